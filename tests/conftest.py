@@ -1,0 +1,13 @@
+import pytest
+from hypothesis import HealthCheck, settings
+
+# The same examples in every run, however slow the machine: what fails in CI fails at home. More are tried with
+# `pytest --hypothesis-profile=explore`.
+settings.register_profile("steady", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("explore", deadline=None, max_examples=2000, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("steady")
+
+
+@pytest.fixture(scope="session")
+def anyio_backend():
+    return "asyncio"
