@@ -1,0 +1,82 @@
+"""One call to Graph as a value: what to send, what to expect, and what may be repeated."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+from .errors import InvalidCall
+
+__all__ = ["Call", "Expects", "Repeat", "path_of"]
+
+
+class Repeat(enum.Enum):
+    """Whether a call may be sent again when its outcome is unknown."""
+
+    IDEMPOTENT = "idempotent"
+    # Creates and starts: sent again only when nothing left this machine.
+    NEVER = "never"
+
+
+class Expects(enum.Enum):
+    """What a good answer holds."""
+
+    OBJECT = "object"
+    NOTHING = "nothing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A call: `path` is relative to the API version, or a whole nextLink.
+
+    `grace_seconds`: how long answers that a fresh object explains (404, 403, 409 …) are taken as "not yet".
+    `secrets`: texts that must not show in an error, whoever quotes them.
+    """
+
+    method: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    body: Any = field(default=None, repr=False)
+    repeat: Repeat = Repeat.IDEMPOTENT
+    expects: Expects = Expects.OBJECT
+    grace_seconds: float = 0.0
+    read_timeout_seconds: float | None = None
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+
+    @classmethod
+    def get(cls, path: str, query: Mapping[str, str] | None = None, *, grace_seconds: float = 0.0) -> Call:
+        """A read."""
+        return cls(method="GET", path=path, query=query or {}, grace_seconds=grace_seconds)
+
+    @classmethod
+    def create(cls, path: str, body: Any, *, grace_seconds: float = 0.0) -> Call:
+        """A POST that makes something new: never repeated after an unknown outcome."""
+        return cls(method="POST", path=path, body=body, repeat=Repeat.NEVER, grace_seconds=grace_seconds)
+
+    @classmethod
+    def change(cls, method: str, path: str, body: Any = None, *, grace_seconds: float = 0.0) -> Call:
+        """A PUT, PATCH, DELETE or harmless POST: may be repeated, answers nothing."""
+        return cls(method=method, path=path, body=body, expects=Expects.NOTHING, grace_seconds=grace_seconds)
+
+    @classmethod
+    def once(cls, path: str, body: Any = None) -> Call:
+        """A POST that sets something going: never repeated after an unknown outcome, answers nothing."""
+        return cls(method="POST", path=path, body=body, repeat=Repeat.NEVER, expects=Expects.NOTHING)
+
+
+def path_of(*segments: str) -> str:
+    """A path of opaque segments, each encoded on its own.
+
+    Raises:
+        InvalidCall: for a segment that is empty or would change the path.
+    """
+    return "".join(f"/{_encoded(segment)}" for segment in segments)
+
+
+def _encoded(segment: str) -> str:
+    if not segment.strip() or segment in (".", ".."):
+        raise InvalidCall(f"{segment!r} cannot be part of a Graph path", hint="an id is missing or wrong")
+    return quote(segment, safe="$")

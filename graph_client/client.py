@@ -1,0 +1,111 @@
+"""The client: resources over one session."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import Self, TypeVar
+
+import httpx
+
+from .batch import BatchedSession
+from .resources import Resources
+from .retry import Clock, Sleep
+from .session import Session
+from .settings import GraphSettings
+from .tokens import TokenClaims, TokenProvider
+
+__all__ = ["GraphClient"]
+
+T = TypeVar("T")
+
+
+class GraphClient(Resources):
+    """Microsoft Graph for one tenant; an async context manager that closes its connections.
+
+    Args:
+        settings: where Graph is and how politely to use it.
+        tokens: who signs in; not closed by the client.
+        transport: the seam for tests and for the embedded tenant.
+        sleep: waits; tests give one that does not.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        settings: GraphSettings,
+        tokens: TokenProvider,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+        sleep: Sleep = asyncio.sleep,
+        clock: Clock = time.monotonic,
+    ) -> None:
+        self._tokens = tokens
+        self._session = Session(settings, tokens, transport=transport, sleep=sleep, clock=clock)
+        super().__init__(self._session)
+        self._batched_session = BatchedSession(self._session)
+        self._batched = Resources(self._batched_session)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._batched_session.aclose()
+        await self._session.aclose()
+
+    @property
+    def settings(self) -> GraphSettings:
+        """The settings it was made with."""
+        return self._session.settings
+
+    @property
+    def batched(self) -> Resources:
+        """The same resources; reads of theirs that are awaited together share requests, up to twenty in one.
+
+        For example `await asyncio.gather(*(graph.batched.synchronization.jobs(each) for each in ids))`.
+
+        https://learn.microsoft.com/graph/json-batching
+        """
+        return self._batched
+
+    @property
+    def requests_sent(self) -> int:
+        """Requests to Graph on the wire so far: repeated ones included, a batch as one, sign-in not."""
+        return self._session.requests_sent
+
+    async def claims(self) -> TokenClaims:
+        """Who we are by the token; signs in, sends nothing to Graph.
+
+        Raises:
+            AuthFailed: when the sign-in fails.
+        """
+        return TokenClaims.of(await self._tokens.token())
+
+    async def wait_until(
+        self,
+        check: Callable[[], Awaitable[T | None]],
+        *,
+        seen: int = 2,
+        within_seconds: float = 600.0,
+        interval_seconds: float | None = None,
+    ) -> T:
+        """The value of `check` after `seen` good reads (not None); one bad read between costs one more.
+
+        Raises:
+            WaitExpired: when the time is over.
+            GraphError: what `check` raises, unless a fresh object explains it (see `errors`).
+        """
+        return await self._session.wait_until(
+            check, seen=seen, within_seconds=within_seconds, interval_seconds=interval_seconds
+        )

@@ -1,0 +1,196 @@
+"""Everything that graph_client raises.
+
+GraphError
+├── InvalidCall             the client refuses to send it (also a ValueError)
+│   ├── BadSettings         a URL, number or file in the settings is unusable
+│   └── MaskedSecret        a "*" read from Graph must never be written back
+├── AuthFailed              no token: secret, certificate, assertion, tenant, sign-in host
+├── HostRefused             a link, redirect or URL that points away from the Graph host
+├── TransportFailed         no answer: DNS, TLS, connection, timeout
+├── UnreadableAnswer        an answer that is not what Graph documents
+├── WaitExpired             wait_until ran out of time
+└── GraphStatusError        Graph answered with an error status
+    ├── BadRequest          400
+    ├── Unauthorized        401
+    ├── Forbidden           403
+    ├── NotFound            404
+    ├── Conflict            409
+    ├── Throttled           429
+    ├── QuotaExceeded       Directory_QuotaExceeded, whatever the status
+    └── ServerFailed        5xx
+"""
+
+# the names say what happened
+
+from __future__ import annotations
+
+__all__ = [
+    "AuthFailed",
+    "BadRequest",
+    "BadSettings",
+    "Conflict",
+    "Forbidden",
+    "GraphError",
+    "GraphStatusError",
+    "HostRefused",
+    "InvalidCall",
+    "MaskedSecret",
+    "NotFound",
+    "QuotaExceeded",
+    "ServerFailed",
+    "Throttled",
+    "TransportFailed",
+    "Unauthorized",
+    "UnreadableAnswer",
+    "WaitExpired",
+    "status_error_class",
+]
+
+
+class GraphError(Exception):
+    """Base of all errors; its text is one to three lines: what, where, what to do.
+
+    `may_have_happened` is true when a change was sent and its effect is unknown: look before repeating.
+    """
+
+    # All arguments but the first are optional: pickle calls the class with `args`.
+    def __init__(
+        self,
+        what: str,
+        *,
+        verb: str | None = None,
+        path: str | None = None,
+        status: int | None = None,
+        code: str | None = None,
+        message: str | None = None,
+        request_id: str | None = None,
+        client_request_id: str | None = None,
+        hint: str | None = None,
+        may_have_happened: bool = False,
+    ) -> None:
+        super().__init__(what)
+        self.what = what
+        self.verb = verb
+        self.path = path
+        self.status = status
+        self.code = code
+        self.message = message
+        self.request_id = request_id
+        self.client_request_id = client_request_id
+        self.hint = hint
+        self.may_have_happened = may_have_happened
+        self.gave_up: str | None = None
+
+    def __str__(self) -> str:
+        advice = "; ".join(part for part in (self.gave_up, self.hint) if part)
+        lines = (self.what, self._where(), advice)
+        return "\n".join(" ".join(line.split()) for line in lines if line)
+
+    def _where(self) -> str:
+        target = " ".join(part for part in (self.verb, self.path) if part)
+        answer = " ".join(str(part) for part in (self.status, self.code) if part)
+        identity = f"request-id {self.request_id}" if self.request_id else ""
+        if not identity and self.client_request_id:
+            identity = f"client-request-id {self.client_request_id}"
+        answer = ", ".join(part for part in (answer, identity) if part)
+        return ": ".join(part for part in (target, answer) if part)
+
+
+class InvalidCall(GraphError, ValueError):
+    """The client refuses to send this: an argument is empty, unsafe or contradictory."""
+
+
+class BadSettings(InvalidCall):
+    """A URL, number or file in the settings is unusable."""
+
+
+class MaskedSecret(InvalidCall):
+    """A masked secret ("*") was about to be written back over the real one."""
+
+
+class AuthFailed(GraphError):
+    """No token could be had; `code` is the AADSTS code where the sign-in service gave one.
+
+    `transient` is true when the sign-in service was unreachable or overloaded.
+    """
+
+    transient: bool = False
+    retry_after_seconds: float | None = None
+
+
+class HostRefused(GraphError):
+    """A link or redirect points to another scheme, host or port than the configured Graph root."""
+
+
+class TransportFailed(GraphError):
+    """The request got no answer; `nothing_sent` is true when it surely never left this machine."""
+
+    nothing_sent: bool = False
+    heals: bool = True
+
+
+class UnreadableAnswer(GraphError):
+    """Graph's answer is not the JSON that the call documents."""
+
+
+class WaitExpired(GraphError):
+    """What wait_until waited for did not come in time."""
+
+
+class GraphStatusError(GraphError):
+    """Graph answered with an error status; `not_yet` marks answers that a fresh object explains."""
+
+    not_yet: bool = False
+    retry_after_seconds: float | None = None
+
+
+class BadRequest(GraphStatusError):
+    """400: the request is wrong, or names an object that is not replicated yet."""
+
+
+class Unauthorized(GraphStatusError):
+    """401: the token is not accepted, or (synchronization paths) a permission is missing."""
+
+
+class Forbidden(GraphStatusError):
+    """403: a permission, role or licence is missing."""
+
+
+class NotFound(GraphStatusError):
+    """404: the object does not exist, or is not replicated yet."""
+
+
+class Conflict(GraphStatusError):
+    """409: the object exists already, or changes at this moment."""
+
+
+class Throttled(GraphStatusError):
+    """429: too many requests; `retry_after_seconds` says how long Graph wants to be left alone."""
+
+
+class QuotaExceeded(GraphStatusError):
+    """The caller or the tenant may hold no more directory objects."""
+
+
+class ServerFailed(GraphStatusError):
+    """5xx: Graph failed; a change may or may not have been made."""
+
+
+_BY_STATUS: dict[int, type[GraphStatusError]] = {
+    400: BadRequest,
+    401: Unauthorized,
+    403: Forbidden,
+    404: NotFound,
+    409: Conflict,
+    429: Throttled,
+}
+_QUOTA_CODE: str = "Directory_QuotaExceeded"
+
+
+def status_error_class(status: int, code: str | None) -> type[GraphStatusError]:
+    """The class of the error for a status and a Graph error code."""
+    if code == _QUOTA_CODE:
+        return QuotaExceeded
+    if status >= 500:
+        return ServerFailed
+    return _BY_STATUS.get(status, GraphStatusError)

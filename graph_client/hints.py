@@ -1,0 +1,136 @@
+"""What to do about an error answer: one line for an operator."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .permissions import needed
+
+__all__ = ["NOT_REPLICATED_TEXT", "Refusal", "hint_for", "is_not_yet", "is_stale_token"]
+
+NOT_REPLICATED_TEXT = "does not reference a valid application object"
+_ASSIGNED_TEXT = "permission being assigned already exists"
+_OWNED_BY = "Application.ReadWrite.OwnedBy"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The parts of an error answer that decide what to do."""
+
+    method: str
+    path: str
+    status: int
+    code: str
+    message: str
+
+    @property
+    def on_synchronization(self) -> bool:
+        """Whether the call was one of the synchronization API, which has habits of its own."""
+        return "/synchronization/" in self.path
+
+    def says(self, text: str) -> bool:
+        """Whether Graph's message holds a text; only where Graph gives no code to tell."""
+        return text.lower() in self.message.lower()
+
+
+def is_not_yet(refusal: Refusal) -> bool:
+    """Whether an object that was created a moment ago explains this answer.
+
+    https://learn.microsoft.com/graph/application-saml-sso-configure-api
+    """
+    if refusal.status == 404:
+        return refusal.code != "Directory_ObjectNotFound"
+    if refusal.status == 400:
+        return refusal.says(NOT_REPLICATED_TEXT)
+    if refusal.status == 403:
+        return refusal.on_synchronization and refusal.code != "Directory_QuotaExceeded"
+    if refusal.status == 409:
+        return refusal.code != "Request_MultipleObjectsWithSameKeyValue"
+    return False
+
+
+def is_stale_token(refusal: Refusal) -> bool:
+    """Whether a new token may cure a 401; never for the synchronization API's way to say "not permitted"."""
+    if refusal.status != 401:
+        return False
+    if refusal.code == "InvalidAuthenticationToken":
+        return True
+    return not refusal.code and not refusal.on_synchronization
+
+
+def hint_for(refusal: Refusal, retry_after_seconds: float | None = None) -> str | None:
+    """What to do about an error answer."""
+    if refusal.code == "Directory_QuotaExceeded":
+        return (
+            "an app-only caller may be limited to 250 directory objects (deleted ones count for 30 days): "
+            "purge deletedItems, or use another identity or an administrator's"
+        )
+    special = _BY_STATUS.get(refusal.status)
+    if special is not None:
+        return special(refusal)
+    if refusal.status == 429:
+        wait = f"wait {retry_after_seconds:g} s" if retry_after_seconds else "wait"
+        return f"{wait}, then go on with fewer requests at a time"
+    if refusal.status >= 500:
+        return "a fault on Graph's side: try again later; quote the request-id to Microsoft if it stays"
+    return None
+
+
+def _bad_request(refusal: Refusal) -> str | None:
+    if refusal.says(NOT_REPLICATED_TEXT):
+        return "a new application is not replicated yet: try again in a minute"
+    if refusal.says(_ASSIGNED_TEXT):
+        return "this assignment exists already"
+    if "credential" in f"{refusal.code} {refusal.path}".lower():
+        return "the target system did not accept the credentials: check its address, user and secret"
+    return None
+
+
+def _unauthorized(refusal: Refusal) -> str | None:
+    if refusal.code == "InvalidAuthenticationToken":
+        return "the token is not accepted: check tenant, clock, and that authority and Graph URL are of one cloud"
+    if refusal.on_synchronization:
+        return _permission(refusal)
+    return "check tenant, cloud and permissions of the signed-in application"
+
+
+def _permission(refusal: Refusal) -> str | None:
+    groups = needed(refusal.method, refusal.path)
+    if not groups:
+        return "the signed-in application lacks a permission or role for this call"
+    grant = " and ".join(group[0] for group in groups)
+    text = f"grant the application permission {grant} with admin consent"
+    if _OWNED_BY in groups[0][1:] and refusal.method != "GET":
+        text += f"; {_OWNED_BY} is enough only if the caller owns the service principal"
+    if refusal.path.endswith("/auditLogs/provisioning"):
+        text += "; reading these logs needs Entra ID P1 or P2"
+    return text
+
+
+def _forbidden(refusal: Refusal) -> str | None:
+    if "NonPremiumTenant" in refusal.code:
+        return "the tenant has no Entra ID P1 or P2 licence, which this call needs"
+    return _permission(refusal)
+
+
+def _not_found(refusal: Refusal) -> str | None:
+    if refusal.code == "Directory_ObjectNotFound":
+        return "wrong tenant or cloud for this token, or the directory is not ready"
+    if refusal.on_synchronization:
+        return "check the job id, and the service principal's object id (not the appId); new ones take minutes"
+    return "check the id (the object id, not the appId); objects made a moment ago take a while to show"
+
+
+def _conflict(refusal: Refusal) -> str | None:
+    if refusal.code == "Directory_ConcurrencyViolation":
+        return "other changes run at this moment: try again"
+    return "it exists already or is being changed: read it again before you repeat the change"
+
+
+_BY_STATUS = {
+    400: _bad_request,
+    401: _unauthorized,
+    403: _forbidden,
+    404: _not_found,
+    409: _conflict,
+}

@@ -1,0 +1,65 @@
+"""Graph's objects, typed and tolerant."""
+
+from .application import Application, AppRole
+from .application_template import ApplicationTemplate
+from .moment import Moment, duration_of, moment_of
+from .provisioning_event import (
+    Initiator,
+    ModifiedProperty,
+    ProvisionedIdentity,
+    ProvisioningErrorInfo,
+    ProvisioningEvent,
+    ProvisioningServicePrincipal,
+    ProvisioningStatusInfo,
+    ProvisioningStep,
+    ProvisioningSystem,
+)
+from .resource import Entity, Resource
+from .service_principal import ApplicationServicePrincipal, AppRoleAssignment, ServicePrincipal
+from .synchronization import (
+    EntryCount,
+    JobSetting,
+    MetadataEntry,
+    SynchronizationError,
+    SynchronizationJob,
+    SynchronizationProgress,
+    SynchronizationQuarantine,
+    SynchronizationSchedule,
+    SynchronizationStatus,
+    SynchronizationTaskExecution,
+    SynchronizationTemplate,
+)
+
+__all__ = [
+    "AppRole",
+    "AppRoleAssignment",
+    "Application",
+    "ApplicationServicePrincipal",
+    "ApplicationTemplate",
+    "Entity",
+    "EntryCount",
+    "Initiator",
+    "JobSetting",
+    "MetadataEntry",
+    "ModifiedProperty",
+    "Moment",
+    "ProvisionedIdentity",
+    "ProvisioningErrorInfo",
+    "ProvisioningEvent",
+    "ProvisioningServicePrincipal",
+    "ProvisioningStatusInfo",
+    "ProvisioningStep",
+    "ProvisioningSystem",
+    "Resource",
+    "ServicePrincipal",
+    "SynchronizationError",
+    "SynchronizationJob",
+    "SynchronizationProgress",
+    "SynchronizationQuarantine",
+    "SynchronizationSchedule",
+    "SynchronizationStatus",
+    "SynchronizationTaskExecution",
+    "SynchronizationTemplate",
+    "duration_of",
+    "moment_of",
+]

@@ -1,0 +1,88 @@
+"""What all models share: Graph's names, and tolerance for what we do not know."""
+
+from __future__ import annotations
+
+import copy
+from typing import Annotated, Any, Self, TypeVar
+
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+from pydantic_core import ErrorDetails
+
+from graph_client.errors import UnreadableAnswer
+
+__all__ = ["Entity", "Many", "Resource"]
+
+T = TypeVar("T")
+# Graph sends null for an empty collection now and then.
+Many = Annotated[tuple[T, ...], BeforeValidator(lambda value: () if value is None else value)]
+
+
+class Resource(BaseModel):
+    """A Graph object: fields are optional, unknown ones are kept, enums are plain texts."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        populate_by_name=True,
+        extra="allow",
+        frozen=True,
+        coerce_numbers_to_str=True,
+        hide_input_in_errors=True,
+    )
+
+    @classmethod
+    def parse(cls, value: Any) -> Self:
+        """The object of a JSON value; a value of an unexpected type is dropped rather than fatal.
+
+        Raises:
+            UnreadableAnswer: when it is no object, or its id is missing.
+        """
+        try:
+            return cls.model_validate(value)
+        except ValidationError as error:
+            wrong = _details(error)
+        try:
+            return cls.model_validate(_without(value, [detail["loc"] for detail in wrong]))
+        except ValidationError as error:
+            left = _details(error)[0]
+            # What was wrong at first tells more than the gap that dropping it left.
+            first = next((detail for detail in wrong if detail["loc"][: len(left["loc"])] == left["loc"]), left)
+            where = ".".join(str(part) for part in first["loc"])
+            raise UnreadableAnswer(
+                f"Graph's {cls.__name__} cannot be read: {where or 'the object'}: {first['msg']}",
+                hint="this version of the client may be older than the API",
+            ) from None
+
+    def __repr_args__(self) -> Any:
+        # Unknown fields may hold anything, also keys and secrets.
+        return [(name, getattr(self, name)) for name in type(self).model_fields]
+
+
+class Entity(Resource):
+    """A Graph object with an id; earlier versions of the API called it objectId."""
+
+    id: str = Field(validation_alias=AliasChoices("id", "objectId"), min_length=1)
+
+
+def _details(error: ValidationError) -> list[ErrorDetails]:
+    return error.errors(include_url=False, include_context=False, include_input=False)
+
+
+def _without(value: Any, locations: list[tuple[int | str, ...]]) -> Any:
+    """A copy of a JSON value without the values at some places."""
+    result = copy.deepcopy(value)
+    # From the back, so that places in lists stay what they are.
+    for location in sorted(locations, key=lambda loc: [str(part).zfill(9) for part in loc], reverse=True):
+        holder: Any = None
+        at: Any = result
+        last: int | str = ""
+        for part in location:
+            inside = (isinstance(at, dict) and part in at) or (
+                isinstance(at, list) and isinstance(part, int) and part < len(at)
+            )
+            if not inside:
+                break
+            holder, last, at = at, part, at[part]
+        if holder is not None:
+            del holder[last]
+    return result

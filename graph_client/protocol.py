@@ -1,0 +1,176 @@
+"""Graph's wire protocol as pure functions: call to request, answer to value or error."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from .call import Call, Expects
+from .envelope import ErrorBody, masked, read_error, read_json
+from .errors import GraphError, GraphStatusError, HostRefused, UnreadableAnswer, status_error_class
+from .hints import Refusal, hint_for, is_not_yet
+from .odata import query_string
+from .retry_after import retry_after_seconds
+
+__all__ = [
+    "Answer",
+    "content_of",
+    "decode",
+    "guard_origin",
+    "next_link_of",
+    "path_on_wire",
+    "same_origin",
+    "url_of",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back for a call."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+    received: datetime
+    client_request_id: str | None = None
+
+
+def url_of(graph_url: str, api_version: str, call: Call) -> str:
+    """The absolute URL of a call.
+
+    Raises:
+        HostRefused: when the call is a link to another scheme, host or port.
+    """
+    if "://" in call.path or call.path.startswith("//"):
+        guard_origin(call.path, graph_url, call)
+        return call.path
+    query = query_string(call.query)
+    return f"{graph_url}/{api_version}{call.path}" + (f"?{query}" if query else "")
+
+
+def path_on_wire(url: str) -> str:
+    """The path of a URL, for messages: no host, no query."""
+    return urlsplit(url).path
+
+
+def content_of(call: Call) -> bytes | None:
+    """The body of a call as bytes, if it has one."""
+    return None if call.body is None else json.dumps(call.body, ensure_ascii=False).encode()
+
+
+def same_origin(url: str, root: str) -> bool:
+    """Whether scheme, host and port of two URLs are the same."""
+    try:
+        return _origin(url) == _origin(root)
+    except ValueError:
+        return False
+
+
+def guard_origin(url: str, graph_url: str, call: Call) -> None:
+    """Refuse a URL that is not on the Graph host.
+
+    Raises:
+        HostRefused: for another scheme, host or port.
+    """
+    if not same_origin(url, graph_url):
+        raise HostRefused(
+            f"refused to follow a link away from {urlsplit(graph_url).netloc}",
+            verb=call.method,
+            path=path_on_wire(call.path) if same_origin(call.path, graph_url) else None,
+            hint="the token goes to the configured Graph host only; check graph_url and any proxy between",
+        )
+
+
+def decode(call: Call, url: str, answer: Answer) -> Any:
+    """The value of an answer: an object, or None where the call expects nothing.
+
+    Raises:
+        GraphStatusError: for an error status.
+        HostRefused: for a redirect to another host.
+        UnreadableAnswer: for a redirect, or a body that is not the JSON object expected.
+    """
+    if answer.status >= 400:
+        raise _status_error(call, url, answer)
+    if 300 <= answer.status < 400:
+        guard_origin(_absolute(url, answer.headers.get("location", url)), url, call)
+        raise _unreadable(call, url, answer, "Graph answered with a redirect, which is not followed")
+    if call.expects is Expects.NOTHING:
+        return None
+    try:
+        value = read_json(answer.content)
+    except ValueError:
+        raise _unreadable(call, url, answer, "Graph's answer is not JSON") from None
+    if not isinstance(value, dict):
+        raise _unreadable(call, url, answer, "Graph's answer is not a JSON object")
+    return value
+
+
+def next_link_of(page: Mapping[str, Any]) -> str | None:
+    """The link to the next page, to be followed as it is."""
+    link = page.get("@odata.nextLink")
+    return link if isinstance(link, str) and link else None
+
+
+def _status_error(call: Call, url: str, answer: Answer) -> GraphStatusError:
+    body = read_error(answer.headers, answer.content)
+    message = masked(body.message or "", call.secrets)
+    path = path_on_wire(url)
+    refusal = Refusal(call.method, path, answer.status, body.code or "", message)
+    wait = retry_after_seconds(answer.headers.get("retry-after"), answer.received, answer.headers.get("date"))
+    kind = status_error_class(answer.status, body.code)
+    error = kind(
+        f"Graph: {message or _reason(answer.status)}",
+        code=body.code,
+        message=message or None,
+        hint=hint_for(refusal, wait),
+        **_whence(call, url, answer, body),
+    )
+    error.not_yet = is_not_yet(refusal)
+    error.retry_after_seconds = wait
+    unknown = answer.status in (408, 429) or answer.status >= 500
+    error.may_have_happened = unknown and call.method != "GET"
+    return error
+
+
+def _unreadable(call: Call, url: str, answer: Answer, what: str) -> GraphError:
+    redirected = 300 <= answer.status < 400
+    return UnreadableAnswer(
+        what,
+        hint="check graph_url and any proxy between; quote the request-id to Microsoft if it stays",
+        may_have_happened=call.method != "GET" and not redirected,
+        **_whence(call, url, answer, ErrorBody(request_id=answer.headers.get("request-id"))),
+    )
+
+
+def _whence(call: Call, url: str, answer: Answer, body: ErrorBody) -> dict[str, Any]:
+    return {
+        "verb": call.method,
+        "path": path_on_wire(url),
+        "status": answer.status,
+        "request_id": body.request_id,
+        "client_request_id": answer.client_request_id or body.client_request_id,
+    }
+
+
+def _reason(status: int) -> str:
+    if status == 401:
+        return "not authorized"
+    return "the service failed without a word" if status >= 500 else "refused without a word"
+
+
+def _absolute(url: str, location: str) -> str:
+    parts = urlsplit(url)
+    if location.startswith("//"):
+        return f"{parts.scheme}:{location}"
+    return location if "://" in location else f"{parts.scheme}://{parts.netloc}/"
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None, bool]:
+    parts = urlsplit(url)
+    port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)
+    # A user part or a backslash makes parsers disagree about the host.
+    return parts.scheme, parts.hostname, port, "@" in parts.netloc or "\\" in url

@@ -1,0 +1,86 @@
+"""Answers as models: one object, or a collection page after page."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from .call import Call
+from .errors import UnreadableAnswer
+from .models.resource import Resource
+from .protocol import next_link_of, path_on_wire
+from .sender import Sender
+
+__all__ = ["items", "pages", "parsed_pages", "read"]
+
+R = TypeVar("R", bound=Resource)
+
+
+async def read(session: Sender, call: Call, kind: type[R]) -> R:
+    """The object that a call answers with.
+
+    Raises:
+        UnreadableAnswer: when the answer is no such object; a change may have been made all the same.
+    """
+    try:
+        return kind.parse(await session.request(call))
+    except UnreadableAnswer as error:
+        raise _placed(error, call) from None
+
+
+async def pages(session: Sender, call: Call) -> AsyncIterator[list[Any]]:
+    """The pages of a collection as they came; every nextLink is followed as it is.
+
+    Raises:
+        UnreadableAnswer: for a page without `value`, or links that go in a circle.
+    """
+    followed: set[str] = set()
+    while True:
+        page = await session.request(call)
+        value = page.get("value")
+        if not isinstance(value, list):
+            raise _unreadable("Graph's page has no list of values", call)
+        yield value
+        link = next_link_of(page)
+        if link is None:
+            return
+        if link in followed:
+            raise _unreadable("Graph's nextLink leads to a page that was read already", call)
+        followed.add(link)
+        # The link carries the whole query.
+        call = replace(call, path=link, query={})
+
+
+async def parsed_pages(session: Sender, call: Call, kind: type[R]) -> AsyncIterator[list[R]]:
+    """The pages of a collection, parsed.
+
+    Raises:
+        UnreadableAnswer: see `pages`; also for an item that is no such object.
+    """
+    async for page in pages(session, call):
+        try:
+            parsed = [kind.parse(item) for item in page]
+        except UnreadableAnswer as error:
+            raise _placed(error, call) from None
+        yield parsed
+
+
+async def items(session: Sender, call: Call, kind: type[R]) -> AsyncIterator[R]:
+    """The items of a collection, parsed, one by one; see `parsed_pages`."""
+    async for page in parsed_pages(session, call, kind):
+        for item in page:
+            yield item
+
+
+def _placed(error: UnreadableAnswer, call: Call) -> UnreadableAnswer:
+    error.verb = error.verb or call.method
+    error.path = error.path or path_on_wire(call.path)
+    error.may_have_happened = error.may_have_happened or call.method != "GET"
+    return error
+
+
+def _unreadable(what: str, call: Call) -> UnreadableAnswer:
+    return UnreadableAnswer(
+        what, verb=call.method, path=path_on_wire(call.path), hint="check graph_url and any proxy between"
+    )

@@ -1,0 +1,29 @@
+"""Graph's resources, a class each; methods know paths and bodies, never a status code."""
+
+from graph_client.sender import Sender
+
+from .application_templates import ApplicationTemplates
+from .applications import Applications
+from .provisioning_logs import ProvisioningLogs
+from .service_principals import ServicePrincipals
+from .synchronization import Synchronization
+
+__all__ = [
+    "ApplicationTemplates",
+    "Applications",
+    "ProvisioningLogs",
+    "Resources",
+    "ServicePrincipals",
+    "Synchronization",
+]
+
+
+class Resources:
+    """All of them over one way of sending."""
+
+    def __init__(self, session: Sender) -> None:
+        self.application_templates = ApplicationTemplates(session)
+        self.applications = Applications(session)
+        self.service_principals = ServicePrincipals(session)
+        self.synchronization = Synchronization(session)
+        self.provisioning_logs = ProvisioningLogs(session)

@@ -1,0 +1,68 @@
+"""App registrations.
+
+https://learn.microsoft.com/graph/api/resources/application
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+from graph_client.call import Call, path_of
+from graph_client.models.application import Application
+from graph_client.models.resource import Entity
+from graph_client.odata import options
+from graph_client.reading import items, read
+from graph_client.sender import Sender
+
+__all__ = ["Applications"]
+
+
+class Applications:
+    """Reads, changes and deletes application objects."""
+
+    def __init__(self, session: Sender) -> None:
+        self._session = session
+
+    async def get(
+        self, application_id: str, *, select: Sequence[str] | None = None, grace_seconds: float = 0.0
+    ) -> Application:
+        """One application, by object id."""
+        path = path_of("applications", application_id)
+        call = Call.get(path, options(select=select), grace_seconds=grace_seconds)
+        return await read(self._session, call, Application)
+
+    def list(
+        self,
+        *,
+        filter: str | None = None,  # noqa: A002  # OData says $filter
+        select: Sequence[str] | None = None,
+    ) -> AsyncIterator[Application]:
+        """The applications that a filter of the default query mode selects."""
+        top = self._session.settings.page_size
+        call = Call.get("/applications", options(filter=filter, select=select, top=top))
+        return items(self._session, call, Application)
+
+    async def patch(self, application_id: str, changes: Mapping[str, Any], *, grace_seconds: float = 0.0) -> None:
+        """Change some properties; collections such as tags are replaced whole."""
+        path = path_of("applications", application_id)
+        await self._session.request(Call.change("PATCH", path, dict(changes), grace_seconds=grace_seconds))
+
+    def owners(self, application_id: str) -> AsyncIterator[Entity]:
+        """The owners of the application, by object id."""
+        path = path_of("applications", application_id, "owners")
+        return items(self._session, Call.get(path, options(select=("id",))), Entity)
+
+    async def add_owner(self, application_id: str, owner_id: str) -> None:
+        """Make a user or service principal an owner; never repeated after an unknown outcome.
+
+        https://learn.microsoft.com/graph/api/application-post-owners
+        """
+        settings = self._session.settings
+        reference = f"{settings.graph_url}/{settings.api_version}/directoryObjects/{owner_id}"
+        path = path_of("applications", application_id, "owners", "$ref")
+        await self._session.request(Call.once(path, {"@odata.id": reference}))
+
+    async def delete(self, application_id: str) -> None:
+        """Move the application to the deleted items, where it stays for 30 days."""
+        await self._session.request(Call.change("DELETE", path_of("applications", application_id)))

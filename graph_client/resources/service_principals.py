@@ -1,0 +1,75 @@
+"""Service principals and the principals assigned to them.
+
+https://learn.microsoft.com/graph/api/resources/serviceprincipal
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+from graph_client.call import Call, path_of
+from graph_client.models.service_principal import AppRoleAssignment, ServicePrincipal
+from graph_client.odata import options
+from graph_client.reading import items, read
+from graph_client.sender import Sender
+
+__all__ = ["ServicePrincipals"]
+
+
+class ServicePrincipals:
+    """Reads, changes and deletes service principals, and assigns principals to their roles."""
+
+    def __init__(self, session: Sender) -> None:
+        self._session = session
+
+    async def get(
+        self, service_principal_id: str, *, select: Sequence[str] | None = None, grace_seconds: float = 0.0
+    ) -> ServicePrincipal:
+        """One service principal, by object id."""
+        path = path_of("servicePrincipals", service_principal_id)
+        call = Call.get(path, options(select=select), grace_seconds=grace_seconds)
+        return await read(self._session, call, ServicePrincipal)
+
+    def list(
+        self,
+        *,
+        filter: str | None = None,  # noqa: A002  # OData says $filter
+        select: Sequence[str] | None = None,
+    ) -> AsyncIterator[ServicePrincipal]:
+        """The service principals that a filter of the default query mode selects."""
+        top = self._session.settings.page_size
+        call = Call.get("/servicePrincipals", options(filter=filter, select=select, top=top))
+        return items(self._session, call, ServicePrincipal)
+
+    async def patch(self, service_principal_id: str, changes: Mapping[str, Any], *, grace_seconds: float = 0.0) -> None:
+        """Change some properties; collections such as tags are replaced whole."""
+        path = path_of("servicePrincipals", service_principal_id)
+        await self._session.request(Call.change("PATCH", path, dict(changes), grace_seconds=grace_seconds))
+
+    async def delete(self, service_principal_id: str) -> None:
+        """Move the service principal to the deleted items."""
+        await self._session.request(Call.change("DELETE", path_of("servicePrincipals", service_principal_id)))
+
+    def assignments(self, service_principal_id: str) -> AsyncIterator[AppRoleAssignment]:
+        """Who is assigned to the roles of this service principal; may lag behind changes."""
+        path = path_of("servicePrincipals", service_principal_id, "appRoleAssignedTo")
+        call = Call.get(path, options(top=self._session.settings.page_size))
+        return items(self._session, call, AppRoleAssignment)
+
+    async def assign(
+        self, service_principal_id: str, principal_id: str, app_role_id: str, *, grace_seconds: float = 0.0
+    ) -> AppRoleAssignment:
+        """Assign a user or group to a role; never repeated after an unknown outcome.
+
+        https://learn.microsoft.com/graph/api/serviceprincipal-post-approleassignedto
+        """
+        body = {"principalId": principal_id, "resourceId": service_principal_id, "appRoleId": app_role_id}
+        path = path_of("servicePrincipals", service_principal_id, "appRoleAssignedTo")
+        call = Call.create(path, body, grace_seconds=grace_seconds)
+        return await read(self._session, call, AppRoleAssignment)
+
+    async def unassign(self, service_principal_id: str, assignment_id: str) -> None:
+        """Take an assignment away."""
+        path = path_of("servicePrincipals", service_principal_id, "appRoleAssignedTo", assignment_id)
+        await self._session.request(Call.change("DELETE", path))

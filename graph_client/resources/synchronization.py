@@ -1,0 +1,137 @@
+"""Provisioning: connectors, jobs and credentials of a service principal.
+
+https://learn.microsoft.com/graph/api/resources/synchronization-overview
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from graph_client.call import Call, path_of
+from graph_client.models.synchronization import SynchronizationJob, SynchronizationTemplate
+from graph_client.reading import items, read
+from graph_client.sender import Sender
+
+from .synchronization_credentials import SynchronizationCredentials
+
+__all__ = ["Synchronization"]
+
+
+class Synchronization:
+    """The provisioning of a service principal, which is named by its object id."""
+
+    def __init__(self, session: Sender) -> None:
+        self._session = session
+        self._credentials = SynchronizationCredentials(session)
+
+    async def templates(
+        self, service_principal_id: str, *, grace_seconds: float = 0.0
+    ) -> list[SynchronizationTemplate]:
+        """The connectors that the application offers."""
+        path = _path(service_principal_id, "templates")
+        call = Call.get(path, grace_seconds=grace_seconds)
+        return [template async for template in items(self._session, call, SynchronizationTemplate)]
+
+    async def jobs(self, service_principal_id: str) -> list[SynchronizationJob]:
+        """The jobs, in no particular order."""
+        call = Call.get(_path(service_principal_id, "jobs"))
+        return [job async for job in items(self._session, call, SynchronizationJob)]
+
+    async def create_job(
+        self, service_principal_id: str, template_id: str, *, grace_seconds: float = 0.0
+    ) -> SynchronizationJob:
+        """Make a job, which does not run yet; never repeated after an unknown outcome.
+
+        https://learn.microsoft.com/graph/api/synchronization-synchronization-post-jobs
+        """
+        path = _path(service_principal_id, "jobs")
+        call = Call.create(path, {"templateId": template_id}, grace_seconds=grace_seconds)
+        return await read(self._session, call, SynchronizationJob)
+
+    async def get_job(
+        self, service_principal_id: str, job_id: str, *, grace_seconds: float = 0.0
+    ) -> SynchronizationJob:
+        """One job with its status."""
+        call = Call.get(_path(service_principal_id, "jobs", job_id), grace_seconds=grace_seconds)
+        return await read(self._session, call, SynchronizationJob)
+
+    async def delete_job(self, service_principal_id: str, job_id: str) -> None:
+        """Delete a job and all its state."""
+        await self._session.request(Call.change("DELETE", _path(service_principal_id, "jobs", job_id)))
+
+    async def validate_credentials(
+        self,
+        service_principal_id: str,
+        credentials: Mapping[str, str],
+        *,
+        template_id: str | None = None,
+        job_id: str | None = None,
+    ) -> None:
+        """Let Graph try credentials at the target system, for a template (no job needed) or for a job.
+
+        Raises:
+            BadRequest: when the target system does not accept them.
+            MaskedSecret: for a value that was masked by Graph.
+
+        https://learn.microsoft.com/graph/api/synchronization-synchronizationjob-validatecredentials
+        """
+        await self._credentials.validate(service_principal_id, credentials, template_id=template_id, job_id=job_id)
+
+    async def validate_saved_credentials(self, service_principal_id: str, job_id: str) -> None:
+        """Let Graph try the credentials that are saved, such as those authorized in the portal.
+
+        Raises:
+            BadRequest: when the target system does not accept them, or there are none.
+
+        https://learn.microsoft.com/graph/api/synchronization-synchronizationjob-validatecredentials
+        """
+        await self._credentials.validate_saved(service_principal_id, job_id)
+
+    async def save_secrets(
+        self, service_principal_id: str, credentials: Mapping[str, str], *, grace_seconds: float = 0.0
+    ) -> None:
+        """Save credentials, always the whole set: the service may replace what it has. "" removes a key.
+
+        Raises:
+            MaskedSecret: for a value that was masked by Graph.
+
+        https://learn.microsoft.com/graph/api/synchronization-serviceprincipal-put-synchronization
+        """
+        await self._credentials.save(service_principal_id, credentials, grace_seconds=grace_seconds)
+
+    async def secrets(self, service_principal_id: str) -> dict[str, str]:
+        """The saved credentials by key; sensitive values read "*"."""
+        return await self._credentials.read(service_principal_id)
+
+    async def start(self, service_principal_id: str, job_id: str) -> None:
+        """Start or resume a job and lift its quarantine; never repeated after an unknown outcome.
+
+        https://learn.microsoft.com/graph/api/synchronization-synchronizationjob-start
+        """
+        await self._session.request(Call.once(_path(service_principal_id, "jobs", job_id, "start")))
+
+    async def pause(self, service_principal_id: str, job_id: str) -> None:
+        """Pause a job; the cycle in progress ends first.
+
+        https://learn.microsoft.com/graph/api/synchronization-synchronizationjob-pause
+        """
+        await self._session.request(Call.change("POST", _path(service_principal_id, "jobs", job_id, "pause")))
+
+    async def restart(self, service_principal_id: str, job_id: str, *, reset_scope: str | None = None) -> None:
+        """Restart a job; never repeated after an unknown outcome.
+
+        Args:
+            service_principal_id: the object id.
+            job_id: the job.
+            reset_scope: what to forget, such as "Watermark, Escrows, QuarantineState"; without it Graph
+                forgets what the portal's Restart does.
+
+        https://learn.microsoft.com/graph/api/synchronization-synchronizationjob-restart
+        """
+        criteria = {} if reset_scope is None else {"resetScope": reset_scope}
+        path = _path(service_principal_id, "jobs", job_id, "restart")
+        await self._session.request(Call.once(path, {"criteria": criteria}))
+
+
+def _path(service_principal_id: str, *segments: str) -> str:
+    return path_of("servicePrincipals", service_principal_id, "synchronization", *segments)

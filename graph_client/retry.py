@@ -1,0 +1,182 @@
+"""What is sent again, when, and how often: decided by the call, not by the status alone."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import tenacity
+
+from .call import Call, Repeat
+from .errors import (
+    AuthFailed,
+    Conflict,
+    GraphError,
+    GraphStatusError,
+    QuotaExceeded,
+    TransportFailed,
+    UnreadableAnswer,
+)
+from .settings import GraphSettings
+
+__all__ = ["Clock", "Retrying", "Sleep", "in_grace", "worth_repeating"]
+
+T = TypeVar("T")
+Sleep = Callable[[float], Awaitable[None]]
+Clock = Callable[[], float]
+
+_HEALING_STATUS = frozenset({408, 429, 500, 502, 503, 504})
+
+
+def worth_repeating(call: Call, error: BaseException | None) -> bool:
+    """Whether sending this call again is both safe and promising."""
+    if isinstance(error, TransportFailed):
+        return error.heals and (error.nothing_sent or call.repeat is Repeat.IDEMPOTENT)
+    if call.repeat is Repeat.NEVER or isinstance(error, QuotaExceeded):
+        return False
+    if isinstance(error, Conflict):
+        return error.code == "Directory_ConcurrencyViolation"
+    if isinstance(error, GraphStatusError):
+        return error.status in _HEALING_STATUS
+    # A body cut off on the way.
+    return isinstance(error, UnreadableAnswer) and error.status in (200, 201)
+
+
+def in_grace(call: Call, error: BaseException | None) -> bool:
+    """Whether the error says "not yet" about an object that the caller knows to be new."""
+    if call.grace_seconds <= 0 or not isinstance(error, GraphStatusError) or not error.not_yet:
+        return False
+    # A conflict on a create may mean that the thing is there: the caller has to look.
+    return not (call.repeat is Repeat.NEVER and isinstance(error, Conflict))
+
+
+class Retrying:
+    """Runs attempts of a call within its budgets; sleep, clock and chance are injectable."""
+
+    def __init__(
+        self,
+        settings: GraphSettings,
+        sleep: Sleep,
+        clock: Clock = time.monotonic,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._settings = settings
+        self._sleep = sleep
+        self._clock = clock
+        self._chance = chance
+
+    async def run(self, call: Call, attempt: Callable[[], Awaitable[T]]) -> T:
+        """The value of the first attempt that succeeds.
+
+        Raises:
+            GraphError: the last one, when no further attempt is allowed; it says why it ended.
+        """
+        course = _Course(call, self._settings, self._clock, self._chance)
+        return await course.run(attempt, self._sleep)
+
+    async def run_sign_in(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Like `run`, for sign-in: only transient failures are repeated."""
+        settings = self._settings
+        retrying = tenacity.AsyncRetrying(
+            retry=tenacity.retry_if_exception(lambda e: isinstance(e, AuthFailed) and e.transient),
+            wait=lambda state: _delay(state.outcome, settings, state.attempt_number, self._chance()),
+            stop=_SignInLimit(settings, self._clock),
+            sleep=self._sleep,
+            reraise=True,
+        )
+        return await _run(retrying, attempt)
+
+
+async def _run(retrying: tenacity.AsyncRetrying, attempt: Callable[[], Awaitable[T]]) -> T:
+    # tenacity awaits only what was defined as a coroutine function, which a lambda is not.
+    async def once() -> T:
+        return await attempt()
+
+    return await retrying(once)
+
+
+class _SignInLimit:
+    def __init__(self, settings: GraphSettings, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._started = clock()
+
+    def __call__(self, state: tenacity.RetryCallState) -> bool:
+        late = self._clock() - self._started + state.upcoming_sleep > self._settings.sign_in_retry_seconds
+        return late or state.attempt_number >= self._settings.sign_in_attempts
+
+
+def _delay(outcome: tenacity.Future | None, settings: GraphSettings, attempt_number: int, chance: float) -> float:
+    """Retry-After where given, else exponential with jitter between half and whole."""
+    error = outcome.exception() if outcome else None
+    asked = getattr(error, "retry_after_seconds", None)
+    if asked is not None:
+        return float(asked)
+    whole = min(settings.first_backoff_seconds * 2 ** (attempt_number - 1), settings.longest_backoff_seconds)
+    return float(whole * (0.5 + chance / 2))
+
+
+class _Course:
+    """One call's way through its attempts."""
+
+    def __init__(self, call: Call, settings: GraphSettings, clock: Clock, chance: Callable[[], float]) -> None:
+        self._call = call
+        self._settings = settings
+        self._clock = clock
+        self._chance = chance
+        self._started = clock()
+        self._faults = 0
+        self._graces = 0
+        self._unknown = False
+
+    async def run(self, attempt: Callable[[], Awaitable[T]], sleep: Sleep) -> T:
+        retrying = tenacity.AsyncRetrying(
+            retry=tenacity.retry_if_exception(self._goes_on),
+            wait=self._wait,
+            stop=self._stop,
+            sleep=sleep,
+            reraise=True,
+        )
+        return await _run(retrying, attempt)
+
+    def _goes_on(self, error: BaseException) -> bool:
+        if not isinstance(error, GraphError):
+            return False
+        # What an earlier attempt may have done does not go away by a later clean refusal.
+        self._unknown = error.may_have_happened = self._unknown or error.may_have_happened
+        if in_grace(self._call, error):
+            self._graces += 1
+            return True
+        self._faults += 1
+        return worth_repeating(self._call, error)
+
+    def _wait(self, state: tenacity.RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        if in_grace(self._call, error) and getattr(error, "retry_after_seconds", None) is None:
+            settings = self._settings
+            interval = settings.grace_interval_seconds * 1.5 ** (self._graces - 1)
+            return float(min(interval, settings.longest_grace_interval_seconds))
+        return _delay(state.outcome, self._settings, max(1, self._faults), self._chance())
+
+    def _stop(self, state: tenacity.RetryCallState) -> bool:
+        error = state.outcome.exception() if state.outcome else None
+        elapsed = self._clock() - self._started
+        graceful = in_grace(self._call, error)
+        allowed = self._call.grace_seconds if graceful else self._settings.total_retry_seconds
+        late = elapsed + state.upcoming_sleep > allowed
+        spent = self._faults >= self._settings.attempts
+        if (late or spent) and isinstance(error, GraphError):
+            error.gave_up = self._farewell(error, state, elapsed, allowed, late=late)
+        return late or spent
+
+    def _farewell(
+        self, error: GraphError, state: tenacity.RetryCallState, elapsed: float, allowed: float, *, late: bool
+    ) -> str:
+        text = f"gave up after {state.attempt_number} attempts in {elapsed:.0f} s"
+        asked = getattr(error, "retry_after_seconds", None)
+        if late and asked is not None:
+            left = max(0.0, allowed - elapsed)
+            text += f" (Graph asks to wait {asked:g} s, {left:.0f} s of the retry budget are left)"
+        return text

@@ -1,0 +1,132 @@
+"""Where Graph is and how politely to use it: one frozen value, read from no environment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal, get_args
+from urllib.parse import urlsplit
+
+from .errors import BadSettings
+
+__all__ = ["CLOUDS", "ApiVersion", "Cloud", "GraphSettings"]
+
+ApiVersion = Literal["v1.0", "beta"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    """The two roots of a Microsoft cloud."""
+
+    authority: str
+    graph_url: str
+
+
+# https://learn.microsoft.com/graph/deployments
+CLOUDS: Mapping[str, Cloud] = MappingProxyType(
+    {
+        "global": Cloud("https://login.microsoftonline.com", "https://graph.microsoft.com"),
+        "usgov": Cloud("https://login.microsoftonline.us", "https://graph.microsoft.us"),
+        "usgov-dod": Cloud("https://login.microsoftonline.us", "https://dod-graph.microsoft.us"),
+        "china": Cloud("https://login.chinacloudapi.cn", "https://microsoftgraph.chinacloudapi.cn"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GraphSettings:
+    """Addresses, time limits and budgets of a client; every number carries its unit in its name.
+
+    Raises:
+        BadSettings: for a URL that is not a plain https root, or a number that is not positive.
+    """
+
+    graph_url: str = CLOUDS["global"].graph_url
+    authority: str = CLOUDS["global"].authority
+    api_version: ApiVersion = "v1.0"
+    ca_file: Path | None = None
+    proxy_url: str | None = None
+    user_agent: str = "graph-client/0.1.0"
+
+    connect_timeout_seconds: float = 10.0
+    read_timeout_seconds: float = 60.0
+    write_timeout_seconds: float = 30.0
+    pool_timeout_seconds: float = 60.0
+    # validateCredentials waits for the target system.
+    validate_timeout_seconds: float = 120.0
+    attempt_timeout_seconds: float = 240.0
+
+    attempts: int = 6
+    total_retry_seconds: float = 300.0
+    first_backoff_seconds: float = 1.0
+    longest_backoff_seconds: float = 30.0
+    grace_interval_seconds: float = 2.0
+    longest_grace_interval_seconds: float = 10.0
+
+    sign_in_timeout_seconds: float = 20.0
+    sign_in_attempts: int = 4
+    sign_in_retry_seconds: float = 90.0
+
+    page_size: int = 999
+    log_page_size: int = 500
+    # How long a read waits for others to share its request.
+    batch_linger_seconds: float = 0.01
+
+    # https://learn.microsoft.com/graph/throttling-limits
+    requests_in_flight: int = 32
+    writes_per_window: int = 3000
+    write_window_seconds: float = 150.0
+    reports_per_window: int = 5
+    report_window_seconds: float = 10.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "graph_url", _https_root("graph_url", self.graph_url))
+        object.__setattr__(self, "authority", _https_root("authority", self.authority))
+        if self.api_version not in get_args(ApiVersion):
+            known = ", ".join(get_args(ApiVersion))
+            raise BadSettings(f"api_version {self.api_version!r} is unknown", hint=f"use one of: {known}")
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, (int, float)) and not 0 < value < float("inf"):
+                raise BadSettings(f"{field.name} must be a positive number, not {value}")
+
+    @classmethod
+    def for_cloud(cls, cloud: str, **changes: Any) -> GraphSettings:
+        """Settings of a named cloud (global, usgov, usgov-dod, china), with any field changed by keyword."""
+        if cloud not in CLOUDS:
+            raise BadSettings(f"cloud {cloud!r} is unknown", hint=f"use one of: {', '.join(CLOUDS)}")
+        roots = CLOUDS[cloud]
+        return cls(**{"graph_url": roots.graph_url, "authority": roots.authority, **changes})
+
+    @property
+    def scope(self) -> str:
+        """The app-only scope of this Graph root."""
+        return f"{self.graph_url}/.default"
+
+    def __repr__(self) -> str:
+        shown = (
+            f"{f.name}={getattr(self, f.name)!r}"
+            for f in fields(self)
+            if f.name != "proxy_url" and getattr(self, f.name) != f.default
+        )
+        proxy = ("proxy_url='***'",) if self.proxy_url else ()
+        return f"GraphSettings({', '.join((*shown, *proxy))})"
+
+
+def _https_root(name: str, url: str) -> str:
+    """A URL reduced to https://host[:port]; a bare host name gets its scheme."""
+    url = (url if "://" in url else f"https://{url}").strip().rstrip("/")
+    hint = "give the root only, for example https://graph.microsoft.com"
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise BadSettings(f"{name} is not a URL", hint=hint) from None
+    if parts.scheme != "https" or not parts.hostname:
+        raise BadSettings(f"{name} must be an https URL with a host", hint=hint)
+    if parts.username or parts.password or parts.path or parts.query or parts.fragment:
+        raise BadSettings(f"{name} must have no user, path, query or fragment", hint=hint)
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return f"https://{host}" if port in (None, 443) else f"https://{host}:{port}"
