@@ -1,0 +1,69 @@
+"""`python -m graph_emulator`: serve a tenant until it is stopped."""
+
+import argparse
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from graph_emulator.emulator import Emulator
+from graph_emulator.fault_words import read_fault
+from graph_emulator.profiles import PROFILES
+from graph_emulator.settings import EmulatorError, EmulatorSettings
+
+
+def run(settings: EmulatorSettings, port: int, directory: Path, faults: Sequence[str] = ()) -> int:
+    """Serve the tenant until SIGINT or SIGTERM.
+
+    Args:
+        settings: the tenant and its profile.
+        port: 0 takes a free one.
+        directory: where `ca.pem` and `env.sh` are written.
+        faults: rules of misbehaviour, as they are written on a command line.
+
+    Returns:
+        The exit status: 0 stopped, 1 could not listen or write, 2 unknown profile or rule.
+    """
+    try:
+        emulator = Emulator(settings, faults=[read_fault(text) for text in faults])
+    except EmulatorError as error:
+        _say_error(error)
+        return 2
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        with emulator.serve(port, directory) as served:
+            print(f"{served.url}  profile {settings.profile}, source {directory / 'env.sh'}", flush=True)  # noqa: T201
+            stop.wait()
+    except EmulatorError as error:
+        _say_error(error)
+        return 1
+    return 0
+
+
+def _say_error(error: EmulatorError) -> None:
+    print(f"graph_emulator: {error}", file=sys.stderr)  # noqa: T201 - a command speaks
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="graph_emulator", description="A Microsoft Graph tenant on this machine.")
+    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    parser.add_argument("--dir", type=Path, default=Path("graph-emulator"), help="for ca.pem and env.sh")
+    profiles = "; ".join(f"{name}: {profile.summary}" for name, profile in PROFILES.items())
+    parser.add_argument(
+        "--profile", action="append", help=f"joined by +, or several times; {profiles.replace('%', '%%')}"
+    )
+    parser.add_argument(
+        "--fault", action="append", default=[], metavar="RULE", help="such as 'instantiate#3: commit, then reset'"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="the same seed gives the same tenant")
+    chosen = parser.parse_args(arguments)
+    profile = "+".join(chosen.profile or ["calm"])
+    return run(EmulatorSettings(seed=chosen.seed, profile=profile), chosen.port, chosen.dir, chosen.fault)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,66 @@
+"""Request bodies: JSON objects with known properties of the right type, or a 400."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from graph_emulator.problems import GraphProblem, bad_request, malformed
+
+JSON_TYPES = ("application/json", "text/json")
+
+
+def read_json(headers: Mapping[str, str], body: bytes, *, limit_bytes: int) -> Any:
+    """The value of a JSON body.
+
+    Raises:
+        GraphProblem: 400, 413 or 415; no Content-Type, not JSON, too long.
+    """
+    if len(body) > limit_bytes:
+        raise GraphProblem(413, "RequestEntityTooLarge", "The request body is too large.")
+    content_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if not content_type:
+        raise bad_request("Write requests (excluding DELETE) must contain the Content-Type header declaration.")
+    if content_type not in JSON_TYPES:
+        raise GraphProblem(415, "UnsupportedMediaType", f"The media type '{content_type[:100]}' is not supported.")
+    try:
+        return orjson.loads(body)
+    except ValueError:
+        raise malformed(
+            "Unable to read JSON request payload. Please ensure Content-Type header is set and payload is of "
+            "valid JSON format."
+        ) from None
+
+
+def take(body: Any, types: Mapping[str, str], required: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The properties of a body, each checked against the type that is written beside its name.
+
+    Raises:
+        GraphProblem: 400, an unknown property, a wrong type, or a missing property.
+    """
+    if not isinstance(body, dict):
+        raise malformed("Unable to read JSON request payload: an object is expected.")
+    found = {}
+    for name, value in body.items():
+        if name.startswith("@odata."):
+            continue
+        if name not in types:
+            raise bad_request(f"Invalid property '{name[:100]}'.")
+        if not _fits(value, types[name]):
+            raise bad_request(f"Invalid value specified for property '{name}': {types[name]} is expected.")
+        found[name] = value
+    for name in required:
+        if found.get(name) is None:
+            raise bad_request(f"A value is required for property '{name}' of resource.")
+    return found
+
+
+def _fits(value: Any, kind: str) -> bool:
+    if value is None:
+        return not kind.endswith("!") and "[]" not in kind
+    kind = kind.rstrip("!")
+    if kind.endswith("[]"):
+        return isinstance(value, list) and all(item is not None and _fits(item, kind[:-2]) for item in value)
+    if kind == "boolean":
+        return isinstance(value, bool)
+    return isinstance(value, {"string": str, "object": dict}[kind])

@@ -1,0 +1,88 @@
+"""What a cycle of a job leaves behind: its counters, and the events that explain them."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from graph_emulator.clock import NEVER, to_ticks, write_ticks
+from graph_emulator.identifiers import guid
+
+COUNTS = (
+    "countEntitled",
+    "countEntitledForProvisioning",
+    "countEscrowed",
+    "countEscrowedRaw",
+    "countExported",
+    "countExports",
+    "countImported",
+    "countImportedDeltas",
+    "countImportedReferenceDeltas",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What happened to one person or group in a cycle."""
+
+    subject_type: str
+    subject: dict[str, Any]
+    action: str
+    status: str
+    error: str | None = None
+
+
+@dataclass(slots=True)
+class Execution:
+    """One cycle, running or ended."""
+
+    job_id: str
+    number: int
+    initial: bool
+    began: float
+    ends: float
+    outcomes: list[Outcome] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+    error: dict[str, Any] | None = None
+
+    @property
+    def cycle_id(self) -> str:
+        """The identifier that the events of this cycle carry."""
+        return guid(self.job_id, "cycle", self.number)
+
+    @property
+    def state(self) -> str:
+        """How the cycle ended, in the words of Graph."""
+        if self.error:
+            return "Failed"
+        return "EntryLevelErrors" if self.counts.get("countEscrowed") else "Succeeded"
+
+    def outcome_at(self, position: int) -> float:
+        """When the outcome at a position happened: they spread over the cycle."""
+        return self.began + (position + 1) / (len(self.outcomes) + 1) * (self.ends - self.began)
+
+    def still_to_come(self, now: float) -> list[str]:
+        """The kinds of those whom the cycle adds later than now."""
+        added = ((n, o) for n, o in enumerate(self.outcomes) if (o.action, o.status) == ("create", "success"))
+        return [outcome.subject_type for position, outcome in added if self.outcome_at(position) > now]
+
+    def as_graph(self) -> dict[str, Any]:
+        """The execution as a job shows it."""
+        return {
+            "activityIdentifier": self.cycle_id,
+            **{name: self.counts.get(name, 0) for name in COUNTS},
+            "error": self.error,
+            "state": self.state,
+            "timeBegan": write_ticks(to_ticks(self.began)),
+            "timeEnded": write_ticks(to_ticks(self.ends)),
+        }
+
+
+def never_began() -> dict[str, Any]:
+    """The execution that a started job shows before its first cycle: it reads like a failure and is none."""
+    return {
+        "activityIdentifier": None,
+        **dict.fromkeys(COUNTS, 0),
+        "error": {"code": "None", "message": "", "tenantActionable": False},
+        "state": "Failed",
+        "timeBegan": NEVER,
+        "timeEnded": NEVER,
+    }

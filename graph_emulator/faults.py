@@ -1,0 +1,173 @@
+"""Misbehaviour by rule: which request, which occurrence or share of them, and what goes wrong."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from fnmatch import fnmatchcase
+from typing import Any
+
+from graph_emulator.identifiers import share
+from graph_emulator.settings import EmulatorError
+
+EFFECTS = (
+    "status",
+    "reset",
+    "truncate",
+    "html",
+    "hostile_next_link",
+    "expired_token",
+    "unknown_enum",
+    "missing_schedule",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FaultRule:
+    """One way to misbehave.
+
+    Attributes:
+        operation: name of the operation, wildcards allowed: `instantiate`, `*_job`; None is every one.
+        method: the HTTP method; None is every one, `write` is every one but GET.
+        path: wildcard pattern of the path below the version; None is every one.
+        occurrence: only the n-th matching request, from 1; None is every one.
+        probability: the share of matching requests that it hits, by seed.
+        times: at most so many hits.
+        effect: what goes wrong, one of EFFECTS.
+        status: the status of effect `status` and `html`.
+        retry_after: the header as it is sent; `date:SECONDS` is an HTTP date so far ahead.
+        after_commit: whether the request was carried out first.
+    """
+
+    effect: str
+    operation: str | None = None
+    method: str | None = None
+    path: str | None = None
+    occurrence: int | None = None
+    probability: float = 1.0
+    times: int | None = None
+    status: int = 503
+    code: str | None = None
+    retry_after: str | None = None
+    after_commit: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a rule that could never hold."""
+        if self.effect not in EFFECTS:
+            raise EmulatorError(f"fault rule: unknown effect {self.effect!r}; known: {', '.join(EFFECTS)}")
+        if not 0 <= self.probability <= 1:
+            raise EmulatorError(f"fault rule: probability {self.probability!r} is not between 0 and 1")
+        if self.occurrence is not None and self.occurrence < 1:
+            raise EmulatorError(f"fault rule: occurrence {self.occurrence!r} is counted from 1")
+        if not 400 <= self.status <= 599:
+            raise EmulatorError(f"fault rule: status {self.status!r} is no error")
+
+    def as_json(self) -> dict[str, Any]:
+        """The rule as the control interface takes it."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @property
+    def name(self) -> str:
+        """What the list of requests calls the fault."""
+        what = f"status-{self.status}" if self.effect == "status" else self.effect
+        when = "after" if self.after_commit else "before"
+        return what if self.effect in TAMPERING else f"{what}-{when}"
+
+    def concerns(self, operation: str, method: str, path: str) -> bool:
+        """Whether the rule is about such a request."""
+        if self.method == "write":
+            if method == "GET":
+                return False
+        elif self.method is not None and self.method.upper() != method:
+            return False
+        if self.operation is not None and not fnmatchcase(operation, self.operation):
+            return False
+        return self.path is None or fnmatchcase(path, self.path)
+
+
+TAMPERING = frozenset({"truncate", "hostile_next_link", "unknown_enum", "missing_schedule"})
+"""Effects that change an answer; the others take its place."""
+
+
+class Faults:
+    """The rules in force, and how often each was met."""
+
+    def __init__(self, seed: int, rules: Iterable[FaultRule] = ()) -> None:
+        self._seed = seed
+        self.rules = list(rules)
+        self._met: dict[int, int] = {}
+        self._hit: dict[int, int] = {}
+
+    def add(self, rules: Iterable[FaultRule]) -> None:
+        """Further rules."""
+        self.rules.extend(rules)
+
+    @staticmethod
+    def check(rules: Iterable[FaultRule], operations: Iterable[str]) -> None:
+        """Refuse a rule about an operation that does not exist: it would never strike.
+
+        Raises:
+            EmulatorError: naming the operations that there are.
+        """
+        known = sorted(set(operations))
+        for rule in rules:
+            if rule.operation is not None and not any(fnmatchcase(name, rule.operation) for name in known):
+                raise EmulatorError(f"fault rule: unknown operation {rule.operation!r}; known: {', '.join(known)}")
+
+    def clear(self) -> None:
+        """No rules any more."""
+        self.rules, self._met, self._hit = [], {}, {}
+
+    def strike(self, operation: str, method: str, path: str) -> list[FaultRule]:
+        """The rules that hit this request, in their order."""
+        hits = []
+        for number, rule in enumerate(self.rules):
+            if not rule.concerns(operation, method, path):
+                continue
+            met = self._met[number] = self._met.get(number, 0) + 1
+            if rule.occurrence is not None and met != rule.occurrence:
+                continue
+            if rule.times is not None and self._hit.get(number, 0) >= rule.times:
+                continue
+            if rule.probability < 1 and share(self._seed, "fault", number, met) >= rule.probability:
+                continue
+            self._hit[number] = self._hit.get(number, 0) + 1
+            hits.append(rule)
+        return hits
+
+
+_TYPES: dict[str, tuple[type, ...]] = {
+    "effect": (str,),
+    "operation": (str,),
+    "method": (str,),
+    "path": (str,),
+    "occurrence": (int,),
+    "probability": (int, float),
+    "times": (int,),
+    "status": (int,),
+    "code": (str,),
+    "retry_after": (str, int, float),
+    "after_commit": (bool,),
+}
+
+
+def read_rule(value: Any) -> FaultRule:
+    """A rule from JSON.
+
+    Raises:
+        EmulatorError: not an object, an unknown field, a wrong type or value.
+    """
+    if not isinstance(value, Mapping):
+        raise EmulatorError("fault rule: a JSON object is expected")
+    known = {field.name for field in fields(FaultRule)}
+    for name, given in value.items():
+        if name not in known:
+            raise EmulatorError(f"fault rule: unknown field {name!r}; known: {', '.join(sorted(known))}")
+        if given is not None and (
+            not isinstance(given, _TYPES[name]) or (isinstance(given, bool) != (_TYPES[name] == (bool,)))
+        ):
+            raise EmulatorError(f"fault rule: {name}: {given!r} is of the wrong type")
+    if not isinstance(value.get("effect"), str):
+        raise EmulatorError(f"fault rule: effect is missing; known: {', '.join(EFFECTS)}")
+    given = {name: item for name, item in value.items() if item is not None}
+    if "retry_after" in given:
+        given["retry_after"] = str(given["retry_after"])
+    return FaultRule(**given)

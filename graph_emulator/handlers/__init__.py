@@ -1,0 +1,1 @@
+"""One file for each resource: from a call to an answer."""

@@ -1,0 +1,111 @@
+"""Application templates and the applications made from them.
+
+https://learn.microsoft.com/graph/api/resources/applicationtemplate
+"""
+
+from typing import Any
+
+from graph_emulator.bodies import take
+from graph_emulator.call import Answer, Call
+from graph_emulator.gallery import Template, rendered
+from graph_emulator.handlers.directory_objects import render
+from graph_emulator.handlers.pages import plain_number
+from graph_emulator.odata import Field, Filterable
+from graph_emulator.problems import bad_request, malformed, not_found, unsupported_query
+from graph_emulator.query_options import allow_options, next_link, select, selected, whole_number
+
+LARGEST_PAGE = 999
+FILTERABLE = Filterable(
+    "applicationTemplate",
+    {
+        "displayname": Field(lambda t: t["displayName"], frozenset({"eq", "contains"})),
+        "categories": Field(lambda t: t["categories"], frozenset({"eq", "contains"}), folded=True, collection=True),
+    },
+)
+ONLY_ON_REQUEST = ("riskScore", "riskFactors")
+
+
+def _rendered(call: Call) -> tuple[dict[str, Any], ...]:
+    settings = call.tenant.settings
+    return rendered(settings.cloud, own_ids=settings.gallery_ids == "per cloud")
+
+
+def _known(call: Call) -> list[str]:
+    return [*_rendered(call)[0], *ONLY_ON_REQUEST]
+
+
+def list_all(call: Call) -> Answer:
+    """Search the gallery."""
+    options = call.options
+    allow_options(options, ("$filter", "$orderby", "$top", "$skip", "$select", "$count"))
+    names = selected(options, "applicationTemplate", _known(call))
+    found = list(_rendered(call))
+    if "$filter" in options:
+        found = list(filter(FILTERABLE.predicate(options["$filter"]), found))
+    _sort(found, options.get("$orderby"))
+    skip, settings = whole_number(options, "$skip", 0, 1_000_000, 0), call.tenant.settings
+    default = settings.template_page_size if settings.template_next_link_without_top else len(found)
+    top = whole_number(options, "$top", default, LARGEST_PAGE)
+    page = [select(template, names) for template in found[skip : skip + top]]
+    value: dict[str, Any] = {"@odata.context": call.context("applicationTemplates")}
+    if options.get("$count", "").lower() == "true":
+        value["@odata.count"] = len(found)
+    if names is None:
+        value["@microsoft.graph.tips"] = "Use $select to choose only the properties your app needs."
+    if skip + top < len(found):
+        value["@odata.nextLink"] = next_link(call.address, call.request.query, skip=str(skip + top))
+    return Answer(200, {**value, "value": page})
+
+
+def count(call: Call) -> Answer:
+    """How many templates match; the SDKs know the segment, whether the service does is not confirmed."""
+    if not call.tenant.settings.template_count_segment:
+        raise malformed("Resource not found for the segment '$count'.")
+    allow_options(call.options, ("$filter",))
+    found = _rendered(call)
+    matches = FILTERABLE.predicate(call.options["$filter"]) if "$filter" in call.options else bool
+    return plain_number(sum(1 for template in found if matches(template)))
+
+
+def _sort(found: list[dict[str, Any]], order: str | None) -> None:
+    if order is None:
+        return
+    name, _, direction = order.strip().partition(" ")
+    if name.lower() != "displayname" or direction.strip().lower() not in ("", "asc", "desc"):
+        raise unsupported_query(f"Sorting by '{order[:100]}' is not supported for applicationTemplates.")
+    found.sort(key=lambda t: str(t["displayName"]).lower(), reverse=direction.strip().lower() == "desc")
+
+
+def _template(call: Call) -> Template:
+    template = call.tenant.gallery.get(call.parameters["id"].lower())
+    if template is None:
+        raise not_found(call.parameters["id"])
+    return template
+
+
+def get(call: Call) -> Answer:
+    """One template."""
+    allow_options(call.options, ("$select",))
+    names = selected(call.options, "applicationTemplate", _known(call))
+    value = select(_template(call).as_graph(), names)
+    return Answer(200, {"@odata.context": call.context("applicationTemplates/$entity"), **value})
+
+
+def instantiate(call: Call) -> Answer:
+    """Make an application and its service principal."""
+    template = _template(call)
+    if not template.integrated and call.tenant.settings.unintegrated_templates == "refuse":
+        raise bad_request("The application template is not integrated with Microsoft Entra ID.")
+    body = take(call.body, {"displayName": "string", "serviceManagementReference": "string"}, required=("displayName",))
+    name = body["displayName"]
+    if not name.strip() or len(name) > 256:
+        raise bad_request("Invalid value specified for property 'displayName' of resource 'Application'.")
+    application, principal = call.tenant.directory.instantiate(
+        template, name, body.get("serviceManagementReference"), call.caller.object_id, call.now
+    )
+    value = {
+        "@odata.context": call.context("microsoft.graph.applicationServicePrincipal"),
+        "application": render(call, application),
+        "servicePrincipal": render(call, principal),
+    }
+    return Answer(201, value)

@@ -1,0 +1,155 @@
+"""What applications and service principals have in common: lists, reads, changes, the recycle bin."""
+
+import re
+from typing import Any
+
+from graph_emulator.bodies import take
+from graph_emulator.call import Answer, Call
+from graph_emulator.directory import Entry, Kind
+from graph_emulator.handlers.directory_properties import FILTERABLE, READ_ONLY, WRITABLE
+from graph_emulator.handlers.pages import count_of
+from graph_emulator.problems import bad_request, malformed, unsupported_query
+from graph_emulator.query_options import (
+    allow_options,
+    next_link,
+    read_skip_token,
+    select,
+    selected,
+    whole_number,
+    write_skip_token,
+)
+
+DEFAULT_PAGE = 100
+LARGEST_PAGE = 999
+SETS = {"application": "applications", "servicePrincipal": "servicePrincipals"}
+LIST_OPTIONS = ("$filter", "$search", "$select", "$top", "$count", "$skiptoken", "$orderby")
+
+
+def render(call: Call, entry: Entry) -> dict[str, Any]:
+    """An object as the replica and the version show it; beta's application has no applicationTemplateId."""
+    value = entry.seen(call.replica, call.now)
+    if call.is_beta and entry.kind == "application":
+        del value["applicationTemplateId"]
+    return value
+
+
+def _matching(call: Call, kind: Kind, advanced: bool) -> list[Entry]:
+    """The objects that `$filter` and `$search` leave."""
+    options = call.options
+    index_lag = call.tenant.settings.index_lag_seconds if advanced else 0.0
+    found = list(call.tenant.directory.all(kind, call.replica, call.now, index_lag=index_lag))
+    if "$filter" in options:
+        matches = FILTERABLE[kind].predicate(options["$filter"], advanced=advanced)
+        found = [entry for entry in found if matches(entry.seen(call.replica, call.now, whole=False))]
+    if "$search" in options:
+        words = _search(options["$search"], advanced)
+        found = [entry for entry in found if words in str(entry.value["displayName"]).lower()]
+    return found
+
+
+def _search(text: str, advanced: bool) -> str:
+    """The words of a `$search` on the display name, the only property that is indexed for it here."""
+    if not advanced:
+        raise malformed(
+            "Request with $search query parameter only works through MSGraph with a special request header."
+        )
+    found = re.fullmatch(r'\s*"displayName:([^"]+)"\s*', text)
+    if found is None:
+        raise malformed(f"Syntax error in $search '{text[:100]}': \"displayName:words\" is expected.")
+    return found[1].strip().lower()
+
+
+def list_all(call: Call, kind: Kind) -> Answer:
+    """The objects that match, in pages."""
+    options = call.options
+    allow_options(options, LIST_OPTIONS)
+    names = selected(options, kind, WRITABLE[kind].keys() | READ_ONLY[kind])
+    advanced = call.is_advanced
+    if call.counts and not advanced:
+        raise malformed("$count is not currently supported.")
+    if "$orderby" in options and "$filter" in options and not advanced:
+        raise unsupported_query("Sorting not supported for current query.")
+    found = _matching(call, kind, advanced)
+    if "$orderby" in options:
+        _sort(found, options["$orderby"])
+    return _page(call, kind, found, names, advanced)
+
+
+def count(call: Call, kind: Kind) -> Answer:
+    """How many objects match."""
+    allow_options(call.options, ("$filter", "$search"))
+    return count_of(call, len(_matching(call, kind, call.is_advanced)))
+
+
+def _sort(found: list[Entry], order: str) -> None:
+    name, _, direction = order.strip().partition(" ")
+    if name.lower() != "displayname" or direction.strip().lower() not in ("", "asc", "desc"):
+        raise unsupported_query("Sorting not supported for current query.")
+    found.sort(key=lambda e: str(e.value["displayName"]).lower(), reverse=direction.strip().lower() == "desc")
+
+
+def _page(call: Call, kind: Kind, found: list[Entry], names: frozenset[str] | None, advanced: bool) -> Answer:
+    top = whole_number(call.options, "$top", DEFAULT_PAGE, LARGEST_PAGE)
+    start = _start(read_skip_token(call.options), found)
+    page = found[start : start + top]
+    value: dict[str, Any] = {"@odata.context": call.context(SETS[kind])}
+    if advanced:
+        value["@odata.count"] = len(found)
+    if start + top < len(found):
+        token = write_skip_token(page[-1].id)
+        value["@odata.nextLink"] = next_link(call.address, call.request.query, skiptoken=token)
+    value["value"] = [select(render(call, entry), names) for entry in page]
+    return Answer(200, value)
+
+
+def _start(token: str | None, found: list[Entry]) -> int:
+    """Just after the object that the last page ended with; objects made meanwhile do not shift the pages."""
+    if token is None:
+        return 0
+    for position, entry in enumerate(found):
+        if entry.id == token:
+            return position + 1
+    raise malformed("The value of $skiptoken is not valid.")
+
+
+def get(call: Call, kind: Kind) -> Answer:
+    """One object."""
+    allow_options(call.options, ("$select",))
+    names = selected(call.options, kind, WRITABLE[kind].keys() | READ_ONLY[kind])
+    value = select(render(call, call.entry(kind)), names)
+    return Answer(200, {"@odata.context": call.context(f"{SETS[kind]}/$entity"), **value})
+
+
+def patch(call: Call, kind: Kind) -> Answer:
+    """Change the writable properties that the body names."""
+    allow_options(call.options, ())
+    entry = call.entry(kind, change=True)
+    if isinstance(call.body, dict):
+        for name in call.body:
+            if name in READ_ONLY[kind]:
+                raise bad_request(f"Property '{name}' is read-only and cannot be set.")
+    changes = take(call.body, WRITABLE[kind])
+    _check_values(changes)
+    call.tenant.directory.patch(entry, changes, call.now)
+    return Answer(204)
+
+
+def _check_values(changes: dict[str, Any]) -> None:
+    if "displayName" in changes and not 0 < len((changes["displayName"] or "").strip()) <= 256:
+        raise bad_request("Invalid value specified for property 'displayName'.")
+    if len(changes.get("notes") or "") > 1024:
+        raise bad_request("Property 'notes' has exceeded its maximum length of 1024.")
+    tags = changes.get("tags") or []
+    if len(set(tags)) != len(tags) or any(not 0 < len(tag) <= 256 for tag in tags):
+        raise bad_request("Invalid value specified for property 'tags'.")
+
+
+def delete(call: Call, kind: Kind) -> Answer:
+    """Move an object to the recycle bin."""
+    allow_options(call.options, ())
+    entry = call.entry(kind, change=True)
+    principal = entry.partner if kind == "application" else entry
+    if principal is not None and principal.deleted_at is None:
+        call.tenant.jobs.stop_all(principal.id, call.now)
+    call.tenant.directory.delete(entry, call.now)
+    return Answer(204)

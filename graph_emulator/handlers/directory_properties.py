@@ -1,0 +1,88 @@
+"""The properties of applications and service principals: what may be written, and what may be filtered how.
+
+https://learn.microsoft.com/graph/aad-advanced-queries
+"""
+
+from typing import Any
+
+from graph_emulator.directory import Kind
+from graph_emulator.odata import Field, Filterable
+
+_BOTH = {
+    "appRoles": "object[]",
+    "description": "string",
+    "displayName": "string",
+    "info": "object",
+    "keyCredentials": "object[]",
+    "notes": "string",
+    "passwordCredentials": "object[]",
+    "tags": "string[]",
+}
+WRITABLE: dict[Kind, dict[str, str]] = {
+    "application": {
+        **_BOTH,
+        "api": "object",
+        "groupMembershipClaims": "string",
+        "identifierUris": "string[]",
+        "isFallbackPublicClient": "boolean",
+        "requiredResourceAccess": "object[]",
+        "serviceManagementReference": "string",
+        "signInAudience": "string",
+        "uniqueName": "string",
+        "web": "object",
+    },
+    "servicePrincipal": {
+        **_BOTH,
+        "accountEnabled": "boolean",
+        "alternativeNames": "string[]",
+        "appRoleAssignmentRequired": "boolean!",
+        "homepage": "string",
+        "loginUrl": "string",
+        "logoutUrl": "string",
+        "notificationEmailAddresses": "string[]",
+        "preferredSingleSignOnMode": "string",
+        "preferredTokenSigningKeyThumbprint": "string",
+        "replyUrls": "string[]",
+        "samlSingleSignOnSettings": "object",
+        "servicePrincipalNames": "string[]",
+        "tokenEncryptionKeyId": "string",
+    },
+}
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+READ_ONLY: dict[Kind, frozenset[str]] = {
+    "application": _words(
+        """id deletedDateTime appId applicationTemplateId createdDateTime disabledByMicrosoftStatus isDisabled
+        publisherDomain"""
+    ),
+    "servicePrincipal": _words(
+        """id deletedDateTime appId appDescription appDisplayName appOwnerOrganizationId applicationTemplateId
+        createdByAppId disabledByMicrosoftStatus isDisabled servicePrincipalType synchronization"""
+    ),
+}
+
+
+def _field(name: str, operators: str, advanced: str = "ne", *, collection: bool = False) -> Field:
+    def read(value: dict[str, Any]) -> Any:
+        return value.get(name)
+
+    return Field(read, frozenset(operators.split()), frozenset(advanced.split()), collection=collection)
+
+
+_COMMON = {
+    "displayname": _field("displayName", "eq ge le in startswith", "ne"),
+    "applicationtemplateid": _field("applicationTemplateId", "eq startswith"),
+    "tags": _field("tags", "eq ge le startswith", "", collection=True),
+    "appid": _field("appId", "eq in"),
+    "id": _field("id", "eq in"),
+}
+FILTERABLE: dict[Kind, Filterable] = {
+    "application": Filterable("Application", _COMMON),
+    "servicePrincipal": Filterable(
+        "ServicePrincipal", {**_COMMON, "accountenabled": _field("accountEnabled", "eq in")}
+    ),
+}

@@ -1,0 +1,98 @@
+"""Users and groups of the seeded directory.
+
+https://learn.microsoft.com/graph/api/user-list
+https://learn.microsoft.com/graph/api/group-list
+"""
+
+from typing import Any
+
+from graph_emulator.call import Answer, Call
+from graph_emulator.handlers.pages import count_of, page_of
+from graph_emulator.odata import Field, Filterable
+from graph_emulator.permissions import READ_GROUPS, READ_USERS, Permission, check
+from graph_emulator.problems import not_found
+from graph_emulator.query_options import allow_options, select, selected
+
+OPTIONS = ("$filter", "$select", "$top", "$skiptoken")
+
+
+def _text(name: str) -> Field:
+    return Field(lambda value: value[name], frozenset({"eq", "in", "startswith", "ge", "le"}))
+
+
+USERS = Filterable(
+    "User",
+    {name.lower(): _text(name) for name in ("id", "displayName", "userPrincipalName", "mail", "givenName", "surname")},
+)
+GROUPS = Filterable("Group", {name.lower(): _text(name) for name in ("id", "displayName", "mailNickname")})
+
+
+def _list(call: Call, found: dict[str, dict[str, Any]], filterable: Filterable, fragment: str) -> Answer:
+    allow_options(call.options, OPTIONS)
+    values = list(found.values())
+    names = selected(call.options, fragment.rstrip("s"), values[0] if values else ())
+    if "$filter" in call.options:
+        values = list(filter(filterable.predicate(call.options["$filter"]), values))
+    return page_of(call, fragment, [select(value, names) for value in values])
+
+
+def _count(call: Call, found: dict[str, dict[str, Any]], filterable: Filterable) -> Answer:
+    allow_options(call.options, ("$filter",))
+    text = call.options.get("$filter")
+    matches = filterable.predicate(text, advanced=True) if text else bool
+    return count_of(call, sum(1 for value in found.values() if matches(value)))
+
+
+def count_users(call: Call) -> Answer:
+    """How many users match."""
+    return _count(call, call.tenant.people.users, USERS)
+
+
+def count_groups(call: Call) -> Answer:
+    """How many groups match."""
+    return _count(call, call.tenant.people.groups, GROUPS)
+
+
+def list_users(call: Call) -> Answer:
+    """The users that match."""
+    return _list(call, call.tenant.people.users, USERS, "users")
+
+
+def list_groups(call: Call) -> Answer:
+    """The groups that match."""
+    return _list(call, call.tenant.people.groups, GROUPS, "groups")
+
+
+def _one(call: Call, value: dict[str, Any] | None, fragment: str, permission: Permission) -> Answer:
+    allow_options(call.options, ("$select",))
+    if call.tenant.settings.directory_reads_by_id_need_permission:
+        check(call.caller, permission, synchronization=False)
+    if value is None:
+        raise not_found(call.parameters["id"])
+    names = selected(call.options, fragment.rstrip("s"), value)
+    return Answer(200, {"@odata.context": call.context(f"{fragment}/$entity"), **select(value, names)})
+
+
+def get_user(call: Call) -> Answer:
+    """One user, by object id or principal name."""
+    people, identifier = call.tenant.people, call.parameters["id"]
+    user = people.users.get(identifier.lower()) or people.user_named(identifier)
+    return _one(call, user, "users", READ_USERS)
+
+
+def get_group(call: Call) -> Answer:
+    """One group."""
+    return _one(call, call.tenant.people.groups.get(call.parameters["id"].lower()), "groups", READ_GROUPS)
+
+
+def list_members(call: Call) -> Answer:
+    """The direct members of a group."""
+    allow_options(call.options, ("$select", "$top", "$skiptoken"))
+    people = call.tenant.people
+    members = people.members.get(call.parameters["id"].lower())
+    if members is None:
+        raise not_found(call.parameters["id"])
+    users = [people.users[member] for member in members]
+    names = selected(call.options, "user", users[0] if users else ())
+    values = [{"@odata.type": "#microsoft.graph.user", **select(user, names)} for user in users]
+    return page_of(call, "directoryObjects", values)

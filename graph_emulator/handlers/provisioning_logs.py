@@ -1,0 +1,141 @@
+"""Reading the provisioning log, with the filters that are documented and no others.
+
+https://learn.microsoft.com/graph/api/provisioningobjectsummary-list
+"""
+
+from collections.abc import Callable
+from itertools import islice
+from typing import Any
+
+from graph_emulator.call import Answer, Call
+from graph_emulator.clock import read_ticks
+from graph_emulator.event_shapes import SOURCE, as_graph
+from graph_emulator.odata import Field, Filterable
+from graph_emulator.odata_syntax import Comparison, Junction, Node, parse_filter
+from graph_emulator.problems import malformed, unsupported_query
+from graph_emulator.provisioning_log import Event
+from graph_emulator.query_options import allow_options, next_link, read_skip_token, whole_number, write_skip_token
+
+OPTIONS = ("$filter", "$top", "$orderby", "$skiptoken")
+LATEST = 1 << 62
+TEXT = frozenset({"eq", "contains"})
+
+
+def _text(read: Callable[[Event], Any]) -> Field:
+    return Field(read, TEXT, folded=False)
+
+
+def _ticks(value: Any) -> int:
+    return read_ticks(value)
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool):
+        raise TypeError(value)
+    return float(value)
+
+
+def _name(event: Event) -> str:
+    return str(event.principal.value["displayName"])
+
+
+_BOTH: dict[str, Field] = {
+    "id": _text(lambda e: e.id),
+    "activitydatetime": Field(lambda e: e.ticks, frozenset({"eq", "gt", "lt"}), convert=_ticks),
+    "jobid": _text(lambda e: e.job_id),
+    "changeid": _text(lambda e: e.change_id),
+    "cycleid": _text(lambda e: e.cycle_id),
+    "provisioningaction": _text(lambda e: e.outcome.action),
+    "provisioningstatusinfo/status": _text(lambda e: e.outcome.status),
+    "sourcesystem/displayname": _text(lambda _: SOURCE),
+    "targetsystem/displayname": _text(lambda e: e.principal.template.display_name),
+    "sourceidentity/identitytype": _text(lambda e: e.outcome.subject_type),
+    "sourceidentity/id": _text(lambda e: e.outcome.subject["id"]),
+    "sourceidentity/displayname": _text(lambda e: e.outcome.subject["displayName"]),
+    "targetidentity/identitytype": _text(lambda e: e.outcome.subject_type),
+    "targetidentity/id": _text(lambda e: e.target_id),
+    "targetidentity/displayname": _text(lambda e: e.outcome.subject["displayName"] if e.target_id else ""),
+    "initiatedby/displayname": _text(lambda _: "Azure AD Provisioning Service"),
+    "durationinmilliseconds": Field(lambda e: e.duration_milliseconds, frozenset({"eq", "gt", "lt"}), convert=_number),
+    "serviceprincipal/id": _text(lambda e: e.principal.id),
+    "serviceprincipal/displayname": Field(_name, frozenset({"eq"}), folded=False),
+    "serviceprincipal/name": Field(_name, frozenset({"eq"}), folded=False),
+}
+_BETA = {
+    "action": _text(lambda e: e.outcome.action[0].upper() + e.outcome.action[1:]),
+    "statusinfo/status": _text(lambda e: e.outcome.status),
+}
+
+
+def _filterable(call: Call) -> Filterable:
+    fields = {**_BOTH, "tenantid": _text(lambda _: call.tenant.settings.tenant_id)}
+    return Filterable("provisioningObjectSummary", {**fields, **_BETA} if call.is_beta else fields)
+
+
+def list_all(call: Call) -> Answer:
+    """The events that match, in pages."""
+    options, settings = call.options, call.tenant.settings
+    allow_options(options, OPTIONS)
+    descending = _is_descending(options.get("$orderby"))
+    top = whole_number(options, "$top", settings.log_page_size, settings.log_page_size_maximum)
+    matches, after, before = _window(call)
+    token = read_skip_token(options)
+    last = _position(token) if token is not None else None
+    if last is not None and descending:
+        before = min(before, last[0] + 1)
+    elif last is not None:
+        after = max(after, last[0] - 1)
+    events = call.tenant.log.readable(call.now, after, before, descending=descending)
+    found = (e for e in events if matches(e) and (last is None or _is_beyond(e, last, descending)))
+    page = list(islice(found, top + 1))
+    value: dict[str, Any] = {"@odata.context": call.context("auditLogs/provisioning")}
+    if len(page) > top and ("$top" in options or settings.log_next_link_without_top):
+        end = page[top - 1]
+        position = write_skip_token(f"{end.ticks}_{end.id}")
+        value["@odata.nextLink"] = next_link(call.address, call.request.query, skiptoken=position)
+    tenant = settings.tenant_id
+    value["value"] = [as_graph(event, tenant, beta=call.is_beta) for event in page[:top]]
+    return Answer(200, value)
+
+
+def _is_descending(order: str | None) -> bool:
+    """Newest first unless asked otherwise."""
+    if order is None:
+        return True
+    name, _, direction = order.strip().partition(" ")
+    if name.lower() != "activitydatetime" or direction.strip().lower() not in ("", "asc", "desc"):
+        raise unsupported_query(f"Sorting by '{order[:100]}' is not supported for provisioningObjectSummary.")
+    return direction.strip().lower() == "desc"
+
+
+def _window(call: Call) -> tuple[Callable[[Event], bool], int, int]:
+    """The filter, and the stretch of time outside of which nothing can match."""
+    text = call.options.get("$filter")
+    if text is None:
+        return (lambda _: True), -1, LATEST
+    predicate = _filterable(call).predicate(text)
+    after, before = -1, LATEST
+    for node in _conjuncts(parse_filter(text)):
+        if isinstance(node, Comparison) and node.path.lower() == "activitydatetime":
+            ticks = read_ticks(str(node.value))
+            after = max(after, ticks) if node.operator == "gt" else after
+            before = min(before, ticks) if node.operator == "lt" else before
+    return predicate, after, before
+
+
+def _conjuncts(node: Node) -> list[Node]:
+    if isinstance(node, Junction) and node.word == "and":
+        return [inner for part in node.parts for inner in _conjuncts(part)]
+    return [node]
+
+
+def _position(token: str) -> tuple[int, str]:
+    ticks, _, identifier = token.partition("_")
+    if not ticks.isascii() or not ticks.isdigit() or len(ticks) > 19:
+        raise malformed("The value of $skiptoken is not valid.")
+    return int(ticks), identifier
+
+
+def _is_beyond(event: Event, last: tuple[int, str], descending: bool) -> bool:
+    here = (event.ticks, event.id)
+    return here < last if descending else here > last

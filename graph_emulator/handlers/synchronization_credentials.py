@@ -1,0 +1,106 @@
+"""Credentials of a provisioning connection: tried, saved, and shown with a mask.
+
+https://learn.microsoft.com/graph/api/synchronization-synchronizationjob-validatecredentials
+https://learn.microsoft.com/graph/api/synchronization-synchronization-secrets
+"""
+
+from typing import Any
+
+from graph_emulator.bodies import take
+from graph_emulator.call import Answer, Call
+from graph_emulator.clock import write_moment
+from graph_emulator.credentials import KEYS
+from graph_emulator.directory import Entry
+from graph_emulator.handlers.principals import synchronized_principal
+from graph_emulator.handlers.synchronization_jobs import job_of
+from graph_emulator.identifiers import opaque_id
+from graph_emulator.problems import bad_request, malformed
+from graph_emulator.query_options import allow_options
+
+ON_COLLECTION = {
+    "applicationIdentifier": "string",
+    "templateId": "string",
+    "useSavedCredentials": "boolean",
+    "credentials": "object[]",
+}
+ON_JOB = {name: ON_COLLECTION[name] for name in ("useSavedCredentials", "credentials")}
+
+
+def _pairs(items: list[dict[str, Any]]) -> dict[str, str]:
+    """Keys and values; a key that Graph does not know or that comes twice is refused."""
+    found: dict[str, str] = {}
+    for item in items:
+        pair = take(item, {"key": "string!", "value": "string"}, required=("key",))
+        key = pair["key"]
+        if key not in KEYS:
+            raise malformed(f"Requested value '{key[:100]}' was not found: synchronizationSecret.")
+        if key in found:
+            raise bad_request(f"The key '{key}' was specified more than once.")
+        found[key] = pair.get("value") or ""
+    return found
+
+
+def validate(call: Call) -> Answer:
+    """Try credentials before there is a job."""
+    body = take(call.body, ON_COLLECTION)
+    principal = synchronized_principal(call)
+    template = body.get("templateId")
+    if template is not None and template not in principal.template.synchronization:
+        raise bad_request(f"The template '{template[:100]}' is not found for this application.", "InvalidTemplate")
+    return _try(call, principal, body)
+
+
+def validate_on_job(call: Call) -> Answer:
+    """Try credentials on a job."""
+    body = take(call.body, ON_JOB)
+    return _try(call, job_of(call).principal, body)
+
+
+def _try(call: Call, principal: Entry, body: dict[str, Any]) -> Answer:
+    saved = call.tenant.secrets_of(principal.id).values
+    offered = _pairs(body.get("credentials") or [])
+    refusal = call.tenant.targets.refusal(
+        principal.template, saved if body.get("useSavedCredentials") is True else offered
+    )
+    if refusal:
+        raise call.tenant.targets.problem(refusal)
+    return Answer(204)
+
+
+def acquire_access_token(call: Call) -> Answer:
+    """Trade what an OAuth sign-in brought for tokens, and keep them with the secrets."""
+    body = take(call.body, {"credentials": "object[]"}, required=("credentials",))
+    principal, offered = synchronized_principal(call), _pairs(body["credentials"])
+    if not offered:
+        raise bad_request("A value is required for property 'credentials' of resource.")
+    if "Oauth2AuthorizationCode" in offered:
+        moment = write_moment(call.now)
+        tokens = {"Oauth2AccessToken": opaque_id(principal.id, moment), "Oauth2AccessTokenCreationTime": moment}
+        call.tenant.secrets_of(principal.id).save(tokens, merge=True, now=call.now, visible_at=call.now)
+    return Answer(204)
+
+
+def get_secrets(call: Call) -> Answer:
+    """The saved secrets, sensitive ones masked."""
+    allow_options(call.options, ())
+    principal = synchronized_principal(call)
+    shown = call.tenant.secrets_of(principal.id).masked(call.now)
+    context = call.context(f"servicePrincipals('{principal.id}')/synchronization/secrets")
+    pairs = [{"key": key, "value": value} for key, value in shown.items()]
+    return Answer(200, {"@odata.context": context, "value": pairs})
+
+
+def put_secrets(call: Call) -> Answer:
+    """Save secrets; what is sent is what is there afterwards, a mask included."""
+    body = take(call.body, {"value": "object[]"}, required=("value",))
+    principal, settings = synchronized_principal(call), call.tenant.settings
+    values = _pairs(body["value"])
+    call.tenant.jobs.settle(call.now)
+    call.tenant.secrets_of(principal.id).save(
+        values,
+        merge=settings.secrets_put == "merge",
+        now=call.now,
+        visible_at=call.now + settings.secrets_lag_seconds,
+    )
+    call.tenant.jobs.touch(principal.id, call.now)
+    return Answer(204)

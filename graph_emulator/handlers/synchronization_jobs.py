@@ -1,0 +1,135 @@
+"""Synchronization jobs and what can be done to them.
+
+https://learn.microsoft.com/graph/api/resources/synchronization-synchronizationjob
+"""
+
+from typing import Any
+
+from graph_emulator.bodies import take
+from graph_emulator.call import Answer, Call
+from graph_emulator.handlers.principals import synchronized_principal
+from graph_emulator.job_book import RESTART_SCOPES
+from graph_emulator.jobs import Job
+from graph_emulator.problems import bad_request, malformed
+from graph_emulator.query_options import allow_options
+from graph_emulator.schema import build_schema
+
+STATES = ("Active", "Disabled", "Paused")
+PAIR = {"name": "string", "value": "string"}
+
+
+def _context(call: Call, principal_id: str, tail: str = "") -> str:
+    return call.context(f"servicePrincipals('{principal_id}')/synchronization/jobs{tail}")
+
+
+def job_of(call: Call) -> Job:
+    """The job that the path names."""
+    principal = synchronized_principal(call)
+    return call.tenant.jobs.get(principal.id, call.parameters["jobId"], call.now)
+
+
+def list_all(call: Call) -> Answer:
+    """The jobs of a service principal."""
+    allow_options(call.options, ())
+    principal = synchronized_principal(call)
+    jobs = [job.as_graph(call.now) for job in call.tenant.jobs.of(principal.id, call.now)]
+    return Answer(200, {"@odata.context": _context(call, principal.id), "value": jobs})
+
+
+def create(call: Call) -> Answer:
+    """A new job, not started."""
+    types = {"templateId": "string", "schedule": "object", "synchronizationJobSettings": "object[]"}
+    body = take(call.body, types, required=("templateId",))
+    principal = synchronized_principal(call)
+    pairs = [take(item, PAIR, required=("name",)) for item in body.get("synchronizationJobSettings") or ()]
+    job = call.tenant.jobs.create(principal, body["templateId"])
+    job.settings |= {pair["name"]: pair.get("value") or "" for pair in pairs}
+    return Answer(201, {"@odata.context": _context(call, principal.id, "/$entity"), **job.as_graph(call.now)})
+
+
+def get(call: Call) -> Answer:
+    """One job."""
+    allow_options(call.options, ())
+    job = job_of(call)
+    context = _context(call, job.principal.id, "/$entity")
+    return Answer(200, {"@odata.context": context, **job.as_graph(call.now)})
+
+
+def patch(call: Call) -> Answer:
+    """Change schedule or settings of a job; what the service makes of it is not documented."""
+    types = {"schedule": "object", "synchronizationJobSettings": "object[]", "templateId": "string", "id": "string"}
+    body, job, mode = take(call.body, types), job_of(call), call.tenant.settings.job_patch
+    if mode == "refuse":
+        raise bad_request("Update of a synchronization job is not supported.", "BadRequest")
+    schedule = take(body.get("schedule") or {}, {"state": "string", "interval": "string", "expiration": "string"})
+    if schedule.get("state") not in (None, *STATES):
+        raise malformed(f"Requested value '{str(schedule['state'])[:50]}' was not found: synchronizationScheduleState.")
+    pairs = [take(item, PAIR, required=("name",)) for item in body.get("synchronizationJobSettings") or ()]
+    if mode == "apply":
+        job.settings |= {pair["name"]: pair.get("value") or "" for pair in pairs}
+        call.tenant.jobs.reschedule(job, schedule, call.now)
+    return Answer(204)
+
+
+def delete(call: Call) -> Answer:
+    """Remove a job and all it knows; the secrets stay."""
+    call.tenant.jobs.delete(job_of(call), call.now)
+    return Answer(204)
+
+
+def start(call: Call) -> Answer:
+    """Start or resume a job."""
+    call.tenant.jobs.start(job_of(call), call.now)
+    return Answer(204)
+
+
+def pause(call: Call) -> Answer:
+    """Let the cycle in progress finish and begin no other."""
+    call.tenant.jobs.pause(job_of(call))
+    return Answer(204)
+
+
+def restart(call: Call) -> Answer:
+    """Begin again; an empty criteria is what the portal sends."""
+    job = job_of(call)
+    criteria = take(call.body, {"criteria": "object"}).get("criteria") or {}
+    scope = take(criteria, {"resetScope": "string"}).get("resetScope") or ""
+    flags = 0
+    for name in filter(None, (part.strip() for part in scope.split(","))):
+        if name not in RESTART_SCOPES:
+            raise bad_request(f"Requested value '{name[:100]}' was not found: resetScope.", "BadRequest")
+        flags |= RESTART_SCOPES[name]
+    call.tenant.jobs.restart(job, flags, call.now)
+    return Answer(204)
+
+
+def schema_of(job: Job) -> dict[str, Any]:
+    """The job's own schema, or the template's."""
+    return job.schema or build_schema(job.principal.template, job.template_id)
+
+
+def get_schema(call: Call) -> Answer:
+    """The job's schema, its own or the template's."""
+    allow_options(call.options, ())
+    job = job_of(call)
+    return Answer(200, {"@odata.context": _context(call, job.principal.id, "/schema/$entity"), **schema_of(job)})
+
+
+def put_schema(call: Call) -> Answer:
+    """Replace the schema as a whole."""
+    types = {
+        "id": "string",
+        "version": "string",
+        "directories": "object[]",
+        "synchronizationRules": "object[]",
+    }
+    schema = take(call.body, types, required=("synchronizationRules",))
+    job = job_of(call)
+    call.tenant.jobs.replace_schema(job, schema, call.now)
+    return Answer(204)
+
+
+def delete_schema(call: Call) -> Answer:
+    """Go back to the template's schema."""
+    call.tenant.jobs.replace_schema(job_of(call), None, call.now)
+    return Answer(204)

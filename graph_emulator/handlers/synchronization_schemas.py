@@ -1,0 +1,121 @@
+"""What a schema may consist of: operators, functions, expressions, and the attributes of a directory.
+
+https://learn.microsoft.com/graph/api/resources/synchronization-synchronizationschema
+"""
+
+from typing import Any
+
+from graph_emulator.bodies import take
+from graph_emulator.call import Answer, Call
+from graph_emulator.clock import write_moment
+from graph_emulator.expressions import FUNCTIONS, Expression, ExpressionError, parse
+from graph_emulator.handlers.synchronization_jobs import job_of, schema_of
+from graph_emulator.handlers.synchronization_templates import template_of
+from graph_emulator.problems import GraphProblem
+from graph_emulator.query_options import allow_options
+from graph_emulator.schema import build_schema
+
+ALL_TYPES = ("String", "Integer", "Reference", "Binary", "Boolean", "DateTime")
+OPERATORS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("EQUALS", "Binary", ALL_TYPES),
+    ("NOT EQUALS", "Binary", ALL_TYPES),
+    ("IS TRUE", "Unary", ("Boolean",)),
+    ("IS FALSE", "Unary", ("Boolean",)),
+    ("IS NULL", "Unary", ALL_TYPES),
+    ("IS NOT NULL", "Unary", ALL_TYPES),
+    ("REGEX MATCH", "Binary", ("String",)),
+    ("NOT REGEX MATCH", "Binary", ("String",)),
+    ("GREATER_THAN", "Binary", ("Integer", "DateTime")),
+    ("GREATER_THAN_OR_EQUALS", "Binary", ("Integer", "DateTime")),
+    ("INCLUDES", "Binary", ("String",)),
+    ("ENDS_WITH", "Binary", ("String",)),
+)
+
+
+def _check_place(call: Call) -> None:
+    """The job or the template must exist."""
+    allow_options(call.options, ())
+    if "jobId" in call.parameters:
+        job_of(call)
+    else:
+        template_of(call)
+
+
+def filter_operators(call: Call) -> Answer:
+    """The operators of scoping filters."""
+    _check_place(call)
+    values = [
+        {"id": name, "arity": arity, "multivaluedComparisonType": "All", "supportedAttributeTypes": list(types)}
+        for name, arity, types in OPERATORS
+    ]
+    return Answer(
+        200, {"@odata.context": call.context("Collection(microsoft.graph.filterOperatorSchema)"), "value": values}
+    )
+
+
+def functions(call: Call) -> Answer:
+    """The functions of attribute mappings."""
+    _check_place(call)
+    values = [
+        {
+            "id": name,
+            "parameters": [
+                {"allowMultipleOccurrences": repeated, "name": parameter, "required": required, "type": kind}
+                for parameter, kind, required, repeated in parameters
+            ],
+        }
+        for name, parameters in FUNCTIONS.items()
+    ]
+    context = call.context("Collection(microsoft.graph.attributeMappingFunctionSchema)")
+    return Answer(200, {"@odata.context": context, "value": values})
+
+
+def parse_expression(call: Call) -> Answer:
+    """Read an expression, and try it out on a test object if there is one."""
+    types = {"expression": "string", "testInputObject": "object", "targetAttributeDefinition": "object"}
+    body = take(call.body, types, required=("expression",))
+    _check_place(call)
+    answer: dict[str, Any] = {
+        "@odata.context": call.context("microsoft.graph.parseExpressionResponse"),
+        "error": None,
+        "evaluationResult": [],
+        "evaluationSucceeded": False,
+        "parsedExpression": None,
+        "parsingSucceeded": False,
+    }
+    try:
+        expression = parse(body["expression"])
+        answer |= {"parsedExpression": expression.as_graph(), "parsingSucceeded": True}
+        if body.get("testInputObject"):
+            answer |= {
+                "evaluationResult": [_evaluate(expression, body["testInputObject"])],
+                "evaluationSucceeded": True,
+            }
+    except ExpressionError as error:
+        answer["error"] = {"code": "InvalidExpression", "message": str(error), "target": None}
+    return Answer(200, answer)
+
+
+def _evaluate(expression: Expression, test_object: dict[str, Any]) -> str:
+    found = take(test_object, {"definition": "object", "properties": "object[]"}).get("properties") or []
+    pairs = [{name: value for name, value in item.items() if not name.startswith("@")} for item in found]
+    return expression.value({str(pair.get("key")): str(pair.get("value")) for pair in pairs})
+
+
+def get_template_schema(call: Call) -> Answer:
+    """The schema that a job made from the template begins with."""
+    allow_options(call.options, ())
+    entry, name = template_of(call)
+    fragment = f"servicePrincipals('{entry.id}')/synchronization/templates('{name}')/schema/$entity"
+    return Answer(200, {"@odata.context": call.context(fragment), **build_schema(entry.template, name)})
+
+
+def discover(call: Call) -> Answer:
+    """Look again which attributes a directory has."""
+    job = job_of(call)
+    wanted = call.parameters["directoryId"]
+    found = next((d for d in schema_of(job).get("directories") or () if d.get("id") == wanted), None)
+    if found is None:
+        raise GraphProblem(404, "ResourceNotFound", f"The directory '{wanted[:100]}' was not found.")
+    context = call.context("microsoft.graph.directoryDefinition")
+    return Answer(200, {"@odata.context": context, **found, "discoveryDateTime": write_moment(call.now)})

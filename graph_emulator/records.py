@@ -1,0 +1,81 @@
+"""Every request that was seen, as tests and demos read them."""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, overload
+
+import orjson
+
+KEPT_HEADERS = (
+    "client-request-id",
+    "consistencylevel",
+    "content-type",
+    "prefer",
+    "user-agent",
+    "x-ms-throttle-priority",
+)
+
+
+@dataclass(slots=True)
+class RequestRecord:
+    """One request; `batch` is the sequence of the `$batch` that it came in."""
+
+    sequence: int
+    at: float
+    method: str
+    path: str
+    query: str
+    headers: dict[str, str]
+    operation: str = ""
+    body: Any = None
+    status: int = 0
+    fault: str | None = None
+    app: str | None = None
+    batch: int | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """The record as the control interface shows it."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+class RequestLog(Sequence[RequestRecord]):
+    """The last requests, and the number of all of them."""
+
+    def __init__(self, kept: int) -> None:
+        self._records: deque[RequestRecord] = deque(maxlen=kept)
+        self.sequence = 0
+
+    def __iter__(self) -> Iterator[RequestRecord]:
+        return iter(list(self._records))
+
+    @overload
+    def __getitem__(self, index: int) -> RequestRecord: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[RequestRecord]: ...
+
+    def __getitem__(self, index: int | slice) -> RequestRecord | list[RequestRecord]:
+        return list(self._records)[index] if isinstance(index, slice) else self._records[index]
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def next_sequence(self) -> int:
+        """The number of the request that begins."""
+        self.sequence += 1
+        return self.sequence
+
+    def keep(self, record: RequestRecord) -> None:
+        """Remember a request."""
+        self._records.append(record)
+
+
+def parsed(body: bytes) -> Any:
+    """A body as JSON if it is JSON."""
+    if not body:
+        return None
+    try:
+        return orjson.loads(body)
+    except ValueError:
+        return body[:2000].decode("utf-8", "replace")

@@ -1,0 +1,184 @@
+"""Everything that can be set about the tenant; each unconfirmed point of Graph is a switch here."""
+
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal, Self
+
+ALL_ROLES = (
+    "Application.ReadWrite.All",
+    "Synchronization.ReadWrite.All",
+    "AppRoleAssignment.ReadWrite.All",
+    "ProvisioningLog.Read.All",
+    "Directory.Read.All",
+)
+
+
+class EmulatorError(Exception):
+    """The emulator was asked for something that it cannot do; the text says what to write instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class FederatedCredential:
+    """An outside identity that the application trusts."""
+
+    issuer: str
+    subject: str
+    audience: str = "api://AzureADTokenExchange"
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """An application that may sign in to the tenant."""
+
+    client_id: str
+    client_secret: str = field(repr=False)
+    roles: tuple[str, ...] = ALL_ROLES
+    expired_secrets: tuple[str, ...] = field(default=(), repr=False)
+    certificates: tuple[str, ...] = field(default=(), repr=False)
+    """PEM texts of accepted certificates."""
+    federated: tuple[FederatedCredential, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EmulatorSettings:
+    """The tenant to emulate. Durations are tenant seconds; nothing but `latency_seconds` is ever waited for."""
+
+    seed: int = 1
+    profile: str = "calm"
+    """A name of `PROFILES`, or several joined by `+`."""
+    given: frozenset[str] = field(init=False, repr=False, compare=False)
+    """The names of what was set by hand, which no profile changes."""
+
+    tenant_id: str = "7928d5b5-7442-4a97-a02d-66f9a9972ec0"
+    tenant_name: str = "Contoso"
+    cloud: Literal["global", "usgov", "china"] = "global"
+    client_id: str = "3c5b0a5e-5a6f-4a0e-9a51-2a1d6f7c8e90"
+    client_secret: str = field(default="emulator~client.secret", repr=False)
+    roles: tuple[str, ...] = ALL_ROLES
+    expired_secrets: tuple[str, ...] = field(default=(), repr=False)
+    certificates: tuple[str, ...] = field(default=(), repr=False)
+    federated: tuple[FederatedCredential, ...] = ()
+    other_clients: tuple[Client, ...] = ()
+    token_lifetime_seconds: float = 3600.0
+    """What a token says of itself."""
+    token_valid_seconds: float | None = None
+    """When a token is refused, if earlier than it says (revoked)."""
+
+    users: int = 48
+    groups: int = 12
+    object_quota: int | None = None
+    quota_status: int = 403
+    directory_reads_by_id_need_permission: bool = False
+
+    latency: Literal["even", "realistic"] = "even"
+    """Whether every request takes `latency_seconds`, or each operation its own time with a seeded spread."""
+    latency_seconds: float = 0.0
+    latency_scale: float = 1.0
+    """Realistic latencies are this much of the modelled ones."""
+    replication_lag_seconds: float = 0.0
+    change_lag_seconds: float = 0.0
+    """How long replicas go on to show an object as it was before a PATCH, and no new assignment."""
+    templates_lag_seconds: float = 0.0
+    templates_before_ready: Literal["empty", "404"] = "empty"
+    not_replicated: tuple[int, ...] = (404,)
+    """Answers of synchronization endpoints about a service principal that has not replicated: 404, 403 or 409."""
+    propagation: Literal["delayed", "at once", "never"] = "delayed"
+    """When an application's tags and display name show on its service principal."""
+    propagation_seconds: float = 0.0
+    index_lag_seconds: float = 0.0
+    """Further lag of the index that advanced queries read."""
+    secrets_lag_seconds: float = 0.0
+
+    fresh_job_code: Literal["NotConfigured", "Paused"] = "NotConfigured"
+    duplicate_jobs: Literal["second", "conflict"] = "second"
+    secrets_put: Literal["replace", "merge"] = "replace"
+    start_without_credentials: Literal["error", "quarantine"] = "error"
+    validate_failure_status: int = 400
+    validate_failure_code: str = "SystemForCrossDomainIdentityManagementCredentialValidationFailure"
+    accepted_secrets: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    """Pairs of BaseAddress and the one SecretToken that the target system there accepts."""
+    rejected_words: tuple[str, ...] = ("wrong", "rejected")
+    batch_synchronization: bool = True
+    """Whether `$batch` takes synchronization paths."""
+    unlisted_permission: Literal["all or owned", "all only"] = "all or owned"
+    """What reading secrets and validating on the collection need: Application.ReadWrite.OwnedBy may do or not."""
+    job_patch: Literal["apply", "ignore", "refuse"] = "apply"
+    """What a PATCH of a job does: takes effect, answers 204 and changes nothing, or is a 400."""
+    jobs_after_restore: Literal["disabled", "running", "gone"] = "disabled"
+    """What became of the jobs of a service principal that comes back from the recycle bin."""
+    on_demand_key: Literal["result", "type name"] = "result"
+    """The `key` of a provisionOnDemand answer: JSON in a string, or the name of an internal type."""
+    secrets_api: Literal["present", "removed from beta"] = "present"
+    """Whether beta still has secrets, validateCredentials and acquireAccessToken after their removal date."""
+    duplicate_assignment_code: str = "Request_BadRequest"
+    user_role_id: str | None = None
+    """One id for the role `User` of every application; by default each application has its own."""
+
+    start_delay_seconds: float = 0.3
+    initial_cycle_seconds: float = 1.2
+    cycle_seconds: float = 5.0
+    eventful_cycles: int = 12
+    """Incremental cycles in which people change by themselves; later ones find nothing new."""
+    quarantine_retry_seconds: float = 86_400.0
+    entry_failure_share: float = 0.04
+    log_latency_seconds: float = 0.4
+    late_event_share: float = 0.0
+    late_event_seconds: float = 1800.0
+    log_retention_seconds: float = 30 * 86_400.0
+    log_page_size: int = 500
+    log_page_size_maximum: int = 1000
+    log_next_link_without_top: bool = False
+    template_page_size: int = 100
+    template_next_link_without_top: bool = True
+    """Whether a list of templates without `$top` comes in pages, or whole."""
+    template_count_segment: bool = True
+    """Whether `/applicationTemplates/$count` exists."""
+    unintegrated_templates: Literal["instantiate", "refuse"] = "instantiate"
+    """What instantiating a template with `isEntraIntegrated: false` does."""
+    gallery_ids: Literal["same", "per cloud"] = "same"
+    """Whether gallery templates have the same ids in every cloud; the non-gallery ones differ in any case."""
+
+    throttling: bool = False
+    throttle_time_scale: float = 1.0
+    """Windows are this much of the documented length; their budgets stay."""
+    writes_per_window: int = 3000
+    write_window_seconds: float = 150.0
+    units_per_window: int = 8000
+    unit_window_seconds: float = 10.0
+    reports_per_window: int = 5
+    report_window_seconds: float = 10.0
+    on_demand_per_window: int = 5
+    on_demand_window_seconds: float = 10.0
+    unlisted_budgets: Literal["charged", "free"] = "charged"
+    """Whether application templates and synchronization, which the list of limits does not name, cost anything."""
+
+    requests_kept: int = 200_000
+    body_limit_bytes: int = 4 * 1024 * 1024
+
+    def __new__(cls, *_: Any, **given: Any) -> Self:
+        """Remember what was set by hand, also where it equals the default."""
+        settings = object.__new__(cls)
+        names = {f.name: f.default for f in fields(cls) if f.init}
+        # `dataclasses.replace` names every field: then only what differs was meant.
+        whole = given.keys() >= names.keys()
+        meant = frozenset(n for n, value in given.items() if not whole or value != names.get(n))
+        object.__setattr__(settings, "given", meant)
+        return settings
+
+    def with_changes(self, **changes: Any) -> "EmulatorSettings":
+        """A copy with other values, all of them set by hand."""
+        copied = replace(self, **changes)
+        object.__setattr__(copied, "given", self.given | changes.keys())
+        return copied
+
+    @property
+    def clients(self) -> tuple[Client, ...]:
+        """Every application that may sign in, the main one first."""
+        main = Client(
+            self.client_id,
+            self.client_secret,
+            self.roles,
+            self.expired_secrets,
+            self.certificates,
+            self.federated,
+        )
+        return (main, *self.other_clients)

@@ -1,0 +1,79 @@
+"""The tenant: everything that has state, put together."""
+
+from typing import Any
+
+from graph_emulator.assignments import Assignments
+from graph_emulator.credentials import SavedSecrets, TargetSystems
+from graph_emulator.directory import Directory
+from graph_emulator.gallery import gallery
+from graph_emulator.job_book import JobBook
+from graph_emulator.job_life import Surroundings
+from graph_emulator.people import People
+from graph_emulator.provisioning_log import ProvisioningLog
+from graph_emulator.settings import EmulatorError, EmulatorSettings
+
+
+class Tenant:
+    """One tenant of one cloud, empty but for its gallery and its people."""
+
+    def __init__(self, settings: EmulatorSettings) -> None:
+        self.settings = settings
+        self.gallery = gallery(settings.cloud, own_ids=settings.gallery_ids == "per cloud")
+        self.people = People(settings.seed, settings.users, settings.groups)
+        self.directory = Directory(settings)
+        self.assignments = Assignments(settings, self.people)
+        self.secrets: dict[str, SavedSecrets] = {}
+        self.targets = TargetSystems(settings)
+        self.log = ProvisioningLog(settings)
+        around = Surroundings(settings, self.people, self.targets, self.log, self.secrets_of, self.assignments.of)
+        self.jobs = JobBook(around)
+
+    def secrets_of(self, principal_id: str) -> SavedSecrets:
+        """The saved secrets of a service principal."""
+        return self.secrets.setdefault(principal_id, SavedSecrets())
+
+    def reject_secret(self, value: str, now: float) -> None:
+        """Let the target systems refuse a value; what was due before is done first."""
+        self.jobs.settle(now)
+        self.targets.rejected.add(value)
+        for principal_id in {job.principal.id for job in self.jobs.all()}:
+            self.jobs.touch(principal_id, now)
+
+    def preload_events(self, principal_id: str, count: int, over_seconds: float, now: float) -> None:
+        """Fill the log with events of the time just past.
+
+        Raises:
+            EmulatorError: there is no such service principal.
+        """
+        principal = self.directory.live["servicePrincipal"].get(principal_id)
+        if principal is None:
+            raise EmulatorError(f"there is no service principal {principal_id[:100]!r}")
+        subjects = [("User", user) for user in self.people.users.values()]
+        self.log.preload(principal, subjects, count, now - over_seconds, now)
+
+    def snapshot(self, now: float) -> dict[str, Any]:
+        """Everything as JSON; of secrets the keys and never the values."""
+        self.jobs.settle(now)
+        directory = self.directory
+        for entries in directory.live.values():
+            for entry in entries.values():
+                entry.settle(now)
+        return {
+            "tenantId": self.settings.tenant_id,
+            "applications": [entry.value for entry in directory.live["application"].values()],
+            "servicePrincipals": [entry.value for entry in directory.live["servicePrincipal"].values()],
+            "deletedItems": [entry.value for entry in directory.deleted.values()],
+            "users": [{"id": u["id"], "displayName": u["displayName"]} for u in self.people.users.values()],
+            "groups": [{"id": g["id"], "displayName": g["displayName"]} for g in self.people.groups.values()],
+            "jobs": self._jobs(now),
+            "secrets": {id_: sorted(saved.values) for id_, saved in self.secrets.items() if saved.values},
+            "assignments": {id_: list(found) for id_, found in self.assignments.all().items() if found},
+            "owners": {id_: list(e.owners) for k in directory.live.values() for id_, e in k.items()},
+            "events": self.log.counts(now),
+        }
+
+    def _jobs(self, now: float) -> dict[str, list[dict[str, Any]]]:
+        found: dict[str, list[dict[str, Any]]] = {}
+        for principal_id in {job.principal.id: None for job in self.jobs.all()}:
+            found[principal_id] = [job.as_graph(now) for job in self.jobs.of(principal_id, now)]
+        return found

@@ -1,0 +1,109 @@
+import json
+
+from tests.graph_emulator.driver import AWS, entries_in, error_of, status_of
+
+
+async def on_demand(wire, job, who, kind="User", status=200, **changes):
+    rule = (await wire.get(f"{job}/schema"))["synchronizationRules"][0]["id"]
+    subject = {"objectId": who, "objectTypeName": kind, **changes}
+    body = {"parameters": [{"ruleId": rule, "subjects": [subject]}]}
+    return await wire.post(f"{job}/provisionOnDemand", body, status)
+
+
+def result_of(answer):
+    return json.loads(answer["key"])["result"], json.loads(answer["key"])["details"]["errorCode"]
+
+
+async def test_a_user_in_scope_is_provisioned_and_each_step_is_told(open_tenant):
+    wire = await open_tenant(entry_failure_share=0.0)
+    principal, job = await wire.running_job()
+    answer = await on_demand(wire, job, wire.user_ids[0])
+    assert result_of(answer) == ("Success", "")
+    steps = json.loads(answer["value"])
+    assert [step["type"] for step in steps] == ["Import", "Scoping", "Matching", "Export"]
+    assert {step["status"] for step in steps} == {"Success"}
+    events = await wire.all_pages(f"/auditLogs/provisioning?$top=10&$filter=servicePrincipal/id eq '{principal}'")
+    assert events == []  # not ingested yet
+    wire.emulator.advance(0.5)
+    events = await wire.all_pages(f"/auditLogs/provisioning?$top=10&$filter=servicePrincipal/id eq '{principal}'")
+    assert [event["sourceIdentity"]["id"] for event in events] == [wire.user_ids[0]]
+    assert result_of(await on_demand(wire, job, wire.user_ids[0])) == ("Skipped", "RedundantExport")
+
+
+async def test_what_happened_on_demand_counts_once(open_tenant):
+    wire = await open_tenant(entry_failure_share=0.0, start_delay_seconds=10.0)
+    principal, job = await wire.running_job()
+    await on_demand(wire, job, wire.user_ids[0])
+    wire.emulator.advance(20)
+    path = f"/auditLogs/provisioning?$top=500&$filter=servicePrincipal/id eq '{principal}'"
+    outcomes = [(e["provisioningAction"], e["provisioningStatusInfo"]["status"]) for e in await wire.all_pages(path)]
+    assert entries_in(await status_of(wire, job)) == outcomes.count(("create", "success"))
+
+
+async def test_who_is_not_assigned_is_skipped(wire):
+    _, principal = await wire.instantiate()
+    job = await wire.make_job(principal)
+    await wire.save(principal, {"SecretToken": "good"})
+    assert result_of(await on_demand(wire, job, wire.user_ids[0])) == ("Skipped", "NotEffectivelyEntitled")
+    await wire.assign(principal, wire.user_ids[0])
+    assert result_of(await on_demand(wire, job, wire.user_ids[0])) == ("Success", "")
+
+
+async def test_bad_credentials_fail_within_a_good_answer(wire):
+    _, principal = await wire.instantiate()
+    job = await wire.make_job(principal)
+    answer = await on_demand(wire, job, wire.user_ids[0])
+    assert result_of(answer) == ("Failure", "SystemForCrossDomainIdentityManagementCredentialValidationFailure")
+    assert [step["status"] for step in json.loads(answer["value"])] == ["Failure"]
+
+
+async def test_a_group_with_at_most_five_of_its_members(wire):
+    _, job = await wire.running_job()
+    group, members = next((g, m) for g, m in wire.emulator.tenant.people.members.items() if len(m) > 5)
+    links = [{"objectId": member, "objectTypeName": "User"} for member in members]
+    answer = await on_demand(wire, job, group, "Group", links={"members": links[:5]})
+    assert answer["value"] == "{}"
+    assert result_of(answer)[0] in ("Success", "Failure")
+    await on_demand(wire, job, group, "Group", status=400, links={"members": links[:6]})
+    stranger = next(id_ for id_ in wire.user_ids if id_ not in members)
+    outsider = {"members": [{"objectId": stranger, "objectTypeName": "User"}]}
+    await on_demand(wire, job, group, "Group", status=400, links=outsider)
+    nested = {"members": [{"objectId": group, "objectTypeName": "Group"}]}
+    await on_demand(wire, job, group, "Group", status=400, links=nested)
+
+
+async def test_what_cannot_be_provisioned_on_demand(wire):
+    _, job = await wire.running_job()
+    await on_demand(wire, job, "11111111-1111-4111-8111-111111111111", status=404)
+    await on_demand(wire, job, wire.user_ids[0], "Group", status=400)
+    await on_demand(wire, job, wire.user_ids[0], status=400, links={"members": []})
+    subject = {"objectId": wire.user_ids[0], "objectTypeName": "User"}
+    for parameters in ([], [{"ruleId": "none", "subjects": [subject]}], [{"subjects": [subject]}]):
+        await wire.post(f"{job}/provisionOnDemand", {"parameters": parameters}, 400)
+    rule = (await wire.get(f"{job}/schema"))["synchronizationRules"][0]["id"]
+    two = [{"ruleId": rule, "subjects": [subject, subject]}]
+    await wire.post(f"{job}/provisionOnDemand", {"parameters": two}, 400)
+
+
+async def test_roles_are_not_provisioned_on_demand(wire):
+    _, principal = await wire.instantiate("AWS", AWS)
+    await on_demand(wire, await wire.make_job(principal, "aws"), wire.user_ids[0], status=400)
+
+
+async def test_five_in_ten_seconds(open_tenant):
+    wire = await open_tenant(throttling=True)
+    _, job = await wire.running_job()
+    for _ in range(5):
+        await on_demand(wire, job, wire.user_ids[0])
+    refused = await wire.send("POST", f"{job}/provisionOnDemand", {"parameters": []})
+    assert error_of(refused) == (429, "TooManyRequests")
+    assert "/ProvisionOnDemand/" in refused.headers["x-ms-throttle-scope"]
+    wire.emulator.advance(float(refused.headers["Retry-After"]) + 0.01)
+    await on_demand(wire, job, wire.user_ids[0])
+
+
+async def test_the_key_may_be_the_name_of_a_type(open_tenant):
+    wire = await open_tenant(on_demand_key="type name")
+    _, job = await wire.running_job()
+    answer = await on_demand(wire, job, wire.user_ids[0])
+    assert answer["key"] == "Microsoft.Identity.Health.CPP.Common.DataContracts.SyncFabric.StatusInfo"
