@@ -1,0 +1,35 @@
+"""The store of entra-fleet, on SQLite or PostgreSQL; knows no Prefect.
+
+```python
+with open_store("sqlite:////var/lib/entra-fleet/store.db") as store:
+    for run in store.journal.runs(fleet="contoso-scim"):
+        print(run.started_at, run.command, run.outcome)
+```
+"""
+
+from flows.store.errors import StoreError, StoreVersionError
+from flows.store.harvests import Gap, Scope
+from flows.store.job_history import JobObservation
+from flows.store.journal import Change, ChangeError, FieldChange, Run
+from flows.store.provisioning_events import ErrorCount, EventCount, EventFilter
+from flows.store.store import Store, open_store, upgrade_store
+from flows.store.tables import SCHEMA_VERSION
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "Change",
+    "ChangeError",
+    "ErrorCount",
+    "EventCount",
+    "EventFilter",
+    "FieldChange",
+    "Gap",
+    "JobObservation",
+    "Run",
+    "Scope",
+    "Store",
+    "StoreError",
+    "StoreVersionError",
+    "open_store",
+    "upgrade_store",
+]

@@ -1,0 +1,106 @@
+"""The connection to the store's database: one way to read, one way to write, one text for what goes wrong."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TypeAlias
+
+from sqlalchemy import Connection, Engine, Table, event, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
+
+from flows.store.address import StoreAddress
+from flows.store.errors import StoreError
+
+Upsert: TypeAlias = postgresql.Insert | sqlite.Insert
+
+_WRITES = "entra_fleet_writes"
+
+_HINTS = {
+    "locked": "Another process is writing to it; try again.",
+    "readonly": "Make the file and its directory writable for this user.",
+    "disk is full": "Free some space, or prune the store.",
+    "not a database": "The file is not an SQLite database; name another one.",
+    "malformed": "The file is damaged; restore it from a backup.",
+    "no password supplied": "Put the user's password into the store URL.",
+    "password authentication failed": "Check user and password in the store URL.",
+    "does not exist": "Create it, or correct the store URL.",
+    "permission denied": "Grant the user CREATE on the database, or create schema entra_fleet for it.",
+    "connection": "Check that the server runs, and host and port in the store URL.",
+}
+
+
+class Database:
+    """An open database; `read` and `write` are the only ways in.
+
+    Args:
+        engine: Engine of `address`; closed with this object.
+        address: Where it is, for messages.
+    """
+
+    def __init__(self, engine: Engine, address: StoreAddress) -> None:
+        self.address = address
+        self._reader = engine
+        self._writer = engine.execution_options(**{_WRITES: True})
+        if engine.dialect.name == "sqlite":
+            event.listen(engine, "begin", _begin_sqlite)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Hold a connection for reading.
+
+        Raises:
+            StoreError: The database cannot be reached or read.
+        """
+        with self._explained(), self._reader.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self, lock: str | None = None) -> Iterator[Connection]:
+        """Hold a transaction for writing: committed at the end, rolled back by an exception.
+
+        Args:
+            lock: What no two writers may do at the same time. SQLite has one writer at a time anyway.
+
+        Raises:
+            StoreError: The database cannot be reached or written.
+        """
+        with self._explained(), self._writer.begin() as connection:
+            if lock is not None and connection.dialect.name == "postgresql":
+                statement = text("SELECT pg_advisory_xact_lock(hashtextextended('entra-fleet ' || :lock, 0))")
+                connection.execute(statement, {"lock": lock})
+            yield connection
+
+    def insert(self, table: Table) -> Upsert:
+        """Return this database's INSERT, which knows ON CONFLICT."""
+        if self._reader.dialect.name == "sqlite":
+            return sqlite.insert(table)
+        return postgresql.insert(table)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._reader.dispose()
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as error:
+            # The chain is cut: the driver's error holds the statement, and a traceback would print it.
+            raise explained(self.address, error) from None
+
+
+def explained(address: StoreAddress, error: DBAPIError | OSError) -> StoreError:
+    """Return what an error of the driver or the system means for the store, without any values."""
+    if isinstance(error, OSError):
+        remedy = "Name a file in a directory this user may write to."
+        return StoreError(f"{address}: {error.strerror}: {error.filename}\n{remedy}")
+    words = " ".join(str(error.orig).split())[:300]
+    hint = next((hint for part, hint in _HINTS.items() if part in words), None)
+    return StoreError(f"{address}: {words}" + (f"\n{hint}" if hint else ""))
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A transaction that reads and then writes fails at once when another writer came between, whatever the
+    # busy timeout; taking the write lock at the start waits instead.
+    writes = connection.get_execution_options().get(_WRITES)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,0 +1,94 @@
+"""Engines for the two databases a store can lie in."""
+
+import sqlite3
+from pathlib import Path
+
+from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from flows.store.address import StoreAddress
+from flows.store.database import Database, explained
+from flows.store.errors import StoreError
+from flows.store.files import ensure_private
+from flows.store.json_text import json_text
+
+SCHEMA = "entra_fleet"
+"""The PostgreSQL schema of our tables, so that a database can be shared."""
+
+_BUSY_SECONDS = 30.0
+_CONNECT_SECONDS = 10
+_CACHE_KIBIBYTES = 32_000
+_CHECKPOINT_PAGES = 8000
+"""32 MB, as the cache: random ids touch the same index pages again and again, which are written back once then."""
+
+
+def connect(address: StoreAddress) -> Database:
+    """Connect to the database, making an SQLite file or a PostgreSQL schema where there is none.
+
+    Raises:
+        StoreError: The file cannot be made or opened, the server cannot be reached, or its driver is missing.
+    """
+    try:
+        engine = _sqlite(address, address.path) if address.path else _postgresql(address)
+    except ModuleNotFoundError:
+        remedy = "Install it: pip install 'entra-fleet[postgres]'."
+        raise StoreError(f"{address}: the PostgreSQL driver psycopg is not installed.\n{remedy}") from None
+    except (OSError, DBAPIError) as error:
+        raise explained(address, error) from None
+    return Database(engine, address)
+
+
+def _sqlite(address: StoreAddress, path: Path) -> Engine:
+    ensure_private(path)
+    engine = create_engine(
+        address.url,
+        hide_parameters=True,
+        json_serializer=json_text,
+        # Without an isolation level the driver leaves BEGIN to us.
+        connect_args={"timeout": _BUSY_SECONDS, "isolation_level": None},
+    )
+    event.listen(engine, "connect", _set_up_sqlite)
+    return engine
+
+
+def _set_up_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA journal_mode = WAL")
+    # A power cut may undo the last transactions but never half of one; a harvest reads them again.
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute(f"PRAGMA cache_size = -{_CACHE_KIBIBYTES}")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+
+
+def _postgresql(address: StoreAddress) -> Engine:
+    timeout = {} if "connect_timeout" in address.url.query else {"connect_timeout": _CONNECT_SECONDS}
+    engine = create_engine(
+        address.url,
+        hide_parameters=True,
+        json_serializer=json_text,
+        pool_pre_ping=True,
+        connect_args=timeout,
+    )
+    event.listen(engine, "connect", _set_search_path, insert=True)
+    try:
+        _ensure_schema(engine)
+    except DBAPIError:
+        engine.dispose()
+        raise
+    return engine
+
+
+def _set_search_path(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+    # Committed, as the pool rolls back what is left open and the setting with it.
+    connection.cursor().execute(f"SET search_path TO {SCHEMA}")
+    connection.commit()
+
+
+def _ensure_schema(engine: Engine) -> None:
+    with engine.begin() as connection:
+        if connection.scalar(text("SELECT to_regnamespace(:schema) IS NULL"), {"schema": SCHEMA}):
+            # IF NOT EXISTS alone is not safe against a second process doing the same.
+            connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('entra-fleet schema', 0))"))
+            connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))

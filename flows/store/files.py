@@ -1,0 +1,22 @@
+"""The file of an SQLite store, readable by its owner only."""
+
+import os
+from pathlib import Path
+
+from platformdirs import user_data_path
+
+
+def default_file() -> Path:
+    """Return the store in the user's data directory, so that command line, worker and schedules agree."""
+    return user_data_path("entra-fleet", appauthor=False) / "store.db"
+
+
+def ensure_private(path: Path) -> None:
+    """Make the file (0600), and its directory (0700), where they are missing; what exists keeps its mode.
+
+    Raises:
+        OSError: It cannot be made or opened for writing.
+    """
+    # A directory of an earlier mode may be shared on purpose, so only a new one is closed to others.
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))

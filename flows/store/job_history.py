@@ -1,0 +1,92 @@
+"""The history of each job: what it was, and since when."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+
+from sqlalchemy import Connection, RowMapping, func, insert, select
+
+from flows.store.database import Database
+from flows.store.tables import JOB_HISTORY
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobObservation:
+    """How a job was when it was looked at; the fields are the columns of table `job_history`."""
+
+    tenant_id: str
+    fleet: str
+    key: str
+    observed_at: datetime
+    state: str
+    service_principal_id: str | None = None
+    job_id: str | None = None
+    reason: str | None = None
+    since: datetime | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+    last_execution_at: datetime | None = None
+    last_success_at: datetime | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+    def same_as(self, earlier: "JobObservation") -> bool:
+        """Return whether nothing but the time of looking differs."""
+        return replace(self, observed_at=earlier.observed_at) == earlier
+
+
+class JobHistory:
+    """What the sweeps saw: a row only when something had changed."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def record(self, observation: JobObservation) -> bool:
+        """Store how a job is now; return whether it differs from the last time."""
+        return bool(self.record_all([observation]))
+
+    def record_all(self, observations: Iterable[JobObservation]) -> list[JobObservation]:
+        """Store a whole sweep in one transaction; return the observations that differ from the last time."""
+        changed: list[JobObservation] = []
+        fleets: dict[tuple[str, str], list[JobObservation]] = {}
+        for observation in observations:
+            fleets.setdefault((observation.tenant_id, observation.fleet), []).append(observation)
+        # Two sweeps at once would both find the same change new.
+        with self._database.write(lock="job history") as connection:
+            for (tenant_id, fleet), seen in fleets.items():
+                before = {earlier.key: earlier for earlier in _latest(connection, tenant_id, fleet)}
+                changed += [now for now in seen if not (now.key in before and now.same_as(before[now.key]))]
+            if changed:
+                connection.execute(insert(JOB_HISTORY), [asdict(observation) for observation in changed])
+        return changed
+
+    def latest(self, tenant_id: str, fleet: str) -> list[JobObservation]:
+        """Return the last observation of each key of a fleet, by key; its time is when it was first so."""
+        with self._database.read() as connection:
+            return _latest(connection, tenant_id, fleet)
+
+    def of_instance(self, tenant_id: str, fleet: str, key: str, limit: int = 100) -> list[JobObservation]:
+        """Return the observations of one instance, the newest first."""
+        table = JOB_HISTORY.c
+        statement = select(JOB_HISTORY).where(table.tenant_id == tenant_id, table.fleet == fleet, table.key == key)
+        with self._database.read() as connection:
+            rows = connection.execute(statement.order_by(table.id.desc()).limit(limit)).mappings()
+            return [_observation_of(row) for row in rows]
+
+    def service_principal_ids(self, tenant_id: str) -> set[str]:
+        """Return the service principals of every instance ever seen in a tenant, of all fleets."""
+        table = JOB_HISTORY.c
+        statement = select(table.service_principal_id).distinct().where(table.tenant_id == tenant_id)
+        with self._database.read() as connection:
+            return {found for found in connection.scalars(statement) if found is not None}
+
+
+def _latest(connection: Connection, tenant_id: str, fleet: str) -> list[JobObservation]:
+    table = JOB_HISTORY.c
+    newest = select(func.max(table.id)).where(table.tenant_id == tenant_id, table.fleet == fleet).group_by(table.key)
+    rows = connection.execute(select(JOB_HISTORY).where(table.id.in_(newest)).order_by(table.key)).mappings()
+    return [_observation_of(row) for row in rows]
+
+
+def _observation_of(row: RowMapping) -> JobObservation:
+    columns = {name: value for name, value in row.items() if name != "id"}
+    return JobObservation(**columns)

@@ -1,0 +1,148 @@
+"""The journal: who applied what, when, under which plan, and what came of it."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import RowMapping, select, update
+
+from flows.store.database import Database
+from flows.store.errors import StoreError
+from flows.store.tables import CHANGE, RUN
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One run of a command that writes; the fields are the columns of table `run`."""
+
+    tenant_id: str
+    fleet: str
+    command: str
+    started_at: datetime
+    id: str = field(default_factory=lambda: str(uuid4()))
+    finished_at: datetime | None = None
+    outcome: str | None = None
+    counts: Mapping[str, int] | None = None
+    plan_digest: str | None = None
+    file_sha256: str | None = None
+    ticket: str | None = None
+    commit: str | None = None
+    flow_run_id: str | None = None
+    actor_object_id: str | None = None
+    actor_app_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FieldChange:
+    """A field before and after; of a credential the store keeps the name only."""
+
+    field: str
+    before: Any = None
+    after: Any = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChangeError:
+    """Why an instance failed, as the command's JSON has it."""
+
+    step: str
+    message: str
+    code: str | None = None
+    hint: str | None = None
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """What a run did to one instance."""
+
+    key: str
+    action: str
+    outcome: str
+    recorded_at: datetime
+    fields: tuple[FieldChange, ...] = ()
+    application_id: str | None = None
+    service_principal_id: str | None = None
+    job_id: str | None = None
+    error: ChangeError | None = None
+
+
+class Journal:
+    """The journal of runs and changes; it can be added to and read, not rewritten."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def begin(self, run: Run) -> str:
+        """Write down that a run began, and return its id; a second time for the same id changes nothing."""
+        statement = self._database.insert(RUN).on_conflict_do_nothing(index_elements=[RUN.c.id])
+        with self._database.write() as connection:
+            connection.execute(statement, asdict(run))
+        return run.id
+
+    def record(self, run_id: str, change: Change) -> None:
+        """Write down what came of one instance; a retry within the run replaces it."""
+        insert = self._database.insert(CHANGE).values(run_id=run_id, **_columns_of(change))
+        later = {column.name: insert.excluded[column.name] for column in CHANGE.c if not column.primary_key}
+        statement = insert.on_conflict_do_update(index_elements=[CHANGE.c.run_id, CHANGE.c.key], set_=later)
+        with self._database.write() as connection:
+            connection.execute(statement)
+
+    def finish(self, run_id: str, outcome: str, counts: Mapping[str, int], finished_at: datetime) -> None:
+        """Write down how a run ended.
+
+        Raises:
+            StoreError: No run of this id was begun.
+        """
+        statement = update(RUN).where(RUN.c.id == run_id)
+        ended = {"outcome": outcome, "counts": dict(counts), "finished_at": finished_at}
+        with self._database.write() as connection:
+            if connection.execute(statement.values(**ended)).rowcount == 0:
+                raise StoreError(f"{self._database.address}: no run {run_id} was begun.")
+
+    def runs(self, fleet: str | None = None, since: datetime | None = None, limit: int = 100) -> list[Run]:
+        """Return the runs that began at `since` or later, the newest first."""
+        statement = select(RUN).order_by(RUN.c.started_at.desc(), RUN.c.id).limit(limit)
+        if fleet is not None:
+            statement = statement.where(RUN.c.fleet == fleet)
+        if since is not None:
+            statement = statement.where(RUN.c.started_at >= since)
+        with self._database.read() as connection:
+            return [Run(**row) for row in connection.execute(statement).mappings()]
+
+    def changes(self, run_id: str) -> list[Change]:
+        """Return what a run did, by key."""
+        statement = select(CHANGE).where(CHANGE.c.run_id == run_id).order_by(CHANGE.c.key)
+        with self._database.read() as connection:
+            return [_change_of(row) for row in connection.execute(statement).mappings()]
+
+
+def _columns_of(change: Change) -> dict[str, Any]:
+    error = asdict(change.error) if change.error else dict.fromkeys(ChangeError.__dataclass_fields__)
+    return {
+        "key": change.key,
+        "action": change.action,
+        "outcome": change.outcome,
+        "recorded_at": change.recorded_at,
+        "fields": [_shown(field) for field in change.fields],
+        "application_id": change.application_id,
+        "service_principal_id": change.service_principal_id,
+        "job_id": change.job_id,
+        **{f"error_{name}": value for name, value in error.items()},
+    }
+
+
+def _shown(change: FieldChange) -> dict[str, Any]:
+    # A reference or a fingerprint tells nothing here, and a value must never get in by mistake.
+    if change.field.split(".")[0] == "credentials":
+        return {"field": change.field, "before": None, "after": None}
+    return asdict(change)
+
+
+def _change_of(row: RowMapping) -> Change:
+    columns = {name: value for name, value in row.items() if name != "run_id"}
+    error = {name: columns.pop(f"error_{name}") for name in ChangeError.__dataclass_fields__}
+    columns["fields"] = tuple(FieldChange(**field) for field in columns["fields"])
+    return Change(**columns, error=ChangeError(**error) if error["step"] else None)

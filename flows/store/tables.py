@@ -1,0 +1,158 @@
+"""The tables of the store. Every table and column says what it holds; nothing secret is in any of them.
+
+A change here needs a migration in `migrations/versions` and the next `SCHEMA_VERSION`.
+"""
+
+from typing import Any, TypeAlias
+
+from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Index, Integer, MetaData, Table, Text
+from sqlalchemy.types import TypeEngine
+
+from flows.store.moment import Moment
+
+SCHEMA_VERSION = "0001"
+"""Version of these tables: the newest migration."""
+
+VERSION_TABLE = "entra_fleet_version"
+"""Where the version is kept; a name of our own, as Prefect's database has `alembic_version`."""
+
+METADATA = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+
+_Kind: TypeAlias = type[TypeEngine[Any]] | TypeEngine[Any]
+
+
+def _column(name: str, kind: _Kind, doc: str, *, primary_key: bool = False) -> Column[Any]:
+    return Column(name, kind, doc=doc, nullable=False, primary_key=primary_key)
+
+
+def _optional(name: str, kind: _Kind, doc: str) -> Column[Any]:
+    return Column(name, kind, doc=doc, nullable=True)
+
+
+RUN = Table(
+    "run",
+    METADATA,
+    _column("id", Text, "Id of the run, made by this program.", primary_key=True),
+    _column("tenant_id", Text, "The tenant written to."),
+    _column("fleet", Text, "Name of the fleet."),
+    _column("command", Text, "What was run: apply, rotate, retire …"),
+    _column("started_at", Moment, "When it began."),
+    _optional("finished_at", Moment, "When it ended; empty while it runs, or when it was killed."),
+    _optional("outcome", Text, "How it ended: completed, partial, failed, interrupted."),
+    _optional("counts", JSON(none_as_null=True), "Instances by outcome."),
+    _optional("plan_digest", Text, "Digest of the plan that was carried out."),
+    _optional("file_sha256", Text, "SHA-256 of the fleet file."),
+    _optional("ticket", Text, "The change ticket it was run under."),
+    _optional("commit", Text, "Commit of the repository the fleet file lies in."),
+    _optional("flow_run_id", Text, "Id of the Prefect flow run."),
+    _optional("actor_object_id", Text, "Object id of the signed-in principal (the token's oid)."),
+    _optional("actor_app_id", Text, "Application id of the signed-in principal (the token's appid)."),
+    Index(None, "fleet", "started_at"),
+    info={"doc": "Who applied what, when and under which plan: one row a run."},
+)
+
+CHANGE = Table(
+    "change",
+    METADATA,
+    Column("run_id", Text, ForeignKey(RUN.c.id), primary_key=True, doc="The run that made the change."),
+    _column("key", Text, "Key of the instance.", primary_key=True),
+    _column("recorded_at", Moment, "When the outcome was known."),
+    _column("action", Text, "What was planned: create, adopt, update, none, retire."),
+    _column("outcome", Text, "What came of it: created, adopted, updated, unchanged, failed."),
+    _column("fields", JSON, "Fields that changed: name, before, after. Of credentials the name only."),
+    _optional("application_id", Text, "Object id of the application."),
+    _optional("service_principal_id", Text, "Object id of the service principal."),
+    _optional("job_id", Text, "Id of the synchronization job."),
+    _optional("error_step", Text, "The step that failed."),
+    _optional("error_code", Text, "Graph's code of the failure."),
+    _optional("error_message", Text, "Graph's text of the failure."),
+    _optional("error_hint", Text, "What to do about it."),
+    _optional("error_request_id", Text, "Graph's request id, for Microsoft's support."),
+    Index(None, "service_principal_id"),
+    info={"doc": "What a run did to one instance."},
+)
+
+JOB_HISTORY = Table(
+    "job_history",
+    METADATA,
+    # SQLite counts up by itself only in a column declared INTEGER.
+    _column("id", BigInteger().with_variant(Integer, "sqlite"), "Number, in order.", primary_key=True),
+    _column("tenant_id", Text, "The tenant."),
+    _column("fleet", Text, "Name of the fleet."),
+    _column("key", Text, "Key of the instance."),
+    _column("observed_at", Moment, "When the job was first seen like this."),
+    _column("state", Text, "created, initial-cycle, steady, degraded, quarantined, paused, missing."),
+    _optional("service_principal_id", Text, "Object id of the service principal."),
+    _optional("job_id", Text, "Id of the synchronization job; empty when there is none."),
+    _optional("reason", Text, "The quarantine reason, or why the job is degraded."),
+    _optional("since", Moment, "When this quarantine began."),
+    _optional("error_code", Text, "Graph's code of the quarantine's or the execution's error."),
+    _optional("error_message", Text, "Graph's text of that error."),
+    _optional("last_execution_at", Moment, "When the last execution ended; empty before the first."),
+    _optional("last_success_at", Moment, "When the last successful execution ended."),
+    _column("counts", JSON, "Objects counted: of the last execution, and synchronized by type."),
+    Index(None, "tenant_id", "fleet", "key", "id"),
+    Index(None, "service_principal_id"),
+    info={"doc": "How each job was, over time: a row only when something had changed."},
+)
+
+PROVISIONING_EVENT = Table(
+    "provisioning_event",
+    METADATA,
+    _column("id", Text, "Graph's id of the event.", primary_key=True),
+    _column("tenant_id", Text, "The tenant it was read from."),
+    _optional("activity_at", Moment, "When it happened (activityDateTime, to the microsecond)."),
+    _optional("service_principal_id", Text, "The application's service principal, lower case."),
+    _optional("service_principal_name", Text, "Display name of the service principal."),
+    _optional("job_id", Text, "The synchronization job."),
+    _optional("cycle_id", Text, "The cycle of the job."),
+    _optional("change_id", Text, "The change within the cycle."),
+    _optional("duration_milliseconds", BigInteger, "How long it took."),
+    _optional("action", Text, "create, update, delete, disable, stagedDelete, other."),
+    _optional("status", Text, "success, failure, skipped, warning."),
+    _optional("error_code", Text, "Microsoft's error code."),
+    _optional("error_category", Text, "failure, nonServiceFailure …, as it came."),
+    _optional("reason", Text, "Microsoft's words for the failure or the skip."),
+    _optional("recommended_action", Text, "What Microsoft recommends."),
+    _optional("source_id", Text, "Id of the object in the source system (a user or group of Entra)."),
+    _optional("source_name", Text, "Display name of the object in the source system."),
+    _optional("source_type", Text, "Kind of the object in the source system."),
+    _optional("target_id", Text, "Id of the object in the target system."),
+    _optional("target_name", Text, "Display name of the object in the target system."),
+    _optional("target_type", Text, "Kind of the object in the target system."),
+    _column("harvested_at", Moment, "When the event was first stored."),
+    _column("raw", JSON, "The event as Graph sent it; steps and modified properties are in here."),
+    Index(None, "tenant_id", "activity_at"),
+    Index(None, "service_principal_id", "activity_at"),
+    Index(None, "source_id"),
+    info={"doc": "Each provisioning event of the tenant once, kept beyond Microsoft's retention."},
+)
+
+HARVEST_WATERMARK = Table(
+    "harvest_watermark",
+    METADATA,
+    _column("tenant_id", Text, "The tenant.", primary_key=True),
+    _column("scope", Text, "fleet (our applications only) or tenant (all of them).", primary_key=True),
+    _column("watermark", Moment, "Every event before this moment that the log had is stored."),
+    _column("moved_at", Moment, "When the watermark last moved."),
+    info={"doc": "How far the provisioning log has been read."},
+)
+
+HARVEST_GAP = Table(
+    "harvest_gap",
+    METADATA,
+    _column("tenant_id", Text, "The tenant.", primary_key=True),
+    _column("scope", Text, "Scope of the harvest that found it.", primary_key=True),
+    _column("reason", Text, "retention: the log had forgotten it before it was read.", primary_key=True),
+    _column("start", Moment, "First moment that may be missing.", primary_key=True),
+    _column("end", Moment, "First moment that is there again."),
+    _column("found_at", Moment, "When the gap was first found."),
+    info={"doc": "Spans of the log that could not be read: reported, never hidden."},
+)

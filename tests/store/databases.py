@@ -1,0 +1,70 @@
+"""Stores for tests, on real databases: a new SQLite file, and a real PostgreSQL server."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import URL, create_engine, make_url, text
+from sqlalchemy.exc import OperationalError
+
+from flows.store import Store, open_store
+
+SERVER_VARIABLE = "ENTRA_FLEET_TEST_POSTGRES"
+DEFAULT_SERVER = "postgresql+psycopg://postgres@127.0.0.1:5432/postgres"
+
+
+def _server() -> URL:
+    return make_url(os.environ.get(SERVER_VARIABLE, DEFAULT_SERVER))
+
+
+def _run(url: URL, statement: str) -> None:
+    engine = create_engine(url, isolation_level="AUTOCOMMIT", connect_args={"connect_timeout": 5})
+    try:
+        with engine.connect() as connection:
+            connection.execute(text(statement))
+    finally:
+        engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def postgres_database() -> Iterator[URL]:
+    """A database of this test session's own."""
+    name = f"entra_fleet_test_{uuid4().hex[:12]}"
+    try:
+        _run(_server(), f"CREATE DATABASE {name}")
+    except (OperationalError, ModuleNotFoundError) as error:
+        remedy = (
+            "no PostgreSQL to test with: start one (docker run -p 5432:5432 "
+            "-e POSTGRES_HOST_AUTH_METHOD=trust postgres) or set "
+            f"{SERVER_VARIABLE} to the URL of a user who may create databases"
+        )
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"{remedy}: {error}")
+        pytest.skip(remedy)
+    yield _server().set(database=name)
+    _run(_server(), f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/data/store.db"
+
+
+@pytest.fixture
+def postgres_url(postgres_database: URL) -> Iterator[str]:
+    yield postgres_database.render_as_string(hide_password=False)
+    _run(postgres_database, "DROP SCHEMA IF EXISTS entra_fleet CASCADE")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request: pytest.FixtureRequest) -> str:
+    """The URL of an empty database, on each kind in turn."""
+    return request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url")
+
+
+@pytest.fixture
+def store(store_url: str) -> Iterator[Store]:
+    with open_store(store_url) as opened:
+        yield opened
