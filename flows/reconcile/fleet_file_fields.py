@@ -1,0 +1,168 @@
+"""The kinds of values that fields of a fleet file hold: their rules, messages and JSON Schema."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, GetCoreSchemaHandler, GetJsonSchemaHandler, WithJsonSchema
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+DISPLAY_NAME_MAX = 120
+NOTES_MAX = 1024
+VALUE_SHOWN = 60
+# Editors read an unquoted 42 or true as a number or boolean; here it is the text in the file.
+WRITTEN = ["string", "number", "boolean"]
+
+
+def invalid(what: str, advice: str) -> PydanticCustomError:
+    """The error of a value: what is wrong and what to do."""
+    return PydanticCustomError("fleet", "{what}", {"what": what, "advice": advice})
+
+
+def shown(value: object) -> str:
+    """A value in a message, quoted and not too long; never for credentials."""
+    text = str(value)
+    return repr(text if len(text) <= VALUE_SHOWN else text[:VALUE_SHOWN] + "…")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What a text must be; usable inside `Annotated[str, …]`."""
+
+    check: Callable[[str], str]
+    schema: dict[str, Any] = field(default_factory=dict, hash=False)
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self.check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"type": WRITTEN, **self.schema}
+
+
+def matching(pattern: str, what: str, advice: str) -> Rule:
+    """The rule of a text that matches a pattern as a whole."""
+    compiled = re.compile(pattern)
+
+    def check(value: str) -> str:
+        if compiled.fullmatch(value) is None:
+            raise invalid(f"{shown(value)} {what}", advice)
+        return value
+
+    return Rule(check, {"pattern": f"^(?:{pattern})$"})
+
+
+def _filled(value: str) -> str:
+    if not value.strip():
+        raise invalid("is blank", "Give it a value, or remove the line.")
+    return value
+
+
+def _guid(value: str) -> str:
+    if re.fullmatch(GUID, value) is None:
+        advice = "Give it as 8-4-4-4-12 hexadecimal digits; the Entra admin center shows it."
+        raise invalid(f"{shown(value)} is not an object id (GUID)", advice)
+    return value.lower()
+
+
+def _notes(value: str) -> str:
+    if len(value) > NOTES_MAX:
+        what = f"is {len(value)} characters long, Graph takes {NOTES_MAX}"
+        raise invalid(what, "Shorten the notes.")
+    return _filled(value)
+
+
+def _display_name(value: str) -> str:
+    _filled(value)
+    # Graph counts UTF-16 units; 120 leaves room for the mark in its 256.
+    length = len(value.encode("utf-16-le", "surrogatepass")) // 2
+    if length > DISPLAY_NAME_MAX:
+        advice = "Shorten it: the mark of the fleet must fit behind it while the app is created."
+        raise invalid(f"is {length} characters long, at most {DISPLAY_NAME_MAX} are allowed", advice)
+    if value != value.strip() or not value.isprintable():
+        what = f"{shown(value)} has line breaks, invisible characters, or spaces at its ends"
+        raise invalid(what, "Remove them; Entra ID would not keep the name as written.")
+    if "[entra-fleet:" in value.casefold() or "{key}" in value or "{display_name}" in value:
+        what = f"{shown(value)} holds a mark or a placeholder"
+        raise invalid(what, "Leave out [entra-fleet:…], {key} and {display_name}: names are taken as written.")
+    return value
+
+
+def _whole_number(value: object) -> object:
+    number = int(value) if isinstance(value, str) and re.fullmatch("[0-9]{1,9}", value) else value
+    if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+        raise invalid(f"{shown(value)} is not a whole number of 1 or more", "Write digits only, such as 50.")
+    return number
+
+
+def _flag(value: object) -> object:
+    if isinstance(value, bool):
+        return value
+    if value not in ("true", "false"):
+        raise invalid(f"{shown(value)} is neither true nor false", "Write true or false.")
+    return value == "true"
+
+
+def _date(value: object) -> object:
+    if isinstance(value, datetime.date):
+        return value
+    if re.fullmatch(DATE, str(value)):
+        with suppress(ValueError):
+            return datetime.date.fromisoformat(str(value))
+    raise invalid(f"{shown(value)} is not a date", "Write year, month and day, such as 2027-05-01.")
+
+
+def _unsupported(value: object) -> object:
+    if value is not None:
+        raise invalid("is not supported by this version yet", "Remove it; mappings stay as they are.")
+    return value
+
+
+GUID = r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
+DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+NONBLANK = r"[^\s]"
+
+FleetName = Annotated[
+    str,
+    matching(
+        r"[a-z0-9][a-z0-9-]{0,39}",
+        "is not a fleet name",
+        "Use a-z, 0-9 and '-', beginning with a letter or digit, at most 40 characters.",
+    ),
+]
+Key = Annotated[
+    str,
+    matching(
+        r"[a-z0-9][a-z0-9-]{0,62}",
+        "is not a key",
+        "Use a-z, 0-9 and '-', beginning with a letter or digit, at most 63 characters.",
+    ),
+]
+Email = Annotated[
+    str,
+    matching(r"[^@\s,;]+@[^@\s,;]+", "is not a mail address", "Give one address, such as idops@contoso.com."),
+]
+Guid = Annotated[str, Rule(_guid, {"type": "string", "pattern": f"^{GUID}$"})]
+DisplayName = Annotated[str, Rule(_display_name, {"pattern": NONBLANK, "maxLength": DISPLAY_NAME_MAX})]
+Line = Annotated[str, Rule(_filled, {"pattern": NONBLANK})]
+Notes = Annotated[str, Rule(_notes, {"pattern": NONBLANK})]
+WholeNumber = Annotated[
+    int,
+    BeforeValidator(_whole_number),
+    WithJsonSchema({"type": ["integer", "string"], "minimum": 1, "pattern": "^0*[1-9][0-9]*$"}),
+]
+Flag = Annotated[
+    bool,
+    BeforeValidator(_flag),
+    WithJsonSchema({"enum": [True, False, "true", "false"]}),
+]
+Date = Annotated[
+    datetime.date,
+    BeforeValidator(_date),
+    WithJsonSchema({"type": "string", "format": "date", "pattern": f"^{DATE}$"}),
+]
+Unsupported = Annotated[str | None, BeforeValidator(_unsupported), WithJsonSchema({"not": {}})]

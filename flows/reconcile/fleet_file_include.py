@@ -1,0 +1,151 @@
+"""From one file, or one object, to all instances of a fleet: sections, defaults and included files."""
+
+from __future__ import annotations
+
+import glob
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from flows.reconcile.fleet_file_errors import FleetFileError, Place, Problem, nearest, refusal
+from flows.reconcile.fleet_file_fields import shown
+from flows.reconcile.fleet_file_merging import INSTANCE_ONLY, merged
+from flows.reconcile.fleet_file_sources import Sources
+from flows.reconcile.fleet_file_tree import Entry, Fields, Items, Node, Text, kind_of
+
+SECTIONS = ("defaults", "instances", "include")
+HEADER = ("fleet", "tenant_id")
+SUFFIXES = (".yaml", ".yml", ".json", ".csv")
+
+
+@dataclass
+class Gathered:
+    """What the files of a fleet hold, before it is checked field by field."""
+
+    header: Entry
+    defaults: list[Entry] = field(default_factory=list)
+    instances: list[Entry] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def gather(root: Entry, path: Path | None, sources: Sources) -> Gathered:
+    """Collect the instances of a fleet, each with the defaults that apply to it.
+
+    Args:
+        root: the top level of the file or object.
+        path: the file that `include` is relative to; None for an object, which cannot include.
+        sources: reads the included files.
+    """
+    if not isinstance(root.node, Fields):
+        advice = "Begin with 'fleet:', 'tenant_id:' and 'instances:'."
+        raise refusal(root.place, f"the top level {kind_of(root.node)}, not a map of fields", advice)
+    if path is not None and path.suffix.lower() == ".csv":
+        what = "CSV holds instances only, not a fleet"
+        raise refusal(Place(str(path)), what, "Name it under 'include:' in a YAML fleet file.")
+    header = {name: entry for name, entry in root.node.entries.items() if name not in SECTIONS}
+    gathered = Gathered(root._replace(node=Fields(header)))
+    _File(gathered, sources, path, []).collect(root.node, Fields())
+    return gathered
+
+
+@dataclass
+class _File:
+    gathered: Gathered
+    sources: Sources
+    path: Path | None
+    parents: list[Path]
+
+    def problem(self, place: Place, what: str, advice: str) -> None:
+        self.gathered.problems.append(Problem(place, what, advice))
+
+    def collect(self, root: Fields, outer: Fields) -> None:
+        defaults = self.defaults(root, outer)
+        for entry in self.section(root, "instances"):
+            if isinstance(entry.node, Fields):
+                self.gathered.instances.append(entry._replace(node=merged(defaults, entry.node)))
+            else:
+                advice = "Begin it with '- key: …'."
+                self.problem(entry.place, f"{kind_of(entry.node)}, not an instance", advice)
+        for entry in self.section(root, "include"):
+            if self.path is None:
+                advice = "Put the instances into the object, or give the path of a file."
+                self.problem(entry.place, "an object cannot include files", advice)
+            elif not isinstance(entry.node, Text) or entry.node.nothing:
+                self.problem(entry.place, f"{kind_of(entry.node)}, not a path", "Write it as teams/*.yaml.")
+            else:
+                self.include(self.path, entry.node.value, entry.place, defaults)
+
+    def defaults(self, root: Fields, outer: Fields) -> Fields:
+        entry = root.entries.get("defaults")
+        if entry is None or _nothing(entry.node):
+            return outer
+        if not isinstance(entry.node, Fields):
+            advice = "Write one 'name: value' a line, indented below 'defaults:'."
+            self.problem(entry.place, f"{kind_of(entry.node)}, not a map of fields", advice)
+            return outer
+        self.gathered.defaults.append(entry)
+        shared = {name: one for name, one in entry.node.entries.items() if name not in INSTANCE_ONLY}
+        return merged(outer, Fields(shared))
+
+    def section(self, root: Fields, name: str) -> list[Entry]:
+        entry = root.entries.get(name)
+        if entry is None or _nothing(entry.node):
+            return []
+        if isinstance(entry.node, Items):
+            return entry.node.entries
+        self.problem(entry.place, f"{kind_of(entry.node)}, not a list", "Begin each item with '- '.")
+        return []
+
+    def include(self, including: Path, pattern: str, place: Place, defaults: Fields) -> None:
+        found = _matches(including.parent, pattern)
+        if not found:
+            advice = "Correct the path: it is relative to this file."
+            self.problem(place, f"{shown(pattern)} matches no file", advice)
+        for path in found:
+            try:
+                self.include_file(including, path, place, defaults)
+            except FleetFileError as error:
+                self.gathered.problems.extend(error.problems)
+
+    def include_file(self, including: Path, path: Path, place: Place, defaults: Fields) -> None:
+        if path.suffix.lower() not in SUFFIXES:
+            advice = f"Let its name end in {', '.join(SUFFIXES)}, or narrow the pattern."
+            raise refusal(place, f"{path} is no YAML, JSON or CSV file", advice)
+        chain = [*self.parents, including.resolve()]
+        if path.resolve() in chain:
+            advice = "Narrow the pattern: a file cannot include itself, directly or by way of another."
+            raise refusal(place, f"{path} is included in a circle", advice)
+        if path.resolve() in self.sources.seen:
+            raise refusal(place, f"{path} is included twice", "Let one pattern match it.")
+        root = self.sources.read(path)
+        if not isinstance(root.node, Fields):
+            advice = "Begin with 'instances:'."
+            raise refusal(root.place, f"the top level {kind_of(root.node)}, not a map of fields", advice)
+        inner = _File(self.gathered, self.sources, path, chain)
+        for name, entry in root.node.entries.items():
+            if name not in SECTIONS:
+                inner.problem(entry.place, *_foreign(name))
+        inner.collect(root.node, defaults)
+
+
+def _matches(folder: Path, pattern: str) -> list[Path]:
+    """The files of a pattern in order of their names; a name that exists is taken as it is."""
+    with suppress(OSError, ValueError):
+        if (folder / pattern).is_file():
+            return [folder / pattern]
+        # As in a shell, and unlike Path.glob: hidden files do not match, absolute patterns do.
+        names = sorted(glob.glob(pattern, root_dir=folder, recursive=True))  # noqa: PTH207
+        return [folder / name for name in names if (folder / name).is_file()]
+    return []
+
+
+def _foreign(name: str) -> tuple[str, str]:
+    if name in HEADER:
+        return "belongs into the top file alone", "Remove it here."
+    meant = nearest(name, SECTIONS)
+    known = "An included file may have defaults, instances and include."
+    return "unknown field", f"Did you mean {meant}?" if meant else known
+
+
+def _nothing(node: Node) -> bool:
+    return isinstance(node, Text) and node.nothing

@@ -1,0 +1,70 @@
+"""The JSON Schema of the fleet file, for editors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from flows.reconcile.fleet import Assignment, FleetHeader, Instance, InstanceSettings
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def fleet_schema() -> dict[str, Any]:
+    """The schema of a fleet file: what `load_fleet` accepts, as far as form goes.
+
+    Values may stand quoted or not, since the loader takes every scalar as it is written.
+    """
+    header = _object(FleetHeader)
+    sections: dict[str, Any] = {
+        "defaults": {
+            "anyOf": [{"$ref": "#/$defs/Defaults"}, {"type": "null"}],
+            "description": "Fields for every instance; maps merge key by key, lists replace.",
+        },
+        "instances": {
+            "type": ["array", "null"],
+            "items": {"$ref": "#/$defs/Instance"},
+            "description": "One gallery application each.",
+        },
+        "include": {
+            "type": ["array", "null"],
+            "items": {"type": "string"},
+            "description": "Patterns of YAML, JSON and CSV files with more instances, relative to this file.",
+        },
+    }
+    return {
+        "$schema": DIALECT,
+        "title": "Fleet file of entra-fleet",
+        "type": "object",
+        "properties": header["properties"] | sections,
+        "required": header["required"],
+        "anyOf": [{"required": ["instances"]}, {"required": ["include"]}],
+        "additionalProperties": False,
+        "$defs": {
+            "Assignment": _object(Assignment) | {"oneOf": [{"required": ["group"]}, {"required": ["user"]}]},
+            "Defaults": _object(InstanceSettings),
+            # A template is required too, but defaults may give it.
+            "Instance": _object(Instance) | {"required": ["key", "display_name"]},
+        },
+    }
+
+
+def _object(model: type[BaseModel]) -> dict[str, Any]:
+    """The schema of a model without what only pydantic needs."""
+    schema = model.model_json_schema()
+    schema.pop("$defs", None)
+    schema.pop("title", None)
+    properties = {name: _field(field) for name, field in schema["properties"].items()}
+    return schema | {"properties": {name: field for name, field in properties.items() if field}}
+
+
+def _field(field: dict[str, Any]) -> dict[str, Any] | None:
+    """The schema of a field: absent fields are left out of a file, so null is no value."""
+    choices = [choice for choice in field.get("anyOf", []) if choice != {"type": "null"}]
+    if field.get("not") == {}:
+        return None
+    kept = {name: value for name, value in field.items() if name not in ("anyOf", "title")}
+    if kept.get("default", ...) in (None, []):
+        del kept["default"]
+    return choices[0] | kept if choices else kept

@@ -1,0 +1,151 @@
+"""References to secrets (`${env:NAME}` and others): reading them as text and turning them into values.
+
+This file knows no environment, no Prefect and no vault: the caller hands over a source for each scheme.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import SecretStr
+
+SECRET_FILE_BYTES_MAX = 65_536
+
+Source = Callable[[str], str | Awaitable[str]]
+
+WHOLE = re.compile(r"\$\{([A-Za-z][A-Za-z0-9-]*):([^{}\r\n]*)\}")
+NAMES = {
+    "env": (re.compile(r"[A-Za-z_][A-Za-z0-9_]*"), "${env:NAME}"),
+    "file": (re.compile(r"(/|[A-Za-z]:[\\/]).+"), "${file:/absolute/path}"),
+    "block": (re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*/[A-Za-z_][A-Za-z0-9_.-]*"), "${block:name/field}"),
+    "keyvault": (re.compile(r"[A-Za-z0-9-]+/[A-Za-z0-9-]+"), "${keyvault:vault/name}"),
+}
+FORMS = ", ".join(form for _, form in list(NAMES.values())[:-1]) + f" or {NAMES['keyvault'][1]}"
+
+
+class ReferenceError(Exception):  # noqa: A001  (Python's own concerns weak references)
+    """A reference that leads to no value; the text names instance, key and reference, never a value."""
+
+
+class SourceError(Exception):
+    """What a source raises when it has no value: what is wrong and what to do, both safe to show."""
+
+    def __init__(self, what: str, advice: str) -> None:
+        self.what = what
+        self.advice = advice
+        super().__init__(what)
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Where a value is kept."""
+
+    scheme: str
+    name: str
+
+    @classmethod
+    def parse(cls, text: str) -> Reference | None:
+        """Read a text as a reference.
+
+        Returns:
+            None if it is a literal.
+
+        Raises:
+            ValueError: it looks like a reference but is none; the message does not hold the text.
+        """
+        if "${" not in text:
+            return None
+        whole = WHOLE.fullmatch(text)
+        if whole is None:
+            raise ValueError("is not one whole reference")
+        scheme, name = whole.groups()
+        if scheme not in NAMES:
+            raise ValueError("is a reference of an unknown kind")
+        pattern, form = NAMES[scheme]
+        if not pattern.fullmatch(name):
+            raise ValueError(f"is not a reference of the form {form}")
+        return cls(scheme, name)
+
+    def __str__(self) -> str:
+        return f"${{{self.scheme}:{self.name}}}"
+
+
+async def resolve(text: str, sources: Mapping[str, Source], *, instance: str, key: str) -> SecretStr:
+    """The value of a credential: a literal as it is, a reference by the source for its scheme.
+
+    Args:
+        text: the credential as the fleet has it.
+        sources: by scheme; plain or async functions from a name to a value, which raise `SourceError`,
+            or `KeyError` for a name they do not have.
+        instance: key of the instance, for errors.
+        key: credential key, for errors.
+
+    Raises:
+        ReferenceError: there is no such value, or it is empty.
+    """
+    try:
+        reference = Reference.parse(text)
+    except ValueError as error:
+        raise ReferenceError(f"{instance}: credentials.{key}: {error}\nUse {FORMS}.") from None
+    if reference is None:
+        return SecretStr(text)
+    try:
+        return SecretStr(await _value(reference, sources))
+    except SourceError as error:
+        where = f"{instance}: credentials.{key}: {reference}"
+        raise ReferenceError(f"{where}: {error.what}\n{error.advice}") from None
+
+
+async def _value(reference: Reference, sources: Mapping[str, Source]) -> str:
+    source = sources.get(reference.scheme)
+    if source is None:
+        known = ", ".join(sorted(sources)) or "none"
+        what = f"{reference.scheme} references cannot be read here"
+        raise SourceError(what, f"Use one of the kinds that can: {known}.")
+    try:
+        found = source(reference.name)
+        value = await found if inspect.isawaitable(found) else found
+    except SourceError:
+        raise
+    except KeyError:
+        raise _missing(reference) from None
+    except Exception as error:  # noqa: BLE001
+        # Sources may fail in any way, and the text of a foreign error may quote what it read.
+        what = f"cannot be read ({type(error).__name__})"
+        raise SourceError(what, "Check the name, and that this process may read it.") from None
+    if not value:
+        raise SourceError("is empty", "Put the secret there; an empty value would delete it in Entra ID.")
+    return value
+
+
+def _missing(reference: Reference) -> SourceError:
+    if reference.scheme == "env":
+        what = "the environment variable is not set"
+        return SourceError(what, f"Set {reference.name} where the flow runs, or correct the reference.")
+    return SourceError("does not exist", "Create it, or correct the reference.")
+
+
+def read_secret_file(name: str) -> str:
+    """The source of `${file:…}` references: the text of a file without one newline at its end.
+
+    Raises:
+        SourceError: there is no such file, or it is no text.
+    """
+    try:
+        with Path(name).open("rb") as file:
+            content = file.read(SECRET_FILE_BYTES_MAX + 1)
+    except OSError as error:
+        what = f"the file cannot be read ({error.strerror or type(error).__name__})"
+        raise SourceError(what, "Check the path, and that this process may read it.") from None
+    if len(content) > SECRET_FILE_BYTES_MAX:
+        what = f"the file is larger than {SECRET_FILE_BYTES_MAX:,} bytes"
+        raise SourceError(what, "Point at a file that holds the secret alone.")
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError:
+        raise SourceError("the file is not UTF-8 text", "Save the secret as UTF-8.") from None
+    return text.removesuffix("\n").removesuffix("\r") if text.endswith("\r\n") else text.removesuffix("\n")

@@ -1,0 +1,59 @@
+"""The fleet file to begin with."""
+
+from __future__ import annotations
+
+PLACEHOLDER_TENANT = "00000000-0000-0000-0000-000000000000"
+
+STARTER = """\
+# A fleet of provisioning jobs in Microsoft Entra ID.
+# See what would change with 'entra-fleet plan', and make it so with 'entra-fleet apply'.
+# Every value is taken as it is written: no, 012345670123 and 2027-05-01 stay what you see.
+
+# Name of the fleet: a-z, 0-9 and '-', at most 40. It marks what belongs to the fleet in the tenant.
+fleet: {fleet}
+# {tenant_hint}
+tenant_id: {tenant_id}
+
+# What all instances share. An instance may say otherwise: maps merge key by key, lists replace.
+defaults:
+  template: Azure Databricks SCIM Provisioning Connector   # application template, by display name or id
+  # synchronization_template: dataBricks   # only if the application has several and no default
+  scope: assigned                          # assigned | all
+  # notification_email: idops@example.com  # where Entra ID reports failures to
+  # delete_threshold: 50                   # more deletions than this in one cycle stop the job
+  # skip_out_of_scope_deletions: true      # true keeps the accounts of users that leave the scope
+  job: running                             # running | paused | unmanaged
+  assignments_mode: add                    # assignments that are not in the file are left alone
+
+instances:
+  - key: example-1                         # stable identity: a-z, 0-9 and '-', at most 63
+    # renamed_from: example                # the key until now, when it must change
+    display_name: Example 1                # what Entra ID shows, at most 120 characters
+    # Graph's credential keys. Secrets are references, one of:
+    #   ${{env:NAME}}  ${{file:/absolute/path}}  ${{block:name/field}}  ${{keyvault:vault/name}}
+    # {{key}} and {{display_name}} may stand in credentials and notes.
+    credentials:
+      BaseAddress: https://{{key}}.example.com/scim
+      SecretToken: ${{env:EXAMPLE_SECRET_TOKEN}}
+    # credentials_expire: 2027-05-01       # monitoring warns ahead
+    # assignments:                         # the id decides, the name is checked
+    #   - {{group: 11111111-1111-1111-1111-111111111111, name: App users, role: User}}
+    #   - {{user: 22222222-2222-2222-2222-222222222222}}
+    # owners: [33333333-3333-3333-3333-333333333333]
+    # notes: "{{display_name}}, run by the identity team"
+    # service_management_reference: CMDB-1234
+
+# More instances from other files; CSV has one row each: key,display_name,credentials.BaseAddress,owners.0
+# include: [teams/*.yaml, fleet.csv]
+"""
+
+
+def starter_text(tenant_id: str | None = None, *, fleet: str = "my-fleet") -> str:
+    """The text of a commented fleet file, which loads as it is.
+
+    Args:
+        tenant_id: the tenant it is for, if known.
+        fleet: the name of the fleet.
+    """
+    hint = "The tenant; a sign-in to another one is refused." if tenant_id else "Put your tenant's id here."
+    return STARTER.format(fleet=fleet, tenant_id=tenant_id or PLACEHOLDER_TENANT, tenant_hint=hint)
