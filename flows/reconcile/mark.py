@@ -1,0 +1,44 @@
+"""The mark that tells our applications from everybody else's."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Self
+
+_TAG = "entra-fleet:"
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Which instance of which fleet an application is."""
+
+    fleet: str
+    key: str
+
+    @property
+    def tag(self) -> str:
+        """The tag that the application and its service principal bear."""
+        return f"{_TAG}{self.fleet}:{self.key}"
+
+    def unique_name(self, display_name: str) -> str:
+        """Return the display name an application is created under, by which it is found if the answer is lost."""
+        return f"{display_name} [{self.tag}]"
+
+    @classmethod
+    def in_tags(cls, tags: Iterable[str]) -> Self | None:
+        """Return the first mark among `tags`."""
+        for tag in tags:
+            parts = tag.split(":")
+            if tag.startswith(_TAG) and len(parts) == 3:
+                return cls(parts[1], parts[2])
+        return None
+
+    @classmethod
+    def in_name(cls, display_name: str) -> Self | None:
+        """Return the mark that a unique name ends with."""
+        _, bracket, tail = display_name.rpartition(" [")
+        return cls.in_tags([tail[:-1]]) if bracket and tail.endswith("]") else None
+
+
+def tag_prefix(fleet: str | None = None) -> str:
+    """Return what the tags of one fleet begin with, or those of all fleets."""
+    return f"{_TAG}{fleet}:" if fleet else _TAG

@@ -1,0 +1,212 @@
+"""What the tenant holds of a fleet."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from flows.monitoring.health import job_of
+from flows.reconcile.assignments import Assigned
+from flows.reconcile.fleet import Fleet, Instance
+from flows.reconcile.mark import Mark, tag_prefix
+from flows.reconcile.steps.assignments import assigned
+from flows.reconcile.steps.owners import owners
+from flows.reconcile.templates import TemplateProblem, find_templates
+from graph_client import GraphClient, Resources
+from graph_client.errors import Forbidden, NotFound, Unauthorized
+from graph_client.models import Application, ApplicationTemplate, AppRole, ServicePrincipal, SynchronizationJob
+from graph_client.odata import text_literal
+
+_APPLICATION_FIELDS = (
+    "id",
+    "appId",
+    "displayName",
+    "tags",
+    "applicationTemplateId",
+    "notes",
+    "serviceManagementReference",
+)
+_SERVICE_PRINCIPAL_FIELDS = ("id", "appId", "displayName", "tags", "applicationTemplateId", "appRoles")
+_VALUES_PER_FILTER = 15  # Graph refuses more in one `in`
+
+
+@dataclass(frozen=True, eq=False)
+class ObservedInstance:
+    """An application with its service principal, and the job and secrets of the latter."""
+
+    application_id: str | None
+    service_principal_id: str | None
+    app_id: str
+    display_name: str
+    service_principal_name: str | None
+    template_id: str | None
+    tags: tuple[str, ...]
+    marked: bool
+    """Whether the application bears its tag; without it, it was found by its unique name."""
+    notes: str | None = None
+    service_management_reference: str | None = None
+    roles: tuple[AppRole, ...] = ()
+    assigned: frozenset[Assigned] = frozenset()
+    """Who is assigned; looked up only for instances whose file assigns somebody."""
+    owners: frozenset[str] = frozenset()
+    """Who owns the application; looked up only for instances whose file names owners."""
+    jobs: tuple[SynchronizationJob, ...] = ()
+    secrets: Mapping[str, str] | None = field(default_factory=dict)
+    """Values as Graph shows them, the sensitive ones as `*`; None if they may not be read."""
+
+    @property
+    def mark(self) -> Mark | None:
+        """The mark it bears as a tag, or in the name it was created under."""
+        return Mark.in_tags(self.tags) or Mark.in_name(self.display_name)
+
+    @property
+    def key(self) -> str | None:
+        """The key that its mark names."""
+        return self.mark.key if self.mark else None
+
+    def job_for(self, synchronization_template: str | None) -> SynchronizationJob | None:
+        """Return the job made from that synchronization template, or from any if None."""
+        return job_of(self.jobs, synchronization_template)
+
+
+@dataclass(frozen=True)
+class Observed:
+    """The tenant as one look found it."""
+
+    instances: Mapping[str, tuple[ObservedInstance, ...]]
+    """By key; more than one where something made a double."""
+    namesakes: Mapping[tuple[str, str], tuple[str, ...]]
+    """Application ids without our mark, by template id and display name."""
+    templates: Mapping[str, ApplicationTemplate]
+    """By the name or id that the fleet file uses."""
+    problems: Mapping[str, TemplateProblem]
+    """Why a name or id in the fleet file leads to no usable template."""
+
+
+async def observe(graph: GraphClient, fleet: Fleet, keys: Collection[str] | None = None) -> Observed:
+    """Look at the tenant: templates, the fleet's applications, and the jobs and secrets of each, in batches.
+
+    Args:
+        graph: A signed-in client.
+        fleet: What is wanted; only its name and its templates matter here.
+        keys: Look up jobs and secrets of these instances only; None for all.
+
+    Raises:
+        GraphError: A read failed for good.
+    """
+    templates, problems = await find_templates(graph, {instance.template for instance in fleet.instances})
+    found = await find_applications(graph, fleet.fleet, {template.id for template in templates.values()})
+    instances: dict[str, list[ObservedInstance]] = defaultdict(list)
+    namesakes: dict[tuple[str, str], tuple[str, ...]] = defaultdict(tuple)
+    for item in found:
+        mark = item.mark
+        if mark is None:
+            namesakes[item.template_id or "", item.display_name] += (item.application_id or item.app_id,)
+        elif mark.fleet == fleet.fleet:
+            instances[mark.key].append(item)
+    wanted = [item for key, items in instances.items() if keys is None or key in keys for item in items]
+    desired = {key: each for each in fleet.instances for key in (each.key, each.renamed_from) if key}
+    looks = (_looked_up(graph.batched, item, desired.get(item.key or "")) for item in wanted)
+    looked = dict(zip(wanted, await asyncio.gather(*looks), strict=True))
+    return Observed(
+        {key: tuple(looked.get(item, item) for item in items) for key, items in instances.items()},
+        namesakes,
+        templates,
+        problems,
+    )
+
+
+async def find_applications(
+    graph: GraphClient, fleet: str | None, template_ids: Collection[str] = ()
+) -> list[ObservedInstance]:
+    """Return the applications that bear the mark of a fleet, or of any, and all those made from some templates.
+
+    The latter show namesakes, and instances whose creation was cut short before they got their mark.
+
+    Source: https://learn.microsoft.com/graph/api/application-list
+    """
+    tagged = f"tags/any(t:startswith(t,{text_literal(tag_prefix(fleet))}))"
+    marked = {a.app_id: a async for a in graph.applications.list(filter=tagged, select=_APPLICATION_FIELDS)}
+    principals: dict[str | None, ServicePrincipal] = {}
+    conditions = [
+        tagged,
+        *(f"applicationTemplateId eq {text_literal(each)}" for each in sorted(template_ids)),
+    ]
+    for condition in conditions:
+        principals |= await _service_principals(graph, condition)
+    # A tag may show on the service principal late or never; its appId is there from the start.
+    hidden = [text_literal(app_id) for app_id in marked if app_id and app_id not in principals]
+    for part in batched(hidden, _VALUES_PER_FILTER):
+        principals |= await _service_principals(graph, f"appId in ({','.join(part)})")
+    app_ids = [*marked, *(app_id for app_id in principals if app_id not in marked)]
+    return [_instance(marked.get(app_id), principals.get(app_id), app_id or "") for app_id in app_ids]
+
+
+async def find_instances(graph: GraphClient, fleet: str) -> dict[str, list[ObservedInstance]]:
+    """Return the applications that bear the mark of a fleet, by key, without their jobs."""
+    instances: dict[str, list[ObservedInstance]] = defaultdict(list)
+    for item in await find_applications(graph, fleet):
+        if item.mark is not None and item.mark.fleet == fleet:
+            instances[item.mark.key].append(item)
+    return instances
+
+
+async def _service_principals(graph: GraphClient, condition: str) -> dict[str | None, ServicePrincipal]:
+    listing = graph.service_principals.list(filter=condition, select=_SERVICE_PRINCIPAL_FIELDS)
+    return {principal.app_id: principal async for principal in listing}
+
+
+def batched(values: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    """Yield `values` in parts of at most `size`."""
+    for start in range(0, len(values), size):
+        yield values[start : start + size]
+
+
+def _instance(application: Application | None, principal: ServicePrincipal | None, app_id: str) -> ObservedInstance:
+    newest = application or principal
+    if newest is None:
+        raise AssertionError("an instance is an application, a service principal or both")
+    return ObservedInstance(
+        application_id=application.id if application else None,
+        service_principal_id=principal.id if principal else None,
+        app_id=app_id,
+        display_name=newest.display_name or "",
+        service_principal_name=principal.display_name if principal else None,
+        template_id=newest.application_template_id or (principal.application_template_id if principal else None),
+        tags=tuple(newest.tags or ()),
+        marked=application is not None,
+        notes=application.notes if application else None,
+        service_management_reference=application.service_management_reference if application else None,
+        roles=tuple(principal.app_roles) if principal else (),
+    )
+
+
+async def _looked_up(graph: Resources, item: ObservedInstance, wanted: Instance | None) -> ObservedInstance:
+    """Return an instance with its job, its secrets, and what else the fleet file speaks of."""
+    principal_id, application_id = item.service_principal_id, item.application_id
+    if principal_id is None:
+        return item
+    try:
+        jobs, secrets, assignees, owned_by = await asyncio.gather(
+            graph.synchronization.jobs(principal_id),
+            _secrets(graph, principal_id),
+            assigned(graph, principal_id) if wanted and wanted.assignments else _nobody(),
+            owners(graph, application_id) if wanted and wanted.owners and application_id else _nobody(),
+        )
+    except NotFound:
+        # Made moments ago and not replicated yet, or deleted since the listing: the steps will find out which.
+        return item
+    return replace(item, jobs=tuple(jobs), secrets=secrets, assigned=assignees, owners=owned_by)
+
+
+async def _nobody() -> frozenset[Any]:
+    return frozenset()
+
+
+async def _secrets(graph: Resources, service_principal_id: str) -> dict[str, str] | None:
+    try:
+        return await graph.synchronization.secrets(service_principal_id)
+    except (Unauthorized, Forbidden):
+        # Reading them takes the permission to write them, which one who only plans need not have.
+        return None

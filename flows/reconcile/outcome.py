@@ -1,0 +1,101 @@
+"""What an apply did, per instance and in all."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flows.reconcile.plan import Action, InstancePlan
+from flows.reconcile.steps.application import Placed
+from flows.reconcile.steps.failure import StepFailed
+
+_DONE = {
+    Action.CREATE: "created",
+    Action.ADOPT: "adopted",
+    Action.UPDATE: "updated",
+    Action.NONE: "unchanged",
+    Action.CONFLICT: "failed",
+}
+_OUTCOMES = tuple(_DONE.values())
+
+
+@dataclass
+class InstanceOutcome:
+    """What was done for one instance; filled in as its steps go by, so that a failure shows how far it came."""
+
+    key: str
+    outcome: str
+    application_id: str | None = None
+    service_principal_id: str | None = None
+    job_id: str | None = None
+    job_state: str | None = None
+    failure: StepFailed | None = None
+
+    @classmethod
+    def of(cls, plan: InstancePlan) -> "InstanceOutcome":
+        """Return the outcome that `plan` will have if all goes well; a conflict has failed already."""
+        outcome = cls(
+            plan.key,
+            _DONE[plan.action],
+            plan.application_id,
+            plan.service_principal_id,
+            plan.job_id,
+            plan.health.state if plan.job_id else None,
+        )
+        if plan.conflict:
+            conflict = plan.conflict
+            outcome.fail(StepFailed(conflict.code, conflict.message, conflict.hint, step="plan"))
+        return outcome
+
+    def place(self, placed: Placed) -> None:
+        """Note the ids of the application and its service principal."""
+        self.application_id = placed.application_id
+        self.service_principal_id = placed.service_principal_id
+
+    def fail(self, failure: StepFailed) -> None:
+        """Note that a step failed."""
+        self.outcome = "failed"
+        self.failure = failure
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what `apply --output json` prints of it."""
+        return {
+            "key": self.key,
+            "outcome": self.outcome,
+            "application_id": self.application_id,
+            "service_principal_id": self.service_principal_id,
+            "job_id": self.job_id,
+            "job_state": self.job_state,
+            "error": self.failure.as_json() if self.failure else None,
+        }
+
+
+@dataclass(frozen=True)
+class FleetOutcome:
+    """What an apply did."""
+
+    fleet: str
+    instances: Sequence[InstanceOutcome]
+    requests: int
+    seconds: float
+
+    @property
+    def summary(self) -> dict[str, int]:
+        """The number of instances by outcome, for every outcome."""
+        counted = Counter(instance.outcome for instance in self.instances)
+        return {outcome: counted[outcome] for outcome in _OUTCOMES}
+
+    @property
+    def failed(self) -> int:
+        """How many instances failed."""
+        return self.summary["failed"]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what `apply --output json` prints."""
+        return {
+            "fleet": self.fleet,
+            "summary": self.summary,
+            "requests": self.requests,
+            "seconds": round(self.seconds, 3),
+            "instances": [instance.as_json() for instance in self.instances],
+        }

@@ -1,0 +1,52 @@
+"""The named settings of a job that Graph keeps among its secrets."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from flows.reconcile.fleet import Instance
+
+_NOTIFICATION = "SyncNotificationSettings"
+
+
+def job_settings(instance: Instance, observed: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings the fleet file names, as the keys and values that Graph stores.
+
+    `SyncNotificationSettings` holds four settings in one JSON text; those the file does not name keep the value
+    they have in `observed`.
+
+    Source: https://learn.microsoft.com/graph/api/resources/synchronization-synchronizationsecretkeystringvaluepair
+    """
+    settings: dict[str, str] = {}
+    if instance.scope is not None:
+        settings["SyncAll"] = "true" if instance.scope == "all" else "false"
+    if instance.skip_out_of_scope_deletions is not None:
+        settings["SkipOutOfScopeDeletions"] = str(instance.skip_out_of_scope_deletions)
+    if instance.notification_email is not None or instance.delete_threshold is not None:
+        settings[_NOTIFICATION] = _notification_settings(instance, observed.get(_NOTIFICATION, ""))
+    return settings
+
+
+def _notification_settings(instance: Instance, observed: str) -> str:
+    merged: dict[str, Any] = _as_object(observed)
+    if instance.notification_email is not None:
+        merged |= {"Enabled": bool(instance.notification_email), "Recipients": instance.notification_email}
+    if instance.delete_threshold is not None:
+        merged |= {"DeleteThresholdEnabled": True, "DeleteThresholdValue": instance.delete_threshold}
+    return json.dumps(merged, separators=(",", ":"))
+
+
+def same_setting(desired: str, observed: str) -> bool:
+    """Tell whether two stored values mean the same: booleans in any case, JSON texts with their keys in any order."""
+    if desired.lower() == observed.lower():
+        return True
+    left, right = _as_object(desired), _as_object(observed)
+    return bool(left) and left == right
+
+
+def _as_object(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}

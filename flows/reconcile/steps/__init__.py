@@ -1,0 +1,1 @@
+"""The steps that make one instance what the fleet file says; each finds before it makes."""

@@ -1,0 +1,170 @@
+"""Creating the application of an instance exactly once."""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from flows.reconcile.mark import Mark, tag_prefix
+from flows.reconcile.plan import InstancePlan
+from flows.reconcile.steps.failure import StepFailed
+from flows.reconcile.steps.lookup import look_for
+from flows.reconcile.steps.patience import patience
+from graph_client import GraphClient, Resources
+from graph_client.errors import GraphError, NotFound
+from graph_client.models import Application, SynchronizationTemplate
+from graph_client.odata import text_literal
+
+ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class Placed:
+    """The two objects that are one instance in the tenant."""
+
+    application_id: str
+    service_principal_id: str
+
+
+async def create_application(graph: GraphClient, plan: InstancePlan) -> Placed:
+    """Create the application and its service principal from the template, unless they are there.
+
+    Instantiate is not idempotent and its answer may be lost, so the application is created under a name that nothing
+    else bears, and looked for by it before each attempt.
+
+    Raises:
+        StepFailed: More than one application is this instance.
+        GraphError: Graph refused, or the outcome stayed unknown.
+
+    Source: https://learn.microsoft.com/graph/api/applicationtemplate-instantiate
+    """
+    unique_name = Mark(plan.fleet, plan.key).unique_name(plan.instance.display_name)
+    if found := await _find(graph, plan):
+        return found
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            made = await graph.application_templates.instantiate(
+                plan.template_id,
+                display_name=unique_name,
+                service_management_reference=plan.instance.service_management_reference,
+            )
+            return Placed(made.application.id, made.service_principal.id)
+        except GraphError as error:
+            # Graph is known to answer 404 although it made the application.
+            if not (error.may_have_happened or isinstance(error, NotFound)):
+                raise
+            if found := await _look_again(graph, plan):
+                return found
+            if attempt == ATTEMPTS:
+                raise
+    raise AssertionError("the last attempt returns or raises")
+
+
+async def locate(graph: GraphClient, plan: InstancePlan) -> Placed:
+    """Return the ids of an instance that the plan has seen, looking up what it had not seen of it.
+
+    Raises:
+        StepFailed: It is gone, or more than one application is this instance.
+    """
+    if plan.application_id and plan.service_principal_id:
+        return Placed(plan.application_id, plan.service_principal_id)
+    if found := await _look_again(graph, plan):
+        return found
+    raise StepFailed("ApplicationGone", f"The application of {plan.key} is no longer there.", "Apply again.")
+
+
+async def wait_until_ready(graph: GraphClient, placed: Placed) -> list[SynchronizationTemplate]:
+    """Wait until the tenant's replicas agree that both objects and the synchronization templates are there.
+
+    Returns:
+        The synchronization templates of the service principal.
+
+    Raises:
+        WaitExpired: They did not show within ten minutes.
+
+    Source: https://learn.microsoft.com/graph/application-saml-sso-configure-api
+    """
+
+    async def look() -> list[SynchronizationTemplate] | None:
+        _, _, templates = await asyncio.gather(
+            graph.batched.applications.get(placed.application_id, select=("id",)),
+            graph.batched.service_principals.get(placed.service_principal_id, select=("id",)),
+            graph.batched.synchronization.templates(placed.service_principal_id),
+        )
+        return templates or None
+
+    bounds = patience()
+    return await graph.wait_until(
+        look,
+        seen=bounds.good_reads,
+        within_seconds=bounds.ready_seconds,
+        interval_seconds=bounds.interval_seconds,
+    )
+
+
+async def name_and_mark(graph: GraphClient, plan: InstancePlan, placed: Placed) -> None:
+    """Give the application its display name, its mark and its notes in one write.
+
+    Source: https://learn.microsoft.com/graph/api/application-update
+    """
+    application = await graph.batched.applications.get(placed.application_id, select=("id", "tags"))
+    tag = Mark(plan.fleet, plan.key).tag
+    # PATCH replaces the whole collection; the tags of others decide where the application shows.
+    others = [other for other in application.tags or () if not other.startswith(tag_prefix(plan.fleet))]
+    description = {
+        "displayName": plan.instance.display_name,
+        "tags": [*others, tag],
+        "notes": plan.instance.notes,
+        "serviceManagementReference": plan.instance.service_management_reference,
+    }
+    changes = {name: value for name, value in description.items() if value is not None}
+    await graph.applications.patch(placed.application_id, changes)
+
+
+async def ensure_sole_bearer(graph: GraphClient, plan: InstancePlan, placed: Placed) -> None:
+    """Make sure that no second run made the same instance, before anything is started.
+
+    Raises:
+        StepFailed: Another application bears the mark; both are named.
+    """
+    bearers = {placed.application_id, *await _bearers(graph, plan)}
+    if len(bearers) > 1:
+        raise _two(plan, bearers)
+
+
+async def _find(graph: GraphClient, plan: InstancePlan) -> Placed | None:
+    bearers = await _bearers(graph, plan)
+    if len(bearers) > 1:
+        raise _two(plan, bearers)
+    for application in bearers.values():
+        async for principal in graph.service_principals.list(
+            filter=f"appId eq {text_literal(application.app_id or '')}", select=("id", "appId")
+        ):
+            return Placed(application.id, principal.id)
+    return None
+
+
+async def _look_again(graph: GraphClient, plan: InstancePlan) -> Placed | None:
+    """Look for the instance until it shows or it is safe to say that it was never made."""
+    return await look_for(graph, lambda: _find(graph, plan))
+
+
+async def _bearers(graph: GraphClient, plan: InstancePlan) -> dict[str, Application]:
+    """Return the applications with the unique name or the mark of an instance, by object id."""
+    mark = Mark(plan.fleet, plan.key)
+    name = text_literal(mark.unique_name(plan.instance.display_name))
+    conditions = (f"displayName eq {name}", f"tags/any(t:t eq {text_literal(mark.tag)})")
+    found = await asyncio.gather(*(_applications(graph.batched, condition) for condition in conditions))
+    return {application.id: application for part in found for application in part}
+
+
+async def _applications(graph: Resources, condition: str) -> list[Application]:
+    return [each async for each in graph.applications.list(filter=condition, select=("id", "appId"))]
+
+
+def _two(plan: InstancePlan, application_ids: Iterable[str]) -> StepFailed:
+    ids = sorted(application_ids)
+    return StepFailed(
+        "TwoApplications",
+        f"{len(ids)} applications are {plan.key}: {' and '.join(ids)}.",
+        "Two runs made it at the same time; neither was started. Delete all but one of them, then apply again.",
+    )

@@ -1,0 +1,100 @@
+"""Validating and saving the credentials of an instance."""
+
+from collections.abc import Mapping
+
+from pydantic import SecretStr
+
+from flows.reconcile.plan import InstancePlan
+from flows.reconcile.references import Source, resolve
+from flows.reconcile.settings import job_settings
+from flows.reconcile.steps.failure import StepFailed
+from graph_client import GraphClient
+from graph_client.errors import BadRequest
+
+_MASK = "*"
+
+
+async def resolve_credentials(plan: InstancePlan, sources: Mapping[str, Source]) -> dict[str, SecretStr]:
+    """Fetch the value behind every reference of the instance.
+
+    Raises:
+        ReferenceError: One leads nowhere; the text names it and never a value.
+    """
+    return {
+        key: await resolve(value, sources, instance=plan.key, key=key)
+        for key, value in plan.instance.credentials.items()
+    }
+
+
+async def validate_credentials(
+    graph: GraphClient,
+    plan: InstancePlan,
+    service_principal_id: str,
+    template_id: str,
+    credentials: Mapping[str, SecretStr],
+) -> None:
+    """Have the provisioning service try the credentials on the target system, before anything is saved.
+
+    Raises:
+        StepFailed: The target system rejected them; the text is its answer.
+
+    Source: https://learn.microsoft.com/graph/api/synchronization-synchronizationjob-validatecredentials
+    """
+    values = _disclosed(credentials)
+    try:
+        if plan.job_id:
+            await graph.synchronization.validate_credentials(service_principal_id, values, job_id=plan.job_id)
+        else:
+            await graph.synchronization.validate_credentials(service_principal_id, values, template_id=template_id)
+    except BadRequest as error:
+        raise StepFailed(
+            error.code or "CredentialsRejected",
+            f"The target system rejected the credentials of {plan.key}: {error.message}",
+            "Nothing was saved and the job was not started. Correct the credentials, then apply again.",
+            request_id=error.request_id,
+        ) from None
+
+
+async def validate_saved(graph: GraphClient, plan: InstancePlan, service_principal_id: str, job_id: str) -> None:
+    """Have the credentials tried that the tenant holds, where the fleet file names none.
+
+    Raises:
+        StepFailed: There are none, or the target system rejected them.
+
+    Source: https://learn.microsoft.com/graph/api/synchronization-synchronizationjob-validatecredentials
+    """
+    try:
+        await graph.synchronization.validate_saved_credentials(service_principal_id, job_id)
+    except BadRequest as error:
+        raise StepFailed(
+            error.code or "CredentialsRejected",
+            f"The fleet file names no credentials for {plan.key}, and those in the tenant do not work: {error.message}",
+            "The job was not started. Name them in credentials, or authorize the application in the portal.",
+            request_id=error.request_id,
+        ) from None
+
+
+async def save_credentials(
+    graph: GraphClient, plan: InstancePlan, service_principal_id: str, credentials: Mapping[str, SecretStr]
+) -> None:
+    """Save the whole set of credentials and settings, keeping what the tenant has besides.
+
+    Raises:
+        StepFailed: The tenant holds a sensitive value that the file does not name and that saving would erase.
+
+    Source: https://learn.microsoft.com/graph/api/synchronization-serviceprincipal-put-synchronization
+    """
+    saved = await graph.batched.synchronization.secrets(service_principal_id)
+    wanted = _disclosed(credentials) | job_settings(plan.instance, saved)
+    lost = sorted(key for key, value in saved.items() if value == _MASK and key not in wanted)
+    if lost:
+        raise StepFailed(
+            "CredentialWouldBeLost",
+            f"The tenant holds {', '.join(lost)} for {plan.key}, which the fleet file does not name.",
+            "Its value cannot be read back, and saving would erase it. Name it in credentials.",
+        )
+    await graph.synchronization.save_secrets(service_principal_id, {**saved, **wanted})
+
+
+def _disclosed(credentials: Mapping[str, SecretStr]) -> dict[str, str]:
+    return {key: value.get_secret_value() for key, value in credentials.items()}

@@ -1,0 +1,55 @@
+"""Why a step failed, in the words a person and a machine need."""
+
+from typing import Any, Self
+
+from flows.reconcile.references import ReferenceError  # noqa: A004  # a reference in the fleet file's sense
+from graph_client.errors import GraphError
+
+
+class StepFailed(Exception):
+    """A step of one instance cannot be done; trying it again now would not help."""
+
+    def __init__(
+        self, code: str, message: str, hint: str = "", *, request_id: str | None = None, step: str = ""
+    ) -> None:
+        super().__init__(code, message, hint, request_id, step)
+        self.code = code
+        self.message = message
+        self.hint = hint
+        self.request_id = request_id
+        self.step = step
+
+    def __str__(self) -> str:
+        return "\n".join(filter(None, (self.message, self.hint)))
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what `apply --output json` prints of it."""
+        return {
+            "step": self.step,
+            "code": self.code,
+            "message": self.message,
+            "hint": self.hint,
+            "request_id": self.request_id,
+        }
+
+    @classmethod
+    def of(cls, step: str, error: "StepFailed | GraphError | ReferenceError") -> Self:
+        """Return `error` as the failure of `step`."""
+        if isinstance(error, GraphError):
+            lines = str(error).splitlines()
+            hint = lines.pop() if error.hint or error.gave_up else ""
+            return cls(
+                error.code or type(error).__name__,
+                "\n".join(lines),
+                hint,
+                request_id=error.request_id,
+                step=step,
+            )
+        if isinstance(error, ReferenceError):
+            message, _, hint = str(error).partition("\n")
+            return cls("ReferenceUnresolved", message, hint, step=step)
+        return cls(error.code, error.message, error.hint, request_id=error.request_id, step=step)
+
+
+KNOWN_ERRORS = (StepFailed, GraphError, ReferenceError)
+"""What a step may raise that is no defect of ours."""

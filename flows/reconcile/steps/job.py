@@ -1,0 +1,107 @@
+"""Creating, starting and pausing the synchronization job of an instance."""
+
+import asyncio
+from collections.abc import Sequence
+
+from flows.monitoring.health import assess
+from flows.reconcile.plan import InstancePlan
+from flows.reconcile.steps.application import ATTEMPTS, Placed, ensure_sole_bearer
+from flows.reconcile.steps.failure import StepFailed
+from flows.reconcile.steps.lookup import look_for
+from graph_client import GraphClient
+from graph_client.errors import Conflict, GraphError
+from graph_client.models import SynchronizationJob, SynchronizationTemplate
+
+
+def choose_template(plan: InstancePlan, templates: Sequence[SynchronizationTemplate]) -> str:
+    """Return the id of the synchronization template to use: the one named, the only one, or the default.
+
+    Raises:
+        StepFailed: The one named does not exist, or none is named and none is the obvious one.
+    """
+    ids = [template.id for template in templates]
+    named = plan.instance.synchronization_template
+    if named:
+        if named in ids:
+            return named
+        raise StepFailed(
+            "SynchronizationTemplateNotFound",
+            f"{plan.instance.template} has no synchronization template {named!r}.",
+            f"It has {', '.join(ids)}; correct synchronization_template in the fleet file.",
+        )
+    obvious = ids if len(ids) == 1 else [template.id for template in templates if template.default]
+    if len(obvious) == 1:
+        return obvious[0]
+    raise StepFailed(
+        "SynchronizationTemplateUnclear",
+        f"{plan.instance.template} has {len(ids)} synchronization templates and no single default.",
+        f"Set synchronization_template in the fleet file to one of {', '.join(ids)}.",
+    )
+
+
+async def create_job(graph: GraphClient, plan: InstancePlan, placed: Placed, template_id: str) -> str:
+    """Create the provisioning job, unless there is one of this template, and return its id.
+
+    Raises:
+        StepFailed: A second run made the same instance.
+        GraphError: Graph refused, or the outcome stayed unknown.
+
+    Source: https://learn.microsoft.com/graph/api/synchronization-synchronization-post-jobs
+    """
+    service_principal_id = placed.service_principal_id
+    _, found = await asyncio.gather(
+        ensure_sole_bearer(graph, plan, placed), _find(graph, service_principal_id, template_id)
+    )
+    if found:
+        return found
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            return (await graph.synchronization.create_job(service_principal_id, template_id)).id
+        except GraphError as error:
+            if not (error.may_have_happened or isinstance(error, Conflict)):
+                raise
+            if found := await _look_again(graph, service_principal_id, template_id):
+                return found
+            if attempt == ATTEMPTS:
+                raise
+    raise AssertionError("the last attempt returns or raises")
+
+
+async def start_job(graph: GraphClient, service_principal_id: str, job_id: str) -> str:
+    """Start the job, unless it has been started, and return its state.
+
+    A start whose answer was lost is not repeated blindly: starting a running job again can stop it for good.
+
+    Source: https://learn.microsoft.com/graph/api/synchronization-synchronizationjob-start
+    """
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            await graph.synchronization.start(service_principal_id, job_id)
+            return "initial-cycle"
+        except GraphError as error:
+            if not error.may_have_happened:
+                raise
+            state = assess(await graph.synchronization.get_job(service_principal_id, job_id)).state
+            if state not in {"created", "paused"}:
+                return state
+            if attempt == ATTEMPTS:
+                raise
+    raise AssertionError("the last attempt returns or raises")
+
+
+async def pause_job(graph: GraphClient, service_principal_id: str, job_id: str) -> str:
+    """Pause the job; the cycle in progress finishes.
+
+    Source: https://learn.microsoft.com/graph/api/synchronization-synchronizationjob-pause
+    """
+    await graph.synchronization.pause(service_principal_id, job_id)
+    return "paused"
+
+
+async def _find(graph: GraphClient, service_principal_id: str, template_id: str) -> str | None:
+    jobs: list[SynchronizationJob] = await graph.batched.synchronization.jobs(service_principal_id)
+    return min((job.id for job in jobs if job.template_id == template_id), default=None)
+
+
+async def _look_again(graph: GraphClient, service_principal_id: str, template_id: str) -> str | None:
+    return await look_for(graph, lambda: _find(graph, service_principal_id, template_id))

@@ -1,0 +1,75 @@
+"""Finding the gallery templates that a fleet file names."""
+
+import asyncio
+import difflib
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from graph_client import GraphClient, Resources
+from graph_client.errors import NotFound
+from graph_client.models import ApplicationTemplate
+
+
+@dataclass(frozen=True)
+class TemplateProblem:
+    """Why a template cannot be used."""
+
+    code: str
+    message: str
+    hint: str
+
+
+async def find_templates(
+    graph: GraphClient, names: Iterable[str]
+) -> tuple[dict[str, ApplicationTemplate], dict[str, TemplateProblem]]:
+    """Find each application template by its display name or id.
+
+    Returns:
+        The usable templates and the problems, both by the name or id that was asked for.
+
+    Source: https://learn.microsoft.com/graph/api/applicationtemplate-list
+    """
+    templates: dict[str, ApplicationTemplate] = {}
+    problems: dict[str, TemplateProblem] = {}
+    wanted = sorted(names)
+    for name, found in zip(wanted, await asyncio.gather(*(_find(graph.batched, each) for each in wanted)), strict=True):
+        if found is None:
+            problems[name] = await _unknown(graph, name)
+        elif "sync" not in (found.supported_provisioning_types or ()):
+            problems[name] = TemplateProblem(
+                "TemplateWithoutProvisioning",
+                f"The application template {name!r} does not support provisioning.",
+                "Only templates whose supportedProvisioningTypes contains 'sync' can have a provisioning job.",
+            )
+        else:
+            templates[name] = found
+    return templates, problems
+
+
+async def _find(graph: Resources, name: str) -> ApplicationTemplate | None:
+    if _is_id(name):
+        try:
+            return await graph.application_templates.get(name)
+        except NotFound:
+            return None
+    found = [template async for template in graph.application_templates.list(display_name=name)]
+    return found[0] if found else None
+
+
+async def _unknown(graph: GraphClient, name: str) -> TemplateProblem:
+    known = [t.display_name or "" async for t in graph.application_templates.list(select=("id", "displayName"))]
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    return TemplateProblem(
+        "TemplateNotFound",
+        f"The tenant's gallery has no application template {name!r}.",
+        f"Did you mean {' or '.join(map(repr, near))}?" if near else "Use its exact display name, or its id.",
+    )
+
+
+def _is_id(name: str) -> bool:
+    try:
+        uuid.UUID(name)
+    except ValueError:
+        return False
+    return True
