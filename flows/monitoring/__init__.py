@@ -1,0 +1,1 @@
+"""Watching what the provisioning service does: job health, and the provisioning log."""

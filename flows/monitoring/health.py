@@ -1,0 +1,119 @@
+"""How a provisioning job is doing, as one word and its reason."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from flows.monitoring.iso import iso
+from graph_client.models import SynchronizationJob, SynchronizationTaskExecution
+
+JobState = Literal["created", "initial-cycle", "steady", "degraded", "quarantined", "paused", "missing"]
+
+_COUNTS = ("imported", "entitled", "exported", "escrowed")
+
+
+@dataclass(frozen=True)
+class JobHealth:
+    """The state of one job at one time."""
+
+    state: JobState
+    job_id: str | None = None
+    reason: str | None = None
+    """The quarantine reason, or why the job is degraded."""
+    since: datetime | None = None
+    """When the quarantine began."""
+    error_code: str | None = None
+    error_message: str | None = None
+    last_execution: datetime | None = None
+    last_success: datetime | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def settled(self) -> bool:
+        """Whether the job will stay as it is until somebody acts or a later cycle changes it."""
+        return self.state != "initial-cycle"
+
+    @property
+    def well(self) -> bool:
+        """Whether nobody needs to act."""
+        return self.state not in {"quarantined", "missing"}
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what `monitor` and `plan` print of it."""
+        return {
+            "job_id": self.job_id,
+            "state": self.state,
+            "quarantine": self._quarantine(),
+            "last_execution": iso(self.last_execution),
+            "counts": dict(self.counts),
+        }
+
+    def _quarantine(self) -> dict[str, Any] | None:
+        if self.state != "quarantined":
+            return None
+        error = {"code": self.error_code, "message": self.error_message}
+        return {"reason": self.reason, "since": iso(self.since), "error": error if self.error_code else None}
+
+
+def job_of(jobs: Iterable[SynchronizationJob], synchronization_template: str | None) -> SynchronizationJob | None:
+    """Return the job made from that synchronization template, or from any if None; the same one each time."""
+    fitting = [job for job in jobs if synchronization_template in {None, job.template_id}]
+    return min(fitting, key=lambda job: job.id, default=None)
+
+
+def assess(job: SynchronizationJob | None) -> JobHealth:
+    """Return the health of a job; of a missing one too.
+
+    An execution that never began is no failure: a job that was just started shows `lastExecution.state` Failed with
+    the year 1 as its time. Unknown codes are judged by whether the job has reached its steady state.
+
+    Source: https://learn.microsoft.com/graph/api/resources/synchronization-synchronizationstatus
+    """
+    if job is None:
+        return JobHealth("missing")
+    status = job.status
+    execution = status.last_execution if status else None
+    if execution is not None and execution.time_began is None:
+        execution = None
+    success = status.last_successful_execution if status else None
+    quarantine = status.quarantine if status else None
+    state, reason = _state(job, execution)
+    error = (quarantine.error if quarantine else None) or (execution.error if execution else None)
+    return JobHealth(
+        state=state,
+        job_id=job.id,
+        reason=(quarantine.reason if quarantine else None) if state == "quarantined" else reason,
+        since=quarantine.current_began if quarantine else None,
+        error_code=error.code if error else None,
+        error_message=error.message if error else None,
+        last_execution=(execution.time_ended or execution.time_began) if execution else None,
+        last_success=success.time_ended if success else None,
+        counts=_counts(job, execution),
+    )
+
+
+def _state(job: SynchronizationJob, execution: SynchronizationTaskExecution | None) -> tuple[JobState, str | None]:
+    code = (job.status.code if job.status else None) or ""
+    schedule = (job.schedule.state if job.schedule else None) or ""
+    steady = job.status is not None and job.status.steady_state_first_achieved_time is not None
+    if code == "Quarantine":
+        return "quarantined", None
+    if code in {"NotConfigured", "Paused"} or schedule in {"Disabled", "Paused"}:
+        return ("paused" if execution or steady else "created"), None
+    if execution is not None and execution.state == "EntryLevelErrors":
+        return ("degraded" if steady else "initial-cycle"), "EntryLevelErrors"
+    if execution is not None and execution.state == "Failed":
+        return ("degraded" if steady else "initial-cycle"), "Failed"
+    return ("steady" if steady else "initial-cycle"), None
+
+
+def _counts(job: SynchronizationJob, execution: SynchronizationTaskExecution | None) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    if execution is not None:
+        for name in _COUNTS:
+            counts[name] = getattr(execution, f"count_{name}") or 0
+    for entry in (job.status.synchronized_entry_count_by_type if job.status else None) or ():
+        if entry.key:
+            counts[entry.key] = entry.value or 0
+    return counts

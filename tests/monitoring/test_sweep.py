@@ -1,0 +1,44 @@
+"""One look at many jobs, and how many requests it takes."""
+
+import pytest
+
+from flows.monitoring.sweep import Target, sweep
+from flows.reconcile.observe import find_instances
+from graph_emulator import FaultRule
+from tests.reconcile.crowds import crowd, graph_of, wire_of
+
+
+async def targets_of(graph):
+    found = await find_instances(graph, "contoso")
+    return [Target(key, items[0].service_principal_id) for key, items in found.items()]
+
+
+async def test_a_thousand_jobs_take_fifty_requests():
+    emulator, _ = crowd(1000)
+    async with await graph_of(emulator) as graph:
+        targets = await targets_of(graph)
+        listing = graph.requests_sent
+        seen = await sweep(graph, "contoso", targets)
+        assert (listing, graph.requests_sent - listing) == (4, 50)
+    assert len(seen.readings) == 1000
+    assert seen.count().get("missing") is None
+
+
+async def test_a_tenant_that_takes_no_synchronization_in_batches_is_swept_job_by_job():
+    emulator, _ = crowd(30, batch_synchronization=False)
+    async with await graph_of(emulator) as graph:
+        targets = await targets_of(graph)
+        first = await sweep(graph, "contoso", targets)
+        again = await sweep(graph, "contoso", targets)
+    assert first.count() == again.count()
+    assert wire_of(emulator).count("batch") == 2
+    assert wire_of(emulator).count("list_jobs") == 60
+
+
+@pytest.mark.parametrize("status", [404, 503])
+async def test_what_befalls_one_job_is_no_others(status):
+    emulator, _ = crowd(25)
+    emulator.add_faults([FaultRule("status", operation="list_jobs", occurrence=7, status=status, retry_after="2")])
+    async with await graph_of(emulator) as graph:
+        seen = await sweep(graph, "contoso", await targets_of(graph))
+    assert seen.count().get("missing", 0) == (1 if status == 404 else 0)
