@@ -1,0 +1,102 @@
+"""What a run leaves in the Prefect UI to look at."""
+
+import re
+from uuid import UUID
+
+from prefect.artifacts import (
+    acreate_markdown_artifact,
+    acreate_progress_artifact,
+    acreate_table_artifact,
+    aupdate_progress_artifact,
+)
+
+from flows.counts import in_words
+from flows.monitoring.harvest import HarvestResult
+from flows.monitoring.sweep import Sweep
+from flows.reconcile.outcome import FleetOutcome
+from flows.reconcile.plan import Action, Plan
+
+ROWS_MAX = 300
+"""A table is one JSON value in Prefect's database; the store has the rest."""
+
+
+async def publish_plan(plan: Plan) -> None:
+    """Show what is to change, a row for each instance that is not as it should be."""
+    rows = [
+        {
+            "key": each.key,
+            "action": str(each.action),
+            "changes": ", ".join(change.field for change in each.changes),
+            "health": each.health.state,
+            "conflict": each.conflict.message if each.conflict else "",
+        }
+        for each in plan.instances
+        if each.action is not Action.NONE
+    ]
+    counts = in_words(plan.count())
+    await acreate_table_artifact(
+        key=_key(plan.fleet, "plan"), table=rows[:ROWS_MAX], description=f"Plan of {plan.fleet}: {counts}"
+    )
+
+
+async def publish_outcome(outcome: FleetOutcome) -> None:
+    """Show what was done, failures first."""
+    rows = [
+        {
+            "key": each.key,
+            "outcome": each.outcome,
+            "job state": each.job_state or "",
+            "service principal": each.service_principal_id or "",
+            "job": each.job_id or "",
+            "error": str(each.failure) if each.failure else "",
+        }
+        for each in sorted(outcome.instances, key=lambda each: each.failure is None)
+    ]
+    counts = in_words(outcome.summary)
+    await acreate_table_artifact(
+        key=_key(outcome.fleet, "outcome"),
+        table=rows[:ROWS_MAX],
+        description=f"{outcome.fleet}: {counts}; {outcome.requests} requests, {outcome.seconds:.1f} s",
+    )
+
+
+async def start_progress(fleet: str, what: str) -> UUID:
+    """Show a progress bar at 0 %."""
+    return await acreate_progress_artifact(progress=0.0, key=_key(fleet, what), description=f"{fleet}: {what}")
+
+
+async def show_progress(artifact_id: UUID, done: int, total: int) -> None:
+    """Move the progress bar."""
+    await aupdate_progress_artifact(artifact_id, progress=100.0 * done / total if total else 100.0)
+
+
+def _key(*parts: str) -> str:
+    return re.sub(r"[^a-z0-9-]+", "-", "-".join(parts).lower()).strip("-")
+
+
+async def publish_health(seen: Sweep) -> None:
+    """Show how the jobs are doing, those that need somebody first."""
+    rows = [
+        {
+            "key": reading.target.key,
+            "state": reading.health.state,
+            "reason": reading.health.reason or "",
+            "error": reading.health.error_message or "",
+            **dict(reading.health.counts),
+        }
+        for reading in sorted(seen.readings, key=lambda reading: reading.health.well)
+    ]
+    counts = in_words(seen.count())
+    await acreate_table_artifact(
+        key=_key(seen.fleet, "health"), table=rows[:ROWS_MAX], description=f"Jobs of {seen.fleet}: {counts}"
+    )
+
+
+async def publish_harvest(result: HarvestResult) -> None:
+    """Show what a harvest brought, and what it could not bring."""
+    gaps = "\n".join(f"- lost to {gap.reason}: {gap.start} to {gap.end}" for gap in result.gaps)
+    await acreate_markdown_artifact(
+        key="harvest",
+        markdown=f"{result.new} new of {result.read} events; complete up to {result.watermark}.\n\n{gaps}",
+        description="The last harvest of the provisioning log",
+    )

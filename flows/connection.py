@@ -1,0 +1,70 @@
+"""The tenant and the store that the tasks of one run share.
+
+Tasks are given data only: a client or a secret as an argument would end up in Prefect's cache keys and logs. They
+find the connection of their run here instead.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+from pydantic import SecretStr
+
+from flows.environment import EnvironmentIncomplete, environment
+from flows.sign_in import signed_in
+from flows.store import Store, open_store
+from graph_client import GraphClient, TokenClaims
+
+_current: ContextVar["Connection"] = ContextVar("connection")
+
+
+@dataclass(frozen=True)
+class Connection:
+    """A signed-in Graph client, the claims of its token, and the store."""
+
+    graph: GraphClient
+    claims: TokenClaims
+    tenant_id: str
+    store: Store
+    validated: dict[str, dict[str, SecretStr]] = field(default_factory=dict, repr=False)
+    """Credentials by key from their validation until they are saved, so that what is saved is what was validated."""
+
+
+def connection() -> Connection:
+    """Return the connection of the run this is called in.
+
+    Raises:
+        LookupError: It is called outside `connected`.
+    """
+    return _current.get()
+
+
+@asynccontextmanager
+async def connected(tenant: str | None, expected_tenant_id: str | None = None) -> AsyncIterator[Connection]:
+    """Sign in and hold one client and one store for all tasks of a run.
+
+    Args:
+        tenant: Name of an `EntraTenant` block, or None for the environment.
+        expected_tenant_id: The tenant the fleet file names; None where there is no fleet file.
+
+    Raises:
+        WrongTenant: The token is another tenant's; nothing was sent to Graph.
+        AuthFailed: Microsoft Entra refused the sign-in.
+    """
+    async with signed_in(tenant, expected_tenant_id) as (graph, claims):
+        store = await asyncio.to_thread(open_store, environment().store_url)
+        token = _current.set(Connection(graph, claims, _tenant_of(claims, expected_tenant_id), store))
+        try:
+            yield _current.get()
+        finally:
+            _current.reset(token)
+            store.close()
+
+
+def _tenant_of(claims: TokenClaims, expected_tenant_id: str | None) -> str:
+    tenant_id = claims.tenant_id or expected_tenant_id
+    if tenant_id is None:
+        raise EnvironmentIncomplete("The token does not tell its tenant: set AZURE_TENANT_ID to the tenant's id.")
+    return tenant_id.lower()

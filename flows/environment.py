@@ -1,0 +1,147 @@
+"""The one file that reads the environment.
+
+The names are those people already use for Azure's own tools, and ours beside them; `docs/configuration.md` lists
+them.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from graph_client import (
+    Certificate,
+    ClientSecret,
+    FederatedAssertion,
+    GraphSettings,
+    ManagedIdentity,
+)
+from graph_client.assertions import AzureDevOpsAssertion, FileAssertion, GitHubActionsAssertion
+
+SignInMethod = ClientSecret | Certificate | FederatedAssertion | ManagedIdentity
+
+
+class EnvironmentIncomplete(Exception):
+    """A variable that is needed is missing or has a value that cannot be used."""
+
+
+@dataclass(frozen=True)
+class Environment:
+    """The environment variables of this process, read by name."""
+
+    variables: Mapping[str, str]
+
+    def get(self, name: str) -> str | None:
+        """Return the variable's value, or None when it is unset or empty."""
+        return self.variables.get(name) or None
+
+    def require(self, name: str, purpose: str) -> str:
+        """Return the variable's value.
+
+        Raises:
+            EnvironmentIncomplete: It is unset or empty; the text says what it is for.
+        """
+        value = self.get(name)
+        if value is None:
+            raise EnvironmentIncomplete(f"{name} is not set: {purpose}.")
+        return value
+
+    @property
+    def tenant(self) -> str | None:
+        """The tenant to sign in to: its id or one of its domain names."""
+        return self.get("AZURE_TENANT_ID")
+
+    @property
+    def store_url(self) -> str | None:
+        """The store as a SQLAlchemy URL; None for the SQLite file in the user's data directory."""
+        return self.get("ENTRA_FLEET_STORE")
+
+    @property
+    def commit(self) -> str | None:
+        """The commit a pipeline runs for, for the journal."""
+        return self.get("GITHUB_SHA") or self.get("BUILD_SOURCEVERSION")
+
+    def graph_settings(self) -> GraphSettings:
+        """Return where Graph and the sign-in are.
+
+        Raises:
+            EnvironmentIncomplete: The cloud or the API version is not one we know, or a URL is no https URL.
+        """
+        given = {
+            "graph_url": self.get("ENTRA_FLEET_GRAPH_URL"),
+            "authority": self.get("AZURE_AUTHORITY_HOST"),
+            "api_version": self.get("ENTRA_FLEET_API_VERSION"),
+            "ca_file": self._path("SSL_CERT_FILE"),
+            "proxy_url": self.get("HTTPS_PROXY") or self.get("https_proxy"),
+        }
+        try:
+            return GraphSettings.for_cloud(
+                self.get("ENTRA_FLEET_CLOUD") or "global",
+                **{name: value for name, value in given.items() if value is not None},
+            )
+        except ValueError as error:
+            raise EnvironmentIncomplete(f"The environment names no usable Graph: {error}") from None
+
+    def sign_in_method(self) -> SignInMethod:
+        """Return how to sign in: the first of secret, certificate, federated assertion, managed identity found.
+
+        Raises:
+            EnvironmentIncomplete: None of them is configured.
+        """
+        if self.get("IDENTITY_ENDPOINT") and not self.get("AZURE_CLIENT_SECRET"):
+            return ManagedIdentity(client_id=self.get("AZURE_CLIENT_ID"))
+        client_id = self.require("AZURE_CLIENT_ID", "the application (client) id to sign in with")
+        if secret := self.get("AZURE_CLIENT_SECRET"):
+            return ClientSecret(client_id=client_id, client_secret=secret)
+        if path := self._path("AZURE_CLIENT_CERTIFICATE_PATH"):
+            password = self.get("AZURE_CLIENT_CERTIFICATE_PASSWORD")
+            return Certificate(client_id=client_id, path=path, password=password)
+        if assertion := self._assertion():
+            return FederatedAssertion(client_id=client_id, assertion=assertion)
+        raise EnvironmentIncomplete(
+            "No credential to sign in with: set AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH or\n"
+            "AZURE_FEDERATED_TOKEN_FILE, or run where a managed identity or a pipeline's OIDC token is offered."
+        )
+
+    def _assertion(self) -> FileAssertion | GitHubActionsAssertion | AzureDevOpsAssertion | None:
+        if path := self._path("AZURE_FEDERATED_TOKEN_FILE"):
+            return FileAssertion(path)
+        if url := self.get("ACTIONS_ID_TOKEN_REQUEST_URL"):
+            token = self.require("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "GitHub sets it beside the URL")
+            return GitHubActionsAssertion(url, token)
+        if url := self.get("SYSTEM_OIDCREQUESTURI"):
+            token = self.require("SYSTEM_ACCESSTOKEN", "map $(System.AccessToken) into the step")
+            connection = self.require("AZURESUBSCRIPTION_SERVICE_CONNECTION_ID", "the service connection's id")
+            return AzureDevOpsAssertion(url, token, connection)
+        return None
+
+    def _path(self, name: str) -> Path | None:
+        value = self.get(name)
+        return Path(value) if value else None
+
+
+def environment() -> Environment:
+    """Return the environment of this process."""
+    return Environment(os.environ)
+
+
+@contextmanager
+def with_variables(variables: Mapping[str, str]) -> Iterator[None]:
+    """Let this process, and those it starts, see other values for a while."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def use_store(url: str | None) -> None:
+    """Let this process and those it starts use another store than the environment says; None changes nothing."""
+    if url:
+        os.environ["ENTRA_FLEET_STORE"] = url

@@ -1,0 +1,77 @@
+"""Writing down who applied what, when, and what came of it."""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from prefect.runtime import flow_run
+
+from flows.connection import connection
+from flows.environment import environment
+from flows.reconcile.fleet import Fleet
+from flows.reconcile.outcome import FleetOutcome, InstanceOutcome
+from flows.reconcile.plan import InstancePlan, Plan
+from flows.store import Change, ChangeError, FieldChange, Run
+
+
+@dataclass
+class Entry:
+    """A run in the journal; set its outcome before it ends."""
+
+    run_id: str
+    outcome: FleetOutcome | None = None
+
+
+@asynccontextmanager
+async def journaled(fleet: Fleet, plan: Plan, ticket: str | None) -> AsyncIterator[Entry]:
+    """Write down that an apply began and how it ended, an interruption included."""
+    run = _run(fleet, plan, ticket)
+    store = connection().store
+    entry = Entry(await asyncio.to_thread(store.journal.begin, run))
+    try:
+        yield entry
+    finally:
+        outcome = entry.outcome
+        word = "interrupted" if outcome is None else "failed" if outcome.failed else "done"
+        counts = outcome.summary if outcome else {}
+        # Not in a thread: an interrupted run is not given the time to wait for one.
+        store.journal.finish(entry.run_id, word, counts, datetime.now(UTC))
+
+
+async def record_instance(run_id: str, plan: InstancePlan, outcome: InstanceOutcome) -> None:
+    """Write down what came of one instance."""
+    failure = outcome.failure
+    change = Change(
+        key=plan.key,
+        action=str(plan.action),
+        outcome=outcome.outcome,
+        recorded_at=datetime.now(UTC),
+        fields=tuple(FieldChange(field=each.field, before=each.before, after=each.after) for each in plan.changes),
+        application_id=outcome.application_id,
+        service_principal_id=outcome.service_principal_id,
+        job_id=outcome.job_id,
+        error=ChangeError(**failure.as_json()) if failure else None,
+    )
+    await asyncio.to_thread(connection().store.journal.record, run_id, change)
+
+
+def _run(fleet: Fleet, plan: Plan, ticket: str | None) -> Run:
+    claims = connection().claims
+    digest = hashlib.sha256(json.dumps(plan.as_json(), sort_keys=True).encode()).hexdigest()
+    return Run(
+        tenant_id=fleet.tenant_id,
+        fleet=fleet.fleet,
+        command="apply",
+        started_at=datetime.now(UTC),
+        plan_digest=digest,
+        file_sha256=fleet.sha256,
+        ticket=ticket,
+        commit=environment().commit,
+        flow_run_id=flow_run.id,
+        actor_object_id=claims.object_id,
+        actor_app_id=claims.app_id,
+    )

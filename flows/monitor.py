@@ -1,0 +1,91 @@
+"""monitor-fleet: how the jobs of a fleet are doing, once or until they have settled."""
+
+import asyncio
+import time
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.logging import get_run_logger
+from prefect.states import Completed, Failed
+from pydantic import Field
+
+from flows import artifacts
+from flows.connection import connected, connection
+from flows.counts import in_words
+from flows.logs import quiet_expected_failures
+from flows.monitoring import sweep as sweeping
+from flows.monitoring.expiry import expiring
+from flows.monitoring.sweep import Sweep, Target
+from flows.names import name_of_run
+from flows.parameters import read_fleet
+from flows.progress import Progress, report
+from flows.reconcile.fleet import Fleet
+from flows.reconcile.observe import find_instances
+
+
+@flow(name="monitor-fleet", flow_run_name=name_of_run("monitor"), persist_result=False)
+async def monitor_fleet(
+    fleet: Annotated[str | dict[str, Any], Field(description="The fleet file's path, or its content.")],
+    tenant: Annotated[str | None, Field(description="EntraTenant block; empty for the environment.")] = None,
+    until: Annotated[Literal["once", "settled"], Field(description="Look once, or until all have settled.")] = "once",
+    timeout_minutes: Annotated[float, Field(gt=0, description="How long to wait for them to settle.")] = 60,
+    interval_seconds: Annotated[float, Field(gt=0, description="Time between two looks.")] = 30,
+) -> State:
+    """Look at every job, keep what changed, and with `until="settled"` wait for the initial cycles to end."""
+    quiet_expected_failures()
+    watched = read_fleet(fleet)
+    for expiry in expiring(watched.instances, datetime.now(UTC).date()):
+        get_run_logger().warning("%s", expiry)
+    deadline = time.monotonic() + timeout_minutes * 60
+    async with connected(tenant, watched.tenant_id):
+        targets = await find_targets(watched)
+        bar = await artifacts.start_progress(watched.fleet, "settling")
+        while True:
+            seen = await sweep_jobs(watched, targets)
+            await artifacts.show_progress(bar, seen.settled, len(targets))
+            report(Progress("monitor", seen.settled, len(targets), _counts(seen)))
+            if until == "once" or seen.settled == len(targets) or time.monotonic() >= deadline:
+                break
+            await asyncio.sleep(min(interval_seconds, max(0.0, deadline - time.monotonic())))
+        await artifacts.publish_health(seen)
+    return _final_state(seen, timed_out=until == "settled" and seen.settled < len(targets))
+
+
+@task(name="find-jobs", cache_policy=NO_CACHE, persist_result=False)
+async def find_targets(fleet: Fleet) -> list[Target]:
+    """Find the service principal of each instance by the fleet's mark."""
+    found = await find_instances(connection().graph, fleet.fleet)
+    return [
+        Target(
+            instance.key,
+            found[instance.key][0].service_principal_id if instance.key in found else None,
+            instance.synchronization_template,
+        )
+        for instance in fleet.instances
+    ]
+
+
+@task(name="sweep-jobs", cache_policy=NO_CACHE, persist_result=False)
+async def sweep_jobs(fleet: Fleet, targets: list[Target]) -> Sweep:
+    """Read every job, and keep what differs from the last time."""
+    seen = await sweeping.sweep(connection().graph, fleet.fleet, targets)
+    now = datetime.now(UTC)
+    observations = [reading.observation(fleet.tenant_id, fleet.fleet, now) for reading in seen.readings]
+    await asyncio.to_thread(connection().store.jobs.record_all, observations)
+    return seen
+
+
+def _final_state(seen: Sweep, *, timed_out: bool) -> State:
+    text = _counts(seen)
+    if timed_out:
+        return Failed(name="TimedOut", message=f"Not settled in time: {text}", data=seen)
+    if seen.unwell:
+        return Completed(name="PartiallyCompleted", message=text, data=seen)
+    return Completed(message=text, data=seen)
+
+
+def _counts(seen: Sweep) -> str:
+    return in_words(seen.count()) or "no instances"

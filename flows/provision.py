@@ -1,0 +1,146 @@
+"""provision-fleet: from a fleet file to running provisioning jobs.
+
+The steps are those of Microsoft's tutorial "Configure provisioning using Microsoft Graph APIs"; `provision_instance`
+reads like it.
+"""
+
+import asyncio
+import time
+from typing import Annotated, Any, cast
+
+from prefect import flow, task, unmapped
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
+from pydantic import Field
+
+from flows import artifacts, journal, tasks
+from flows.connection import connected
+from flows.counts import in_words
+from flows.logs import quiet_expected_failures
+from flows.names import name_of_run
+from flows.parameters import read_fleet
+from flows.progress import Progress, report
+from flows.reconcile.outcome import FleetOutcome, InstanceOutcome
+from flows.reconcile.plan import DESCRIPTION, Action, InstancePlan, Plan
+from flows.reconcile.steps.failure import StepFailed
+from flows.task_runner import LoopFuture, LoopTaskRunner, width_limited
+
+_APPLIED = {Action.CREATE, Action.ADOPT, Action.UPDATE}
+
+
+@flow(
+    name="provision-fleet",
+    flow_run_name=name_of_run("provision"),
+    task_runner=LoopTaskRunner(),  # type: ignore[arg-type]  # Prefect declares runners invariant in their future
+    persist_result=False,
+    retries=0,
+)
+async def provision_fleet(
+    fleet: Annotated[str | dict[str, Any], Field(description="The fleet file's path, or its content.")],
+    tenant: Annotated[str | None, Field(description="EntraTenant block; empty for the environment.")] = None,
+    only: Annotated[list[str] | None, Field(description="Keys to apply; empty for all.")] = None,
+    dry_run: Annotated[bool, Field(description="Plan, and change nothing.")] = False,
+    concurrency: Annotated[int, Field(ge=1, le=64, description="Instances worked on at once.")] = 10,
+    change: Annotated[str | None, Field(max_length=200, description="Ticket this change belongs to.")] = None,
+    save_credentials: Annotated[bool, Field(description="Save credentials that are there already again.")] = False,
+) -> State:
+    """Make the tenant what the fleet file says, one instance's failure never stopping another's work."""
+    quiet_expected_failures()
+    desired = read_fleet(fleet)
+    started = time.monotonic()
+    async with connected(tenant, desired.tenant_id) as run:
+        plan = await tasks.plan_fleet(desired, only, save_credentials)
+        await artifacts.publish_plan(plan)
+        if dry_run:
+            return Completed(message=f"{plan.writes} writes to do: {_counts(plan.count())}", data=plan)
+        async with journal.journaled(desired, plan, change) as entry:
+            instances = await _apply(plan, entry.run_id, concurrency)
+            outcome = FleetOutcome(plan.fleet, instances, run.graph.requests_sent, time.monotonic() - started)
+            entry.outcome = outcome
+        await artifacts.publish_outcome(outcome)
+    return _final_state(outcome)
+
+
+async def _apply(plan: Plan, run_id: str, concurrency: int) -> list[InstanceOutcome]:
+    """Provision every instance that needs it, `concurrency` of them at a time."""
+    pending = [each for each in plan.instances if each.action in _APPLIED]
+    outcomes = {each.key: InstanceOutcome.of(each) for each in plan.instances}
+    report(Progress("provision", 0, len(pending)))
+    async with width_limited(concurrency):
+        futures = list(provision_instance.map(pending, unmapped(run_id))) if pending else []
+        finishing = [_outcome(each, cast("LoopFuture", future)) for each, future in zip(pending, futures, strict=True)]
+        for done, finished in enumerate(asyncio.as_completed(finishing), start=1):
+            outcome = await finished
+            outcomes[outcome.key] = outcome
+            report(Progress("provision", done, len(pending), outcome.key))
+    return list(outcomes.values())
+
+
+async def _outcome(plan: InstancePlan, future: LoopFuture) -> InstanceOutcome:
+    state = await future
+    result = await state.aresult(raise_on_failure=False)
+    if isinstance(result, InstanceOutcome):
+        return result
+    crashed = InstanceOutcome.of(plan)
+    crashed.fail(StepFailed("Crashed", f"{type(result).__name__}: {result}", "See the task run's log.", step="run"))
+    return crashed
+
+
+@task(name="provision-instance", task_run_name="{plan.key}", cache_policy=NO_CACHE, persist_result=False)
+async def provision_instance(plan: InstancePlan, run_id: str) -> State | InstanceOutcome:
+    """Take one instance through its steps; what fails is in the outcome, with how far it came."""
+    outcome = InstanceOutcome.of(plan)
+    try:
+        await _provision(plan, outcome)
+    except StepFailed as failure:
+        outcome.fail(failure)
+    await journal.record_instance(run_id, plan, outcome)
+    return Failed(message=str(outcome.failure), data=outcome) if outcome.failure else outcome
+
+
+async def _provision(plan: InstancePlan, outcome: InstanceOutcome) -> None:
+    authorize = plan.touches("credentials")
+    if authorize:
+        await tasks.check_references(plan)
+
+    # Step 1: create the gallery application.
+    creates = plan.action is Action.CREATE
+    placed = await (tasks.create_application(plan) if creates else tasks.locate_application(plan))
+    outcome.place(placed)
+    template_id = "" if plan.job_id else await tasks.wait_until_ready(plan, placed)
+    if plan.touches(*DESCRIPTION):
+        await tasks.mark_application(plan, placed)
+
+    # Steps 2 and 3: test the connection before the job is made, so that a bad credential leaves none behind.
+    if authorize and plan.instance.credentials:
+        await tasks.validate_credentials(plan, placed, template_id)
+    outcome.job_id = plan.job_id or await tasks.create_job(plan, placed, template_id)
+    outcome.job_state = outcome.job_state or "created"
+    if authorize:
+        await tasks.save_credentials(plan, placed)
+
+    if plan.touches("owners"):
+        await tasks.add_owners(plan, placed)
+    if plan.touches("assignments"):
+        await tasks.assign_principals(plan, placed)
+
+    # Step 4: start the job.
+    if plan.touches("job_state"):
+        if not plan.instance.credentials and plan.instance.job == "running":
+            await tasks.validate_saved_credentials(plan, placed, outcome.job_id)
+        change_state = tasks.start_job if plan.instance.job == "running" else tasks.pause_job
+        outcome.job_state = await change_state(plan, placed, outcome.job_id)
+
+
+def _final_state(outcome: FleetOutcome) -> State:
+    text = _counts(outcome.summary)
+    if not outcome.failed:
+        return Completed(message=text, data=outcome)
+    if outcome.failed < len(outcome.instances):
+        return Completed(name="PartiallyCompleted", message=text, data=outcome)
+    return Failed(message=text, data=outcome)
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return in_words(counts) or "no instances"

@@ -1,0 +1,123 @@
+"""Prefect's `.map` on the event loop of the flow itself.
+
+Prefect's own runners give each mapped async task an event loop and an API client of its own, which costs 63 ms a
+task and lets the tasks share neither a connection pool nor a write budget. Scheduled on the flow's loop they cost
+about 4 ms and share both.
+
+Await the futures inside the flow: `.result()`, or a nested `.submit`, would block the loop they run on.
+"""
+
+import asyncio
+import concurrent.futures
+import uuid
+from collections.abc import AsyncIterator, Generator, Iterable
+from contextlib import asynccontextmanager
+from typing import Any, Self
+
+from prefect.client.schemas.objects import RunInput, State
+from prefect.context import FlowRunContext
+from prefect.futures import PrefectConcurrentFuture, PrefectFuture
+from prefect.task_engine import run_task_async
+from prefect.task_runners import TaskRunner
+from prefect.tasks import Task
+
+
+class LoopFuture(PrefectConcurrentFuture[Any]):
+    """A task run on this event loop; awaiting it gives its final state."""
+
+    def __await__(self) -> Generator[Any, None, State]:
+        """Wait for the task run without blocking the loop."""
+        return asyncio.wrap_future(self.wrapped_future).__await__()
+
+
+class LoopTaskRunner(TaskRunner[LoopFuture]):
+    """Runs submitted async tasks on the event loop of the flow, at most `width` of them at once."""
+
+    def __init__(self, width: int = 50) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # Prefect left it unannotated
+        self.width = width
+        self._running: set[asyncio.Task[None]] = set()
+        self._slots: asyncio.Semaphore | None = None
+
+    def duplicate(self) -> Self:
+        """Return an unstarted runner of the same width, as Prefect asks for before each flow run."""
+        return type(self)(self.width)
+
+    def submit(
+        self,
+        task: Task[Any, Any],
+        parameters: dict[str, Any],
+        wait_for: Iterable[PrefectFuture[Any]] | None = None,
+        dependencies: dict[str, set[RunInput]] | None = None,
+    ) -> LoopFuture:
+        """Schedule `task` on the running loop and return at once."""
+        self._slots = self._slots or asyncio.Semaphore(self.width)
+        task_run_id = uuid.uuid4()
+        outcome: concurrent.futures.Future[State] = concurrent.futures.Future()
+        scheduled = asyncio.get_running_loop().create_task(
+            self._run(self._slots, outcome, task, task_run_id, parameters, wait_for, dependencies)
+        )
+        self._running.add(scheduled)
+        scheduled.add_done_callback(self._running.discard)
+        return LoopFuture(task_run_id=task_run_id, wrapped_future=outcome)
+
+    async def _run(
+        self,
+        slots: asyncio.Semaphore,
+        outcome: concurrent.futures.Future[State],
+        task: Task[Any, Any],
+        task_run_id: uuid.UUID,
+        parameters: dict[str, Any],
+        wait_for: Iterable[PrefectFuture[Any]] | None,
+        dependencies: dict[str, set[RunInput]] | None,
+    ) -> None:
+        try:
+            async with slots:
+                state: State = await run_task_async(  # type: ignore[assignment]  # return_type="state"
+                    task=task,
+                    task_run_id=task_run_id,
+                    parameters=parameters,
+                    wait_for=wait_for,
+                    return_type="state",
+                    dependencies=dependencies,
+                )
+        except asyncio.CancelledError:
+            outcome.cancel()
+            raise
+        except BaseException as error:  # whoever awaits the future must hear of it
+            outcome.set_exception(error)
+            if not isinstance(error, Exception):
+                raise
+        else:
+            outcome.set_result(state)
+
+    def cancel_all(self) -> None:
+        """Cancel what still runs; each task stops at its next await."""
+        for scheduled in self._running:
+            scheduled.cancel()
+
+    async def stop(self) -> None:
+        """Cancel what still runs and wait until it has stopped, so that nothing of it outlives what it uses."""
+        self.cancel_all()
+        await asyncio.gather(*self._running, return_exceptions=True)
+
+    def __exit__(self, *exc: object) -> None:
+        self.cancel_all()
+        super().__exit__(*exc)
+
+
+@asynccontextmanager
+async def width_limited(width: int) -> AsyncIterator[None]:
+    """Let the running flow's `LoopTaskRunner` run at most `width` tasks at once, and none after this ends.
+
+    Enter it before the first `.map`. An interrupted flow leaves it while tasks still run: they are stopped here,
+    because the client they share is closed next.
+    """
+    context = FlowRunContext.get()
+    if context is None or not isinstance(context.task_runner, LoopTaskRunner):
+        raise LookupError("width_limited is for flows that run on a LoopTaskRunner")
+    context.task_runner.width = width
+    try:
+        yield
+    finally:
+        await context.task_runner.stop()

@@ -1,0 +1,162 @@
+"""The tasks a provisioning run consists of: a log line and one call each."""
+
+import functools
+import logging
+from collections.abc import Callable, Collection, Coroutine
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.logging import get_run_logger
+from prefect.tasks import Task
+
+from flows.connection import connection
+from flows.reconcile.diff import diff
+from flows.reconcile.fleet import Fleet
+from flows.reconcile.observe import observe
+from flows.reconcile.plan import InstancePlan, Plan
+from flows.reconcile.steps import application, assignments, credentials, job, owners
+from flows.reconcile.steps.application import Placed
+from flows.reconcile.steps.failure import KNOWN_ERRORS, StepFailed
+from flows.sources import sources
+
+P = ParamSpec("P")
+R = TypeVar("R")
+StepFunction = Callable[Concatenate[InstancePlan, P], Coroutine[Any, Any, R]]
+
+
+def _crash_like(_task: Task[..., Any], _run: TaskRun, state: State) -> bool:
+    """Tell whether a task may run again: a failure that we worded is final, the client has retried what may heal."""
+    return not isinstance(state.data, StepFailed)
+
+
+def step(name: str) -> Callable[[StepFunction[P, R]], StepFunction[P, R]]:
+    """Make a function of one instance's plan a task that a person finds in the UI as `name · key`."""
+    # Nothing is cached or persisted: the truth is in Graph, and results would be pickled to disk.
+    as_task: Callable[[StepFunction[P, R]], Any] = task(
+        name=name,
+        task_run_name=f"{name} · {{plan.key}}",
+        retries=2,
+        retry_delay_seconds=1,
+        retry_condition_fn=_crash_like,
+        cache_policy=NO_CACHE,
+        persist_result=False,
+    )
+
+    def decorate(function: StepFunction[P, R]) -> StepFunction[P, R]:
+        @functools.wraps(function)
+        async def run(plan: InstancePlan, *args: P.args, **kwargs: P.kwargs) -> R:
+            try:
+                return await function(plan, *args, **kwargs)
+            except KNOWN_ERRORS as error:
+                raise StepFailed.of(name, error) from None
+
+        made: StepFunction[P, R] = as_task(cast("StepFunction[P, R]", run))
+        return made
+
+    return decorate
+
+
+def log() -> logging.LoggerAdapter[logging.Logger] | logging.Logger:
+    """Return the logger of the running task."""
+    return get_run_logger()
+
+
+@task(name="plan-fleet", cache_policy=NO_CACHE, persist_result=False)
+async def plan_fleet(fleet: Fleet, only: Collection[str] | None, save_all: bool) -> Plan:
+    """Look at the tenant and say what has to change."""
+    plan = diff(fleet, await observe(connection().graph, fleet), only=only, save_all=save_all)
+    log().info("plan of %s: %s", fleet.fleet, plan.count())
+    return plan
+
+
+@step("check-references")
+async def check_references(plan: InstancePlan) -> None:
+    """Make sure that every credential can be read, before anything is made that would wait for it."""
+    await credentials.resolve_credentials(plan, sources())
+
+
+@step("create-application")
+async def create_application(plan: InstancePlan) -> Placed:
+    """Step 1: create the gallery application."""
+    log().info("%s: creating the application from template %s", plan.key, plan.template_id)
+    return await application.create_application(connection().graph, plan)
+
+
+@step("locate-application")
+async def locate_application(plan: InstancePlan) -> Placed:
+    """Step 1, where the application is there already."""
+    return await application.locate(connection().graph, plan)
+
+
+@step("wait-until-ready")
+async def wait_until_ready(plan: InstancePlan, placed: Placed) -> str:
+    """Wait for replication; return the id of the synchronization template to use."""
+    return job.choose_template(plan, await application.wait_until_ready(connection().graph, placed))
+
+
+@step("mark-application")
+async def mark_application(plan: InstancePlan, placed: Placed) -> None:
+    """Give the application its display name and our mark."""
+    log().info("%s: naming application %s", plan.key, placed.application_id)
+    await application.name_and_mark(connection().graph, plan, placed)
+
+
+@step("validate-credentials")
+async def validate_credentials(plan: InstancePlan, placed: Placed, template_id: str) -> None:
+    """Step 3, first half: test the connection to the target system."""
+    values = await credentials.resolve_credentials(plan, sources())
+    log().info("%s: validating %s", plan.key, ", ".join(values))
+    await credentials.validate_credentials(connection().graph, plan, placed.service_principal_id, template_id, values)
+    connection().validated[plan.key] = values
+
+
+@step("create-job")
+async def create_job(plan: InstancePlan, placed: Placed, template_id: str) -> str:
+    """Step 2: create the provisioning job, once it is certain that no other run made this instance too."""
+    log().info("%s: creating the job from template %s", plan.key, template_id)
+    return await job.create_job(connection().graph, plan, placed, template_id)
+
+
+@step("save-credentials")
+async def save_credentials(plan: InstancePlan, placed: Placed) -> None:
+    """Step 3, second half: save the very values that were validated, and the settings."""
+    values = connection().validated.get(plan.key, {})
+    log().info("%s: saving %s", plan.key, ", ".join(values) or "settings")
+    await credentials.save_credentials(connection().graph, plan, placed.service_principal_id, values)
+    connection().validated.pop(plan.key, None)
+
+
+@step("add-owners")
+async def add_owners(plan: InstancePlan, placed: Placed) -> None:
+    """Make people owners of the application."""
+    log().info("%s: adding owners %s", plan.key, ", ".join(plan.instance.owners))
+    await owners.add_owners(connection().graph, plan, placed.application_id)
+
+
+@step("assign-principals")
+async def assign_principals(plan: InstancePlan, placed: Placed) -> None:
+    """Assign the users and groups that the job is to provision."""
+    log().info("%s: assigning %s", plan.key, assignments.describe(plan))
+    await assignments.assign_principals(connection().graph, plan, placed.service_principal_id)
+
+
+@step("validate-saved-credentials")
+async def validate_saved_credentials(plan: InstancePlan, placed: Placed, job_id: str) -> None:
+    """Step 3 for an application that was authorized in the portal: test the connection with what is saved."""
+    await credentials.validate_saved(connection().graph, plan, placed.service_principal_id, job_id)
+
+
+@step("start-job")
+async def start_job(plan: InstancePlan, placed: Placed, job_id: str) -> str:
+    """Step 4: start the provisioning job; return its state."""
+    log().info("%s: starting job %s", plan.key, job_id)
+    return await job.start_job(connection().graph, placed.service_principal_id, job_id)
+
+
+@step("pause-job")
+async def pause_job(plan: InstancePlan, placed: Placed, job_id: str) -> str:
+    """Pause the provisioning job; return its state."""
+    log().info("%s: pausing job %s", plan.key, job_id)
+    return await job.pause_job(connection().graph, placed.service_principal_id, job_id)

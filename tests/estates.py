@@ -1,0 +1,108 @@
+"""An embedded tenant, and what the tests ask of it."""
+
+import time
+from collections import defaultdict
+from contextlib import contextmanager
+
+from flows.environment import with_variables
+from flows.reconcile.steps.patience import Patience, with_patience
+from graph_emulator import Clock, Emulator, EmulatorSettings
+
+TENANT = EmulatorSettings().tenant_id
+HASTY = Patience(lookup_seconds=1.0, ready_seconds=30.0, interval_seconds=0.05)
+# What happened in the tenant then lies before the end of any harvest.
+A_MINUTE_BEHIND = Clock(lambda: time.time() - 60)
+QUICK = {"start_delay_seconds": 0.0, "initial_cycle_seconds": 0.05, "log_latency_seconds": 0.0, "cycle_seconds": 3600.0}
+DATABRICKS = "Azure Databricks SCIM Provisioning Connector"
+NON_GALLERY = "8adf8e6e-67b2-4cf2-a259-e3dc5476c621"
+AWS = "AWS Single-Account Access"
+
+
+class Estate:
+    """A served tenant: what it holds, and what was asked of it."""
+
+    def __init__(self, emulator, served):
+        self.emulator = emulator
+        self.served = served
+        self._since = 0
+
+    def requests(self, operation=None, *, writes=False):
+        """What Graph was asked so far, by operation or what changes something; batches show as what they carry."""
+        return [
+            record
+            for record in self.emulator.requests
+            if record.sequence > self._since
+            and record.path.startswith(("/v1.0/", "/beta/"))
+            and record.operation != "batch"
+            and (operation is None or record.operation == operation)
+            and (not writes or record.method != "GET")
+        ]
+
+    def on_wire(self):
+        """How many requests that was on the wire."""
+        return sum(
+            record.sequence > self._since and record.batch is None and record.path.startswith(("/v1.0/", "/beta/"))
+            for record in self.emulator.requests
+        )
+
+    def forget(self):
+        """Count from here."""
+        self._since = self.emulator.requests.sequence
+
+    def applications(self):
+        """The applications by the tag they bear; without a tag, by their name."""
+        found = defaultdict(list)
+        for application in self.emulator.state()["applications"]:
+            tags = [tag for tag in application["tags"] if tag.startswith("entra-fleet:")]
+            found[tags[0] if tags else application["displayName"]].append(application)
+        return found
+
+    def jobs(self):
+        """The jobs by service principal id."""
+        return self.emulator.state()["jobs"]
+
+    def operations_by_principal(self):
+        """The names of the writes below each service principal that were done, answered or not, in order."""
+        found = defaultdict(list)
+        for record in self.requests(writes=True):
+            parts = record.path.split("/")
+            done = record.status < 400 or (record.fault or "").endswith("-after")
+            if "servicePrincipals" in parts and done:
+                found[parts[parts.index("servicePrincipals") + 1]].append(record.operation)
+        return found
+
+
+@contextmanager
+def estate(directory, faults=(), patience=HASTY, clock=A_MINUTE_BEHIND, **settings):
+    """Serve a tenant over TLS, sign in to it by the environment, and keep a store beside it."""
+    directory.mkdir(exist_ok=True)
+    emulator = Emulator(EmulatorSettings(**(QUICK | settings)), clock, faults)
+    store = {"ENTRA_FLEET_STORE": f"sqlite:///{directory / 'store.db'}"}
+    with (
+        emulator.serve(port=0, directory=directory) as served,
+        with_variables({**served.environment, **store}),
+        with_patience(patience),
+    ):
+        yield Estate(emulator, served)
+
+
+def instance(key, template="Box", **fields):
+    """One instance of a fleet, its secrets in environment variables."""
+    credentials = {"SecretToken": "${env:TOKEN}"}
+    if template != "Box":
+        credentials["BaseAddress" if template != AWS else "ClientSecret"] = (
+            f"https://{key}.example.net/scim" if template != AWS else "${env:TOKEN}"
+        )
+    return {
+        "key": key,
+        "display_name": f"App {key}",
+        "template": template,
+        "scope": "all",
+        "credentials": credentials,
+        **fields,
+    }
+
+
+def fleet(*instances, **fields):
+    """A fleet as an object."""
+    return {"fleet": "contoso", "tenant_id": TENANT, "instances": list(instances), **fields}

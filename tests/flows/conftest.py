@@ -1,0 +1,37 @@
+from contextlib import contextmanager
+
+import httpx
+import pytest
+from prefect.settings import PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS, temporary_settings
+from prefect.testing.utilities import prefect_test_harness
+
+
+@pytest.fixture(scope="session")
+def prefect_api():
+    """A Prefect server of the test harness, for all tests that run flows."""
+    with (
+        temporary_settings({PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS: 120}),
+        prefect_test_harness(server_startup_timeout=120),
+    ):
+        yield
+
+
+@pytest.fixture
+def prefect_calls(monkeypatch):
+    """Counts the requests that go to Prefect's API while it is entered."""
+
+    @contextmanager
+    def counting():
+        calls = []
+        send = httpx.AsyncClient.send
+
+        async def counted(client, request, **options):
+            if request.url.path.startswith("/api/"):
+                calls.append((request.method, request.url.path))
+            return await send(client, request, **options)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(httpx.AsyncClient, "send", counted)
+            yield calls
+
+    return counting

@@ -1,0 +1,69 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from flows.environment import environment, with_variables
+from flows.harvest import harvest_logs
+from flows.monitor import monitor_fleet
+from flows.provision import provision_fleet
+from flows.store import EventFilter, open_store
+from tests.estates import AWS, TENANT, estate, fleet, instance
+
+pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("prefect_api")]
+
+FLEET = fleet(instance("aws", AWS), instance("box"))
+AN_HOUR_AGO = datetime.now(UTC) - timedelta(hours=1)
+
+
+@pytest.fixture(params=["v1.0", "beta"])
+async def tenant(tmp_path, request):
+    versioned = with_variables({"TOKEN": "good", "ENTRA_FLEET_API_VERSION": request.param})
+    with estate(tmp_path / "tenant") as served, versioned:
+        await provision_fleet(FLEET)
+        await monitor_fleet(FLEET, until="settled", interval_seconds=0.1)
+        yield served
+
+
+async def harvest(**parameters):
+    state = await harvest_logs(**parameters, return_state=True)
+    return state, await state.aresult(raise_on_failure=False)
+
+
+def stored():
+    with open_store(environment().store_url) as store:
+        counts = store.events.counts(EventFilter(tenant_id=TENANT))
+    return {(each.service_principal_id, each.status): each.count for each in counts}
+
+
+def held(tenant):
+    events = tenant.emulator.state()["events"]
+    return {(principal, status): n for principal, counts in events.items() for status, n in counts.items()}
+
+
+async def test_each_event_is_kept_once(tenant):
+    _, first = await harvest(since=AN_HOUR_AGO)
+    _, again = await harvest(since=AN_HOUR_AGO)
+    assert stored() == held(tenant)
+    assert (again.new, again.read, first.gaps) == (0, sum(held(tenant).values()), ())
+
+
+async def test_role_imports_of_aws_are_no_provisioning_events(tenant):
+    await harvest(since=AN_HOUR_AGO)
+    aws = next(principal for principal, jobs in tenant.jobs().items() if jobs[0]["id"].startswith("aws"))
+    assert [principal for principal, _ in stored() if principal == aws] == []
+
+
+async def test_events_of_other_applications_are_dropped(tenant):
+    await provision_fleet(fleet(instance("box"), fleet="other"))
+    principal = next(
+        application["id"]
+        for application in tenant.emulator.state()["servicePrincipals"]
+        if any(tag.startswith("entra-fleet:other") for tag in application["tags"])
+    )
+    directory = tenant.emulator.tenant.directory.live
+    for kind in ("application", "servicePrincipal"):
+        for entry in directory[kind].values():
+            entry.value["tags"] = [tag for tag in entry.value["tags"] if not tag.startswith("entra-fleet:other")]
+    await monitor_fleet(FLEET, until="settled", interval_seconds=0.1)
+    await harvest(since=AN_HOUR_AGO)
+    assert principal not in {found for found, _ in stored()}
