@@ -1,0 +1,74 @@
+"""`entra-fleet demo`."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory, mkdtemp
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.cli.errors import FAILED
+from flows.cli.options import Output, OutputOption
+from flows.cli.output import aside, person, print_json, show_failure
+
+if TYPE_CHECKING:
+    from flows.cli.demo.rehearsal import Rehearsal
+
+
+def command(
+    instances: Annotated[int, typer.Option(min=1, max=500, help="Size of the fleet.")] = 12,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same tenant.")] = 1,
+    profile: Annotated[str, typer.Option(help="How the tenant behaves: calm, laggy, flaky, lossy …")] = "calm",
+    concurrency: Annotated[int, typer.Option(min=1, max=64, help="Instances worked on at once.")] = 10,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep everything running, and its files, until Ctrl-C.")] = False,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Provision a fleet on an embedded tenant, watch it, harvest its events and sum them up."""
+    from flows.cli.demo.stage import Stage
+    from graph_emulator import EmulatorError
+
+    try:
+        with _directory(keep) as directory, Stage(directory, seed, profile) as stage:
+            rehearsal = stage.rehearse(instances, concurrency)
+            differences = rehearsal.differences(stage.tenant_state())
+            if output is Output.JSON:
+                print_json({**rehearsal.as_json(), "differences": differences})
+            else:
+                _show(rehearsal, profile, seed, differences)
+            if keep:
+                _keep(stage.prefect_url, stage.tenant_url, directory)
+    except EmulatorError as error:
+        raise typer.BadParameter(str(error)) from None
+    if rehearsal.outcome.failed or rehearsal.seen.unwell or differences:
+        raise typer.Exit(FAILED)
+
+
+@contextmanager
+def _directory(keep: bool) -> Iterator[Path]:
+    if keep:
+        yield Path(mkdtemp(prefix="entra-fleet-demo-"))
+        return
+    with TemporaryDirectory(prefix="entra-fleet-demo-", ignore_cleanup_errors=True) as directory:
+        yield Path(directory)
+
+
+def _show(rehearsal: "Rehearsal", profile: str, seed: int, differences: list[str]) -> None:
+    from flows.cli.demo.table import rehearsal_table, summary_grid
+
+    console = person()
+    console.print(f"\n[bold]entra-fleet demo[/bold]: profile {profile}, seed {seed}\n")
+    console.print(rehearsal_table(rehearsal))
+    console.print()
+    console.print(summary_grid(rehearsal, differences))
+    for each in rehearsal.outcome.instances:
+        if each.failure:
+            show_failure(each.key, each.failure)
+
+
+def _keep(prefect_url: str, tenant_url: str, directory: Path) -> None:
+    from signal import pause
+
+    aside().print(f"Prefect UI   {prefect_url}\ntenant       {tenant_url}/_emulator/state\nfiles        {directory}")
+    aside().print("Ctrl-C ends it.")
+    pause()

@@ -1,0 +1,67 @@
+"""A fleet that nobody has to own: its file, its secrets and the tenant it is provisioned into."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+NON_GALLERY = "8adf8e6e-67b2-4cf2-a259-e3dc5476c621"
+AWS = "AWS Single-Account Access"
+
+_FLEET = "demo"
+
+
+@dataclass(frozen=True)
+class _Kind:
+    key: str
+    display_name: str
+    template: str
+    credential_keys: tuple[str, ...]
+
+
+_KINDS = (
+    _Kind("aws", "AWS account", AWS, ("ClientSecret", "SecretToken")),
+    _Kind("box", "Box", "Box", ("SecretToken",)),
+    _Kind("databricks", "Databricks", "Azure Databricks SCIM Provisioning Connector", ("BaseAddress", "SecretToken")),
+    _Kind("scim", "SCIM app", NON_GALLERY, ("BaseAddress", "SecretToken")),
+)
+
+
+def write_fleet(directory: Path, tenant_id: str, instances: int) -> Path:
+    """Write a fleet file with AWS, Box, Databricks and custom SCIM instances in turn, and a file for each secret.
+
+    Returns:
+        The path of the fleet file.
+    """
+    fleet = {
+        "fleet": _FLEET,
+        "tenant_id": tenant_id,
+        "defaults": {"scope": "all", "delete_threshold": 50, "notification_email": "idops@example.com"},
+        "instances": [_instance(directory, number) for number in range(instances)],
+    }
+    path = directory / "fleet.yaml"
+    with path.open("w", encoding="utf-8") as file:
+        YAML(typ="safe").dump(fleet, file)
+    return path
+
+
+def _instance(directory: Path, number: int) -> dict[str, Any]:
+    kind, turn = _KINDS[number % len(_KINDS)], number // len(_KINDS) + 1
+    key = f"{kind.key}-{turn}"
+    return {
+        "key": key,
+        "display_name": f"{kind.display_name} {turn}",
+        "template": kind.template,
+        "credentials": {name: _credential(directory, key, name) for name in kind.credential_keys},
+    }
+
+
+def _credential(directory: Path, key: str, name: str) -> str:
+    if name == "BaseAddress":
+        return f"https://{key}.example.net/scim"
+    secret = directory / "secrets" / f"{key}-{name}"
+    secret.parent.mkdir(mode=0o700, exist_ok=True)
+    secret.write_text(f"a secret of {key}\n", encoding="utf-8")
+    secret.chmod(0o600)
+    return f"${{file:{secret.resolve()}}}"

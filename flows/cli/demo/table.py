@@ -1,0 +1,55 @@
+"""A rehearsal as tables for a person."""
+
+from collections.abc import Mapping
+
+from rich.table import Table
+from rich.text import Text
+
+from flows.cli.demo.fleet import NON_GALLERY
+from flows.cli.demo.rehearsal import Rehearsal
+from flows.cli.tables import coloured
+from flows.counts import in_words
+
+_ERRORS_SHOWN = 3
+_TEMPLATE_WIDTH = 20
+
+
+def rehearsal_table(rehearsal: Rehearsal) -> Table:
+    """Return one line for each instance: what was done, how its job is, what was harvested."""
+    statuses = list(rehearsal.totals)
+    table = Table("key", "template", "outcome", "job", *statuses, box=None, pad_edge=False)
+    for number, column in enumerate(table.columns):
+        column.no_wrap = True
+        column.justify = "left" if number < len(table.columns) - len(statuses) else "right"
+    table.columns[1].max_width = _TEMPLATE_WIDTH
+    jobs = {reading.target.key: str(reading.health.state) for reading in rehearsal.seen.readings}
+    templates = {instance.key: instance.template for instance in rehearsal.fleet.instances}
+    for each in rehearsal.outcome.instances:
+        template = templates[each.key]
+        events = rehearsal.events.get(each.key, {})
+        counts = (str(events[status]) if status in events else "-" for status in statuses)
+        name = "custom SCIM (non-gallery)" if template == NON_GALLERY else template
+        table.add_row(each.key, Text(name), coloured(each.outcome), coloured(jobs.get(each.key, "-")), *counts)
+    return table
+
+
+def summary_grid(rehearsal: Rehearsal, differences: list[str]) -> Table:
+    """Return the sums, and whether the tenant's own account of itself agrees with them."""
+    outcome, events = rehearsal.outcome, sum(rehearsal.totals.values())
+    grid = Table.grid(padding=(0, 2))
+    requests = f"{outcome.requests} requests, {outcome.requests / max(1, len(outcome.instances)):.1f} an instance"
+    grid.add_row("provisioned", f"{_counted(outcome.summary)} in {outcome.seconds:.1f} s; {requests}")
+    grid.add_row("jobs", _counted(rehearsal.seen.count()))
+    grid.add_row("events", f"{events} harvested: {_counted(rehearsal.totals)}" if events else "none harvested")
+    for error in rehearsal.errors[:_ERRORS_SHOWN]:
+        grid.add_row("", Text(f"{error.count} x {error.error_code}: {error.example_reason or ''}", no_wrap=True))
+    if importers := rehearsal.role_importers:
+        why = "AWS Single-Account Access imports roles, which show in the directory audit log"
+        grid.add_row("no events", f"{', '.join(importers)}: {why} and not among provisioning events")
+    agreed = "agrees, one by one, on applications, job states and events"
+    grid.add_row("the tenant", Text("\n".join(differences), style="red") if differences else agreed)
+    return grid
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return in_words(dict(sorted(counts.items()))) or "none"

@@ -1,0 +1,24 @@
+"""`entra-fleet emulate`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def command(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the loopback; 0 takes a free one.")] = 8443,
+    directory: Annotated[Path, typer.Option("--dir", help="Where ca.pem and env.sh go.")] = Path("emulator"),
+    profile: Annotated[list[str] | None, typer.Option(help="How it behaves: calm, laggy, flaky, lossy …")] = None,
+    fault: Annotated[
+        list[str] | None, typer.Option(metavar="RULE", help="Such as 'instantiate#3: commit, then reset'.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same tenant.")] = 1,
+) -> None:
+    """Serve an embedded Entra tenant over TLS, to rehearse a fleet on."""
+    from graph_emulator.__main__ import main
+
+    arguments = ["--port", str(port), "--dir", str(directory), "--seed", str(seed)]
+    for name, values in (("--profile", profile), ("--fault", fault)):
+        arguments += [word for value in values or () for word in (name, value)]
+    raise typer.Exit(main(arguments))

@@ -1,0 +1,38 @@
+"""Which errors are worded for a person, and the exit code they lead to."""
+
+FAILED = 1
+USAGE = 2
+
+
+class CommandFailed(Exception):
+    """A command cannot go on; its text is one to three lines."""
+
+
+class BadUsage(CommandFailed):
+    """The options contradict each other or the file."""
+
+
+def exit_code_of(error: Exception) -> int | None:
+    """Return the exit code for an error that needs no traceback, or None for a defect."""
+    # Whatever command raised the error has imported these; `--help` has not.
+    from flows.environment import EnvironmentIncomplete
+    from flows.reconcile.diff import UnknownKey
+    from flows.reconcile.fleet_file import FleetFileError
+    from flows.reconcile.steps.failure import StepFailed
+    from flows.sign_in import UnknownBlock, WrongTenant
+    from flows.store import StoreError
+    from graph_client.errors import GraphError
+
+    if isinstance(error, BadUsage | UnknownKey):
+        return USAGE
+    failures = (
+        CommandFailed,
+        WrongTenant,
+        UnknownBlock,
+        EnvironmentIncomplete,
+        FleetFileError,
+        StepFailed,
+        StoreError,
+        GraphError,
+    )
+    return FAILED if isinstance(error, failures) else None

@@ -1,0 +1,34 @@
+"""`entra-fleet harvest`."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from flows.cli.options import Output, OutputOption, StoreOption, TenantOption
+from flows.cli.output import person, print_json
+
+_FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S%z"]
+
+
+def command(
+    since: Annotated[datetime | None, typer.Option(formats=_FORMATS, help="Read again from here (UTC).")] = None,
+    tenant: TenantOption = None,
+    store: StoreOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Keep every provisioning event since the last harvest."""
+    from flows.cli.engine import run_flow
+    from flows.environment import use_store
+    from flows.harvest import harvest_logs
+
+    use_store(store)
+    start = since.replace(tzinfo=UTC) if since and since.tzinfo is None else since
+    result = run_flow(harvest_logs, {"tenant": tenant, "since": start})
+    if output is Output.JSON:
+        print_json(result.as_json())
+        return
+    console = person()
+    console.print(f"{result.new} new of {result.read} events; complete up to {result.watermark}.")
+    for gap in result.gaps:
+        console.print(f"gap: {gap.start} to {gap.end} is lost ({gap.reason}).")

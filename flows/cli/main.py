@@ -1,0 +1,42 @@
+"""Entry point of `entra-fleet`: the commands, and how their errors reach a person.
+
+Only what `--help` needs is imported here; each command imports what it uses.
+"""
+
+import sys
+
+import typer
+
+from flows.cli import apply, emulate, harvest, init, monitor, plan, schema
+from flows.cli.demo import command as demo
+from flows.cli.errors import exit_code_of
+
+app = typer.Typer(
+    name="entra-fleet",
+    help="Fleets of Microsoft Entra ID provisioning jobs, from one file.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+app.command("demo")(demo.command)
+app.command("emulate")(emulate.command)
+app.command("init")(init.command)
+app.command("schema")(schema.command)
+app.command("plan")(plan.command)
+app.command("apply")(apply.command)
+app.command("monitor")(monitor.command)
+app.command("harvest")(harvest.command)
+
+
+def main() -> None:
+    """Run the command line, and end the process with the exit code of the contract."""
+    try:
+        app()
+    except Exception as error:
+        code = exit_code_of(error)
+        if code is None:
+            raise
+        sys.stderr.write(f"{error}\n")
+        sys.exit(code)

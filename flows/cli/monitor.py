@@ -1,0 +1,61 @@
+"""`entra-fleet monitor`."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+import typer
+
+from flows.cli.errors import FAILED
+from flows.cli.options import FleetArgument, Output, OutputOption, StoreOption, TenantOption
+from flows.cli.output import aside, person, print_json
+
+
+def command(
+    fleet: FleetArgument,
+    once: Annotated[bool, typer.Option("--once", help="Look once; the default.")] = False,
+    until: Annotated[str | None, typer.Option(metavar="settled", help="Wait until every job has settled.")] = None,
+    timeout_minutes: Annotated[float, typer.Option(min=0.01, help="How long to wait for that.")] = 60,
+    interval_seconds: Annotated[float, typer.Option(min=0.05, help="Time between two looks.")] = 30,
+    tenant: TenantOption = None,
+    store: StoreOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Show how the jobs are doing, and keep what changed."""
+    from flows.environment import use_store
+    from flows.reconcile.fleet_file import load_fleet
+
+    waits = _waits(once, until)
+    use_store(store)
+    desired = load_fleet(fleet)
+
+    from rich.text import Text
+
+    from flows.cli.engine import run_flow
+    from flows.cli.tables import health_table
+    from flows.monitor import monitor_fleet
+    from flows.monitoring.expiry import expiring
+
+    parameters = {
+        "fleet": desired.to_object(),
+        "tenant": tenant,
+        "until": waits,
+        "timeout_minutes": timeout_minutes,
+        "interval_seconds": interval_seconds,
+    }
+    seen = run_flow(monitor_fleet, parameters)
+    for expiry in expiring(desired.instances, datetime.now(UTC).date()):
+        aside().print(Text(str(expiry)), soft_wrap=True)
+    if output is Output.JSON:
+        print_json(seen.as_json())
+    else:
+        person().print(health_table(seen))
+    if seen.unwell or (waits == "settled" and seen.settled < len(seen.readings)):
+        raise typer.Exit(FAILED)
+
+
+def _waits(once: bool, until: str | None) -> Literal["once", "settled"]:
+    if until not in {None, "settled"}:
+        raise typer.BadParameter("the only thing to wait for is 'settled'", param_hint="--until")
+    if once and until:
+        raise typer.BadParameter("--once and --until exclude each other", param_hint="--until")
+    return "settled" if until else "once"

@@ -1,0 +1,30 @@
+"""Options and arguments that several commands share."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Output(StrEnum):
+    """What a command prints on standard output."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+FleetArgument = Annotated[Path, typer.Argument(metavar="FLEET", help="The fleet file.", show_default=False)]
+TenantOption = Annotated[
+    str | None,
+    typer.Option("--tenant", metavar="NAME", help="EntraTenant block to sign in with, in place of the environment."),
+]
+StoreOption = Annotated[
+    str | None,
+    typer.Option("--store", metavar="URL", help="The store, in place of ENTRA_FLEET_STORE or the user's own."),
+]
+OutputOption = Annotated[Output, typer.Option("--output", help="Text, or one JSON document on standard output.")]
+OnlyOption = Annotated[
+    list[str] | None,
+    typer.Option("--only", metavar="KEY", help="Only this instance; may be given several times."),
+]

@@ -1,0 +1,27 @@
+"""Runs a module as a program that ends when its parent does: `python -m flows.cli.tether MODULE ARGUMENT …`.
+
+The parent holds the other end of standard input. However it ends, a SIGKILL included, the pipe closes, and nothing
+it started is left behind.
+"""
+
+import os
+import runpy
+import signal
+import sys
+import threading
+
+
+def _end_with_parent() -> None:
+    sys.stdin.buffer.read()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def main() -> None:
+    """Watch standard input in a thread, and become the module named first."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    del sys.argv[0]
+    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    main()

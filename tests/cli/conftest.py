@@ -1,0 +1,83 @@
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from flows.cli.prefect_server import PrefectServer
+from tests.estates import estate
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+def started(*arguments, **variables):
+    """The command as a process."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "flows.cli", *map(str, arguments)],
+        cwd=ROOT,
+        env={**os.environ, **variables},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finished(process):
+    out, err = process.communicate(timeout=110)
+    return Finished(process.returncode, out, err)
+
+
+@pytest.fixture
+def entra_fleet():
+    """Runs the command and waits for its end."""
+
+    def run(*arguments, **variables):
+        return finished(started(*arguments, **variables))
+
+    return run
+
+
+@pytest.fixture
+def tenant(tmp_path):
+    with estate(tmp_path / "tenant") as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def prefect_server(tmp_path_factory):
+    """A Prefect server like the one that a command starts for itself."""
+    server = PrefectServer(tmp_path_factory.mktemp("prefect"))
+    try:
+        server.wait()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def write_fleet(tmp_path):
+    """Writes a fleet file and returns its path."""
+
+    def write(document, name="fleet.yaml"):
+        path = tmp_path / name
+        if isinstance(document, str):
+            path.write_text(document)
+        else:
+            with path.open("w") as file:
+                YAML(typ="safe").dump(document, file)
+        return path
+
+    return write

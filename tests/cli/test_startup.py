@@ -1,0 +1,39 @@
+"""What a command does not need, it does not import."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from flows.environment import with_variables
+from tests.estates import estate, fleet, instance
+
+HEAVY = {"prefect", "sqlalchemy", "msal", "graph_client", "graph_emulator", "pydantic"}
+
+
+def imported_by(code, **variables):
+    """The heavy packages in memory after the code has run."""
+    program = f"import sys\ntry:\n    {code}\nexcept SystemExit:\n    pass\nprint('modules:', *sys.modules)"
+    ended = subprocess.run(
+        [sys.executable, "-c", program], env={**os.environ, **variables}, capture_output=True, text=True, check=True
+    )
+    return HEAVY & set(ended.stdout.rpartition("modules:")[2].split())
+
+
+def test_help_imports_nothing_heavy():
+    assert imported_by("import flows.cli.main; sys.argv = ['entra-fleet', '--help']; flows.cli.main.main()") == set()
+
+
+def test_a_plan_needs_neither_prefect_nor_the_store(tmp_path, write_fleet):
+    path = write_fleet(fleet(instance("one")))
+    code = f"import flows.cli.main; sys.argv = ['entra-fleet', 'plan', {str(path)!r}]; flows.cli.main.main()"
+    with estate(tmp_path / "tenant"), with_variables({"TOKEN": "x"}):
+        assert imported_by(code) == {"msal", "graph_client", "pydantic"}
+
+
+@pytest.mark.parametrize("command", ["demo", "emulate", "init", "schema", "plan", "apply", "monitor", "harvest"])
+def test_every_command_has_help(entra_fleet, command):
+    result = entra_fleet(command, "--help")
+    assert (result.code, result.err) == (0, "")
+    assert f"entra-fleet {command}" in result.out or f"flows.cli {command}" in result.out

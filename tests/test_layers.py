@@ -1,0 +1,127 @@
+"""Imports go one way, and files and functions stay small."""
+
+import ast
+import importlib
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("graph_client", "graph_emulator", "flows")
+FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+FILE_LINES_MAX = 300
+FUNCTION_LINES_MAX = 40
+
+PREFECT_FREE = ("flows/reconcile", "flows/monitoring", "flows/store")
+FORBIDDEN = {
+    "graph_client": ("flows", "graph_emulator", "prefect"),
+    "graph_emulator": ("flows", "graph_client", "prefect", "pydantic"),
+    "flows/store": ("flows.reconcile", "flows.monitoring", "flows.cli", "prefect"),
+    "flows/reconcile": ("flows.store", "flows.cli", "flows.tasks", "flows.environment", "prefect"),
+    "flows/monitoring": ("flows.reconcile", "flows.cli", "flows.tasks", "flows.environment", "prefect"),
+    "flows": ("graph_emulator",),
+}
+FLOW_FILES = ("flows/provision.py", "flows/monitor.py", "flows/harvest.py")
+
+
+def name_of(path):
+    return str(path.relative_to(ROOT))
+
+
+def imports_of(path):
+    """Every module a file imports, at its top or inside a function."""
+    package = ".".join(path.relative_to(ROOT).with_suffix("").parts[:-1])
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = (
+                importlib.util.resolve_name("." * node.level + (node.module or ""), package)
+                if node.level
+                else node.module
+            )
+            yield base
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def length_of(function):
+    """The lines of a function without its docstring."""
+    docstring = ast.get_docstring(function, clean=False)
+    return (function.end_lineno or 0) - function.lineno + 1 - (docstring.count("\n") + 1 if docstring else 0)
+
+
+def within(module, layer):
+    return module == layer or module.startswith(layer + ".")
+
+
+@pytest.mark.parametrize(("folder", "forbidden"), FORBIDDEN.items())
+def test_imports_go_one_way(folder, forbidden):
+    above = {"flows/cli"} if folder == "flows" else set()
+    offences = [
+        f"{name_of(path)} imports {module}"
+        for path in FILES
+        if name_of(path).startswith(folder + "/") and not any(name_of(path).startswith(skipped) for skipped in above)
+        for module in imports_of(path)
+        if any(within(module, layer) for layer in forbidden)
+    ]
+    assert offences == []
+
+
+def test_flows_do_not_know_the_command_line():
+    offences = [
+        name_of(path)
+        for path in FILES
+        if name_of(path).startswith("flows/") and not name_of(path).startswith("flows/cli")
+        for module in imports_of(path)
+        if within(module, "flows.cli")
+    ]
+    assert offences == []
+
+
+def test_only_one_file_reads_the_environment():
+    readers = {
+        name_of(path)
+        for path in FILES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"}
+    }
+    assert readers == {"flows/environment.py"}
+
+
+def test_only_one_file_retries():
+    assert {name_of(path) for path in FILES if "tenacity" in set(imports_of(path))} == {"graph_client/retry.py"}
+
+
+@pytest.mark.parametrize("name", FLOW_FILES)
+def test_flow_files_define_no_class(name):
+    # Prefect may load a flow file a second time under another name: its classes would then exist twice.
+    assert [
+        node.name for node in ast.walk(ast.parse((ROOT / name).read_text())) if isinstance(node, ast.ClassDef)
+    ] == []
+
+
+def test_no_file_in_flows_bears_a_name_of_the_standard_library():
+    assert {path.stem for path in (ROOT / "flows").glob("*.py")} & set(sys.stdlib_module_names) == set()
+
+
+def test_no_file_is_long():
+    long = {name_of(path): lines for path in FILES if (lines := len(path.read_text().splitlines())) > FILE_LINES_MAX}
+    assert long == {}
+
+
+def test_no_function_is_long():
+    long = {
+        f"{name_of(path)}:{node.name}": lines
+        for path in FILES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and (lines := length_of(node)) > FUNCTION_LINES_MAX
+    }
+    assert long == {}
+
+
+@pytest.mark.parametrize("package", ["graph_client", "graph_client.models", "graph_client.errors", "graph_emulator"])
+def test_what_a_package_exports_is_there_and_nothing_twice(package):
+    module = importlib.import_module(package)
+    assert [name for name in module.__all__ if not hasattr(module, name)] == []
+    assert sorted(set(module.__all__)) == sorted(module.__all__)
