@@ -7,6 +7,7 @@ from flows.store.address import StoreAddress
 from flows.store.database import Database
 from flows.store.engine import connect
 from flows.store.files import default_file
+from flows.store.fingerprints import Fingerprints
 from flows.store.harvests import Harvests
 from flows.store.job_history import JobHistory
 from flows.store.journal import Journal
@@ -29,6 +30,7 @@ class Store:
         self.jobs = JobHistory(database)
         self.events = ProvisioningEvents(database)
         self.harvests = Harvests(database)
+        self.fingerprints = Fingerprints(database)
 
     def close(self) -> None:
         """Close the connections."""

@@ -10,7 +10,7 @@ from sqlalchemy.types import TypeEngine
 
 from flows.store.moment import Moment
 
-SCHEMA_VERSION = "0001"
+SCHEMA_VERSION = "0002"
 """Version of these tables: the newest migration."""
 
 VERSION_TABLE = "entra_fleet_version"
@@ -101,6 +101,17 @@ JOB_HISTORY = Table(
     Index(None, "tenant_id", "fleet", "key", "id"),
     Index(None, "service_principal_id"),
     info={"doc": "How each job was, over time: a row only when something had changed."},
+)
+
+CREDENTIAL_FINGERPRINT = Table(
+    "credential_fingerprint",
+    METADATA,
+    _column("tenant_id", Text, "The tenant.", primary_key=True),
+    _column("service_principal_id", Text, "The application's service principal, lower case.", primary_key=True),
+    _column("key", Text, "Graph's key of the credential, as SecretToken.", primary_key=True),
+    _column("fingerprint", Text, "Keyed HMAC of what was saved; its key is never in the store."),
+    _column("saved_at", Moment, "When the credential was saved in the tenant."),
+    info={"doc": "How to tell a changed credential from the saved one without keeping either."},
 )
 
 PROVISIONING_EVENT = Table(

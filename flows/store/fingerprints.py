@@ -1,0 +1,66 @@
+"""Fingerprints of the credentials that were saved: whether one has changed, without keeping any of them."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from sqlalchemy import delete, select
+
+from flows.store.database import Database
+from flows.store.event_rows import folded
+from flows.store.tables import CREDENTIAL_FINGERPRINT
+
+
+class Fingerprints:
+    """The fingerprints of saved credentials, by service principal and credential key."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def known(self, tenant_id: str) -> frozenset[tuple[str, str]]:
+        """Return the service principal's id (lower case) and the key of each credential with a fingerprint."""
+        table = CREDENTIAL_FINGERPRINT.c
+        statement = select(table.service_principal_id, table.key).where(table.tenant_id == tenant_id)
+        with self._database.read() as connection:
+            return frozenset((row.service_principal_id, row.key) for row in connection.execute(statement))
+
+    def of(self, tenant_id: str, service_principal_id: str) -> Mapping[str, str]:
+        """Return the fingerprints of one application's credentials, by credential key."""
+        table = CREDENTIAL_FINGERPRINT.c
+        statement = select(table.key, table.fingerprint).where(
+            table.tenant_id == tenant_id, table.service_principal_id == folded(service_principal_id)
+        )
+        with self._database.read() as connection:
+            return {row.key: row.fingerprint for row in connection.execute(statement)}
+
+    def keep(self, tenant_id: str, service_principal_id: str, fingerprints: Mapping[str, str]) -> None:
+        """Write down the fingerprints of what was just saved; those of other keys stay.
+
+        Args:
+            tenant_id: The tenant.
+            service_principal_id: Object id of the service principal, in any case.
+            fingerprints: Fingerprint by credential key.
+        """
+        if not fingerprints:
+            return
+        saved = {"tenant_id": tenant_id, "service_principal_id": folded(service_principal_id)}
+        moment = datetime.now(UTC)
+        rows = [
+            {**saved, "key": key, "fingerprint": fingerprint, "saved_at": moment}
+            for key, fingerprint in fingerprints.items()
+        ]
+        insert = self._database.insert(CREDENTIAL_FINGERPRINT).values(rows)
+        statement = insert.on_conflict_do_update(
+            index_elements=list(CREDENTIAL_FINGERPRINT.primary_key),
+            set_={name: insert.excluded[name] for name in ("fingerprint", "saved_at")},
+        )
+        with self._database.write() as connection:
+            connection.execute(statement)
+
+    def forget(self, tenant_id: str, service_principal_id: str) -> None:
+        """Remove the fingerprints of an application that is gone."""
+        table = CREDENTIAL_FINGERPRINT.c
+        statement = delete(CREDENTIAL_FINGERPRINT).where(
+            table.tenant_id == tenant_id, table.service_principal_id == folded(service_principal_id)
+        )
+        with self._database.write() as connection:
+            connection.execute(statement)
