@@ -10,9 +10,8 @@ from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
-from pydantic import SecretStr
-
 from flows.environment import EnvironmentIncomplete, environment
+from flows.reconcile.references import Secret
 from flows.sign_in import signed_in
 from flows.store import Store, open_store
 from graph_client import GraphClient, TokenClaims
@@ -28,7 +27,7 @@ class Connection:
     claims: TokenClaims
     tenant_id: str
     store: Store
-    validated: dict[str, dict[str, SecretStr]] = field(default_factory=dict, repr=False)
+    validated: dict[str, dict[str, Secret]] = field(default_factory=dict, repr=False)
     """Credentials by key from their validation until they are saved, so that what is saved is what was validated."""
 
 

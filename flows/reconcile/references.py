@@ -15,8 +15,6 @@ from pydantic import SecretStr
 
 SECRET_FILE_BYTES_MAX = 65_536
 
-Source = Callable[[str], str | Awaitable[str]]
-
 WHOLE = re.compile(r"\$\{([A-Za-z][A-Za-z0-9-]*):([^{}\r\n]*)\}")
 NAMES = {
     "env": (re.compile(r"[A-Za-z_][A-Za-z0-9_]*"), "${env:NAME}"),
@@ -29,6 +27,18 @@ FORMS = ", ".join(form for _, form in list(NAMES.values())[:-1]) + f" or {NAMES[
 
 class ReferenceError(Exception):  # noqa: A001  (Python's own concerns weak references)
     """A reference that leads to no value; the text names instance, key and reference, never a value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A value, and the id of its version where its source has versions."""
+
+    value: SecretStr
+    version: str | None = None
+
+
+Source = Callable[[str], str | Secret | Awaitable[str | Secret]]
+"""From a name to a value; raises `SourceError`, or `KeyError` for a name it does not have."""
 
 
 class SourceError(Exception):
@@ -74,13 +84,12 @@ class Reference:
         return f"${{{self.scheme}:{self.name}}}"
 
 
-async def resolve(text: str, sources: Mapping[str, Source], *, instance: str, key: str) -> SecretStr:
+async def resolve(text: str, sources: Mapping[str, Source], *, instance: str, key: str) -> Secret:
     """The value of a credential: a literal as it is, a reference by the source for its scheme.
 
     Args:
         text: the credential as the fleet has it.
-        sources: by scheme; plain or async functions from a name to a value, which raise `SourceError`,
-            or `KeyError` for a name they do not have.
+        sources: by scheme; plain or async functions.
         instance: key of the instance, for errors.
         key: credential key, for errors.
 
@@ -92,15 +101,15 @@ async def resolve(text: str, sources: Mapping[str, Source], *, instance: str, ke
     except ValueError as error:
         raise ReferenceError(f"{instance}: credentials.{key}: {error}\nUse {FORMS}.") from None
     if reference is None:
-        return SecretStr(text)
+        return Secret(SecretStr(text))
     try:
-        return SecretStr(await _value(reference, sources))
+        return await _value(reference, sources)
     except SourceError as error:
         where = f"{instance}: credentials.{key}: {reference}"
         raise ReferenceError(f"{where}: {error.what}\n{error.advice}") from None
 
 
-async def _value(reference: Reference, sources: Mapping[str, Source]) -> str:
+async def _value(reference: Reference, sources: Mapping[str, Source]) -> Secret:
     source = sources.get(reference.scheme)
     if source is None:
         known = ", ".join(sorted(sources)) or "none"
@@ -108,7 +117,7 @@ async def _value(reference: Reference, sources: Mapping[str, Source]) -> str:
         raise SourceError(what, f"Use one of the kinds that can: {known}.")
     try:
         found = source(reference.name)
-        value = await found if inspect.isawaitable(found) else found
+        given = await found if inspect.isawaitable(found) else found
     except SourceError:
         raise
     except KeyError:
@@ -117,9 +126,10 @@ async def _value(reference: Reference, sources: Mapping[str, Source]) -> str:
         # Sources may fail in any way, and the text of a foreign error may quote what it read.
         what = f"cannot be read ({type(error).__name__})"
         raise SourceError(what, "Check the name, and that this process may read it.") from None
-    if not value:
+    secret = given if isinstance(given, Secret) else Secret(SecretStr(given))
+    if not secret.value.get_secret_value():
         raise SourceError("is empty", "Put the secret there; an empty value would delete it in Entra ID.")
-    return value
+    return secret
 
 
 def _missing(reference: Reference) -> SourceError:

@@ -8,6 +8,7 @@ from pydantic import SecretStr
 from flows.reconcile.references import (
     Reference,
     ReferenceError,  # noqa: A004  (the name of ours)
+    Secret,
     SourceError,
     read_secret_file,
     resolve,
@@ -17,8 +18,12 @@ FORMS = "${env:NAME}, ${file:/absolute/path}, ${block:name/field} or ${keyvault:
 VALUE = 'hunter2"+/é'
 
 
-async def value(text, **sources):
+async def secret(text, **sources):
     return await resolve(text, sources, instance="prod-eu", key="SecretToken")
+
+
+async def value(text, **sources):
+    return (await secret(text, **sources)).value
 
 
 async def refused(text, **sources):
@@ -105,6 +110,17 @@ async def test_values_come_from_the_source_of_their_scheme():
     assert "hunter2" not in repr(found) + str(found)
     assert asked == ["kv/token"]
     assert (await value("${env:TOKEN}", **sources)).get_secret_value() == "other"
+
+
+async def test_a_version_comes_with_the_value_of_a_source_that_has_versions():
+    versioned = await secret("${keyvault:kv/token}", keyvault=lambda _: Secret(SecretStr(VALUE), "v7"))
+    assert versioned == Secret(SecretStr(VALUE), "v7")
+    assert "hunter2" not in repr(versioned)
+    assert (await secret("${env:X}", env=lambda _: VALUE)).version is None
+
+
+async def test_an_empty_versioned_value_is_empty():
+    assert "is empty" in await refused("${keyvault:kv/a}", keyvault=lambda _: Secret(SecretStr(""), "v7"))
 
 
 async def test_a_literal_needs_no_source():

@@ -2,10 +2,8 @@
 
 from collections.abc import Mapping
 
-from pydantic import SecretStr
-
 from flows.reconcile.plan import InstancePlan
-from flows.reconcile.references import Source, resolve
+from flows.reconcile.references import Secret, Source, resolve
 from flows.reconcile.settings import job_settings
 from flows.reconcile.steps.failure import StepFailed
 from graph_client import GraphClient
@@ -14,7 +12,7 @@ from graph_client.errors import BadRequest
 _MASK = "*"
 
 
-async def resolve_credentials(plan: InstancePlan, sources: Mapping[str, Source]) -> dict[str, SecretStr]:
+async def resolve_credentials(plan: InstancePlan, sources: Mapping[str, Source]) -> dict[str, Secret]:
     """Fetch the value behind every reference of the instance.
 
     Raises:
@@ -31,7 +29,7 @@ async def validate_credentials(
     plan: InstancePlan,
     service_principal_id: str,
     template_id: str,
-    credentials: Mapping[str, SecretStr],
+    credentials: Mapping[str, Secret],
 ) -> None:
     """Have the provisioning service try the credentials on the target system, before anything is saved.
 
@@ -75,7 +73,7 @@ async def validate_saved(graph: GraphClient, plan: InstancePlan, service_princip
 
 
 async def save_credentials(
-    graph: GraphClient, plan: InstancePlan, service_principal_id: str, credentials: Mapping[str, SecretStr]
+    graph: GraphClient, plan: InstancePlan, service_principal_id: str, credentials: Mapping[str, Secret]
 ) -> None:
     """Save the whole set of credentials and settings, keeping what the tenant has besides.
 
@@ -96,5 +94,5 @@ async def save_credentials(
     await graph.synchronization.save_secrets(service_principal_id, {**saved, **wanted})
 
 
-def _disclosed(credentials: Mapping[str, SecretStr]) -> dict[str, str]:
-    return {key: value.get_secret_value() for key, value in credentials.items()}
+def _disclosed(credentials: Mapping[str, Secret]) -> dict[str, str]:
+    return {key: secret.value.get_secret_value() for key, secret in credentials.items()}
