@@ -1,5 +1,6 @@
 """Prefect blocks: what a flow run needs and must not be given as a parameter."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -32,6 +33,9 @@ class EntraTenant(Block):
     graph_url: str = Field(default="", description="Root of Microsoft Graph, if not the cloud's own.")
     authority: str = Field(default="", description="Sign-in host, if not the cloud's own.")
     ca_file: str = Field(default="", description="PEM file of the CA to trust, on the worker, if not a public one.")
+    fingerprint_key: SecretStr = Field(
+        default=SecretStr(""), description="Key of the fingerprints that tell whether a credential has changed."
+    )
 
     def graph_settings(self) -> GraphSettings:
         """Return where this tenant's Graph and sign-in are."""
@@ -74,12 +78,11 @@ class AppCredentials(Block):
     fields: SecretDict = Field(description='Field names and secret values, for instance {"SecretToken": "…"}.')
 
 
-async def load_credential(block: str, field: str) -> str:
-    """Return one secret value of an `AppCredentials` block.
+async def load_credentials(block: str) -> Mapping[str, str]:
+    """Return the fields of an `AppCredentials` block, which hold secrets.
 
     Raises:
         ValueError: There is no such block.
-        KeyError: The block has no such field.
     """
     loaded: AppCredentials = await AppCredentials.aload(block)
-    return str(loaded.fields.get_secret_value()[field])
+    return {field: str(value) for field, value in loaded.fields.get_secret_value().items()}

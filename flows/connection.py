@@ -11,8 +11,11 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 from flows.environment import EnvironmentIncomplete, environment
+from flows.fingerprint_key import fingerprint_key
+from flows.reconcile.fingerprint import FingerprintKey
 from flows.reconcile.references import Secret
-from flows.sign_in import signed_in
+from flows.sign_in import identity_of, signed_in_as
+from flows.sources import Sources
 from flows.store import Store, open_store
 from graph_client import GraphClient, TokenClaims
 
@@ -21,12 +24,14 @@ _current: ContextVar["Connection"] = ContextVar("connection")
 
 @dataclass(frozen=True)
 class Connection:
-    """A signed-in Graph client, the claims of its token, and the store."""
+    """A signed-in Graph client, the claims of its token, the store, and where secrets are read."""
 
     graph: GraphClient
     claims: TokenClaims
     tenant_id: str
     store: Store
+    sources: Sources
+    fingerprint_key: FingerprintKey | None
     validated: dict[str, dict[str, Secret]] = field(default_factory=dict, repr=False)
     """Credentials by key from their validation until they are saved, so that what is saved is what was validated."""
 
@@ -52,14 +57,17 @@ async def connected(tenant: str | None, expected_tenant_id: str | None = None) -
         WrongTenant: The token is another tenant's; nothing was sent to Graph.
         AuthFailed: Microsoft Entra refused the sign-in.
     """
-    async with signed_in(tenant, expected_tenant_id) as (graph, claims):
-        store = await asyncio.to_thread(open_store, environment().store_url)
-        token = _current.set(Connection(graph, claims, _tenant_of(claims, expected_tenant_id), store))
-        try:
-            yield _current.get()
-        finally:
-            _current.reset(token)
-            store.close()
+    identity = await identity_of(tenant, expected_tenant_id)
+    async with signed_in_as(identity, expected_tenant_id) as (graph, claims), Sources(identity) as sources:
+        store_url = environment().store_url
+        tenant_id = _tenant_of(claims, expected_tenant_id)
+        with await asyncio.to_thread(open_store, store_url) as store:
+            key = fingerprint_key(identity, store_url)
+            token = _current.set(Connection(graph, claims, tenant_id, store, sources, key))
+            try:
+                yield _current.get()
+            finally:
+                _current.reset(token)
 
 
 def _tenant_of(claims: TokenClaims, expected_tenant_id: str | None) -> str:

@@ -58,6 +58,16 @@ class Environment:
         return self.get("ENTRA_FLEET_STORE")
 
     @property
+    def cloud(self) -> str:
+        """The name of the Microsoft cloud."""
+        return self.get("ENTRA_FLEET_CLOUD") or "global"
+
+    @property
+    def fingerprint_key(self) -> str | None:
+        """The key of the fingerprints of credentials."""
+        return self.get("ENTRA_FLEET_FINGERPRINT_KEY")
+
+    @property
     def commit(self) -> str | None:
         """The commit a pipeline runs for, for the journal."""
         return self.get("GITHUB_SHA") or self.get("BUILD_SOURCEVERSION")
@@ -77,7 +87,7 @@ class Environment:
         }
         try:
             return GraphSettings.for_cloud(
-                self.get("ENTRA_FLEET_CLOUD") or "global",
+                self.cloud,
                 **{name: value for name, value in given.items() if value is not None},
             )
         except ValueError as error:

@@ -1,14 +1,76 @@
 """Where the values behind references come from."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from flows.environment import environment
-from flows.reconcile.references import Source, SourceError, read_secret_file
+from flows.reconcile.references import Secret, Source, SourceError, read_secret_file
+from flows.sign_in import Identity
+
+if TYPE_CHECKING:
+    from flows.key_vault import KeyVaults
+
+T = TypeVar("T")
 
 
-def sources() -> Mapping[str, Source]:
-    """Return the sources this process can read, by the scheme of the reference."""
-    return {"env": _from_environment, "file": read_secret_file, "block": _from_block}
+class Sources:
+    """The sources of secrets of one run; leave the `async with` to close the connections to key vaults.
+
+    Args:
+        identity: Who signs in to key vaults; None where they cannot be read.
+    """
+
+    def __init__(self, identity: Identity | None) -> None:
+        self._identity = identity
+        self._vaults: KeyVaults | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._vaults:
+            await self._vaults.aclose()
+
+    def by_scheme(self) -> Mapping[str, Source]:
+        """Return the sources by the scheme of the reference; one such mapping reads each block or secret once."""
+        block = once(_load_block)
+
+        async def from_block(name: str) -> str:
+            return await _field(block, name)
+
+        sources: dict[str, Source] = {"env": _from_environment, "file": read_secret_file, "block": from_block}
+        return sources | ({"keyvault": once(self._from_key_vault)} if self._identity else {})
+
+    async def _from_key_vault(self, name: str) -> Secret:
+        if self._vaults is None:
+            try:
+                # The SDK is an extra, and takes a moment to import.
+                from flows.key_vault import KeyVaults  # noqa: PLC0415
+            except ModuleNotFoundError:
+                what = "the Azure SDK for Key Vault is not installed"
+                raise SourceError(
+                    what, "Install it where the flow runs: pip install 'entra-fleet[keyvault]'."
+                ) from None
+            if self._identity is None:
+                raise AssertionError("without an identity there is no such source")
+            self._vaults = self._vaults or KeyVaults(self._identity)
+        return await self._vaults.read(name)
+
+
+def once(read: Callable[[str], Awaitable[T]]) -> Callable[[str], Awaitable[T]]:
+    """Return a function that asks `read` for each name once, also if several ask at the same time."""
+    asked: dict[str, asyncio.Future[T]] = {}
+
+    async def remembered(name: str) -> T:
+        if name not in asked:
+            asked[name] = asyncio.ensure_future(read(name))
+        return await asked[name]
+
+    return remembered
 
 
 def _from_environment(name: str) -> str:
@@ -18,16 +80,23 @@ def _from_environment(name: str) -> str:
     return value
 
 
-async def _from_block(name: str) -> str:
-    """Return one field of an `AppCredentials` or `Secret` block, `name` being BLOCK/FIELD."""
+async def _load_block(name: str) -> Mapping[str, str]:
     # Prefect takes a second to import, and only a reference to a block needs it.
-    from flows.blocks import load_credential  # noqa: PLC0415
+    from flows.blocks import load_credentials  # noqa: PLC0415
 
-    block, _, field = name.partition("/")
     try:
-        return await load_credential(block, field)
-    except (ValueError, KeyError):
+        return await load_credentials(name)
+    except ValueError:
+        return {}
+
+
+async def _field(block: Callable[[str], Awaitable[Mapping[str, str]]], name: str) -> str:
+    """Return one field of an `AppCredentials` block, `name` being BLOCK/FIELD."""
+    of, _, field = name.partition("/")
+    value = (await block(of)).get(field)
+    if value is None:
         raise SourceError(
-            f"there is no Prefect block {block!r} with a field {field!r}",
+            f"there is no Prefect block {of!r} with a field {field!r}",
             "Create an AppCredentials block of that name in the Prefect UI, or correct the reference.",
-        ) from None
+        )
+    return value

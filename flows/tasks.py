@@ -19,7 +19,6 @@ from flows.reconcile.plan import InstancePlan, Plan
 from flows.reconcile.steps import application, assignments, credentials, job, owners
 from flows.reconcile.steps.application import Placed
 from flows.reconcile.steps.failure import KNOWN_ERRORS, StepFailed
-from flows.sources import sources
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -74,7 +73,7 @@ async def plan_fleet(fleet: Fleet, only: Collection[str] | None, save_all: bool)
 @step("check-references")
 async def check_references(plan: InstancePlan) -> None:
     """Make sure that every credential can be read, before anything is made that would wait for it."""
-    await credentials.resolve_credentials(plan, sources())
+    await credentials.resolve_credentials(plan, connection().sources.by_scheme())
 
 
 @step("create-application")
@@ -106,7 +105,7 @@ async def mark_application(plan: InstancePlan, placed: Placed) -> None:
 @step("validate-credentials")
 async def validate_credentials(plan: InstancePlan, placed: Placed, template_id: str) -> None:
     """Step 3, first half: test the connection to the target system."""
-    values = await credentials.resolve_credentials(plan, sources())
+    values = await credentials.resolve_credentials(plan, connection().sources.by_scheme())
     log().info("%s: validating %s", plan.key, ", ".join(values))
     await credentials.validate_credentials(connection().graph, plan, placed.service_principal_id, template_id, values)
     connection().validated[plan.key] = values
