@@ -39,8 +39,8 @@ async def publish_plan(plan: Plan) -> None:
     )
 
 
-async def publish_outcome(outcome: FleetOutcome) -> None:
-    """Show what was done, failures first."""
+async def publish_outcome(outcome: FleetOutcome, what: str = "outcome") -> None:
+    """Show what was done, failures first; `what` tells the artifacts of a fleet apart."""
     rows = [
         {
             "key": each.key,
@@ -54,7 +54,7 @@ async def publish_outcome(outcome: FleetOutcome) -> None:
     ]
     counts = in_words(outcome.summary)
     await acreate_table_artifact(
-        key=_key(outcome.fleet, "outcome"),
+        key=_key(outcome.fleet, what),
         table=rows[:ROWS_MAX],
         description=f"{outcome.fleet}: {counts}; {outcome.requests} requests, {outcome.seconds:.1f} s",
     )

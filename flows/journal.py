@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +14,7 @@ from flows.connection import connection
 from flows.environment import environment
 from flows.reconcile.fleet import Fleet
 from flows.reconcile.outcome import FleetOutcome, InstanceOutcome
+from flows.reconcile.plan import FieldChange as FieldPlan
 from flows.reconcile.plan import InstancePlan, Plan
 from flows.store import Change, ChangeError, FieldChange, Run
 
@@ -27,9 +28,11 @@ class Entry:
 
 
 @asynccontextmanager
-async def journaled(fleet: Fleet, plan: Plan, ticket: str | None) -> AsyncIterator[Entry]:
-    """Write down that an apply began and how it ended, an interruption included."""
-    run = _run(fleet, plan, ticket)
+async def journaled(
+    fleet: Fleet, plan: Plan | None, ticket: str | None, command: str = "apply"
+) -> AsyncIterator[Entry]:
+    """Write down that a command began and how it ended, an interruption included."""
+    run = _run(fleet, plan, ticket, command)
     store = connection().store
     entry = Entry(await asyncio.to_thread(store.journal.begin, run))
     try:
@@ -43,14 +46,19 @@ async def journaled(fleet: Fleet, plan: Plan, ticket: str | None) -> AsyncIterat
 
 
 async def record_instance(run_id: str, plan: InstancePlan, outcome: InstanceOutcome) -> None:
+    """Write down what an apply did to one instance."""
+    await record(run_id, str(plan.action), plan.changes, outcome)
+
+
+async def record(run_id: str, action: str, changes: Iterable[FieldPlan], outcome: InstanceOutcome) -> None:
     """Write down what came of one instance."""
     failure = outcome.failure
     change = Change(
-        key=plan.key,
-        action=str(plan.action),
+        key=outcome.key,
+        action=action,
         outcome=outcome.outcome,
         recorded_at=datetime.now(UTC),
-        fields=tuple(FieldChange(field=each.field, before=each.before, after=each.after) for each in plan.changes),
+        fields=tuple(FieldChange(field=each.field, before=each.before, after=each.after) for each in changes),
         application_id=outcome.application_id,
         service_principal_id=outcome.service_principal_id,
         job_id=outcome.job_id,
@@ -59,13 +67,13 @@ async def record_instance(run_id: str, plan: InstancePlan, outcome: InstanceOutc
     await asyncio.to_thread(connection().store.journal.record, run_id, change)
 
 
-def _run(fleet: Fleet, plan: Plan, ticket: str | None) -> Run:
+def _run(fleet: Fleet, plan: Plan | None, ticket: str | None, command: str) -> Run:
     claims = connection().claims
-    digest = hashlib.sha256(json.dumps(plan.as_json(), sort_keys=True).encode()).hexdigest()
+    digest = hashlib.sha256(json.dumps(plan.as_json(), sort_keys=True).encode()).hexdigest() if plan else None
     return Run(
         tenant_id=fleet.tenant_id,
         fleet=fleet.fleet,
-        command="apply",
+        command=command,
         started_at=datetime.now(UTC),
         plan_digest=digest,
         file_sha256=fleet.sha256,

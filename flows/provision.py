@@ -4,11 +4,10 @@ The steps are those of Microsoft's tutorial "Configure provisioning using Micros
 reads like it.
 """
 
-import asyncio
 import time
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
-from prefect import flow, task, unmapped
+from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
@@ -18,13 +17,13 @@ from flows import artifacts, journal, tasks
 from flows.connection import connected
 from flows.counts import in_words
 from flows.logs import quiet_expected_failures
+from flows.mapping import final_state, map_instances
 from flows.names import name_of_run
 from flows.parameters import read_fleet
-from flows.progress import Progress, report
 from flows.reconcile.outcome import FleetOutcome, InstanceOutcome
 from flows.reconcile.plan import DESCRIPTION, Action, InstancePlan, Plan
 from flows.reconcile.steps.failure import StepFailed
-from flows.task_runner import LoopFuture, LoopTaskRunner, width_limited
+from flows.task_runner import LoopTaskRunner
 
 _APPLIED = {Action.CREATE, Action.ADOPT, Action.UPDATE}
 
@@ -59,32 +58,16 @@ async def provision_fleet(
             outcome = FleetOutcome(plan.fleet, instances, run.graph.requests_sent, time.monotonic() - started)
             entry.outcome = outcome
         await artifacts.publish_outcome(outcome)
-    return _final_state(outcome)
+    return final_state(outcome)
 
 
 async def _apply(plan: Plan, run_id: str, concurrency: int) -> list[InstanceOutcome]:
     """Provision every instance that needs it, `concurrency` of them at a time."""
-    pending = [each for each in plan.instances if each.action in _APPLIED]
     outcomes = {each.key: InstanceOutcome.of(each) for each in plan.instances}
-    report(Progress("provision", 0, len(pending)))
-    async with width_limited(concurrency):
-        futures = list(provision_instance.map(pending, unmapped(run_id))) if pending else []
-        finishing = [_outcome(each, cast("LoopFuture", future)) for each, future in zip(pending, futures, strict=True)]
-        for done, finished in enumerate(asyncio.as_completed(finishing), start=1):
-            outcome = await finished
-            outcomes[outcome.key] = outcome
-            report(Progress("provision", done, len(pending), outcome.key))
+    pending = [(each, outcomes[each.key]) for each in plan.instances if each.action in _APPLIED]
+    for outcome in await map_instances(provision_instance, pending, run_id, phase="provision", width=concurrency):
+        outcomes[outcome.key] = outcome
     return list(outcomes.values())
-
-
-async def _outcome(plan: InstancePlan, future: LoopFuture) -> InstanceOutcome:
-    state = await future
-    result = await state.aresult(raise_on_failure=False)
-    if isinstance(result, InstanceOutcome):
-        return result
-    crashed = InstanceOutcome.of(plan)
-    crashed.fail(StepFailed("Crashed", f"{type(result).__name__}: {result}", "See the task run's log.", step="run"))
-    return crashed
 
 
 @task(name="provision-instance", task_run_name="{plan.key}", cache_policy=NO_CACHE, persist_result=False)
@@ -131,15 +114,6 @@ async def _provision(plan: InstancePlan, outcome: InstanceOutcome) -> None:
             await tasks.validate_saved_credentials(plan, placed, outcome.job_id)
         change_state = tasks.start_job if plan.instance.job == "running" else tasks.pause_job
         outcome.job_state = await change_state(plan, placed, outcome.job_id)
-
-
-def _final_state(outcome: FleetOutcome) -> State:
-    text = _counts(outcome.summary)
-    if not outcome.failed:
-        return Completed(message=text, data=outcome)
-    if outcome.failed < len(outcome.instances):
-        return Completed(name="PartiallyCompleted", message=text, data=outcome)
-    return Failed(message=text, data=outcome)
 
 
 def _counts(counts: dict[str, int]) -> str:

@@ -3,7 +3,7 @@
 import functools
 import logging
 from collections.abc import Callable, Collection, Coroutine
-from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
@@ -20,9 +20,19 @@ from flows.reconcile.steps import application, assignments, credentials, job, ow
 from flows.reconcile.steps.application import Placed
 from flows.reconcile.steps.failure import KNOWN_ERRORS, StepFailed
 
+
+class Keyed(Protocol):
+    """What is to be done to one instance."""
+
+    @property
+    def key(self) -> str:
+        """The key of the instance."""
+
+
+Item = TypeVar("Item", bound=Keyed)
 P = ParamSpec("P")
 R = TypeVar("R")
-StepFunction = Callable[Concatenate[InstancePlan, P], Coroutine[Any, Any, R]]
+StepFunction = Callable[Concatenate[Item, P], Coroutine[Any, Any, R]]
 
 
 def _crash_like(_task: Task[..., Any], _run: TaskRun, state: State) -> bool:
@@ -30,10 +40,10 @@ def _crash_like(_task: Task[..., Any], _run: TaskRun, state: State) -> bool:
     return not isinstance(state.data, StepFailed)
 
 
-def step(name: str) -> Callable[[StepFunction[P, R]], StepFunction[P, R]]:
-    """Make a function of one instance's plan a task that a person finds in the UI as `name · key`."""
+def step(name: str) -> Callable[[StepFunction[Item, P, R]], StepFunction[Item, P, R]]:
+    """Make a function whose first argument is the `plan` for one instance a task, in the UI as `name · key`."""
     # Nothing is cached or persisted: the truth is in Graph, and results would be pickled to disk.
-    as_task: Callable[[StepFunction[P, R]], Any] = task(
+    as_task: Callable[[StepFunction[Item, P, R]], Any] = task(
         name=name,
         task_run_name=f"{name} · {{plan.key}}",
         retries=2,
@@ -43,15 +53,15 @@ def step(name: str) -> Callable[[StepFunction[P, R]], StepFunction[P, R]]:
         persist_result=False,
     )
 
-    def decorate(function: StepFunction[P, R]) -> StepFunction[P, R]:
+    def decorate(function: StepFunction[Item, P, R]) -> StepFunction[Item, P, R]:
         @functools.wraps(function)
-        async def run(plan: InstancePlan, *args: P.args, **kwargs: P.kwargs) -> R:
+        async def run(plan: Item, *args: P.args, **kwargs: P.kwargs) -> R:
             try:
                 return await function(plan, *args, **kwargs)
             except KNOWN_ERRORS as error:
                 raise StepFailed.of(name, error) from None
 
-        made: StepFunction[P, R] = as_task(cast("StepFunction[P, R]", run))
+        made: StepFunction[Item, P, R] = as_task(cast("StepFunction[Item, P, R]", run))
         return made
 
     return decorate

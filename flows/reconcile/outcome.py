@@ -1,4 +1,4 @@
-"""What an apply did, per instance and in all."""
+"""What a command did, per instance and in all."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -16,7 +16,8 @@ _DONE = {
     Action.NONE: "unchanged",
     Action.CONFLICT: "failed",
 }
-_OUTCOMES = tuple(_DONE.values())
+APPLIED = tuple(_DONE.values())
+"""What an apply can do to an instance, in the order of its summary."""
 
 
 @dataclass
@@ -72,18 +73,20 @@ class InstanceOutcome:
 
 @dataclass(frozen=True)
 class FleetOutcome:
-    """What an apply did."""
+    """What a command did."""
 
     fleet: str
     instances: Sequence[InstanceOutcome]
     requests: int
     seconds: float
+    words: tuple[str, ...] = APPLIED
+    """The outcomes that the command knows."""
 
     @property
     def summary(self) -> dict[str, int]:
         """The number of instances by outcome, for every outcome."""
         counted = Counter(instance.outcome for instance in self.instances)
-        return {outcome: counted[outcome] for outcome in _OUTCOMES}
+        return {word: counted[word] for word in self.words}
 
     @property
     def failed(self) -> int:
@@ -91,7 +94,7 @@ class FleetOutcome:
         return self.summary["failed"]
 
     def as_json(self) -> dict[str, Any]:
-        """Return what `apply --output json` prints."""
+        """Return what the command prints with `--output json`."""
         return {
             "fleet": self.fleet,
             "summary": self.summary,
