@@ -62,6 +62,7 @@ _ROWS = (
     _row("GET", "/applications*", _APP_READ),
     _row("GET", "/servicePrincipals*", _APP_READ),
     _row("GET", "/directory/deletedItems*", _APP_READ),
+    _row("DELETE", "/directory/deletedItems/{id}", _APPLICATION_WRITE),
     *(_row(method, "/applications*", _APPLICATION_WRITE) for method in ("POST", "PATCH", "DELETE")),
     *(_row(method, "/servicePrincipals*", _APP_WRITE) for method in ("POST", "PATCH", "DELETE")),
 )

@@ -4,6 +4,7 @@ from graph_client.sender import Sender
 
 from .application_templates import ApplicationTemplates
 from .applications import Applications
+from .deleted_items import DeletedItems
 from .provisioning_logs import ProvisioningLogs
 from .service_principals import ServicePrincipals
 from .synchronization import Synchronization
@@ -11,6 +12,7 @@ from .synchronization import Synchronization
 __all__ = [
     "ApplicationTemplates",
     "Applications",
+    "DeletedItems",
     "ProvisioningLogs",
     "Resources",
     "ServicePrincipals",
@@ -26,4 +28,5 @@ class Resources:
         self.applications = Applications(session)
         self.service_principals = ServicePrincipals(session)
         self.synchronization = Synchronization(session)
+        self.deleted_items = DeletedItems(session)
         self.provisioning_logs = ProvisioningLogs(session)

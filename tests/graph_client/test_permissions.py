@@ -31,6 +31,7 @@ JOBS = "/servicePrincipals/1/synchronization/jobs"
         ("PUT", "/servicePrincipals/1/synchronization/secrets", ["Synchronization.ReadWrite.All"]),
         ("GET", "/auditLogs/provisioning", ["ProvisioningLog.Read.All"]),
         ("GET", "/directory/deletedItems/microsoft.graph.application", ["Application.Read.All"]),
+        ("DELETE", "/directory/deletedItems/1", ["Application.ReadWrite.All"]),
         ("GET", "/users", []),
     ],
 )

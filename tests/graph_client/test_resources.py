@@ -62,6 +62,21 @@ async def test_objects_are_listed_read_changed_and_deleted(name, path):
     assert line == f"DELETE /v1.0/{path}/1"
 
 
+async def test_deleted_objects_are_listed_read_and_purged():
+    binned = "/v1.0/directory/deletedItems"
+    line, found = await sent(Script(page([{"id": "1", "tags": ["a"]}])), lambda g: g.deleted_items.applications())
+    assert (line, found[0].tags) == (f"GET {binned}/microsoft.graph.application?$top=999", ("a",))
+
+    line, _ = await sent(Script(page([])), lambda g: g.deleted_items.service_principals())
+    assert line == f"GET {binned}/microsoft.graph.servicePrincipal?$top=999"
+
+    line, item = await sent(Script(answer(200, {"id": "1"})), lambda g: g.deleted_items.get("1"))
+    assert (line, item.id) == (f"GET {binned}/1", "1")
+
+    line, _ = await sent(Script(answer(204)), lambda g: g.deleted_items.purge("1"))
+    assert line == f"DELETE {binned}/1"
+
+
 async def test_assignments_are_listed_made_and_taken_away():
     line, found = await sent(Script(page([ASSIGNMENT])), lambda g: g.service_principals.assignments(SP))
     assert line == f"GET /v1.0/servicePrincipals/{SP}/appRoleAssignedTo?$top=999"
