@@ -82,8 +82,12 @@ def _from_environment(name: str) -> str:
 
 async def _load_block(name: str) -> Mapping[str, str]:
     # Prefect takes a second to import, and only a reference to a block needs it.
+    from prefect.settings import PREFECT_API_URL  # noqa: PLC0415
+
     from flows.blocks import load_credentials  # noqa: PLC0415
 
+    if not PREFECT_API_URL.value():
+        raise SourceError("no Prefect server is configured, which keeps the blocks", "Set PREFECT_API_URL.")
     try:
         return await load_credentials(name)
     except ValueError:

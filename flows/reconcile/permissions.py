@@ -1,0 +1,85 @@
+"""Which application permissions a fleet file needs, and for what."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from flows.reconcile.fleet import Instance
+from flows.reconcile.preflight import Check
+from graph_client import TokenClaims
+from graph_client.permissions import missing
+
+_OWNED_BY = "Application.ReadWrite.OwnedBy"
+_JOBS = "/servicePrincipals/id/synchronization/jobs"
+_ASSIGNED = "/servicePrincipals/id/appRoleAssignedTo"
+
+
+@dataclass(frozen=True)
+class Need:
+    """Something that commands do, and the calls it takes."""
+
+    purpose: str
+    commands: str
+    calls: tuple[tuple[str, str], ...]
+
+    def lacks(self, roles: Collection[str]) -> tuple[str, ...]:
+        """Return the permissions to grant to a token with these roles."""
+        found = (name for method, path in self.calls for name in missing(method, path, roles))
+        return tuple(dict.fromkeys(found))
+
+
+READING = (
+    Need("find the applications", "plan, monitor, harvest", (("GET", "/applications"), ("GET", "/servicePrincipals"))),
+    Need("read provisioning jobs", "plan, monitor", (("GET", _JOBS),)),
+    Need("read the provisioning log", "harvest", (("GET", "/auditLogs/provisioning"),)),
+)
+_CREATING = Need(
+    "create and mark applications",
+    "apply",
+    (("POST", "/applicationTemplates/id/instantiate"), ("PATCH", "/applications/id")),
+)
+_RUNNING = Need(
+    "save credentials and run jobs",
+    "apply",
+    (("POST", f"{_JOBS}/validateCredentials"), ("PUT", "/servicePrincipals/id/synchronization/secrets")),
+)
+_ASSIGNING = Need("assign users and groups", "apply", (("POST", _ASSIGNED),))
+_OWNING = Need("add owners", "apply", (("POST", "/applications/id/owners/$ref"),))
+
+
+def needs_of(instances: Collection[Instance], *, reading_only: bool = False) -> tuple[Need, ...]:
+    """Return what these instances need: the reader's part always, the writer's by what their file speaks of."""
+    if reading_only:
+        return READING
+    assigning = (_ASSIGNING,) if any(instance.assignments for instance in instances) else ()
+    owning = (_OWNING,) if any(instance.owners for instance in instances) else ()
+    return (*READING, _CREATING, _RUNNING, *assigning, *owning)
+
+
+def check_permissions(needs: Sequence[Need], claims: TokenClaims) -> list[Check]:
+    """Compare what is needed with the roles in the token.
+
+    Source: https://learn.microsoft.com/graph/permissions-reference
+    """
+    if claims.app_id is None:
+        hint = "Nothing is known to be missing; Graph will tell."
+        return [Check("permission", True, "the token does not show its permissions", hint)]
+    return [_check(need, claims.roles) for need in needs]
+
+
+def _check(need: Need, roles: Collection[str]) -> Check:
+    what = f"{need.purpose} ({need.commands})"
+    if lacking := need.lacks(roles):
+        several = len(lacking) > 1
+        hint = f"Grant {'these application permissions' if several else 'this application permission'}"
+        licence = "; reading the log needs Entra ID P1 or P2 too" if need is READING[-1] else ""
+        verb = "are" if several else "is"
+        return Check(
+            "permission",
+            False,
+            f"{what}: {' and '.join(lacking)} {verb} missing",
+            f"{hint} of Microsoft Graph with admin consent{licence}.",
+        )
+    if need.lacks(set(roles) - {_OWNED_BY}):
+        hint = f"{_OWNED_BY} is enough only for service principals that the signed-in application owns."
+        return Check("permission", True, what, hint)
+    return Check("permission", True, what)

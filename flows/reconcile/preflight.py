@@ -1,0 +1,121 @@
+"""Whether a fleet file could be applied, as far as can be told without a write."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from flows.reconcile.fleet import Instance
+from flows.reconcile.fleet_file_errors import FleetFileError
+from flows.reconcile.references import (  # the fleet file's references
+    Reference,
+    ReferenceError,  # noqa: A004
+    Source,
+    resolve,
+)
+from flows.reconcile.templates import find_templates
+from graph_client import GraphClient
+from graph_client.errors import GraphError
+
+_AT_ONCE = 10
+"""References read at the same time; a vault throttles more."""
+
+_QUOTA = 250
+_OBJECTS_EACH = 2
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at; a hint on a good one is a warning."""
+
+    check: str
+    ok: bool
+    message: str
+    hint: str = ""
+
+    @classmethod
+    def failed(cls, check: str, error: Exception) -> "Check":
+        """Return a failed check in the words of the error: its last line is what to do."""
+        *what, advice = str(error).splitlines() or [type(error).__name__]
+        return cls(check, False, " ".join(what), advice) if what else cls(check, False, advice)
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """Every check of a fleet file; the fleet's name is None if the file could not be read."""
+
+    fleet: str | None
+    checks: Sequence[Check]
+
+    @property
+    def failed(self) -> int:
+        """How many checks failed."""
+        return sum(not check.ok for check in self.checks)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what `check --output json` prints."""
+        return {"fleet": self.fleet, "ok": not self.failed, "checks": [asdict(check) for check in self.checks]}
+
+
+def check_file(error: FleetFileError) -> list[Check]:
+    """Return what is wrong in a fleet file, each problem by itself."""
+    where = ((str(problem.place), problem) for problem in error.problems)
+    return [
+        Check("fleet-file", False, f"{place}: {problem.what}" if place else problem.what, problem.advice)
+        for place, problem in where
+    ]
+
+
+async def check_references(instances: Iterable[Instance], sources: Mapping[str, Source]) -> list[Check]:
+    """Read what every reference leads to, and forget it; a reference that several instances use is read once."""
+    uses: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for instance in instances:
+        for key, text in instance.credentials.items():
+            if Reference.parse(text):
+                uses[text].append((instance.key, key))
+    gate = asyncio.Semaphore(_AT_ONCE)
+
+    async def problem_of(text: str, users: Sequence[tuple[str, str]]) -> Check | None:
+        (instance, key), *others = users
+        try:
+            async with gate:
+                await resolve(text, sources, instance=instance, key=key)
+        except ReferenceError as error:
+            message, _, hint = str(error).partition("\n")
+            return Check("reference", False, f"{message} (and {len(others)} more)" if others else message, hint)
+        return None
+
+    found = await asyncio.gather(*(problem_of(text, users) for text, users in uses.items()))
+    problems = [check for check in found if check]
+    readable = len(uses) - len(problems)
+    good = [Check("reference", True, f"{readable} of {len(uses)} can be read")] if readable or not uses else []
+    return good + problems
+
+
+async def check_templates(graph: GraphClient, instances: Iterable[Instance]) -> list[Check]:
+    """Look every application template up in the gallery.
+
+    Source: https://learn.microsoft.com/graph/api/applicationtemplate-list
+    """
+    try:
+        templates, problems = await find_templates(graph, {instance.template for instance in instances})
+    except GraphError as error:
+        return [Check.failed("template", error)]
+    good = [Check("template", True, name) for name in templates]
+    return good + [Check("template", False, each.message, each.hint) for each in problems.values()]
+
+
+def check_quota(count: int) -> list[Check]:
+    """Warn of the directory quota where a fleet of `count` instances might exceed it.
+
+    Source: https://learn.microsoft.com/entra/identity/users/directory-service-limits-restrictions
+    """
+    objects = count * _OBJECTS_EACH
+    if objects <= _QUOTA:
+        return []
+    hint = (
+        f"Microsoft Entra may let an application make {_QUOTA} only, those deleted in the last 30 days included: "
+        "sign in as one with a directory role, or split the fleet over several."
+    )
+    return [Check("quota", True, f"{count} instances are {objects} directory objects", hint)]
