@@ -1,18 +1,12 @@
 """`entra-fleet harvest`."""
 
-from datetime import UTC, datetime
-from typing import Annotated
-
-import typer
-
 from flows.cli.options import Output, OutputOption, StoreOption, TenantOption
 from flows.cli.output import person, print_json
-
-_FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S%z"]
+from flows.cli.since import SinceOption
 
 
 def command(
-    since: Annotated[datetime | None, typer.Option(formats=_FORMATS, help="Read again from here (UTC).")] = None,
+    since: SinceOption = None,
     tenant: TenantOption = None,
     store: StoreOption = None,
     output: OutputOption = Output.TEXT,
@@ -23,8 +17,7 @@ def command(
     from flows.harvest import harvest_logs
 
     use_store(store)
-    start = since.replace(tzinfo=UTC) if since and since.tzinfo is None else since
-    result = run_flow(harvest_logs, {"tenant": tenant, "since": start})
+    result = run_flow(harvest_logs, {"tenant": tenant, "since": since})
     if output is Output.JSON:
         print_json(result.as_json())
         return

@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from flows.cli import apply, emulate, harvest, init, monitor, plan, schema
+from flows.cli import apply, audit, check, emulate, harvest, init, monitor, plan, schema, store
 from flows.cli.demo import command as demo
 from flows.cli.errors import exit_code_of
 
@@ -24,10 +24,13 @@ app.command("demo")(demo.command)
 app.command("emulate")(emulate.command)
 app.command("init")(init.command)
 app.command("schema")(schema.command)
+app.command("check")(check.command)
 app.command("plan")(plan.command)
 app.command("apply")(apply.command)
 app.command("monitor")(monitor.command)
 app.command("harvest")(harvest.command)
+app.command("audit")(audit.command)
+app.add_typer(store.app, name="store")
 
 
 def main() -> None:

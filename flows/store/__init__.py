@@ -12,7 +12,8 @@ from flows.store.harvests import Gap, Scope
 from flows.store.job_history import JobObservation
 from flows.store.journal import Change, ChangeError, FieldChange, Run
 from flows.store.provisioning_events import ErrorCount, EventCount, EventFilter
-from flows.store.store import Store, open_store, upgrade_store
+from flows.store.retention import Kind
+from flows.store.store import Store, existing_store, find_store, open_store, store_address, upgrade_store
 from flows.store.tables import SCHEMA_VERSION
 
 __all__ = [
@@ -25,11 +26,15 @@ __all__ = [
     "FieldChange",
     "Gap",
     "JobObservation",
+    "Kind",
     "Run",
     "Scope",
     "Store",
     "StoreError",
     "StoreVersionError",
+    "existing_store",
+    "find_store",
     "open_store",
+    "store_address",
     "upgrade_store",
 ]

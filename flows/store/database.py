@@ -18,7 +18,8 @@ _WRITES = "entra_fleet_writes"
 _HINTS = {
     "locked": "Another process is writing to it; try again.",
     "readonly": "Make the file and its directory writable for this user.",
-    "disk is full": "Free some space, or prune the store.",
+    "disk is full": "Free some space, then prune the store.",
+    "disk I/O error": "Check the disk: space, quota and limits of this user, and its health.",
     "not a database": "The file is not an SQLite database; name another one.",
     "malformed": "The file is damaged; restore it from a backup.",
     "no password supplied": "Put the user's password into the store URL.",
@@ -92,7 +93,11 @@ class Database:
 def explained(address: StoreAddress, error: DBAPIError | OSError) -> StoreError:
     """Return what an error of the driver or the system means for the store, without any values."""
     if isinstance(error, OSError):
-        remedy = "Name a file in a directory this user may write to."
+        remedy = (
+            _HINTS["readonly"]
+            if isinstance(error, PermissionError)
+            else "Name a file in a directory this user may write to."
+        )
         return StoreError(f"{address}: {error.strerror}: {error.filename}\n{remedy}")
     words = " ".join(str(error.orig).split())[:300]
     hint = next((hint for part, hint in _HINTS.items() if part in words), None)

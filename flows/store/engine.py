@@ -24,14 +24,18 @@ _CHECKPOINT_PAGES = 8000
 """32 MB, as the cache: random ids touch the same index pages again and again, which are written back once then."""
 
 
-def connect(address: StoreAddress) -> Database:
-    """Connect to the database, making an SQLite file or a PostgreSQL schema where there is none.
+def connect(address: StoreAddress, *, create: bool = True) -> Database:
+    """Connect to the database.
+
+    Args:
+        address: Where it is.
+        create: Whether to make an SQLite file or a PostgreSQL schema where there is none.
 
     Raises:
         StoreError: The file cannot be made or opened, the server cannot be reached, or its driver is missing.
     """
     try:
-        engine = _sqlite(address, address.path) if address.path else _postgresql(address)
+        engine = _sqlite(address, address.path) if address.path else _postgresql(address, create)
     except ModuleNotFoundError:
         remedy = "Install it: pip install 'entra-fleet[postgres]'."
         raise StoreError(f"{address}: the PostgreSQL driver psycopg is not installed.\n{remedy}") from None
@@ -62,7 +66,7 @@ def _set_up_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) 
     connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
 
 
-def _postgresql(address: StoreAddress) -> Engine:
+def _postgresql(address: StoreAddress, create: bool) -> Engine:
     timeout = {} if "connect_timeout" in address.url.query else {"connect_timeout": _CONNECT_SECONDS}
     engine = create_engine(
         address.url,
@@ -73,7 +77,8 @@ def _postgresql(address: StoreAddress) -> Engine:
     )
     event.listen(engine, "connect", _set_search_path, insert=True)
     try:
-        _ensure_schema(engine)
+        if create:
+            _ensure_schema(engine)
     except DBAPIError:
         engine.dispose()
         raise

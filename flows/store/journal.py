@@ -1,16 +1,18 @@
 """The journal: who applied what, when, under which plan, and what came of it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import RowMapping, select, update
+from sqlalchemy import select, update
 
 from flows.store.database import Database
 from flows.store.errors import StoreError
 from flows.store.tables import CHANGE, RUN
+
+_ROWS_AT_ONCE = 500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,6 +120,20 @@ class Journal:
         with self._database.read() as connection:
             return [_change_of(row) for row in connection.execute(statement).mappings()]
 
+    def records(self, fleet: str | None = None, since: datetime | None = None) -> Iterator[tuple[Run, Change]]:
+        """Yield every change recorded at `since` or later with its run, the oldest first, however many there are."""
+        statement = select(RUN, CHANGE).join(RUN).order_by(CHANGE.c.recorded_at, CHANGE.c.run_id, CHANGE.c.key)
+        if fleet is not None:
+            statement = statement.where(RUN.c.fleet == fleet)
+        if since is not None:
+            statement = statement.where(CHANGE.c.recorded_at >= since)
+        with self._database.read() as connection:
+            rows = connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(statement)
+            for row in rows.mappings():
+                # Both tables have an outcome: a row is asked by column, not by name.
+                run = Run(**{column.name: row[column] for column in RUN.c})
+                yield run, _change_of({column.name: row[column] for column in CHANGE.c})
+
 
 def _columns_of(change: Change) -> dict[str, Any]:
     error = asdict(change.error) if change.error else dict.fromkeys(ChangeError.__dataclass_fields__)
@@ -141,7 +157,7 @@ def _shown(change: FieldChange) -> dict[str, Any]:
     return asdict(change)
 
 
-def _change_of(row: RowMapping) -> Change:
+def _change_of(row: Mapping[Any, Any]) -> Change:
     columns = {name: value for name, value in row.items() if name != "run_id"}
     error = {name: columns.pop(f"error_{name}") for name in ChangeError.__dataclass_fields__}
     columns["fields"] = tuple(FieldChange(**field) for field in columns["fields"])

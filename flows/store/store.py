@@ -1,18 +1,21 @@
 """The store: what was applied, how the jobs were, and every provisioning event."""
 
+from datetime import datetime
 from types import TracebackType
 from typing import Self
 
 from flows.store.address import StoreAddress
 from flows.store.database import Database
 from flows.store.engine import connect
+from flows.store.errors import StoreError
 from flows.store.files import default_file
 from flows.store.fingerprints import Fingerprints
 from flows.store.harvests import Harvests
 from flows.store.job_history import JobHistory
 from flows.store.journal import Journal
 from flows.store.provisioning_events import ProvisioningEvents
-from flows.store.versions import ensure_version, upgrade
+from flows.store.retention import Retention
+from flows.store.versions import ensure_version, upgrade, version_of
 
 
 class Store:
@@ -31,6 +34,10 @@ class Store:
         self.events = ProvisioningEvents(database)
         self.harvests = Harvests(database)
         self.fingerprints = Fingerprints(database)
+
+    def older_than(self, before: datetime) -> Retention:
+        """Return what the store holds from before a moment, to count or delete it."""
+        return Retention(self._database, before)
 
     def close(self) -> None:
         """Close the connections."""
@@ -59,13 +66,42 @@ def open_store(url: str | None = None) -> Store:
         StoreVersionError: The store is of another version.
         StoreError: The URL is wrong, or the database cannot be reached or written, or is no store.
     """
-    database = connect(_address(url))
+    database = connect(store_address(url))
     try:
         ensure_version(database)
     except BaseException:
         database.close()
         raise
     return Store(database)
+
+
+def find_store(url: str | None = None) -> Store | None:
+    """Open a store if there is one, making nothing; arguments and errors as of `open_store`."""
+    address = store_address(url)
+    if address.path and not (address.path.exists() and address.path.stat().st_size):
+        return None
+    database = connect(address, create=False)
+    try:
+        if version_of(database) is not None:
+            ensure_version(database)
+            return Store(database)
+    except BaseException:
+        database.close()
+        raise
+    database.close()
+    return None
+
+
+def existing_store(url: str | None = None) -> Store:
+    """Open a store that is there already, making nothing.
+
+    Raises:
+        StoreError: There is none; or as of `open_store`.
+    """
+    store = find_store(url)
+    if store is None:
+        raise StoreError(f"{store_address(url)}: there is no store yet.\nName another one with --store.")
+    return store
 
 
 def upgrade_store(url: str | None = None) -> str | None:
@@ -75,12 +111,13 @@ def upgrade_store(url: str | None = None) -> str | None:
         StoreVersionError: The store is of a newer version.
         StoreError: As of `open_store`.
     """
-    database = connect(_address(url))
+    database = connect(store_address(url))
     try:
         return upgrade(database)
     finally:
         database.close()
 
 
-def _address(url: str | None) -> StoreAddress:
+def store_address(url: str | None = None) -> StoreAddress:
+    """Return where a store is; its text shows no password. Argument and errors as of `open_store`."""
     return StoreAddress.parse(f"sqlite:///{default_file()}" if url is None else url)

@@ -12,6 +12,16 @@ from flows.store.tables import SCHEMA_VERSION, VERSION_TABLE
 _one_migration_at_a_time = threading.Lock()
 
 
+def version_of(database: Database) -> str | None:
+    """Return the version of the tables, or None for an empty database.
+
+    Raises:
+        StoreError: The database is not a store.
+    """
+    with database.read() as connection:
+        return _version(database, connection)
+
+
 def ensure_version(database: Database) -> None:
     """Make the tables of an empty database, and accept no other version than this program's.
 
@@ -19,8 +29,7 @@ def ensure_version(database: Database) -> None:
         StoreVersionError: The tables are older or newer.
         StoreError: There are tables, but no version: the database is not a store.
     """
-    with database.read() as connection:
-        found = _version(database, connection)
+    found = version_of(database)
     if found is None:
         upgrade(database)
     elif found != SCHEMA_VERSION:

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from flows.cli.main import main
 from flows.cli.prefect_server import PrefectServer
 from tests.estates import estate
+from tests.store.databases import postgres_database, postgres_url, sqlite_url, store_url  # noqa: F401  # fixtures
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -46,6 +48,21 @@ def entra_fleet():
 
     def run(*arguments, **variables):
         return finished(started(*arguments, **variables))
+
+    return run
+
+
+@pytest.fixture
+def entra_fleet_here(monkeypatch, capsys):
+    """Runs the command in this process: quicker than a child, and its parts can be given other limits."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["entra-fleet", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        written = capsys.readouterr()
+        return Finished(ended.value.code, written.out, written.err)
 
     return run
 

@@ -1,0 +1,128 @@
+"""Forgetting what is older than a team wants to keep, a bounded part at a time."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, Delete, Table, Text, and_, cast, delete, exists, func, select, tuple_
+
+from flows.store.database import Database
+from flows.store.tables import CHANGE, JOB_HISTORY, PROVISIONING_EVENT, RUN
+
+_ROWS_AT_ONCE = 2000
+"""Rows a transaction deletes: other writers wait for no longer than that takes."""
+
+
+class Kind(StrEnum):
+    """What can be pruned. Watermarks, gaps and fingerprints are not among it: they are the present, not the past."""
+
+    EVENTS = "events"
+    JOBS = "jobs"
+    JOURNAL = "journal"
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The rows of a table that may go."""
+
+    table: Table
+    old: ColumnElement[bool]
+
+    @property
+    def batch(self) -> Delete:
+        """The statement that deletes the next of them."""
+        keys = list(self.table.primary_key)
+        chosen = select(*keys).where(self.old).limit(_ROWS_AT_ONCE).correlate(None)
+        return delete(self.table).where(tuple_(*keys).in_(chosen))
+
+
+class Retention:
+    """What is in the store from before a moment, counted or deleted.
+
+    Args:
+        database: The store's.
+        before: The first moment to keep.
+    """
+
+    def __init__(self, database: Database, before: datetime) -> None:
+        self._database = database
+        self._before = before
+
+    def count(self, kind: Kind) -> int:
+        """Return how many rows of a kind would go: events, observations or changes."""
+        parts = self._parts(kind)
+        with self._database.read() as connection:
+            counts = (select(func.count()).select_from(part.table).where(part.old) for part in parts)
+            return sum(connection.scalar(statement) or 0 for statement in counts)
+
+    def prune(self, kind: Kind) -> Iterator[int]:
+        """Delete the rows of a kind and yield how many were deleted so far, after each transaction.
+
+        It may be stopped at any time, and run beside anything else.
+        """
+        deleted = 0
+        for part in self._parts(kind):
+            while gone := self._delete(part):
+                deleted += gone
+                yield deleted
+        if kind is Kind.JOURNAL:
+            while self._delete(_Part(RUN, and_(RUN.c.started_at < self._before, _without_changes()))):
+                pass
+
+    def _delete(self, part: _Part) -> int:
+        with self._database.write() as connection:
+            return connection.execute(part.batch).rowcount
+
+    def _parts(self, kind: Kind) -> list[_Part]:
+        before = self._before
+        if kind is Kind.JOBS:
+            return [_Part(JOB_HISTORY, and_(JOB_HISTORY.c.observed_at < before, _superseded()))]
+        if kind is Kind.JOURNAL:
+            return [_Part(CHANGE, and_(CHANGE.c.recorded_at < before, ~_last_word_on_a_job()))]
+        event = PROVISIONING_EVENT.c
+        old = (event.activity_at < before, and_(event.activity_at.is_(None), event.harvested_at < before))
+        # By tenant, as the index of the moments is.
+        return [
+            _Part(PROVISIONING_EVENT, and_(event.tenant_id == tenant, each))
+            for tenant in self._tenants()
+            for each in old
+        ]
+
+    def _tenants(self) -> Iterator[str]:
+        tenant_id = PROVISIONING_EVENT.c.tenant_id
+        last: str | None = ""
+        # One look at the index for each, where DISTINCT would read all of it.
+        while last is not None:
+            with self._database.read() as connection:
+                last = connection.scalar(select(func.min(tenant_id)).where(tenant_id > last))
+            if last is not None:
+                yield last
+
+
+def _superseded() -> ColumnElement[bool]:
+    # How a job is now may have been first seen long ago; forgotten, the next sweep would take it for news.
+    job, later = JOB_HISTORY.c, JOB_HISTORY.alias().c
+    same = (later.tenant_id == job.tenant_id, later.fleet == job.fleet, later.key == job.key)
+    return exists().where(*same, later.id > job.id)
+
+
+def _last_word_on_a_job() -> ColumnElement[bool]:
+    # A job that we paused may be started by us again; forgotten, it would count as paused by somebody else.
+    change, later = CHANGE.c, CHANGE.alias().c
+    newer = and_(
+        later.service_principal_id == change.service_principal_id,
+        later.job_id == change.job_id,
+        later.recorded_at > change.recorded_at,
+        _tells_of_state(later.fields),
+    )
+    return and_(change.job_id.is_not(None), _tells_of_state(change.fields), ~exists().where(newer))
+
+
+def _tells_of_state(fields: ColumnElement[Any]) -> ColumnElement[bool]:
+    return cast(fields, Text).contains('"job_state"', autoescape=True)
+
+
+def _without_changes() -> ColumnElement[bool]:
+    return ~exists().where(CHANGE.c.run_id == RUN.c.id)

@@ -1,0 +1,119 @@
+"""What is old goes, what is needed stays, a bounded part at a time."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import select
+
+from flows.store import Change, FieldChange, Gap, JobObservation, Kind, Run
+from flows.store.tables import PROVISIONING_EVENT
+from tests.store.events import MOMENT, TENANT, event
+
+OTHER = "11111111-1111-1111-1111-111111111111"
+OLD, NEW = MOMENT - timedelta(days=10), MOMENT + timedelta(days=10)
+PAUSED = (FieldChange(field="job_state", before="steady", after="paused"),)
+
+
+def happened(id_, at, **given):
+    return event(id_, activityDateTime=at.isoformat() if at else None, **given)
+
+
+def seen(key, at, state="steady", fleet="contoso"):
+    return JobObservation(tenant_id=TENANT, fleet=fleet, key=key, observed_at=at, state=state)
+
+
+def change(key, at, **given):
+    return Change(**{"key": key, "action": "update", "outcome": "updated", "recorded_at": at, **given})
+
+
+def journal(store, at, *changes):
+    run_id = store.journal.begin(Run(tenant_id=TENANT, fleet="contoso", command="apply", started_at=at))
+    for each in changes:
+        store.journal.record(run_id, each)
+    return run_id
+
+
+def prune(store, kind, before=MOMENT):
+    """How many were said to be old, and how many were deleted."""
+    retention = store.older_than(before)
+    return retention.count(kind), max(retention.prune(kind), default=0)
+
+
+def event_ids(store):
+    with store._database.read() as connection:
+        return set(connection.scalars(select(PROVISIONING_EVENT.c.id)))
+
+
+def test_events_of_every_tenant_go_by_when_they_happened(store):
+    store.harvests.save(TENANT, [happened("old", OLD), happened("new", NEW), happened("edge", MOMENT)])
+    store.harvests.save(OTHER, [happened("theirs", OLD)], scope="tenant")
+    assert prune(store, Kind.EVENTS) == (2, 2)
+    assert event_ids(store) == {"new", "edge"}
+
+
+def test_an_event_without_a_moment_goes_by_when_it_was_harvested(store):
+    store.harvests.save(TENANT, [happened("undated", None)])
+    assert prune(store, Kind.EVENTS) == (0, 0)
+    assert prune(store, Kind.EVENTS, datetime.now(UTC) + timedelta(days=1)) == (1, 1)
+
+
+def test_watermarks_and_gaps_stay(store):
+    store.harvests.save(TENANT, [happened("old", OLD)], watermark=OLD)
+    gap = Gap("retention", OLD, OLD + timedelta(hours=1))
+    store.harvests.record_gap(TENANT, gap)
+    for kind in Kind:
+        prune(store, kind, NEW)
+    assert (store.harvests.watermark(TENANT), store.harvests.gaps(TENANT)) == (OLD, [gap])
+
+
+def test_how_each_job_is_now_stays_however_long_it_has_been_so(store):
+    for state in ("created", "initial-cycle", "steady"):
+        store.jobs.record(seen("eu", OLD, state))
+    store.jobs.record(seen("us", OLD, "created"))
+    store.jobs.record(seen("us", NEW, "steady"))
+    store.jobs.record(seen("eu", OLD, "quarantined", fleet="other"))
+    assert prune(store, Kind.JOBS) == (3, 3)
+    assert [(each.key, each.state) for each in store.jobs.latest(TENANT, "contoso")] == [
+        ("eu", "steady"),
+        ("us", "steady"),
+    ]
+    assert not store.jobs.record(seen("eu", NEW, "steady")), "a sweep after a prune finds no news"
+    assert not store.jobs.record(seen("eu", NEW, "quarantined", fleet="other"))
+
+
+def test_changes_go_and_runs_with_their_last_change(store):
+    journal(store, OLD, change("a", OLD), change("b", OLD))
+    half = journal(store, OLD, change("a", OLD), change("b", NEW))
+    journal(store, OLD)
+    new = journal(store, NEW, change("a", NEW))
+    assert prune(store, Kind.JOURNAL) == (3, 3)
+    assert {run.id for run in store.journal.runs()} == {half, new}
+    assert [each.key for each in store.journal.changes(half)] == ["b"]
+
+
+def test_our_last_word_on_a_job_stays_so_that_a_pause_of_ours_is_known_for_one(store):
+    ours = {"service_principal_id": "sp", "job_id": "box.1", "fields": PAUSED}
+    journal(store, OLD, change("a", OLD - timedelta(days=2), **ours))
+    last = journal(store, OLD, change("a", OLD, **ours))
+    journal(store, OLD, change("a", OLD, service_principal_id="sp", job_id="box.1"))
+    journal(store, OLD, change("b", OLD, fields=PAUSED))
+    assert prune(store, Kind.JOURNAL) == (3, 3)
+    assert [run.id for run in store.journal.runs()] == [last]
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_it_goes_in_bounded_parts_and_may_be_stopped_between_them(store, kind, monkeypatch):
+    monkeypatch.setattr("flows.store.retention._ROWS_AT_ONCE", 3)
+    store.harvests.save(TENANT, [happened(str(number), OLD) for number in range(8)])
+    store.jobs.record_all(seen("eu", OLD, state) for state in "abcdefghi")
+    for state in "abcdefghi":
+        store.jobs.record(seen("eu", OLD, state))
+    journal(store, OLD, *(change(str(number), OLD) for number in range(8)))
+    retention = store.older_than(MOMENT)
+    expected = retention.count(kind)
+    parts = retention.prune(kind)
+    assert next(parts) == 3
+    parts.close()
+    assert retention.count(kind) == expected - 3
+    assert list(retention.prune(kind))[:2] == [3, min(6, expected - 3)]
+    assert retention.count(kind) == 0
