@@ -13,6 +13,7 @@ from flows.cli.output import aside, person, print_json
 if TYPE_CHECKING:
     from flows.reconcile.fleet import Instance
     from flows.reconcile.preflight import Check, Preflight
+    from flows.sign_in import Identity
 
 
 def command(
@@ -36,10 +37,12 @@ def command(
 
 
 async def _preflight(path: Path, only: list[str] | None, tenant: str | None, reading_only: bool) -> "Preflight":
+    from flows.environment import EnvironmentIncomplete
     from flows.reconcile.diff import select
     from flows.reconcile.fleet_file import FleetFileError, load_fleet
     from flows.reconcile.preflight import Check, Preflight, check_file, check_quota, check_references
-    from flows.sources import sources
+    from flows.sign_in import UnknownBlock, identity_of
+    from flows.sources import Sources
 
     try:
         fleet = load_fleet(path)
@@ -48,30 +51,36 @@ async def _preflight(path: Path, only: list[str] | None, tenant: str | None, rea
     instances = select(fleet, only)
     counted = f"{len(instances)} instance{'' if len(instances) == 1 else 's'}"
     checks = [Check("fleet-file", True, f"{path}: {counted} of {fleet.fleet}")]
+    identity = None
+    try:
+        identity = await identity_of(tenant, fleet.tenant_id)
+    except (EnvironmentIncomplete, UnknownBlock) as error:
+        checks.append(Check.failed("sign-in", error))
     if not reading_only:
-        checks += check_quota(len(instances)) + await check_references(instances, sources())
-    checks += await _check_tenant(fleet.tenant_id, instances, tenant, reading_only)
+        async with Sources(identity) as sources:
+            checks += check_quota(len(instances)) + await check_references(instances, sources.by_scheme())
+    if identity:
+        checks += await _check_tenant(identity, fleet.tenant_id, instances, reading_only)
     return Preflight(fleet.fleet, checks)
 
 
 async def _check_tenant(
-    tenant_id: str, instances: "tuple[Instance, ...]", tenant: str | None, reading_only: bool
+    identity: "Identity", tenant_id: str, instances: "tuple[Instance, ...]", reading_only: bool
 ) -> "list[Check]":
-    from flows.environment import EnvironmentIncomplete
     from flows.reconcile.permissions import check_permissions, needs_of
     from flows.reconcile.preflight import Check, check_templates
-    from flows.sign_in import UnknownBlock, WrongTenant, signed_in
+    from flows.sign_in import WrongTenant, signed_in_as
     from graph_client.errors import GraphError
 
     try:
-        async with signed_in(tenant, tenant_id) as (graph, claims):
+        async with signed_in_as(identity, tenant_id) as (graph, claims):
             who = f"application {claims.app_id}" if claims.app_id else "an opaque token"
             return [
                 Check("sign-in", True, f"tenant {tenant_id} as {who}"),
                 *check_permissions(needs_of(instances, reading_only=reading_only), claims),
                 *await check_templates(graph, instances),
             ]
-    except (EnvironmentIncomplete, UnknownBlock, WrongTenant, GraphError) as error:
+    except (WrongTenant, GraphError) as error:
         return [Check.failed("sign-in", error)]
 
 
