@@ -67,7 +67,7 @@ async def _preflight(path: Path, only: list[str] | None, tenant: str | None, rea
 async def _check_tenant(
     identity: "Identity", tenant_id: str, instances: "tuple[Instance, ...]", reading_only: bool
 ) -> "list[Check]":
-    from flows.reconcile.permissions import check_permissions, needs_of
+    from flows.reconcile.permissions import check_log, check_permissions, needs_of
     from flows.reconcile.preflight import Check, check_templates
     from flows.sign_in import WrongTenant, signed_in_as
     from graph_client.errors import GraphError
@@ -78,6 +78,7 @@ async def _check_tenant(
             return [
                 Check("sign-in", True, f"tenant {tenant_id} as {who}"),
                 *check_permissions(needs_of(instances, reading_only=reading_only), claims),
+                *await check_log(graph, claims),
                 *await check_templates(graph, instances),
             ]
     except (WrongTenant, GraphError) as error:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from flows.reconcile.fleet import Instance
 from flows.reconcile.preflight import Check
-from graph_client import TokenClaims
+from graph_client import GraphClient, TokenClaims
+from graph_client.errors import GraphError
 from graph_client.permissions import missing
 
 _OWNED_BY = "Application.ReadWrite.OwnedBy"
@@ -27,10 +28,11 @@ class Need:
         return tuple(dict.fromkeys(found))
 
 
+_LOG = Need("read the provisioning log", "harvest", (("GET", "/auditLogs/provisioning"),))
 READING = (
     Need("find the applications", "plan, monitor, harvest", (("GET", "/applications"), ("GET", "/servicePrincipals"))),
     Need("read provisioning jobs", "plan, monitor", (("GET", _JOBS),)),
-    Need("read the provisioning log", "harvest", (("GET", "/auditLogs/provisioning"),)),
+    _LOG,
 )
 _CREATING = Need(
     "create and mark applications",
@@ -66,12 +68,27 @@ def check_permissions(needs: Sequence[Need], claims: TokenClaims) -> list[Check]
     return [_check(need, claims.roles) for need in needs]
 
 
+async def check_log(graph: GraphClient, claims: TokenClaims) -> list[Check]:
+    """Read one event: beside the permission, the log takes a licence that no token shows.
+
+    Source: https://learn.microsoft.com/graph/api/provisioningobjectsummary-list
+    """
+    if claims.app_id is not None and _LOG.lacks(claims.roles):
+        return []
+    try:
+        async for _ in graph.provisioning_logs.pages(top=1):
+            break
+    except GraphError as error:
+        return [Check.failed("log", error)]
+    return [Check("log", True, "the provisioning log answers")]
+
+
 def _check(need: Need, roles: Collection[str]) -> Check:
     what = f"{need.purpose} ({need.commands})"
     if lacking := need.lacks(roles):
         several = len(lacking) > 1
         hint = f"Grant {'these application permissions' if several else 'this application permission'}"
-        licence = "; reading the log needs Entra ID P1 or P2 too" if need is READING[-1] else ""
+        licence = "; reading the log needs Entra ID P1 or P2 too" if need is _LOG else ""
         verb = "are" if several else "is"
         return Check(
             "permission",

@@ -1,9 +1,11 @@
 """What `check` tells before anything is written."""
 
 import json
+import re
 
 import pytest
 
+from graph_emulator.fault_words import read_fault
 from graph_emulator.settings import ALL_ROLES, EmulatorSettings
 from tests.estates import TENANT, estate, fleet, instance
 
@@ -48,11 +50,15 @@ def test_all_is_well_and_nothing_was_written(tenant, check):
         "ok     reference   1 of 1 can be read",
         SIGNED_IN,
         *(f"ok     permission  {need}" for need in NEEDS),
+        "ok     log         the provisioning log answers",
         "ok     template    Box",
-        "contoso: all 11 checks passed.",
+        "contoso: all 12 checks passed.",
     ]
     assert (result.out.splitlines(), result.err, result.code) == (lines, "", 0)
-    assert [request.operation for request in tenant.requests()] == ["list_application_templates"]
+    assert [request.operation for request in tenant.requests()] == [
+        "list_provisioning_events",
+        "list_application_templates",
+    ]
 
 
 @pytest.mark.usefixtures("tenant")
@@ -97,6 +103,14 @@ def test_the_log_needs_a_licence_too(check, tmp_path):
     assert failures(result) == [(what, f"{GRANT}; reading the log needs Entra ID P1 or P2 too.")]
 
 
+def test_a_log_that_does_not_answer_is_told_though_the_permission_is_there(check, tmp_path):
+    with estate(tmp_path / "free", faults=[read_fault("list_provisioning_events: 403")]):
+        _, result = check(fleet(instance("one")))
+    ((what, advice),) = failures(result)
+    assert re.fullmatch(r"log +Graph: .* GET /v1.0/auditLogs/provisioning: 403 .*", what)
+    assert advice.endswith("; reading these logs needs Entra ID P1 or P2")
+
+
 def test_a_reader_needs_to_read_only(check, tmp_path):
     reader = ("Application.Read.All", "Synchronization.Read.All", "ProvisioningLog.Read.All")
     with estate(tmp_path / "reader", roles=reader):
@@ -105,8 +119,9 @@ def test_a_reader_needs_to_read_only(check, tmp_path):
         f"ok     fleet-file  {path}: 1 instance of contoso",
         SIGNED_IN,
         *(f"ok     permission  {need}" for need in NEEDS[:3]),
+        "ok     log         the provisioning log answers",
         "ok     template    Box",
-        "contoso: all 6 checks passed.",
+        "contoso: all 7 checks passed.",
     ]
     assert (result.out.splitlines(), result.code) == (lines, 0)
 
@@ -171,7 +186,7 @@ def test_templates_that_cannot_be_used(check):
             "Only templates whose supportedProvisioningTypes contains 'sync' can have a provisioning job.",
         ),
     ]
-    assert "contoso: 2 of 11 checks failed.\n" in result.out
+    assert "contoso: 2 of 12 checks failed.\n" in result.out
 
 
 def test_a_sign_in_that_fails_leaves_the_other_checks(tenant, check):
@@ -181,6 +196,16 @@ def test_a_sign_in_that_fails_leaves_the_other_checks(tenant, check):
     assert advice.startswith("the client secret is wrong")
     assert (others, "ok     reference" in result.out, result.code) == ([], True, 1)
     assert tenant.requests() == []
+
+
+def test_without_anything_to_sign_in_with_the_references_are_checked_all_the_same(check):
+    _, result = check(fleet(instance("one")), AZURE_CLIENT_ID="")
+    lines = [
+        "FAILED sign-in     AZURE_CLIENT_ID is not set: the application (client) id to sign in with.",
+        "ok     reference   1 of 1 can be read",
+        "contoso: 1 of 3 checks failed.",
+    ]
+    assert (result.out.splitlines()[1:], result.err, result.code) == (lines, "", 1)
 
 
 def test_another_tenants_credential(tenant, check):
