@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 from .call import Call
 from .errors import UnreadableAnswer
-from .models.resource import Resource
 from .protocol import next_link_of, path_on_wire
 from .sender import Sender
 
-__all__ = ["items", "pages", "parsed_pages", "read"]
+__all__ = ["Parsed", "items", "pages", "parsed_pages", "read"]
 
-R = TypeVar("R", bound=Resource)
+
+class Parsed(Protocol):
+    """What is made of a JSON object."""
+
+    @classmethod
+    def parse(cls, value: Any) -> Self:
+        """See `Resource.parse`."""
+
+
+R = TypeVar("R", bound=Parsed)
 
 
 async def read(session: Sender, call: Call, kind: type[R]) -> R:

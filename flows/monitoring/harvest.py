@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from flows.monitoring.garbage import rarely_collected
 from flows.monitoring.iso import iso
 from flows.monitoring.windows import FIRST_LENGTH, Window, whole_second
 from flows.store import Gap, Scope, Store
@@ -93,10 +94,11 @@ async def harvest(
         await asyncio.to_thread(store.harvests.record_gap, tenant_id, gap, scope=scope)
     log = _Log(graph, store, tenant_id, scope, kept, top, on_page, HarvestResult(watermark=watermark, gaps=gaps))
     length = FIRST_LENGTH
-    while start < end:
-        window = Window(start, min(whole_second(start + length), end))
-        length = window.next_length(await log.read(window))
-        start = window.end
+    with rarely_collected():
+        while start < end:
+            window = Window(start, min(whole_second(start + length), end))
+            length = window.next_length(await log.read(window))
+            start = window.end
     return log.result
 
 

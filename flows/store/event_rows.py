@@ -12,27 +12,28 @@ def row_of(event: "ProvisioningEvent", tenant_id: str, harvested_at: datetime) -
 
     Source: https://learn.microsoft.com/graph/api/resources/provisioningobjectsummary
     """
-    principal, source, target = event.service_principal, event.source_identity, event.target_identity
-    columns: dict[str, Any] = {
+    raw, error = event.raw, event.error.raw
+    source, target = event.source_identity.raw, event.target_identity.raw
+    columns = {
         "id": event.id,
         "tenant_id": tenant_id,
         "service_principal_id": folded(event.service_principal_id or ""),
-        "service_principal_name": principal.display_name if principal else None,
-        "job_id": event.job_id,
-        "cycle_id": event.cycle_id,
-        "change_id": event.change_id,
+        "service_principal_name": event.service_principal.display_name,
+        "job_id": raw.get("jobId"),
+        "cycle_id": raw.get("cycleId"),
+        "change_id": raw.get("changeId"),
         "action": event.action,
         "status": event.status,
-        "error_code": event.error_code,
-        "error_category": event.error_category,
-        "reason": event.reason,
-        "recommended_action": event.recommended_action,
-        "source_id": source.id if source else None,
-        "source_name": source.display_name if source else None,
-        "source_type": source.identity_type if source else None,
-        "target_id": target.id if target else None,
-        "target_name": target.display_name if target else None,
-        "target_type": target.identity_type if target else None,
+        "error_code": error.get("errorCode"),
+        "error_category": error.get("errorCategory"),
+        "reason": error.get("reason"),
+        "recommended_action": error.get("recommendedAction"),
+        "source_id": source.get("id"),
+        "source_name": source.get("displayName"),
+        "source_type": source.get("identityType"),
+        "target_id": target.get("id"),
+        "target_name": target.get("displayName"),
+        "target_type": target.get("identityType"),
     }
     return {
         **{name: _storable(value) for name, value in columns.items()},
@@ -48,7 +49,9 @@ def folded(service_principal_id: str) -> str:
     return service_principal_id.lower()
 
 
-def _storable(value: str | None) -> str | None:
+def _storable(value: Any) -> str | None:
+    if not isinstance(value, str):
+        return str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
     # A name from a target system may hold a NUL, which PostgreSQL refuses, or half a surrogate pair, which
     # UTF-8 has not; one such event must not stop the harvest. `raw` keeps both, escaped.
     if not value:

@@ -63,9 +63,10 @@ class Harvests:
             How many of the events were not in the store.
         """
         now = datetime.now(UTC)
-        # One order for all writers, as two harvesters would wait for each other's rows otherwise.
+        # In the order of the index, each page of which is then written once.
         rows = {event.id: row_of(event, tenant_id, now) for event in sorted(events, key=lambda event: event.id)}
-        with self._database.write() as connection:
+        # One harvester after the other: what is new to one must not become another's between its look and its insert.
+        with self._database.write(lock="provisioning events") as connection:
             new = self._add(connection, rows)
             if watermark is not None:
                 self._move(connection, tenant_id, scope, watermark, now)
@@ -98,14 +99,13 @@ class Harvests:
     def _add(self, connection: Connection, rows: dict[str, dict[str, Any]]) -> int:
         if not rows:
             return 0
-        insert = self._database.insert(PROVISIONING_EVENT)
         key = PROVISIONING_EVENT.c.id
-        # The database tells which were new: a count before and after would have another harvester's rows.
-        added = insert.on_conflict_do_nothing(index_elements=[key]).returning(key)
-        new = set(connection.scalars(added, list(rows.values())))
-        known = [row for id_, row in rows.items() if id_ not in new]
+        known = set(connection.scalars(select(key).where(key.in_(list(rows)))))
+        new = [row for id_, row in rows.items() if id_ not in known]
+        if new:
+            connection.execute(self._database.insert(PROVISIONING_EVENT), new)
         if known:
-            connection.execute(self._update(), known)
+            connection.execute(self._update(), [rows[id_] for id_ in known])
         return len(new)
 
     def _update(self) -> Upsert:

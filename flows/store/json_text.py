@@ -3,14 +3,14 @@
 import json
 from typing import Any
 
-from pydantic_core import PydanticSerializationError, to_json
+import orjson
 
 
 def json_text(value: Any) -> str:
     """Return compact JSON; the same value has the same text."""
     try:
-        # Ten times as fast as the standard library: half of a harvest's time would go into this.
-        return to_json(value, inf_nan_mode="null").decode()
-    except (PydanticSerializationError, UnicodeEncodeError):
-        # Half a surrogate pair is no UTF-8; only the standard library can write it, escaped.
+        # Twenty times as fast as the standard library: most of a harvest's time would go into this.
+        return orjson.dumps(value).decode()
+    except orjson.JSONEncodeError:
+        # Half a surrogate pair is no UTF-8, and integers have no bound; only the standard library can write them.
         return json.dumps(value, separators=(",", ":"))

@@ -5,12 +5,14 @@ https://learn.microsoft.com/graph/api/resources/provisioningobjectsummary
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Self
 
-from pydantic import AliasChoices, BeforeValidator, Field, ModelWrapValidatorHandler, model_validator
+from graph_client.errors import UnreadableAnswer
 
-from .moment import Moment
-from .resource import Entity, Many, Resource
+from .moment import moment_of
+from .view import Names, Part, Parts, Text, View, text_of
 
 __all__ = [
     "Initiator",
@@ -24,22 +26,29 @@ __all__ = [
     "ProvisioningSystem",
 ]
 
+# JSON's largest exact integer; no event took longer, and no database takes much more.
+_LARGEST = 1 << 53
 
-class ProvisioningErrorInfo(Resource):
+
+class ProvisioningErrorInfo(View):
     """Why an object was not provisioned, and what Microsoft recommends."""
 
-    error_code: str | None = None
-    reason: str | None = None
-    additional_details: str | None = None
-    error_category: str | None = None
-    recommended_action: str | None = None
+    __slots__ = ()
+
+    error_code = Text("errorCode")
+    reason = Text("reason")
+    additional_details = Text("additionalDetails")
+    error_category = Text("errorCategory")
+    recommended_action = Text("recommendedAction")
 
 
 class ProvisioningStatusInfo(ProvisioningErrorInfo):
     """The outcome; the error is an object of its own today, and lay flat in earlier versions."""
 
-    status: str | None = None
-    error_information: ProvisioningErrorInfo | None = None
+    __slots__ = ()
+
+    status = Text("status")
+    error_information = Part("errorInformation", ProvisioningErrorInfo)
 
     @property
     def error(self) -> ProvisioningErrorInfo:
@@ -47,99 +56,133 @@ class ProvisioningStatusInfo(ProvisioningErrorInfo):
         return self.error_information or self
 
 
-class ProvisioningStep(Resource):
+class ProvisioningStep(View):
     """One step on the way of an object."""
 
-    name: str | None = None
-    provisioning_step_type: str | None = None
-    status: str | None = None
-    description: str | None = None
-    details: dict[str, Any] | None = None
+    __slots__ = ()
+
+    name = Text("name")
+    provisioning_step_type = Text("provisioningStepType")
+    status = Text("status")
+    description = Text("description")
+    details = Names("details")
 
 
-class ProvisioningSystem(Resource):
+class ProvisioningSystem(View):
     """The system that an object comes from or goes to."""
 
-    id: str | None = None
-    display_name: str | None = None
-    details: dict[str, Any] | None = None
+    __slots__ = ()
+
+    id = Text("id")
+    display_name = Text("displayName")
+    details = Names("details")
 
 
 class ProvisionedIdentity(ProvisioningSystem):
     """The object itself, as one of the systems knows it."""
 
-    identity_type: str | None = None
+    __slots__ = ()
+
+    identity_type = Text("identityType")
 
 
-class ProvisioningServicePrincipal(Resource):
+class ProvisioningServicePrincipal(View):
     """The service principal that the job belongs to."""
 
-    id: str | None = None
-    display_name: str | None = None
+    __slots__ = ()
+
+    id = Text("id")
+    display_name = Text("displayName")
 
 
-class Initiator(Resource):
+class Initiator(View):
     """Who set it going; some samples misspell the type's name."""
 
-    id: str | None = None
-    display_name: str | None = None
-    initiator_type: str | None = Field(default=None, validation_alias=AliasChoices("initiatorType", "initiatingType"))
+    __slots__ = ()
+
+    id = Text("id")
+    display_name = Text("displayName")
+    _initiator_type = Text("initiatorType")
+    _initiating_type = Text("initiatingType")
+
+    @property
+    def initiator_type(self) -> str | None:
+        """user, application or system."""
+        return self._initiator_type or self._initiating_type
 
 
-class ModifiedProperty(Resource):
+class ModifiedProperty(View):
     """A property that was changed."""
 
-    display_name: str | None = None
-    old_value: str | None = None
-    new_value: str | None = None
+    __slots__ = ()
+
+    display_name = Text("displayName")
+    old_value = Text("oldValue")
+    new_value = Text("newValue")
 
 
-def _one(value: Any) -> Any:
-    """The prose of the documentation has a collection where the schema has one object."""
-    return (value[0] if value else None) if isinstance(value, list) else value
-
-
-class ProvisioningEvent(Entity):
+class ProvisioningEvent(View):
     """One event of the log, of today's shape or of an earlier one; `raw` is the JSON as it came."""
 
-    activity_date_time: Moment = None
-    tenant_id: str | None = None
-    job_id: str | None = None
-    cycle_id: str | None = None
-    change_id: str | None = None
-    duration_in_milliseconds: int | None = None
-    provisioning_action: str | None = None
-    provisioning_status_info: ProvisioningStatusInfo | None = None
-    beta_action: str | None = Field(default=None, alias="action")
-    beta_status_info: ProvisioningStatusInfo | None = Field(default=None, alias="statusInfo")
-    service_principal: Annotated[ProvisioningServicePrincipal | None, BeforeValidator(_one)] = None
-    source_system: ProvisioningSystem | None = None
-    target_system: ProvisioningSystem | None = None
-    source_identity: ProvisionedIdentity | None = None
-    target_identity: ProvisionedIdentity | None = None
-    initiated_by: Initiator | None = None
-    provisioning_steps: Many[ProvisioningStep] = ()
-    modified_properties: Many[ModifiedProperty] = ()
-    raw: dict[str, Any] = Field(default_factory=dict, repr=False, exclude=True)
+    __slots__ = ()
 
-    @model_validator(mode="wrap")
-    @classmethod
-    def _keep_raw(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        event = handler(value)
-        if isinstance(value, dict) and not event.raw:
-            event.__dict__["raw"] = value
-        return event
+    tenant_id = Text("tenantId")
+    job_id = Text("jobId")
+    cycle_id = Text("cycleId")
+    change_id = Text("changeId")
+    provisioning_action = Text("provisioningAction")
+    provisioning_status_info = Part("provisioningStatusInfo", ProvisioningStatusInfo)
+    beta_action = Text("action")
+    beta_status_info = Part("statusInfo", ProvisioningStatusInfo)
+    service_principal = Part("servicePrincipal", ProvisioningServicePrincipal)
+    source_system = Part("sourceSystem", ProvisioningSystem)
+    target_system = Part("targetSystem", ProvisioningSystem)
+    source_identity = Part("sourceIdentity", ProvisionedIdentity)
+    target_identity = Part("targetIdentity", ProvisionedIdentity)
+    initiated_by = Part("initiatedBy", Initiator)
+    provisioning_steps = Parts("provisioningSteps", ProvisioningStep)
+    modified_properties = Parts("modifiedProperties", ModifiedProperty)
 
     @classmethod
     def parse(cls, value: Any) -> Self:
-        """See `Resource.parse`; `raw` keeps also what had to be dropped."""
-        event = super().parse(value)
-        event.__dict__["raw"] = value
+        """The event of a JSON value.
+
+        Raises:
+            UnreadableAnswer: when it is no object, or its id is missing.
+        """
+        event = cls(value if isinstance(value, Mapping) else {})
+        if not event.id:
+            raise UnreadableAnswer(
+                f"Graph's {cls.__name__} cannot be read: it has no id",
+                hint="this version of the client may be older than the API",
+            )
         return event
 
     @property
-    def _outcome(self) -> ProvisioningStatusInfo:
-        return self.provisioning_status_info or self.beta_status_info or ProvisioningStatusInfo()
+    def id(self) -> str:
+        """Its id."""
+        return self._id or ""
+
+    _id = Text("id")
+
+    @property
+    def activity_date_time(self) -> datetime | None:
+        """When it happened."""
+        try:
+            return moment_of(self.raw.get("activityDateTime"))
+        except ValueError:
+            return None
+
+    @property
+    def duration_in_milliseconds(self) -> int | None:
+        """How long it took."""
+        value = self.raw.get("durationInMilliseconds")
+        return value if type(value) is int and abs(value) <= _LARGEST else None
+
+    @property
+    def outcome(self) -> ProvisioningStatusInfo:
+        """How it ended, in today's shape or in beta's."""
+        return self.provisioning_status_info or self.beta_status_info
 
     @property
     def action(self) -> str | None:
@@ -150,33 +193,15 @@ class ProvisioningEvent(Entity):
     @property
     def status(self) -> str | None:
         """How it ended, in lower case: success, failure, skipped or warning."""
-        return self._outcome.status.lower() if self._outcome.status else None
+        status = self.outcome.status
+        return status.lower() if status else None
 
     @property
-    def error_code(self) -> str | None:
-        """The service's code for what went wrong."""
-        return self._outcome.error.error_code
-
-    @property
-    def reason(self) -> str | None:
-        """What went wrong, in words."""
-        return self._outcome.error.reason
-
-    @property
-    def recommended_action(self) -> str | None:
-        """What Microsoft recommends to do."""
-        return self._outcome.error.recommended_action
-
-    @property
-    def error_category(self) -> str | None:
-        """Whose fault it is, in Microsoft's words; the case of the letters varies."""
-        return self._outcome.error.error_category
+    def error(self) -> ProvisioningErrorInfo:
+        """What went wrong; empty if nothing did."""
+        return self.outcome.error
 
     @property
     def service_principal_id(self) -> str | None:
         """The service principal of the job, which early events name only among the target's details."""
-        if self.service_principal is not None and self.service_principal.id:
-            return self.service_principal.id
-        details = (self.target_system.details if self.target_system else None) or {}
-        found = details.get("ServicePrincipalId")
-        return found if isinstance(found, str) and found else None
+        return self.service_principal.id or text_of(self.target_system.details, "ServicePrincipalId") or None

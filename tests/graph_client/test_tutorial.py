@@ -146,7 +146,7 @@ async def test_the_log_is_read(version):
     assert (request.method, str(request.url)) == ("GET", on(version, "/auditLogs/provisioning?$top=500"))
     (event,) = events
     assert (event.action, event.status) == ("create", "failure")
-    assert (event.error_code, event.error_category) == ("BoxEntryConflict", "NonServiceFailure")
+    assert (event.error.error_code, event.error.error_category) == ("BoxEntryConflict", "NonServiceFailure")
     assert event.service_principal_id == "chc46a42-966b-47d7-9774-576b1c8bd0b8"
     assert event.raw == tutorial.EVENT
     assert [step.name for step in event.provisioning_steps] == ["EntryImportAdd", "EntryExportAdd"]

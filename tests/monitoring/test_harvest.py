@@ -1,3 +1,4 @@
+import gc
 from collections import Counter
 from datetime import timedelta
 from urllib.parse import parse_qs
@@ -163,3 +164,14 @@ async def test_the_result_so_far_is_told_after_each_page(store):
     result = await run(server, store, since=minutes_ago(60), top=10, on_page=told.append)
     assert [(so_far.read, so_far.watermark) for so_far in told] == [(10, None), (20, None), (25, NOW)]
     assert told[-1] == result
+
+
+async def test_garbage_is_looked_for_as_usual_afterwards_also_after_a_failure(store):
+    usual, during = gc.get_threshold(), []
+    server = LogServer([v1_event("a", minutes_ago(5))])
+    await run(server, store, on_page=lambda so_far: during.append(gc.get_threshold()[0]))
+    server.fault = broken
+    with pytest.raises(ConnectionAbortedError):
+        await run(server, store)
+    assert min(during) > usual[0]
+    assert gc.get_threshold() == usual
