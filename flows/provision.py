@@ -50,6 +50,8 @@ async def provision_fleet(
     started = time.monotonic()
     async with connected(tenant, desired.tenant_id) as run:
         plan = await tasks.plan_fleet(desired, only, save_credentials)
+        if not dry_run:
+            plan = await tasks.compare_credentials(plan)
         await artifacts.publish_plan(plan)
         if dry_run:
             return Completed(message=f"{plan.writes} writes to do: {_counts(plan.count())}", data=plan)

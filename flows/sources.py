@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from types import TracebackType
+from functools import partial
+from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from flows.environment import environment
@@ -15,16 +16,30 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+MEMORY_SECONDS = 30.0
+"""How long what a block or a vault answered is good: many instances, and an instance's steps, then share one read."""
+
+
 class Sources:
     """The sources of secrets of one run; leave the `async with` to close the connections to key vaults.
 
     Args:
         identity: Who signs in to key vaults; None where they cannot be read.
+        memory_seconds: How long an answer of a block or a vault is good.
     """
 
-    def __init__(self, identity: Identity | None) -> None:
+    def __init__(self, identity: Identity | None, memory_seconds: float = MEMORY_SECONDS) -> None:
         self._identity = identity
         self._vaults: KeyVaults | None = None
+        block = remembering(_load_block, memory_seconds)
+
+        async def from_block(name: str) -> str:
+            return await _field(block, name)
+
+        sources: dict[str, Source] = {"env": _from_environment, "file": read_secret_file, "block": from_block}
+        if identity:
+            sources["keyvault"] = remembering(self._from_key_vault, memory_seconds)
+        self.by_scheme: Mapping[str, Source] = MappingProxyType(sources)
 
     async def __aenter__(self) -> Self:
         return self
@@ -34,16 +49,6 @@ class Sources:
     ) -> None:
         if self._vaults:
             await self._vaults.aclose()
-
-    def by_scheme(self) -> Mapping[str, Source]:
-        """Return the sources by the scheme of the reference; one such mapping reads each block or secret once."""
-        block = once(_load_block)
-
-        async def from_block(name: str) -> str:
-            return await _field(block, name)
-
-        sources: dict[str, Source] = {"env": _from_environment, "file": read_secret_file, "block": from_block}
-        return sources | ({"keyvault": once(self._from_key_vault)} if self._identity else {})
 
     async def _from_key_vault(self, name: str) -> Secret:
         if self._vaults is None:
@@ -61,14 +66,22 @@ class Sources:
         return await self._vaults.read(name)
 
 
-def once(read: Callable[[str], Awaitable[T]]) -> Callable[[str], Awaitable[T]]:
-    """Return a function that asks `read` for each name once, also if several ask at the same time."""
-    asked: dict[str, asyncio.Future[T]] = {}
+def remembering(read: Callable[[str], Awaitable[T]], seconds: float) -> Callable[[str], Awaitable[T]]:
+    """Return a function that gives the same answer for a while, and asks once for all who ask at the same time."""
+    answers: dict[str, asyncio.Future[T]] = {}
+
+    def forget_in_time(name: str, answer: asyncio.Future[T]) -> None:
+        failed = answer.cancelled() or answer.exception()
+        if failed or not seconds:
+            del answers[name]
+        else:
+            answer.get_loop().call_later(seconds, answers.pop, name)
 
     async def remembered(name: str) -> T:
-        if name not in asked:
-            asked[name] = asyncio.ensure_future(read(name))
-        return await asked[name]
+        if name not in answers:
+            answers[name] = asyncio.ensure_future(read(name))
+            answers[name].add_done_callback(partial(forget_in_time, name))
+        return await answers[name]
 
     return remembered
 

@@ -11,7 +11,9 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.logging import get_run_logger
 from prefect.tasks import Task
 
+from flows import fingerprints
 from flows.connection import connection
+from flows.fingerprint_key import NO_KEY
 from flows.reconcile.diff import diff
 from flows.reconcile.fleet import Fleet
 from flows.reconcile.observe import observe
@@ -80,10 +82,20 @@ async def plan_fleet(fleet: Fleet, only: Collection[str] | None, save_all: bool)
     return plan
 
 
+@task(name="compare-credentials", cache_policy=NO_CACHE, persist_result=False)
+async def compare_credentials(plan: Plan) -> Plan:
+    """Find the credentials that have changed since they were saved: one task for all, and no write."""
+    if connection().fingerprint_key is None:
+        log().warning(NO_KEY)
+    found = await fingerprints.compared(plan)
+    log().info("plan of %s with its credentials compared: %s", plan.fleet, found.count())
+    return found
+
+
 @step("check-references")
 async def check_references(plan: InstancePlan) -> None:
     """Make sure that every credential can be read, before anything is made that would wait for it."""
-    await credentials.resolve_credentials(plan, connection().sources.by_scheme())
+    await credentials.resolve_credentials(plan, connection().sources.by_scheme)
 
 
 @step("create-application")
@@ -115,7 +127,7 @@ async def mark_application(plan: InstancePlan, placed: Placed) -> None:
 @step("validate-credentials")
 async def validate_credentials(plan: InstancePlan, placed: Placed, template_id: str) -> None:
     """Step 3, first half: test the connection to the target system."""
-    values = await credentials.resolve_credentials(plan, connection().sources.by_scheme())
+    values = await credentials.resolve_credentials(plan, connection().sources.by_scheme)
     log().info("%s: validating %s", plan.key, ", ".join(values))
     await credentials.validate_credentials(connection().graph, plan, placed.service_principal_id, template_id, values)
     connection().validated[plan.key] = values
@@ -134,6 +146,7 @@ async def save_credentials(plan: InstancePlan, placed: Placed) -> None:
     values = connection().validated.get(plan.key, {})
     log().info("%s: saving %s", plan.key, ", ".join(values) or "settings")
     await credentials.save_credentials(connection().graph, plan, placed.service_principal_id, values)
+    await fingerprints.keep(plan, placed.service_principal_id, values)
     connection().validated.pop(plan.key, None)
 
 

@@ -45,7 +45,7 @@ class InstanceOutcome:
         )
         if plan.conflict:
             conflict = plan.conflict
-            outcome.fail(StepFailed(conflict.code, conflict.message, conflict.hint, step="plan"))
+            outcome.fail(StepFailed(conflict.code, conflict.message, conflict.hint, step=conflict.step))
         return outcome
 
     def place(self, placed: Placed) -> None:

@@ -44,6 +44,8 @@ class Conflict:
     code: str
     message: str
     hint: str
+    step: str = "plan"
+    """Where it was found."""
 
 
 _UNKNOWN = JobHealth("missing")

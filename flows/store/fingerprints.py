@@ -23,6 +23,16 @@ class Fingerprints:
         with self._database.read() as connection:
             return frozenset((row.service_principal_id, row.key) for row in connection.execute(statement))
 
+    def of_tenant(self, tenant_id: str) -> Mapping[str, Mapping[str, str]]:
+        """Return all fingerprints of a tenant, by service principal id (lower case) and credential key."""
+        table = CREDENTIAL_FINGERPRINT.c
+        statement = select(table.service_principal_id, table.key, table.fingerprint)
+        found: dict[str, dict[str, str]] = {}
+        with self._database.read() as connection:
+            for row in connection.execute(statement.where(table.tenant_id == tenant_id)):
+                found.setdefault(row.service_principal_id, {})[row.key] = row.fingerprint
+        return found
+
     def of(self, tenant_id: str, service_principal_id: str) -> Mapping[str, str]:
         """Return the fingerprints of one application's credentials, by credential key."""
         table = CREDENTIAL_FINGERPRINT.c

@@ -5,6 +5,10 @@ import pytest
 from prefect.settings import PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS, temporary_settings
 from prefect.testing.utilities import prefect_test_harness
 
+from tests.store.databases import postgres_database, postgres_url
+
+__all__ = ["postgres_database", "postgres_url", "prefect_api", "prefect_calls"]
+
 
 @pytest.fixture(scope="session")
 def prefect_api():

@@ -1,25 +1,47 @@
 import asyncio
 
-from flows.sources import once
+import pytest
+
+from flows.sources import remembering
 
 
-async def test_a_name_is_asked_for_once_also_by_many_at_the_same_time():
-    asked = []
+@pytest.fixture
+def asked():
+    return []
 
-    async def read(name):
+
+@pytest.fixture
+def read(asked):
+    async def reading(name):
         asked.append(name)
+        number = len(asked)
         await asyncio.sleep(0)
-        return name.upper()
+        if name == "bad":
+            raise KeyError(name)
+        return f"{name} {number}"
 
-    remembered = once(read)
-    assert await asyncio.gather(*(remembered(name) for name in "abab")) == ["A", "B", "A", "B"]
-    assert (await remembered("a"), asked) == ("A", ["a", "b"])
+    return reading
 
 
-async def test_a_failure_is_told_to_everybody_who_asks():
-    async def read(name):
-        raise KeyError(name)
+async def test_a_name_is_asked_for_once_also_by_many_at_the_same_time(read, asked):
+    remembered = remembering(read, 60)
+    assert await asyncio.gather(*(remembered(name) for name in "abab")) == ["a 1", "b 2", "a 1", "b 2"]
+    assert (await remembered("a"), asked) == ("a 1", ["a", "b"])
 
-    remembered = once(read)
-    answers = await asyncio.gather(*(remembered("a") for _ in range(3)), return_exceptions=True)
-    assert [type(answer) for answer in answers] == [KeyError] * 3
+
+async def test_an_answer_is_good_for_a_while(read):
+    remembered = remembering(read, 0)
+    assert (await remembered("a"), await remembered("a")) == ("a 1", "a 2")
+    remembered = remembering(read, 0.01)
+    assert (await remembered("a"), await remembered("a")) == ("a 3", "a 3")
+    await asyncio.sleep(0.05)
+    assert await remembered("a") == "a 4"
+
+
+async def test_a_failure_is_told_to_everybody_who_waits_and_not_remembered(read, asked):
+    remembered = remembering(read, 60)
+    answers = await asyncio.gather(*(remembered("bad") for _ in range(3)), return_exceptions=True)
+    assert ([type(answer) for answer in answers], asked) == ([KeyError] * 3, ["bad"])
+    with pytest.raises(KeyError):
+        await remembered("bad")
+    assert asked == ["bad", "bad"]

@@ -30,6 +30,7 @@ def test_tenants_and_applications_are_kept_apart(store):
     assert store.fingerprints.of(TENANT, BOX) == {"SecretToken": "f1"}
     assert store.fingerprints.known(TENANT) == {(BOX, "SecretToken"), (AWS, "SecretToken")}
     assert store.fingerprints.known("other") == {(BOX, "Password")}
+    assert store.fingerprints.of_tenant(TENANT) == {BOX: {"SecretToken": "f1"}, AWS: {"SecretToken": "f2"}}
     store.fingerprints.forget(TENANT, BOX)
     assert store.fingerprints.known(TENANT) == {(AWS, "SecretToken")}
     assert store.fingerprints.known("other") == {(BOX, "Password")}
