@@ -58,7 +58,7 @@ async def _preflight(path: Path, only: list[str] | None, tenant: str | None, rea
         checks.append(Check.failed("sign-in", error))
     if not reading_only:
         async with Sources(identity) as sources:
-            checks += check_quota(len(instances)) + await check_references(instances, sources.by_scheme())
+            checks += check_quota(len(instances)) + await check_references(instances, sources.by_scheme)
     if identity:
         checks += await _check_tenant(identity, fleet.tenant_id, instances, reading_only)
     return Preflight(fleet.fleet, checks)
