@@ -41,10 +41,10 @@ def command(
 ) -> None:
     """Print who changed what, when, and by which plan, ticket, commit and run: one record a change, oldest first."""
     from flows.environment import environment, use_store
-    from flows.store import existing_store
+    from flows.store import require_store
 
     use_store(store)
-    with existing_store(environment().store_url) as found:
+    with require_store(environment().store_url) as found:
         print_records((record_of(*each) for each in found.journal.records(fleet, since)), COLUMNS, form)
 
 

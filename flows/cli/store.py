@@ -55,13 +55,13 @@ def prune(
 ) -> None:
     """Delete what is older than N days: events, history of jobs and journal, or those that are named."""
     from flows.environment import environment, use_store
-    from flows.store import Kind, existing_store
+    from flows.store import Kind, require_store
 
     use_store(store)
     named = {Kind.EVENTS: events, Kind.JOBS: jobs, Kind.JOURNAL: journal}
     kinds = [kind for kind, chosen in named.items() if chosen or not any(named.values())]
     before = datetime.now(UTC) - timedelta(days=keep_days)
-    with existing_store(environment().store_url) as found:
+    with require_store(environment().store_url) as found:
         old = {kind: found.older_than(before).count(kind) for kind in kinds}
         aside().print(f"From before {before:%Y-%m-%d %H:%M}Z: {_words(old) or 'nothing'}.", soft_wrap=True)
         goes_on = any(old.values()) and not dry_run and _agreed(yes)

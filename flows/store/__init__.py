@@ -13,7 +13,7 @@ from flows.store.job_history import JobObservation
 from flows.store.journal import Change, ChangeError, FieldChange, Run
 from flows.store.provisioning_events import ErrorCount, EventCount, EventFilter
 from flows.store.retention import Kind
-from flows.store.store import Store, existing_store, find_store, open_store, store_address, upgrade_store
+from flows.store.store import Store, existing_store, open_store, require_store, store_address, upgrade_store
 from flows.store.tables import SCHEMA_VERSION
 
 __all__ = [
@@ -33,8 +33,8 @@ __all__ = [
     "StoreError",
     "StoreVersionError",
     "existing_store",
-    "find_store",
     "open_store",
+    "require_store",
     "store_address",
     "upgrade_store",
 ]

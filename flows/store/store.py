@@ -75,7 +75,7 @@ def open_store(url: str | None = None) -> Store:
     return Store(database)
 
 
-def find_store(url: str | None = None) -> Store | None:
+def existing_store(url: str | None = None) -> Store | None:
     """Open a store if there is one, making nothing; arguments and errors as of `open_store`."""
     address = store_address(url)
     if address.path and not (address.path.exists() and address.path.stat().st_size):
@@ -92,13 +92,13 @@ def find_store(url: str | None = None) -> Store | None:
     return None
 
 
-def existing_store(url: str | None = None) -> Store:
+def require_store(url: str | None = None) -> Store:
     """Open a store that is there already, making nothing.
 
     Raises:
         StoreError: There is none; or as of `open_store`.
     """
-    store = find_store(url)
+    store = existing_store(url)
     if store is None:
         raise StoreError(f"{store_address(url)}: there is no store yet.\nName another one with --store.")
     return store
