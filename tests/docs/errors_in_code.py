@@ -27,7 +27,7 @@ def nodes(kind):
 
 
 def with_code():
-    """The classes that are made with a code."""
+    """The classes and functions that take a code before all else."""
     for node in nodes(ast.ClassDef):
         fields = [each.target for each in node.body if isinstance(each, ast.AnnAssign)]
         makers = [each for each in node.body if isinstance(each, ast.FunctionDef) and each.name == "__init__"]
@@ -35,13 +35,14 @@ def with_code():
         first += [fields[0].id] if fields and isinstance(fields[0], ast.Name) else []
         if first[:1] == ["code"]:
             yield node.name
+    yield from (each.name for each in nodes(ast.FunctionDef) if [arg.arg for arg in each.args.args[:1]] == ["code"])
 
 
 def codes():
     """The codes that are written down in the code; those of Graph come as they are."""
-    classes = {*with_code(), "cls"}
+    makers = {*with_code(), "cls"}
     for call in nodes(ast.Call):
-        if name_of(call) in classes and call.args:
+        if name_of(call) in makers and call.args:
             parts = call.args[0].values if isinstance(call.args[0], ast.BoolOp) else call.args[:1]
             yield from (part.value for part in parts if isinstance(part, ast.Constant) and isinstance(part.value, str))
 
@@ -66,12 +67,12 @@ def texts(node):
 
 def advising():
     """Every expression that gives an advice."""
-    classes = {*with_code(), "cls"}
+    makers = {*with_code(), "cls"}
     for node in nodes(ast.Call):
         yield from (keyword.value for keyword in node.keywords if ADVICE.fullmatch(keyword.arg or ""))
         if name_of(node) in ADVISING and node.args:
             yield node.args[-1]
-        if name_of(node) in classes:
+        if name_of(node) in makers:
             yield from node.args[2:3]
     for node in nodes(ast.Assign | ast.AnnAssign):
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
