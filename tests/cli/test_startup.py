@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from flows.environment import with_variables
+from flows.store import open_store
 from tests.estates import estate, fleet, instance
 
 HEAVY = {"prefect", "sqlalchemy", "msal", "graph_client", "graph_emulator", "pydantic"}
@@ -25,14 +26,24 @@ def test_help_imports_nothing_heavy():
     assert imported_by("import flows.cli.main; sys.argv = ['entra-fleet', '--help']; flows.cli.main.main()") == set()
 
 
-def test_a_plan_needs_neither_prefect_nor_the_store(tmp_path, write_fleet):
+@pytest.mark.parametrize("command", ["plan", "check"])
+def test_a_look_needs_neither_prefect_nor_the_store(tmp_path, write_fleet, command):
     path = write_fleet(fleet(instance("one")))
-    code = f"import flows.cli.main; sys.argv = ['entra-fleet', 'plan', {str(path)!r}]; flows.cli.main.main()"
+    code = f"import flows.cli.main; sys.argv = ['entra-fleet', {command!r}, {str(path)!r}]; flows.cli.main.main()"
     with estate(tmp_path / "tenant"), with_variables({"TOKEN": "x"}):
         assert imported_by(code) == {"msal", "graph_client", "pydantic"}
 
 
-@pytest.mark.parametrize("command", ["demo", "emulate", "init", "schema", "plan", "apply", "monitor", "harvest"])
+@pytest.mark.parametrize("arguments", [["audit"], ["store", "prune", "--yes"], ["store", "upgrade"]], ids=" ".join)
+def test_care_of_the_store_needs_neither_prefect_nor_graph(sqlite_url, arguments):
+    open_store(sqlite_url).close()
+    code = f"import flows.cli.main; sys.argv = ['entra-fleet', *{arguments!r}]; flows.cli.main.main()"
+    assert imported_by(code, ENTRA_FLEET_STORE=sqlite_url) & {"prefect", "msal", "graph_emulator"} == set()
+
+
+@pytest.mark.parametrize(
+    "command", ["check", "audit", "store", "demo", "emulate", "init", "schema", "plan", "apply", "monitor", "harvest"]
+)
 def test_every_command_has_help(entra_fleet, command):
     result = entra_fleet(command, "--help")
     assert (result.code, result.err) == (0, "")
