@@ -14,10 +14,11 @@ from prefect.tasks import Task
 from flows import fingerprints
 from flows.connection import connection
 from flows.fingerprint_key import NO_KEY
-from flows.reconcile.diff import diff
+from flows.reconcile.diff import diff, select
 from flows.reconcile.fleet import Fleet
 from flows.reconcile.observe import observe
 from flows.reconcile.plan import InstancePlan, Plan
+from flows.reconcile.rotation import rotation
 from flows.reconcile.steps import application, assignments, credentials, job, owners
 from flows.reconcile.steps.application import Placed
 from flows.reconcile.steps.failure import KNOWN_ERRORS, StepFailed
@@ -92,6 +93,13 @@ async def compare_credentials(plan: Plan) -> Plan:
     return found
 
 
+@task(name="plan-rotation", cache_policy=NO_CACHE, persist_result=False)
+async def plan_rotation(fleet: Fleet, only: Collection[str]) -> Plan:
+    """Look at the instances whose credentials are new."""
+    keys = {key for each in select(fleet, only) for key in (each.key, each.renamed_from) if key}
+    return rotation(fleet, await observe(connection().graph, fleet, keys), only)
+
+
 @step("check-references")
 async def check_references(plan: InstancePlan) -> None:
     """Make sure that every credential can be read, before anything is made that would wait for it."""
@@ -141,12 +149,13 @@ async def create_job(plan: InstancePlan, placed: Placed, template_id: str) -> st
 
 
 @step("save-credentials")
-async def save_credentials(plan: InstancePlan, placed: Placed) -> None:
+async def save_credentials(plan: InstancePlan, placed: Placed, *, with_settings: bool = True) -> None:
     """Step 3, second half: save the very values that were validated, and the settings."""
     values = connection().validated.get(plan.key, {})
     log().info("%s: saving %s", plan.key, ", ".join(values) or "settings")
-    await credentials.save_credentials(connection().graph, plan, placed.service_principal_id, values)
-    await fingerprints.keep(plan, placed.service_principal_id, values)
+    graph, principal_id = connection().graph, placed.service_principal_id
+    await credentials.save_credentials(graph, plan, principal_id, values, with_settings=with_settings)
+    await fingerprints.keep(plan, principal_id, values)
     connection().validated.pop(plan.key, None)
 
 

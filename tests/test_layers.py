@@ -22,7 +22,7 @@ FORBIDDEN = {
     "flows/monitoring": ("flows.reconcile", "flows.cli", "flows.tasks", "flows.environment", "prefect"),
     "flows": ("graph_emulator",),
 }
-FLOW_FILES = ("flows/provision.py", "flows/monitor.py", "flows/harvest.py")
+FLOW_FILES = ("flows/provision.py", "flows/monitor.py", "flows/harvest.py", "flows/rotate.py")
 
 
 def name_of(path):

@@ -19,6 +19,7 @@ _COLOURS = {
     "adopted": "cyan",
     "update": "yellow",
     "updated": "yellow",
+    "rotated": "green",
     "conflict": "red",
     "failed": "red",
     "steady": "green",

@@ -48,7 +48,9 @@ async def validate_credentials(
         raise StepFailed(
             error.code or "CredentialsRejected",
             f"The target system rejected the credentials of {plan.key}: {error.message}",
-            "Nothing was saved and the job was not started. Correct the credentials, then apply again.",
+            "Nothing was saved, and the job keeps the credentials it has. Correct them, then try again."
+            if plan.job_id
+            else "Nothing was saved and the job was not started. Correct the credentials, then apply again.",
             request_id=error.request_id,
         ) from None
 
@@ -73,9 +75,21 @@ async def validate_saved(graph: GraphClient, plan: InstancePlan, service_princip
 
 
 async def save_credentials(
-    graph: GraphClient, plan: InstancePlan, service_principal_id: str, credentials: Mapping[str, Secret]
+    graph: GraphClient,
+    plan: InstancePlan,
+    service_principal_id: str,
+    credentials: Mapping[str, Secret],
+    *,
+    with_settings: bool = True,
 ) -> None:
     """Save the whole set of credentials and settings, keeping what the tenant has besides.
+
+    Args:
+        graph: A signed-in client.
+        plan: The instance.
+        service_principal_id: Whose credentials they are.
+        credentials: The values that were validated.
+        with_settings: Save the settings of the fleet file as well, which Graph keeps in the same set.
 
     Raises:
         StepFailed: The tenant holds a sensitive value that the file does not name and that saving would erase.
@@ -83,7 +97,7 @@ async def save_credentials(
     Source: https://learn.microsoft.com/graph/api/synchronization-serviceprincipal-put-synchronization
     """
     saved = await graph.batched.synchronization.secrets(service_principal_id)
-    wanted = _disclosed(credentials) | job_settings(plan.instance, saved)
+    wanted = _disclosed(credentials) | (job_settings(plan.instance, saved) if with_settings else {})
     lost = sorted(key for key, value in saved.items() if value == _MASK and key not in wanted)
     if lost:
         raise StepFailed(

@@ -1,0 +1,68 @@
+"""`entra-fleet rotate`."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.cli.errors import FAILED, BadUsage
+from flows.cli.options import FleetArgument, Output, OutputOption, StoreOption, TenantOption
+from flows.cli.output import aside, print_json
+
+if TYPE_CHECKING:
+    from flows.reconcile.outcome import FleetOutcome
+
+
+def command(
+    fleet: FleetArgument,
+    only: Annotated[list[str], typer.Option("--only", metavar="KEY", help="Instance whose credentials are new.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Rotate without asking.")] = False,
+    change: Annotated[str | None, typer.Option(metavar="TICKET", help="Ticket to note in the journal.")] = None,
+    tenant: TenantOption = None,
+    store: StoreOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Validate and save new credentials; touch nothing else."""
+    from flows.environment import use_store
+    from flows.reconcile.diff import select
+    from flows.reconcile.fleet_file import load_fleet
+
+    use_store(store)
+    desired = load_fleet(fleet)
+    select(desired, only)
+    if not (yes or _confirmed(only)):
+        return
+
+    from flows.cli.apply import show_outcome
+    from flows.cli.engine import run_flow
+    from flows.rotate import rotate_credentials
+
+    parameters = {"fleet": desired.to_object(), "only": only, "tenant": tenant, "change": change}
+    outcome = run_flow(rotate_credentials, parameters)
+    if output is Output.JSON:
+        print_json(outcome.as_json())
+    else:
+        show_outcome(outcome)
+    _show_quarantined(outcome)
+    if outcome.failed:
+        raise typer.Exit(FAILED)
+
+
+def _confirmed(only: list[str]) -> bool:
+    if not sys.stdin.isatty():
+        raise BadUsage("rotate asks before it changes anything, and there is no terminal to ask on.\nAdd --yes.")
+    return typer.confirm(f"Save new credentials of {', '.join(only)}?", err=True)
+
+
+def _show_quarantined(outcome: "FleetOutcome") -> None:
+    from rich.text import Text
+
+    for each in outcome.instances:
+        if each.job_state == "quarantined" and not each.failure:
+            aside().print(
+                Text(
+                    f"\nThe job of {each.key} is in quarantine, in which Entra ID tries again about once a day.\n"
+                    f"At once: entra-fleet jobs restart FLEET --only {each.key}"
+                ),
+                soft_wrap=True,
+            )

@@ -1,0 +1,82 @@
+"""rotate-credentials: new credentials for jobs that are there, tried before they are saved; nothing else is touched."""
+
+import time
+from typing import Annotated, Any
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.states import Failed
+from pydantic import Field
+
+from flows import artifacts, journal, tasks
+from flows.connection import connected
+from flows.logs import quiet_expected_failures
+from flows.mapping import final_state, map_instances
+from flows.names import name_of_run
+from flows.parameters import read_fleet
+from flows.reconcile.outcome import FleetOutcome, InstanceOutcome
+from flows.reconcile.plan import Action, InstancePlan, Plan
+from flows.reconcile.steps.application import Placed
+from flows.reconcile.steps.failure import StepFailed
+from flows.task_runner import LoopTaskRunner
+
+_AT_ONCE = 10
+_OUTCOMES = ("rotated", "failed")
+
+
+@flow(
+    name="rotate-credentials",
+    flow_run_name=name_of_run("rotate"),
+    task_runner=LoopTaskRunner(),  # type: ignore[arg-type]  # Prefect declares runners invariant in their future
+    persist_result=False,
+    retries=0,
+)
+async def rotate_credentials(
+    fleet: Annotated[str | dict[str, Any], Field(description="The fleet file's path, or its content.")],
+    only: Annotated[list[str], Field(min_length=1, description="Keys whose credentials are new.")],
+    tenant: Annotated[str | None, Field(description="EntraTenant block; empty for the environment.")] = None,
+    change: Annotated[str | None, Field(max_length=200, description="Ticket this change belongs to.")] = None,
+) -> State:
+    """Try the credentials that the fleet file refers to on the jobs, and save those that work."""
+    quiet_expected_failures()
+    desired = read_fleet(fleet)
+    started = time.monotonic()
+    async with connected(tenant, desired.tenant_id) as run:
+        plan = await tasks.plan_rotation(desired, only)
+        async with journal.journaled(desired, plan, change, "rotate") as entry:
+            instances = await _rotate(plan, entry.run_id)
+            seconds = time.monotonic() - started
+            outcome = FleetOutcome(plan.fleet, instances, run.graph.requests_sent, seconds, _OUTCOMES)
+            entry.outcome = outcome
+        await artifacts.publish_outcome(outcome, "rotation")
+    return final_state(outcome)
+
+
+async def _rotate(plan: Plan, run_id: str) -> list[InstanceOutcome]:
+    outcomes = {each.key: _outcome(each) for each in plan.instances}
+    pending = [(each, outcomes[each.key]) for each in plan.instances if each.action is Action.UPDATE]
+    for outcome in await map_instances(rotate_instance, pending, run_id, phase="rotate", width=_AT_ONCE):
+        outcomes[outcome.key] = outcome
+    return list(outcomes.values())
+
+
+@task(name="rotate-instance", task_run_name="{plan.key}", cache_policy=NO_CACHE, persist_result=False)
+async def rotate_instance(plan: InstancePlan, run_id: str) -> State | InstanceOutcome:
+    """Save the credentials of one instance, if the target system accepts them."""
+    outcome = _outcome(plan)
+    placed = Placed(plan.application_id or "", plan.service_principal_id or "")
+    try:
+        await tasks.validate_credentials(plan, placed, "")
+        await tasks.save_credentials(plan, placed, with_settings=False)
+    except StepFailed as failure:
+        outcome.fail(failure)
+    await journal.record_instance(run_id, plan, outcome)
+    return Failed(message=str(outcome.failure), data=outcome) if outcome.failure else outcome
+
+
+def _outcome(plan: InstancePlan) -> InstanceOutcome:
+    outcome = InstanceOutcome.of(plan)
+    if not outcome.failure:
+        outcome.outcome = "rotated"
+    return outcome

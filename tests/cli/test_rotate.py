@@ -1,0 +1,55 @@
+import json
+
+import pytest
+
+from tests.estates import fleet, instance
+
+VARIABLES = {"TOKEN": "a good token"}
+
+
+@pytest.fixture
+def server(prefect_server):
+    return {"PREFECT_API_URL": prefect_server.api_url}
+
+
+def test_rotating_says_what_came_of_it(entra_fleet, tenant, write_fleet, server):
+    path = write_fleet(fleet(instance("one"), instance("two")))
+    assert entra_fleet("apply", path, "--yes", **VARIABLES, **server).code == 0
+    ((job,), _) = tenant.jobs().values()
+    tenant.emulator.quarantine(job["id"])
+    tenant.forget()
+
+    renewed = {"TOKEN": "a renewed good token", **server}
+    result = entra_fleet("rotate", path, "--only", "one", "--only", "two", "--yes", "--output", "json", **renewed)
+    said = json.loads(result.out)
+    assert (result.code, said["fleet"], said["summary"]) == (0, "contoso", {"rotated": 2, "failed": 0})
+    assert [(each["key"], each["outcome"], each["error"]) for each in said["instances"]] == [
+        ("one", "rotated", None),
+        ("two", "rotated", None),
+    ]
+    assert "entra-fleet jobs restart FLEET --only " in result.err
+    assert "quarantine" in result.err
+
+    rejected = {"TOKEN": "a wrong token", **server}
+    result = entra_fleet("rotate", path, "--only", "one", "--yes", **rejected)
+    assert result.code == 1
+    assert "contoso: 1 failed; " in result.out
+    assert "one failed at validate-credentials:\nThe target system rejected the credentials of one: " in result.err
+    assert "Nothing was saved, and the job keeps the credentials it has." in result.err
+    assert "Traceback" not in result.err
+    assert len(tenant.requests("put_secrets")) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "Missing option '--only'"),
+        (["--only", "nope", "--yes"], "The fleet contoso has no instance nope; check --only."),
+        (["--only", "one"], "rotate asks before it changes anything, and there is no terminal to ask on.\nAdd --yes."),
+    ],
+    ids=["no key", "unknown key", "no terminal"],
+)
+def test_what_cannot_be_asked_is_a_usage_error(entra_fleet, write_fleet, arguments, said):
+    result = entra_fleet("rotate", write_fleet(fleet(instance("one"))), *arguments)
+    assert (result.code, result.out) == (2, "")
+    assert said in result.err
