@@ -1,13 +1,17 @@
 """`entra-fleet monitor`."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from flows.cli.errors import FAILED
 from flows.cli.options import FleetArgument, Output, OutputOption, StoreOption, TenantOption
 from flows.cli.output import aside, person, print_json
+
+if TYPE_CHECKING:
+    from flows.monitoring.sweep import Sweep
+    from flows.reconcile.fleet import Fleet
 
 
 def command(
@@ -28,12 +32,9 @@ def command(
     use_store(store)
     desired = load_fleet(fleet)
 
-    from rich.text import Text
-
     from flows.cli.engine import run_flow
     from flows.cli.tables import health_table
     from flows.monitor import monitor_fleet
-    from flows.monitoring.expiry import expiring
 
     parameters = {
         "fleet": desired.to_object(),
@@ -43,14 +44,23 @@ def command(
         "interval_seconds": interval_seconds,
     }
     seen = run_flow(monitor_fleet, parameters)
-    for expiry in expiring(desired.instances, datetime.now(UTC).date()):
-        aside().print(Text(str(expiry)), soft_wrap=True)
+    _warn_of_credentials(desired, seen)
     if output is Output.JSON:
         print_json(seen.as_json())
     else:
         person().print(health_table(seen))
     if seen.unwell or (waits == "settled" and seen.settled < len(seen.readings)):
         raise typer.Exit(FAILED)
+
+
+def _warn_of_credentials(desired: "Fleet", seen: "Sweep") -> None:
+    from rich.text import Text
+
+    from flows.monitoring.expiry import expiring
+    from flows.monitoring.rejection import rejections
+
+    for warning in (*rejections(seen.readings), *expiring(desired.instances, datetime.now(UTC).date())):
+        aside().print(Text(str(warning)), soft_wrap=True)
 
 
 def _waits(once: bool, until: str | None) -> Literal["once", "settled"]:

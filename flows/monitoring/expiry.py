@@ -28,8 +28,12 @@ class Expiry:
     on: date
 
     def __str__(self) -> str:
-        command = f"entra-fleet apply FLEET --only {self.key} --save-credentials"
-        return f"The credentials of {self.key} expire on {self.on}. Renew them, then: {command}"
+        return f"The credentials of {self.key} expire on {self.on}. Renew them, then: {rotation_command(self.key)}"
+
+
+def rotation_command(key: str) -> str:
+    """Return the command that saves the new credentials of an instance."""
+    return f"entra-fleet rotate FLEET --only {key}"
 
 
 def expiring(instances: Iterable[Expiring], today: date) -> list[Expiry]:

@@ -12,12 +12,17 @@ def server(prefect_server):
     return {"PREFECT_API_URL": prefect_server.api_url}
 
 
-def test_rotating_says_what_came_of_it(entra_fleet, tenant, write_fleet, server):
+def test_a_credential_that_was_revoked_is_found_and_rotated(entra_fleet, tenant, write_fleet, server):
     path = write_fleet(fleet(instance("one"), instance("two")))
     assert entra_fleet("apply", path, "--yes", **VARIABLES, **server).code == 0
-    ((job,), _) = tenant.jobs().values()
-    tenant.emulator.quarantine(job["id"])
+    tenant.emulator.reject_secret(VARIABLES["TOKEN"])
+    tenant.emulator.advance(7200)
     tenant.forget()
+
+    result = entra_fleet("monitor", path, **server)
+    assert result.code == 1
+    assert "The credentials of one do not work any more (" in result.err
+    assert "Renew them, then: entra-fleet rotate FLEET --only one\n" in result.err
 
     renewed = {"TOKEN": "a renewed good token", **server}
     result = entra_fleet("rotate", path, "--only", "one", "--only", "two", "--yes", "--output", "json", **renewed)
@@ -27,8 +32,9 @@ def test_rotating_says_what_came_of_it(entra_fleet, tenant, write_fleet, server)
         ("one", "rotated", None),
         ("two", "rotated", None),
     ]
-    assert "entra-fleet jobs restart FLEET --only " in result.err
-    assert "quarantine" in result.err
+    for key in ("one", "two"):
+        assert f"The job of {key} is in quarantine" in result.err
+        assert f"entra-fleet jobs restart FLEET --only {key}\n" in result.err
 
     rejected = {"TOKEN": "a wrong token", **server}
     result = entra_fleet("rotate", path, "--only", "one", "--yes", **rejected)

@@ -15,6 +15,5 @@ def test_credentials_are_warned_of_a_month_ahead_and_after_the_earliest_first():
     found = expiring([instance(key, expires) for key, expires in dates.items()], TODAY)
     assert [expiry.key for expiry in found] == ["past", "soon"]
     assert str(found[0]) == (
-        "The credentials of past expire on 2026-11-01. "
-        "Renew them, then: entra-fleet apply FLEET --only past --save-credentials"
+        "The credentials of past expire on 2026-11-01. Renew them, then: entra-fleet rotate FLEET --only past"
     )
