@@ -1,114 +1,106 @@
-"""How fast a client may send: budgets of writes and of reporting calls, and a limit on requests in flight."""
+"""How fast a client may send: Graph's documented budgets, and what Graph says of them while we use them.
+
+https://learn.microsoft.com/graph/throttling-limits
+"""
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections import deque
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 
+from .budget import Budget
 from .call import Call
-from .errors import Throttled
+from .concurrency import Concurrency
+from .protocol import Answer
 from .retry import Clock, Sleep
 from .settings import GraphSettings
+from .units import units_of
 
-__all__ = ["Budget", "Pacing"]
+__all__ = ["Pacing"]
 
-
-class Budget:
-    """At most `limit` requests in any window of `window_seconds`; no limit when it is None."""
-
-    def __init__(
-        self,
-        name: str,
-        limit: int | None,
-        window_seconds: float,
-        longest_pause_seconds: float,
-        sleep: Sleep,
-        clock: Clock,
-    ) -> None:
-        self.name = name
-        self._limit = limit
-        self._window_seconds = window_seconds
-        self._longest_pause_seconds = longest_pause_seconds
-        self._sleep = sleep
-        self._clock = clock
-        self._sent: deque[float] = deque()
-        self._paused_until = float("-inf")
-        # Waiting inside the lock keeps the callers in their order.
-        self._turn = asyncio.Lock()
-
-    def pause(self, seconds: float) -> None:
-        """Let nothing pass for this long, as Graph asked."""
-        self._paused_until = max(self._paused_until, self._clock() + seconds)
-
-    async def spend(self, call: Call) -> None:
-        """Wait until one more request fits.
-
-        Raises:
-            Throttled: when Graph asked for a longer pause than any call would wait; nothing was sent.
-        """
-        async with self._turn:
-            while (wait := self._wait_seconds(call)) > 0:
-                await self._sleep(wait)
-            if self._limit is not None:
-                self._sent.append(self._clock())
-
-    def _wait_seconds(self, call: Call) -> float:
-        now = self._clock()
-        paused = self._paused_until - now
-        if paused > self._longest_pause_seconds:
-            raise self._throttled(call, paused)
-        if paused > 0:
-            return paused
-        while self._sent and self._sent[0] <= now - self._window_seconds:
-            self._sent.popleft()
-        if self._limit is None or len(self._sent) < self._limit:
-            return 0.0
-        return self._sent[0] + self._window_seconds - now
-
-    def _throttled(self, call: Call, paused_seconds: float) -> Throttled:
-        error = Throttled(
-            f"not sent: Graph asked for no {self.name} for another {paused_seconds:.0f} s",
-            verb=call.method,
-            path=call.path,
-            hint="try again after that time",
-        )
-        error.retry_after_seconds = paused_seconds
-        return error
+_OUT_OF_BREATH = frozenset({429, 503})
+# Shares of a limit in use, as x-ms-throttle-limit-percentage tells them from 0.8 on.
+_NEAR_THE_LIMIT, _BEYOND_THE_LIMIT = 0.8, 1.0
 
 
 class Pacing:
-    """The one budget object of a client.
-
-    https://learn.microsoft.com/graph/throttling-limits
-    """
+    """The one budget object of a client: every request passes it, and every answer teaches it."""
 
     def __init__(self, settings: GraphSettings, sleep: Sleep, clock: Clock = time.monotonic) -> None:
-        longest = settings.total_retry_seconds
-        self.writes = Budget("writes", settings.writes_per_window, settings.write_window_seconds, longest, sleep, clock)
-        self.reports = Budget(
-            "reporting calls",
-            settings.reports_per_window,
-            settings.report_window_seconds,
-            longest,
-            sleep,
-            clock,
-        )
-        self.reads = Budget("reads", None, 0.0, longest, sleep, clock)
-        self._in_flight = asyncio.Semaphore(settings.requests_in_flight)
+        def budget(name: str, limit: int, window_seconds: float) -> Budget:
+            # A share that is less than one request makes the window longer instead.
+            own = limit * settings.budget_share
+            stretched = window_seconds / min(1.0, own)
+            return Budget(name, max(1, int(own)), stretched, settings.total_retry_seconds, sleep, clock)
 
-    def budget_of(self, call: Call) -> Budget:
-        """The budget that a call is counted against."""
+        self.writes = budget("writes", settings.writes_per_window, settings.write_window_seconds)
+        self.units = budget("calls", settings.units_per_window, settings.unit_window_seconds)
+        self.reports = budget("reporting calls", settings.reports_per_window, settings.report_window_seconds)
+        self.on_demand = budget(
+            "provisioning on demand", settings.on_demand_per_window, settings.on_demand_window_seconds
+        )
+        self.concurrency = Concurrency(settings.requests_in_flight, clock)
+
+    def costs_of(self, call: Call) -> Mapping[Budget, int]:
+        """What a call takes from which budget, as far as can be told before its answer."""
+        if call.path == "/$batch":
+            # Its parts are counted, one by one.
+            return {}
         if "/auditLogs/" in call.path:
-            return self.reports
-        return self.reads if call.method == "GET" else self.writes
+            return {self.reports: 1}
+        if call.path.endswith("/provisionOnDemand"):
+            return {self.on_demand: 1}
+        units = {self.units: units_of(call)}
+        return units if call.method == "GET" else {self.writes: 1, **units}
 
     @asynccontextmanager
     async def admit(self, calls: Sequence[Call]) -> AsyncIterator[None]:
-        """Hold a request back until the calls it carries fit their budgets, and it the limit on requests in flight."""
+        """Hold a request back until the calls it carries fit their budgets, and it the limit on requests in flight.
+
+        Raises:
+            Throttled: see `Budget.spend`.
+        """
+        costs: Counter[Budget] = Counter()
         for call in calls:
-            await self.budget_of(call).spend(call)
-        async with self._in_flight:
+            costs.update(self.costs_of(call))
+        async with AsyncExitStack() as stack:
+            # Always in this order, or two requests could wait for each other.
+            for budget in (self.on_demand, self.reports, self.writes, self.units):
+                if costs[budget]:
+                    await stack.enter_async_context(budget.spend(calls[0], costs[budget]))
+            await stack.enter_async_context(self.concurrency.one())
             yield
+
+    def learn(self, call: Call, answer: Answer) -> None:
+        """Take from an answer what the call did cost, and how near Graph is to its limits."""
+        expected = self.costs_of(call).get(self.units)
+        told = answer.headers.get("x-ms-resource-unit", "")
+        if expected is not None and told.isdecimal():
+            self.units.correct(int(told) - expected)
+        used = _share(answer.headers.get("x-ms-throttle-limit-percentage"))
+        if answer.status in _OUT_OF_BREATH or used > _BEYOND_THE_LIMIT:
+            self.concurrency.shrink()
+        elif used < _NEAR_THE_LIMIT:
+            self.concurrency.grow()
+
+    def pause(self, call: Call, answer: Answer, seconds: float) -> None:
+        """Hold back what belongs to the budget that Graph says is spent; without a word, the call's scarcest."""
+        named = {
+            "WriteLimitExceeded": self.writes,
+            "ResourceUnitLimitExceeded": self.units,
+            "CPULimitExceeded": self.units,
+        }
+        costs = self.costs_of(call)
+        budget = named.get(answer.headers.get("x-ms-throttle-information", ""))
+        if budget is None or budget not in costs:
+            budget = next(iter(costs))
+        budget.pause(seconds)
+
+
+def _share(text: str | None) -> float:
+    try:
+        return float(text or 0.0)
+    except ValueError:
+        return 0.0

@@ -123,11 +123,12 @@ class Session:
             GraphError: see `protocol.decode`.
         """
         url = self.url_of(call)
+        self._pacing.learn(call, answer)
         try:
             return decode(call, url, answer)
         except Throttled as error:
             pause = error.retry_after_seconds
-            self._pacing.budget_of(call).pause(self.settings.first_backoff_seconds if pause is None else pause)
+            self._pacing.pause(call, answer, self.settings.first_backoff_seconds if pause is None else pause)
             raise
 
     async def _send(self, call: Call, url: str) -> Answer:

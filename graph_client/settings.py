@@ -74,12 +74,20 @@ class GraphSettings:
     # How long a read waits for others to share its request.
     batch_linger_seconds: float = 0.01
 
-    # https://learn.microsoft.com/graph/throttling-limits
+    # The most at once: fewer while Graph is short of breath.
     requests_in_flight: int = 32
+    # Of an application in a tenant: https://learn.microsoft.com/graph/throttling-limits
     writes_per_window: int = 3000
     write_window_seconds: float = 150.0
+    # Resource units: 3,500 in a tenant of less than 50 users, 5,000 up to 500, 8,000 above.
+    units_per_window: int = 3500
+    unit_window_seconds: float = 10.0
     reports_per_window: int = 5
     report_window_seconds: float = 10.0
+    on_demand_per_window: int = 5
+    on_demand_window_seconds: float = 10.0
+    # The part of these budgets that is this client's, where several share one application.
+    budget_share: float = 1.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "graph_url", _https_root("graph_url", self.graph_url))
@@ -91,6 +99,9 @@ class GraphSettings:
             value = getattr(self, field.name)
             if isinstance(value, (int, float)) and not 0 < value < float("inf"):
                 raise BadSettings(f"{field.name} must be a positive number, not {value}")
+
+        if self.budget_share > 1:
+            raise BadSettings(f"budget_share is a part of the whole, at most 1, not {self.budget_share}")
 
     @classmethod
     def for_cloud(cls, cloud: str, **changes: Any) -> GraphSettings:

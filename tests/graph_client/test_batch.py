@@ -274,15 +274,24 @@ async def test_a_token_that_ends_inside_a_batch_is_renewed():
 
 async def test_parts_count_against_their_budgets_one_by_one():
     time = FakeTime()
+    tenant = Graph()
+    async with client(tenant, time, units_per_window=10, unit_window_seconds=10.0) as graph:
+        await applications(graph)
+        assert time.slept == []
+        await applications(graph)
+    assert (tenant.sizes, time.slept) == ([7, 7], [10.0])
+
+
+async def test_reporting_calls_are_too_scarce_to_share_a_request():
+    time = FakeTime()
     tenant = Graph(lambda url: (200, {"value": []}, {}))
 
     async def page(graph):
         return [page async for page in graph.batched.provisioning_logs.pages()]
 
-    async with client(tenant, time, reports_per_window=3, report_window_seconds=10.0) as graph:
+    async with client(tenant, time) as graph:
         await asyncio.gather(*(page(graph) for _ in range(7)))
-    assert tenant.sizes == [7]
-    assert time.now >= 1020.0
+    assert (tenant.sizes, len(tenant.lone), time.slept) == ([], 7, [10.0])
 
 
 async def test_one_that_gives_up_waiting_takes_no_other_with_it():

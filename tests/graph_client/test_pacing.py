@@ -1,76 +1,14 @@
-"""Budgets: windows, pauses, requests in flight."""
+"""Which budget a call belongs to, and what its answer teaches."""
 
-import asyncio
+import dataclasses
+from contextlib import suppress
 
-import httpx
 import pytest
 
 from graph_client import errors
 from graph_client.call import Call
-from graph_client.pacing import Budget
-from tests.graph_client.doubles import FakeTime, Script, answer, client, page, refusal
-
-READ = Call.get("/applications")
-
-
-def budget(time, limit, window_seconds, longest_pause_seconds=300.0):
-    return Budget("writes", limit, window_seconds, longest_pause_seconds, time.sleep, time.clock)
-
-
-async def test_a_window_never_holds_more_than_its_limit():
-    time = FakeTime()
-    paced = budget(time, 5, 10.0)
-    moments = []
-    for _ in range(23):
-        await paced.spend(READ)
-        moments.append(time.now)
-        time.now += 0.3
-    for start in moments:
-        assert sum(start <= moment < start + 10.0 for moment in moments) <= 5
-    assert moments[-1] - moments[0] == pytest.approx(40.0 + 0.3 * 2)
-
-
-async def test_below_the_limit_nothing_waits():
-    time = FakeTime()
-    paced = budget(time, 5, 10.0)
-    for _ in range(20):
-        await paced.spend(READ)
-        time.now += 2.0
-    assert time.slept == []
-
-
-async def test_waiting_callers_keep_their_order():
-    time = FakeTime()
-    paced = budget(time, 1, 10.0)
-    order = []
-
-    async def spend(name):
-        await paced.spend(READ)
-        order.append((name, time.now))
-
-    await asyncio.gather(*(spend(name) for name in "abc"))
-    assert order == [("a", 1000.0), ("b", 1010.0), ("c", 1020.0)]
-
-
-async def test_a_pause_holds_everything_back():
-    time = FakeTime()
-    paced = budget(time, 5, 10.0)
-    paced.pause(30.0)
-    paced.pause(5.0)
-    await paced.spend(READ)
-    assert time.slept == [30.0]
-
-
-async def test_a_pause_longer_than_any_call_would_wait_is_an_error():
-    time = FakeTime()
-    paced = budget(time, 5, 10.0, longest_pause_seconds=60.0)
-    paced.pause(3600.0)
-    with pytest.raises(errors.Throttled) as caught:
-        await paced.spend(READ)
-    assert "not sent" in str(caught.value)
-    assert caught.value.retry_after_seconds == 3600.0
-    assert not caught.value.may_have_happened
-    assert time.slept == []
+from graph_client.pacing import Pacing
+from tests.graph_client.doubles import SETTINGS, FakeTime, Script, answer, client, page, refusal
 
 
 async def drain(pages):
@@ -131,35 +69,73 @@ async def test_a_429_without_retry_after_pauses_shortly():
     assert time.slept == [1.0]
 
 
-async def test_requests_in_flight_are_limited():
-    flying, most = 0, 0
-
-    async def serve(request):
-        nonlocal flying, most
-        flying += 1
-        most = max(most, flying)
-        for _ in range(3):
-            await asyncio.sleep(0)
-        flying -= 1
-        return httpx.Response(200, json={"id": "1"})
-
-    async with client(serve, requests_in_flight=4) as graph:
-        await asyncio.gather(*(graph.applications.get(str(number)) for number in range(30)))
-    assert most == 4
-
-
-async def test_a_call_that_waits_to_repeat_does_not_count_as_in_flight():
+def limits(share, **settings):
     time = FakeTime()
-    waits, held = asyncio.Event(), asyncio.Event()
+    pacing = Pacing(dataclasses.replace(SETTINGS, budget_share=share, **settings), time.sleep, time.clock)
+    budgets = (pacing.writes, pacing.units, pacing.reports)
+    return [(budget._limit, budget._window_seconds) for budget in budgets]
 
-    async def sleep(seconds):
-        waits.set()
-        await held.wait()
 
-    script = Script(lambda r: refusal(503, "x") if "slow" in r.url.path else answer(200, {"id": "1"}))
-    time.sleep = sleep
-    async with client(script, time, requests_in_flight=1) as graph:
-        slow = asyncio.ensure_future(graph.applications.get("slow"))
-        await waits.wait()
-        assert (await graph.applications.get("1")).id == "1"
-        slow.cancel()
+def test_a_share_is_taken_of_every_budget_and_makes_a_window_longer_that_would_hold_less_than_one():
+    assert limits(1.0) == [(3000, 150.0), (3500, 10.0), (5, 10.0)]
+    assert limits(0.1) == [(300, 150.0), (350, 10.0), (1, 20.0)]
+
+
+async def test_a_429_pauses_the_budget_that_graph_says_is_spent():
+    time = FakeTime()
+    spent = refusal(429, "x", retry_after="50", x_ms_throttle_information="ResourceUnitLimitExceeded")
+    async with client(Script(spent, answer(200, {"id": "1"})), time) as graph:
+        with pytest.raises(errors.Throttled):
+            await graph.synchronization.start("1", "aws.1")
+        await graph.applications.get("1")
+    assert time.slept == [50.0]
+
+
+async def test_resource_units_are_counted_as_the_answers_tell_them():
+    time = FakeTime()
+    script = Script(answer(200, {"id": "1"}, x_ms_resource_unit="5"))
+    async with client(script, time, units_per_window=10, unit_window_seconds=10.0) as graph:
+        for _ in range(4):
+            await graph.applications.get("1")
+    # Two by the table, five in truth: the third is estimated to fit no more.
+    assert time.slept == [10.0]
+
+
+async def test_provisioning_on_demand_has_a_budget_of_its_own():
+    time = FakeTime()
+    pacing = Pacing(SETTINGS, time.sleep, time.clock)
+    on_demand = Call.create("/servicePrincipals/1/synchronization/jobs/2/provisionOnDemand", {})
+    for _ in range(6):
+        async with pacing.admit([on_demand]):
+            pass
+    assert time.slept == [10.0]
+
+
+@pytest.mark.parametrize(
+    ("taught", "limit"),
+    [
+        (answer(200, {"id": "1"}, x_ms_throttle_limit_percentage="1.3"), 16),
+        (answer(200, {"id": "1"}, x_ms_throttle_limit_percentage="0.9"), 32),
+        (answer(200, {"id": "1"}, x_ms_throttle_limit_percentage="very much"), 32),
+        (refusal(503, "x"), 16),
+        (refusal(429, "x"), 16),
+        (refusal(404, "x"), 32),
+    ],
+)
+async def test_fewer_at_once_when_graph_is_short_of_breath(taught, limit):
+    async with client(Script(taught), attempts=1) as graph:
+        with suppress(errors.GraphError):
+            await graph.applications.get("1")
+        assert graph._session._pacing.concurrency.limit == limit
+
+
+async def test_near_the_limit_it_does_not_grow_and_below_it_does():
+    time = FakeTime()
+    near = answer(200, {"id": "1"}, x_ms_throttle_limit_percentage="0.85")
+    steps = [refusal(503, "x"), *[near] * 40, *[answer(200, {"id": "1"})] * 40]
+    async with client(Script(*steps), time) as graph:
+        concurrency = graph._session._pacing.concurrency
+        for expected in (16, 16, 18):
+            for _ in range(40 if expected == 18 else 20):
+                await graph.applications.get("1")
+            assert concurrency.limit == expected

@@ -85,6 +85,12 @@ def test_an_unknown_cloud_is_refused():
         GraphSettings.for_cloud("mars")
 
 
+def test_a_share_is_a_part_of_the_whole():
+    assert GraphSettings(budget_share=0.25).budget_share == 0.25
+    with pytest.raises(errors.BadSettings, match=r"budget_share .* at most 1"):
+        GraphSettings(budget_share=1.5)
+
+
 def test_settings_do_not_change():
     with pytest.raises(dataclasses.FrozenInstanceError):
         GraphSettings().attempts = 7
@@ -96,7 +102,7 @@ def test_the_repr_shows_what_differs_and_no_password():
 
 
 def test_every_number_names_its_unit():
-    counts = {"attempts", "sign_in_attempts", "page_size", "log_page_size", "requests_in_flight"}
+    counts = {"attempts", "sign_in_attempts", "page_size", "log_page_size", "requests_in_flight", "budget_share"}
     for field in dataclasses.fields(GraphSettings):
         if isinstance(field.default, (int, float)):
             assert field.name in counts or field.name.endswith(("_seconds", "_per_window")), field.name

@@ -1,0 +1,123 @@
+"""A budget: so much in any stretch of time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from .call import Call
+from .errors import Throttled
+from .retry import Clock, Sleep
+
+__all__ = ["Budget"]
+
+
+class Budget:
+    """At most `limit` in any window of `window_seconds`, and nothing while Graph has asked for a pause.
+
+    Graph counts a request when it arrives, at some moment between its sending and its answer. So what is spent
+    counts from the sending until one window after the answer: then no window of Graph's can hold more than the limit.
+
+    Args:
+        name: what it is a budget of, for messages.
+        limit: how much; a single call may cost more, and then has a window for itself.
+        window_seconds: how long the stretch of time is.
+        longest_pause_seconds: how long a call waits for a pause to end.
+        sleep: waits.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        limit: int,
+        window_seconds: float,
+        longest_pause_seconds: float,
+        sleep: Sleep,
+        clock: Clock,
+    ) -> None:
+        self.name = name
+        self._limit = limit
+        self._window_seconds = window_seconds
+        self._longest_pause_seconds = longest_pause_seconds
+        self._sleep = sleep
+        self._clock = clock
+        self._under_way = 0
+        self._answered: deque[tuple[float, int]] = deque()
+        self._answered_sum = 0
+        self._answer_came = asyncio.Event()
+        self._paused_until = float("-inf")
+        # Waiting inside the lock keeps the callers in their order.
+        self._turn = asyncio.Lock()
+
+    def pause(self, seconds: float) -> None:
+        """Let nothing pass for this long, as Graph asked."""
+        self._paused_until = max(self._paused_until, self._clock() + seconds)
+
+    def correct(self, difference: int) -> None:
+        """Count what an answer turned out to cost beyond its estimate, or less than that."""
+        if difference:
+            self._count(difference)
+
+    @asynccontextmanager
+    async def spend(self, call: Call, cost: int = 1) -> AsyncIterator[None]:
+        """Wait until the cost fits; the context lasts until the answer.
+
+        Raises:
+            Throttled: when Graph asked for a longer pause than any call would wait; nothing was sent.
+        """
+        async with self._turn:
+            await self._until_it_fits(call, cost)
+            self._under_way += cost
+        try:
+            yield
+        finally:
+            self._under_way -= cost
+            self._count(cost)
+            self._answer_came.set()
+
+    async def _until_it_fits(self, call: Call, cost: int) -> None:
+        while True:
+            wait = self._wait_seconds(call, cost)
+            if wait is None:
+                self._answer_came.clear()
+                await self._answer_came.wait()
+            elif wait > 0:
+                await self._sleep(wait)
+            else:
+                return
+
+    def _wait_seconds(self, call: Call, cost: int) -> float | None:
+        """How long until the cost may fit; None if that depends on answers that are still to come."""
+        now = self._clock()
+        paused = self._paused_until - now
+        if paused > self._longest_pause_seconds:
+            raise self._throttled(call, paused)
+        if paused > 0:
+            return paused
+        while self._answered and self._answered[0][0] <= now - self._window_seconds:
+            self._answered_sum -= self._answered.popleft()[1]
+        excess = self._under_way + self._answered_sum + min(cost, self._limit) - self._limit
+        if excess <= 0:
+            return 0.0
+        for moment, spent in self._answered:
+            excess -= spent
+            if excess <= 0:
+                return moment + self._window_seconds - now
+        return None
+
+    def _count(self, cost: int) -> None:
+        self._answered.append((self._clock(), cost))
+        self._answered_sum += cost
+
+    def _throttled(self, call: Call, paused_seconds: float) -> Throttled:
+        error = Throttled(
+            f"not sent: Graph asked for no {self.name} for another {paused_seconds:.0f} s",
+            verb=call.method,
+            path=call.path,
+            hint="try again after that time",
+        )
+        error.retry_after_seconds = paused_seconds
+        return error
