@@ -1,8 +1,6 @@
 """Writing down who applied what, when, and what came of it."""
 
 import asyncio
-import hashlib
-import json
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -69,13 +67,12 @@ async def record(run_id: str, action: str, changes: Iterable[FieldPlan], outcome
 
 def _run(fleet: Fleet, plan: Plan | None, ticket: str | None, command: str) -> Run:
     claims = connection().claims
-    digest = hashlib.sha256(json.dumps(plan.as_json(), sort_keys=True).encode()).hexdigest() if plan else None
     return Run(
         tenant_id=fleet.tenant_id,
         fleet=fleet.fleet,
         command=command,
         started_at=datetime.now(UTC),
-        plan_digest=digest,
+        plan_digest=plan.digest if plan else None,
         file_sha256=fleet.sha256,
         ticket=ticket,
         commit=environment().commit,

@@ -43,13 +43,14 @@ async def provision_fleet(
     concurrency: Annotated[int, Field(ge=1, le=64, description="Instances worked on at once.")] = 10,
     change: Annotated[str | None, Field(max_length=200, description="Ticket this change belongs to.")] = None,
     save_credentials: Annotated[bool, Field(description="Save credentials that are there already again.")] = False,
+    force: Annotated[bool, Field(description="Do also what a plan holds back without it.")] = False,
 ) -> State:
     """Make the tenant what the fleet file says, one instance's failure never stopping another's work."""
     quiet_expected_failures()
     desired = read_fleet(fleet)
     started = time.monotonic()
     async with connected(tenant, desired.tenant_id) as run:
-        plan = await tasks.plan_fleet(desired, only, save_credentials)
+        plan = await tasks.plan_fleet(desired, only, save_credentials, force)
         if not dry_run:
             plan = await tasks.compare_credentials(plan)
         await artifacts.publish_plan(plan)

@@ -1,8 +1,10 @@
 """The tasks a provisioning run consists of: a log line and one call each."""
 
+import asyncio
 import functools
 import logging
 from collections.abc import Callable, Collection, Coroutine
+from datetime import UTC, datetime
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
 
 from prefect import task
@@ -14,6 +16,7 @@ from prefect.tasks import Task
 from flows import fingerprints
 from flows.connection import connection
 from flows.fingerprint_key import NO_KEY
+from flows.memory import remember
 from flows.reconcile.diff import diff, select
 from flows.reconcile.fleet import Fleet
 from flows.reconcile.observe import observe
@@ -76,9 +79,13 @@ def log() -> logging.LoggerAdapter[logging.Logger] | logging.Logger:
 
 
 @task(name="plan-fleet", cache_policy=NO_CACHE, persist_result=False)
-async def plan_fleet(fleet: Fleet, only: Collection[str] | None, save_all: bool) -> Plan:
+async def plan_fleet(fleet: Fleet, only: Collection[str] | None, save_all: bool, force: bool) -> Plan:
     """Look at the tenant and say what has to change."""
-    plan = diff(fleet, await observe(connection().graph, fleet), only=only, save_all=save_all)
+    observed, memory = await asyncio.gather(
+        observe(connection().graph, fleet), asyncio.to_thread(remember, connection().store, fleet)
+    )
+    now = datetime.now(UTC)
+    plan = diff(fleet, observed, memory=memory, only=only, save_all=save_all, force=force, now=now)
     log().info("plan of %s: %s", fleet.fleet, plan.count())
     return plan
 

@@ -1,6 +1,7 @@
 """`entra-fleet plan`."""
 
 import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -47,12 +48,14 @@ def plan_of(path: Path, only: list[str] | None, tenant: str | None, save_credent
 
 
 async def _plan(fleet: "Fleet", only: list[str] | None, tenant: str | None, save_credentials: bool) -> "Plan":
+    from flows.memory import memory_of
     from flows.reconcile.diff import diff
     from flows.reconcile.observe import observe
     from flows.sign_in import signed_in
 
     async with signed_in(tenant, fleet.tenant_id) as (graph, _):
-        return diff(fleet, await observe(graph, fleet, only), only=only, save_all=save_credentials)
+        observed, memory = await asyncio.gather(observe(graph, fleet, only), memory_of(fleet))
+    return diff(fleet, observed, memory=memory, only=only, save_all=save_credentials, now=datetime.now(UTC))
 
 
 def show_plan(plan: "Plan") -> None:

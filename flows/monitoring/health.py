@@ -2,13 +2,19 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from flows.monitoring.iso import iso
-from graph_client.models import SynchronizationJob, SynchronizationTaskExecution
+from graph_client.models import SynchronizationJob, SynchronizationQuarantine, SynchronizationTaskExecution
 
 JobState = Literal["created", "initial-cycle", "steady", "degraded", "quarantined", "paused", "missing"]
+
+RUNNING = frozenset({"initial-cycle", "steady", "degraded"})
+"""States of a job that does its work."""
+
+STALE_AFTER = timedelta(hours=24)
+"""A running job that had no successful cycle for so long is stale; incremental cycles are 20 to 40 minutes apart."""
 
 _COUNTS = ("imported", "entitled", "exported", "escrowed")
 
@@ -28,6 +34,10 @@ class JobHealth:
     last_execution: datetime | None = None
     last_success: datetime | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
+    held_by: str | None = None
+    """The reason of a quarantine, whatever else the job is: one that was paused in quarantine is still in it."""
+    stale: bool = False
+    """Whether it runs and yet had no successful cycle for `STALE_AFTER`."""
 
     @property
     def settled(self) -> bool:
@@ -39,13 +49,50 @@ class JobHealth:
         """Whether nobody needs to act."""
         return self.state not in {"quarantined", "missing"}
 
+    @property
+    def escrows(self) -> int:
+        """How many objects the last execution could not provision and will try again."""
+        return self.counts.get("escrowed", 0)
+
+    @property
+    def never_ran(self) -> bool:
+        """Whether there is a job, but it has not executed once."""
+        return self.state in {"created", "initial-cycle"} and self.last_execution is None
+
+    @property
+    def ailing(self) -> bool:
+        """Whether somebody should look at it, also where nobody has to act yet."""
+        return self.state in {"quarantined", "degraded"} or self.escrows > 0 or self.stale
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What its state does not tell, in a few words each."""
+        reason = self.held_by or (None if self.state == "quarantined" else self.reason)
+        since = f"since {_day(self.since)}" if self.held_by and self.since else ""
+        return tuple(
+            filter(
+                None,
+                (
+                    " ".join(filter(None, (reason, since))),
+                    f"{self.escrows} escrowed" if self.escrows else "",
+                    "never ran" if self.never_ran else "",
+                    f"no success since {_day(self.last_success)}" if self.stale else "",
+                ),
+            )
+        )
+
     def as_json(self) -> dict[str, Any]:
         """Return what `monitor` and `plan` print of it."""
         return {
             "job_id": self.job_id,
             "state": self.state,
             "quarantine": self._quarantine(),
+            "reason": self.reason,
             "last_execution": iso(self.last_execution),
+            "last_success": iso(self.last_success),
+            "escrows": self.escrows,
+            "never_ran": self.never_ran,
+            "stale": self.stale,
             "counts": dict(self.counts),
         }
 
@@ -62,8 +109,12 @@ def job_of(jobs: Iterable[SynchronizationJob], synchronization_template: str | N
     return min(fitting, key=lambda job: job.id, default=None)
 
 
-def assess(job: SynchronizationJob | None) -> JobHealth:
+def assess(job: SynchronizationJob | None, now: datetime | None = None) -> JobHealth:
     """Return the health of a job; of a missing one too.
+
+    Args:
+        job: The job as Graph shows it.
+        now: The moment to judge by whether its last success is too long ago; None judges nothing.
 
     An execution that never began is no failure: a job that was just started shows `lastExecution.state` Failed with
     the year 1 as its time. Unknown codes are judged by whether the job has reached its steady state.
@@ -80,6 +131,7 @@ def assess(job: SynchronizationJob | None) -> JobHealth:
     quarantine = status.quarantine if status else None
     state, reason = _state(job, execution)
     error = (quarantine.error if quarantine else None) or (execution.error if execution else None)
+    last_success = success.time_ended if success else None
     return JobHealth(
         state=state,
         job_id=job.id,
@@ -88,9 +140,20 @@ def assess(job: SynchronizationJob | None) -> JobHealth:
         error_code=error.code if error else None,
         error_message=error.message if error else None,
         last_execution=(execution.time_ended or execution.time_began) if execution else None,
-        last_success=success.time_ended if success else None,
+        last_success=last_success,
         counts=_counts(job, execution),
+        held_by=_held_by(quarantine, state),
+        stale=bool(state in RUNNING and now and last_success and now - last_success > STALE_AFTER),
     )
+
+
+def _held_by(quarantine: SynchronizationQuarantine | None, state: JobState) -> str | None:
+    began = quarantine.current_began if quarantine else None
+    return (quarantine and quarantine.reason) or "Unknown" if began or state == "quarantined" else None
+
+
+def _day(moment: datetime | None) -> str:
+    return moment.strftime("%Y-%m-%d") if moment else ""
 
 
 def _state(job: SynchronizationJob, execution: SynchronizationTaskExecution | None) -> tuple[JobState, str | None]:
@@ -100,7 +163,8 @@ def _state(job: SynchronizationJob, execution: SynchronizationTaskExecution | No
     if code == "Quarantine":
         return "quarantined", None
     if code in {"NotConfigured", "Paused"} or schedule in {"Disabled", "Paused"}:
-        return ("paused" if execution or steady else "created"), None
+        # A fresh job may be said to be Paused, but its schedule is Disabled.
+        return ("paused" if execution or steady or schedule == "Paused" else "created"), None
     if execution is not None and execution.state == "EntryLevelErrors":
         return ("degraded" if steady else "initial-cycle"), "EntryLevelErrors"
     if execution is not None and execution.state == "Failed":

@@ -1,20 +1,30 @@
 """The difference between a fleet file and a tenant, as a pure function."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
 
 from flows.monitoring.health import JobHealth, assess
-from flows.reconcile.assignments import missing, shown
+from flows.reconcile import changes
+from flows.reconcile.conflicts import conflict_of
 from flows.reconcile.fleet import Fleet, Instance
-from flows.reconcile.mark import Mark
-from flows.reconcile.observe import Observed, ObservedInstance
-from flows.reconcile.plan import Action, Conflict, FieldChange, InstancePlan, Orphan, Plan
-from flows.reconcile.settings import job_settings, same_setting
-
-_MASK = "*"
+from flows.reconcile.memory import Memory
+from flows.reconcile.observe import Observed
+from flows.reconcile.plan import Action, InstancePlan, Orphan, Plan
 
 
 class UnknownKey(Exception):
     """A key was asked for that the fleet file does not have."""
+
+
+@dataclass(frozen=True)
+class _Wishes:
+    """How an apply was asked for."""
+
+    save_all: bool
+    force: bool
+    now: datetime | None
 
 
 def select(fleet: Fleet, only: Collection[str] | None) -> tuple[Instance, ...]:
@@ -31,16 +41,29 @@ def select(fleet: Fleet, only: Collection[str] | None) -> tuple[Instance, ...]:
     return tuple(instance for instance in fleet.instances if instance.key in only)
 
 
-def diff(fleet: Fleet, observed: Observed, *, only: Collection[str] | None = None, save_all: bool = False) -> Plan:
+def diff(
+    fleet: Fleet,
+    observed: Observed,
+    *,
+    memory: Memory = Memory(),  # noqa: B008  # frozen
+    only: Collection[str] | None = None,
+    save_all: bool = False,
+    force: bool = False,
+    now: datetime | None = None,
+) -> Plan:
     """Return what an apply would do.
 
     Args:
         fleet: What is wanted.
         observed: What there is.
+        memory: What earlier runs wrote down.
         only: Keys to look at; the others do not appear in the plan.
         save_all: Plan to validate and save every instance's credentials, known to be there or not.
+        force: Plan what is otherwise left alone: pauses of others, quarantines, many removals.
+        now: The moment to judge by whether a job is stale; it changes nothing that would be done.
     """
-    plans = tuple(_plan(fleet.fleet, instance, observed, save_all) for instance in select(fleet, only))
+    wishes = _Wishes(save_all, force, now)
+    plans = tuple(_plan(fleet.fleet, instance, observed, memory, wishes) for instance in select(fleet, only))
     keys = {key for instance in fleet.instances for key in (instance.key, instance.renamed_from)}
     orphans = tuple(
         Orphan(key, item.display_name, item.application_id, item.service_principal_id)
@@ -51,142 +74,41 @@ def diff(fleet: Fleet, observed: Observed, *, only: Collection[str] | None = Non
     return Plan(fleet.fleet, fleet.tenant_id, plans, orphans)
 
 
-def _plan(fleet: str, instance: Instance, observed: Observed, save_all: bool) -> InstancePlan:
+def _plan(fleet: str, instance: Instance, observed: Observed, memory: Memory, wishes: _Wishes) -> InstancePlan:
     bearers = observed.instances.get(instance.key) or observed.instances.get(instance.renamed_from or "", ())
-    if conflict := _conflict(fleet, instance, observed, bearers):
+    if conflict := conflict_of(fleet, instance, observed, bearers):
         return InstancePlan(fleet, instance, Action.CONFLICT, conflict=conflict)
     template_id = observed.templates[instance.template].id
     if not bearers:
-        return InstancePlan(fleet, instance, Action.CREATE, template_id, changes=_creation(instance))
+        return InstancePlan(fleet, instance, Action.CREATE, template_id, changes=changes.creation(instance))
     found = bearers[0]
     job = found.job_for(instance.synchronization_template)
-    health = assess(job)
-    changes = (
-        *_description_changes(fleet, instance, found),
-        *_credential_changes(instance, _saved(instance, found, health), save_all),
-        *_owner_changes(instance, found),
-        *_assignment_changes(instance, found),
-        *_job_changes(instance, health),
+    health = assess(job, wishes.now)
+    saved = changes.saved_secrets(instance, found, health)
+    paused_by = _paused_by(health, memory)
+    needed = (
+        *changes.description_changes(fleet, instance, found),
+        *changes.credential_changes(instance, saved, health, wishes.save_all),
+        *changes.owner_changes(instance, found),
+        *changes.assignment_changes(instance, found),
+        *changes.job_changes(instance, found, health, paused_by, wishes.force),
     )
-    action = Action.NONE if not changes else Action.UPDATE if found.marked else Action.ADOPT
     return InstancePlan(
         fleet,
         instance,
-        action,
+        Action.NONE if not needed else Action.UPDATE if found.marked else Action.ADOPT,
         template_id,
-        changes,
+        needed,
         health,
+        paused_by,
+        changes.known_credentials(instance, saved, found, memory),
         application_id=found.application_id,
         service_principal_id=found.service_principal_id,
         job_id=job.id if job else None,
     )
 
 
-def _conflict(
-    fleet: str, instance: Instance, observed: Observed, bearers: tuple[ObservedInstance, ...]
-) -> Conflict | None:
-    if problem := observed.problems.get(instance.template):
-        return Conflict(problem.code, problem.message, problem.hint)
-    tag = Mark(fleet, instance.key).tag
-    if len(bearers) > 1:
-        ids = " and ".join(sorted(item.application_id or item.app_id for item in bearers))
-        return Conflict(
-            "TwoApplications",
-            f"{len(bearers)} applications bear the mark {tag}: {ids}.",
-            "Two runs made it at the same time. Delete all but one of them, then apply again.",
-        )
-    template_id = observed.templates[instance.template].id
-    if bearers:
-        if bearers[0].template_id in {None, template_id}:
-            return None
-        return Conflict(
-            "OtherTemplate",
-            f"The application of {instance.key} was made from template {bearers[0].template_id}, not {template_id}.",
-            "A template cannot be changed. Give the instance a new key, and retire the old one.",
-        )
-    if namesakes := observed.namesakes.get((template_id, instance.display_name)):
-        return Conflict(
-            "NameTaken",
-            f"An application {instance.display_name!r} of this template exists and is not ours: {namesakes[0]}.",
-            f"Give this instance another display_name, or tag that application {tag} to hand it to entra-fleet.",
-        )
-    return None
-
-
-def _creation(instance: Instance) -> tuple[FieldChange, ...]:
-    keys = [*instance.credentials, *job_settings(instance, {})]
-    starts = (FieldChange("job_state", None, "running"),) if instance.job == "running" else ()
-    return (
-        FieldChange("application", None, instance.template),
-        FieldChange("mark", None, instance.key),
-        FieldChange("display_name", None, instance.display_name),
-        FieldChange("job", None, instance.synchronization_template or "default"),
-        *(FieldChange(f"credentials.{key}", None, "to be saved") for key in keys),
-        *(FieldChange(f"owners.{owner}", None, "owner") for owner in instance.owners),
-        *(FieldChange(f"assignments.{each.principal_id}", None, shown(each)) for each in instance.assignments),
-        *starts,
-    )
-
-
-def _description_changes(fleet: str, instance: Instance, found: ObservedInstance) -> tuple[FieldChange, ...]:
-    mark = Mark(fleet, instance.key)
-    bears = found.mark if found.marked else None
-    pairs = {
-        "mark": (bears.tag if bears else None, mark.tag),
-        "display_name": (found.display_name, instance.display_name),
-        "notes": (found.notes, instance.notes),
-        "service_management_reference": (found.service_management_reference, instance.service_management_reference),
-    }
-    return tuple(
-        FieldChange(field, before, after)
-        for field, (before, after) in pairs.items()
-        if after is not None and before != after
-    )
-
-
-def _owner_changes(instance: Instance, found: ObservedInstance) -> tuple[FieldChange, ...]:
-    return tuple(
-        FieldChange(f"owners.{owner}", None, "owner") for owner in instance.owners if owner not in found.owners
-    )
-
-
-def _assignment_changes(instance: Instance, found: ObservedInstance) -> tuple[FieldChange, ...]:
-    lacking = missing(instance, found.template_id or "", found.roles, found.assigned)
-    return tuple(FieldChange(f"assignments.{each.principal_id}", None, shown(each)) for each, _ in lacking)
-
-
-def _saved(instance: Instance, found: ObservedInstance, health: JobHealth) -> Mapping[str, str]:
-    """Return what is saved; where it may not be read, everything for a job that has run, and nothing for another."""
-    if found.secrets is not None:
-        return found.secrets
-    if health.state in {"missing", "created"}:
-        return {}
-    return dict.fromkeys([*instance.credentials, *job_settings(instance, {})], _MASK)
-
-
-def _credential_changes(instance: Instance, saved: Mapping[str, str], save_all: bool) -> tuple[FieldChange, ...]:
-    wanted: dict[str, str | None] = {
-        key: None if value.startswith("${") else value for key, value in instance.credentials.items()
-    }
-    settings = job_settings(instance, saved)
-    changes = []
-    for key, value in (wanted | settings).items():
-        before = saved.get(key)
-        if before is None:
-            changes.append(FieldChange(f"credentials.{key}", None, "to be saved"))
-        elif save_all and key in instance.credentials:
-            changes.append(FieldChange(f"credentials.{key}", "saved", "to be saved again"))
-        elif value is not None and before != _MASK and not same_setting(value, before):
-            changes.append(FieldChange(f"credentials.{key}", before, value))
-    return tuple(changes)
-
-
-def _job_changes(instance: Instance, health: JobHealth) -> tuple[FieldChange, ...]:
-    changes = []
-    if health.state == "missing":
-        changes.append(FieldChange("job", None, instance.synchronization_template or "default"))
-    if instance.job == "running" and health.state in {"missing", "created"}:
-        changes.append(FieldChange("job_state", health.state, "running"))
-    if instance.job == "paused" and health.state in {"initial-cycle", "steady", "degraded"}:
-        changes.append(FieldChange("job_state", health.state, "paused"))
-    return tuple(changes)
+def _paused_by(health: JobHealth, memory: Memory) -> Literal["us", "someone"] | None:
+    if health.state != "paused":
+        return None
+    return "us" if health.job_id in memory.paused_by_us else "someone"

@@ -1,9 +1,12 @@
 """What has to change in the tenant for it to be as the fleet file says."""
 
+import hashlib
+import json
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from flows.monitoring.health import JobHealth
 from flows.reconcile.fleet import Instance
@@ -35,6 +38,13 @@ class FieldChange:
     field: str
     before: str | None
     after: str | None
+    dangerous: bool = False
+    """Whether people may gain or lose access by it."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what `plan --output json` prints of it."""
+        document: dict[str, Any] = {"field": self.field, "before": self.before, "after": self.after}
+        return document | ({"dangerous": True} if self.dangerous else {})
 
 
 @dataclass(frozen=True)
@@ -61,6 +71,10 @@ class InstancePlan:
     template_id: str = ""
     changes: tuple[FieldChange, ...] = ()
     health: JobHealth = _UNKNOWN
+    paused_by: Literal["us", "someone"] | None = None
+    """Who paused the job, if it is paused; someone unless the journal knows that it was us."""
+    credentials: Mapping[str, Literal["known", "unknown"]] = field(default_factory=dict)
+    """Saved credentials that the file refers to; known if the store can tell whether they have changed."""
     application_id: str | None = None
     service_principal_id: str | None = None
     job_id: str | None = None
@@ -81,19 +95,43 @@ class InstancePlan:
         areas = [_area(change.field) for change in self.changes]
         return sum(area in _ONE_BY_ONE for area in areas) + sum(_WRITES[area] for area in set(areas) - _ONE_BY_ONE)
 
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What is to be said of the job besides its state, in a few words each."""
+        held = self.paused_by == "someone" and self.instance.job == "running" and not self.touches("job_state")
+        return (*self.health.remarks, *(["by someone; --force starts it"] if held else []))
+
+    @property
+    def unwell(self) -> bool:
+        """Whether the job needs somebody's attention although the file may have nothing to change."""
+        return self.health.ailing or "by someone; --force starts it" in self.remarks
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what would be done, to what, and of the instance as the file has it; health and time are not."""
+        done = {
+            "action": self.action,
+            "changes": [change.as_json() for change in self.changes],
+            "conflict": self.conflict.code if self.conflict else None,
+            "ids": [self.template_id, self.application_id, self.service_principal_id, self.job_id],
+            "instance": self.instance.model_dump(mode="json"),
+        }
+        return hashlib.sha256(json.dumps(done, sort_keys=True).encode()).hexdigest()
+
     def as_json(self) -> dict[str, Any]:
         """Return what `plan --output json` prints of it."""
         document: dict[str, Any] = {
             "key": self.key,
             "action": str(self.action),
-            "changes": [vars(change) for change in self.changes],
-            "health": self.health.as_json(),
+            "changes": [change.as_json() for change in self.changes],
+            "credentials": dict(self.credentials),
+            "health": self.health.as_json() | {"paused_by": self.paused_by},
         }
         return document | ({"conflict": vars(self.conflict)} if self.conflict else {})
 
 
-def _area(field: str) -> str:
-    area = field.partition(".")[0]
+def _area(name: str) -> str:
+    area = name.partition(".")[0]
     return "mark" if area in DESCRIPTION else area
 
 
@@ -126,6 +164,12 @@ class Plan:
         """Whether anything is to be done, or stands in the way of it."""
         return any(instance.action is not Action.NONE for instance in self.instances)
 
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what would be done; the same for as long as an apply would do the same."""
+        done = [self.fleet, self.tenant_id, *(f"{each.key} {each.digest}" for each in self.instances)]
+        return hashlib.sha256("\n".join(done).encode()).hexdigest()
+
     def count(self) -> dict[str, int]:
         """Return the number of instances by action, for every action."""
         counted = Counter(str(instance.action) for instance in self.instances)
@@ -136,6 +180,7 @@ class Plan:
         return {
             "fleet": self.fleet,
             "writes": self.writes,
+            "digest": self.digest,
             "instances": [instance.as_json() for instance in self.instances],
             "orphans": [vars(orphan) for orphan in self.orphans],
         }

@@ -6,13 +6,16 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import select, update
+from sqlalchemy import Text, select, update
 
 from flows.store.database import Database
 from flows.store.errors import StoreError
 from flows.store.tables import CHANGE, RUN
 
 _ROWS_AT_ONCE = 500
+
+_JOB_STATE = "job_state"
+_JOB_STEPS = {"start-job", "pause-job"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,6 +136,28 @@ class Journal:
                 # Both tables have an outcome: a row is asked by column, not by name.
                 run = Run(**{column.name: row[column] for column in RUN.c})
                 yield run, _change_of({column.name: row[column] for column in CHANGE.c})
+
+    def paused_jobs(self, tenant_id: str) -> frozenset[str]:
+        """Return the ids of the jobs whose state we changed last by a pause that succeeded."""
+        statement = (
+            select(CHANGE.c.job_id, CHANGE.c.fields, CHANGE.c.outcome, CHANGE.c.error_step)
+            .join(RUN)
+            .where(RUN.c.tenant_id == tenant_id, CHANGE.c.job_id.is_not(None))
+            .where(CHANGE.c.fields.cast(Text).contains(f'"{_JOB_STATE}"', autoescape=True))
+            .order_by(CHANGE.c.recorded_at)
+        )
+        paused: set[str] = set()
+        with self._database.read() as connection:
+            for row in connection.execute(statement):
+                failed = row.outcome == "failed"
+                if failed and row.error_step not in _JOB_STEPS:
+                    continue  # it did not come as far as the job
+                wanted = next(each["after"] for each in row.fields if each["field"] == _JOB_STATE)
+                if wanted == "paused" and not failed:
+                    paused.add(row.job_id)
+                else:
+                    paused.discard(row.job_id)
+        return frozenset(paused)
 
 
 def _columns_of(change: Change) -> dict[str, Any]:

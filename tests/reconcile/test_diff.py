@@ -153,7 +153,9 @@ def test_a_namesake_that_is_not_ours_is_a_conflict():
     planned = plan_one(fleet(), namesakes={("box-id", "Box One"): ("theirs",)})
     assert (planned.action, planned.conflict.code) == (Action.CONFLICT, "NameTaken")
     assert "theirs" in planned.conflict.message
-    assert "entra-fleet:f:one" in planned.conflict.hint
+    assert planned.conflict.hint == (
+        "To take it in: entra-fleet adopt --template Box. Otherwise give this instance another display_name."
+    )
 
 
 def test_a_namesake_made_from_another_template_is_none():

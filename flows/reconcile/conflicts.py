@@ -1,0 +1,44 @@
+"""Why an instance has to be left alone."""
+
+import shlex
+
+from flows.reconcile.fleet import Instance
+from flows.reconcile.mark import Mark
+from flows.reconcile.observe import Observed, ObservedInstance
+from flows.reconcile.plan import Conflict
+
+
+def conflict_of(
+    fleet: str, instance: Instance, observed: Observed, bearers: tuple[ObservedInstance, ...]
+) -> Conflict | None:
+    """Return what stands in the way of an instance, if anything does."""
+    if problem := observed.problems.get(instance.template):
+        return Conflict(problem.code, problem.message, problem.hint)
+    if len(bearers) > 1:
+        ids = " and ".join(sorted(item.application_id or item.app_id for item in bearers))
+        return Conflict(
+            "TwoApplications",
+            f"{len(bearers)} applications bear the mark {Mark(fleet, instance.key).tag}: {ids}.",
+            "Two runs made it at the same time. Delete all but one of them, then apply again.",
+        )
+    template_id = observed.templates[instance.template].id
+    if bearers:
+        return _other_template(instance, template_id, bearers[0])
+    if namesakes := observed.namesakes.get((template_id, instance.display_name)):
+        return Conflict(
+            "NameTaken",
+            f"An application {instance.display_name!r} of this template exists and is not ours: {namesakes[0]}.",
+            f"To take it in: entra-fleet adopt --template {shlex.quote(instance.template)}. "
+            "Otherwise give this instance another display_name.",
+        )
+    return None
+
+
+def _other_template(instance: Instance, template_id: str, found: ObservedInstance) -> Conflict | None:
+    if found.template_id in {None, template_id}:
+        return None
+    return Conflict(
+        "OtherTemplate",
+        f"The application of {instance.key} was made from template {found.template_id}, not {template_id}.",
+        "A template cannot be changed. Give the instance a new key, and retire the old one.",
+    )
