@@ -57,7 +57,7 @@ async def monitor_fleet(
 @task(name="find-jobs", cache_policy=NO_CACHE, persist_result=False)
 async def find_targets(fleet: Fleet) -> list[Target]:
     """Find the service principal of each instance by the fleet's mark."""
-    found = await find_instances(connection().graph, fleet.fleet)
+    found = await find_instances(connection().graph, fleet)
     return [
         Target(
             instance.key,

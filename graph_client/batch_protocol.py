@@ -26,12 +26,13 @@ E = TypeVar("E", bound=GraphError)
 
 
 def may_be_batched(call: Call) -> bool:
-    """Whether a call is a read of a relative path; a nextLink is followed as it is, outside any batch.
+    """Whether a call is a plain read of a relative path; a nextLink is followed as it is, outside any batch.
 
     Reporting calls are too scarce to be sent together: a batch may hold more of them than Graph takes at once.
     """
     relative = call.path.startswith("/") and not call.path.startswith("//")
-    return call.method == "GET" and relative and not call.path.startswith("/auditLogs/")
+    plain = call.method == "GET" and not call.headers
+    return plain and relative and not call.path.startswith("/auditLogs/")
 
 
 def batch_of(calls: Sequence[Call]) -> Call:

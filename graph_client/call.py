@@ -25,6 +25,8 @@ class Expects(enum.Enum):
     """What a good answer holds."""
 
     OBJECT = "object"
+    # Plain text, as `$count` answers.
+    NUMBER = "number"
     NOTHING = "nothing"
 
 
@@ -40,6 +42,7 @@ class Call:
     path: str
     query: Mapping[str, str] = field(default_factory=dict)
     body: Any = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict)
     repeat: Repeat = Repeat.IDEMPOTENT
     expects: Expects = Expects.OBJECT
     grace_seconds: float = 0.0
@@ -50,6 +53,14 @@ class Call:
     def get(cls, path: str, query: Mapping[str, str] | None = None, *, grace_seconds: float = 0.0) -> Call:
         """A read."""
         return cls(method="GET", path=path, query=query or {}, grace_seconds=grace_seconds)
+
+    @classmethod
+    def count(cls, path: str) -> Call:
+        """A `$count`, which only the index of advanced queries answers.
+
+        https://learn.microsoft.com/graph/aad-advanced-queries
+        """
+        return cls(method="GET", path=path, headers={"ConsistencyLevel": "eventual"}, expects=Expects.NUMBER)
 
     @classmethod
     def create(cls, path: str, body: Any, *, grace_seconds: float = 0.0) -> Call:

@@ -104,8 +104,8 @@ def decode(call: Call, url: str, answer: Answer) -> Any:
         value = read_json(answer.content)
     except ValueError:
         raise _unreadable(call, url, answer, "Graph's answer is not JSON") from None
-    if not isinstance(value, dict):
-        raise _unreadable(call, url, answer, "Graph's answer is not a JSON object")
+    if not isinstance(value, int if call.expects is Expects.NUMBER else dict):
+        raise _unreadable(call, url, answer, f"Graph's answer is not a JSON {call.expects.value}")
     return value
 
 

@@ -187,7 +187,7 @@ def _http_client(
 
 
 def _headers(call: Call) -> dict[str, str]:
-    headers = {"client-request-id": str(uuid.uuid4())}
+    headers = {"client-request-id": str(uuid.uuid4()), **call.headers}
     if call.body is not None:
         headers["Content-Type"] = "application/json"
     return headers

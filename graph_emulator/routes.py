@@ -39,6 +39,7 @@ _GENERAL = (
     Route("GET", "/groups", "list_groups", people.list_groups, may.READ_GROUPS, units=2),
     Route("GET", "/groups/{id}", "get_group", people.get_group, units=2),
     Route("GET", "/groups/{id}/members", "list_members", people.list_members, may.READ_GROUPS, units=3),
+    Route("GET", "/groups/{id}/members/$count", "count_members", people.count_members, may.READ_GROUPS),
     Route(
         "GET",
         "/auditLogs/provisioning",

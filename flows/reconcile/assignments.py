@@ -1,7 +1,7 @@
 """Who a fleet file assigns to an application, and to which of its roles."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from flows.reconcile.fleet import Assignment, Instance
 from graph_client.models import AppRole
@@ -13,14 +13,18 @@ _ROLE_IMPORTERS = {"8b1025e4-1dd2-430b-a150-2ef79cd700f5"}
 """Templates whose connector imports the roles; AWS Single-Account Access has none before its first cycle."""
 
 _USUAL = ("User", "msiam_access")
+_MAY_BE_NAMED = {"User", "Group"}
 
 
 @dataclass(frozen=True)
 class Assigned:
-    """A principal and the role it is assigned to."""
+    """A principal and the role it is assigned to; two are the same if these are."""
 
     principal_id: str
     role_id: str
+    assignment_id: str = field(default="", compare=False)
+    principal_type: str | None = field(default=None, compare=False)
+    principal_name: str | None = field(default=None, compare=False)
 
 
 def role_id(roles: Sequence[AppRole], wanted: str | None) -> str | None:
@@ -42,6 +46,21 @@ def role_id(roles: Sequence[AppRole], wanted: str | None) -> str | None:
     return usual[0] if usual else enabled[0].id if len(enabled) == 1 else None
 
 
+def pending(instance: Instance, template_id: str, roles: Sequence[AppRole] | None) -> tuple[Assignment, ...]:
+    """Return the assignments that have to wait until the connector has imported their roles.
+
+    Args:
+        instance: What is wanted.
+        template_id: Id of the application template.
+        roles: The roles of the application; None if it is not there yet, and will have the usual ones only.
+    """
+    if template_id not in _ROLE_IMPORTERS:
+        return ()
+    if roles is None:
+        return tuple(each for each in instance.assignments if each.role not in {None, *_USUAL})
+    return tuple(each for each in instance.assignments if role_id(roles, each.role) is None)
+
+
 def missing(
     instance: Instance, template_id: str, roles: Sequence[AppRole], there: frozenset[Assigned]
 ) -> list[tuple[Assignment, str | None]]:
@@ -49,16 +68,41 @@ def missing(
 
     Where the connector imports the roles, an assignment to one that is not there yet is left to a later apply.
     """
-    wanted = [(assignment, role_id(roles, assignment.role)) for assignment in instance.assignments]
-    pending = {None} if template_id in _ROLE_IMPORTERS else set()
-    return [
-        (assignment, role)
-        for assignment, role in wanted
-        if role not in pending and (role is None or Assigned(assignment.principal_id, role) not in there)
-    ]
+    waiting = pending(instance, template_id, roles)
+    wanted = [(each, role_id(roles, each.role)) for each in instance.assignments if each not in waiting]
+    return [(each, role) for each, role in wanted if role is None or Assigned(each.principal_id, role) not in there]
+
+
+def surplus(instance: Instance, roles: Sequence[AppRole], there: Collection[Assigned]) -> tuple[Assigned, ...]:
+    """Return what has to go for the assignments to be exactly those of the file; nothing unless it asks for that.
+
+    A file cannot name a service principal, so those stay; and whoever waits for a role keeps what there is meanwhile.
+    """
+    if instance.assignments_mode != "exact":
+        return ()
+    wanted = {Assigned(each.principal_id, role_id(roles, each.role) or "") for each in instance.assignments}
+    waiting = {each.principal_id for each in wanted if not each.role_id}
+    gone = [each for each in there if each not in wanted and each.principal_type in _MAY_BE_NAMED]
+    kept = [each for each in gone if each.principal_id not in waiting]
+    return tuple(sorted(kept, key=lambda each: (each.principal_id, each.role_id)))
 
 
 def shown(assignment: Assignment) -> str:
     """Return an assignment as a plan shows it."""
     principal = assignment.name or assignment.principal_id
     return f"{principal} as {assignment.role or 'User'}"
+
+
+def misnamed(assignments: Iterable[Assignment], names: Mapping[str, str | None]) -> list[str]:
+    """Return what to say of assignments whose id is somebody else's than the file says; the id decides."""
+    return [
+        f"assignments.{each.principal_id}: the file calls it {each.name!r}, the tenant {found!r}; the id decides"
+        for each in assignments
+        if each.name and (found := names.get(each.principal_id)) and found != each.name
+    ]
+
+
+def shown_assigned(assigned: Assigned, roles: Sequence[AppRole]) -> str:
+    """Return what there is as a plan shows it."""
+    role = next((role.display_name or role.value for role in roles if role.id == assigned.role_id), None)
+    return f"{assigned.principal_name or assigned.principal_id} as {role or 'default access'}"

@@ -1,23 +1,27 @@
 """What of an instance is not as the fleet file says, field by field."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Literal
 
 from flows.monitoring.health import RUNNING, JobHealth
-from flows.reconcile.assignments import missing, shown
-from flows.reconcile.fleet import Instance
+from flows.reconcile.assignments import Assigned, missing, shown, shown_assigned
+from flows.reconcile.fleet import Assignment, Instance
 from flows.reconcile.mark import Mark
 from flows.reconcile.memory import Memory
-from flows.reconcile.observe import ObservedInstance
+from flows.reconcile.observed import ObservedInstance
 from flows.reconcile.plan import FieldChange
+from flows.reconcile.principals import Principal
 from flows.reconcile.settings import job_settings, same_setting
 
 _MASK = "*"
+SAVED_AGAIN = "to be saved again"
+
 _NEVER_STARTED = {"missing", "created"}
 
 
-def creation(instance: Instance) -> tuple[FieldChange, ...]:
-    """Return the fields of an instance that is not there at all."""
+def creation(instance: Instance, waiting: Collection[Assignment]) -> tuple[FieldChange, ...]:
+    """Return the fields of an instance that is not there at all, without the assignments that have to wait."""
+    assigned = [each for each in instance.assignments if each not in waiting]
     keys = [*instance.credentials, *job_settings(instance, {})]
     starts = (FieldChange("job_state", None, "running"),) if instance.job == "running" else ()
     return (
@@ -27,7 +31,7 @@ def creation(instance: Instance) -> tuple[FieldChange, ...]:
         FieldChange("job", None, instance.synchronization_template or "default"),
         *(FieldChange(f"credentials.{key}", None, "to be saved") for key in keys),
         *(FieldChange(f"owners.{owner}", None, "owner") for owner in instance.owners),
-        *(FieldChange(f"assignments.{each.principal_id}", None, shown(each)) for each in instance.assignments),
+        *(FieldChange(f"assignments.{each.principal_id}", None, shown(each)) for each in assigned),
         *starts,
     )
 
@@ -56,10 +60,20 @@ def owner_changes(instance: Instance, found: ObservedInstance) -> tuple[FieldCha
     )
 
 
-def assignment_changes(instance: Instance, found: ObservedInstance) -> tuple[FieldChange, ...]:
-    """Return the assignments that the application lacks."""
+def assignment_changes(
+    instance: Instance, found: ObservedInstance, removals: Iterable[Assigned], principals: Mapping[str, Principal]
+) -> tuple[FieldChange, ...]:
+    """Return the assignments that the application lacks, then those that it has too many."""
     lacking = missing(instance, found.template_id or "", found.roles, found.assigned)
-    return tuple(FieldChange(f"assignments.{each.principal_id}", None, shown(each)) for each, _ in lacking)
+    return (
+        *(FieldChange(f"assignments.{each.principal_id}", None, shown(each)) for each, _ in lacking),
+        *(_removal(each, found, principals.get(each.principal_id)) for each in removals),
+    )
+
+
+def _removal(assigned: Assigned, found: ObservedInstance, principal: Principal | None) -> FieldChange:
+    field, before = f"assignments.{assigned.principal_id}", shown_assigned(assigned, found.roles)
+    return FieldChange(field, before, None, dangerous=True, members=principal.members if principal else None)
 
 
 def saved_secrets(instance: Instance, found: ObservedInstance, health: JobHealth) -> Mapping[str, str]:
@@ -87,7 +101,7 @@ def credential_changes(
         if before is None:
             changes.append(FieldChange(f"credentials.{key}", None, "to be saved", dangerous))
         elif save_all and key in instance.credentials:
-            changes.append(FieldChange(f"credentials.{key}", "saved", "to be saved again"))
+            changes.append(FieldChange(f"credentials.{key}", "saved", SAVED_AGAIN))
         elif value is not None and before != _MASK and not same_setting(value, before):
             changes.append(FieldChange(f"credentials.{key}", before, value, dangerous))
     return tuple(changes)

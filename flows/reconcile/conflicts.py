@@ -3,9 +3,13 @@
 import shlex
 
 from flows.reconcile.fleet import Instance
+from flows.reconcile.limits import PERCENT_MAX
 from flows.reconcile.mark import Mark
-from flows.reconcile.observe import Observed, ObservedInstance
+from flows.reconcile.observed import Observed, ObservedInstance
 from flows.reconcile.plan import Conflict
+
+REMOVALS_ALWAYS = 10
+"""So many assignments of an instance may go at once however few it has."""
 
 
 def conflict_of(
@@ -32,6 +36,19 @@ def conflict_of(
             "Otherwise give this instance another display_name.",
         )
     return None
+
+
+def too_many_removals(instance: Instance, removals: int, assigned: int) -> Conflict | None:
+    """Return the conflict of taking away more assignments at once than is likely to be meant."""
+    limit = max(REMOVALS_ALWAYS, assigned * PERCENT_MAX // 100)
+    if removals <= limit:
+        return None
+    return Conflict(
+        "TooManyRemovals",
+        f"assignments_mode exact would take {removals} of the {assigned} assignments of {instance.key} away "
+        f"({100 * removals / assigned:.3g} %); the limit is {limit}.",
+        "Correct assignments in the fleet file, or look at them with plan --force and apply with --force.",
+    )
 
 
 def _other_template(instance: Instance, template_id: str, found: ObservedInstance) -> Conflict | None:

@@ -1,16 +1,17 @@
 """The difference between a fleet file and a tenant, as a pure function."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
 from flows.monitoring.health import JobHealth, assess
 from flows.reconcile import changes
-from flows.reconcile.conflicts import conflict_of
+from flows.reconcile.assignments import misnamed, pending, shown, surplus
+from flows.reconcile.conflicts import conflict_of, too_many_removals
 from flows.reconcile.fleet import Fleet, Instance
 from flows.reconcile.memory import Memory
-from flows.reconcile.observe import Observed
+from flows.reconcile.observed import Observed, ObservedInstance
 from flows.reconcile.plan import Action, InstancePlan, Orphan, Plan
 
 
@@ -64,24 +65,47 @@ def diff(
     """
     wishes = _Wishes(save_all, force, now)
     plans = tuple(_plan(fleet.fleet, instance, observed, memory, wishes) for instance in select(fleet, only))
-    keys = {key for instance in fleet.instances for key in (instance.key, instance.renamed_from)}
+    keys = {key for instance in fleet.instances for key in instance.keys}
     orphans = tuple(
         Orphan(key, item.display_name, item.application_id, item.service_principal_id)
         for key, items in sorted(observed.instances.items())
         if key not in keys
         for item in items
     )
-    return Plan(fleet.fleet, fleet.tenant_id, plans, orphans)
+    absent = {key for plan in plans if plan.action is Action.CREATE for key in plan.instance.keys}
+    deleted = tuple(each for each in observed.deleted if each.key in absent)
+    existing = sum(bool(observed.bearers(instance)) for instance in fleet.instances)
+    return Plan(fleet.fleet, fleet.tenant_id, plans, orphans, deleted, existing)
 
 
 def _plan(fleet: str, instance: Instance, observed: Observed, memory: Memory, wishes: _Wishes) -> InstancePlan:
-    bearers = observed.instances.get(instance.key) or observed.instances.get(instance.renamed_from or "", ())
+    bearers = observed.bearers(instance)
     if conflict := conflict_of(fleet, instance, observed, bearers):
         return InstancePlan(fleet, instance, Action.CONFLICT, conflict=conflict)
     template_id = observed.templates[instance.template].id
+    waiting = pending(instance, template_id, bearers[0].roles if bearers else None)
+    names = {key: principal.name for key, principal in observed.principals.items()}
+    if bearers:
+        names |= {each.principal_id: each.principal_name for each in bearers[0].assigned}
+    common = InstancePlan(
+        fleet,
+        instance,
+        Action.CREATE,
+        template_id,
+        pending=tuple(shown(each) for each in waiting),
+        warnings=tuple(misnamed(instance.assignments, names)),
+    )
     if not bearers:
-        return InstancePlan(fleet, instance, Action.CREATE, template_id, changes=changes.creation(instance))
-    found = bearers[0]
+        return replace(common, changes=changes.creation(instance, waiting))
+    return _planned_change(common, bearers[0], observed, memory, wishes)
+
+
+def _planned_change(
+    common: InstancePlan, found: ObservedInstance, observed: Observed, memory: Memory, wishes: _Wishes
+) -> InstancePlan:
+    fleet, instance = common.fleet, common.instance
+    removals = surplus(instance, found.roles, found.assigned)
+    conflict = None if wishes.force else too_many_removals(instance, len(removals), len(found.assigned))
     job = found.job_for(instance.synchronization_template)
     health = assess(job, wishes.now)
     saved = changes.saved_secrets(instance, found, health)
@@ -90,21 +114,23 @@ def _plan(fleet: str, instance: Instance, observed: Observed, memory: Memory, wi
         *changes.description_changes(fleet, instance, found),
         *changes.credential_changes(instance, saved, health, wishes.save_all),
         *changes.owner_changes(instance, found),
-        *changes.assignment_changes(instance, found),
+        *changes.assignment_changes(instance, found, removals, observed.principals),
         *changes.job_changes(instance, found, health, paused_by, wishes.force),
     )
-    return InstancePlan(
-        fleet,
-        instance,
-        Action.NONE if not needed else Action.UPDATE if found.marked else Action.ADOPT,
-        template_id,
-        needed,
-        health,
-        paused_by,
-        changes.known_credentials(instance, saved, found, memory),
+    action = Action.NONE if not needed else Action.UPDATE if found.marked else Action.ADOPT
+    return replace(
+        common,
+        action=Action.CONFLICT if conflict else action,
+        changes=() if conflict else needed,
+        health=health,
+        paused_by=paused_by,
+        credentials=changes.known_credentials(instance, saved, found, memory),
+        removals=() if conflict else removals,
+        app_id=found.app_id or None,
         application_id=found.application_id,
         service_principal_id=found.service_principal_id,
         job_id=job.id if job else None,
+        conflict=conflict,
     )
 
 

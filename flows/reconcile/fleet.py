@@ -77,7 +77,9 @@ class InstanceSettings(BaseModel):
         None, description="When the credentials expire (YYYY-MM-DD); monitoring warns ahead."
     )
     assignments: tuple[Assignment, ...] = Field((), description="Who is assigned to the application.")
-    assignments_mode: Literal["add"] = Field("add", description="add: assignments not in the file are left alone.")
+    assignments_mode: Literal["add", "exact"] = Field(
+        "add", description="add: assignments not in the file are left alone; exact: they are taken away."
+    )
     owners: tuple[Guid, ...] = Field((), description="Object ids of the owners of the application.")
     notes: Notes | None = Field(None, description="Free text kept on the application.")
     service_management_reference: Line | None = Field(
@@ -105,10 +107,22 @@ class Instance(InstanceSettings):
     display_name: DisplayName = Field(description="Display name of the application in Entra ID.")
     template: Line = Field(description="Application template, by display name or id.")
 
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys that its mark may bear: its own, and the one until now."""
+        return tuple(filter(None, (self.key, self.renamed_from)))
+
     @model_validator(mode="after")
     def _renamed_from_another(self) -> Self:
         if self.renamed_from == self.key:
             raise invalid("renamed_from is the key itself", "Remove renamed_from, or give the former key.")
+        return self
+
+    @model_validator(mode="after")
+    def _exact_names_somebody(self) -> Self:
+        if self.assignments_mode == "exact" and not self.assignments:
+            what = "assignments_mode is exact and assignments names nobody: everybody would be taken away"
+            raise invalid(what, "Name who is to stay, or write assignments_mode: add.")
         return self
 
 
@@ -119,6 +133,13 @@ class FleetHeader(BaseModel):
 
     fleet: FleetName = Field(description="Name of the fleet; marks what belongs to it in the tenant.")
     tenant_id: Guid = Field(description="The tenant; credentials for any other are refused.")
+    renamed_from: FleetName | None = Field(None, description="The name of the fleet until now, when it must change.")
+
+    @model_validator(mode="after")
+    def _fleet_renamed_from_another(self) -> Self:
+        if self.renamed_from == self.fleet:
+            raise invalid("renamed_from is the fleet's name itself", "Remove renamed_from, or give the former name.")
+        return self
 
 
 class Fleet(FleetHeader):
@@ -129,5 +150,9 @@ class Fleet(FleetHeader):
 
     def to_object(self) -> dict[str, Any]:
         """The fleet as plain JSON values, from which `fleet_from_object` makes an equal fleet."""
-        instances = [instance.model_dump(mode="json", exclude_defaults=True) for instance in self.instances]
-        return {"fleet": self.fleet, "tenant_id": self.tenant_id, "instances": instances}
+        return self.model_dump(mode="json", exclude_defaults=True, exclude={"sha256"})
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names that the fleet's marks may bear: its own, and the one until now."""
+        return frozenset(filter(None, (self.fleet, self.renamed_from)))

@@ -71,4 +71,4 @@ def _checked(gathered: Gathered, sha256: str) -> Fleet:
         problems.append(Problem(gathered.header.place, what, advice))
     if problems or header is None:
         raise FleetFileError(problems)
-    return Fleet(fleet=header.fleet, tenant_id=header.tenant_id, instances=tuple(instances), sha256=sha256)
+    return Fleet(**header.model_dump(), instances=tuple(instances), sha256=sha256)

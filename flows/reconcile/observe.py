@@ -2,20 +2,22 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
-from flows.monitoring.health import job_of
-from flows.reconcile.assignments import Assigned
-from flows.reconcile.fleet import Fleet, Instance
-from flows.reconcile.mark import Mark, tag_prefix
+from flows.reconcile.assignments import Assigned, missing, surplus
+from flows.reconcile.fleet import Assignment, Fleet, Instance
+from flows.reconcile.mark import tag_prefix
+from flows.reconcile.observed import Observed, ObservedInstance
+from flows.reconcile.principals import Principal, find_principals
+from flows.reconcile.recycle_bin import find_deleted
 from flows.reconcile.steps.assignments import assigned
 from flows.reconcile.steps.owners import owners
-from flows.reconcile.templates import TemplateProblem, find_templates
+from flows.reconcile.templates import find_templates
 from graph_client import GraphClient, Resources
 from graph_client.errors import Forbidden, NotFound, Unauthorized
-from graph_client.models import Application, ApplicationTemplate, AppRole, ServicePrincipal, SynchronizationJob
+from graph_client.models import Application, ServicePrincipal
 from graph_client.odata import text_literal
 
 _APPLICATION_FIELDS = (
@@ -31,59 +33,6 @@ _SERVICE_PRINCIPAL_FIELDS = ("id", "appId", "displayName", "tags", "applicationT
 _VALUES_PER_FILTER = 15  # Graph refuses more in one `in`
 
 
-@dataclass(frozen=True, eq=False)
-class ObservedInstance:
-    """An application with its service principal, and the job and secrets of the latter."""
-
-    application_id: str | None
-    service_principal_id: str | None
-    app_id: str
-    display_name: str
-    service_principal_name: str | None
-    template_id: str | None
-    tags: tuple[str, ...]
-    marked: bool
-    """Whether the application bears its tag; without it, it was found by its unique name."""
-    notes: str | None = None
-    service_management_reference: str | None = None
-    roles: tuple[AppRole, ...] = ()
-    assigned: frozenset[Assigned] = frozenset()
-    """Who is assigned; looked up only for instances whose file assigns somebody."""
-    owners: frozenset[str] = frozenset()
-    """Who owns the application; looked up only for instances whose file names owners."""
-    jobs: tuple[SynchronizationJob, ...] = ()
-    secrets: Mapping[str, str] | None = field(default_factory=dict)
-    """Values as Graph shows them, the sensitive ones as `*`; None if they may not be read."""
-
-    @property
-    def mark(self) -> Mark | None:
-        """The mark it bears as a tag, or in the name it was created under."""
-        return Mark.in_tags(self.tags) or Mark.in_name(self.display_name)
-
-    @property
-    def key(self) -> str | None:
-        """The key that its mark names."""
-        return self.mark.key if self.mark else None
-
-    def job_for(self, synchronization_template: str | None) -> SynchronizationJob | None:
-        """Return the job made from that synchronization template, or from any if None."""
-        return job_of(self.jobs, synchronization_template)
-
-
-@dataclass(frozen=True)
-class Observed:
-    """The tenant as one look found it."""
-
-    instances: Mapping[str, tuple[ObservedInstance, ...]]
-    """By key; more than one where something made a double."""
-    namesakes: Mapping[tuple[str, str], tuple[str, ...]]
-    """Application ids without our mark, by template id and display name."""
-    templates: Mapping[str, ApplicationTemplate]
-    """By the name or id that the fleet file uses."""
-    problems: Mapping[str, TemplateProblem]
-    """Why a name or id in the fleet file leads to no usable template."""
-
-
 async def observe(graph: GraphClient, fleet: Fleet, keys: Collection[str] | None = None) -> Observed:
     """Look at the tenant: templates, the fleet's applications, and the jobs and secrets of each, in batches.
 
@@ -96,41 +45,66 @@ async def observe(graph: GraphClient, fleet: Fleet, keys: Collection[str] | None
         GraphError: A read failed for good.
     """
     templates, problems = await find_templates(graph, {instance.template for instance in fleet.instances})
-    found = await find_applications(graph, fleet.fleet, {template.id for template in templates.values()})
+    found = await find_applications(graph, fleet.names, {template.id for template in templates.values()})
     instances: dict[str, list[ObservedInstance]] = defaultdict(list)
     namesakes: dict[tuple[str, str], tuple[str, ...]] = defaultdict(tuple)
     for item in found:
         mark = item.mark
         if mark is None:
             namesakes[item.template_id or "", item.display_name] += (item.application_id or item.app_id,)
-        elif mark.fleet == fleet.fleet:
+        elif mark.fleet in fleet.names:
             instances[mark.key].append(item)
     wanted = [item for key, items in instances.items() if keys is None or key in keys for item in items]
-    desired = {key: each for each in fleet.instances for key in (each.key, each.renamed_from) if key}
+    desired = {key: each for each in fleet.instances for key in each.keys}
     looks = (_looked_up(graph.batched, item, desired.get(item.key or "")) for item in wanted)
     looked = dict(zip(wanted, await asyncio.gather(*looks), strict=True))
-    return Observed(
+    observed = Observed(
         {key: tuple(looked.get(item, item) for item in items) for key, items in instances.items()},
         namesakes,
         templates,
         problems,
     )
+    planned = [each for each in fleet.instances if keys is None or each.key in keys]
+    absent = [each for each in planned if not observed.bearers(each)]
+    principals, deleted = await asyncio.gather(
+        _principals(graph, observed, planned), find_deleted(graph, fleet) if absent else _nothing()
+    )
+    return replace(observed, principals=principals, deleted=deleted)
+
+
+async def _principals(graph: GraphClient, observed: Observed, planned: Iterable[Instance]) -> dict[str, Principal]:
+    """Look up whom the plan would assign or take away."""
+    added: list[Assignment] = []
+    removed: list[Assigned] = []
+    for instance in planned:
+        bearers = observed.bearers(instance)
+        if not bearers:
+            added += instance.assignments
+            continue
+        found = bearers[0]
+        added += [each for each, _ in missing(instance, found.template_id or "", found.roles, found.assigned)]
+        removed += surplus(instance, found.roles, found.assigned)
+    return await find_principals(graph, added, removed)
 
 
 async def find_applications(
-    graph: GraphClient, fleet: str | None, template_ids: Collection[str] = ()
+    graph: GraphClient, fleets: Collection[str] | None, template_ids: Collection[str] = ()
 ) -> list[ObservedInstance]:
-    """Return the applications that bear the mark of a fleet, or of any, and all those made from some templates.
+    """Return the applications that bear the mark of some fleets, or of any, and all those made from some templates.
 
     The latter show namesakes, and instances whose creation was cut short before they got their mark.
 
     Source: https://learn.microsoft.com/graph/api/application-list
     """
-    tagged = f"tags/any(t:startswith(t,{text_literal(tag_prefix(fleet))}))"
-    marked = {a.app_id: a async for a in graph.applications.list(filter=tagged, select=_APPLICATION_FIELDS)}
+    prefixes = [tag_prefix()] if fleets is None else [tag_prefix(fleet) for fleet in sorted(fleets)]
+    tagged = [f"tags/any(t:startswith(t,{text_literal(prefix)}))" for prefix in prefixes]
+    marked: dict[str | None, Application] = {}
+    for condition in tagged:
+        listing = graph.applications.list(filter=condition, select=_APPLICATION_FIELDS)
+        marked |= {application.app_id: application async for application in listing}
     principals: dict[str | None, ServicePrincipal] = {}
     conditions = [
-        tagged,
+        *tagged,
         *(f"applicationTemplateId eq {text_literal(each)}" for each in sorted(template_ids)),
     ]
     for condition in conditions:
@@ -143,12 +117,18 @@ async def find_applications(
     return [_instance(marked.get(app_id), principals.get(app_id), app_id or "") for app_id in app_ids]
 
 
-async def find_instances(graph: GraphClient, fleet: str) -> dict[str, list[ObservedInstance]]:
-    """Return the applications that bear the mark of a fleet, by key, without their jobs."""
+async def find_instances(graph: GraphClient, fleet: Fleet) -> dict[str, list[ObservedInstance]]:
+    """Return the applications of a fleet without their jobs, by the key that their mark bears or will bear.
+
+    Those that a rename of the fleet or of a key has not come to yet are found by the mark they still bear.
+    """
+    now = {key: each.key for each in fleet.instances for key in each.keys}
     instances: dict[str, list[ObservedInstance]] = defaultdict(list)
-    for item in await find_applications(graph, fleet):
-        if item.mark is not None and item.mark.fleet == fleet:
-            instances[item.mark.key].append(item)
+    for item in await find_applications(graph, fleet.names):
+        if item.mark is not None and item.mark.fleet in fleet.names:
+            key = now.get(item.mark.key, item.mark.key)
+            place = 0 if item.mark.key == key else len(instances[key])
+            instances[key].insert(place, item)
     return instances
 
 
@@ -202,6 +182,10 @@ async def _looked_up(graph: Resources, item: ObservedInstance, wanted: Instance 
 
 async def _nobody() -> frozenset[Any]:
     return frozenset()
+
+
+async def _nothing() -> tuple[Any, ...]:
+    return ()
 
 
 async def _secrets(graph: Resources, service_principal_id: str) -> dict[str, str] | None:

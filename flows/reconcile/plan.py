@@ -9,7 +9,9 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from flows.monitoring.health import JobHealth
+from flows.reconcile.assignments import Assigned
 from flows.reconcile.fleet import Instance
+from flows.reconcile.recycle_bin import DeletedApplication
 
 
 class Action(StrEnum):
@@ -40,11 +42,17 @@ class FieldChange:
     after: str | None
     dangerous: bool = False
     """Whether people may gain or lose access by it."""
+    members: int | None = None
+    """Members of the group that loses an assignment, if they could be counted."""
 
     def as_json(self) -> dict[str, Any]:
         """Return what `plan --output json` prints of it."""
         document: dict[str, Any] = {"field": self.field, "before": self.before, "after": self.after}
-        return document | ({"dangerous": True} if self.dangerous else {})
+        if self.dangerous:
+            document["dangerous"] = True
+        if self.members is not None:
+            document["members"] = self.members
+        return document
 
 
 @dataclass(frozen=True)
@@ -75,6 +83,12 @@ class InstancePlan:
     """Who paused the job, if it is paused; someone unless the journal knows that it was us."""
     credentials: Mapping[str, Literal["known", "unknown"]] = field(default_factory=dict)
     """Saved credentials that the file refers to; known if the store can tell whether they have changed."""
+    removals: tuple[Assigned, ...] = ()
+    """The assignments to take away; no others are, whoever is assigned meanwhile."""
+    pending: tuple[str, ...] = ()
+    """Assignments that wait for their roles to be imported; a later apply finishes them."""
+    warnings: tuple[str, ...] = ()
+    app_id: str | None = None
     application_id: str | None = None
     service_principal_id: str | None = None
     job_id: str | None = None
@@ -111,7 +125,8 @@ class InstancePlan:
         """SHA-256 of what would be done, to what, and of the instance as the file has it; health and time are not."""
         done = {
             "action": self.action,
-            "changes": [change.as_json() for change in self.changes],
+            "changes": [[change.field, change.before, change.after] for change in self.changes],
+            "removals": [each.assignment_id for each in self.removals],
             "conflict": self.conflict.code if self.conflict else None,
             "ids": [self.template_id, self.application_id, self.service_principal_id, self.job_id],
             "instance": self.instance.model_dump(mode="json"),
@@ -125,6 +140,8 @@ class InstancePlan:
             "action": str(self.action),
             "changes": [change.as_json() for change in self.changes],
             "credentials": dict(self.credentials),
+            "pending": list(self.pending),
+            "warnings": list(self.warnings),
             "health": self.health.as_json() | {"paused_by": self.paused_by},
         }
         return document | ({"conflict": vars(self.conflict)} if self.conflict else {})
@@ -153,6 +170,10 @@ class Plan:
     tenant_id: str
     instances: tuple[InstancePlan, ...]
     orphans: tuple[Orphan, ...]
+    deleted: tuple[DeletedApplication, ...] = ()
+    """What an instance to be created was once, and can be restored."""
+    existing: int = 0
+    """How many instances of the whole fleet file exist."""
 
     @property
     def writes(self) -> int:
@@ -183,4 +204,5 @@ class Plan:
             "digest": self.digest,
             "instances": [instance.as_json() for instance in self.instances],
             "orphans": [vars(orphan) for orphan in self.orphans],
+            "deleted": [each.as_json() for each in self.deleted],
         }

@@ -3,6 +3,7 @@
 from .application import Application, AppRole
 from .application_template import ApplicationTemplate
 from .moment import Moment, duration_of, moment_of
+from .principal import Group, User
 from .provisioning_event import (
     Initiator,
     ModifiedProperty,
@@ -38,6 +39,7 @@ __all__ = [
     "ApplicationTemplate",
     "Entity",
     "EntryCount",
+    "Group",
     "Initiator",
     "JobSetting",
     "MetadataEntry",
@@ -60,6 +62,7 @@ __all__ = [
     "SynchronizationStatus",
     "SynchronizationTaskExecution",
     "SynchronizationTemplate",
+    "User",
     "duration_of",
     "moment_of",
 ]

@@ -5,18 +5,22 @@ from graph_client.sender import Sender
 from .application_templates import ApplicationTemplates
 from .applications import Applications
 from .deleted_items import DeletedItems
+from .groups import Groups
 from .provisioning_logs import ProvisioningLogs
 from .service_principals import ServicePrincipals
 from .synchronization import Synchronization
+from .users import Users
 
 __all__ = [
     "ApplicationTemplates",
     "Applications",
     "DeletedItems",
+    "Groups",
     "ProvisioningLogs",
     "Resources",
     "ServicePrincipals",
     "Synchronization",
+    "Users",
 ]
 
 
@@ -30,3 +34,5 @@ class Resources:
         self.synchronization = Synchronization(session)
         self.deleted_items = DeletedItems(session)
         self.provisioning_logs = ProvisioningLogs(session)
+        self.users = Users(session)
+        self.groups = Groups(session)

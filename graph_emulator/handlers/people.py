@@ -4,6 +4,7 @@ https://learn.microsoft.com/graph/api/user-list
 https://learn.microsoft.com/graph/api/group-list
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from graph_emulator.call import Answer, Call
@@ -88,11 +89,20 @@ def get_group(call: Call) -> Answer:
 def list_members(call: Call) -> Answer:
     """The direct members of a group."""
     allow_options(call.options, ("$select", "$top", "$skiptoken"))
-    people = call.tenant.people
-    members = people.members.get(call.parameters["id"].lower())
-    if members is None:
-        raise not_found(call.parameters["id"])
-    users = [people.users[member] for member in members]
+    users = [call.tenant.people.users[member] for member in _members(call)]
     names = selected(call.options, "user", users[0] if users else ())
     values = [{"@odata.type": "#microsoft.graph.user", **select(user, names)} for user in users]
     return page_of(call, "directoryObjects", values)
+
+
+def count_members(call: Call) -> Answer:
+    """How many direct members a group has."""
+    allow_options(call.options, ())
+    return count_of(call, len(_members(call)))
+
+
+def _members(call: Call) -> Sequence[str]:
+    members = call.tenant.people.members.get(call.parameters["id"].lower())
+    if members is None:
+        raise not_found(call.parameters["id"])
+    return members

@@ -8,15 +8,15 @@ from graph_emulator import FaultRule
 from tests.reconcile.crowds import crowd, graph_of, wire_of
 
 
-async def targets_of(graph):
-    found = await find_instances(graph, "contoso")
+async def targets_of(graph, wanted):
+    found = await find_instances(graph, wanted)
     return [Target(key, items[0].service_principal_id) for key, items in found.items()]
 
 
 async def test_a_thousand_jobs_take_fifty_requests():
-    emulator, _ = crowd(1000)
+    emulator, wanted = crowd(1000)
     async with await graph_of(emulator) as graph:
-        targets = await targets_of(graph)
+        targets = await targets_of(graph, wanted)
         listing = graph.requests_sent
         seen = await sweep(graph, "contoso", targets)
         assert (listing, graph.requests_sent - listing) == (4, 50)
@@ -25,9 +25,9 @@ async def test_a_thousand_jobs_take_fifty_requests():
 
 
 async def test_a_tenant_that_takes_no_synchronization_in_batches_is_swept_job_by_job():
-    emulator, _ = crowd(30, batch_synchronization=False)
+    emulator, wanted = crowd(30, batch_synchronization=False)
     async with await graph_of(emulator) as graph:
-        targets = await targets_of(graph)
+        targets = await targets_of(graph, wanted)
         first = await sweep(graph, "contoso", targets)
         again = await sweep(graph, "contoso", targets)
     assert first.count() == again.count()
@@ -37,8 +37,8 @@ async def test_a_tenant_that_takes_no_synchronization_in_batches_is_swept_job_by
 
 @pytest.mark.parametrize("status", [404, 503])
 async def test_what_befalls_one_job_is_no_others(status):
-    emulator, _ = crowd(25)
+    emulator, wanted = crowd(25)
     emulator.add_faults([FaultRule("status", operation="list_jobs", occurrence=7, status=status, retry_after="2")])
     async with await graph_of(emulator) as graph:
-        seen = await sweep(graph, "contoso", await targets_of(graph))
+        seen = await sweep(graph, "contoso", await targets_of(graph, wanted))
     assert seen.count().get("missing", 0) == (1 if status == 404 else 0)

@@ -3,7 +3,7 @@ import pytest
 from flows.reconcile.diff import UnknownKey, diff
 from flows.reconcile.fleet_file import fleet_from_object
 from flows.reconcile.mark import Mark
-from flows.reconcile.observe import Observed, ObservedInstance
+from flows.reconcile.observed import Observed, ObservedInstance
 from flows.reconcile.plan import Action
 from flows.reconcile.templates import TemplateProblem
 from graph_client.models import ApplicationTemplate, SynchronizationJob

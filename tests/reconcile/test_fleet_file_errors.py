@@ -48,7 +48,7 @@ BAD = {
     ),
     "unknown field at the top": (
         HEAD + INSTANCE + "zzz: 1\n",
-        "fleet.yaml:7:1: zzz: unknown field\nKnown here: fleet, tenant_id, defaults, instances, include.",
+        "fleet.yaml:7:1: zzz: unknown field\nKnown here: fleet, tenant_id, renamed_from, defaults, instances, include.",
     ),
     "field of an instance at the top": (
         HEAD + INSTANCE + "scope: all\n",
@@ -187,7 +187,7 @@ BAD = {
     ),
     "bad assignments mode": (
         field("assignments_mode: replace"),
-        "fleet.yaml:7:5: instances[0].assignments_mode: 'replace' is not 'add'\nWrite 'add'.",
+        "fleet.yaml:7:5: instances[0].assignments_mode: 'replace' is not 'add' or 'exact'\nWrite 'add' or 'exact'.",
     ),
     "threshold in scientific form": (
         field("delete_threshold: 1e3"),

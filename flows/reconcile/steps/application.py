@@ -67,7 +67,10 @@ async def locate(graph: GraphClient, plan: InstancePlan) -> Placed:
     """
     if plan.application_id and plan.service_principal_id:
         return Placed(plan.application_id, plan.service_principal_id)
-    if found := await _look_again(graph, plan):
+    # It may bear a former mark, or be created under another name than the file gives it now.
+    app_id = plan.app_id
+    found = await (look_for(graph, lambda: _find_by_app_id(graph, app_id)) if app_id else _look_again(graph, plan))
+    if found:
         return found
     raise StepFailed("ApplicationGone", f"The application of {plan.key} is no longer there.", "Apply again.")
 
@@ -108,8 +111,11 @@ async def name_and_mark(graph: GraphClient, plan: InstancePlan, placed: Placed) 
     """
     application = await graph.batched.applications.get(placed.application_id, select=("id", "tags"))
     tag = Mark(plan.fleet, plan.key).tag
+    ours = {tag, *(change.before for change in plan.changes if change.field == "mark")}
     # PATCH replaces the whole collection; the tags of others decide where the application shows.
-    others = [other for other in application.tags or () if not other.startswith(tag_prefix(plan.fleet))]
+    others = [
+        other for other in application.tags or () if other not in ours and not other.startswith(tag_prefix(plan.fleet))
+    ]
     description = {
         "displayName": plan.instance.display_name,
         "tags": [*others, tag],
@@ -136,10 +142,20 @@ async def _find(graph: GraphClient, plan: InstancePlan) -> Placed | None:
     if len(bearers) > 1:
         raise _two(plan, bearers)
     for application in bearers.values():
-        async for principal in graph.service_principals.list(
-            filter=f"appId eq {text_literal(application.app_id or '')}", select=("id", "appId")
-        ):
-            return Placed(application.id, principal.id)
+        return await _with_principal(graph, application)
+    return None
+
+
+async def _find_by_app_id(graph: GraphClient, app_id: str) -> Placed | None:
+    for application in await _applications(graph, f"appId eq {text_literal(app_id)}"):
+        return await _with_principal(graph, application)
+    return None
+
+
+async def _with_principal(graph: GraphClient, application: Application) -> Placed | None:
+    condition = f"appId eq {text_literal(application.app_id or '')}"
+    async for principal in graph.service_principals.list(filter=condition, select=("id", "appId")):
+        return Placed(application.id, principal.id)
     return None
 
 

@@ -1,17 +1,22 @@
 """Assigning users and groups to an application."""
 
-from flows.reconcile.assignments import Assigned, missing, shown
+from contextlib import suppress
+
+from flows.reconcile.assignments import Assigned, missing, pending, shown
 from flows.reconcile.plan import InstancePlan
 from flows.reconcile.steps.failure import StepFailed
 from graph_client import GraphClient, Resources
-from graph_client.errors import BadRequest
+from graph_client.errors import BadRequest, NotFound
 
 
-async def assign_principals(graph: GraphClient, plan: InstancePlan, service_principal_id: str) -> None:
-    """Assign whom the file names and who is not assigned yet; nobody is taken away.
+async def assign_principals(graph: GraphClient, plan: InstancePlan, service_principal_id: str) -> tuple[str, ...]:
+    """Assign whom the file names and who is not assigned yet, then take away what the plan says and no more.
+
+    Returns:
+        The assignments that wait for their role to be imported.
 
     Raises:
-        StepFailed: The application has no such role.
+        StepFailed: The application has no such role; nobody was taken away.
 
     Source: https://learn.microsoft.com/graph/api/serviceprincipal-post-approleassignedto
     """
@@ -31,13 +36,31 @@ async def assign_principals(graph: GraphClient, plan: InstancePlan, service_prin
             # Graph words a duplicate as a bad request, and reads lag behind writes: look rather than guess.
             if Assigned(assignment.principal_id, role) not in await assigned(graph, service_principal_id):
                 raise
+    for removal in plan.removals:
+        await _remove(graph, service_principal_id, removal)
+    return tuple(shown(each) for each in pending(plan.instance, plan.template_id, principal.app_roles))
+
+
+async def _remove(graph: GraphClient, service_principal_id: str, assigned: Assigned) -> None:
+    """Take an assignment away, unless somebody else has.
+
+    Source: https://learn.microsoft.com/graph/api/serviceprincipal-delete-approleassignedto
+    """
+    with suppress(NotFound):
+        await graph.service_principals.unassign(service_principal_id, assigned.assignment_id)
 
 
 async def assigned(graph: Resources, service_principal_id: str) -> frozenset[Assigned]:
     """Return who is assigned to which role now."""
     return frozenset(
         [
-            Assigned(each.principal_id or "", each.app_role_id or "")
+            Assigned(
+                each.principal_id or "",
+                each.app_role_id or "",
+                each.id,
+                each.principal_type,
+                each.principal_display_name,
+            )
             async for each in graph.service_principals.assignments(service_principal_id)
         ]
     )

@@ -1,0 +1,74 @@
+"""The tenant as one look found it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from flows.monitoring.health import job_of
+from flows.reconcile.assignments import Assigned
+from flows.reconcile.fleet import Instance
+from flows.reconcile.mark import Mark
+from flows.reconcile.principals import Principal
+from flows.reconcile.recycle_bin import DeletedApplication
+from flows.reconcile.templates import TemplateProblem
+from graph_client.models import ApplicationTemplate, AppRole, SynchronizationJob
+
+
+@dataclass(frozen=True, eq=False)
+class ObservedInstance:
+    """An application with its service principal, and the job and secrets of the latter."""
+
+    application_id: str | None
+    service_principal_id: str | None
+    app_id: str
+    display_name: str
+    service_principal_name: str | None
+    template_id: str | None
+    tags: tuple[str, ...]
+    marked: bool
+    """Whether the application bears its tag; without it, it was found by its unique name."""
+    notes: str | None = None
+    service_management_reference: str | None = None
+    roles: tuple[AppRole, ...] = ()
+    assigned: frozenset[Assigned] = frozenset()
+    """Who is assigned; looked up only for instances whose file assigns somebody."""
+    owners: frozenset[str] = frozenset()
+    """Who owns the application; looked up only for instances whose file names owners."""
+    jobs: tuple[SynchronizationJob, ...] = ()
+    secrets: Mapping[str, str] | None = field(default_factory=dict)
+    """Values as Graph shows them, the sensitive ones as `*`; None if they may not be read."""
+
+    @property
+    def mark(self) -> Mark | None:
+        """The mark it bears as a tag, or in the name it was created under."""
+        return Mark.in_tags(self.tags) or Mark.in_name(self.display_name)
+
+    @property
+    def key(self) -> str | None:
+        """The key that its mark names."""
+        return self.mark.key if self.mark else None
+
+    def job_for(self, synchronization_template: str | None) -> SynchronizationJob | None:
+        """Return the job made from that synchronization template, or from any if None."""
+        return job_of(self.jobs, synchronization_template)
+
+
+@dataclass(frozen=True)
+class Observed:
+    """The tenant as one look found it."""
+
+    instances: Mapping[str, tuple[ObservedInstance, ...]]
+    """By key; more than one where something made a double."""
+    namesakes: Mapping[tuple[str, str], tuple[str, ...]]
+    """Application ids without our mark, by template id and display name."""
+    templates: Mapping[str, ApplicationTemplate]
+    """By the name or id that the fleet file uses."""
+    problems: Mapping[str, TemplateProblem]
+    """Why a name or id in the fleet file leads to no usable template."""
+    principals: Mapping[str, Principal] = field(default_factory=dict)
+    """Users and groups that would be assigned or taken away, by object id."""
+    deleted: tuple[DeletedApplication, ...] = ()
+    """What bears the fleet's mark in the recycle bin; looked up only if an instance is not there."""
+
+    def bearers(self, instance: Instance) -> tuple[ObservedInstance, ...]:
+        """Return the applications that bear the mark of an instance, or the mark it had before its key changed."""
+        return next((self.instances[key] for key in instance.keys if self.instances.get(key)), ())

@@ -1,0 +1,48 @@
+"""Why a plan as a whole is not carried out."""
+
+from flows.reconcile.changes import SAVED_AGAIN
+from flows.reconcile.limits import share_refused
+from flows.reconcile.plan import Action, InstancePlan, Plan
+
+_NEVER_STARTED = {"missing", "created"}
+_UNFINISHED = ("job", "credentials", "job_state")
+
+
+class PlanRefused(Exception):
+    """A plan is not carried out as it is; nothing was written. Its text is one to three lines."""
+
+
+class PlanChanged(PlanRefused):
+    """What would be done is no longer what was looked at."""
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__(
+            f"The plan of {plan.fleet} is no longer the one that was reviewed: the fleet file or the tenant changed.\n"
+            "Nothing was written. Plan again, and apply that."
+        )
+        self.plan = plan
+
+
+def refused(plan: Plan, *, force: bool = False, digest: str | None = None) -> PlanRefused | None:
+    """Return why a plan may not be carried out, or None if it may.
+
+    Args:
+        plan: What would be done.
+        force: Whether it may change as much of the fleet as it likes.
+        digest: Of the plan that was reviewed; None if none was.
+    """
+    if digest not in {None, plan.digest}:
+        return PlanChanged(plan)
+    count = sum(_updates(each) for each in plan.instances)
+    text = None if force else share_refused(count, plan.existing, "update")
+    return PlanRefused(text) if text else None
+
+
+def _updates(plan: InstancePlan) -> bool:
+    """Tell whether something that works is changed: what is made, finished or merely marked puts nothing at risk."""
+    if plan.action not in {Action.UPDATE, Action.ADOPT}:
+        return False
+    unfinished = plan.health.state in _NEVER_STARTED and plan.touches(*_UNFINISHED)
+    # Whoever has credentials saved again has named what is to be done.
+    harmless = frozenset({"mark", SAVED_AGAIN})
+    return not unfinished and any(harmless.isdisjoint({each.field, each.after}) for each in plan.changes)

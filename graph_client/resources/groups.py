@@ -1,0 +1,34 @@
+"""Groups.
+
+https://learn.microsoft.com/graph/api/resources/group
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from graph_client.call import Call, path_of
+from graph_client.models.principal import Group
+from graph_client.odata import options
+from graph_client.reading import read
+from graph_client.sender import Sender
+
+__all__ = ["Groups"]
+
+
+class Groups:
+    """Reads groups, and counts their members."""
+
+    def __init__(self, session: Sender) -> None:
+        self._session = session
+
+    async def get(self, group_id: str, *, select: Sequence[str] | None = None) -> Group:
+        """One group, by object id."""
+        return await read(self._session, Call.get(path_of("groups", group_id), options(select=select)), Group)
+
+    async def member_count(self, group_id: str) -> int:
+        """How many direct members a group has; may lag behind changes.
+
+        https://learn.microsoft.com/graph/api/group-list-members
+        """
+        return int(await self._session.request(Call.count(path_of("groups", group_id, "members", "$count"))))

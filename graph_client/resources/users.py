@@ -1,0 +1,27 @@
+"""Users.
+
+https://learn.microsoft.com/graph/api/resources/user
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from graph_client.call import Call, path_of
+from graph_client.models.principal import User
+from graph_client.odata import options
+from graph_client.reading import read
+from graph_client.sender import Sender
+
+__all__ = ["Users"]
+
+
+class Users:
+    """Reads users."""
+
+    def __init__(self, session: Sender) -> None:
+        self._session = session
+
+    async def get(self, user_id: str, *, select: Sequence[str] | None = None) -> User:
+        """One user, by object id."""
+        return await read(self._session, Call.get(path_of("users", user_id), options(select=select)), User)
