@@ -13,30 +13,29 @@ from prefect.artifacts import (
 from flows.counts import in_words
 from flows.monitoring.harvest import HarvestResult
 from flows.monitoring.sweep import Sweep
+from flows.plan_words import besides, in_lines, unknown_credentials, worth_showing
 from flows.reconcile.outcome import FleetOutcome
-from flows.reconcile.plan import Action, Plan
+from flows.reconcile.plan import Plan
 
 ROWS_MAX = 300
 """A table is one JSON value in Prefect's database; the store has the rest."""
 
 
 async def publish_plan(plan: Plan) -> None:
-    """Show what is to change, a row for each instance that is not as it should be."""
+    """Show what is to change and why, a row for each instance that is not as it should be, and what lies about."""
     rows = [
         {
             "key": each.key,
             "action": str(each.action),
-            "changes": ", ".join(change.field for change in each.changes),
-            "health": each.health.state,
-            "conflict": each.conflict.message if each.conflict else "",
+            "changes": "\n".join(in_lines(each)),
+            "health": each.condition,
+            "credentials": ", ".join(f"{key} unknown" for key in unknown_credentials(each)),
         }
-        for each in plan.instances
-        if each.action is not Action.NONE
+        for each in filter(worth_showing, plan.instances)
     ]
     counts = in_words(plan.count())
-    await acreate_table_artifact(
-        key=_key(plan.fleet, "plan"), table=rows[:ROWS_MAX], description=f"Plan of {plan.fleet}: {counts}"
-    )
+    lines = [f"Plan of {plan.fleet}: {counts}; {plan.writes} writes", *besides(plan)[:ROWS_MAX]]
+    await acreate_table_artifact(key=_key(plan.fleet, "plan"), table=rows[:ROWS_MAX], description="\n\n".join(lines))
 
 
 async def publish_outcome(outcome: FleetOutcome, what: str = "outcome") -> None:

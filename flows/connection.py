@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from flows.environment import EnvironmentIncomplete, environment
 from flows.fingerprint_key import fingerprint_key
 from flows.reconcile.fingerprint import FingerprintKey
+from flows.reconcile.quota import Quota
 from flows.reconcile.references import Secret
 from flows.sign_in import identity_of, signed_in_as
 from flows.sources import Sources
@@ -34,6 +35,7 @@ class Connection:
     fingerprint_key: FingerprintKey | None
     validated: dict[str, dict[str, Secret]] = field(default_factory=dict, repr=False)
     """Credentials by key from their validation until they are saved, so that what is saved is what was validated."""
+    quota: Quota = field(default_factory=Quota)
 
 
 def connection() -> Connection:

@@ -14,7 +14,7 @@ from prefect.states import Completed, Failed
 from pydantic import Field
 
 from flows import artifacts, journal, tasks
-from flows.connection import connected
+from flows.connection import connected, connection
 from flows.counts import in_words
 from flows.logs import quiet_expected_failures
 from flows.mapping import final_state, map_instances
@@ -22,6 +22,7 @@ from flows.names import name_of_run
 from flows.parameters import read_fleet
 from flows.reconcile.outcome import FleetOutcome, InstanceOutcome
 from flows.reconcile.plan import DESCRIPTION, Action, InstancePlan, Plan
+from flows.reconcile.safety import refused
 from flows.reconcile.steps.failure import StepFailed
 from flows.task_runner import LoopTaskRunner
 
@@ -43,7 +44,8 @@ async def provision_fleet(
     concurrency: Annotated[int, Field(ge=1, le=64, description="Instances worked on at once.")] = 10,
     change: Annotated[str | None, Field(max_length=200, description="Ticket this change belongs to.")] = None,
     save_credentials: Annotated[bool, Field(description="Save credentials that are there already again.")] = False,
-    force: Annotated[bool, Field(description="Do also what a plan holds back without it.")] = False,
+    force: Annotated[bool, Field(description="Do also what is held back without it.")] = False,
+    plan_digest: Annotated[str | None, Field(description="Digest of the reviewed plan; no other is applied.")] = None,
 ) -> State:
     """Make the tenant what the fleet file says, one instance's failure never stopping another's work."""
     quiet_expected_failures()
@@ -56,6 +58,8 @@ async def provision_fleet(
         await artifacts.publish_plan(plan)
         if dry_run:
             return Completed(message=f"{plan.writes} writes to do: {_counts(plan.count())}", data=plan)
+        if refusal := refused(plan, force=force, digest=plan_digest):
+            return Failed(message=str(refusal), data=refusal)
         async with journal.journaled(desired, plan, change) as entry:
             instances = await _apply(plan, entry.run_id, concurrency)
             outcome = FleetOutcome(plan.fleet, instances, run.graph.requests_sent, time.monotonic() - started)
@@ -77,9 +81,12 @@ async def _apply(plan: Plan, run_id: str, concurrency: int) -> list[InstanceOutc
 async def provision_instance(plan: InstancePlan, run_id: str) -> State | InstanceOutcome:
     """Take one instance through its steps; what fails is in the outcome, with how far it came."""
     outcome = InstanceOutcome.of(plan)
+    quota = connection().quota
     try:
+        quota.check(plan.key)
         await _provision(plan, outcome)
     except StepFailed as failure:
+        quota.heed(failure)
         outcome.fail(failure)
     await journal.record_instance(run_id, plan, outcome)
     return Failed(message=str(outcome.failure), data=outcome) if outcome.failure else outcome
@@ -109,7 +116,7 @@ async def _provision(plan: InstancePlan, outcome: InstanceOutcome) -> None:
     if plan.touches("owners"):
         await tasks.add_owners(plan, placed)
     if plan.touches("assignments"):
-        await tasks.assign_principals(plan, placed)
+        outcome.pending = await tasks.assign_principals(plan, placed)
 
     # Step 4: start the job.
     if plan.touches("job_state"):

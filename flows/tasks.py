@@ -174,10 +174,10 @@ async def add_owners(plan: InstancePlan, placed: Placed) -> None:
 
 
 @step("assign-principals")
-async def assign_principals(plan: InstancePlan, placed: Placed) -> None:
-    """Assign the users and groups that the job is to provision."""
+async def assign_principals(plan: InstancePlan, placed: Placed) -> tuple[str, ...]:
+    """Assign the users and groups that the job is to provision; return the assignments that have to wait."""
     log().info("%s: assigning %s", plan.key, assignments.describe(plan))
-    await assignments.assign_principals(connection().graph, plan, placed.service_principal_id)
+    return await assignments.assign_principals(connection().graph, plan, placed.service_principal_id)
 
 
 @step("validate-saved-credentials")

@@ -1,27 +1,35 @@
 """`entra-fleet apply`."""
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from flows.cli.errors import FAILED, BadUsage
-from flows.cli.options import FleetArgument, OnlyOption, Output, OutputOption, StoreOption, TenantOption
-from flows.cli.output import person, print_json, show_failure
+from flows.cli.options import FleetArgument, ForceOption, OnlyOption, Output, OutputOption, StoreOption, TenantOption
+from flows.cli.output import aside, person, print_json, show_failure
+from flows.cli.plan_file import PlanFile, PlanOptions
 from flows.counts import in_words
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from flows.reconcile.outcome import FleetOutcome
 
 
 def command(
     fleet: FleetArgument,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Apply without asking.")] = False,
+    plan_file: Annotated[
+        Path | None, typer.Option(metavar="PLAN", help="Apply this plan of plan --out and no other, without asking.")
+    ] = None,
     concurrency: Annotated[int, typer.Option(min=1, max=64, help="Instances worked on at once.")] = 10,
     only: OnlyOption = None,
     change: Annotated[str | None, typer.Option(metavar="TICKET", help="Ticket to note in the journal.")] = None,
     save_credentials: Annotated[bool, typer.Option(help="Save credentials that are there already again.")] = False,
+    force: ForceOption = False,
     tenant: TenantOption = None,
     store: StoreOption = None,
     output: OutputOption = Output.TEXT,
@@ -32,23 +40,18 @@ def command(
     from flows.reconcile.fleet_file import load_fleet
 
     use_store(store)
-    desired = load_fleet(fleet)
-    select(desired, only)
-    if not (yes or _confirmed(fleet, only, tenant, save_credentials)):
-        return
+    options = PlanOptions(only, save_credentials, force)
+    reviewed = _reviewed(plan_file, options) if plan_file else None
+    options = reviewed.options if reviewed else options
+    select(load_fleet(fleet), options.only)
+    digest = reviewed.digest if reviewed else None
+    if not (yes or reviewed):
+        digest = _confirmed(fleet, tenant, options, person() if output is Output.TEXT else aside())
+        if digest is None:
+            return
 
-    from flows.cli.engine import run_flow
-    from flows.provision import provision_fleet
-
-    parameters = {
-        "fleet": desired.to_object(),
-        "tenant": tenant,
-        "only": only,
-        "concurrency": concurrency,
-        "change": change,
-        "save_credentials": save_credentials,
-    }
-    outcome = run_flow(provision_fleet, parameters)
+    parameters = {"tenant": tenant, "concurrency": concurrency, "change": change, "plan_digest": digest}
+    outcome = _apply({"fleet": str(fleet.resolve()), **parameters, **asdict(options)}, reviewed)
     if output is Output.JSON:
         print_json(outcome.as_json())
     else:
@@ -57,8 +60,22 @@ def command(
         raise typer.Exit(FAILED)
 
 
+def _apply(parameters: dict[str, Any], reviewed: PlanFile | None) -> "FleetOutcome":
+    from flows.cli.engine import run_flow
+    from flows.provision import provision_fleet
+    from flows.reconcile.safety import PlanChanged
+
+    try:
+        outcome: FleetOutcome = run_flow(provision_fleet, parameters)
+    except PlanChanged as changed:
+        raise (reviewed.outdated_by(changed.plan) if reviewed else changed) from None
+    return outcome
+
+
 def show_outcome(outcome: "FleetOutcome") -> None:
     """Print an outcome for a person: what failed in full, the rest in one line."""
+    from rich.text import Text
+
     from flows.cli.tables import outcome_table
 
     console = person()
@@ -67,15 +84,27 @@ def show_outcome(outcome: "FleetOutcome") -> None:
     counts = in_words(outcome.summary)
     console.print(f"{outcome.fleet}: {counts or 'no instances'}; {outcome.requests} requests, {outcome.seconds:.1f} s.")
     for each in outcome.instances:
+        if each.pending:
+            console.print(Text(f"{each.key}: pending, for a later apply: {', '.join(each.pending)}"), soft_wrap=True)
         if each.failure:
             show_failure(each.key, each.failure)
 
 
-def _confirmed(path: Path, only: list[str] | None, tenant: str | None, save_credentials: bool) -> bool:
+def _reviewed(path: Path, options: PlanOptions) -> PlanFile:
+    if options != PlanOptions():
+        raise BadUsage("--only, --save-credentials and --force are in the plan file already.\nLeave them out.")
+    return PlanFile.read(path)
+
+
+def _confirmed(path: Path, tenant: str | None, options: PlanOptions, console: "Console") -> str | None:
+    """Show the plan and ask; return its digest, or None if there is nothing to do or the answer is no."""
     from flows.cli.plan import plan_of, show_plan
+    from flows.reconcile.safety import refused
 
     if not sys.stdin.isatty():
         raise BadUsage("apply asks before it changes anything, and there is no terminal to ask on.\nAdd --yes.")
-    plan = plan_of(path, only, tenant, save_credentials)
-    show_plan(plan)
-    return plan.has_changes and typer.confirm("Apply?", err=True)
+    plan = plan_of(path, tenant, options)
+    show_plan(plan, console)
+    if refusal := refused(plan, force=options.force):
+        raise refusal
+    return plan.digest if plan.has_changes and typer.confirm("Apply?", err=True) else None

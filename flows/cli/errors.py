@@ -18,6 +18,7 @@ def exit_code_of(error: Exception) -> int | None:
     from flows.environment import EnvironmentIncomplete
     from flows.reconcile.diff import UnknownKey
     from flows.reconcile.fleet_file import FleetFileError
+    from flows.reconcile.safety import PlanRefused
     from flows.reconcile.steps.failure import StepFailed
     from flows.sign_in import UnknownBlock, WrongTenant
     from flows.store import StoreError
@@ -31,6 +32,7 @@ def exit_code_of(error: Exception) -> int | None:
         UnknownBlock,
         EnvironmentIncomplete,
         FleetFileError,
+        PlanRefused,
         StepFailed,
         StoreError,
         GraphError,

@@ -37,7 +37,7 @@ def command(
     from flows.monitor import monitor_fleet
 
     parameters = {
-        "fleet": desired.to_object(),
+        "fleet": str(fleet.resolve()),
         "tenant": tenant,
         "until": waits,
         "timeout_minutes": timeout_minutes,

@@ -28,3 +28,7 @@ OnlyOption = Annotated[
     list[str] | None,
     typer.Option("--only", metavar="KEY", help="Only this instance; may be given several times."),
 ]
+ForceOption = Annotated[
+    bool,
+    typer.Option("--force", help="Do also what is held back without it: much at once, and pauses of others."),
+]

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.options import FleetArgument, OnlyOption, Output, OutputOption, TenantOption
+from flows.cli.options import FleetArgument, ForceOption, OnlyOption, Output, OutputOption, StoreOption, TenantOption
 from flows.cli.output import aside, person, print_json
-from flows.counts import in_words
+from flows.cli.plan_file import PlanOptions, write_plan_file
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from flows.reconcile.fleet import Fleet
     from flows.reconcile.plan import Plan
 
@@ -20,52 +22,78 @@ CHANGES = 2
 
 def command(
     fleet: FleetArgument,
+    out: Annotated[
+        Path | None, typer.Option(metavar="PLAN", help="Write the plan to a file, for apply --plan-file.")
+    ] = None,
     only: OnlyOption = None,
     tenant: TenantOption = None,
+    store: StoreOption = None,
     output: OutputOption = Output.TEXT,
     save_credentials: Annotated[bool, typer.Option(help="Plan to save credentials that are there again.")] = False,
+    force: ForceOption = False,
     detailed_exitcode: Annotated[bool, typer.Option(help="Exit with 2 if there are changes.")] = False,
 ) -> None:
     """Show what an apply would change, and why. Writes nothing and reads no secret."""
-    plan = plan_of(fleet, only, tenant, save_credentials)
+    from rich.text import Text
+
+    from flows.environment import use_store
+    from flows.reconcile.safety import refused
+
+    use_store(store)
+    options = PlanOptions(only, save_credentials, force)
+    plan = plan_of(fleet, tenant, options)
+    if out:
+        write_plan_file(out, plan, options)
     if output is Output.JSON:
         print_json(plan.as_json())
     else:
-        show_plan(plan)
+        show_plan(plan, person())
+        if refusal := refused(plan, force=force):
+            person().print(Text(f"An apply will be refused: {refusal}"), soft_wrap=True)
     if detailed_exitcode and plan.has_changes:
         raise typer.Exit(CHANGES)
 
 
-def plan_of(path: Path, only: list[str] | None, tenant: str | None, save_credentials: bool) -> "Plan":
+def plan_of(path: Path, tenant: str | None, options: PlanOptions) -> "Plan":
     """Look at the tenant and return what an apply would do."""
     from flows.reconcile.diff import select
     from flows.reconcile.fleet_file import load_fleet
 
     fleet = load_fleet(path)
-    select(fleet, only)
+    select(fleet, options.only)
     with aside().status("looking at the tenant"):
-        return asyncio.run(_plan(fleet, only, tenant, save_credentials))
+        return asyncio.run(_plan(fleet, tenant, options))
 
 
-async def _plan(fleet: "Fleet", only: list[str] | None, tenant: str | None, save_credentials: bool) -> "Plan":
+async def _plan(fleet: "Fleet", tenant: str | None, options: PlanOptions) -> "Plan":
     from flows.memory import memory_of
     from flows.reconcile.diff import diff
     from flows.reconcile.observe import observe
     from flows.sign_in import signed_in
 
     async with signed_in(tenant, fleet.tenant_id) as (graph, _):
-        observed, memory = await asyncio.gather(observe(graph, fleet, only), memory_of(fleet))
-    return diff(fleet, observed, memory=memory, only=only, save_all=save_credentials, now=datetime.now(UTC))
+        observed, memory = await asyncio.gather(observe(graph, fleet, options.only), memory_of(fleet))
+    return diff(
+        fleet,
+        observed,
+        memory=memory,
+        only=options.only,
+        save_all=options.save_credentials,
+        force=options.force,
+        now=datetime.now(UTC),
+    )
 
 
-def show_plan(plan: "Plan") -> None:
+def show_plan(plan: "Plan", console: "Console") -> None:
     """Print a plan for a person."""
-    from flows.cli.tables import plan_table
+    from rich.text import Text
 
-    console = person()
-    if plan.has_changes or plan.orphans:
-        console.print(plan_table(plan))
-    for orphan in plan.orphans:
-        console.print(f"orphan: {orphan.display_name} ({orphan.application_id}) bears the mark of {orphan.key}")
-    counts = in_words(plan.count())
-    console.print(f"{plan.fleet}: {counts or 'no instances'}; {plan.writes} writes to do.")
+    from flows.cli.tables import plan_table
+    from flows.plan_words import besides, in_summary
+
+    table = plan_table(plan)
+    if table.row_count:
+        console.print(table)
+    for line in besides(plan):
+        console.print(Text(line), soft_wrap=True)
+    console.print(Text(in_summary(plan)), soft_wrap=True)

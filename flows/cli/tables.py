@@ -6,7 +6,8 @@ from rich.table import Table
 from rich.text import Text
 
 from flows.counts import in_words
-from flows.reconcile.plan import Action, FieldChange, Plan
+from flows.plan_words import DANGEROUS, in_lines, unknown_credentials, worth_showing
+from flows.reconcile.plan import Plan
 
 if TYPE_CHECKING:
     from flows.monitoring.sweep import Sweep
@@ -31,17 +32,14 @@ _COLOURS = {
 
 
 def plan_table(plan: Plan) -> Table:
-    """Return the instances that are not as they should be."""
-    table = Table("key", "action", "change", "health", box=None, pad_edge=False)
-    for each in plan.instances:
-        if each.action is Action.NONE:
-            continue
-        what = "\n".join(_change(change) for change in each.changes)
-        if each.conflict:
-            what = f"{each.conflict.message}\n{each.conflict.hint}"
-        if each.action is Action.CREATE:
-            what = f"{each.instance.display_name} from {each.instance.template}, job {each.instance.job}"
-        table.add_row(each.key, coloured(str(each.action)), Text(what), coloured(each.health.state))
+    """Return the instances that are not as they should be, and those whose jobs are not."""
+    table = Table("key", "action", "change", "health", "credentials", box=None, pad_edge=False)
+    for each in filter(worth_showing, plan.instances):
+        unknown = ", ".join(f"{key} unknown" for key in unknown_credentials(each))
+        what = Text("\n".join(in_lines(each)) or "-")
+        what.highlight_words([DANGEROUS], "bold red")
+        health = Text(each.condition, style=_COLOURS.get(each.health.state, ""))
+        table.add_row(each.key, coloured(str(each.action)), what, health, Text(unknown or "-"))
     return table
 
 
@@ -66,12 +64,6 @@ def health_table(seen: "Sweep") -> Table:
         reason = " ".join(filter(None, (health.reason, health.error_message)))
         table.add_row(reading.target.key, coloured(health.state), last, Text(counts or "-"), Text(reason or "-"))
     return table
-
-
-def _change(change: FieldChange) -> str:
-    if change.before is None:
-        return f"{change.field}: {change.after}"
-    return f"{change.field}: {change.before} → {change.after}"
 
 
 def coloured(word: str) -> Text:

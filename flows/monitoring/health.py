@@ -13,6 +13,9 @@ JobState = Literal["created", "initial-cycle", "steady", "degraded", "quarantine
 RUNNING = frozenset({"initial-cycle", "steady", "degraded"})
 """States of a job that does its work."""
 
+TOO_MANY_DELETES = "TooManyDeletes"
+"""Quarantine reason of a job whose deletions wait for a person; no machine lets them go on."""
+
 STALE_AFTER = timedelta(hours=24)
 """A running job that had no successful cycle for so long is stale; incremental cycles are 20 to 40 minutes apart."""
 
@@ -62,7 +65,7 @@ class JobHealth:
     @property
     def ailing(self) -> bool:
         """Whether somebody should look at it, also where nobody has to act yet."""
-        return self.state in {"quarantined", "degraded"} or self.escrows > 0 or self.stale
+        return self.state == "degraded" or self.held_by is not None or self.escrows > 0 or self.stale
 
     @property
     def remarks(self) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from typing import Literal
 
-from flows.monitoring.health import RUNNING, JobHealth
+from flows.monitoring.health import RUNNING, TOO_MANY_DELETES, JobHealth
 from flows.reconcile.assignments import Assigned, missing, shown, shown_assigned
 from flows.reconcile.fleet import Assignment, Instance
 from flows.reconcile.mark import Mark
@@ -128,7 +128,7 @@ def job_changes(
 
 def _may_be_resumed(health: JobHealth, paused_by: str | None, force: bool) -> bool:
     # Deletions that were held back would all be carried out: only a person may let them.
-    if health.held_by == "TooManyDeletes":
+    if health.held_by == TOO_MANY_DELETES:
         return False
     if health.held_by:
         return force

@@ -65,14 +65,14 @@ def diff(
     """
     wishes = _Wishes(save_all, force, now)
     plans = tuple(_plan(fleet.fleet, instance, observed, memory, wishes) for instance in select(fleet, only))
-    keys = {key for instance in fleet.instances for key in instance.keys}
+    keys = {key for instance in fleet.instances for key in instance.own_keys}
     orphans = tuple(
         Orphan(key, item.display_name, item.application_id, item.service_principal_id)
         for key, items in sorted(observed.instances.items())
         if key not in keys
         for item in items
     )
-    absent = {key for plan in plans if plan.action is Action.CREATE for key in plan.instance.keys}
+    absent = {key for plan in plans if plan.action is Action.CREATE for key in plan.instance.own_keys}
     deleted = tuple(each for each in observed.deleted if each.key in absent)
     existing = sum(bool(observed.bearers(instance)) for instance in fleet.instances)
     return Plan(fleet.fleet, fleet.tenant_id, plans, orphans, deleted, existing)

@@ -108,7 +108,7 @@ class Instance(InstanceSettings):
     template: Line = Field(description="Application template, by display name or id.")
 
     @property
-    def keys(self) -> tuple[str, ...]:
+    def own_keys(self) -> tuple[str, ...]:
         """The keys that its mark may bear: its own, and the one until now."""
         return tuple(filter(None, (self.key, self.renamed_from)))
 

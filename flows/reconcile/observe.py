@@ -55,7 +55,7 @@ async def observe(graph: GraphClient, fleet: Fleet, keys: Collection[str] | None
         elif mark.fleet in fleet.names:
             instances[mark.key].append(item)
     wanted = [item for key, items in instances.items() if keys is None or key in keys for item in items]
-    desired = {key: each for each in fleet.instances for key in each.keys}
+    desired = {key: each for each in fleet.instances for key in each.own_keys}
     looks = (_looked_up(graph.batched, item, desired.get(item.key or "")) for item in wanted)
     looked = dict(zip(wanted, await asyncio.gather(*looks), strict=True))
     observed = Observed(
@@ -122,7 +122,7 @@ async def find_instances(graph: GraphClient, fleet: Fleet) -> dict[str, list[Obs
 
     Those that a rename of the fleet or of a key has not come to yet are found by the mark they still bear.
     """
-    now = {key: each.key for each in fleet.instances for key in each.keys}
+    now = {key: each.key for each in fleet.instances for key in each.own_keys}
     instances: dict[str, list[ObservedInstance]] = defaultdict(list)
     for item in await find_applications(graph, fleet.names):
         if item.mark is not None and item.mark.fleet in fleet.names:

@@ -71,4 +71,4 @@ class Observed:
 
     def bearers(self, instance: Instance) -> tuple[ObservedInstance, ...]:
         """Return the applications that bear the mark of an instance, or the mark it had before its key changed."""
-        return next((self.instances[key] for key in instance.keys if self.instances.get(key)), ())
+        return next((self.instances[key] for key in instance.own_keys if self.instances.get(key)), ())

@@ -31,6 +31,8 @@ class InstanceOutcome:
     job_id: str | None = None
     job_state: str | None = None
     failure: StepFailed | None = None
+    pending: tuple[str, ...] = ()
+    """Assignments that a later apply finishes, once their roles have been imported."""
 
     @classmethod
     def of(cls, plan: InstancePlan) -> "InstanceOutcome":
@@ -42,6 +44,7 @@ class InstanceOutcome:
             plan.service_principal_id,
             plan.job_id,
             plan.health.state if plan.job_id else None,
+            pending=plan.pending,
         )
         if plan.conflict:
             conflict = plan.conflict
@@ -67,6 +70,7 @@ class InstanceOutcome:
             "service_principal_id": self.service_principal_id,
             "job_id": self.job_id,
             "job_state": self.job_state,
+            "pending": list(self.pending),
             "error": self.failure.as_json() if self.failure else None,
         }
 

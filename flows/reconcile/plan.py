@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
-from flows.monitoring.health import JobHealth
+from flows.monitoring.health import TOO_MANY_DELETES, JobHealth
 from flows.reconcile.assignments import Assigned
 from flows.reconcile.fleet import Instance
 from flows.reconcile.recycle_bin import DeletedApplication
@@ -110,15 +110,22 @@ class InstancePlan:
         return sum(area in _ONE_BY_ONE for area in areas) + sum(_WRITES[area] for area in set(areas) - _ONE_BY_ONE)
 
     @property
-    def remarks(self) -> tuple[str, ...]:
-        """What is to be said of the job besides its state, in a few words each."""
-        held = self.paused_by == "someone" and self.instance.job == "running" and not self.touches("job_state")
-        return (*self.health.remarks, *(["by someone; --force starts it"] if held else []))
+    def held(self) -> bool:
+        """Whether somebody else's pause keeps the job from running as the file says."""
+        return self.paused_by == "someone" and self.instance.job == "running" and not self.touches("job_state")
 
     @property
     def unwell(self) -> bool:
         """Whether the job needs somebody's attention although the file may have nothing to change."""
-        return self.health.ailing or "by someone; --force starts it" in self.remarks
+        return self.health.ailing or self.held
+
+    @property
+    def condition(self) -> str:
+        """How the job is, in a short phrase."""
+        state = f"{self.health.state} by someone" if self.held else self.health.state
+        if self.held and self.health.held_by != TOO_MANY_DELETES:
+            state += "; --force starts it"
+        return ": ".join(filter(None, (state, ", ".join(self.health.remarks))))
 
     @property
     def digest(self) -> str:

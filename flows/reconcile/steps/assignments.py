@@ -67,5 +67,6 @@ async def assigned(graph: Resources, service_principal_id: str) -> frozenset[Ass
 
 
 def describe(plan: InstancePlan) -> str:
-    """Return whom the file assigns, for the log."""
-    return ", ".join(shown(assignment) for assignment in plan.instance.assignments)
+    """Return who is assigned and who is taken away, for the log."""
+    changes = [change for change in plan.changes if change.field.startswith("assignments.")]
+    return ", ".join(change.after or f"no longer {change.before}" for change in changes)
