@@ -53,7 +53,8 @@ async def provision_fleet(
     started = time.monotonic()
     async with connected(tenant, desired.tenant_id) as run:
         plan = await tasks.plan_fleet(desired, only, save_credentials, force)
-        if not dry_run:
+        if not (dry_run or plan_digest):
+            # What was reviewed is done exactly: a plan reads no secret.
             plan = await tasks.compare_credentials(plan)
         await artifacts.publish_plan(plan)
         if dry_run:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from flows.reconcile.diff import diff
 from flows.reconcile.fleet import Fleet
-from flows.reconcile.observe import Observed
+from flows.reconcile.observed import Observed
 from flows.reconcile.plan import Action, Conflict, FieldChange, InstancePlan, Plan
 
 

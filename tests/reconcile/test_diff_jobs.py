@@ -43,37 +43,39 @@ def test_what_rests_is_started_if_we_paused_it_or_on_request_but_never_over_held
 
 def test_somebody_elses_pause_is_said_beside_the_health():
     planned = plan_one(fleet(), held(jobs=(PAUSED,)))
-    assert (planned.unwell, planned.remarks) == (True, ("by someone; --force starts it",))
+    assert (planned.unwell, planned.condition) == (True, "paused by someone; --force starts it")
     assert planned.as_json()["health"]["paused_by"] == "someone"
     wanted = plan_one(fleet(job="paused"), held(jobs=(PAUSED,)))
-    assert (wanted.unwell, wanted.remarks) == (False, ())
+    assert (wanted.unwell, wanted.condition) == (False, "paused")
+    held_back = plan_one(fleet(), held(jobs=(quarantined("TooManyDeletes", "Paused", "Paused"),)))
+    assert (held_back.unwell, held_back.condition) == (True, "paused by someone: TooManyDeletes since 2026-11-20")
     assert plan_one(fleet(), held(jobs=(PAUSED,)), memory=OURS).as_json()["health"]["paused_by"] == "us"
 
 
 @pytest.mark.parametrize(
-    ("found", "remarks"),
+    ("found", "condition"),
     [
-        (job("Active"), ()),
-        (quarantined("EncounteredBaseEscrowThreshold"), ("EncounteredBaseEscrowThreshold since 2026-11-20",)),
+        (job("Active"), "steady"),
+        (quarantined("EncounteredBaseEscrowThreshold"), "quarantined: EncounteredBaseEscrowThreshold since 2026-11-20"),
         (
             job(lastExecution={"state": "EntryLevelErrors", "timeBegan": "2026-11-23T10:00:00Z", "countEscrowed": 12}),
-            ("EntryLevelErrors", "12 escrowed"),
+            "degraded: EntryLevelErrors, 12 escrowed",
         ),
         (
             job(lastSuccessfulExecution={"timeEnded": "2026-11-22T11:59:00Z"}),
-            ("no success since 2026-11-22",),
+            "steady: no success since 2026-11-22",
         ),
-        (job(lastSuccessfulExecution={"timeEnded": "2026-11-22T12:01:00Z"}), ()),
+        (job(lastSuccessfulExecution={"timeEnded": "2026-11-22T12:01:00Z"}), "steady"),
     ],
 )
-def test_an_instance_that_needs_nothing_may_be_unwell(found, remarks):
+def test_an_instance_that_needs_nothing_may_be_unwell(found, condition):
     planned = plan_one(fleet(), held(jobs=(found,)), now=NOW)
-    assert (planned.action, planned.remarks, planned.unwell) == (Action.NONE, remarks, bool(remarks))
+    assert (planned.action, planned.condition, planned.unwell) == (Action.NONE, condition, condition != "steady")
 
 
 def test_a_job_that_never_ran_is_said_to_be_so_and_is_not_unwell():
     planned = plan_one(fleet(), held(jobs=(job("NotRun"),)))
-    assert (planned.remarks, planned.unwell) == (("never ran",), False)
+    assert (planned.condition, planned.unwell) == ("initial-cycle: never ran", False)
 
 
 def test_a_saved_credential_is_known_if_the_store_has_its_fingerprint():
