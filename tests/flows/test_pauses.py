@@ -1,0 +1,62 @@
+"""Whose pause it is decides whether the fleet file lifts it."""
+
+import pytest
+
+from flows.environment import with_variables
+from flows.monitor import monitor_fleet
+from tests.estates import fleet, instance
+from tests.flows.provisioning import provision, tenant, token, writes
+
+pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("prefect_api")]
+
+__all__ = ["tenant", "token"]
+
+RUNNING = fleet(instance("one"))
+
+
+async def test_our_own_pause_is_lifted_when_the_file_says_running(tenant, tmp_path):
+    await provision(RUNNING)
+    tenant.forget()
+    _, outcome = await provision(fleet(instance("one", job="paused")))
+    assert (outcome.instances[0].job_state, writes(tenant)) == ("paused", ["pause_job"])
+    # Another machine cannot know whose pause it is.
+    with with_variables({"ENTRA_FLEET_STORE": f"sqlite:///{tmp_path / 'empty.db'}"}):
+        _, plan = await provision(RUNNING, dry_run=True)
+    assert plan.instances[0].condition.startswith("paused by someone; --force starts it")
+    tenant.forget()
+    _, outcome = await provision(RUNNING)
+    assert (outcome.summary["updated"], writes(tenant)) == (1, ["start_job"])
+
+
+async def test_somebody_elses_pause_is_lifted_on_request_only(tenant):
+    _, outcome = await provision(RUNNING)
+    tenant.emulator.act_on_job(outcome.instances[0].job_id, "pause")
+    tenant.forget()
+    _, outcome = await provision(RUNNING)
+    assert (outcome.summary["unchanged"], outcome.instances[0].job_state) == (1, "paused")
+    assert writes(tenant) == []
+    await provision(RUNNING, force=True)
+    assert writes(tenant) == ["start_job"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "forced"), [("EncounteredQuarantineException", ["start_job"]), ("TooManyDeletes", [])]
+)
+async def test_a_quarantined_job_is_not_started_and_held_deletions_never_are(tenant, reason, forced):
+    _, outcome = await provision(RUNNING)
+    tenant.emulator.quarantine(outcome.instances[0].job_id, reason)
+    tenant.forget()
+    _, plan = await provision(RUNNING, dry_run=True)
+    assert plan.instances[0].condition.startswith(f"quarantined: {reason} since 20")
+    await provision(RUNNING)
+    assert writes(tenant) == []
+    await provision(RUNNING, force=True)
+    assert writes(tenant) == forced
+
+
+async def test_monitoring_finds_what_a_rename_has_not_come_to_yet(tenant):
+    await provision(fleet(instance("before"), fleet="old"))
+    renamed = fleet(instance("after", renamed_from="before"), fleet="new", renamed_from="old")
+    state = await monitor_fleet(renamed, return_state=True)
+    (reading,) = (await state.aresult(raise_on_failure=False)).readings
+    assert (reading.target.key, reading.health.state != "missing") == ("after", True)
