@@ -115,6 +115,8 @@ def _last_word_on_a_job() -> ColumnElement[bool]:
         later.service_principal_id == change.service_principal_id,
         later.job_id == change.job_id,
         later.recorded_at > change.recorded_at,
+        # One that failed may not have come as far as the job.
+        later.outcome != "failed",
         _tells_of_state(later.fields),
     )
     return and_(change.job_id.is_not(None), _tells_of_state(change.fields), ~exists().where(newer))

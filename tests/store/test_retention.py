@@ -101,6 +101,14 @@ def test_our_last_word_on_a_job_stays_so_that_a_pause_of_ours_is_known_for_one(s
     assert [run.id for run in store.journal.runs()] == [last]
 
 
+def test_a_failed_change_does_not_take_the_place_of_our_last_word(store):
+    ours = {"service_principal_id": "sp", "job_id": "box.1", "fields": PAUSED}
+    last = journal(store, OLD, change("a", OLD - timedelta(days=1), **ours))
+    journal(store, OLD, change("a", OLD, outcome="failed", **ours))
+    prune(store, Kind.JOURNAL)
+    assert last in {run.id for run in store.journal.runs()}
+
+
 @pytest.mark.parametrize("kind", Kind)
 def test_it_goes_in_bounded_parts_and_may_be_stopped_between_them(store, kind, monkeypatch):
     monkeypatch.setattr("flows.store.retention._ROWS_AT_ONCE", 3)
