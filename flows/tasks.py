@@ -25,6 +25,7 @@ from flows.reconcile.rotation import rotation
 from flows.reconcile.steps import application, assignments, credentials, job, owners
 from flows.reconcile.steps.application import Placed
 from flows.reconcile.steps.failure import KNOWN_ERRORS, StepFailed
+from flows.withheld import withheld
 
 
 class Keyed(Protocol):
@@ -144,7 +145,9 @@ async def validate_credentials(plan: InstancePlan, placed: Placed, template_id: 
     """Step 3, first half: test the connection to the target system."""
     values = await credentials.resolve_credentials(plan, connection().sources.by_scheme)
     log().info("%s: validating %s", plan.key, ", ".join(values))
-    await credentials.validate_credentials(connection().graph, plan, placed.service_principal_id, template_id, values)
+    graph, principal_id = connection().graph, placed.service_principal_id
+    with withheld(values):
+        await credentials.validate_credentials(graph, plan, principal_id, template_id, values)
     connection().validated[plan.key] = values
 
 
@@ -161,8 +164,9 @@ async def save_credentials(plan: InstancePlan, placed: Placed, *, with_settings:
     values = connection().validated.get(plan.key, {})
     log().info("%s: saving %s", plan.key, ", ".join(values) or "settings")
     graph, principal_id = connection().graph, placed.service_principal_id
-    await credentials.save_credentials(graph, plan, principal_id, values, with_settings=with_settings)
-    await fingerprints.keep(plan, principal_id, values)
+    with withheld(values):
+        await credentials.save_credentials(graph, plan, principal_id, values, with_settings=with_settings)
+        await fingerprints.keep(plan, principal_id, values)
     connection().validated.pop(plan.key, None)
 
 

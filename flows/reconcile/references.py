@@ -127,9 +127,18 @@ async def _value(reference: Reference, sources: Mapping[str, Source]) -> Secret:
         what = f"cannot be read ({type(error).__name__})"
         raise SourceError(what, "Check the name, and that this process may read it.") from None
     secret = given if isinstance(given, Secret) else Secret(SecretStr(given))
-    if not secret.value.get_secret_value():
-        raise SourceError("is empty", "Put the secret there; an empty value would delete it in Entra ID.")
+    _check(secret.value.get_secret_value())
     return secret
+
+
+def _check(value: str) -> None:
+    if not value:
+        raise SourceError("is empty", "Put the secret there; an empty value would delete it in Entra ID.")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        # What no request could carry; later errors would quote it.
+        raise SourceError("is not UTF-8 text", "Save the secret as UTF-8.") from None
 
 
 def _missing(reference: Reference) -> SourceError:

@@ -24,10 +24,10 @@ class Finished:
     err: str
 
 
-def started(*arguments, **variables):
-    """The command as a process."""
+def started(*arguments, program=("-m", "flows.cli"), **variables):
+    """The command as a process; `program` is what Python runs in its place."""
     return subprocess.Popen(
-        [sys.executable, "-m", "flows.cli", *map(str, arguments)],
+        [sys.executable, *program, *map(str, arguments)],
         cwd=ROOT,
         env={**os.environ, **variables},
         stdin=subprocess.DEVNULL,

@@ -9,11 +9,14 @@ import pytest
 
 from flows.cli.prefect_server import PrefectServer
 from flows.environment import with_variables
+from flows.store import open_store
 from tests.cli.conftest import finished, started
-from tests.estates import estate, fleet, instance
+from tests.estates import TENANT, estate, fleet, instance
 
 GOOD = 'Ma"rk+er/é-good-4711'
 REJECTED = 'Ma"rk+er/é-rejected-4711'
+PLANTED = 'Ma"rk+er/é-planted-good-4711'
+ROTATED = 'Ma"rk+er/é-rotated-good-4711'
 
 
 def forms(secret):
@@ -61,30 +64,81 @@ def left_behind(tmp_path):
             server.stop()
 
 
+FAULTY = """
+from flows.cli.main import main
+from flows.reconcile.steps import credentials
+from prefect.logging import get_run_logger
+
+validate = credentials.validate_credentials
+
+async def faulty(graph, plan, principal, template, values):
+    held = {key: secret.value.get_secret_value() for key, secret in values.items()}
+    match plan.key:
+        case "held":
+            raise RuntimeError("power cut")
+        case "quoted":
+            raise RuntimeError(f"cannot send {held}")
+        case "caused":
+            raise RuntimeError("power cut") from KeyError(held["SecretToken"])
+        case "encoded":
+            (held["SecretToken"] + chr(0xDC80)).encode()
+        case "planted":
+            get_run_logger().info("sending %s", held)
+            print(held)
+    await validate(graph, plan, principal, template, values)
+
+credentials.validate_credentials = faulty
+main()
+"""
+CRASHING = ("held", "quoted", "caused", "encoded")
+
+
 def test_a_secret_is_nowhere_after_runs_that_succeed_fail_and_crash(left_behind, write_fleet):
     directory, printed, tenant, server = left_behind
-    wanted = fleet(
-        *(instance(f"good-{n}") for n in range(4)), instance("bad", credentials={"SecretToken": "${env:BAD}"})
+    path = write_fleet(
+        fleet(
+            *(instance(key) for key in CRASHING),
+            instance("planted", credentials={"SecretToken": "${env:OTHER}"}),
+            instance("bad", credentials={"SecretToken": "${env:BAD}"}),
+        )
     )
-    path = write_fleet(wanted)
     variables = {
         "TOKEN": GOOD,
+        "OTHER": GOOD,
         "BAD": REJECTED,
         "PREFECT_API_URL": server.api_url,
         "PREFECT_LOGGING_LEVEL": "DEBUG",
         "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "true",
     }
-    crashing = started("apply", path, "--yes", **variables)
+
+    def run(*arguments, **options):
+        result = finished(started(*arguments, path, "--yes", **(variables | options)))
+        printed.extend((result.out, result.err))
+        return result
+
+    killed = started("apply", path, "--yes", **variables)
     while len(tenant.requests("validate_credentials")) < 2:
-        assert crashing.poll() is None
-    crashing.kill()
-    for process in (crashing, started("apply", path, "--yes", **variables)):
-        result = finished(process)
-        printed += [result.out, result.err]
-    assert "4 created" in printed[2] or "updated" in printed[2]
-    assert "bad failed at validate-credentials" in printed[3]
-    for secret in (GOOD, REJECTED):
+        assert killed.poll() is None
+    killed.kill()
+    printed.extend(killed.communicate())
+    completed = run("apply")
+    assert "5 created" in completed.out or "updated" in completed.out
+    assert "bad failed at validate-credentials" in completed.err
+
+    rotated = run("rotate", "--only", "held", "--only", "planted", TOKEN=ROTATED, OTHER=REJECTED)
+    assert "1 rotated, 1 failed" in rotated.out
+    crashed = run("apply", "--save-credentials", program=("-c", FAULTY), OTHER=PLANTED)
+    assert [key for key in CRASHING if f"{key} failed at run" not in crashed.err] == []
+    assert crashed.err.count("Withheld: ") == 3
+
+    with open_store(f"sqlite:///{directory / 'store.db'}") as store:
+        assert len(store.fingerprints.known(TENANT)) == 5
+    for secret in (GOOD, REJECTED, ROTATED):
         assert leaks(secret, directory, *printed) == []
+    # The search finds what does get out: a line of the log in Prefect's database, and what is printed.
+    found = leaks(PLANTED, directory, *printed)
+    assert any(str(name).startswith("prefect.db") for name in found)
+    assert len(printed) - 2 in found
 
 
 @pytest.mark.parametrize("form", range(13))

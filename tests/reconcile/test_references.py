@@ -147,6 +147,12 @@ async def test_an_empty_value_would_delete_the_credential():
     )
 
 
+async def test_a_value_that_no_request_could_carry():
+    assert await refused("${env:X}", env=lambda _: "hunter2\udcff") == (
+        "prod-eu: credentials.SecretToken: ${env:X}: is not UTF-8 text\nSave the secret as UTF-8."
+    )
+
+
 async def test_a_scheme_without_a_source():
     assert await refused("${keyvault:kv/a}", file=str, env=str) == (
         "prod-eu: credentials.SecretToken: ${keyvault:kv/a}: keyvault references cannot be read here\n"
