@@ -61,6 +61,10 @@ class Budget:
         if difference:
             self._count(difference)
 
+    def tighten(self, limit: int) -> None:
+        """Keep to a smaller limit from now on."""
+        self._limit = min(self._limit, limit)
+
     @asynccontextmanager
     async def spend(self, call: Call, cost: int = 1) -> AsyncIterator[None]:
         """Wait until the cost fits; the context lasts until the answer.

@@ -41,6 +41,7 @@ class Pacing:
         self.on_demand = budget(
             "provisioning on demand", settings.on_demand_per_window, settings.on_demand_window_seconds
         )
+        self._fewest_units = max(1, int(settings.fewest_units_per_window * settings.budget_share))
         self.concurrency = Concurrency(settings.requests_in_flight, clock)
 
     def costs_of(self, call: Call) -> Mapping[Budget, int]:
@@ -96,6 +97,8 @@ class Pacing:
         budget = named.get(answer.headers.get("x-ms-throttle-information", ""))
         if budget is None or budget not in costs:
             budget = next(iter(costs))
+        if budget is self.units:
+            self.units.tighten(self._fewest_units)
         budget.pause(seconds)
 
 

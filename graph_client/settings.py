@@ -79,8 +79,10 @@ class GraphSettings:
     # Of an application in a tenant: https://learn.microsoft.com/graph/throttling-limits
     writes_per_window: int = 3000
     write_window_seconds: float = 150.0
-    # Resource units: 3,500 in a tenant of less than 50 users, 5,000 up to 500, 8,000 above.
-    units_per_window: int = 3500
+    # Resource units of a tenant of more than 500 users; 5,000 in one of 50 to 500, 3,500 below. The first refusal
+    # makes a client keep to the smallest.
+    units_per_window: int = 8000
+    fewest_units_per_window: int = 3500
     unit_window_seconds: float = 10.0
     reports_per_window: int = 5
     report_window_seconds: float = 10.0

@@ -77,8 +77,8 @@ def limits(share, **settings):
 
 
 def test_a_share_is_taken_of_every_budget_and_makes_a_window_longer_that_would_hold_less_than_one():
-    assert limits(1.0) == [(3000, 150.0), (3500, 10.0), (5, 10.0)]
-    assert limits(0.1) == [(300, 150.0), (350, 10.0), (1, 20.0)]
+    assert limits(1.0) == [(3000, 150.0), (8000, 10.0), (5, 10.0)]
+    assert limits(0.1) == [(300, 150.0), (800, 10.0), (1, 20.0)]
 
 
 async def test_a_429_pauses_the_budget_that_graph_says_is_spent():
@@ -99,6 +99,22 @@ async def test_resource_units_are_counted_as_the_answers_tell_them():
             await graph.applications.get("1")
     # Two by the table, five in truth: the third is estimated to fit no more.
     assert time.slept == [10.0]
+
+
+async def test_a_refusal_tells_that_the_tenant_is_a_small_one():
+    time = FakeTime()
+    spent = refusal(429, "x", retry_after="1")
+    good = answer(200, {"id": "1"})
+    settings = {"units_per_window": 1000, "fewest_units_per_window": 6, "unit_window_seconds": 10.0}
+    async with client(Script(*[good] * 4, spent, good), time, **settings) as graph:
+        for _ in range(4):
+            await graph.applications.get("1")
+        assert time.slept == []
+        time.now += 10.0
+        for _ in range(4):
+            await graph.applications.get("1")
+    # Two units each, the refused one's too: three calls to a window.
+    assert time.slept == [1.0, 9.0, 1.0]
 
 
 async def test_provisioning_on_demand_has_a_budget_of_its_own():

@@ -1,0 +1,104 @@
+"""An embedded tenant in a process of its own, so that its work is not counted as the client's."""
+
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from flows.environment import Environment
+from graph_client import GraphClient, MsalTokens
+from graph_emulator import Emulator, EmulatorSettings
+
+QUICK = {"start_delay_seconds": 0.0, "initial_cycle_seconds": 0.05, "log_latency_seconds": 0.0, "cycle_seconds": 3600.0}
+
+
+@dataclass(frozen=True)
+class Requests:
+    """What the tenant was asked: on the wire, with a batch's calls counted one by one, writes, and refusals.
+
+    Args:
+        seconds: From the first request to the last.
+    """
+
+    on_wire: int
+    calls: int
+    writes: int
+    throttled: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """A served tenant: the environment that leads to it, and its control interface."""
+
+    environment: dict[str, str]
+    control: httpx.Client
+
+    def seen(self) -> int:
+        """The number of the last request."""
+        records = self._records(0)
+        return int(records[-1]["sequence"]) if records else 0
+
+    def requests(self, since: int = 0) -> Requests:
+        """What Graph was asked after the request of this number, by the tenant's own count."""
+        asked = [r for r in self._records(since) if r["path"].startswith(("/v1.0/", "/beta/"))]
+        calls = [record for record in asked if record["operation"] != "batch"]
+        moments = [record["at"] for record in asked]
+        return Requests(
+            on_wire=sum(record["batch"] is None for record in asked),
+            calls=len(calls),
+            writes=sum(record["method"] != "GET" and record["status"] < 400 for record in calls),
+            throttled=sum(record["status"] == 429 for record in calls),
+            seconds=max(moments) - min(moments) if moments else 0.0,
+        )
+
+    def _records(self, since: int) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.control.get("requests", params={"since": since}).json()["requests"]
+        return found
+
+
+@contextmanager
+def tenant(**settings: Any) -> Iterator[Tenant]:
+    """Serve a tenant with these settings, with a store beside it, until the end of the context."""
+    with tempfile.TemporaryDirectory(prefix="entra-fleet-benchmark-") as directory:
+        command = [sys.executable, "-m", "benchmarks.tenant", directory, json.dumps(QUICK | settings)]
+        server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603 - ours
+        try:
+            environment = json.loads(server.stdout.readline())
+            store = {"ENTRA_FLEET_STORE": f"sqlite:///{directory}/store.db"}
+            url = f"{environment['ENTRA_FLEET_GRAPH_URL']}/_emulator/"
+            trust = environment["SSL_CERT_FILE"]
+            with httpx.Client(base_url=url, verify=trust, timeout=120.0, trust_env=False) as control:
+                yield Tenant(environment | store, control)
+        finally:
+            server.stdin.close()
+            server.wait()
+            server.stdout.close()
+
+
+def client(variables: Mapping[str, str], **settings: Any) -> GraphClient:
+    """A client signed in as these environment variables say, with some settings changed."""
+    source = Environment(variables)
+    graph = replace(source.graph_settings(), **settings)
+    tenant_id = source.require("AZURE_TENANT_ID", "the tenant to measure")
+    return GraphClient(graph, MsalTokens(graph, tenant_id, source.sign_in_method()))
+
+
+def serve(directory: Path, settings: dict[str, Any]) -> None:
+    """Serve until standard input ends, which it does with the benchmark, however that ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with Emulator(EmulatorSettings(**settings)).serve(port=0, directory=directory) as served:
+        print(json.dumps(served.environment), flush=True)  # noqa: T201 - the answer to the benchmark
+        sys.stdin.read()
+
+
+if __name__ == "__main__":
+    serve(Path(sys.argv[1]), json.loads(sys.argv[2]))
