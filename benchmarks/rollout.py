@@ -32,12 +32,16 @@ class Rollout:
     Args:
         instances: How many instances have a started job.
         writes: Writes that were done.
+        on_wire: Requests, a batch as one.
+        calls: Requests, a batch as what it carries.
         throttled: The share of all answers that were a 429, between 0 and 1.
         seconds: From the first request to the last answer, by the tenant's clock.
     """
 
     instances: int
     writes: int
+    on_wire: int
+    calls: int
     throttled: float
     seconds: float
 
@@ -65,22 +69,26 @@ async def _roll_out(instances: int, concurrency: int, tenant: dict[str, Any], cl
     settings = EmulatorSettings(throttling=True, latency_seconds=0.05, **tenant)
     emulator = Emulator(settings, Clock(lambda: FROZEN_START + loop.time()))
     fleet = fleet_from_object(fleet_of(instances))
-    async with _client(emulator, client) as graph:
+    async with signed_in_to(emulator, **client) as graph:
         plans = diff(fleet, await observe(graph, fleet)).instances
         places = asyncio.Semaphore(concurrency)
         await asyncio.gather(*(_in_turn(places, graph, plan) for plan in plans))
-    records = [record for record in emulator.requests if record.operation not in ("batch", "token")]
+    asked = [record for record in emulator.requests if record.path.startswith("/v1.0/")]
+    records = [record for record in asked if record.operation != "batch"]
     jobs = emulator.state()["jobs"].values()
     return Rollout(
         instances=sum(found["schedule"]["state"] == "Active" for (found,) in jobs),
         writes=sum(record.method != "GET" and record.status < 400 for record in records),
+        on_wire=sum(record.batch is None for record in asked),
+        calls=len(records),
         throttled=sum(record.status == 429 for record in records) / len(records),
         seconds=loop.time(),
     )
 
 
 @asynccontextmanager
-async def _client(emulator: Emulator, changes: dict[str, Any]) -> AsyncIterator[GraphClient]:
+async def signed_in_to(emulator: Emulator, **changes: Any) -> AsyncIterator[GraphClient]:
+    """A client of this emulator on the running loop's time, with some settings changed."""
     async with httpx.AsyncClient(transport=emulator.transport()) as door:
         form = {
             "grant_type": "client_credentials",

@@ -16,6 +16,13 @@ def test_a_paced_rollout_is_never_refused_and_takes_no_longer_than_the_budget_ma
     assert ALLOWED_SECONDS <= taken.seconds <= 1.15 * ALLOWED_SECONDS
 
 
+def test_a_new_instance_is_six_writes_and_at_most_nine_requests_or_twenty_calls():
+    taken = roll_out(INSTANCES, concurrency=10)
+    assert (taken.instances, taken.writes) == (INSTANCES, 6 * INSTANCES)
+    assert taken.on_wire <= 9 * INSTANCES
+    assert taken.calls <= 20 * INSTANCES
+
+
 def test_without_a_budget_of_its_own_it_is_refused_and_still_heeds_what_graph_says():
     taken = roll_out(INSTANCES, concurrency=10, tenant=LIMITS)
     assert (taken.instances, taken.writes) == (INSTANCES, WRITES)
