@@ -1,3 +1,5 @@
+import asyncio
+import json
 import logging
 from pathlib import Path
 
@@ -7,6 +9,7 @@ from flows.blocks import AppCredentials
 from flows.environment import environment, with_variables
 from flows.provision import provision_fleet
 from flows.store import open_store
+from tests.cli.conftest import finished, started
 from tests.estates import DATABRICKS, TENANT, estate, fleet, instance
 from tests.key_vault import key_vaults
 
@@ -217,7 +220,20 @@ async def test_a_secret_that_is_gone_from_key_vault_fails_its_instance_only(tena
     assert "${keyvault:kv/one}: does not exist in kv.vault.azure.net" in outcome.instances[0].failure.message
 
 
-async def test_a_dry_run_asks_no_vault(tenant, vaults):
+async def test_planning_reads_no_value(tenant, vaults, tmp_path):
+    mixed = {"SecretToken": "${keyvault:kv/one}", "BaseAddress": "${env:WHERE}"}
+    wanted = fleet(instance("one", DATABRICKS, credentials=mixed))
+    new = instance("new", credentials={"SecretToken": "${file:/nowhere/at/all}"})
+    with with_variables({"WHERE": "https://one.example.net"}):
+        await provision(wanted)
+    path = tmp_path / "fleet.json"
+    path.write_text(json.dumps(fleet(*wanted["instances"], new)))
+    vaults.asked.clear()
+    challenged = vaults.challenged
     vaults.refuse(403, "Forbidden", "ForbiddenByRbac", times=99)
-    plan = await provision(vaulted(), dry_run=True)
-    assert ([str(each.action) for each in plan.instances], vaults.asked) == (["create", "create"], [])
+    planned = await asyncio.to_thread(finished, started("plan", path, "--output", "json"))
+    assert planned.code == 0, planned.err
+    assert [each["action"] for each in json.loads(planned.out)["instances"]] == ["none", "create"]
+    dry = await provision(json.loads(path.read_text()), dry_run=True)
+    assert [str(each.action) for each in dry.instances] == ["none", "create"]
+    assert (vaults.asked, vaults.challenged) == ([], challenged)
