@@ -1,6 +1,8 @@
 import pytest
 from hypothesis import HealthCheck, settings
 
+pytest.register_assert_rewrite("tests.proof.invariants", "tests.proof.stories")
+
 # The same examples in every run, however slow the machine: what fails in CI fails at home. More are tried with
 # `pytest --hypothesis-profile=explore`.
 settings.register_profile("steady", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -1,0 +1,142 @@
+"""A tenant, a store and our flows in one thread, where waiting takes no time."""
+
+import shutil
+from contextlib import contextmanager
+from functools import partial
+
+import httpx
+import pytest
+from sqlalchemy import Engine, event
+
+from flows import sign_in
+from flows.environment import with_variables
+from flows.provision import provision_fleet
+from flows.reconcile.steps.patience import with_patience
+from flows.store import open_store
+from graph_client import GraphClient, MsalTokens
+from graph_emulator import Clock, Emulator, EmulatorSettings
+from graph_emulator.wire import Request
+from tests.estates import HASTY, QUICK, Estate
+from tests.proof.prefect_aside import prefect_aside, run_flow
+from tests.proof.quick_loop import QuickTime, run
+
+BEGINNING = 1_760_000_000.0
+
+
+class World(Estate):
+    """What a case needs: `apply` and `plan`, and the tenant to look at."""
+
+    def __init__(self, directory, emulator=Emulator, **settings):
+        self.time = QuickTime()
+        clock = Clock(lambda: BEGINNING + self.time.now())
+        super().__init__(emulator(EmulatorSettings(**(QUICK | settings)), clock), None)
+        self.hosts = set()
+        # Called with each request and the transport that answers it.
+        self.on_request = None
+        self._directory = directory
+        self._empty_store = directory / "empty.db"
+        open_store(f"sqlite:///{self._empty_store}").close()
+        self._stores = 0
+        self.store = self.new_store()
+
+    def new_store(self):
+        """An empty store, such as another machine has."""
+        self._stores += 1
+        store = self._directory / f"store-{self._stores}.db"
+        shutil.copyfile(self._empty_store, store)
+        store.chmod(0o600)
+        return store
+
+    def reset(self):
+        """A tenant as new, and an empty store."""
+        self.emulator.reset()
+        self.forget()
+        self.on_request = None
+        self.store.unlink()
+        self.store = self.new_store()
+
+    def apply(self, wanted, **parameters):
+        """What came of an apply."""
+        return self.run(self.applying(wanted, **parameters))
+
+    def plan(self, wanted, **parameters):
+        """What an apply would do."""
+        return self.apply(wanted, dry_run=True, **parameters)
+
+    def run(self, coroutine):
+        """What a coroutine returns, on a loop where waiting takes no time."""
+        return run(self.time, coroutine)
+
+    async def applying(self, wanted, store=None, **parameters):
+        """What came of an apply, on a loop that runs already."""
+        with with_variables({"ENTRA_FLEET_STORE": f"sqlite:///{store or self.store}"}):
+            return await run_flow(provision_fleet, wanted, **parameters)
+
+
+class _Guarded(httpx.AsyncBaseTransport):
+    """Carries what goes to Graph to the emulator, and notes which hosts were given a token."""
+
+    def __init__(self, made):
+        self._world = made
+        self._inner = made.emulator.transport()
+
+    async def handle_async_request(self, request):
+        self._world.hosts.add(request.url.host)
+        meddle = self._world.on_request
+        return await (meddle(request, self._inner) if meddle else self._inner.handle_async_request(request))
+
+
+class _SignIn(httpx.BaseTransport):
+    """Carries what MSAL sends to the emulator."""
+
+    def __init__(self, emulator):
+        self._emulator = emulator
+
+    def handle_request(self, request):
+        root = f"{request.url.scheme}://{request.url.netloc.decode()}"
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        query = request.url.query.decode()
+        asked = Request(request.method, request.url.path, query, headers, request.read(), root)
+        answer = self._emulator.handle(asked)
+        return httpx.Response(answer.status, headers=answer.headers, content=answer.body)
+
+
+@contextmanager
+def world(directory, emulator=Emulator, **settings):
+    """A world whose flows sign in to its tenant by the environment, without a network."""
+    made = World(directory, emulator, **settings)
+    tenant = made.emulator.settings
+    variables = {
+        "AZURE_TENANT_ID": tenant.tenant_id,
+        "AZURE_CLIENT_ID": tenant.client_id,
+        "AZURE_CLIENT_SECRET": tenant.client_secret,
+        "AZURE_AUTHORITY_HOST": "https://localhost",
+        "ENTRA_FLEET_GRAPH_URL": "https://localhost",
+        "TOKEN": "good",
+    }
+    client = partial(GraphClient, transport=_Guarded(made), clock=made.time.now)
+    tokens = partial(MsalTokens, transport=_SignIn(made.emulator), clock=made.time.now)
+    with (
+        _hasty_disk(),
+        pytest.MonkeyPatch.context() as patched,
+        with_variables(variables),
+        with_patience(HASTY),
+        prefect_aside(),
+    ):
+        patched.setattr(sign_in, "GraphClient", client)
+        patched.setattr(sign_in, "MsalTokens", tokens)
+        yield made
+
+
+@contextmanager
+def _hasty_disk():
+    """Have no store wait for the disk: nobody cuts the power here, and disks may be slow."""
+
+    def hurry(connection, *_):
+        connection.execute("PRAGMA synchronous = OFF")
+
+    event.listen(Engine, "checkout", hurry)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "checkout", hurry)
