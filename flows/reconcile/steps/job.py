@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
-from flows.monitoring.health import assess
+from flows.monitoring.health import assess, job_of
 from flows.reconcile.plan import InstancePlan
 from flows.reconcile.steps.application import ATTEMPTS, Placed, ensure_sole_bearer
 from flows.reconcile.steps.failure import StepFailed
@@ -43,7 +43,7 @@ async def create_job(graph: GraphClient, plan: InstancePlan, placed: Placed, tem
     """Create the provisioning job, unless there is one of this template, and return its id.
 
     Raises:
-        StepFailed: A second run made the same instance.
+        StepFailed: A second run made the same instance, or there is a job that has been started before.
         GraphError: Graph refused, or the outcome stayed unknown.
 
     Source: https://learn.microsoft.com/graph/api/synchronization-synchronization-post-jobs
@@ -53,7 +53,7 @@ async def create_job(graph: GraphClient, plan: InstancePlan, placed: Placed, tem
         ensure_sole_bearer(graph, plan, placed), _find(graph, service_principal_id, template_id)
     )
     if found:
-        return found
+        return _never_started(plan, found)
     for attempt in range(1, ATTEMPTS + 1):
         try:
             return (await graph.synchronization.create_job(service_principal_id, template_id)).id
@@ -61,7 +61,7 @@ async def create_job(graph: GraphClient, plan: InstancePlan, placed: Placed, tem
             if not (error.may_have_happened or isinstance(error, Conflict)):
                 raise
             if found := await _look_again(graph, service_principal_id, template_id):
-                return found
+                return _never_started(plan, found)
             if attempt == ATTEMPTS:
                 raise
     raise AssertionError("the last attempt returns or raises")
@@ -98,10 +98,22 @@ async def pause_job(graph: GraphClient, service_principal_id: str, job_id: str) 
     return "paused"
 
 
-async def _find(graph: GraphClient, service_principal_id: str, template_id: str) -> str | None:
-    jobs: list[SynchronizationJob] = await graph.batched.synchronization.jobs(service_principal_id)
-    return min((job.id for job in jobs if job.template_id == template_id), default=None)
+async def _find(graph: GraphClient, service_principal_id: str, template_id: str) -> SynchronizationJob | None:
+    jobs = await graph.batched.synchronization.jobs(service_principal_id)
+    return job_of(jobs, template_id)
 
 
-async def _look_again(graph: GraphClient, service_principal_id: str, template_id: str) -> str | None:
+async def _look_again(graph: GraphClient, service_principal_id: str, template_id: str) -> SynchronizationJob | None:
     return await look_for(graph, lambda: _find(graph, service_principal_id, template_id))
+
+
+def _never_started(plan: InstancePlan, found: SynchronizationJob) -> str:
+    """Return the id of a job that the plan did not know of, unless somebody has started it: it may be held since."""
+    state = assess(found).state
+    if state == "created":
+        return found.id
+    raise StepFailed(
+        "JobUnforeseen",
+        f"The tenant showed no job of {plan.key} when the plan was made; it has one, and its state is {state}.",
+        "Apply again: the next plan knows of it.",
+    )

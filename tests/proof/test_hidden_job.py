@@ -1,0 +1,30 @@
+"""A job that the plan did not see, because a replica answered as if there were none."""
+
+import pytest
+
+from graph_emulator.fault_words import read_fault
+from tests.estates import fleet, instance
+from tests.proof.stories import states_of_jobs
+
+
+@pytest.mark.parametrize(
+    ("meddle", "state"),
+    [
+        (lambda tenant, job: tenant.act_on_job(job, "pause"), "Paused"),
+        (lambda tenant, job: tenant.quarantine(job), "Quarantine"),
+        (lambda tenant, job: None, "Active"),
+    ],
+    ids=["paused", "quarantined", "running"],
+)
+def test_it_is_not_started_over_the_head_of_whoever_holds_it(world, meddle, state):
+    world.reset()
+    wanted = fleet(instance("one"))
+    (made,) = world.apply(wanted).instances
+    meddle(world.emulator, made.job_id)
+    world.forget()
+    world.emulator.add_faults([read_fault("list_jobs x2: 404")])
+    (hidden,) = world.apply(wanted).instances
+    assert (hidden.failure.step, hidden.failure.code) == ("create-job", "JobUnforeseen")
+    (seen,) = world.apply(wanted).instances
+    assert (seen.outcome, states_of_jobs(world)) == ("unchanged", {"one": state})
+    assert {record.operation for record in world.requests(writes=True)} <= {"validate_credentials"}
