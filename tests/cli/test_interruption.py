@@ -1,70 +1,34 @@
-"""A run that is cut short anywhere is finished by the next, and nothing is made twice."""
+"""Ctrl-C in a real `apply`: it says so in a line or two, and the next one completes what was begun."""
 
 import signal
-import time
 
 import pytest
 
-from flows.environment import with_variables
+from flows.store import open_store
 from tests.cli.conftest import finished, started
-from tests.estates import DATABRICKS, estate, fleet, instance
+from tests.cli.test_killed import STORY, killer, path
+from tests.proof.stories import assert_all_is_well
 
-KEYS = [f"k{n}" for n in range(6)]
-FLEET = fleet(*(instance(key, ["Box", DATABRICKS][n % 2]) for n, key in enumerate(KEYS)))
-
-
-@pytest.fixture
-def slow_tenant(tmp_path):
-    with estate(tmp_path / "tenant", latency_seconds=0.05) as served, with_variables({"TOKEN": "good"}):
-        yield served
+__all__ = ["killer", "path"]
 
 
-def wait_for_writes(tenant, count, process):
-    deadline = time.monotonic() + 60
-    while len(tenant.requests(writes=True)) < count:
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-
-
-def one_running_application_for_each_key(tenant):
-    assert {tag: len(found) for tag, found in tenant.applications().items()} == {
-        f"entra-fleet:contoso:{key}": 1 for key in KEYS
+@pytest.mark.parametrize("request_number", [3, 12, 20])
+def test_ctrl_c_ends_with_130_and_the_next_apply_completes(killer, path, prefect_server, request_number):
+    killer.reset()
+    killer.emulator.doom(request_number, after_commit=False, with_signal=signal.SIGINT)
+    variables = {
+        "PREFECT_API_URL": prefect_server.api_url,
+        "ENTRA_FLEET_STORE": f"sqlite:///{killer.store}",
+        **killer.served.environment,
     }
-    assert [len(jobs) for jobs in tenant.jobs().values()] == [1] * len(KEYS)
-    assert {jobs[0]["schedule"]["state"] for jobs in tenant.jobs().values()} == {"Active"}
-    for operations in tenant.operations_by_principal().values():
-        assert (
-            operations.index("validate_credentials") < operations.index("put_secrets") < operations.index("start_job")
-        )
-
-
-@pytest.mark.parametrize("writes", [1, 8, 20])
-def test_ctrl_c_ends_with_130_and_the_next_apply_completes(
-    slow_tenant, write_fleet, prefect_server, entra_fleet, writes
-):
-    path = write_fleet(FLEET)
-    process = started("apply", path, "--yes", "--concurrency", "3", PREFECT_API_URL=prefect_server.api_url)
-    wait_for_writes(slow_tenant, writes, process)
-    process.send_signal(signal.SIGINT)
+    process = killer.emulator.victim = started("apply", path, "--yes", "--concurrency", "3", **variables)
     result = finished(process)
     assert result.code == 130
     assert "Traceback" not in result.err
     assert len(result.err.splitlines()) <= 3
-    completed = entra_fleet("apply", path, "--yes", PREFECT_API_URL=prefect_server.api_url)
+    killer.emulator.spare()
+    completed = finished(started("apply", path, "--yes", **variables))
     assert (completed.err, completed.code) == ("", 0)
-    one_running_application_for_each_key(slow_tenant)
-
-
-@pytest.mark.parametrize("writes", [1, 2, 5, 9, 14, 25])
-def test_a_killed_run_is_completed_by_the_next(slow_tenant, write_fleet, prefect_server, entra_fleet, writes):
-    path = write_fleet(FLEET)
-    process = started("apply", path, "--yes", "--concurrency", "3", PREFECT_API_URL=prefect_server.api_url)
-    wait_for_writes(slow_tenant, writes, process)
-    process.kill()
-    assert finished(process).code == -9
-    completed = entra_fleet("apply", path, "--yes", PREFECT_API_URL=prefect_server.api_url)
-    assert (completed.err, completed.code) == ("", 0)
-    one_running_application_for_each_key(slow_tenant)
-    slow_tenant.forget()
-    entra_fleet("apply", path, "--yes", PREFECT_API_URL=prefect_server.api_url)
-    assert slow_tenant.requests(writes=True) == []
+    assert_all_is_well(killer, STORY)
+    with open_store(f"sqlite:///{killer.store}") as store:
+        assert {run.outcome for run in store.journal.runs()} <= {"interrupted", "done"}

@@ -1,0 +1,68 @@
+"""Two real applies at once, each with a store of its own, in a tenant that shows new applications late."""
+
+import json
+
+import pytest
+
+from graph_emulator import Emulator
+from tests.cli.conftest import finished, started
+from tests.estates import fleet, instance
+from tests.proof.stories import states_of_jobs
+from tests.proof.world import world
+
+WANTED = fleet(instance("box"), instance("crate"))
+
+
+class Twins(Emulator):
+    """A tenant where nothing new is seen before each of the two runs has created everything."""
+
+    pass_time = staticmethod(lambda: None)
+
+    def handle(self, request):
+        answer = super().handle(request)
+        creations = sum(record.operation == "instantiate" for record in self.requests)
+        if creations == 2 * len(WANTED["instances"]):
+            self.pass_time()
+        return answer
+
+
+@pytest.fixture
+def tenant(tmp_path):
+    with (
+        world(tmp_path, Twins, replication_lag_seconds=4.0, propagation_seconds=3.0) as made,
+        made.emulator.serve(port=0, directory=tmp_path) as served,
+    ):
+        made.served = served
+        made.emulator.pass_time = lambda: made.time.leap(0.5)
+        yield made
+
+
+def test_doubles_are_named_by_who_sees_them_and_left_alone_by_later_runs(tenant, tmp_path, write_fleet, prefect_server):
+    path = write_fleet(WANTED)
+    variables = {**tenant.served.environment, "PREFECT_API_URL": prefect_server.api_url}
+    runs = [
+        started(
+            "apply", path, "--yes", "--output", "json", ENTRA_FLEET_STORE=f"sqlite:///{tenant.new_store()}", **variables
+        )
+        for _ in range(2)
+    ]
+    results = [finished(run) for run in runs]
+    ids = {mark: {each["id"] for each in found} for mark, found in tenant.applications().items()}
+    assert sorted(map(len, ids.values())) == [2, 2]
+    refusals = [
+        (each["key"], each["error"])
+        for result in results
+        for each in json.loads(result.out)["instances"]
+        if each["outcome"] == "failed"
+    ]
+    assert len(states_of_jobs(tenant)) + len(refusals) == 4
+    for key in ("box", "crate"):
+        errors = [error for named, error in refusals if named == key]
+        assert errors
+        for error in errors:
+            assert error["code"] == "TwoApplications"
+            assert all(application in error["message"] for application in ids[f"entra-fleet:contoso:{key}"])
+    tenant.forget()
+    later = finished(started("apply", path, "--yes", ENTRA_FLEET_STORE=f"sqlite:///{tenant.store}", **variables))
+    assert later.code == 1
+    assert tenant.requests(writes=True) == []
