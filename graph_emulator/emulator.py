@@ -119,6 +119,15 @@ class Emulator:
         with self._lock:
             return self.tenant.snapshot(self.clock.now())
 
+    def event_ids(self) -> dict[str, list[str]]:
+        """The id of every provisioning event that has happened, by service principal, oldest first."""
+        with self._lock:
+            self.tenant.jobs.settle(self.clock.now())
+            found: dict[str, list[str]] = {}
+            for event in self.tenant.log.happened(self.clock.now()):
+                found.setdefault(event.principal.id, []).append(event.id)
+            return found
+
     def add_faults(self, rules: Iterable[FaultRule]) -> None:
         """Further rules of misbehaviour, from now on.
 

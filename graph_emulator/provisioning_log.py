@@ -114,10 +114,14 @@ class ProvisioningLog:
             if event.ingested_at <= now:
                 yield event
 
+    def happened(self, now: float) -> Sequence[Event]:
+        """Events that have happened, readable or not, oldest first."""
+        return self._events[: bisect_right(self._events, to_ticks(now), key=_ticks)]
+
     def counts(self, now: float) -> dict[str, dict[str, int]]:
         """Events that have happened, by service principal and status."""
         found: dict[str, Counter[str]] = {}
-        for event in self._events[: bisect_right(self._events, to_ticks(now), key=_ticks)]:
+        for event in self.happened(now):
             found.setdefault(event.principal.id, Counter())[event.outcome.status] += 1
         return {principal: dict(counter) for principal, counter in found.items()}
 

@@ -3,24 +3,29 @@
 One stream for the whole tenant, window by window: asking application by application would take a request
 for each of them under Graph's limit of 5 per 10 seconds. What has been read is stored page by page, and the
 watermark moves with the last page of a window, in the same transaction; so whatever is interrupted is read
-again, and what is read again is stored once.
+again, and what is read again is stored once. A window that cannot be read to its end is read in halves.
 """
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from flows.monitoring.garbage import rarely_collected
 from flows.monitoring.iso import iso
+from flows.monitoring.trouble import Trouble, lies_in_the_window
 from flows.monitoring.windows import FIRST_LENGTH, Window, whole_second
-from flows.store import Gap, Scope, Store
+from flows.store import Gap, Scope, Store, joined
 from graph_client import GraphClient
+from graph_client.errors import GraphError
 from graph_client.models import ProvisioningEvent
 
 OVERLAP = timedelta(minutes=30)
-"""How far before the watermark is read again: events reach the log up to minutes after they happened."""
+"""How far before the watermark is read again: events reach the log up to minutes after they happened.
+
+Microsoft names no bound. Where events are seen to come later, read again from farther back, at least now and then.
+"""
 
 RETENTION = timedelta(days=30)
 """How long Graph keeps the log with an Entra ID P1 or P2 licence; 7 days without."""
@@ -34,8 +39,9 @@ class HarvestResult:
         read: Events that Graph sent, those of other applications and those sent twice included.
         new: Events that were not in the store.
         watermark: The moment before which every event is stored.
-        gaps: Spans that the log had forgotten before they were read.
+        gaps: Spans that the log had forgotten before they were read, or that could not be read.
         dropped: Events of other applications, not stored.
+        progress: How much of the time from where it began up to now has been read, between 0 and 1.
     """
 
     read: int = 0
@@ -43,10 +49,14 @@ class HarvestResult:
     watermark: datetime | None = None
     gaps: tuple[Gap, ...] = ()
     dropped: int = 0
+    progress: float = field(default=0.0, compare=False)
 
     def as_json(self) -> dict[str, Any]:
         """Return what `harvest --output json` prints."""
-        gaps = [{"reason": gap.reason, "start": iso(gap.start), "end": iso(gap.end)} for gap in self.gaps]
+        gaps = [
+            {"reason": gap.reason, "start": iso(gap.start), "end": iso(gap.end), "detail": gap.detail}
+            for gap in self.gaps
+        ]
         return {"read": self.read, "new": self.new, "watermark": iso(self.watermark), "gaps": gaps}
 
 
@@ -79,7 +89,8 @@ async def harvest(
         on_page: Called with the result so far, after each page that was stored.
 
     Raises:
-        GraphError: A page could not be read. Pages before it are stored, and the next harvest takes up there.
+        GraphError: Graph failed, or the end of the log could not be read. Pages before that are stored, and the
+            next harvest takes up there.
         StoreError: The store cannot be written.
 
     Source: https://learn.microsoft.com/graph/api/provisioningobjectsummary-list
@@ -89,16 +100,13 @@ async def harvest(
     end = whole_second(now)
     watermark = await asyncio.to_thread(store.harvests.watermark, tenant_id, scope)
     start = _start(watermark, end, since=since, overlap=overlap, retention=retention)
-    gaps = _gaps(watermark, end - retention)
+    gaps = _gaps(since if watermark is None else watermark, end - retention)
     for gap in gaps:
         await asyncio.to_thread(store.harvests.record_gap, tenant_id, gap, scope=scope)
-    log = _Log(graph, store, tenant_id, scope, kept, top, on_page, HarvestResult(watermark=watermark, gaps=gaps))
-    length = FIRST_LENGTH
+    result, span = HarvestResult(watermark=watermark, gaps=gaps), Window(start, end)
+    log = _Log(graph, store, tenant_id, scope, span, kept, top, on_page, result)
     with rarely_collected():
-        while start < end:
-            window = Window(start, min(whole_second(start + length), end))
-            length = window.next_length(await log.read(window))
-            start = window.end
+        await log.read()
     return log.result
 
 
@@ -118,10 +126,10 @@ def _start(
     return whole_second(resumed if since is None else min(resumed, since))
 
 
-def _gaps(watermark: datetime | None, remembered_from: datetime) -> tuple[Gap, ...]:
-    if watermark is None or watermark >= remembered_from:
+def _gaps(wanted_from: datetime | None, remembered_from: datetime) -> tuple[Gap, ...]:
+    if wanted_from is None or wanted_from >= remembered_from:
         return ()
-    return (Gap("retention", watermark, remembered_from),)
+    return (Gap("retention", wanted_from, remembered_from),)
 
 
 @dataclass
@@ -132,36 +140,91 @@ class _Log:
     store: Store
     tenant_id: str
     scope: Scope
+    span: Window
     kept: Collection[str] | None
     top: int | None
     on_page: Callable[[HarvestResult], None] | None
     result: HarvestResult
+    trouble: Trouble = field(default_factory=Trouble)
 
-    async def read(self, window: Window) -> int:
-        """Store the window page by page, the watermark with the last one; return the number of pages."""
+    async def read(self) -> None:
+        """Read the span window by window; one that cannot be read in halves, and in the end not at all.
+
+        Raises:
+            GraphError: It failed, and not by what is in the log at one time.
+        """
+        start, end, length = self.span.start, self.span.end, FIRST_LENGTH
+        upcoming: list[Window] = []
+        while start < end:
+            window = upcoming.pop() if upcoming else Window(start, min(whole_second(start + length), end))
+            pages = await self._pages(window)
+            if pages is None and window.length > self.trouble.shortest:
+                upcoming += reversed(window.halves())
+                continue
+            if pages is None:
+                self.trouble.skip(window)
+            else:
+                length = window.next_length(pages)
+            start = window.end
+        self.trouble.raise_if_unfinished()
+
+    async def _pages(self, window: Window) -> int | None:
+        """Store the window page by page, the watermark with the last one.
+
+        Returns:
+            How many pages it has; None if it cannot be read to its end.
+        """
         pages = 0
         held: Sequence[ProvisioningEvent] = ()
         stream = self.graph.provisioning_logs.pages(after=window.after, before=window.before, top=self.top)
-        async for page in stream:
+        try:
+            async for page in stream:
+                if pages:
+                    await self._save(held)
+                pages += 1
+                held = page
+        except GraphError as error:
+            if not lies_in_the_window(error, pages):
+                raise
             if pages:
-                await self._save(held, None)
-            pages += 1
-            held = page
-        await self._save(held, window.end)
+                await self._save(held)
+            if self.trouble.met(error):
+                await self._ensure_it_answers(error)
+            return None
+        await self._save(held, window)
         return pages
 
-    async def _save(self, page: Sequence[ProvisioningEvent], watermark: datetime | None) -> None:
+    async def _ensure_it_answers(self, error: GraphError) -> None:
+        """Fail if nothing of the log can be read, not even a time in which nothing has happened yet."""
+        after = self.span.end + timedelta(days=1)
+        try:
+            async for _ in self.graph.provisioning_logs.pages(after=after, before=after + timedelta(seconds=1), top=1):
+                pass
+        except GraphError:
+            raise error from None
+
+    async def _save(self, page: Sequence[ProvisioningEvent], finished: Window | None = None) -> None:
         ours = [event for event in page if self._is_ours(event)]
+        skipped = self.trouble.over() if finished else []
         new = await asyncio.to_thread(
-            self.store.harvests.save, self.tenant_id, ours, scope=self.scope, watermark=watermark
+            self.store.harvests.save,
+            self.tenant_id,
+            ours,
+            scope=self.scope,
+            watermark=finished.end if finished else None,
+            read_from=finished.start if finished else None,
+            gaps=skipped,
         )
         so_far = self.result
+        reached = [so_far.watermark, finished.end if finished else None]
         self.result = replace(
             so_far,
             read=so_far.read + len(page),
             new=so_far.new + new,
-            watermark=max(filter(None, (so_far.watermark, watermark)), default=None),
+            watermark=max(filter(None, reached), default=None),
             dropped=so_far.dropped + len(page) - len(ours),
+            gaps=joined((*so_far.gaps, *skipped)),
+            progress=(finished.end - self.span.start) / self.span.length if finished else so_far.progress,
         )
         if self.on_page is not None:
             self.on_page(self.result)

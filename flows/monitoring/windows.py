@@ -34,13 +34,24 @@ class Window:
         """What `activityDateTime lt` asks for."""
         return self.end
 
+    @property
+    def length(self) -> timedelta:
+        """From its start to its end."""
+        return self.end - self.start
+
+    def halves(self) -> "tuple[Window, Window]":
+        """Return the window in two, cut at a whole second; one of a second cannot be cut."""
+        seconds = int(self.length.total_seconds())
+        middle = self.start + timedelta(seconds=seconds // 2)
+        return Window(self.start, middle), Window(middle, self.end)
+
     def next_length(self, pages: int) -> timedelta:
         """Return how long the next window should be, to hold about `PAGES_PER_WINDOW` pages.
 
         A quiet tenant is caught up within few requests, a busy one saves its progress often.
         """
         growth = min(PAGES_PER_WINDOW / max(pages, 1), _LARGEST_GROWTH)
-        return min(max((self.end - self.start) * growth, SHORTEST), LONGEST)
+        return min(max(self.length * growth, SHORTEST), LONGEST)
 
 
 def whole_second(moment: datetime) -> datetime:

@@ -8,7 +8,7 @@ with open_store("sqlite:////var/lib/entra-fleet/store.db") as store:
 """
 
 from flows.store.errors import StoreError, StoreVersionError
-from flows.store.harvests import Gap, Scope
+from flows.store.harvests import Gap, Scope, joined
 from flows.store.job_history import JobObservation
 from flows.store.journal import Change, ChangeError, FieldChange, Run
 from flows.store.provisioning_events import ErrorCount, EventCount, EventFilter
@@ -33,6 +33,7 @@ __all__ = [
     "StoreError",
     "StoreVersionError",
     "existing_store",
+    "joined",
     "open_store",
     "require_store",
     "store_address",

@@ -1,11 +1,11 @@
 """What a harvest writes: events and watermark in one transaction, and the gaps it found."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import Connection, Text, cast, select
+from sqlalchemy import Connection, Delete, Text, cast, delete, select
 
 from flows.store.database import Database, Upsert
 from flows.store.event_rows import row_of
@@ -23,11 +23,30 @@ Each has a watermark of its own, as what one scope has read the other may not ha
 
 @dataclass(frozen=True)
 class Gap:
-    """A span of the log that may be missing from the store: from `start` until before `end`."""
+    """A span of the log that may be missing from the store: from `start` until before `end`.
+
+    Args:
+        reason: retention (the log had forgotten it) or unreadable (Graph's answer could not be read).
+        start: First moment that may be missing.
+        end: First moment that is there again.
+        detail: What Graph answered, for Microsoft's support.
+    """
 
     reason: str
     start: datetime
     end: datetime
+    detail: str | None = None
+
+
+def joined(gaps: Iterable[Gap]) -> tuple[Gap, ...]:
+    """Return gaps of one reason that touch as one, the oldest first."""
+    found: list[Gap] = []
+    for gap in sorted(gaps, key=lambda gap: (gap.reason, gap.start)):
+        if found and found[-1].reason == gap.reason and gap.start <= found[-1].end:
+            found[-1] = replace(found[-1], end=max(found[-1].end, gap.end))
+        else:
+            found.append(gap)
+    return tuple(sorted(found, key=lambda gap: (gap.start, gap.reason)))
 
 
 class Harvests:
@@ -50,14 +69,18 @@ class Harvests:
         *,
         scope: Scope = "fleet",
         watermark: datetime | None = None,
+        read_from: datetime | None = None,
+        gaps: Sequence[Gap] = (),
     ) -> int:
-        """Store events and move the watermark in one transaction.
+        """Store events, move the watermark and write down gaps in one transaction.
 
         Args:
             tenant_id: The tenant they were read from.
             events: Events, also such as are stored already: those are brought up to date.
             scope: Whose events were kept.
             watermark: The moment before which everything is stored now; it never moves back. None leaves it.
+            read_from: The log was read whole from here up to the watermark: what was unreadable in it is a gap no more.
+            gaps: Spans before the watermark that could not be read.
 
         Returns:
             How many of the events were not in the store.
@@ -70,31 +93,25 @@ class Harvests:
             new = self._add(connection, rows)
             if watermark is not None:
                 self._move(connection, tenant_id, scope, watermark, now)
+                if read_from is not None:
+                    connection.execute(_filled(tenant_id, scope, read_from, watermark))
+            for gap in gaps:
+                self._record_gap(connection, tenant_id, scope, gap, now)
         return new
 
     def record_gap(self, tenant_id: str, gap: Gap, *, scope: Scope = "fleet") -> None:
         """Store a gap; one with the same start grows instead of being stored twice."""
-        keys = [column.name for column in HARVEST_GAP.primary_key]
-        found = {"tenant_id": tenant_id, "scope": scope, "found_at": datetime.now(UTC), **asdict(gap)}
-        insert = self._database.insert(HARVEST_GAP).values(**found)
-        grown = insert.on_conflict_do_update(
-            index_elements=keys,
-            set_={"end": insert.excluded.end},
-            where=insert.excluded.end > HARVEST_GAP.c.end,
-        )
         with self._database.write() as connection:
-            connection.execute(grown)
+            self._record_gap(connection, tenant_id, scope, gap, datetime.now(UTC))
 
     def gaps(self, tenant_id: str, scope: Scope = "fleet") -> list[Gap]:
-        """Return every gap of a tenant's log, the oldest first."""
+        """Return every gap of a tenant's log, the oldest first; those that touch as one."""
         table = HARVEST_GAP.c
-        statement = (
-            select(table.reason, table.start, table.end)
-            .where(table.tenant_id == tenant_id, table.scope == scope)
-            .order_by(table.start, table.reason)
+        statement = select(table.reason, table.start, table.end, table.detail).where(
+            table.tenant_id == tenant_id, table.scope == scope
         )
         with self._database.read() as connection:
-            return [Gap(**row) for row in connection.execute(statement).mappings()]
+            return list(joined(Gap(**row) for row in connection.execute(statement).mappings()))
 
     def _add(self, connection: Connection, rows: dict[str, dict[str, Any]]) -> int:
         if not rows:
@@ -117,6 +134,17 @@ class Harvests:
         changed = cast(insert.excluded.raw, Text) != cast(PROVISIONING_EVENT.c.raw, Text)
         return insert.on_conflict_do_update(index_elements=["id"], set_=later, where=changed)
 
+    def _record_gap(self, connection: Connection, tenant_id: str, scope: Scope, gap: Gap, now: datetime) -> None:
+        keys = [column.name for column in HARVEST_GAP.primary_key]
+        found = {"tenant_id": tenant_id, "scope": scope, "found_at": now, **asdict(gap)}
+        insert = self._database.insert(HARVEST_GAP).values(**found)
+        grown = insert.on_conflict_do_update(
+            index_elements=keys,
+            set_={"end": insert.excluded.end},
+            where=insert.excluded.end > HARVEST_GAP.c.end,
+        )
+        connection.execute(grown)
+
     def _move(self, connection: Connection, tenant_id: str, scope: Scope, watermark: datetime, now: datetime) -> None:
         row = {"tenant_id": tenant_id, "scope": scope, "watermark": watermark, "moved_at": now}
         insert = self._database.insert(HARVEST_WATERMARK).values(**row)
@@ -126,3 +154,10 @@ class Harvests:
             where=insert.excluded.watermark > HARVEST_WATERMARK.c.watermark,
         )
         connection.execute(forward)
+
+
+def _filled(tenant_id: str, scope: Scope, start: datetime, end: datetime) -> Delete:
+    # What the log has forgotten stays a gap, whatever is read later: nobody can tell that it was whole.
+    gap = HARVEST_GAP.c
+    which = (gap.tenant_id == tenant_id, gap.scope == scope, gap.reason == "unreadable")
+    return delete(HARVEST_GAP).where(*which, gap.start >= start, gap.end <= end)

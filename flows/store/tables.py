@@ -10,7 +10,7 @@ from sqlalchemy.types import TypeEngine
 
 from flows.store.moment import Moment
 
-SCHEMA_VERSION = "0002"
+SCHEMA_VERSION = "0003"
 """Version of these tables: the newest migration."""
 
 VERSION_TABLE = "entra_fleet_version"
@@ -161,9 +161,10 @@ HARVEST_GAP = Table(
     METADATA,
     _column("tenant_id", Text, "The tenant.", primary_key=True),
     _column("scope", Text, "Scope of the harvest that found it.", primary_key=True),
-    _column("reason", Text, "retention: the log had forgotten it before it was read.", primary_key=True),
+    _column("reason", Text, "retention (the log had forgotten it) or unreadable.", primary_key=True),
     _column("start", Moment, "First moment that may be missing.", primary_key=True),
     _column("end", Moment, "First moment that is there again."),
     _column("found_at", Moment, "When the gap was first found."),
+    _optional("detail", Text, "What Graph answered where it could not be read."),
     info={"doc": "Spans of the log that could not be read: reported, never hidden."},
 )

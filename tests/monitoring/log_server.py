@@ -46,13 +46,17 @@ class LogServer:
 
     `fault` is called with the number of the request, from 1 on, before it is answered: it may raise, wait, return
     an answer of its own, or return None to let it pass. An event is shown from its moment in `arrivals` on, as
-    `clock` goes; one without is always shown.
+    `clock` goes; one without is always shown. A page with an event of `broken` is cut off, and a link to a page
+    farther than `pages_linked` has expired.
     """
 
     def __init__(self, events: list[dict] | None = None) -> None:
         self.events = events or []
         self.arrivals: dict[str, datetime] = {}
         self.clock = NOW
+        self.broken: set[str] = set()
+        self.pages_linked: int | None = None
+        self.expired_status = 410
         self.requests: list[httpx.Request] = []
         self.fault: Callable[[int], Any] = lambda number: None
         self._slept_seconds = 0.0
@@ -80,7 +84,12 @@ class LogServer:
         top, skipped = int(query["$top"][0]), int(query.get("$skiptoken", ["0"])[0])
         found = [event for event in self.events if after < moment_of(event) < before and self._has_arrived(event)]
         found.sort(key=moment_of)
-        body = {"value": found[skipped : skipped + top]}
+        if self.pages_linked is not None and skipped >= self.pages_linked * top:
+            return httpx.Response(self.expired_status, json={"error": {"code": "skipTokenExpired", "message": "Gone"}})
+        page = found[skipped : skipped + top]
+        if any(event["id"] in self.broken for event in page):
+            return httpx.Response(200, text='{"value": [{"id": "cut o', headers={"request-id": "r-1"})
+        body = {"value": page}
         if len(found) > skipped + top:
             body["@odata.nextLink"] = str(request.url.copy_merge_params({"$skiptoken": skipped + top}))
         return httpx.Response(200, content=json.dumps(body), headers={"content-type": "application/json"})

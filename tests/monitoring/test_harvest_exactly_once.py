@@ -87,6 +87,26 @@ async def test_any_number_of_crashes_in_a_row_loses_and_doubles_nothing(store, e
     assert stored(store, tenant) == len(events)
 
 
+@settings(max_examples=40, deadline=None)
+@given(events=EVENTS, data=st.data())
+async def test_around_broken_events_all_is_stored_once_and_the_rest_as_soon_as_it_can_be_read(store, events, data):
+    tenant = str(uuid4())
+    ids = [f"{tenant}-{number}" for number in range(len(events))]
+    server = LogServer([v1_event(id_, NOW + at) for id_, at in zip(ids, events, strict=True)])
+    server.broken = set(data.draw(st.lists(st.sampled_from(ids), max_size=3), label="broken")) if ids else set()
+    server.pages_linked = data.draw(st.sampled_from([None, 3]), label="pages before a link expires")
+    end = NOW + timedelta(hours=2)
+    await harvest_at(server, store, [end], tenant, since=NOW - timedelta(hours=3))
+    gaps = store.harvests.gaps(tenant)
+    whole = [at for at in events if not any(gap.start <= NOW + at < gap.end for gap in gaps)]
+    lost = sum((gap.end - gap.start).total_seconds() for gap in gaps)
+    assert len(whole) <= stored(store, tenant) <= len(events) - len(server.broken)
+    assert lost <= 2 * len(server.broken)
+    server.broken = set()
+    await harvest_at(server, store, [end], tenant, since=NOW - timedelta(hours=3))
+    assert (stored(store, tenant), store.harvests.gaps(tenant)) == (len(events), [])
+
+
 class Killed(BaseException):
     pass
 
