@@ -1,11 +1,13 @@
 """harvest-logs: every provisioning event of our applications, once, into the store."""
 
-from datetime import UTC, datetime
+import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
+from prefect.logging import get_run_logger
 from prefect.states import Completed
 from pydantic import Field
 
@@ -13,21 +15,33 @@ from flows import artifacts
 from flows.connection import connected, connection
 from flows.logs import quiet_expected_failures
 from flows.monitoring import harvest as harvesting
-from flows.monitoring.harvest import HarvestResult
+from flows.monitoring.harvest import OVERLAP, HarvestResult
+from flows.monitoring.iso import iso
 from flows.names import name_of_run
 from flows.progress import Progress, report
 from flows.reconcile.observe import find_applications
+from flows.store import KnownInstance
+
+OVERLAP_MINUTES = OVERLAP.total_seconds() / 60
 
 
 @flow(name="harvest-logs", flow_run_name=name_of_run("harvest"), persist_result=False)
 async def harvest_logs(
     tenant: Annotated[str | None, Field(description="EntraTenant block; empty for the environment.")] = None,
     since: Annotated[datetime | None, Field(description="Read again from here; empty for where it ended.")] = None,
+    overlap_minutes: Annotated[
+        float, Field(ge=0, description="How far before where it ended to read again, for events that came late.")
+    ] = OVERLAP_MINUTES,
+    all_applications: Annotated[
+        bool, Field(description="Keep the events of applications that no fleet manages, too.")
+    ] = False,
 ) -> State:
     """Read the tenant's provisioning log from where the last harvest ended, and keep what is ours."""
     quiet_expected_failures()
     async with connected(tenant):
-        result = await read_log(await find_service_principals(), since)
+        now = datetime.now(UTC)
+        await find_marks()
+        result = await read_log(now, since, timedelta(minutes=overlap_minutes), all_applications)
         await artifacts.publish_harvest(result)
     text = f"{result.new} new of {result.read} events"
     if result.gaps:
@@ -36,22 +50,46 @@ async def harvest_logs(
 
 
 @task(name="find-service-principals", cache_policy=NO_CACHE, persist_result=False)
-async def find_service_principals() -> list[str]:
-    """Find the service principals that bear the mark of any fleet."""
-    found = await find_applications(connection().graph, None)
-    return [item.service_principal_id for item in found if item.mark and item.service_principal_id]
+async def find_marks() -> None:
+    """Write down which service principals bear the mark of which fleet."""
+    run = connection()
+    marked = [
+        KnownInstance(item.service_principal_id, item.mark.fleet, item.mark.key, item.display_name)
+        for item in await find_applications(run.graph, None)
+        if item.mark and item.service_principal_id
+    ]
+    await asyncio.to_thread(run.store.instances.keep, run.tenant_id, marked)
 
 
 @task(name="read-provisioning-log", cache_policy=NO_CACHE, persist_result=False)
-async def read_log(service_principal_ids: list[str], since: datetime | None) -> HarvestResult:
-    """Read the log window by window and store its events."""
+async def read_log(now: datetime, since: datetime | None, overlap: timedelta, all_applications: bool) -> HarvestResult:
+    """Read the log up to now, window by window, and store its events."""
     run = connection()
+    logger, told_at = get_run_logger(), -1
+
+    def tell(so_far: HarvestResult) -> None:
+        nonlocal told_at
+        percent = int(so_far.progress * 100)
+        text = f"{so_far.new} new of {so_far.read} events, complete up to {iso(so_far.watermark) or 'nothing yet'}"
+        report(Progress("harvest", percent, 100, text))
+        if percent // 10 != told_at:
+            told_at = percent // 10
+            logger.info("%d %%: %s", percent, text)
+
     return await harvesting.harvest(
         run.graph,
         run.store,
         tenant_id=run.tenant_id,
-        service_principal_ids=service_principal_ids,
-        now=datetime.now(UTC),
+        service_principal_ids=None if all_applications else await asyncio.to_thread(_ours, now, overlap),
+        now=now,
         since=since if since is None or since.tzinfo else since.replace(tzinfo=UTC),
-        on_page=lambda so_far: report(Progress("harvest", so_far.new, so_far.read)),
+        overlap=overlap,
+        on_page=tell,
     )
+
+
+def _ours(now: datetime, overlap: timedelta) -> set[str]:
+    # An application that was retired since the last harvest bears no mark any more, and its last events are ours.
+    run = connection()
+    read_up_to = run.store.harvests.watermark(run.tenant_id) or now
+    return run.store.instances.service_principal_ids(run.tenant_id, seen_since=min(read_up_to, now) - overlap)

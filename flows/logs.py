@@ -3,6 +3,8 @@
 import logging
 
 from flows.reconcile.steps.failure import StepFailed
+from flows.store import StoreError
+from graph_client.errors import GraphError
 
 _LOGGERS = (
     "prefect.task_runs",
@@ -19,9 +21,9 @@ class ExpectedFailures(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Let every record through, shortened where its exception says all there is to say."""
         error = record.exc_info[1] if record.exc_info else None
-        if isinstance(error, StepFailed):
+        if isinstance(error, StepFailed | GraphError | StoreError):
             record.exc_info = None
-            record.msg = f"{error.step}: {error}"
+            record.msg = f"{error.step}: {error}" if isinstance(error, StepFailed) else str(error)
             record.args = ()
         elif record.exc_info == (None, None, None):
             record.exc_info = None

@@ -7,6 +7,12 @@ from flows.cli.since import SinceOption
 
 def command(
     since: SinceOption = None,
+    overlap_minutes: Annotated[
+        float, typer.Option(min=0, help="How far before where it ended to read again, for events that came late.")
+    ] = 30,
+    all_applications: Annotated[
+        bool, typer.Option("--all", help="Keep the events of applications that no fleet manages, too.")
+    ] = False,
     tenant: TenantOption = None,
     store: StoreOption = None,
     output: OutputOption = Output.TEXT,
@@ -15,13 +21,20 @@ def command(
     from flows.cli.engine import run_flow
     from flows.environment import use_store
     from flows.harvest import harvest_logs
+    from flows.monitoring.iso import iso
 
     use_store(store)
-    result = run_flow(harvest_logs, {"tenant": tenant, "since": since})
+    parameters = {
+        "tenant": tenant,
+        "since": since,
+        "overlap_minutes": overlap_minutes,
+        "all_applications": all_applications,
+    }
+    result = run_flow(harvest_logs, parameters)
     if output is Output.JSON:
         print_json(result.as_json())
         return
     console = person()
-    console.print(f"{result.new} new of {result.read} events; complete up to {result.watermark}.")
+    console.print(f"{result.new} new of {result.read} events; complete up to {iso(result.watermark)}.")
     for gap in result.gaps:
-        console.print(f"gap: {gap.start} to {gap.end} is lost ({gap.reason}).")
+        console.print(f"gap: {iso(gap.start)} to {iso(gap.end)}: {gap.reason}", soft_wrap=True)

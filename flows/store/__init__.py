@@ -7,8 +7,10 @@ with open_store("sqlite:////var/lib/entra-fleet/store.db") as store:
 ```
 """
 
+from flows.store.episode import Episode
 from flows.store.errors import StoreError, StoreVersionError
 from flows.store.harvests import Gap, Scope, joined
+from flows.store.instances import KnownInstance
 from flows.store.job_history import JobObservation
 from flows.store.journal import Change, ChangeError, FieldChange, Run
 from flows.store.provisioning_events import ErrorCount, EventCount, EventFilter
@@ -20,6 +22,7 @@ __all__ = [
     "SCHEMA_VERSION",
     "Change",
     "ChangeError",
+    "Episode",
     "ErrorCount",
     "EventCount",
     "EventFilter",
@@ -27,6 +30,7 @@ __all__ = [
     "Gap",
     "JobObservation",
     "Kind",
+    "KnownInstance",
     "Run",
     "Scope",
     "Store",

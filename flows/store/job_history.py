@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection, RowMapping, func, insert, select
 
 from flows.store.database import Database
+from flows.store.job_episodes import record_episodes
 from flows.store.tables import JOB_HISTORY
 
 
@@ -28,6 +29,7 @@ class JobObservation:
     last_execution_at: datetime | None = None
     last_success_at: datetime | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
+    stalled_since: datetime | None = None
 
     def same_as(self, earlier: "JobObservation") -> bool:
         """Return whether nothing but the time of looking differs."""
@@ -45,7 +47,11 @@ class JobHistory:
         return bool(self.record_all([observation]))
 
     def record_all(self, observations: Iterable[JobObservation]) -> list[JobObservation]:
-        """Store a whole sweep in one transaction; return the observations that differ from the last time."""
+        """Store a whole sweep and the episodes it begins or ends, in one transaction.
+
+        Returns:
+            The observations that differ from the last time.
+        """
         changed: list[JobObservation] = []
         fleets: dict[tuple[str, str], list[JobObservation]] = {}
         for observation in observations:
@@ -55,6 +61,7 @@ class JobHistory:
             for (tenant_id, fleet), seen in fleets.items():
                 before = {earlier.key: earlier for earlier in _latest(connection, tenant_id, fleet)}
                 changed += [now for now in seen if not (now.key in before and now.same_as(before[now.key]))]
+                record_episodes(connection, tenant_id, fleet, seen)
             if changed:
                 connection.execute(insert(JOB_HISTORY), [asdict(observation) for observation in changed])
         return changed

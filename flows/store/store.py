@@ -11,6 +11,8 @@ from flows.store.errors import StoreError
 from flows.store.files import default_file
 from flows.store.fingerprints import Fingerprints
 from flows.store.harvests import Harvests
+from flows.store.instances import Instances
+from flows.store.job_episodes import JobEpisodes
 from flows.store.job_history import JobHistory
 from flows.store.journal import Journal
 from flows.store.provisioning_events import ProvisioningEvents
@@ -31,6 +33,8 @@ class Store:
         self._database = database
         self.journal = Journal(database)
         self.jobs = JobHistory(database)
+        self.episodes = JobEpisodes(database)
+        self.instances = Instances(database)
         self.events = ProvisioningEvents(database)
         self.harvests = Harvests(database)
         self.fingerprints = Fingerprints(database)

@@ -98,6 +98,7 @@ JOB_HISTORY = Table(
     _optional("last_execution_at", Moment, "When the last execution ended; empty before the first."),
     _optional("last_success_at", Moment, "When the last successful execution ended."),
     _column("counts", JSON, "Objects counted: of the last execution, and synchronized by type."),
+    _optional("stalled_since", Moment, "Since when an execution was due that did not come."),
     Index(None, "tenant_id", "fleet", "key", "id"),
     Index(None, "service_principal_id"),
     info={"doc": "How each job was, over time: a row only when something had changed."},
@@ -112,6 +113,39 @@ CREDENTIAL_FINGERPRINT = Table(
     _column("fingerprint", Text, "Keyed HMAC of what was saved; its key is never in the store."),
     _column("saved_at", Moment, "When the credential was saved in the tenant."),
     info={"doc": "How to tell a changed credential from the saved one without keeping either."},
+)
+
+JOB_EPISODE = Table(
+    "job_episode",
+    METADATA,
+    _column("id", BigInteger().with_variant(Integer, "sqlite"), "Number, in order.", primary_key=True),
+    _column("tenant_id", Text, "The tenant."),
+    _column("fleet", Text, "Name of the fleet."),
+    _column("key", Text, "Key of the instance."),
+    _column("job_id", Text, "Id of the synchronization job."),
+    _column("kind", Text, "initial-cycle, quarantine or stall."),
+    _column("began_at", Moment, "When it began, as Graph says; else when it was first seen."),
+    _column("noticed_at", Moment, "When a sweep first saw it."),
+    _optional("ended_at", Moment, "When a sweep saw that it was over; empty while it lasts."),
+    _optional("reason", Text, "The quarantine reason."),
+    _optional("error_code", Text, "Graph's code of the quarantine's error."),
+    _optional("service_principal_id", Text, "Object id of the service principal."),
+    _optional("begin_told_at", Moment, "When Prefect had the event of its beginning; empty if that is still to come."),
+    _optional("end_told_at", Moment, "When Prefect had the event of its end; empty if that is still to come."),
+    Index(None, "tenant_id", "fleet", "job_id"),
+    info={"doc": "The initial cycle, quarantines and stalls of each job: one row an episode, however often seen."},
+)
+
+INSTANCE = Table(
+    "instance",
+    METADATA,
+    _column("tenant_id", Text, "The tenant.", primary_key=True),
+    _column("service_principal_id", Text, "The application's service principal, lower case.", primary_key=True),
+    _column("fleet", Text, "Name of the fleet that its mark names."),
+    _column("key", Text, "Key of the instance that its mark names."),
+    _optional("display_name", Text, "Display name of the application."),
+    _column("seen_at", Moment, "When a harvest last saw the mark."),
+    info={"doc": "Which service principal is which instance, as the marks in the tenant said."},
 )
 
 PROVISIONING_EVENT = Table(

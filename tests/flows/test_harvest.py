@@ -7,6 +7,8 @@ from flows.harvest import harvest_logs
 from flows.monitor import monitor_fleet
 from flows.provision import provision_fleet
 from flows.store import EventFilter, open_store
+from graph_client.errors import Forbidden
+from graph_emulator import FaultRule
 from tests.estates import AWS, TENANT, estate, fleet, instance
 
 pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("prefect_api")]
@@ -67,3 +69,49 @@ async def test_events_of_other_applications_are_dropped(tenant):
     await monitor_fleet(FLEET, until="settled", interval_seconds=0.1)
     await harvest(since=AN_HOUR_AGO)
     assert principal not in {found for found, _ in stored()}
+
+
+def principal_of(tenant, key="box"):
+    return tenant.applications()[f"entra-fleet:contoso:{key}"], next(
+        each for each, jobs in tenant.jobs().items() if jobs[0]["id"].lower().startswith(key)
+    )
+
+
+async def test_the_last_events_of_an_application_that_was_retired_are_kept(tenant):
+    await harvest(since=AN_HOUR_AGO)
+    ((application,), principal) = principal_of(tenant)
+    before = held(tenant)
+    tenant.emulator.preload_events(principal, 40, over_seconds=60.0)
+    tenant.emulator.delete(application["id"])
+    _, result = await harvest()
+    assert result.new == 40
+    assert stored() == held(tenant) != before
+
+
+async def test_all_applications_are_kept_if_asked_for(tenant):
+    principal = tenant.emulator.tenant.directory.live["servicePrincipal"]
+    before = {found for found, _ in held(tenant)}
+    ((application,), box) = principal_of(tenant)
+    tenant.emulator.edit(application["id"], {"tags": [], "displayName": "Somebody else's"})
+    tenant.emulator.edit(box, {"tags": []})
+    _, ours = await harvest(since=AN_HOUR_AGO)
+    _, everything = await harvest(since=AN_HOUR_AGO, all_applications=True)
+    assert (ours.new, ours.dropped > 0, box in principal) == (0, True, True)
+    assert ({found for found, _ in stored()}, everything.dropped) == (before, 0)
+
+
+async def test_how_far_is_read_again_is_a_parameter(tenant):
+    await harvest(since=AN_HOUR_AGO)
+    _, principal = principal_of(tenant)
+    tenant.emulator.preload_events(principal, 100, over_seconds=36_000.0)
+    _, usual = await harvest()
+    _, wide = await harvest(overlap_minutes=660)
+    assert (0 < usual.new < 10, usual.new + wide.new) == (True, 100)
+
+
+async def test_a_log_that_cannot_be_read_is_said_in_three_lines_and_no_traceback(tenant, caplog):
+    tenant.emulator.add_faults([FaultRule("status", operation="list_provisioning_events", status=403)])
+    with pytest.raises(Forbidden):
+        await (await harvest_logs(return_state=True)).aresult()
+    assert "ProvisioningLog.Read.All" in caplog.text
+    assert "Traceback" not in caplog.text

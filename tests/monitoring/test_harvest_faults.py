@@ -82,6 +82,10 @@ async def test_what_a_finished_window_stored_is_not_read_again_but_for_the_overl
     assert starts == ["2026-04-30T11:29:59Z"] * 4 + ["2026-05-01T11:29:59Z"]
 
 
+def hang_up():
+    raise httpx.ReadError("connection reset by peer")
+
+
 FAULTS = {
     "throttled": lambda: httpx.Response(429, headers={"retry-after": "2.5"}),
     "unavailable": lambda: httpx.Response(503),
@@ -90,12 +94,8 @@ FAULTS = {
     "cut off": lambda: httpx.Response(200, text='{"value": [{"id": "e0'),
     "no list": lambda: httpx.Response(200, json={"value": None}),
     "no id": lambda: httpx.Response(200, json={"value": [{"jobId": "x"}]}),
-    "reset": lambda: hang_up(),
+    "reset": hang_up,
 }
-
-
-def hang_up():
-    raise httpx.ReadError("connection reset by peer")
 
 
 @pytest.mark.parametrize("fault", FAULTS)

@@ -1,0 +1,67 @@
+"""Which service principal is which instance of which fleet."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import select
+
+from flows.store.database import Database
+from flows.store.event_rows import folded
+from flows.store.tables import INSTANCE
+
+
+@dataclass(frozen=True)
+class KnownInstance:
+    """An application that bears our mark."""
+
+    service_principal_id: str
+    fleet: str
+    key: str
+    display_name: str | None = None
+
+
+class Instances:
+    """The applications that bore a mark of ours, and when that was last seen."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def keep(self, tenant_id: str, instances: Iterable[KnownInstance]) -> None:
+        """Write down who bears which mark now."""
+        now = datetime.now(UTC)
+        found = {
+            (id_ := folded(each.service_principal_id)): {
+                **asdict(each),
+                "tenant_id": tenant_id,
+                "service_principal_id": id_,
+                "seen_at": now,
+            }
+            for each in instances
+        }
+        if not found:
+            return
+        insert = self._database.insert(INSTANCE)
+        latest = {column.name: insert.excluded[column.name] for column in INSTANCE.c if not column.primary_key}
+        keys = [column.name for column in INSTANCE.primary_key]
+        with self._database.write() as connection:
+            # One order for all writers, as two would wait for each other's rows otherwise.
+            rows = [found[id_] for id_ in sorted(found)]
+            connection.execute(insert.on_conflict_do_update(index_elements=keys, set_=latest), rows)
+
+    def service_principal_ids(self, tenant_id: str, seen_since: datetime) -> set[str]:
+        """Return the service principals that bore a mark at some time since a moment, deleted ones included."""
+        table = INSTANCE.c
+        statement = select(table.service_principal_id).where(table.tenant_id == tenant_id, table.seen_at >= seen_since)
+        with self._database.read() as connection:
+            return set(connection.scalars(statement))
+
+    def of_key(self, key: str, tenant_id: str | None = None) -> list[KnownInstance]:
+        """Return every application that was the instance of a key, of whatever fleet, the last seen first."""
+        table = INSTANCE.c
+        statement = select(table.service_principal_id, table.fleet, table.key, table.display_name).where(
+            table.key == key, *(() if tenant_id is None else (table.tenant_id == tenant_id,))
+        )
+        with self._database.read() as connection:
+            rows = connection.execute(statement.order_by(table.seen_at.desc(), table.service_principal_id)).mappings()
+            return [KnownInstance(**row) for row in rows]
