@@ -12,6 +12,7 @@ from prefect.artifacts import (
 
 from flows.counts import in_words
 from flows.monitoring.harvest import HarvestResult
+from flows.monitoring.iso import iso
 from flows.monitoring.sweep import Sweep
 from flows.plan_words import besides, in_lines, unknown_credentials, worth_showing
 from flows.reconcile.outcome import FleetOutcome
@@ -79,11 +80,11 @@ async def publish_health(seen: Sweep) -> None:
         {
             "key": reading.target.key,
             "state": reading.health.state,
-            "reason": reading.health.reason or "",
-            "error": reading.health.error_message or "",
+            "since": iso(reading.since) or "",
+            "why": reading.why or "",
             **dict(reading.health.counts),
         }
-        for reading in sorted(seen.readings, key=lambda reading: reading.health.well)
+        for reading in seen.worst_first
     ]
     counts = in_words(seen.count())
     await acreate_table_artifact(
@@ -93,9 +94,11 @@ async def publish_health(seen: Sweep) -> None:
 
 async def publish_harvest(result: HarvestResult) -> None:
     """Show what a harvest brought, and what it could not bring."""
-    gaps = "\n".join(f"- lost to {gap.reason}: {gap.start} to {gap.end}" for gap in result.gaps)
+    gaps = "\n".join(
+        f"- {gap.reason}: {iso(gap.start)} to {iso(gap.end)} {gap.detail or ''}".rstrip() for gap in result.gaps
+    )
     await acreate_markdown_artifact(
         key="harvest",
-        markdown=f"{result.new} new of {result.read} events; complete up to {result.watermark}.\n\n{gaps}",
+        markdown=f"{result.new} new of {result.read} events; complete up to {iso(result.watermark)}.\n\n{gaps}",
         description="The last harvest of the provisioning log",
     )

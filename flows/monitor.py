@@ -15,6 +15,7 @@ from pydantic import Field
 from flows import artifacts
 from flows.connection import connected, connection
 from flows.counts import in_words
+from flows.job_events import tell_episodes
 from flows.logs import quiet_expected_failures
 from flows.monitoring import sweep as sweeping
 from flows.monitoring.expiry import expiring
@@ -70,11 +71,13 @@ async def find_targets(fleet: Fleet) -> list[Target]:
 
 @task(name="sweep-jobs", cache_policy=NO_CACHE, persist_result=False)
 async def sweep_jobs(fleet: Fleet, targets: list[Target]) -> Sweep:
-    """Read every job, and keep what differs from the last time."""
-    seen = await sweeping.sweep(connection().graph, fleet.fleet, targets)
+    """Read every job, keep what differs from the last time, and tell Prefect of episodes that began or ended."""
+    run = connection()
     now = datetime.now(UTC)
+    seen = await sweeping.sweep(run.graph, fleet.fleet, targets, now)
     observations = [reading.observation(fleet.tenant_id, fleet.fleet, now) for reading in seen.readings]
-    await asyncio.to_thread(connection().store.jobs.record_all, observations)
+    await asyncio.to_thread(run.store.jobs.record_all, observations)
+    await tell_episodes(run.store, fleet.tenant_id, fleet.fleet)
     return seen
 
 

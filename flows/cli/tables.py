@@ -1,5 +1,6 @@
 """Plans, outcomes and health as tables for a person."""
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from rich.table import Table
@@ -55,15 +56,19 @@ def outcome_table(outcome: "FleetOutcome") -> Table:
 
 
 def health_table(seen: "Sweep") -> Table:
-    """Return how the jobs are doing."""
-    table = Table("key", "state", "last execution", "counts", "reason", box=None, pad_edge=False)
-    for reading in seen.readings:
+    """Return how the jobs are doing, those that somebody needs to act on first."""
+    table = Table("key", "state", "since", "last execution", "counts", "why", box=None, pad_edge=False)
+    for reading in seen.worst_first:
         health = reading.health
-        last = health.last_execution.strftime("%Y-%m-%d %H:%M:%SZ") if health.last_execution else "-"
         counts = in_words(health.counts)
-        reason = " ".join(filter(None, (health.reason, health.error_message)))
-        table.add_row(reading.target.key, coloured(health.state), last, Text(counts or "-"), Text(reason or "-"))
+        moments = (_moment(reading.since), _moment(health.last_execution))
+        why = Text(reading.why or "-")
+        table.add_row(reading.target.key, coloured(health.state), *moments, Text(counts or "-"), why)
     return table
+
+
+def _moment(moment: datetime | None) -> str:
+    return moment.strftime("%Y-%m-%d %H:%M:%SZ") if moment else "-"
 
 
 def coloured(word: str) -> Text:

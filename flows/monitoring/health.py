@@ -139,7 +139,8 @@ def assess(job: SynchronizationJob | None, now: datetime | None = None) -> JobHe
         state=state,
         job_id=job.id,
         reason=(quarantine.reason if quarantine else None) if state == "quarantined" else reason,
-        since=quarantine.current_began if quarantine else None,
+        # A quarantine is imposed anew with each daily attempt; the series is what a person calls the quarantine.
+        since=(quarantine.series_began or quarantine.current_began) if quarantine else None,
         error_code=error.code if error else None,
         error_message=error.message if error else None,
         last_execution=(execution.time_ended or execution.time_began) if execution else None,

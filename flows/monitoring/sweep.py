@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from flows.monitoring.health import JobHealth, assess, job_of
+from flows.monitoring.iso import iso
+from flows.monitoring.stall import stalled_since
 from flows.store import JobObservation
 from graph_client import GraphClient, Resources
 from graph_client.errors import NotFound
@@ -28,10 +30,37 @@ class Reading:
 
     target: Target
     health: JobHealth
+    stalled_since: datetime | None = None
+
+    @property
+    def well(self) -> bool:
+        """Whether nobody needs to act."""
+        return self.health.well and self.stalled_since is None
+
+    @property
+    def since(self) -> datetime | None:
+        """When what ails the job began, as far as Graph tells."""
+        return self.health.since if self.health.state == "quarantined" else self.stalled_since
+
+    @property
+    def why(self) -> str | None:
+        """What ails the job, in a few words."""
+        health = self.health
+        if health.state == "missing":
+            return "there is no job" if self.target.service_principal_id else "there is no application"
+        error = ": ".join(filter(None, (health.error_code, health.error_message))) if health.reason else ""
+        late = f"no execution since {iso(health.last_execution)}" if self.stalled_since else ""
+        return "; ".join(filter(None, (late, health.reason, error))) or None
 
     def as_json(self) -> dict[str, Any]:
         """Return what `monitor --output json` prints of it."""
-        return {"key": self.target.key, **self.health.as_json()}
+        return {
+            "key": self.target.key,
+            **self.health.as_json(),
+            "stalled_since": iso(self.stalled_since),
+            "since": iso(self.since),
+            "why": self.why,
+        }
 
     def observation(self, tenant_id: str, fleet: str, observed_at: datetime) -> JobObservation:
         """Return the row that the store keeps if anything changed."""
@@ -51,6 +80,7 @@ class Reading:
             last_execution_at=health.last_execution,
             last_success_at=health.last_success,
             counts=health.counts,
+            stalled_since=self.stalled_since,
         )
 
 
@@ -69,7 +99,12 @@ class Sweep:
     @property
     def unwell(self) -> list[Reading]:
         """The readings somebody needs to act on."""
-        return [reading for reading in self.readings if not reading.health.well]
+        return [reading for reading in self.readings if not reading.well]
+
+    @property
+    def worst_first(self) -> list[Reading]:
+        """The readings, those that somebody needs to act on first."""
+        return sorted(self.readings, key=lambda reading: (reading.well, reading.target.key))
 
     def count(self) -> dict[str, int]:
         """Return the number of jobs by state, in alphabetical order."""
@@ -80,23 +115,30 @@ class Sweep:
         return {"instances": [reading.as_json() for reading in self.readings]}
 
 
-async def sweep(graph: GraphClient, fleet: str, targets: Sequence[Target]) -> Sweep:
+async def sweep(graph: GraphClient, fleet: str, targets: Sequence[Target], now: datetime) -> Sweep:
     """Read the job of each target, in batches.
+
+    Args:
+        graph: A signed-in client.
+        fleet: Name of the fleet.
+        targets: Whose jobs.
+        now: The moment to tell by whether an execution is overdue.
 
     Raises:
         GraphError: A read failed for good.
 
     Source: https://learn.microsoft.com/graph/api/synchronization-synchronization-list-jobs
     """
-    healths = await asyncio.gather(*(_health(graph.batched, target) for target in targets))
-    return Sweep(fleet, tuple(Reading(target, health) for target, health in zip(targets, healths, strict=True)))
+    return Sweep(fleet, await asyncio.gather(*(_reading(graph.batched, target, now) for target in targets)))
 
 
-async def _health(graph: Resources, target: Target) -> JobHealth:
+async def _reading(graph: Resources, target: Target, now: datetime) -> Reading:
     if target.service_principal_id is None:
-        return assess(None)
+        return Reading(target, assess(None))
     try:
         jobs = await graph.synchronization.jobs(target.service_principal_id)
     except NotFound:
-        return assess(None)
-    return assess(job_of(jobs, target.synchronization_template))
+        return Reading(target, assess(None))
+    job = job_of(jobs, target.synchronization_template)
+    health = assess(job)
+    return Reading(target, health, stalled_since(job, health, now))

@@ -1,11 +1,15 @@
 """One look at many jobs, and how many requests it takes."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from flows.monitoring.sweep import Target, sweep
 from flows.reconcile.observe import find_instances
 from graph_emulator import FaultRule
 from tests.reconcile.crowds import crowd, graph_of, wire_of
+
+NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
 
 async def targets_of(graph, wanted):
@@ -18,7 +22,7 @@ async def test_a_thousand_jobs_take_fifty_requests():
     async with await graph_of(emulator) as graph:
         targets = await targets_of(graph, wanted)
         listing = graph.requests_sent
-        seen = await sweep(graph, "contoso", targets)
+        seen = await sweep(graph, "contoso", targets, NOW)
         assert (listing, graph.requests_sent - listing) == (4, 50)
     assert len(seen.readings) == 1000
     assert seen.count().get("missing") is None
@@ -28,8 +32,8 @@ async def test_a_tenant_that_takes_no_synchronization_in_batches_is_swept_job_by
     emulator, wanted = crowd(30, batch_synchronization=False)
     async with await graph_of(emulator) as graph:
         targets = await targets_of(graph, wanted)
-        first = await sweep(graph, "contoso", targets)
-        again = await sweep(graph, "contoso", targets)
+        first = await sweep(graph, "contoso", targets, NOW)
+        again = await sweep(graph, "contoso", targets, NOW)
     assert first.count() == again.count()
     assert wire_of(emulator).count("batch") == 2
     assert wire_of(emulator).count("list_jobs") == 60
@@ -40,5 +44,5 @@ async def test_what_befalls_one_job_is_no_others(status):
     emulator, wanted = crowd(25)
     emulator.add_faults([FaultRule("status", operation="list_jobs", occurrence=7, status=status, retry_after="2")])
     async with await graph_of(emulator) as graph:
-        seen = await sweep(graph, "contoso", await targets_of(graph, wanted))
+        seen = await sweep(graph, "contoso", await targets_of(graph, wanted), NOW)
     assert seen.count().get("missing", 0) == (1 if status == 404 else 0)
