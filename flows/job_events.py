@@ -17,8 +17,8 @@ from prefect.events.related import related_resources_from_run_context
 from prefect.logging import get_run_logger
 
 from flows.monitoring.iso import iso
-from flows.store import Episode, Store
-from flows.store.episode import BEGINNINGS, Word
+from flows.store import JobEpisode, Store
+from flows.store.job_episode import BEGINNINGS, Word
 
 _PATH: Literal["/events"] = "/events"
 _EVENTS_AT_ONCE = 100
@@ -29,7 +29,7 @@ async def tell_episodes(store: Store, tenant_id: str, fleet: str) -> None:
 
     A Prefect that cannot be reached stops no sweep: the next one tells.
     """
-    untold = await asyncio.to_thread(store.episodes.untold, tenant_id, fleet)
+    untold = await asyncio.to_thread(store.job_episodes.untold, tenant_id, fleet)
     news = [(episode, word) for episode in untold for word in episode.untold()]
     if not news:
         return
@@ -41,10 +41,10 @@ async def tell_episodes(store: Store, tenant_id: str, fleet: str) -> None:
             except httpx.HTTPError as error:
                 get_run_logger().warning("Prefect took no events, the next sweep will tell: %s", error)
                 return
-            await asyncio.to_thread(store.episodes.told, part, datetime.now(UTC))
+            await asyncio.to_thread(store.job_episodes.told, part, datetime.now(UTC))
 
 
-def event_of(episode: Episode, word: Word) -> Event:
+def event_of(episode: JobEpisode, word: Word) -> Event:
     """Return the event of what happened in an episode; the same each time it is asked for."""
     seen_at = episode.noticed_at if BEGINNINGS.get(episode.kind) == word else episode.ended_at
     return Event(
@@ -70,7 +70,7 @@ async def _send(client: PrefectClient, events: Sequence[Event]) -> None:
     await client.request("POST", _PATH, json=bodies)
 
 
-def _payload(episode: Episode) -> dict[str, Any]:
+def _payload(episode: JobEpisode) -> dict[str, Any]:
     return {
         "tenant_id": episode.tenant_id,
         "fleet": episode.fleet,
@@ -85,6 +85,6 @@ def _payload(episode: Episode) -> dict[str, Any]:
     }
 
 
-def _id_of(episode: Episode, word: Word) -> UUID:
+def _id_of(episode: JobEpisode, word: Word) -> UUID:
     began = iso(episode.began_at)
     return uuid5(NAMESPACE_URL, f"entra-fleet:{episode.tenant_id}/{episode.job_id}/{episode.kind}/{began}/{word}")

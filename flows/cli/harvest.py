@@ -1,5 +1,9 @@
 """`entra-fleet harvest`."""
 
+from typing import Annotated
+
+import typer
+
 from flows.cli.options import Output, OutputOption, StoreOption, TenantOption
 from flows.cli.output import person, print_json
 from flows.cli.since import SinceOption

@@ -7,10 +7,10 @@ with open_store("sqlite:////var/lib/entra-fleet/store.db") as store:
 ```
 """
 
-from flows.store.episode import Episode
 from flows.store.errors import StoreError, StoreVersionError
 from flows.store.harvests import Gap, Scope, joined
 from flows.store.instances import KnownInstance
+from flows.store.job_episode import JobEpisode
 from flows.store.job_history import JobObservation
 from flows.store.journal import Change, ChangeError, FieldChange, Run
 from flows.store.provisioning_events import ErrorCount, EventCount, EventFilter
@@ -22,12 +22,12 @@ __all__ = [
     "SCHEMA_VERSION",
     "Change",
     "ChangeError",
-    "Episode",
     "ErrorCount",
     "EventCount",
     "EventFilter",
     "FieldChange",
     "Gap",
+    "JobEpisode",
     "JobObservation",
     "Kind",
     "KnownInstance",

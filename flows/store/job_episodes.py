@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import ColumnElement, Connection, insert, select, update
 
 from flows.store.database import Database
-from flows.store.episode import BEGINNINGS, Episode, Word, episodes_after
+from flows.store.job_episode import BEGINNINGS, JobEpisode, Word, episodes_after
 from flows.store.tables import JOB_EPISODE
 
 if TYPE_CHECKING:
@@ -23,20 +23,20 @@ class JobEpisodes:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def of_fleet(self, tenant_id: str, fleet: str, since: datetime | None = None) -> list[Episode]:
+    def of_fleet(self, tenant_id: str, fleet: str, since: datetime | None = None) -> list[JobEpisode]:
         """Return the episodes of a fleet that lasted at a moment or later, the oldest first."""
         lasted = [] if since is None else [_EPISODE.ended_at.is_(None) | (_EPISODE.ended_at >= since)]
         with self._database.read() as connection:
             return _episodes(connection, tenant_id, fleet, *lasted)
 
-    def untold(self, tenant_id: str, fleet: str) -> list[Episode]:
+    def untold(self, tenant_id: str, fleet: str) -> list[JobEpisode]:
         """Return the episodes with something that was not told yet, the oldest first."""
         begun = _EPISODE.kind.in_(BEGINNINGS) & _EPISODE.begin_told_at.is_(None)
         ended = _EPISODE.ended_at.is_not(None) & _EPISODE.end_told_at.is_(None)
         with self._database.read() as connection:
             return _episodes(connection, tenant_id, fleet, begun | ended)
 
-    def told(self, news: Iterable[tuple[Episode, Word]], at: datetime) -> None:
+    def told(self, news: Iterable[tuple[JobEpisode, Word]], at: datetime) -> None:
         """Write down that something was told, so that it is not told again."""
         with self._database.write() as connection:
             for episode, word in news:
@@ -48,7 +48,7 @@ def record_episodes(
     connection: Connection, tenant_id: str, fleet: str, observations: Iterable["JobObservation"]
 ) -> None:
     """Write the episodes that a sweep of a fleet begins and ends."""
-    known: dict[str, list[Episode]] = {}
+    known: dict[str, list[JobEpisode]] = {}
     for episode in _episodes(
         connection, tenant_id, fleet, _EPISODE.ended_at.is_(None) | (_EPISODE.kind == "initial-cycle")
     ):
@@ -63,6 +63,6 @@ def record_episodes(
                 connection.execute(update(JOB_EPISODE).where(_EPISODE.id == episode.id).values(changed))
 
 
-def _episodes(connection: Connection, tenant_id: str, fleet: str, *conditions: ColumnElement[bool]) -> list[Episode]:
+def _episodes(connection: Connection, tenant_id: str, fleet: str, *conditions: ColumnElement[bool]) -> list[JobEpisode]:
     statement = select(JOB_EPISODE).where(_EPISODE.tenant_id == tenant_id, _EPISODE.fleet == fleet, *conditions)
-    return [Episode(**row) for row in connection.execute(statement.order_by(_EPISODE.id)).mappings()]
+    return [JobEpisode(**row) for row in connection.execute(statement.order_by(_EPISODE.id)).mappings()]

@@ -33,7 +33,7 @@ class Store:
         self._database = database
         self.journal = Journal(database)
         self.jobs = JobHistory(database)
-        self.episodes = JobEpisodes(database)
+        self.job_episodes = JobEpisodes(database)
         self.instances = Instances(database)
         self.events = ProvisioningEvents(database)
         self.harvests = Harvests(database)

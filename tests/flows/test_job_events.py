@@ -87,12 +87,12 @@ async def test_a_run_that_died_before_the_store_knew_sends_the_same_event_again_
         with pytest.raises(KeyboardInterrupt):
             await monitor(until="settled")
     with open_store(environment().store_url) as store:
-        (episode,) = store.episodes.untold(TENANT, "told")
+        (episode,) = store.job_episodes.untold(TENANT, "told")
     assert job_events.event_of(episode, "steady").id == sent[0].id
     await monitor()
     await monitor()
     with open_store(environment().store_url) as store:
-        assert store.episodes.untold(TENANT, "told") == []
+        assert store.job_episodes.untold(TENANT, "told") == []
     assert [event["id"] for event in await told(tenant, 1)] == [str(sent[0].id)]
 
 

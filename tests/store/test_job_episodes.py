@@ -44,8 +44,8 @@ def steady(minutes, success=None, **given):
 
 def told(store):
     """What is told now: word and moment of its episode; and it is told for good."""
-    news = [(each, word) for each in store.episodes.untold(TENANT, "contoso") for word in each.untold()]
-    store.episodes.told(news, NOON)
+    news = [(each, word) for each in store.job_episodes.untold(TENANT, "contoso") for word in each.untold()]
+    store.job_episodes.told(news, NOON)
     return [(word, each.began_at) for each, word in news]
 
 
@@ -65,7 +65,7 @@ def test_a_quarantine_is_told_once_with_its_recovery(store):
     observations[2] = replace(observations[2], reason="EncounteredQuarantineException", since=at(25))
     assert story(store, *observations) == [["quarantined"], [], []]
     assert story(store, steady(40), steady(50)) == [["recovered"], []]
-    (initial, quarantine) = store.episodes.of_fleet(TENANT, "contoso")
+    (initial, quarantine) = store.job_episodes.of_fleet(TENANT, "contoso")
     assert (initial.kind, initial.ended_at) == ("initial-cycle", at(0))
     assert (quarantine.began_at, quarantine.noticed_at, quarantine.ended_at) == (at(5), at(10), at(40))
     assert (quarantine.reason, quarantine.error_code) == ("TooManyDeletes", "TooManyDeletes")
@@ -113,7 +113,9 @@ def test_the_end_of_the_initial_cycle_is_told_once(store, state):
 def test_a_job_that_was_replaced_has_not_recovered_and_the_new_one_has_a_story_of_its_own(store):
     words = story(store, quarantined(10), steady(20, job_id="scim.2"), quarantined(30, job_id="scim.2"))
     assert words == [["quarantined"], ["steady"], ["quarantined"]]
-    assert [each.ended_at for each in store.episodes.of_fleet(TENANT, "contoso") if each.job_id == "scim.1"] == [at(20)]
+    assert [each.ended_at for each in store.job_episodes.of_fleet(TENANT, "contoso") if each.job_id == "scim.1"] == [
+        at(20)
+    ]
 
 
 def test_a_stall_is_told_once_and_over_when_the_job_runs(store):
@@ -139,16 +141,16 @@ def test_what_was_not_told_is_told_later(store):
 
 def test_an_end_that_comes_while_the_beginning_is_told_is_told_too(store):
     store.jobs.record(quarantined(10))
-    news = [(each, word) for each in store.episodes.untold(TENANT, "contoso") for word in each.untold()]
+    news = [(each, word) for each in store.job_episodes.untold(TENANT, "contoso") for word in each.untold()]
     store.jobs.record(steady(20))
-    store.episodes.told(news, NOON)
+    store.job_episodes.told(news, NOON)
     assert [word for word, _ in told(store)] == ["recovered", "steady"]
 
 
 def test_sweeps_at_once_make_one_episode(store):
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(store.jobs.record, [quarantined(10)] * 8))
-    assert len(store.episodes.of_fleet(TENANT, "contoso")) == 1
+    assert len(store.job_episodes.of_fleet(TENANT, "contoso")) == 1
 
 
 def test_an_episode_is_written_with_the_row_that_shows_it_or_not_at_all(store):
@@ -161,10 +163,10 @@ def test_an_episode_is_written_with_the_row_that_shows_it_or_not_at_all(store):
 
 def test_episodes_are_of_one_fleet_and_since_a_moment(store):
     store.jobs.record_all([quarantined(10), quarantined(10, fleet="other"), quarantined(10, tenant_id="other")])
-    assert len(store.episodes.of_fleet(TENANT, "contoso")) == 1
+    assert len(store.job_episodes.of_fleet(TENANT, "contoso")) == 1
     store.jobs.record(steady(20))
-    assert [each.kind for each in store.episodes.of_fleet(TENANT, "contoso", since=at(20))] == [
+    assert [each.kind for each in store.job_episodes.of_fleet(TENANT, "contoso", since=at(20))] == [
         "quarantine",
         "initial-cycle",
     ]
-    assert store.episodes.of_fleet(TENANT, "contoso", since=at(21)) == []
+    assert store.job_episodes.of_fleet(TENANT, "contoso", since=at(21)) == []

@@ -16,7 +16,7 @@ ENDS: dict[Kind, Word] = {"quarantine": "recovered", "stall": "recovered", "init
 
 
 @dataclass(frozen=True, kw_only=True)
-class Episode:
+class JobEpisode:
     """An episode of one job; the fields are the columns of table `job_episode`."""
 
     tenant_id: str
@@ -42,7 +42,7 @@ class Episode:
             yield ENDS[self.kind]
 
 
-def episodes_after(known: Iterable[Episode], now: "JobObservation") -> list[Episode]:
+def episodes_after(known: Iterable[JobEpisode], now: "JobObservation") -> list[JobEpisode]:
     """Return the episodes that an observation begins or ends, as they are then.
 
     Args:
@@ -51,8 +51,8 @@ def episodes_after(known: Iterable[Episode], now: "JobObservation") -> list[Epis
     """
     if now.job_id is None:
         return []  # not there for the moment, perhaps: what lasts goes on
-    found: list[Episode | None] = []
-    ours: dict[Kind, Episode] = {}
+    found: list[JobEpisode | None] = []
+    ours: dict[Kind, JobEpisode] = {}
     for episode in known:
         if episode.job_id == now.job_id:
             ours[episode.kind] = episode
@@ -69,14 +69,14 @@ _CYCLING = _THROUGH | {"created", "initial-cycle"}
 _RUNNING = _THROUGH | {"initial-cycle"}
 
 
-def _initial_cycle(known: Episode | None, now: "JobObservation") -> Episode | None:
+def _initial_cycle(known: JobEpisode | None, now: "JobObservation") -> JobEpisode | None:
     lasting = known or _begun("initial-cycle", now.observed_at, now)
     if now.state in _THROUGH and lasting.ended_at is None:
         return replace(lasting, ended_at=now.observed_at)
     return None if known else lasting
 
 
-def _quarantine(known: Episode | None, now: "JobObservation") -> Episode | None:
+def _quarantine(known: JobEpisode | None, now: "JobObservation") -> JobEpisode | None:
     if now.state == "quarantined":
         return None if known else _begun("quarantine", now.since or now.observed_at, now)
     if known is None or now.state not in _RUNNING:
@@ -86,16 +86,16 @@ def _quarantine(known: Episode | None, now: "JobObservation") -> Episode | None:
     return replace(known, ended_at=now.observed_at) if well else None
 
 
-def _stall(known: Episode | None, now: "JobObservation") -> Episode | None:
+def _stall(known: JobEpisode | None, now: "JobObservation") -> JobEpisode | None:
     if known is None:
         return _begun("stall", now.stalled_since, now) if now.stalled_since else None
     ran = now.last_execution_at is not None and now.last_execution_at > known.began_at
     return replace(known, ended_at=now.observed_at) if ran else None
 
 
-def _begun(kind: Kind, began_at: datetime, now: "JobObservation") -> Episode:
+def _begun(kind: Kind, began_at: datetime, now: "JobObservation") -> JobEpisode:
     quarantine = kind == "quarantine"
-    return Episode(
+    return JobEpisode(
         tenant_id=now.tenant_id,
         fleet=now.fleet,
         key=now.key,
