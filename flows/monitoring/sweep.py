@@ -140,5 +140,5 @@ async def _reading(graph: Resources, target: Target, now: datetime) -> Reading:
     except NotFound:
         return Reading(target, assess(None))
     job = job_of(jobs, target.synchronization_template)
-    health = assess(job)
+    health = assess(job, now)
     return Reading(target, health, stalled_since(job, health, now))
