@@ -64,15 +64,15 @@ class PlanFile:
         """Return the refusal of a plan that is no longer this one: what differs, in a line or two."""
         now = {each.key: each for each in plan.instances}
         different = [
-            f"{key}: reviewed {_brief(self.instances.get(key))}; now {_brief(found.as_json() if found else None)}."
+            _difference(key, self.instances.get(key), found.as_json() if found else None)
             for key, found in {**dict.fromkeys(self.digests), **now}.items()
             if found is None or self.digests.get(key) != found.digest
         ]
         more = f" And {len(different) - _DIFFERENCES_SHOWN} more." if len(different) > _DIFFERENCES_SHOWN else ""
-        what = " ".join(different[:_DIFFERENCES_SHOWN]) or "The fleet is another."
+        what = " ".join(different[:_DIFFERENCES_SHOWN]) or "It is of another fleet or tenant."
         return CommandFailed(
             f"{self.path} is no longer what an apply would do; nothing was written.\n{what}{more}\n"
-            "Plan again, and review that. The same words may stand for other contents of the file, or other objects."
+            "Plan again, and review that."
         )
 
 
@@ -99,9 +99,15 @@ def write_plan_file(path: Path, plan: "Plan", options: PlanOptions) -> None:
         raise CommandFailed(f"{path}: {error.strerror}\nName a file in a directory this user may write to.") from None
 
 
-def _brief(instance: Mapping[str, Any] | None) -> str:
-    """Return what would be done to an instance in a few words; the same words may stand for other ids or contents."""
-    if instance is None:
-        return "not there"
-    fields = ", ".join(change["field"] for change in instance["changes"])
-    return f"{instance['action']} ({fields})" if fields and instance["action"] != "create" else instance["action"]
+def _difference(key: str, reviewed: Mapping[str, Any] | None, now: Mapping[str, Any] | None) -> str:
+    """Return in a few words what would be done otherwise to an instance than was reviewed."""
+    if reviewed is None or now is None:
+        return f"{key}: {'was not in the plan' if reviewed is None else 'is no longer in the file'}."
+    if reviewed["action"] != now["action"]:
+        return f"{key}: {reviewed['action']} became {now['action']}."
+    before, after = (
+        {(each["field"], each["before"], each["after"]) for each in plan["changes"]} for plan in (reviewed, now)
+    )
+    if fields := sorted({field for field, *_ in before ^ after}):
+        return f"{key}: {', '.join(fields)}."
+    return f"{key}: its fields in the file, or its objects in the tenant, are others."

@@ -1,0 +1,100 @@
+"""What a person and a script see of a plan."""
+
+import json
+
+import pytest
+
+from tests.estates import AWS, fleet, instance
+
+
+@pytest.fixture
+def run(entra_fleet, tenant, prefect_server):
+    def run(*arguments):
+        return entra_fleet(*arguments, TOKEN="good", COLUMNS="200", PREFECT_API_URL=prefect_server.api_url)
+
+    return run
+
+
+def lines_of(result):
+    assert result.err == ""
+    return [line.rstrip() for line in result.out.splitlines()]
+
+
+def test_health_is_said_beside_drift_also_where_nothing_is_to_change(run, write_fleet, tenant):
+    path = write_fleet(fleet(*(instance(key) for key in ("held", "paused", "well"))))
+    applied = json.loads(run("apply", path, "--yes", "--output", "json").out)
+    held, paused, _ = applied["instances"]
+    tenant.emulator.quarantine(held["job_id"], "EncounteredQuarantineException")
+    tenant.emulator.act_on_job(paused["job_id"], "pause")
+    shown = "\n".join(lines_of(run("plan", path)))
+    assert "quarantined: EncounteredQuarantineException since 20" in shown
+    assert "paused by someone; --force starts it" in shown
+    assert "contoso: 3 none; 0 writes to do." in shown
+    assert "1 paused, 1 quarantined" in shown
+    document = json.loads(run("plan", path, "--output", "json").out)
+    health = {each["key"]: each["health"] for each in document["instances"]}
+    assert health["held"]["quarantine"]["reason"] == "EncounteredQuarantineException"
+    assert (health["paused"]["state"], health["paused"]["paused_by"]) == ("paused", "someone")
+    assert {"escrows", "never_ran", "stale", "last_success", "last_execution", "counts"} <= health["well"].keys()
+    assert [each["credentials"] for each in document["instances"]] == [{"SecretToken": "known"}] * 3
+    run("plan", path, "--store", f"sqlite:///{path.parent / 'none.db'}")
+    assert not (path.parent / "none.db").exists()
+    strange = lines_of(run("plan", path, "--store", f"sqlite:///{path.parent / 'none.db'}"))
+    assert strange[-1] == (
+        "Of 3 instances this store cannot tell whether credentials have changed; --save-credentials saves them again."
+    )
+    assert any("SecretToken unknown" in line for line in strange)
+
+
+def test_what_is_dangerous_pending_misnamed_or_lies_about_is_said(run, write_fleet, tenant):
+    users = tenant.emulator.state()["users"]
+    both = [{"user": user["id"]} for user in users[:2]]
+    path = write_fleet(fleet(instance("one", assignments=both), instance("orphan"), instance("gone")))
+    applied = json.loads(run("apply", path, "--yes", "--output", "json").out)
+    gone = applied["instances"][2]["application_id"]
+    tenant.emulator.delete(gone)
+    tenant.forget()
+    waiting = [{**both[0], "role": "Admin,Idp", "name": "Ann"}]
+    changed = fleet(
+        instance("one", assignments=[{**both[0], "name": "Wrong"}], assignments_mode="exact", scope="assigned"),
+        instance("gone"),
+        instance("aws", AWS, assignments=waiting),
+    )
+    shown = "\n".join(" ".join(line.split()) for line in lines_of(run("plan", write_fleet(changed))))
+    assert "credentials.SyncAll: true → false (dangerous)" in shown
+    assert f"assignments.{both[1]['user']}: {users[1]['displayName']} as User → removed (dangerous)" in shown
+    name = users[0]["displayName"]
+    assert f"assignments.{both[0]['user']}: the file calls it 'Wrong', the tenant '{name}'; the id decides" in shown
+    assert "pending: Ann as Admin,Idp" in shown
+    assert f"deleted: App gone ({gone}) was gone until it was deleted on 20" in shown
+    assert "To have it back, restore it first, in Entra under Deleted applications." in shown
+    orphan = applied["instances"][1]["application_id"]
+    assert f"orphan: App orphan ({orphan}) bears the mark of orphan, which is not in the file" in shown
+    assert tenant.requests(writes=True) == []
+    result = run("apply", path, "--yes", "--only", "aws")
+    assert "aws: pending, for a later apply: Ann as Admin,Idp" in result.out
+    assert result.code == 0
+
+
+def test_a_plan_that_an_apply_would_refuse_says_so(run, write_fleet):
+    path = write_fleet(fleet(*(instance(f"k{n}") for n in range(5))))
+    run("apply", path, "--yes")
+    write_fleet(fleet(*(instance(f"k{n}", notes="new") for n in range(5))))
+    text = [
+        "This would update 5 of 5 instances (100 %); the limit is 30 %.",
+        "Look at the plan again, and add --force if that is what you want.",
+    ]
+    assert lines_of(run("plan", path))[-2:] == [f"An apply will be refused: {text[0]}", text[1]]
+    result = run("apply", path, "--yes")
+    assert (result.code, result.out, result.err) == (1, "", "\n".join(text) + "\n")
+    assert run("plan", path, "--force", "--detailed-exitcode").code == 2
+    assert run("apply", path, "--yes", "--force").code == 0
+
+
+def test_a_namesake_of_nobody_names_the_command_that_takes_it_in(run, write_fleet, tenant):
+    path = write_fleet(fleet(instance("one")))
+    applied = json.loads(run("apply", path, "--yes", "--output", "json").out)
+    tenant.emulator.edit(applied["instances"][0]["application_id"], {"tags": []})
+    shown = " ".join(" ".join(lines_of(run("plan", path))).split())
+    assert "exists and is not ours" in shown
+    assert "entra-fleet adopt --template Box." in shown

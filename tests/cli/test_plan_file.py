@@ -1,0 +1,93 @@
+"""An apply that is bound to what somebody looked at."""
+
+import hashlib
+import json
+import os
+import pty
+import subprocess
+import sys
+
+import pytest
+
+from flows.environment import environment
+from flows.store import open_store
+from tests.cli.conftest import ROOT
+from tests.estates import fleet, instance
+
+
+@pytest.fixture
+def run(entra_fleet, tenant, prefect_server):
+    def run(*arguments):
+        return entra_fleet(*arguments, TOKEN="good", PREFECT_API_URL=prefect_server.api_url)
+
+    return run
+
+
+def test_a_reviewed_plan_is_applied_once_and_journaled(run, write_fleet, tmp_path):
+    path, plan = write_fleet(fleet(instance("one"), instance("two"))), tmp_path / "plan.json"
+    plan.write_text("")
+    plan.chmod(0o644)
+    assert run("plan", path, "--only", "one", "--out", plan).code == 0
+    assert plan.stat().st_mode & 0o777 == 0o600
+    document = json.loads(plan.read_text())
+    assert document["options"] == {"only": ["one"], "save_credentials": False, "force": False}
+    assert document["plan"]["digest"] == document["digest"]
+    result = run("apply", path, "--plan-file", plan)
+    assert (result.code, result.err) == (0, "")
+    with open_store(environment().store_url) as store:
+        (journaled,) = store.journal.runs()
+    assert journaled.plan_digest == document["digest"]
+    assert journaled.file_sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_a_plan_that_no_longer_fits_is_refused_with_zero_writes(run, write_fleet, tmp_path, tenant):
+    path, plan = write_fleet(fleet(instance("one"), instance("two"))), tmp_path / "plan.json"
+    run("plan", path, "--out", plan)
+    user = tenant.emulator.state()["users"][0]["id"]
+    write_fleet(fleet(instance("one", assignments=[{"user": user}]), instance("two")))
+    result = run("apply", path, "--plan-file", plan)
+    assert (result.code, result.out, tenant.requests(writes=True)) == (1, "", [])
+    assert result.err == (
+        f"{plan} is no longer what an apply would do; nothing was written.\n"
+        f"one: assignments.{user}.\n"
+        "Plan again, and review that.\n"
+    )
+
+
+def test_a_plan_file_is_asked_for_alone_and_has_to_be_one(run, write_fleet, tmp_path):
+    path, other = write_fleet(fleet(instance("one"))), tmp_path / "other.json"
+    result = run("apply", path, "--plan-file", other, "--force")
+    text = "--only, --save-credentials and --force are in the plan file already.\nLeave them out.\n"
+    assert (result.code, result.err) == (2, text)
+    result = run("apply", path, "--plan-file", other)
+    assert (result.code, result.err) == (1, f"{other}: No such file or directory\nWrite one with plan --out.\n")
+    other.write_text("[]")
+    result = run("apply", path, "--plan-file", other)
+    assert (result.code, result.err) == (1, f"{other}: this is no plan file.\nWrite one with plan --out.\n")
+    result = run("plan", path, "--out", tmp_path / "nowhere" / "plan.json")
+    assert result.err.endswith("No such file or directory\nName a file in a directory this user may write to.\n")
+
+
+@pytest.mark.parametrize("slipped_in", [False, True])
+def test_whoever_says_yes_says_it_to_what_was_shown(run, write_fleet, tenant, prefect_server, slipped_in):
+    path = write_fleet(fleet(instance("one")))
+    keyboard, terminal = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "flows.cli", "apply", path],
+        cwd=ROOT,
+        env={**os.environ, "TOKEN": "good", "PREFECT_API_URL": prefect_server.api_url},
+        stdin=terminal,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    shown = process.stdout.readline() + process.stdout.readline()
+    assert b"App one from Box, job running" in shown
+    if slipped_in:
+        write_fleet(fleet(instance("one", notes="slipped in")))
+    os.write(keyboard, b"y\n")
+    _, error = process.communicate(timeout=110)
+    assert process.returncode == (1 if slipped_in else 0), error
+    assert bool(tenant.requests(writes=True)) is not slipped_in
+    assert (b"is no longer the one that was reviewed" in error) is slipped_in
+    os.close(keyboard)
+    os.close(terminal)
