@@ -107,4 +107,6 @@ def _confirmed(path: Path, tenant: str | None, options: PlanOptions, console: "C
     show_plan(plan, console)
     if refusal := refused(plan, force=options.force):
         raise refusal
+    if any("known" in each.credentials.values() for each in plan.instances):
+        console.print("Whether credentials have changed is looked at by apply --yes and rotate only.")
     return plan.digest if plan.has_changes and typer.confirm("Apply?", err=True) else None
