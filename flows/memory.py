@@ -1,14 +1,21 @@
 """Reading back what earlier runs wrote down, for the next plan."""
 
 import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+from flows.data_directory import default_file
 from flows.environment import environment
 from flows.reconcile.fleet import Fleet
 from flows.reconcile.memory import Memory
-from flows.store import Store, existing_store
+
+if TYPE_CHECKING:
+    from flows.store import Store
+
+_SQLITE = "sqlite:///"
 
 
-def remember(store: Store, fleet: Fleet) -> Memory:
+def remember(store: "Store", fleet: Fleet) -> Memory:
     """Return what the store knows of a fleet's tenant.
 
     Raises:
@@ -27,7 +34,13 @@ async def memory_of(fleet: Fleet) -> Memory:
 
 
 def _read(fleet: Fleet) -> Memory:
-    store = existing_store(environment().store_url)
+    url = environment().store_url or f"{_SQLITE}{default_file()}"
+    if url.startswith(_SQLITE) and not Path(url.removeprefix(_SQLITE)).exists():
+        return Memory()
+    # Half a second to import, which a first plan need not wait for.
+    from flows.store import existing_store  # noqa: PLC0415
+
+    store = existing_store(url)
     if store is None:
         return Memory()
     with store:

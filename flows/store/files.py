@@ -3,13 +3,6 @@
 import os
 from pathlib import Path
 
-from platformdirs import user_data_path
-
-
-def default_file() -> Path:
-    """Return the store in the user's data directory, so that command line, worker and schedules agree."""
-    return user_data_path("entra-fleet", appauthor=False) / "store.db"
-
 
 def ensure_private(path: Path) -> None:
     """Make the file (0600), and its directory (0700), where they are missing; what exists keeps its mode.

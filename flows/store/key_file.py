@@ -5,9 +5,9 @@ import secrets
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
+from flows.data_directory import default_file
 from flows.store.address import StoreAddress
 from flows.store.errors import StoreError
-from flows.store.files import default_file
 
 _SUFFIX = ".fingerprint-key"
 _BYTES = 32

@@ -4,11 +4,11 @@ from datetime import datetime
 from types import TracebackType
 from typing import Self
 
+from flows.data_directory import default_file
 from flows.store.address import StoreAddress
 from flows.store.database import Database
 from flows.store.engine import connect
 from flows.store.errors import StoreError
-from flows.store.files import default_file
 from flows.store.fingerprints import Fingerprints
 from flows.store.harvests import Harvests
 from flows.store.instances import Instances

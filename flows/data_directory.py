@@ -1,0 +1,10 @@
+"""Where this user's data lies."""
+
+from pathlib import Path
+
+from platformdirs import user_data_path
+
+
+def default_file() -> Path:
+    """Return the store in the user's data directory, so that command line, worker and schedules agree."""
+    return user_data_path("entra-fleet", appauthor=False) / "store.db"
