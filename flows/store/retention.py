@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Delete, Table, Text, and_, cast, delete, exists, func, select, tuple_
 
 from flows.store.database import Database
-from flows.store.tables import CHANGE, JOB_HISTORY, PROVISIONING_EVENT, RUN
+from flows.store.tables import CHANGE, JOB_EPISODE, JOB_HISTORY, PROVISIONING_EVENT, RUN
 
 _ROWS_AT_ONCE = 2000
 """Rows a transaction deletes: other writers wait for no longer than that takes."""
@@ -51,7 +51,7 @@ class Retention:
         self._before = before
 
     def count(self, kind: Kind) -> int:
-        """Return how many rows of a kind would go: events, observations or changes."""
+        """Return how many rows of a kind would go: events, observations and episodes, or changes."""
         parts = self._parts(kind)
         with self._database.read() as connection:
             counts = (select(func.count()).select_from(part.table).where(part.old) for part in parts)
@@ -78,7 +78,11 @@ class Retention:
     def _parts(self, kind: Kind) -> list[_Part]:
         before = self._before
         if kind is Kind.JOBS:
-            return [_Part(JOB_HISTORY, and_(JOB_HISTORY.c.observed_at < before, _superseded()))]
+            episode = JOB_EPISODE.c
+            # Whether a job has had its initial cycle is asked however long ago that was.
+            over = and_(episode.ended_at < before, episode.kind != "initial-cycle")
+            superseded = and_(JOB_HISTORY.c.observed_at < before, _superseded())
+            return [_Part(JOB_HISTORY, superseded), _Part(JOB_EPISODE, over)]
         if kind is Kind.JOURNAL:
             return [_Part(CHANGE, and_(CHANGE.c.recorded_at < before, ~_last_word_on_a_job()))]
         event = PROVISIONING_EVENT.c

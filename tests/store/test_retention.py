@@ -1,5 +1,6 @@
 """What is old goes, what is needed stays, a bounded part at a time."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -79,6 +80,15 @@ def test_how_each_job_is_now_stays_however_long_it_has_been_so(store):
     ]
     assert not store.jobs.record(seen("eu", NEW, "steady")), "a sweep after a prune finds no news"
     assert not store.jobs.record(seen("eu", NEW, "quarantined", fleet="other"))
+
+
+def test_quarantines_that_are_over_go_and_that_a_job_has_had_its_initial_cycle_stays(store):
+    states = ("initial-cycle", "steady", "quarantined", "steady", "quarantined")
+    for hour, state in enumerate(states):
+        store.jobs.record(replace(seen("eu", OLD + timedelta(hours=hour), state), job_id="box.1"))
+    assert prune(store, Kind.JOBS) == (5, 5)
+    left = [(each.kind, each.ended_at is None) for each in store.job_episodes.of_fleet(TENANT, "contoso")]
+    assert left == [("initial-cycle", False), ("quarantine", True)]
 
 
 def test_changes_go_and_runs_with_their_last_change(store):
