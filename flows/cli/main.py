@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from flows.cli import apply, audit, check, emulate, harvest, init, monitor, plan, rotate, schema, store
+from flows.cli import apply, audit, check, emulate, events, harvest, init, monitor, plan, rotate, schema, store
 from flows.cli.demo import command as demo
 from flows.cli.errors import exit_code_of
 
@@ -30,6 +30,7 @@ app.command("apply")(apply.command)
 app.command("rotate")(rotate.command)
 app.command("monitor")(monitor.command)
 app.command("harvest")(harvest.command)
+app.command("events")(events.command)
 app.command("audit")(audit.command)
 app.add_typer(store.app, name="store")
 

@@ -29,9 +29,17 @@ def print_records(records: Iterable[Mapping[str, Any]], columns: Sequence[str], 
         for record in records:
             sys.stdout.write(json.dumps(record, ensure_ascii=False) + "\n")
         return
-    rows = csv.writer(sys.stdout, lineterminator="\n")
+    rows = csv.writer(_StandardOutput(), lineterminator="\r\n")
     rows.writerow(columns)
     rows.writerows([cell(record[column]) for column in columns] for record in records)
+
+
+class _StandardOutput:
+    """Takes lines that end as RFC 4180 has it, for the writer to quote both characters wherever they stand."""
+
+    def write(self, line: str) -> None:
+        """Print a line as every other program here ends it."""
+        sys.stdout.write(line.removesuffix("\r\n") + "\n")
 
 
 def cell(value: Any) -> str:

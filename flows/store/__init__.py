@@ -8,6 +8,7 @@ with open_store("sqlite:////var/lib/entra-fleet/store.db") as store:
 """
 
 from flows.store.errors import StoreError, StoreVersionError
+from flows.store.event_export import EventExport
 from flows.store.harvests import Gap, Scope, joined
 from flows.store.instances import KnownInstance
 from flows.store.job_episode import JobEpisode
@@ -24,6 +25,7 @@ __all__ = [
     "ChangeError",
     "ErrorCount",
     "EventCount",
+    "EventExport",
     "EventFilter",
     "FieldChange",
     "Gap",

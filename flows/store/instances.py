@@ -43,11 +43,10 @@ class Instances:
             return
         insert = self._database.insert(INSTANCE)
         latest = {column.name: insert.excluded[column.name] for column in INSTANCE.c if not column.primary_key}
-        keys = [column.name for column in INSTANCE.primary_key]
         with self._database.write() as connection:
             # One order for all writers, as two would wait for each other's rows otherwise.
             rows = [found[id_] for id_ in sorted(found)]
-            connection.execute(insert.on_conflict_do_update(index_elements=keys, set_=latest), rows)
+            connection.execute(insert.on_conflict_do_update(index_elements=["service_principal_id"], set_=latest), rows)
 
     def service_principal_ids(self, tenant_id: str, seen_since: datetime) -> set[str]:
         """Return the service principals that bore a mark at some time since a moment, deleted ones included."""
@@ -56,12 +55,10 @@ class Instances:
         with self._database.read() as connection:
             return set(connection.scalars(statement))
 
-    def of_key(self, key: str, tenant_id: str | None = None) -> list[KnownInstance]:
-        """Return every application that was the instance of a key, of whatever fleet, the last seen first."""
+    def all(self) -> list[KnownInstance]:
+        """Return every application that bore a mark, by fleet and key, those last seen first."""
         table = INSTANCE.c
-        statement = select(table.service_principal_id, table.fleet, table.key, table.display_name).where(
-            table.key == key, *(() if tenant_id is None else (table.tenant_id == tenant_id,))
-        )
+        columns = (table.service_principal_id, table.fleet, table.key, table.display_name)
+        statement = select(*columns).order_by(table.fleet, table.key, table.seen_at.desc(), table.service_principal_id)
         with self._database.read() as connection:
-            rows = connection.execute(statement.order_by(table.seen_at.desc(), table.service_principal_id)).mappings()
-            return [KnownInstance(**row) for row in rows]
+            return [KnownInstance(**row) for row in connection.execute(statement).mappings()]

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Delete, Table, Text, and_, cast, delete, exists, func, select, tuple_
 
 from flows.store.database import Database
+from flows.store.provisioning_events import tenant_ids
 from flows.store.tables import CHANGE, JOB_EPISODE, JOB_HISTORY, PROVISIONING_EVENT, RUN
 
 _ROWS_AT_ONCE = 2000
@@ -90,19 +91,9 @@ class Retention:
         # By tenant, as the index of the moments is.
         return [
             _Part(PROVISIONING_EVENT, and_(event.tenant_id == tenant, each))
-            for tenant in self._tenants()
+            for tenant in tenant_ids(self._database)
             for each in old
         ]
-
-    def _tenants(self) -> Iterator[str]:
-        tenant_id = PROVISIONING_EVENT.c.tenant_id
-        last: str | None = ""
-        # One look at the index for each, where DISTINCT would read all of it.
-        while last is not None:
-            with self._database.read() as connection:
-                last = connection.scalar(select(func.min(tenant_id)).where(tenant_id > last))
-            if last is not None:
-                yield last
 
 
 def _superseded() -> ColumnElement[bool]:

@@ -1,14 +1,16 @@
 """The store: what was applied, how the jobs were, and every provisioning event."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from flows.data_directory import default_file
 from flows.store.address import StoreAddress
 from flows.store.database import Database
 from flows.store.engine import connect
 from flows.store.errors import StoreError
+from flows.store.event_export import EventExport
 from flows.store.fingerprints import Fingerprints
 from flows.store.harvests import Harvests
 from flows.store.instances import Instances
@@ -38,6 +40,10 @@ class Store:
         self.events = ProvisioningEvents(database)
         self.harvests = Harvests(database)
         self.fingerprints = Fingerprints(database)
+
+    def export(self, chosen: EventExport) -> Iterator[dict[str, Any]]:
+        """Yield events one by one, in constant memory; see `EventExport.rows`."""
+        return chosen.rows(self._database)
 
     def older_than(self, before: datetime) -> Retention:
         """Return what the store holds from before a moment, to count or delete it."""

@@ -5,7 +5,7 @@ A change here needs a migration in `migrations/versions` and the next `SCHEMA_VE
 
 from typing import Any, TypeAlias
 
-from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Index, Integer, MetaData, Table, Text
+from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Index, Integer, MetaData, Table, Text, text
 from sqlalchemy.types import TypeEngine
 
 from flows.store.moment import Moment
@@ -139,8 +139,8 @@ JOB_EPISODE = Table(
 INSTANCE = Table(
     "instance",
     METADATA,
-    _column("tenant_id", Text, "The tenant.", primary_key=True),
     _column("service_principal_id", Text, "The application's service principal, lower case.", primary_key=True),
+    _column("tenant_id", Text, "The tenant."),
     _column("fleet", Text, "Name of the fleet that its mark names."),
     _column("key", Text, "Key of the instance that its mark names."),
     _optional("display_name", Text, "Display name of the application."),
@@ -174,9 +174,19 @@ PROVISIONING_EVENT = Table(
     _optional("target_type", Text, "Kind of the object in the target system."),
     _column("harvested_at", Moment, "When the event was first stored."),
     _column("raw", JSON, "The event as Graph sent it; steps and modified properties are in here."),
-    Index(None, "tenant_id", "activity_at"),
+    # Counts by day, status, application, error code and cycle need no look at the wide rows themselves.
+    Index(
+        "ix_provisioning_event_counted",
+        *("tenant_id", "activity_at", "status", "service_principal_id", "error_code", "cycle_id"),
+    ),
     Index(None, "service_principal_id", "activity_at"),
-    Index(None, "source_id"),
+    Index("ix_provisioning_event_source", "source_id", "service_principal_id", "activity_at"),
+    Index(
+        "ix_provisioning_event_failure",
+        *("source_id", "service_principal_id", "activity_at"),
+        sqlite_where=text("status = 'failure'"),
+        postgresql_where=text("status = 'failure'"),
+    ),
     info={"doc": "Each provisioning event of the tenant once, kept beyond Microsoft's retention."},
 )
 

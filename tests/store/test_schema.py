@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
@@ -10,6 +12,7 @@ from flows.store.address import StoreAddress
 from flows.store.engine import connect
 from flows.store.tables import METADATA, SCHEMA_VERSION, VERSION_TABLE
 from flows.store.versions import upgrade
+from flows.store.views import VIEWS
 
 
 def test_migrations_make_the_tables_that_the_program_declares(store_url):
@@ -28,7 +31,7 @@ def test_the_comparison_would_find_a_missing_index_column_and_table(store_url):
     database = connect(StoreAddress.parse(store_url))
     upgrade(database)
     with database.write() as connection:
-        connection.exec_driver_sql("DROP INDEX ix_provisioning_event_source_id")
+        connection.exec_driver_sql("DROP INDEX ix_provisioning_event_source")
         connection.exec_driver_sql("ALTER TABLE run DROP COLUMN ticket")
         connection.exec_driver_sql("DROP TABLE harvest_gap")
     with database.read() as connection:
@@ -57,10 +60,28 @@ def test_the_declared_version_is_that_of_the_newest_migration():
 
 
 def test_every_table_and_column_says_what_it_holds():
-    for table in METADATA.sorted_tables:
+    for table in (*METADATA.sorted_tables, *VIEWS.sorted_tables):
         assert table.info["doc"].endswith("."), table.name
         for column in table.columns:
             assert (column.doc or "").endswith((".", "…")), f"{table.name}.{column.name}"
+
+
+def documented():
+    """Every heading and first column of the tables of `docs/store.md`, by what it is the heading of."""
+    found: dict[str, list[str]] = {}
+    for line in (Path(__file__).parents[2] / "docs/store.md").read_text().splitlines():
+        if line.startswith("### "):
+            found[line.removeprefix("### ").strip("`")] = []
+        elif line.startswith("| `") and found:
+            name, doc = (part.strip() for part in line.strip("|").split("|"))
+            found[list(found)[-1]].append((name.strip("`"), doc))
+    return found
+
+
+def test_the_documentation_has_every_table_view_and_column_as_they_are():
+    declared = [*METADATA.sorted_tables, *VIEWS.sorted_tables]
+    expected = {table.name: [(column.name, column.doc) for column in table.columns] for table in declared}
+    assert documented() == expected
 
 
 def test_a_migration_that_fails_leaves_the_database_as_it_was(store_url, monkeypatch):

@@ -1,0 +1,143 @@
+"""The command `events`, as a process."""
+
+import csv
+import io
+import json
+import os
+import sqlite3
+import stat
+from datetime import timedelta
+
+import pytest
+
+from flows.store import KnownInstance, open_store
+from tests.cli.test_startup import imported_by
+from tests.store.events import BOX, MOMENT, TENANT, event, failed, succeeded
+
+EVIL = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"]
+
+
+@pytest.fixture
+def url(tmp_path):
+    return f"sqlite:///{tmp_path}/store.db"
+
+
+@pytest.fixture
+def filled(url):
+    with open_store(url) as store:
+        store.instances.keep(TENANT, [KnownInstance(BOX, "contoso", "prod-eu")])
+        later = (MOMENT + timedelta(days=1)).isoformat()
+        store.harvests.save(TENANT, [failed("e1", "Conflict"), succeeded("e2", activityDateTime=later)])
+    return url
+
+
+def lines(result):
+    assert (result.err, result.code) == ("", 0)
+    return [json.loads(line) for line in result.out.splitlines()]
+
+
+def test_json_lines_are_the_events_as_graph_sent_them_and_our_key(entra_fleet, filled):
+    first, second = lines(entra_fleet("events", "--store", filled))
+    assert first == {"fleet": "contoso", "key": "prod-eu", **failed("e1", "Conflict").raw}
+    assert second["id"] == "e2"
+
+
+def test_filters_narrow_it_down(entra_fleet, filled):
+    narrowed = ("--app", "prod-eu", "--fleet", "contoso", "--status", "FAILURE", "--action", "create", "--user", "u1")
+    found = lines(entra_fleet("events", *narrowed, "--since", "2026-05-01", "--until", "2026-05-02", "--store", filled))
+    assert [each["id"] for each in found] == ["e1"]
+    assert lines(entra_fleet("events", "--since", "2026-06-01", "--store", filled)) == []
+
+
+def test_csv_has_a_header_and_no_formula(entra_fleet, url):
+    with open_store(url) as store:
+        names = [event(f"e{n}", sourceIdentity={"id": "u", "displayName": text}) for n, text in enumerate(EVIL)]
+        store.harvests.save(TENANT, names)
+    result = entra_fleet("events", "--format", "csv", "--store", url)
+    assert (result.err, result.code) == ("", 0)
+    rows = list(csv.DictReader(io.StringIO(result.out, newline="")))
+    assert list(rows[0])[:5] == ["activity_at", "fleet", "key", "id", "tenant_id"]
+    # Python has made a line feed of the carriage return when it took the process's text.
+    names = sorted("'" + text.replace("\r", "\n") for text in EVIL)
+    assert sorted(row["source_name"] for row in rows) == names
+    assert {row["key"] for row in rows} == {""}
+
+
+def test_an_empty_store_gives_no_lines_and_only_the_header_of_csv(entra_fleet, url):
+    open_store(url).close()
+    assert lines(entra_fleet("events", "--store", url)) == []
+    result = entra_fleet("events", "--format", "csv", "--store", url)
+    assert (result.out.count("\n"), result.out.startswith("activity_at,fleet,key,id"), result.code) == (1, True, 0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "text"),
+    [
+        (("--app", "nosuch"), 1, "The store knows no instance nosuch.\nA harvest writes down"),
+        (("--app", "prod-eu", "--app", "x"), 1, "The store knows no instance x.\n"),
+        (("--app", "prod-eu", "--fleet", "x"), 1, "The store knows no instance prod-eu of fleet x.\n"),
+        (("--fleet", "nosuch"), 1, "The store knows no fleet nosuch.\n"),
+        (("--since", "2026-05-02", "--until", "2026-05-01"), 2, "--since is not before --until"),
+        (("--status", "bogus"), 2, "'bogus' is not one of 'success', 'failure', 'skipped', 'warning'"),
+        (("--action", "bogus"), 2, "'bogus' is not one of"),
+        (("--format", "xml"), 2, "'xml' is not one of 'jsonl', 'csv'"),
+        (("--since", "yesterday"), 2, "'yesterday' is no moment"),
+        (("--nosuch", "x"), 2, "No such option: --nosuch"),
+    ],
+)
+def test_a_filter_that_means_nothing_is_refused(entra_fleet, filled, arguments, code, text):
+    result = entra_fleet("events", *arguments, "--store", filled, COLUMNS="200", TERMINAL_WIDTH="200")
+    assert (result.out, result.code) == ("", code)
+    assert text in result.err
+    assert "Traceback" not in result.err
+
+
+def test_a_store_that_is_not_there_is_not_made(entra_fleet, url, tmp_path):
+    result = entra_fleet("events", "--store", url)
+    assert (result.out, result.code) == ("", 1)
+    assert result.err == f"{url}: there is no store yet.\nName another one with --store.\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("version", "remedy"), [("0001", "entra-fleet store upgrade"), ("9999", "upgrade entra-fleet")]
+)
+def test_a_store_of_another_version_is_refused(entra_fleet, filled, version, remedy):
+    with sqlite3.connect(filled.removeprefix("sqlite:///")) as connection:
+        connection.execute("UPDATE entra_fleet_version SET version_num = ?", [version])
+    connection.close()
+    result = entra_fleet("events", "--store", filled)
+    assert (result.out, result.code) == ("", 1)
+    assert f"the store has version {version}" in result.err
+    assert remedy in result.err
+
+
+def test_a_store_that_somebody_writes_to_can_be_exported(entra_fleet, filled):
+    writer = sqlite3.connect(filled.removeprefix("sqlite:///"), isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")
+    assert len(lines(entra_fleet("events", "--store", filled))) == 2
+    writer.close()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write to anything")
+def test_a_store_that_may_only_be_read_is_refused_in_two_lines(entra_fleet, filled, tmp_path):
+    path = tmp_path / "store.db"
+    path.chmod(stat.S_IRUSR)
+    result = entra_fleet("events", "--store", filled)
+    assert (result.out, result.code, len(result.err.splitlines())) == ("", 1, 2)
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(filled):
+    import subprocess
+    import sys
+
+    with open_store(filled) as store:
+        store.harvests.save(TENANT, [event(f"m{number}") for number in range(3000)])
+    command = f"{sys.executable} -m flows.cli events --store {filled} | head -n 1"
+    ended = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert (ended.stdout.count("\n"), ended.stderr) == (1, "")
+
+
+def test_an_export_needs_no_prefect(filled):
+    code = f"import flows.cli.main; sys.argv = ['entra-fleet', 'events', '--store', {filled!r}]; flows.cli.main.main()"
+    assert imported_by(code) <= {"sqlalchemy", "graph_client", "pydantic"}
