@@ -8,13 +8,12 @@ from flows.reconcile.mark import Mark, tag_prefix
 from flows.reconcile.plan import InstancePlan
 from flows.reconcile.steps.failure import StepFailed
 from flows.reconcile.steps.lookup import look_for
+from flows.reconcile.steps.once import once
 from flows.reconcile.steps.patience import patience
 from graph_client import GraphClient, Resources
-from graph_client.errors import GraphError, NotFound
+from graph_client.errors import NotFound
 from graph_client.models import Application, SynchronizationTemplate
 from graph_client.odata import text_literal
-
-ATTEMPTS = 3
 
 
 @dataclass(frozen=True)
@@ -40,23 +39,17 @@ async def create_application(graph: GraphClient, plan: InstancePlan) -> Placed:
     unique_name = Mark(plan.fleet, plan.key).unique_name(plan.instance.display_name)
     if found := await _find(graph, plan):
         return found
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            made = await graph.application_templates.instantiate(
-                plan.template_id,
-                display_name=unique_name,
-                service_management_reference=plan.instance.service_management_reference,
-            )
-            return Placed(made.application.id, made.service_principal.id)
-        except GraphError as error:
-            # Graph is known to answer 404 although it made the application.
-            if not (error.may_have_happened or isinstance(error, NotFound)):
-                raise
-            if found := await _look_again(graph, plan):
-                return found
-            if attempt == ATTEMPTS:
-                raise
-    raise AssertionError("the last attempt returns or raises")
+
+    async def instantiate() -> Placed:
+        made = await graph.application_templates.instantiate(
+            plan.template_id,
+            display_name=unique_name,
+            service_management_reference=plan.instance.service_management_reference,
+        )
+        return Placed(made.application.id, made.service_principal.id)
+
+    # Graph is known to answer 404 although it made the application.
+    return await once(instantiate, lambda: _look_again(graph, plan), misleading=NotFound)
 
 
 async def locate(graph: GraphClient, plan: InstancePlan) -> Placed:

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 
 from flows.monitoring.health import assess, job_of
 from flows.reconcile.plan import InstancePlan
-from flows.reconcile.steps.application import ATTEMPTS, Placed, ensure_sole_bearer
+from flows.reconcile.steps.application import Placed, ensure_sole_bearer
 from flows.reconcile.steps.failure import StepFailed
 from flows.reconcile.steps.lookup import look_for
+from flows.reconcile.steps.once import once
 from graph_client import GraphClient
-from graph_client.errors import Conflict, GraphError
+from graph_client.errors import Conflict
 from graph_client.models import SynchronizationJob, SynchronizationTemplate
 
 
@@ -54,17 +55,15 @@ async def create_job(graph: GraphClient, plan: InstancePlan, placed: Placed, tem
     )
     if found:
         return _never_started(plan, found)
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            return (await graph.synchronization.create_job(service_principal_id, template_id)).id
-        except GraphError as error:
-            if not (error.may_have_happened or isinstance(error, Conflict)):
-                raise
-            if found := await _look_again(graph, service_principal_id, template_id):
-                return _never_started(plan, found)
-            if attempt == ATTEMPTS:
-                raise
-    raise AssertionError("the last attempt returns or raises")
+
+    async def create() -> str:
+        return (await graph.synchronization.create_job(service_principal_id, template_id)).id
+
+    async def look_again() -> str | None:
+        made = await _look_again(graph, service_principal_id, template_id)
+        return _never_started(plan, made) if made else None
+
+    return await once(create, look_again, misleading=Conflict)
 
 
 async def start_job(graph: GraphClient, service_principal_id: str, job_id: str) -> str:
@@ -74,19 +73,16 @@ async def start_job(graph: GraphClient, service_principal_id: str, job_id: str) 
 
     Source: https://learn.microsoft.com/graph/api/synchronization-synchronizationjob-start
     """
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            await graph.synchronization.start(service_principal_id, job_id)
-            return "initial-cycle"
-        except GraphError as error:
-            if not error.may_have_happened:
-                raise
-            state = assess(await graph.synchronization.get_job(service_principal_id, job_id)).state
-            if state not in {"created", "paused"}:
-                return state
-            if attempt == ATTEMPTS:
-                raise
-    raise AssertionError("the last attempt returns or raises")
+
+    async def start() -> str:
+        await graph.synchronization.start(service_principal_id, job_id)
+        return "initial-cycle"
+
+    async def started() -> str | None:
+        state = assess(await graph.synchronization.get_job(service_principal_id, job_id)).state
+        return None if state in {"created", "paused"} else state
+
+    return await once(start, started)
 
 
 async def pause_job(graph: GraphClient, service_principal_id: str, job_id: str) -> str:
