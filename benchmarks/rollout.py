@@ -106,10 +106,10 @@ async def signed_in_to(emulator: Emulator, **changes: Any) -> AsyncIterator[Grap
 
 async def _in_turn(places: asyncio.Semaphore, graph: GraphClient, plan: InstancePlan) -> None:
     async with places:
-        await _provision(graph, plan)
+        await provision(graph, plan)
 
 
-async def _provision(graph: GraphClient, plan: InstancePlan) -> None:
+async def provision(graph: GraphClient, plan: InstancePlan) -> None:
     """The steps of `flows/provision.py`."""
     values = {key: Secret(SecretStr("a good token")) for key in plan.instance.credentials}
     placed = await application.create_application(graph, plan)

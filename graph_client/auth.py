@@ -21,7 +21,7 @@ from .sign_in_http import SignInHttp
 
 __all__ = ["MsalTokens"]
 
-# MSAL's own margin: it renews a token that has less than this left.
+# MSAL's own margin: it renews a token that has less than this left. Of one that never has as much, half its life.
 _MARGIN_SECONDS = 300.0
 
 
@@ -97,7 +97,7 @@ class MsalTokens:
         result = await self._retrying.run_sign_in(partial(asyncio.to_thread, self._acquire))
         self._current = str(result["access_token"])
         lifetime = float(result.get("expires_in") or 0.0)
-        self._good_until = asked_at + max(lifetime - _MARGIN_SECONDS, 0.0)
+        self._good_until = asked_at + max(lifetime - _MARGIN_SECONDS, lifetime / 2)
         return self._current
 
     def _acquire(self) -> Mapping[str, Any]:
