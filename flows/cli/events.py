@@ -61,13 +61,13 @@ def command(
 ) -> None:
     """Print the harvested provisioning events, for a SIEM or a spreadsheet: one record an event, oldest first."""
     from flows.environment import environment, use_store
-    from flows.store import EventExport, existing_store
+    from flows.store import EventExport, require_store
     from flows.store.event_export import COLUMNS
 
     if start and until and start >= until:
         raise BadUsage("--since is not before --until, so that there is nothing between them.")
     use_store(store)
-    with existing_store(environment().store_url) as found:
+    with require_store(environment().store_url) as found:
         chosen = EventExport(
             since=start,
             until=until,
