@@ -28,7 +28,17 @@ async def test_each_flow_leaves_what_a_person_looks_for(tmp_path):
         await monitor_fleet(FLEET, until="settled", interval_seconds=0.1, return_state=True)
         await harvest_logs(return_state=True)
     plan = await artifact("seen-plan")
-    assert [(row["key"], row["action"]) for row in json.loads(plan.data)] == [("bad", "create"), ("good", "create")]
+    assert json.loads(plan.data) == [
+        {
+            "key": key,
+            "action": "create",
+            "changes": f"App {key} from Box, job running",
+            "health": "missing",
+            "credentials": "",
+        }
+        for key in ("bad", "good")
+    ]
+    assert plan.description == "Plan of seen: 2 create; 12 writes"
     outcome = await artifact("seen-outcome")
     rows = json.loads(outcome.data)
     assert [(row["key"], row["outcome"]) for row in rows] == [("bad", "failed"), ("good", "created")]
