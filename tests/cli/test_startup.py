@@ -43,7 +43,8 @@ def test_care_of_the_store_needs_neither_prefect_nor_graph(sqlite_url, arguments
 
 
 @pytest.mark.parametrize(
-    "command", ["check", "audit", "store", "demo", "emulate", "init", "schema", "plan", "apply", "monitor", "harvest"]
+    "command",
+    ["check", "audit", "events", "store", "demo", "emulate", "init", "schema", "plan", "apply", "monitor", "harvest"],
 )
 def test_every_command_has_help(entra_fleet, command):
     result = entra_fleet(command, "--help")

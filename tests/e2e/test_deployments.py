@@ -57,6 +57,7 @@ def test_deploying_again_changes_nothing(deployed):
         "drift-check": 1,
         "sweep": 1,
         "harvest": 1,
+        "late-arrivals": 1,
     }
 
 
