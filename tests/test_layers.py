@@ -22,7 +22,13 @@ FORBIDDEN = {
     "flows/monitoring": ("flows.reconcile", "flows.cli", "flows.tasks", "flows.environment", "prefect"),
     "flows": ("graph_emulator",),
 }
-FLOW_FILES = ("flows/provision.py", "flows/monitor.py", "flows/harvest.py", "flows/rotate.py")
+FLOW_FILES = (
+    "flows/provision.py",
+    "flows/monitor.py",
+    "flows/harvest.py",
+    "flows/rotate.py",
+    "flows/control_jobs.py",
+)
 
 
 def name_of(path):

@@ -1,12 +1,12 @@
 """`entra-fleet apply`."""
 
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from flows.cli.asking import require_terminal
 from flows.cli.errors import FAILED, BadUsage
 from flows.cli.options import FleetArgument, ForceOption, OnlyOption, Output, OutputOption, StoreOption, TenantOption
 from flows.cli.output import aside, person, print_json, show_failure
@@ -101,8 +101,7 @@ def _confirmed(path: Path, tenant: str | None, options: PlanOptions, console: "C
     from flows.cli.plan import plan_of, show_plan
     from flows.reconcile.safety import refused
 
-    if not sys.stdin.isatty():
-        raise BadUsage("apply asks before it changes anything, and there is no terminal to ask on.\nAdd --yes.")
+    require_terminal("apply")
     plan = plan_of(path, tenant, options)
     show_plan(plan, console)
     if refusal := refused(plan, force=options.force):

@@ -32,3 +32,5 @@ ForceOption = Annotated[
     bool,
     typer.Option("--force", help="Do also what is held back without it: much at once, and pauses of others."),
 ]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
+ChangeOption = Annotated[str | None, typer.Option("--change", metavar="TICKET", help="Ticket to note in the journal.")]

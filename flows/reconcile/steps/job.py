@@ -3,14 +3,14 @@
 import asyncio
 from collections.abc import Sequence
 
-from flows.monitoring.health import assess, job_of
+from flows.monitoring.health import JobState, assess, job_of
 from flows.reconcile.plan import InstancePlan
 from flows.reconcile.steps.application import Placed, ensure_sole_bearer
 from flows.reconcile.steps.failure import StepFailed
 from flows.reconcile.steps.lookup import look_for
 from flows.reconcile.steps.once import once
 from graph_client import GraphClient
-from graph_client.errors import Conflict
+from graph_client.errors import BadRequest, Conflict
 from graph_client.models import SynchronizationJob, SynchronizationTemplate
 
 
@@ -92,6 +92,51 @@ async def pause_job(graph: GraphClient, service_principal_id: str, job_id: str) 
     """
     await graph.synchronization.pause(service_principal_id, job_id)
     return "paused"
+
+
+async def restart_job(graph: GraphClient, service_principal_id: str, job_id: str, reset_scope: str) -> None:
+    """Restart the job; twice where an answer is lost, which comes to the same.
+
+    Args:
+        graph: A signed-in client.
+        service_principal_id: Object id of the service principal.
+        job_id: Its job.
+        reset_scope: What to forget, in Graph's words.
+
+    Source: https://learn.microsoft.com/graph/api/synchronization-synchronizationjob-restart
+    """
+
+    async def restart() -> None:
+        await graph.synchronization.restart(service_principal_id, job_id, reset_scope=reset_scope)
+
+    async def not_to_be_told() -> None:
+        return None
+
+    await once(restart, not_to_be_told)
+
+
+async def validate_before_start(graph: GraphClient, key: str, service_principal_id: str, job_id: str) -> None:
+    """Have the saved credentials tried, before a job is started that never ran.
+
+    Raises:
+        StepFailed: There are none, or the target system rejected them.
+
+    Source: https://learn.microsoft.com/graph/api/synchronization-synchronizationjob-validatecredentials
+    """
+    try:
+        await graph.synchronization.validate_saved_credentials(service_principal_id, job_id)
+    except BadRequest as error:
+        raise StepFailed(
+            error.code or "CredentialsRejected",
+            f"The credentials saved for {key} do not work: {error.message}",
+            "The job was not started. Correct them, then: entra-fleet apply --save-credentials.",
+            request_id=error.request_id,
+        ) from None
+
+
+async def state_of(graph: GraphClient, service_principal_id: str, job_id: str) -> JobState:
+    """Return how the job is doing now."""
+    return assess(await graph.batched.synchronization.get_job(service_principal_id, job_id)).state
 
 
 async def _find(graph: GraphClient, service_principal_id: str, template_id: str) -> SynchronizationJob | None:

@@ -1,0 +1,170 @@
+"""`entra-fleet jobs`: start, pause and restart provisioning jobs."""
+
+import asyncio
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flows.cli.asking import require_terminal
+from flows.cli.errors import FAILED
+from flows.cli.options import (
+    ChangeOption,
+    FleetArgument,
+    OnlyOption,
+    Output,
+    OutputOption,
+    StoreOption,
+    TenantOption,
+    YesOption,
+)
+from flows.cli.output import aside, person, print_json, show_failure
+
+if TYPE_CHECKING:
+    from flows.reconcile.fleet import Fleet
+    from flows.reconcile.job_control import JobControl, Verb
+    from flows.reconcile.reset_scope import ResetScope
+
+app = typer.Typer(no_args_is_help=True, help="Start, pause or restart the provisioning jobs of a fleet.")
+
+
+@app.command()
+def start(
+    fleet: FleetArgument,
+    only: OnlyOption = None,
+    yes: YesOption = False,
+    change: ChangeOption = None,
+    tenant: TenantOption = None,
+    store: StoreOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Start jobs, or resume those that are paused."""
+    _control(fleet, yes, store, output, action="start", only=only, change=change, tenant=tenant)
+
+
+@app.command()
+def pause(
+    fleet: FleetArgument,
+    only: OnlyOption = None,
+    yes: YesOption = False,
+    change: ChangeOption = None,
+    tenant: TenantOption = None,
+    store: StoreOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Pause jobs; the cycle in progress finishes."""
+    _control(fleet, yes, store, output, action="pause", only=only, change=change, tenant=tenant)
+
+
+@app.command()
+def restart(
+    fleet: FleetArgument,
+    only: OnlyOption = None,
+    reset: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SCOPE", help="QuarantineState (the default), Watermark, Escrows, Full …; several times."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Restart what is paused, and with a dangerous reset.")] = False,
+    yes: YesOption = False,
+    change: ChangeOption = None,
+    tenant: TenantOption = None,
+    store: StoreOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Restart jobs: lift their quarantine, and forget what is asked for."""
+    parameters = {"action": "restart", "only": only, "reset": _scopes(reset), "force": force, "change": change}
+    _control(fleet, yes, store, output, tenant=tenant, **parameters)
+
+
+def _control(fleet: Path, yes: bool, store: str | None, output: Output, **parameters: Any) -> None:
+    """Ask, and run the flow.
+
+    Args:
+        fleet: The fleet file.
+        yes: Whether not to ask.
+        store: The store, in place of the environment's.
+        output: What to print.
+        parameters: Those of the flow, but the fleet.
+    """
+    from flows.environment import use_store
+    from flows.reconcile.diff import select
+    from flows.reconcile.fleet_file import load_fleet
+    from flows.reconcile.reset_scope import reset_scope
+
+    use_store(store)
+    desired = load_fleet(fleet)
+    select(desired, parameters["only"])
+    reset_scope(parameters.get("reset", ()), force=parameters.get("force", False))
+    if not (yes or _confirmed(desired, **parameters)):
+        return
+
+    from flows.cli.apply import show_outcome
+    from flows.cli.engine import run_flow
+    from flows.control_jobs import control_jobs
+
+    outcome = run_flow(control_jobs, {"fleet": desired.to_object(), **parameters})
+    if output is Output.JSON:
+        print_json(outcome.as_json())
+    else:
+        show_outcome(outcome)
+    if outcome.failed:
+        raise typer.Exit(FAILED)
+
+
+def _scopes(names: list[str] | None) -> "list[ResetScope]":
+    from flows.reconcile.reset_scope import ResetScope
+
+    known = {scope.lower(): scope for scope in ResetScope}
+    wanted = [name.strip().lower() for text in names or () for name in text.split(",")]
+    for name in wanted:
+        if name not in known:
+            raise typer.BadParameter(f"{name!r} is none of {', '.join(ResetScope)}", param_hint="--reset")
+    return [known[name] for name in wanted]
+
+
+def _confirmed(
+    fleet: "Fleet",
+    action: "Verb",
+    only: list[str] | None,
+    tenant: str | None,
+    reset: "Collection[ResetScope]" = (),
+    force: bool = False,
+    **_: Any,
+) -> bool:
+    from flows.reconcile.job_control import plan_job_controls
+    from flows.reconcile.reset_scope import reset_scope
+    from flows.sign_in import signed_in
+
+    scope = reset_scope(reset, force=force)
+
+    async def look() -> "list[JobControl]":
+        async with signed_in(tenant, fleet.tenant_id) as (graph, _):
+            return await plan_job_controls(graph, fleet, action, only, scope, force=force)
+
+    require_terminal(f"jobs {action}")
+    with aside().status("looking at the tenant"):
+        controls = asyncio.run(look())
+    _show(controls)
+    needed = sum(each.needed for each in controls)
+    if not needed:
+        person().print(f"{fleet.fleet}: nothing to {action}.")
+        raise typer.Exit(FAILED if any(each.refusal for each in controls) else 0)
+    forgetting = f", resetting {scope}" if action == "restart" else ""
+    return typer.confirm(f"{action.capitalize()} {needed} of {len(controls)} jobs{forgetting}?", err=True)
+
+
+def _show(controls: "list[JobControl]") -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from flows.cli.tables import coloured
+
+    table = Table("key", "state", "would be", "job", box=None, pad_edge=False)
+    for each in controls:
+        if each.needed:
+            table.add_row(each.key, coloured(each.state), each.outcome().outcome, Text(each.job_id))
+        elif each.refusal:
+            show_failure(each.key, each.refusal)
+    if table.row_count:
+        person().print(table)

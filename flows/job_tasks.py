@@ -1,0 +1,53 @@
+"""The tasks that control jobs: a log line and one call each."""
+
+from collections.abc import Collection
+from contextlib import suppress
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from flows.connection import connection
+from flows.reconcile.fleet import Fleet
+from flows.reconcile.job_control import JobControl, Verb, plan_job_controls
+from flows.reconcile.steps import job
+from flows.tasks import log, step
+from graph_client.errors import GraphError
+
+
+@task(name="plan-job-controls", cache_policy=NO_CACHE, persist_result=False)
+async def plan_controls(
+    fleet: Fleet, verb: Verb, only: Collection[str] | None, scope: str, force: bool
+) -> list[JobControl]:
+    """Look at the jobs, and say which of them are to be touched."""
+    controls = await plan_job_controls(connection().graph, fleet, verb, only, scope, force=force)
+    log().info("%s: %d of %d jobs to %s", fleet.fleet, sum(each.needed for each in controls), len(controls), verb)
+    return controls
+
+
+@step("start-job")
+async def start_job(plan: JobControl) -> str:
+    """Start the job, or resume it; one that never ran only once its saved credentials work. Return its state."""
+    graph = connection().graph
+    if plan.state == "created":
+        log().info("%s: validating the saved credentials", plan.key)
+        await job.validate_before_start(graph, plan.key, plan.service_principal_id, plan.job_id)
+    log().info("%s: starting job %s", plan.key, plan.job_id)
+    return await job.start_job(graph, plan.service_principal_id, plan.job_id)
+
+
+@step("pause-job")
+async def pause_job(plan: JobControl) -> str:
+    """Pause the job; return its state."""
+    log().info("%s: pausing job %s", plan.key, plan.job_id)
+    return await job.pause_job(connection().graph, plan.service_principal_id, plan.job_id)
+
+
+@step("restart-job")
+async def restart_job(plan: JobControl) -> str:
+    """Restart the job; return its state."""
+    log().info("%s: restarting job %s, forgetting %s", plan.key, plan.job_id, plan.reset_scope)
+    await job.restart_job(connection().graph, plan.service_principal_id, plan.job_id, plan.reset_scope or "")
+    # The restart is done: not being able to look would not undo it.
+    with suppress(GraphError):
+        return await job.state_of(connection().graph, plan.service_principal_id, plan.job_id)
+    return "initial-cycle"

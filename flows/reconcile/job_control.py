@@ -1,0 +1,153 @@
+"""What starting, pausing or restarting the job of an instance comes to."""
+
+import asyncio
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Literal
+
+from flows.monitoring.health import JobState, assess, job_of
+from flows.reconcile.bearers import find_bearers, two_applications
+from flows.reconcile.diff import select
+from flows.reconcile.fleet import Fleet, Instance
+from flows.reconcile.observe import ObservedInstance
+from flows.reconcile.outcome import InstanceOutcome
+from flows.reconcile.plan import FieldChange
+from flows.reconcile.reset_scope import SAFE
+from flows.reconcile.steps.failure import StepFailed
+from graph_client import GraphClient, Resources
+from graph_client.errors import NotFound
+from graph_client.models import SynchronizationJob
+
+Verb = Literal["start", "pause", "restart"]
+DONE: dict[Verb, str] = {"start": "started", "pause": "paused", "restart": "restarted"}
+_TOO_MANY_DELETES = "toomanydeletes"
+
+
+@dataclass(frozen=True)
+class JobControl:
+    """What is to be done to the job of one instance."""
+
+    key: str
+    verb: Verb
+    state: JobState
+    application_id: str | None = None
+    service_principal_id: str = ""
+    job_id: str = ""
+    reset_scope: str | None = None
+    needed: bool = True
+    """Whether there is anything to do."""
+    refusal: StepFailed | None = None
+    """Why it is not done."""
+
+    @property
+    def changes(self) -> tuple[FieldChange, ...]:
+        """What the journal keeps of it."""
+        after = "paused" if self.verb == "pause" else "running"
+        return (FieldChange("job_state", self.state, after),) if self.needed else ()
+
+    def outcome(self) -> InstanceOutcome:
+        """Return what comes of it if all goes well."""
+        done = DONE[self.verb] if self.needed else "unchanged"
+        ids = (self.application_id, self.service_principal_id or None, self.job_id or None)
+        outcome = InstanceOutcome(self.key, done, *ids, job_state=self.state)
+        if self.refusal:
+            outcome.fail(self.refusal)
+        return outcome
+
+
+async def plan_job_controls(
+    graph: GraphClient, fleet: Fleet, verb: Verb, only: Collection[str] | None, scope: str, *, force: bool
+) -> list[JobControl]:
+    """Look at the jobs of a fleet, and say what `verb` comes to for each.
+
+    Args:
+        graph: A signed-in client.
+        fleet: Whose jobs.
+        verb: What is asked for.
+        only: Keys to look at; None for all.
+        scope: What a restart forgets.
+        force: Whether to restart what somebody paused.
+
+    Raises:
+        UnknownKey: A key in `only` is not in the fleet file.
+        GraphError: A read failed for good.
+    """
+    wanted = select(fleet, only)
+    bearers = await find_bearers(graph, fleet)
+
+    async def planned(instance: Instance) -> JobControl:
+        found = bearers.of(instance.key, instance)
+        if len(found) != 1:
+            return JobControl(instance.key, verb, "missing", needed=False, refusal=_nowhere(instance.key, found))
+        job = await _job(graph.batched, found[0], instance)
+        state = assess(job).state
+        ids = (found[0].application_id, found[0].service_principal_id or "", job.id if job else "")
+        try:
+            needed = decide(instance.key, verb, job, scope, force=force)
+        except StepFailed as refusal:
+            return JobControl(instance.key, verb, state, *ids, needed=False, refusal=refusal)
+        return JobControl(instance.key, verb, state, *ids, scope if verb == "restart" else None, needed)
+
+    return await asyncio.gather(*map(planned, wanted))
+
+
+def decide(key: str, verb: Verb, job: SynchronizationJob | None, scope: str, *, force: bool) -> bool:
+    """Tell whether the job has to be touched at all.
+
+    Raises:
+        StepFailed: It must not be.
+    """
+    if job is None:
+        raise _refused("JobMissing", f"{key} has no provisioning job.", "Apply first.", verb)
+    state, quarantine = assess(job).state, job.status.quarantine if job.status else None
+    # A job that is paused in quarantine shows as paused.
+    quarantined = state == "quarantined" or quarantine is not None
+    reason = (quarantine.reason if quarantine else None) or "unknown"
+    halted = (job.schedule.state if job.schedule else None) in {"Paused", "Disabled"}
+    if verb == "pause":
+        return not (halted or state in {"paused", "created"})
+    if quarantined and reason.lower() == _TOO_MANY_DELETES:
+        raise _held_deletions(key, verb)
+    if verb == "start":
+        if quarantined:
+            hint = "Mend the cause (entra-fleet monitor shows it), then: entra-fleet jobs restart."
+            raise _refused("Quarantined", f"The job of {key} is in quarantine ({reason}).", hint, verb)
+        return state in {"paused", "created"}
+    if not quarantined and state == "created":
+        raise _refused(
+            "NeverStarted", f"The job of {key} has never been started.", "entra-fleet jobs start does.", verb
+        )
+    if not quarantined and state == "paused" and not force:
+        hint = "entra-fleet jobs start resumes it; with --force it is restarted."
+        raise _refused("Paused", f"Somebody has paused the job of {key}.", hint, verb)
+    return quarantined or scope != SAFE or state == "paused"
+
+
+def _held_deletions(key: str, verb: Verb) -> StepFailed:
+    return _refused(
+        "TooManyDeletes",
+        f"The job of {key} is held because it would delete too many accounts; a machine never lets it go on.",
+        "In the portal, under Provisioning of the application: see the logs for who would go. Then Allow deletes,\n"
+        "or bring them back into scope and choose Restart provisioning.",
+        verb,
+    )
+
+
+def _refused(code: str, message: str, hint: str, verb: Verb) -> StepFailed:
+    return StepFailed(code, message, hint, step=f"{verb}-job")
+
+
+def _nowhere(key: str, found: tuple[ObservedInstance, ...]) -> StepFailed:
+    if found:
+        return two_applications(key, [item.application_id or item.app_id for item in found])
+    return StepFailed("NotCreated", f"No application bears the mark of {key}.", "Apply first.", step="find")
+
+
+async def _job(graph: Resources, item: ObservedInstance, instance: Instance) -> SynchronizationJob | None:
+    if item.service_principal_id is None:
+        return None
+    try:
+        jobs = await graph.synchronization.jobs(item.service_principal_id)
+    except NotFound:
+        return None
+    return job_of(jobs, instance.synchronization_template)
