@@ -28,6 +28,7 @@ FLOW_FILES = (
     "flows/harvest.py",
     "flows/rotate.py",
     "flows/control_jobs.py",
+    "flows/retire.py",
 )
 
 

@@ -52,6 +52,11 @@ def command(
 
     parameters = {"tenant": tenant, "concurrency": concurrency, "change": change, "plan_digest": digest}
     outcome = _apply({"fleet": str(fleet.resolve()), **parameters, **asdict(options)}, reviewed)
+    report_outcome(outcome, output)
+
+
+def report_outcome(outcome: "FleetOutcome", output: Output) -> None:
+    """Print an outcome, and end the command if an instance failed."""
     if output is Output.JSON:
         print_json(outcome.as_json())
     else:

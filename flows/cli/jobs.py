@@ -19,7 +19,7 @@ from flows.cli.options import (
     TenantOption,
     YesOption,
 )
-from flows.cli.output import aside, person, print_json, show_failure
+from flows.cli.output import aside, person, show_failure
 
 if TYPE_CHECKING:
     from flows.reconcile.fleet import Fleet
@@ -99,17 +99,12 @@ def _control(fleet: Path, yes: bool, store: str | None, output: Output, **parame
     if not (yes or _confirmed(desired, **parameters)):
         return
 
-    from flows.cli.apply import show_outcome
+    from flows.cli.apply import report_outcome
     from flows.cli.engine import run_flow
     from flows.control_jobs import control_jobs
 
     outcome = run_flow(control_jobs, {"fleet": desired.to_object(), **parameters})
-    if output is Output.JSON:
-        print_json(outcome.as_json())
-    else:
-        show_outcome(outcome)
-    if outcome.failed:
-        raise typer.Exit(FAILED)
+    report_outcome(outcome, output)
 
 
 def _scopes(names: list[str] | None) -> "list[ResetScope]":
@@ -156,14 +151,13 @@ def _confirmed(
 
 def _show(controls: "list[JobControl]") -> None:
     from rich.table import Table
-    from rich.text import Text
 
     from flows.cli.tables import coloured
 
-    table = Table("key", "state", "would be", "job", box=None, pad_edge=False)
+    table = Table("key", "state", "would be", box=None, pad_edge=False)
     for each in controls:
         if each.needed:
-            table.add_row(each.key, coloured(each.state), each.outcome().outcome, Text(each.job_id))
+            table.add_row(each.key, coloured(each.state), each.outcome().outcome)
         elif each.refusal:
             show_failure(each.key, each.refusal)
     if table.row_count:

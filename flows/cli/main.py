@@ -7,7 +7,22 @@ import sys
 
 import typer
 
-from flows.cli import apply, audit, check, emulate, events, harvest, init, jobs, monitor, plan, rotate, schema, store
+from flows.cli import (
+    apply,
+    audit,
+    check,
+    emulate,
+    events,
+    harvest,
+    init,
+    jobs,
+    monitor,
+    plan,
+    retire,
+    rotate,
+    schema,
+    store,
+)
 from flows.cli.demo import command as demo
 from flows.cli.errors import exit_code_of
 
@@ -34,6 +49,7 @@ app.command("events")(events.command)
 app.command("audit")(audit.command)
 app.add_typer(store.app, name="store")
 app.add_typer(jobs.app, name="jobs")
+app.command("retire")(retire.command)
 
 
 def main() -> None:

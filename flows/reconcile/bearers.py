@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flows.reconcile.fleet import Fleet, Instance
-from flows.reconcile.observe import ObservedInstance, find_applications
+from flows.reconcile.observe import find_applications
+from flows.reconcile.observed import ObservedInstance
 from flows.reconcile.steps.failure import StepFailed
 from flows.reconcile.templates import find_templates
 from graph_client import GraphClient
@@ -16,13 +17,13 @@ class Bearers:
 
     by_key: Mapping[str, tuple[ObservedInstance, ...]]
     """By the key that their mark names; more than one where something made a double."""
-    unmarked: Mapping[str, tuple[ObservedInstance, ...]]
-    """Applications without any mark, by the key of the instance whose template and display name they have."""
+    strangers: Mapping[str, tuple[ObservedInstance, ...]]
+    """Applications without the fleet's mark, by the key of the instance whose template and display name they have."""
 
     def of(self, key: str, instance: Instance | None) -> tuple[ObservedInstance, ...]:
         """Return the bearers of a key, or of the key that its instance was renamed from."""
-        former = instance.renamed_from if instance else None
-        return self.by_key.get(key) or self.by_key.get(former or "", ())
+        keys = instance.own_keys if instance else (key,)
+        return next((self.by_key[each] for each in keys if each in self.by_key), ())
 
 
 async def find_bearers(graph: GraphClient, fleet: Fleet) -> Bearers:
@@ -32,21 +33,21 @@ async def find_bearers(graph: GraphClient, fleet: Fleet) -> Bearers:
         GraphError: A read failed for good.
     """
     templates, _ = await find_templates(graph, {instance.template for instance in fleet.instances})
-    found = await find_applications(graph, fleet.fleet, {template.id for template in templates.values()})
+    found = await find_applications(graph, fleet.names, {template.id for template in templates.values()})
     by_key: dict[str, tuple[ObservedInstance, ...]] = {}
-    nameless: dict[tuple[str | None, str], tuple[ObservedInstance, ...]] = {}
+    others: dict[tuple[str | None, str], tuple[ObservedInstance, ...]] = {}
     for item in found:
-        if item.mark is None:
-            look = (item.template_id, item.display_name)
-            nameless[look] = (*nameless.get(look, ()), item)
-        elif item.mark.fleet == fleet.fleet:
+        if item.mark is not None and item.mark.fleet in fleet.names:
             by_key[item.mark.key] = (*by_key.get(item.mark.key, ()), item)
-    unmarked = {
-        instance.key: nameless[templates[instance.template].id, instance.display_name]
-        for instance in fleet.instances
-        if instance.template in templates and (templates[instance.template].id, instance.display_name) in nameless
+        else:
+            look = (item.template_id, item.display_name)
+            others[look] = (*others.get(look, ()), item)
+    looks = {
+        each.key: (templates[each.template].id, each.display_name)
+        for each in fleet.instances
+        if each.template in templates
     }
-    return Bearers(by_key, unmarked)
+    return Bearers(by_key, {key: others[look] for key, look in looks.items() if look in others})
 
 
 def two_applications(key: str, application_ids: list[str]) -> StepFailed:

@@ -2,6 +2,7 @@
 
 import shlex
 
+from flows.reconcile.bearers import heal_double
 from flows.reconcile.fleet import Instance
 from flows.reconcile.limits import PERCENT_MAX
 from flows.reconcile.mark import Mark
@@ -23,7 +24,7 @@ def conflict_of(
         return Conflict(
             "TwoApplications",
             f"{len(bearers)} applications bear the mark {Mark(fleet, instance.key).tag}: {ids}.",
-            "Two runs made it at the same time. Delete all but one of them, then apply again.",
+            heal_double(instance.key),
         )
     template_id = observed.templates[instance.template].id
     if bearers:

@@ -9,7 +9,7 @@ from flows.monitoring.health import JobState, assess, job_of
 from flows.reconcile.bearers import find_bearers, two_applications
 from flows.reconcile.diff import select
 from flows.reconcile.fleet import Fleet, Instance
-from flows.reconcile.observe import ObservedInstance
+from flows.reconcile.observed import ObservedInstance
 from flows.reconcile.outcome import InstanceOutcome
 from flows.reconcile.plan import FieldChange
 from flows.reconcile.reset_scope import SAFE
@@ -99,28 +99,27 @@ def decide(key: str, verb: Verb, job: SynchronizationJob | None, scope: str, *, 
     """
     if job is None:
         raise _refused("JobMissing", f"{key} has no provisioning job.", "Apply first.", verb)
-    state, quarantine = assess(job).state, job.status.quarantine if job.status else None
+    health = assess(job)
     # A job that is paused in quarantine shows as paused.
-    quarantined = state == "quarantined" or quarantine is not None
-    reason = (quarantine.reason if quarantine else None) or "unknown"
+    state, reason = health.state, health.held_by
     halted = (job.schedule.state if job.schedule else None) in {"Paused", "Disabled"}
     if verb == "pause":
         return not (halted or state in {"paused", "created"})
-    if quarantined and reason.lower() == _TOO_MANY_DELETES:
+    if reason and reason.lower() == _TOO_MANY_DELETES:
         raise _held_deletions(key, verb)
     if verb == "start":
-        if quarantined:
+        if reason:
             hint = "Mend the cause (entra-fleet monitor shows it), then: entra-fleet jobs restart."
             raise _refused("Quarantined", f"The job of {key} is in quarantine ({reason}).", hint, verb)
         return state in {"paused", "created"}
-    if not quarantined and state == "created":
+    if not reason and state == "created":
         raise _refused(
             "NeverStarted", f"The job of {key} has never been started.", "entra-fleet jobs start does.", verb
         )
-    if not quarantined and state == "paused" and not force:
+    if not reason and state == "paused" and not force:
         hint = "entra-fleet jobs start resumes it; with --force it is restarted."
         raise _refused("Paused", f"Somebody has paused the job of {key}.", hint, verb)
-    return quarantined or scope != SAFE or state == "paused"
+    return bool(reason) or scope != SAFE or state == "paused"
 
 
 def _held_deletions(key: str, verb: Verb) -> StepFailed:

@@ -1,7 +1,7 @@
 """What of a fleet was deleted and can be restored."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from flows.monitoring.iso import iso
@@ -9,6 +9,8 @@ from flows.reconcile.fleet import Fleet
 from flows.reconcile.mark import Mark
 from graph_client import GraphClient
 from graph_client.errors import GraphStatusError
+
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -19,23 +21,44 @@ class DeletedApplication:
     display_name: str
     application_id: str
     deleted_at: datetime | None
+    app_id: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return what `plan --output json` prints of it."""
-        return {**vars(self), "deleted_at": iso(self.deleted_at)}
+        shown = {name: value for name, value in vars(self).items() if name != "app_id"}
+        return {**shown, "deleted_at": iso(self.deleted_at)}
 
 
 async def find_deleted(graph: GraphClient, fleet: Fleet) -> tuple[DeletedApplication, ...]:
-    """Return what bears the fleet's mark in the recycle bin; nothing where it may not be read.
+    """Return what bears the fleet's mark in the recycle bin; nothing where it may not be read."""
+    try:
+        return await deleted_applications(graph, fleet)
+    except GraphStatusError:
+        return ()
+
+
+async def deleted_applications(graph: GraphClient, fleet: Fleet) -> tuple[DeletedApplication, ...]:
+    """Return what bears the fleet's mark in the recycle bin, what was deleted last at the end.
+
+    Raises:
+        GraphError: It cannot be read.
 
     Source: https://learn.microsoft.com/graph/api/directory-deleteditems-list
     """
     deleted = []
-    try:
-        async for each in graph.deleted_items.applications():
-            mark = Mark.in_tags(each.tags) or Mark.in_name(each.display_name or "")
-            if mark and mark.fleet in fleet.names:
-                deleted.append(DeletedApplication(mark.key, each.display_name or "", each.id, each.deleted_date_time))
-    except GraphStatusError:
-        return ()
-    return tuple(deleted)
+    async for each in graph.deleted_items.applications():
+        mark = Mark.in_tags(each.tags) or Mark.in_name(each.display_name or "")
+        if mark and mark.fleet in fleet.names:
+            name, moment = each.display_name or "", each.deleted_date_time
+            deleted.append(DeletedApplication(mark.key, name, each.id, moment, each.app_id))
+    return tuple(sorted(deleted, key=lambda each: each.deleted_at or _LONG_AGO))
+
+
+async def deleted_service_principal(graph: GraphClient, app_id: str | None) -> str | None:
+    """Return the object id of the service principal that was deleted with an application.
+
+    Raises:
+        GraphError: The recycle bin cannot be read.
+    """
+    found = [each.id async for each in graph.deleted_items.service_principals() if each.app_id == app_id]
+    return found[0] if found else None

@@ -24,13 +24,13 @@ class Finished:
     err: str
 
 
-def started(*arguments, program=("-m", "flows.cli"), **variables):
+def started(*arguments, program=("-m", "flows.cli"), stdin=subprocess.DEVNULL, **variables):
     """The command as a process; `program` is what Python runs in its place."""
     return subprocess.Popen(
         [sys.executable, *program, *map(str, arguments)],
         cwd=ROOT,
         env={**os.environ, **variables},
-        stdin=subprocess.DEVNULL,
+        stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -63,6 +63,23 @@ def entra_fleet_here(monkeypatch, capsys):
             main()
         written = capsys.readouterr()
         return Finished(ended.value.code, written.out, written.err)
+
+    return run
+
+
+@pytest.fixture
+def at_a_terminal():
+    """Runs the command with a person at its standard input, who types these answers."""
+
+    def run(*arguments, answers, **variables):
+        keyboard, terminal = os.openpty()
+        try:
+            process = started(*arguments, stdin=terminal, **variables)
+            os.close(terminal)
+            os.write(keyboard, "".join(f"{answer}\n" for answer in answers).encode())
+            return finished(process)
+        finally:
+            os.close(keyboard)
 
     return run
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from flows.reconcile.bearers import heal_double
 from flows.reconcile.mark import Mark, tag_prefix
 from flows.reconcile.plan import InstancePlan
 from flows.reconcile.steps.failure import StepFailed
@@ -175,5 +176,5 @@ def _two(plan: InstancePlan, application_ids: Iterable[str]) -> StepFailed:
     return StepFailed(
         "TwoApplications",
         f"{len(ids)} applications are {plan.key}: {' and '.join(ids)}.",
-        "Two runs made it at the same time; neither was started. Delete all but one of them, then apply again.",
+        f"Two runs made it at the same time; neither was started. {heal_double(plan.key)}",
     )

@@ -1,0 +1,86 @@
+"""retire-instances: pause and delete the job, then the application of an instance."""
+
+import time
+from typing import Annotated, Any
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.states import Failed
+from pydantic import Field
+
+from flows import artifacts, journal
+from flows import retire_tasks as tasks
+from flows.connection import connected
+from flows.logs import quiet_expected_failures
+from flows.mapping import final_state, map_instances
+from flows.names import name_of_run
+from flows.parameters import read_fleet
+from flows.reconcile.outcome import FleetOutcome, InstanceOutcome
+from flows.reconcile.retirement import Retirement
+from flows.reconcile.steps.failure import StepFailed
+from flows.task_runner import LoopTaskRunner
+
+WIDTH = 10
+OUTCOMES = ("retired", "purged", "unchanged", "failed")
+
+
+@flow(
+    name="retire-instances",
+    flow_run_name=name_of_run("retire"),
+    task_runner=LoopTaskRunner(),  # type: ignore[arg-type]  # Prefect declares runners invariant in their future
+    persist_result=False,
+    retries=0,
+)
+async def retire_instances(
+    fleet: Annotated[str | dict[str, Any], Field(description="The fleet file's path, or its content.")],
+    only: Annotated[list[str], Field(min_length=1, description="Keys to retire, also such as the file lacks.")],
+    tenant: Annotated[str | None, Field(description="EntraTenant block; empty for the environment.")] = None,
+    application_id: Annotated[
+        str | None, Field(description="Which of two applications that bear the mark of the only key.")
+    ] = None,
+    purge: Annotated[bool, Field(description="Remove them from the recycle bin too, for good.")] = False,
+    force: Annotated[bool, Field(description="Retire however large a part of the fleet.")] = False,
+    change: Annotated[str | None, Field(max_length=200, description="Ticket this change belongs to.")] = None,
+) -> State:
+    """Take instances away, one's failure never stopping another's; what is gone already is no failure."""
+    quiet_expected_failures()
+    desired = read_fleet(fleet)
+    started = time.monotonic()
+    async with connected(tenant, desired.tenant_id) as run:
+        plans = await tasks.plan_retirement(desired, only, application_id, purge, force)
+        async with journal.journaled(desired, None, change, "retire") as entry:
+            outcomes = {each.key: each.outcome() for each in plans}
+            pending = [(each, outcomes[each.key]) for each in plans if each.needed]
+            for done in await map_instances(retire_instance, pending, entry.run_id, phase="retire", width=WIDTH):
+                outcomes[done.key] = done
+            spent = (run.graph.requests_sent, time.monotonic() - started)
+            outcome = FleetOutcome(desired.fleet, list(outcomes.values()), *spent, OUTCOMES)
+            entry.outcome = outcome
+        await artifacts.publish_outcome(outcome, "retired")
+    return final_state(outcome)
+
+
+@task(name="retire-instance", task_run_name="{plan.key}", cache_policy=NO_CACHE, persist_result=False)
+async def retire_instance(plan: Retirement, run_id: str) -> State | InstanceOutcome:
+    """Take one instance away; what fails is in the outcome."""
+    outcome = plan.outcome()
+    try:
+        await _retire(plan)
+    except StepFailed as failure:
+        outcome.fail(failure)
+    await journal.record(run_id, "retire", plan.changes, outcome)
+    return Failed(message=str(outcome.failure), data=outcome) if outcome.failure else outcome
+
+
+async def _retire(plan: Retirement) -> None:
+    if plan.live:
+        for job in plan.jobs:
+            if job.state not in {"created", "paused"}:
+                await tasks.pause_job(plan, job.job_id or "")
+            await tasks.delete_job(plan, job.job_id or "")
+        await tasks.delete_application(plan)
+    if plan.service_principal_id:
+        await tasks.forget_fingerprints(plan)
+    if plan.purge:
+        await tasks.purge_application(plan)
