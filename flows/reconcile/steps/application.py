@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from flows.reconcile.bearers import heal_double
 from flows.reconcile.mark import Mark, tag_prefix
-from flows.reconcile.plan import InstancePlan
+from flows.reconcile.plan import Action, InstancePlan
 from flows.reconcile.steps.failure import StepFailed
 from flows.reconcile.steps.lookup import look_for
 from flows.reconcile.steps.once import once
@@ -101,15 +101,28 @@ async def wait_until_ready(graph: GraphClient, placed: Placed) -> list[Synchroni
 async def name_and_mark(graph: GraphClient, plan: InstancePlan, placed: Placed) -> None:
     """Give the application its display name, its mark and its notes in one write.
 
+    Raises:
+        StepFailed: Another fleet has marked it since the plan.
+
     Source: https://learn.microsoft.com/graph/api/application-update
     """
-    application = await graph.batched.applications.get(placed.application_id, select=("id", "tags"))
+    # A replica may still not have what was made a moment ago, also after others had it.
+    grace = patience().ready_seconds if plan.action is Action.CREATE else 0.0
+    application = await graph.batched.applications.get(
+        placed.application_id, select=("id", "tags"), grace_seconds=grace
+    )
     tag = Mark(plan.fleet, plan.key).tag
     ours = {tag, *(change.before for change in plan.changes if change.field == "mark")}
     # PATCH replaces the whole collection; the tags of others decide where the application shows.
     others = [
         other for other in application.tags or () if other not in ours and not other.startswith(tag_prefix(plan.fleet))
     ]
+    if taken := Mark.in_tags(others):
+        raise StepFailed(
+            "MarkedByAnother",
+            f"The application {placed.application_id} of {plan.key} bears the mark {taken.tag}.",
+            "Another fleet took it since the plan; it was left alone.",
+        )
     description = {
         "displayName": plan.instance.display_name,
         "tags": [*others, tag],
@@ -117,7 +130,7 @@ async def name_and_mark(graph: GraphClient, plan: InstancePlan, placed: Placed) 
         "serviceManagementReference": plan.instance.service_management_reference,
     }
     changes = {name: value for name, value in description.items() if value is not None}
-    await graph.applications.patch(placed.application_id, changes)
+    await graph.applications.patch(placed.application_id, changes, grace_seconds=grace)
 
 
 async def ensure_sole_bearer(graph: GraphClient, plan: InstancePlan, placed: Placed) -> None:

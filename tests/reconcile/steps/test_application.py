@@ -73,6 +73,19 @@ async def test_the_mark_keeps_the_tags_of_others(tmp_path):
         assert application["tags"] == ["HideApp", "entra-fleet:contoso:one"]
 
 
+async def test_what_another_fleet_marked_since_the_plan_is_left_alone(tmp_path):
+    with estate(tmp_path / "tenant") as tenant:
+        async with signed_in(None) as (graph, _):
+            plan, placed = await made(graph)
+            theirs = ["entra-fleet:theirs:one"]
+            tenant.emulator.edit(placed.application_id, {"tags": theirs})
+            with pytest.raises(StepFailed) as failed:
+                await name_and_mark(graph, plan, placed)
+            assert failed.value.code == "MarkedByAnother"
+        (application,) = tenant.emulator.state()["applications"]
+        assert application["tags"] == theirs
+
+
 async def test_what_was_deleted_since_the_plan_is_said_to_be_gone(tmp_path):
     with estate(tmp_path / "tenant") as tenant:
         async with signed_in(None) as (graph, _):
