@@ -26,6 +26,8 @@ def conflict_of(
             f"{len(bearers)} applications bear the mark {Mark(fleet, instance.key).tag}: {ids}.",
             heal_double(instance.key),
         )
+    if conflict := _not_to_adopt(fleet, instance, bearers):
+        return conflict
     template_id = observed.templates[instance.template].id
     if bearers:
         return _other_template(instance, template_id, bearers[0])
@@ -50,6 +52,32 @@ def too_many_removals(instance: Instance, removals: int, assigned: int) -> Confl
         f"({100 * removals / assigned:.3g} %); the limit is {limit}.",
         "Correct assignments in the fleet file, or look at them with plan --force and apply with --force.",
     )
+
+
+def _not_to_adopt(fleet: str, instance: Instance, bearers: tuple[ObservedInstance, ...]) -> Conflict | None:
+    """Return why the application that the file says to adopt is not taken, if it says so."""
+    if instance.adopt is None:
+        return None
+    if not bearers:
+        return Conflict(
+            "AdoptNotFound",
+            f"There is no application {instance.adopt} to adopt as {instance.key}.",
+            "adopt takes the object id of an application, not of its service principal, nor its client id.",
+        )
+    found = bearers[0]
+    if found.application_id not in {None, instance.adopt}:
+        return Conflict(
+            "AdoptedAnother",
+            f"{instance.key} is application {found.application_id} already, and is to adopt {instance.adopt}.",
+            "Correct or remove adopt, or give that application an instance with a key of its own.",
+        )
+    if not found.marked and found.mark not in {None, *(Mark(fleet, key) for key in instance.own_keys)}:
+        return Conflict(
+            "MarkedByAnother",
+            f"The application {instance.adopt} bears the mark {found.mark.tag if found.mark else ''}.",
+            "Only what bears no mark is adopted. Have the other fleet give it up, or correct adopt.",
+        )
+    return None
 
 
 def _other_template(instance: Instance, template_id: str, found: ObservedInstance) -> Conflict | None:

@@ -106,6 +106,9 @@ class Instance(InstanceSettings):
     renamed_from: Key | None = Field(None, description="The key until now, when it must change.")
     display_name: DisplayName = Field(description="Display name of the application in Entra ID.")
     template: Line = Field(description="Application template, by display name or id.")
+    adopt: Guid | None = Field(
+        None, description="Object id of an application without a mark that is to become this instance."
+    )
 
     @property
     def own_keys(self) -> tuple[str, ...]:

@@ -65,6 +65,7 @@ def _checked(gathered: Gathered, sha256: str) -> Fleet:
             instances.append(instance)
     problems += duplicates(gathered.instances, "key", "Give each instance a key of its own.")
     problems += duplicates(gathered.instances, "display_name", "Give each instance a name of its own.")
+    problems += duplicates(gathered.instances, "adopt", "An application can be only one instance.")
     problems += check_renames(gathered.instances)
     if not gathered.instances and not problems:
         what, advice = "the fleet has no instances", "Add at least one below 'instances:', or include a file."

@@ -7,7 +7,7 @@ import re
 from flows.reconcile.fleet_file_tree import Fields, Plain
 
 PLACEHOLDER = re.compile(r"\{(key|display_name)\}")
-INSTANCE_ONLY = ("key", "renamed_from", "display_name")
+INSTANCE_ONLY = ("key", "renamed_from", "display_name", "adopt")
 
 
 def merged(below: Fields, above: Fields) -> Fields:

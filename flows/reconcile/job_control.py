@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
-from flows.monitoring.health import JobState, assess, job_of
+from flows.monitoring.health import TOO_MANY_DELETES, JobState, assess, job_of
 from flows.reconcile.bearers import find_bearers, two_applications
 from flows.reconcile.diff import select
 from flows.reconcile.fleet import Fleet, Instance
@@ -20,7 +20,6 @@ from graph_client.models import SynchronizationJob
 
 Verb = Literal["start", "pause", "restart"]
 DONE: dict[Verb, str] = {"start": "started", "pause": "paused", "restart": "restarted"}
-_TOO_MANY_DELETES = "toomanydeletes"
 
 
 @dataclass(frozen=True)
@@ -105,7 +104,7 @@ def decide(key: str, verb: Verb, job: SynchronizationJob | None, scope: str, *, 
     halted = (job.schedule.state if job.schedule else None) in {"Paused", "Disabled"}
     if verb == "pause":
         return not (halted or state in {"paused", "created"})
-    if reason and reason.lower() == _TOO_MANY_DELETES:
+    if reason == TOO_MANY_DELETES:
         raise _held_deletions(key, verb)
     if verb == "start":
         if reason:

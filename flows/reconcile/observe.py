@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -56,13 +56,18 @@ async def observe(graph: GraphClient, fleet: Fleet, keys: Collection[str] | None
             instances[mark.key].append(item)
     wanted = [item for key, items in instances.items() if keys is None or key in keys for item in items]
     desired = {key: each for each in fleet.instances for key in each.own_keys}
-    looks = (_looked_up(graph.batched, item, desired.get(item.key or "")) for item in wanted)
-    looked = dict(zip(wanted, await asyncio.gather(*looks), strict=True))
+    adopting = _adopting(fleet, instances, keys)
+    named = await find_named(graph, adopting)
+    wishes = [(item, desired.get(item.key or "")) for item in wanted]
+    wishes += [(item, adopting[application_id]) for application_id, item in named.items()]
+    looks = (_looked_up_for(graph.batched, item, instance) for item, instance in wishes)
+    looked = dict(zip((item for item, _ in wishes), await asyncio.gather(*looks), strict=True))
     observed = Observed(
         {key: tuple(looked.get(item, item) for item in items) for key, items in instances.items()},
         namesakes,
         templates,
         problems,
+        named={application_id: looked[item] for application_id, item in named.items()},
     )
     planned = [each for each in fleet.instances if keys is None or each.key in keys]
     absent = [each for each in planned if not observed.bearers(each)]
@@ -70,6 +75,19 @@ async def observe(graph: GraphClient, fleet: Fleet, keys: Collection[str] | None
         _principals(graph, observed, planned), find_deleted(graph, fleet) if absent else _nothing()
     )
     return replace(observed, principals=principals, deleted=deleted)
+
+
+def _adopting(
+    fleet: Fleet, instances: Mapping[str, Iterable[ObservedInstance]], keys: Collection[str] | None
+) -> dict[str, Instance]:
+    """Return the instances whose application does not bear their mark yet, by the id of the one to adopt."""
+    bearers = {each.key: [item for key in each.own_keys for item in instances.get(key, ())] for each in fleet.instances}
+    return {
+        each.adopt: each
+        for each in fleet.instances
+        if each.adopt and (keys is None or each.key in keys)
+        if each.adopt not in {item.application_id for item in bearers[each.key]}
+    }
 
 
 async def _principals(graph: GraphClient, observed: Observed, planned: Iterable[Instance]) -> dict[str, Principal]:
@@ -108,13 +126,49 @@ async def find_applications(
         *(f"applicationTemplateId eq {text_literal(each)}" for each in sorted(template_ids)),
     ]
     for condition in conditions:
-        principals |= await _service_principals(graph, condition)
+        principals |= await find_service_principals(graph, condition)
     # A tag may show on the service principal late or never; its appId is there from the start.
-    hidden = [text_literal(app_id) for app_id in marked if app_id and app_id not in principals]
-    for part in batched(hidden, _VALUES_PER_FILTER):
-        principals |= await _service_principals(graph, f"appId in ({','.join(part)})")
+    principals |= await principals_of(graph, [app_id for app_id in marked if app_id and app_id not in principals])
     app_ids = [*marked, *(app_id for app_id in principals if app_id not in marked)]
-    return [_instance(marked.get(app_id), principals.get(app_id), app_id or "") for app_id in app_ids]
+    return [instance_of(marked.get(app_id), principals.get(app_id), app_id or "") for app_id in app_ids]
+
+
+async def find_named(graph: GraphClient, application_ids: Collection[str]) -> dict[str, ObservedInstance]:
+    """Return applications by their object ids, without their jobs; those that are not there are left out.
+
+    Source: https://learn.microsoft.com/graph/api/application-list
+    """
+    found = {each.id: each for each in await applications_in(graph, "id", application_ids)}
+    principals = await principals_of(graph, [each.app_id for each in found.values() if each.app_id])
+    # Whatever mark one bears, it is not there by the mark of the instance that names it.
+    return {
+        each.id: replace(instance_of(each, principals.get(each.app_id), each.app_id or ""), marked=False)
+        for each in found.values()
+    }
+
+
+async def applications_in(graph: GraphClient, field: str, values: Iterable[str]) -> list[Application]:
+    """Return the applications whose id or appId is one of some values."""
+    conditions = _conditions(field, values)
+    pages = await asyncio.gather(*(find_app_registrations(graph.batched, condition) for condition in conditions))
+    return [application for page in pages for application in page]
+
+
+async def find_app_registrations(graph: Resources, condition: str) -> list[Application]:
+    """Return the applications that a filter selects."""
+    return [each async for each in graph.applications.list(filter=condition, select=_APPLICATION_FIELDS)]
+
+
+async def principals_of(graph: GraphClient, app_ids: Iterable[str]) -> dict[str | None, ServicePrincipal]:
+    """Return the service principals with these appIds, by appId."""
+    conditions = _conditions("appId", app_ids)
+    found = await asyncio.gather(*(find_service_principals(graph.batched, condition) for condition in conditions))
+    return {app_id: principal for part in found for app_id, principal in part.items()}
+
+
+def _conditions(field: str, values: Iterable[str]) -> list[str]:
+    literals = sorted(map(text_literal, values))
+    return [f"{field} in ({','.join(part)})" for part in batched(literals, _VALUES_PER_FILTER)]
 
 
 async def find_instances(graph: GraphClient, fleet: Fleet) -> dict[str, list[ObservedInstance]]:
@@ -132,7 +186,8 @@ async def find_instances(graph: GraphClient, fleet: Fleet) -> dict[str, list[Obs
     return instances
 
 
-async def _service_principals(graph: GraphClient, condition: str) -> dict[str | None, ServicePrincipal]:
+async def find_service_principals(graph: Resources, condition: str) -> dict[str | None, ServicePrincipal]:
+    """Return the service principals that a filter selects, by appId."""
     listing = graph.service_principals.list(filter=condition, select=_SERVICE_PRINCIPAL_FIELDS)
     return {principal.app_id: principal async for principal in listing}
 
@@ -143,7 +198,8 @@ def batched(values: Sequence[str], size: int) -> Iterator[Sequence[str]]:
         yield values[start : start + size]
 
 
-def _instance(application: Application | None, principal: ServicePrincipal | None, app_id: str) -> ObservedInstance:
+def instance_of(application: Application | None, principal: ServicePrincipal | None, app_id: str) -> ObservedInstance:
+    """Return an application and its service principal as one; either may not be known."""
     newest = application or principal
     if newest is None:
         raise AssertionError("an instance is an application, a service principal or both")
@@ -162,8 +218,16 @@ def _instance(application: Application | None, principal: ServicePrincipal | Non
     )
 
 
-async def _looked_up(graph: Resources, item: ObservedInstance, wanted: Instance | None) -> ObservedInstance:
+async def _looked_up_for(graph: Resources, item: ObservedInstance, wanted: Instance | None) -> ObservedInstance:
     """Return an instance with its job, its secrets, and what else the fleet file speaks of."""
+    assignments, owning = bool(wanted and wanted.assignments), bool(wanted and wanted.owners)
+    return await looked_up(graph, item, with_assignments=assignments, with_owners=owning)
+
+
+async def looked_up(
+    graph: Resources, item: ObservedInstance, *, with_assignments: bool = True, with_owners: bool = True
+) -> ObservedInstance:
+    """Return an instance with its job, its secrets, and if wanted who is assigned and who owns it."""
     principal_id, application_id = item.service_principal_id, item.application_id
     if principal_id is None:
         return item
@@ -171,8 +235,8 @@ async def _looked_up(graph: Resources, item: ObservedInstance, wanted: Instance 
         jobs, secrets, assignees, owned_by = await asyncio.gather(
             graph.synchronization.jobs(principal_id),
             _secrets(graph, principal_id),
-            assigned(graph, principal_id) if wanted and wanted.assignments else _nobody(),
-            owners(graph, application_id) if wanted and wanted.owners and application_id else _nobody(),
+            assigned(graph, principal_id) if with_assignments else _nobody(),
+            owners(graph, application_id) if with_owners and application_id else _nobody(),
         )
     except NotFound:
         # Made moments ago and not replicated yet, or deleted since the listing: the steps will find out which.

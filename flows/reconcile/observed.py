@@ -66,9 +66,16 @@ class Observed:
     """Why a name or id in the fleet file leads to no usable template."""
     principals: Mapping[str, Principal] = field(default_factory=dict)
     """Users and groups that would be assigned or taken away, by object id."""
+    named: Mapping[str, ObservedInstance] = field(default_factory=dict)
+    """Applications without the fleet's mark that the file says to adopt, by object id."""
     deleted: tuple[DeletedApplication, ...] = ()
     """What bears the fleet's mark in the recycle bin; looked up only if an instance is not there."""
 
     def bearers(self, instance: Instance) -> tuple[ObservedInstance, ...]:
-        """Return the applications that bear the mark of an instance, or the mark it had before its key changed."""
-        return next((self.instances[key] for key in instance.own_keys if self.instances.get(key)), ())
+        """Return the applications that bear the mark of an instance, or the mark it had before its key changed.
+
+        Where there is none, the one that the file names counts as one.
+        """
+        marked = next((self.instances[key] for key in instance.own_keys if self.instances.get(key)), ())
+        named = self.named.get(instance.adopt or "")
+        return marked or ((named,) if named else ())

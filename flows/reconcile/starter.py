@@ -28,6 +28,7 @@ defaults:
 instances:
   - key: example-1                         # stable identity: a-z, 0-9 and '-', at most 63
     # renamed_from: example                # the key until now, when it must change
+    # adopt: 44444444-4444-4444-4444-444444444444   # application without a mark that is to become this one
     display_name: Example 1                # what Entra ID shows, at most 120 characters
     # Graph's credential keys. Secrets are references, one of:
     #   ${{env:NAME}}  ${{file:/absolute/path}}  ${{block:name/field}}  ${{keyvault:vault/name}}

@@ -11,7 +11,6 @@ from graph_emulator import Clock, Emulator, EmulatorSettings
 from tests.estates import fleet, instance
 
 BOX = "Box"
-BOX_JOB = "BoxOutDelta"
 STILL = {"start_delay_seconds": 86_400.0}
 
 
@@ -24,14 +23,15 @@ def crowd(count, **settings):
     return emulator, fleet_from_object(wanted)
 
 
-def settle(emulator, key, display_name):
-    """One more instance: marked, with its secrets saved and its job started."""
+def settle(emulator, key, display_name, named=BOX):
+    """One more instance: marked if it has a key, with its secrets saved and its job started."""
     tenant, now = emulator.tenant, emulator.clock.now()
     owner = next(iter(tenant.people.users))
-    template = next(each for each in tenant.gallery.values() if each.display_name == BOX)
+    template = next(each for each in tenant.gallery.values() if each.display_name == named)
     application, principal = tenant.directory.instantiate(template, display_name, None, owner, now)
-    tenant.directory.patch(application, {"tags": [Mark("contoso", key).tag]}, now)
-    job = tenant.jobs.create(principal, BOX_JOB)
+    if key:
+        tenant.directory.patch(application, {"tags": [Mark("contoso", key).tag]}, now)
+    job = tenant.jobs.create(principal, next(iter(template.synchronization)))
     emulator.edit_secrets(principal.id, {"SecretToken": "good", "SyncAll": "true"})
     tenant.jobs.start(job, now)
     return principal.id

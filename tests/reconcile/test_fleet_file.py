@@ -96,6 +96,7 @@ def test_what_a_bare_instance_leaves_open(tmp_path):
     bare = load(text, tmp_path).instances[0]
     assert bare.model_dump(exclude={"key", "display_name", "template"}) == {
         "renamed_from": None,
+        "adopt": None,
         "synchronization_template": None,
         "scope": None,
         "notification_email": None,
