@@ -8,6 +8,7 @@ import sys
 import typer
 
 from flows.cli import (
+    adopt,
     apply,
     audit,
     check,
@@ -50,6 +51,7 @@ app.command("audit")(audit.command)
 app.add_typer(store.app, name="store")
 app.add_typer(jobs.app, name="jobs")
 app.command("retire")(retire.command)
+app.command("adopt")(adopt.command)
 
 
 def main() -> None:

@@ -28,7 +28,7 @@ def job_settings(instance: Instance, observed: Mapping[str, str]) -> dict[str, s
 
 
 def _notification_settings(instance: Instance, observed: str) -> str:
-    merged: dict[str, Any] = _as_object(observed)
+    merged: dict[str, Any] = as_object(observed)
     if instance.notification_email is not None:
         merged |= {"Enabled": bool(instance.notification_email), "Recipients": instance.notification_email}
     if instance.delete_threshold is not None:
@@ -40,11 +40,12 @@ def same_setting(desired: str, observed: str) -> bool:
     """Tell whether two stored values mean the same: booleans in any case, JSON texts with their keys in any order."""
     if desired.lower() == observed.lower():
         return True
-    left, right = _as_object(desired), _as_object(observed)
+    left, right = as_object(desired), as_object(observed)
     return bool(left) and left == right
 
 
-def _as_object(text: str) -> dict[str, Any]:
+def as_object(text: str) -> dict[str, Any]:
+    """Return the object that a JSON text holds; an empty one for any other text."""
     try:
         value = json.loads(text)
     except ValueError:

@@ -1,0 +1,90 @@
+"""`entra-fleet adopt`."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.cli.errors import BadUsage, CommandFailed
+from flows.cli.options import TenantOption
+from flows.cli.output import aside
+
+if TYPE_CHECKING:
+    from flows.reconcile.adoption_file import AdoptionFile
+
+
+def command(
+    template: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Applications made from this template, by its name or id.")
+    ] = None,
+    tag: Annotated[str | None, typer.Option(metavar="PREFIX", help="Applications with a tag that begins so.")] = None,
+    fleet: Annotated[str | None, typer.Option(metavar="NAME", help="Name of the fleet.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="The file to write; it must not exist.")] = None,
+    tenant: TenantOption = None,
+) -> None:
+    """Write a fleet file for applications that exist already. Changes nothing in the tenant."""
+    if not (template or tag):
+        raise BadUsage("adopt needs to know which applications are meant.\nName a --template, a --tag, or both.")
+    name = _fleet_name(fleet, template or tag or "")
+    if out and out.exists():
+        raise _exists(out)
+    with aside().status("looking at the tenant"):
+        made = asyncio.run(_look(name, template, tag, tenant))
+    if not made.instances:
+        raise CommandFailed("\n".join(["There is no application to adopt.", *_few(made.left_out)]))
+    _write(made.text, out)
+    left_out = f"; {len(made.left_out)} left out, see the end of the file" if made.left_out else ""
+    then = f" Fill in the references, then: entra-fleet plan {out}" if out else ""
+    aside().print(f"{name}: {made.instances} instances{left_out}.{then}", soft_wrap=True)
+
+
+def _fleet_name(fleet: str | None, alternative: str) -> str:
+    from pydantic import TypeAdapter, ValidationError
+
+    from flows.reconcile.adopted_instance import key_of
+    from flows.reconcile.fleet_file_fields import FleetName
+
+    name = fleet if fleet is not None else key_of(alternative, ())[:40].strip("-")
+    try:
+        return TypeAdapter(FleetName).validate_python(name)
+    except ValidationError as error:
+        (detail,) = error.errors(include_url=False)
+        raise BadUsage(f"--fleet: {detail['msg']}.\n{detail['ctx']['advice']}") from None
+
+
+async def _look(fleet: str, template: str | None, tag: str | None, tenant: str | None) -> "AdoptionFile":
+    from flows.environment import EnvironmentIncomplete, environment
+    from flows.reconcile.adoption_file import adoption_file
+    from flows.reconcile.unmanaged import find_unmanaged
+    from flows.sign_in import signed_in
+
+    async with signed_in(tenant) as (graph, claims):
+        tenant_id = claims.tenant_id or environment().tenant
+        if tenant_id is None:
+            raise EnvironmentIncomplete("The token does not tell its tenant: set AZURE_TENANT_ID to the tenant's id.")
+        return adoption_file(fleet, tenant_id.lower(), await find_unmanaged(graph, fleet, template, tag))
+
+
+def _write(text: str, out: Path | None) -> None:
+    if out is None:
+        sys.stdout.write(text)
+        return
+    try:
+        with out.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise _exists(out) from None
+    except OSError as error:
+        raise CommandFailed(f"{out} cannot be written: {error.strerror}.") from None
+
+
+def _exists(out: Path) -> CommandFailed:
+    return CommandFailed(f"{out} exists already.\nName another file.")
+
+
+def _few(left_out: tuple[str, ...]) -> list[str]:
+    """Return at most two lines of what was left out."""
+    more = [f"and {len(left_out) - 1} more were left out."] if len(left_out) > 1 else []
+    return [*left_out[:1], *more]
