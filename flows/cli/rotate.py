@@ -1,11 +1,11 @@
 """`entra-fleet rotate`."""
 
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.errors import FAILED, BadUsage
+from flows.cli.asking import require_terminal
+from flows.cli.errors import FAILED
 from flows.cli.options import FleetArgument, Output, OutputOption, StoreOption, TenantOption
 from flows.cli.output import aside, print_json
 
@@ -49,8 +49,7 @@ def command(
 
 
 def _confirmed(only: list[str]) -> bool:
-    if not sys.stdin.isatty():
-        raise BadUsage("rotate asks before it changes anything, and there is no terminal to ask on.\nAdd --yes.")
+    require_terminal("rotate")
     return typer.confirm(f"Save new credentials of {', '.join(only)}?", err=True)
 
 
