@@ -4,12 +4,13 @@ from contextlib import suppress
 
 from flows.reconcile.mark import Mark
 from flows.reconcile.retirement import Retirement
-from flows.reconcile.steps.application import ATTEMPTS
 from flows.reconcile.steps.failure import StepFailed
 from flows.reconcile.steps.lookup import look_for
 from flows.reconcile.steps.patience import patience
 from graph_client import GraphClient
 from graph_client.errors import NotFound, WaitExpired
+
+ATTEMPTS = 3
 
 
 async def pause_job(graph: GraphClient, service_principal_id: str, job_id: str) -> None:
