@@ -65,7 +65,7 @@ WITHOUT_BODY = {
     *("put_secrets", "restart_job", "start_job", "unassign", "validate_credentials", "validate_job_credentials"),
     # a number as text, and an envelope of other answers
     *(f"count_{kind}s" for kind in ("application", "application_template", "group", "service_principal", "user")),
-    "batch",
+    *("batch", "count_members"),
 }
 
 
