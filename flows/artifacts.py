@@ -11,7 +11,7 @@ from prefect.artifacts import (
 )
 
 from flows.counts import in_words
-from flows.monitoring.harvest import HarvestResult
+from flows.monitoring.harvest_result import HarvestResult
 from flows.monitoring.iso import iso
 from flows.monitoring.sweep import Sweep
 from flows.plan_words import besides, in_lines, unknown_credentials, worth_showing

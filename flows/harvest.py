@@ -15,7 +15,8 @@ from flows import artifacts
 from flows.connection import connected, connection
 from flows.logs import quiet_expected_failures
 from flows.monitoring import harvest as harvesting
-from flows.monitoring.harvest import OVERLAP, HarvestResult
+from flows.monitoring.harvest import OVERLAP
+from flows.monitoring.harvest_result import HarvestResult
 from flows.monitoring.iso import iso
 from flows.names import name_of_run
 from flows.progress import Progress, report

@@ -10,10 +10,9 @@ import asyncio
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from flows.monitoring.garbage import rarely_collected
-from flows.monitoring.iso import iso
+from flows.monitoring.harvest_result import HarvestResult
 from flows.monitoring.trouble import Trouble, lies_in_the_window
 from flows.monitoring.windows import FIRST_LENGTH, Window, whole_second
 from flows.store import Gap, Scope, Store, joined
@@ -29,35 +28,6 @@ Microsoft names no bound. Where events are seen to come later, read again from f
 
 RETENTION = timedelta(days=30)
 """How long Graph keeps the log with an Entra ID P1 or P2 licence; 7 days without."""
-
-
-@dataclass(frozen=True)
-class HarvestResult:
-    """What a harvest did, or has done so far.
-
-    Args:
-        read: Events that Graph sent, those of other applications and those sent twice included.
-        new: Events that were not in the store.
-        watermark: The moment before which every event is stored.
-        gaps: Spans that the log had forgotten before they were read, or that could not be read.
-        dropped: Events of other applications, not stored.
-        progress: How much of the time from where it began up to now has been read, between 0 and 1.
-    """
-
-    read: int = 0
-    new: int = 0
-    watermark: datetime | None = None
-    gaps: tuple[Gap, ...] = ()
-    dropped: int = 0
-    progress: float = field(default=0.0, compare=False)
-
-    def as_json(self) -> dict[str, Any]:
-        """Return what `harvest --output json` prints."""
-        gaps = [
-            {"reason": gap.reason, "start": iso(gap.start), "end": iso(gap.end), "detail": gap.detail}
-            for gap in self.gaps
-        ]
-        return {"read": self.read, "new": self.new, "watermark": iso(self.watermark), "gaps": gaps}
 
 
 async def harvest(

@@ -5,7 +5,9 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from flows.monitoring.harvest import HarvestResult, harvest
+from flows.monitoring.harvest import harvest
+from flows.monitoring.harvest_result import HarvestResult
+from flows.monitoring.windows import PAGES_PER_WINDOW
 from flows.store import EventFilter, Gap
 from tests.monitoring.log_server import NOW, OURS, TENANT, THEIRS, LogServer, minutes_ago, v1_event
 
@@ -125,6 +127,28 @@ async def test_a_watermark_older_than_the_retention_is_a_gap_that_is_reported_an
     assert result.gaps == (gap,)
     assert store.harvests.gaps(TENANT) == [gap]
     assert (await run(server, store)).gaps == ()
+
+
+async def test_a_first_harvest_from_before_the_retention_reports_what_it_cannot_have(store):
+    old = NOW - timedelta(days=34)
+    gap = Gap("retention", old, NOW - timedelta(days=30))
+    assert (await run(LogServer(), store, since=old)).gaps == (gap,)
+    assert store.harvests.gaps(TENANT) == [gap]
+
+
+async def test_after_days_of_absence_it_catches_up_in_bounded_windows_and_tells_how_far_it_is(store):
+    server = LogServer([v1_event(f"e{number:04}", minutes_ago(5 * number)) for number in range(1, 2001)])
+    await run(server, store, now=NOW - timedelta(days=6), top=10)
+    server.requests.clear()
+    told = []
+    result = await run(server, store, top=10, on_page=told.append)
+    assert (result.watermark, stored(store)) == (NOW, 2000)
+    windows = Counter(asked(server))
+    assert max(windows.values()) <= 8 * PAGES_PER_WINDOW
+    assert len(windows) > 5
+    progress = [so_far.progress for so_far in told]
+    assert (progress, progress[-1]) == (sorted(progress), 1.0)
+    assert len(set(progress)) == len(windows) + (progress[0] == 0.0)
 
 
 async def test_what_graph_kept_beyond_its_promise_is_read_all_the_same(store):
