@@ -4,6 +4,7 @@ It is the steps of an apply without Prefect around them, so that nothing but Gra
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from pydantic import SecretStr
 
 from benchmarks.fleets import fleet_of
 from benchmarks.virtual_time import run
+from flows.monitoring.sweep import Target, sweep
 from flows.reconcile.diff import diff
 from flows.reconcile.fleet_file import fleet_from_object
 from flows.reconcile.observe import observe
@@ -23,6 +25,8 @@ from flows.reconcile.steps import application, credentials, job
 from graph_client import GraphClient, GraphSettings, StaticTokens
 from graph_emulator import Clock, Emulator, EmulatorSettings
 from graph_emulator.clock import FROZEN_START
+from graph_emulator.records import RequestRecord
+from graph_emulator.wire import Request, Response
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,10 @@ class Rollout:
         calls: Requests, a batch as what it carries.
         throttled: The share of all answers that were a 429, between 0 and 1.
         seconds: From the first request to the last answer, by the tenant's clock.
+        again_on_wire: Requests on the wire of a second apply.
+        again_writes: What it would write.
+        sweep_on_wire: Requests on the wire of a sweep of all jobs.
+        busy_seconds: Processor time of the roll-out, the emulator's not included.
     """
 
     instances: int
@@ -44,6 +52,10 @@ class Rollout:
     calls: int
     throttled: float
     seconds: float
+    again_on_wire: int
+    again_writes: int
+    sweep_on_wire: int
+    busy_seconds: float
 
 
 def roll_out(
@@ -68,22 +80,55 @@ async def _roll_out(instances: int, concurrency: int, tenant: dict[str, Any], cl
     loop = asyncio.get_running_loop()
     settings = EmulatorSettings(throttling=True, latency_seconds=0.05, **tenant)
     emulator = Emulator(settings, Clock(lambda: FROZEN_START + loop.time()))
-    fleet = fleet_from_object(fleet_of(instances))
+    fleet, began = fleet_from_object(fleet_of(instances)), time.process_time()
+    answering = _timed(emulator)
     async with signed_in_to(emulator, **client) as graph:
         plans = diff(fleet, await observe(graph, fleet)).instances
         places = asyncio.Semaphore(concurrency)
         await asyncio.gather(*(_in_turn(places, graph, plan) for plan in plans))
-    asked = [record for record in emulator.requests if record.path.startswith("/v1.0/")]
-    records = [record for record in asked if record.operation != "batch"]
-    jobs = emulator.state()["jobs"].values()
+        busy, seconds = time.process_time() - began - sum(answering), loop.time()
+        asked = _asked(emulator)
+        again = diff(fleet, await observe(graph, fleet))
+        applied = _asked(emulator)
+        await sweep(graph, fleet.fleet, [Target(each.key, each.service_principal_id) for each in again.instances])
+        swept = _asked(emulator)
+    calls = [record for record in asked if record.operation != "batch"]
     return Rollout(
-        instances=sum(found["schedule"]["state"] == "Active" for (found,) in jobs),
-        writes=sum(record.method != "GET" and record.status < 400 for record in records),
-        on_wire=sum(record.batch is None for record in asked),
-        calls=len(records),
-        throttled=sum(record.status == 429 for record in records) / len(records),
-        seconds=loop.time(),
+        instances=sum(found["schedule"]["state"] == "Active" for (found,) in emulator.state()["jobs"].values()),
+        writes=sum(record.method != "GET" and record.status < 400 for record in calls),
+        on_wire=_on_wire(asked),
+        calls=len(calls),
+        throttled=sum(record.status == 429 for record in calls) / len(calls),
+        seconds=seconds,
+        again_on_wire=_on_wire(applied) - _on_wire(asked),
+        again_writes=again.writes,
+        sweep_on_wire=_on_wire(swept) - _on_wire(applied),
+        busy_seconds=busy,
     )
+
+
+def _timed(emulator: Emulator) -> list[float]:
+    """The processor time of each answer of the emulator, as they come."""
+    taken: list[float] = []
+    handle = emulator.handle
+
+    def timed(request: Request) -> Response:
+        began = time.process_time()
+        try:
+            return handle(request)
+        finally:
+            taken.append(time.process_time() - began)
+
+    emulator.handle = timed
+    return taken
+
+
+def _asked(emulator: Emulator) -> list[RequestRecord]:
+    return [record for record in emulator.requests if record.path.startswith("/v1.0/")]
+
+
+def _on_wire(records: list[RequestRecord]) -> int:
+    return sum(record.batch is None for record in records)
 
 
 @asynccontextmanager

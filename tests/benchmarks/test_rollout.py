@@ -21,6 +21,8 @@ def test_a_new_instance_is_six_writes_and_at_most_nine_requests_or_twenty_calls(
     assert (taken.instances, taken.writes) == (INSTANCES, 6 * INSTANCES)
     assert taken.on_wire <= 9 * INSTANCES
     assert taken.calls <= 20 * INSTANCES
+    # A second apply lists the fleet and reads jobs and secrets of ten instances with each request.
+    assert (taken.again_writes, taken.again_on_wire <= 20, taken.sweep_on_wire) == (0, True, 5)
 
 
 def test_without_a_budget_of_its_own_it_is_refused_and_still_heeds_what_graph_says():

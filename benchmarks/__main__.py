@@ -1,0 +1,41 @@
+"""`python -m benchmarks [NAME ...]`: the table of what is promised and what was measured, in one run."""
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+
+from benchmarks.apply import apply_a_hundred, starts
+from benchmarks.figures import Figure
+from benchmarks.growth import growth
+from benchmarks.harvest import harvest_a_million, harvest_events
+
+BENCHMARKS: Mapping[str, Callable[[], list[Figure]]] = {
+    "starts": starts,
+    "apply": apply_a_hundred,
+    "growth": growth,
+    "harvest": harvest_events,
+    "million": harvest_a_million,
+}
+BY_DEFAULT = ("starts", "apply", "growth", "harvest")
+
+
+def main() -> None:
+    """Run those that are named, or all that take less than a minute each on a quiet machine."""
+    names = sys.argv[1:] or BY_DEFAULT
+    unknown = [name for name in names if name not in BENCHMARKS]
+    if unknown:
+        sys.exit(f"There is no benchmark {unknown[0]!r}; there are {', '.join(BENCHMARKS)}.")
+    _say("| figure | goal | measured |")
+    _say("|---|---|---|")
+    for name in names:
+        for figure in BENCHMARKS[name]():
+            _say(str(figure))
+    _say(f"\n{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}: with others on the machine, trust the counts.")
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)  # noqa: T201 - a benchmark speaks
+
+
+if __name__ == "__main__":
+    main()
