@@ -7,7 +7,7 @@ from graph_client.errors import GraphError
 
 T = TypeVar("T")
 
-_ATTEMPTS = 3
+ATTEMPTS = 3
 
 
 async def once(
@@ -26,7 +26,7 @@ async def once(
     Raises:
         GraphError: Graph refused, or the outcome stayed unknown.
     """
-    for attempts_left in reversed(range(_ATTEMPTS)):
+    for attempts_left in reversed(range(ATTEMPTS)):
         try:
             return await do()
         except GraphError as error:

@@ -6,6 +6,7 @@ from flows.reconcile.mark import Mark
 from flows.reconcile.retirement import Retirement
 from flows.reconcile.steps.failure import StepFailed
 from flows.reconcile.steps.lookup import look_for
+from flows.reconcile.steps.once import ATTEMPTS
 from flows.reconcile.steps.patience import patience
 from graph_client import GraphClient
 from graph_client.errors import NotFound, WaitExpired
