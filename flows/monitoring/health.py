@@ -167,8 +167,9 @@ def _state(job: SynchronizationJob, execution: SynchronizationTaskExecution | No
     if code == "Quarantine":
         return "quarantined", None
     if code in {"NotConfigured", "Paused"} or schedule in {"Disabled", "Paused"}:
-        # A fresh job may be said to be Paused, but its schedule is Disabled.
-        return ("paused" if execution or steady or schedule == "Paused" else "created"), None
+        # A fresh job may be said to be Paused, but then its schedule is Disabled.
+        fresh = schedule == "Disabled" or (code == "NotConfigured" and not schedule)
+        return ("created" if fresh and not execution and not steady else "paused"), None
     if execution is not None and execution.state == "EntryLevelErrors":
         return ("degraded" if steady else "initial-cycle"), "EntryLevelErrors"
     if execution is not None and execution.state == "Failed":

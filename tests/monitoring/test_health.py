@@ -36,6 +36,10 @@ def execution(state="Succeeded", began=ONCE, **counts):
         (None, "missing"),
         (job("NotConfigured", "Disabled"), "created"),
         (job("Paused", "Disabled"), "created"),
+        (job("NotConfigured", None), "created"),
+        (job("Paused", "Paused"), "paused"),
+        # Fresh, or paused by somebody: nobody can tell, so nobody starts it.
+        (job("Paused", None), "paused"),
         (job("NotRun"), "initial-cycle"),
         (job("NotRun", execution=execution("Failed", NEVER)), "initial-cycle"),
         (job("Active", steady=ONCE, execution=execution()), "steady"),
