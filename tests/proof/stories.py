@@ -47,10 +47,10 @@ def _changed(world):
     box, bricks, aws = _first(world)
     more = [*bricks["assignments"], {"user": users[1]}]
     return fleet(
-        box | {"display_name": "App of another name", "notes": "second", "delete_threshold": 7},
+        box,
         bricks | {"key": "dbx", "renamed_from": "bricks", "assignments": more, "owners": [users[3], users[4]]},
         aws | {"job": "paused"},
-        instance("halted", notes="second"),
+        instance("halted", display_name="App of another name", notes="second", delete_threshold=7),
         instance("held", notes="second"),
     )
 
@@ -83,7 +83,7 @@ def states_of_jobs(world):
     """The state of each job, by the key of its instance."""
     state = world.emulator.state()
     keys = {each["id"]: mark_of(each) for each in state["servicePrincipals"]}
-    return {keys[principal]: _state(job) for principal, jobs in state["jobs"].items() for job in jobs}
+    return {keys[principal]: state_of(job) for principal, jobs in state["jobs"].items() for job in jobs}
 
 
 def mark_of(thing):
@@ -91,5 +91,6 @@ def mark_of(thing):
     return next((tag.split(":")[2] for tag in thing["tags"] if tag.startswith("entra-fleet:")), None)
 
 
-def _state(job):
+def state_of(job):
+    """The state of a job in one word."""
     return "Quarantine" if job["status"]["code"] == "Quarantine" else job["schedule"]["state"]

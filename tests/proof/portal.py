@@ -1,0 +1,86 @@
+"""What others do to our applications in the portal, and what of it has to be left as they made it."""
+
+from tests.proof.stories import mark_of, state_of
+
+
+class Portal:
+    """Somebody else at work in the tenant.
+
+    Attributes:
+        held: the state of each job that somebody stopped, by key; it is theirs to start it again.
+    """
+
+    def __init__(self, world):
+        self._emulator = world.emulator
+        self.held = {}
+
+    def delete(self, key):
+        self._delete(key, purge=False)
+
+    def purge(self, key):
+        self._delete(key, purge=True)
+
+    def _delete(self, key, *, purge):
+        for application in self.applications(key):
+            self._emulator.delete(application["id"], purge=purge)
+            self.held.pop(key, None)
+
+    def rename(self, key):
+        for application in self.applications(key):
+            self._emulator.edit(application["id"], {"displayName": f"Renamed {key}", "notes": None})
+
+    def pause(self, key):
+        for job in self.running(key):
+            self._emulator.act_on_job(job["id"], "pause")
+            self.held[key] = "Paused"
+
+    def quarantine(self, key):
+        for job in self.running(key):
+            self._emulator.quarantine(job["id"])
+            self.held[key] = "Quarantine"
+
+    def release(self, key):
+        for job in self.jobs(key):
+            if self.held.pop(key, None):
+                self._emulator.act_on_job(job["id"], "restart")
+                self._emulator.act_on_job(job["id"], "start")
+
+    def delete_job(self, key):
+        for job in self.jobs(key):
+            self._emulator.act_on_job(job["id"], "delete")
+            self.held.pop(key, None)
+
+    def forget_credentials(self, key):
+        for principal in self.principals(key):
+            self._emulator.edit_secrets(principal["id"], {"SecretToken": ""})
+
+    def change_scope(self, key):
+        for principal in self.principals(key):
+            self._emulator.edit_secrets(principal["id"], {"SyncAll": "false"})
+
+    def applications(self, key):
+        return [each for each in self._emulator.state()["applications"] if mark_of(each) == key]
+
+    def principals(self, key):
+        ids = {each["appId"] for each in self.applications(key)}
+        return [each for each in self._emulator.state()["servicePrincipals"] if each["appId"] in ids]
+
+    def jobs(self, key):
+        jobs = self._emulator.state()["jobs"]
+        return [job for each in self.principals(key) for job in jobs.get(each["id"], ())]
+
+    def running(self, key):
+        return [job for job in self.jobs(key) if state_of(job) == "Active"]
+
+
+ACTS = [
+    Portal.delete,
+    Portal.purge,
+    Portal.rename,
+    Portal.pause,
+    Portal.quarantine,
+    Portal.release,
+    Portal.delete_job,
+    Portal.forget_credentials,
+    Portal.change_scope,
+]
