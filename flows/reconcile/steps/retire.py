@@ -11,8 +11,6 @@ from flows.reconcile.steps.patience import patience
 from graph_client import GraphClient
 from graph_client.errors import NotFound, WaitExpired
 
-ATTEMPTS = 3
-
 
 async def pause_job(graph: GraphClient, service_principal_id: str, job_id: str) -> None:
     """Pause the job, so that no cycle begins while it is taken away.
