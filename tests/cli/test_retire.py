@@ -2,16 +2,23 @@
 
 import json
 import re
+import time
 
 import pytest
 
 from flows.environment import with_variables
 from tests.cli.conftest import finished, started
-from tests.cli.test_interruption import wait_for_writes
 from tests.estates import estate, fleet, instance
 from tests.reconcile.crowds import settle
 
 FLEET = fleet(instance("a"), instance("b"))
+
+
+def wait_for_writes(tenant, count, process):
+    deadline = time.monotonic() + 60
+    while len(tenant.requests(writes=True)) < count:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
 
 
 @pytest.fixture
