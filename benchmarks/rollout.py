@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -90,7 +91,8 @@ async def _roll_out(instances: int, concurrency: int, tenant: dict[str, Any], cl
         asked = _asked(emulator)
         again = diff(fleet, await observe(graph, fleet))
         applied = _asked(emulator)
-        await sweep(graph, fleet.fleet, [Target(each.key, each.service_principal_id) for each in again.instances])
+        watched = [Target(each.key, each.service_principal_id) for each in again.instances]
+        await sweep(graph, fleet.fleet, watched, now=datetime.fromtimestamp(emulator.clock.now(), UTC))
         swept = _asked(emulator)
     calls = [record for record in asked if record.operation != "batch"]
     return Rollout(
