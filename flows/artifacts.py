@@ -17,6 +17,8 @@ from flows.monitoring.sweep import Sweep
 from flows.plan_words import besides, in_lines, unknown_credentials, worth_showing
 from flows.reconcile.outcome import FleetOutcome
 from flows.reconcile.plan import Plan
+from flows.report.contents import Report
+from flows.report.markdown import markdown_of
 
 ROWS_MAX = 300
 """A table is one JSON value in Prefect's database; the store has the rest."""
@@ -82,6 +84,8 @@ async def publish_health(seen: Sweep) -> None:
             "state": reading.health.state,
             "since": iso(reading.since) or "",
             "why": reading.why or "",
+            "cause": reading.triage.cause if reading.triage else "",
+            "to do": reading.triage.proposal.in_words if reading.triage else "",
             **dict(reading.health.counts),
         }
         for reading in seen.worst_first
@@ -101,4 +105,11 @@ async def publish_harvest(result: HarvestResult) -> None:
         key="harvest",
         markdown=f"{result.new} new of {result.read} events; complete up to {iso(result.watermark)}.\n\n{gaps}",
         description="The last harvest of the provisioning log",
+    )
+
+
+async def publish_report(report: Report) -> None:
+    """Show fleets, events and errors of the last days."""
+    await acreate_markdown_artifact(
+        key="report", markdown=markdown_of(report), description=f"The last {len(report.days)} days"
     )

@@ -21,9 +21,13 @@ from flows.monitoring.iso import iso
 from flows.names import name_of_run
 from flows.progress import Progress, report
 from flows.reconcile.observe import find_applications
+from flows.report.contents import Report
+from flows.report.gathering import gather
 from flows.store import KnownInstance
 
 OVERLAP_MINUTES = OVERLAP.total_seconds() / 60
+_REPORT_DAYS = 7
+"""Short enough to be summed up after every harvest; the command makes longer ones."""
 
 
 @flow(name="harvest-logs", flow_run_name=name_of_run("harvest"), persist_result=False)
@@ -44,6 +48,7 @@ async def harvest_logs(
         await find_marks()
         result = await read_log(now, since, timedelta(minutes=overlap_minutes), all_applications)
         await artifacts.publish_harvest(result)
+        await artifacts.publish_report(await gather_report())
     text = f"{result.new} new of {result.read} events"
     if result.gaps:
         return Completed(name="PartiallyCompleted", message=f"{text}, {len(result.gaps)} gaps", data=result)
@@ -94,3 +99,9 @@ def _ours(now: datetime, overlap: timedelta) -> set[str]:
     run = connection()
     read_up_to = run.store.harvests.watermark(run.tenant_id) or now
     return run.store.instances.service_principal_ids(run.tenant_id, seen_since=min(read_up_to, now) - overlap)
+
+
+@task(name="gather-report", cache_policy=NO_CACHE, persist_result=False)
+async def gather_report() -> Report:
+    """Sum up the last days from the store."""
+    return await asyncio.to_thread(gather, connection().store, days=_REPORT_DAYS)

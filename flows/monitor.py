@@ -18,6 +18,7 @@ from flows.counts import in_words
 from flows.job_events import tell_episodes
 from flows.logs import quiet_expected_failures
 from flows.monitoring import sweep as sweeping
+from flows.monitoring.evidence import triaged
 from flows.monitoring.expiry import expiring
 from flows.monitoring.sweep import Sweep, Target
 from flows.names import name_of_run
@@ -51,6 +52,7 @@ async def monitor_fleet(
             if until == "once" or seen.settled == len(targets) or time.monotonic() >= deadline:
                 break
             await asyncio.sleep(min(interval_seconds, max(0.0, deadline - time.monotonic())))
+        seen = await triage_quarantines(seen)
         await artifacts.publish_health(seen)
     return _final_state(seen, timed_out=until == "settled" and seen.settled < len(targets))
 
@@ -79,6 +81,12 @@ async def sweep_jobs(fleet: Fleet, targets: list[Target]) -> Sweep:
     await asyncio.to_thread(run.store.jobs.record_all, observations)
     await tell_episodes(run.store, fleet.tenant_id, fleet.fleet)
     return seen
+
+
+@task(name="triage-quarantines", cache_policy=NO_CACHE, persist_result=False)
+async def triage_quarantines(seen: Sweep) -> Sweep:
+    """Join each quarantine with the failures of its cycles."""
+    return await asyncio.to_thread(triaged, connection().store, seen)
 
 
 def _final_state(seen: Sweep, *, timed_out: bool) -> State:

@@ -20,6 +20,7 @@ FORBIDDEN = {
     "flows/store": ("flows.reconcile", "flows.monitoring", "flows.cli", "prefect"),
     "flows/reconcile": ("flows.store", "flows.cli", "flows.tasks", "flows.environment", "prefect"),
     "flows/monitoring": ("flows.reconcile", "flows.cli", "flows.tasks", "flows.environment", "prefect"),
+    "flows/report": ("flows.reconcile", "flows.cli", "flows.tasks", "flows.environment", "graph_client", "prefect"),
     "flows": ("graph_emulator",),
 }
 FLOW_FILES = (

@@ -19,10 +19,12 @@ from flows.cli import (
     jobs,
     monitor,
     plan,
+    report,
     retire,
     rotate,
     schema,
     store,
+    why,
 )
 from flows.cli.demo import command as demo
 from flows.cli.errors import exit_code_of
@@ -52,6 +54,8 @@ app.add_typer(store.app, name="store")
 app.add_typer(jobs.app, name="jobs")
 app.command("retire")(retire.command)
 app.command("adopt")(adopt.command)
+app.command("why")(why.command)
+app.command("report")(report.command)
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ import typer
 
 from flows.cli.errors import FAILED
 from flows.cli.options import FleetArgument, Output, OutputOption, StoreOption, TenantOption
-from flows.cli.output import aside, person, print_json
+from flows.cli.output import aside, print_json
 
 if TYPE_CHECKING:
     from flows.monitoring.sweep import Sweep
@@ -33,7 +33,7 @@ def command(
     desired = load_fleet(fleet)
 
     from flows.cli.engine import run_flow
-    from flows.cli.tables import health_table
+    from flows.cli.health import show_health
     from flows.monitor import monitor_fleet
 
     parameters = {
@@ -48,7 +48,7 @@ def command(
     if output is Output.JSON:
         print_json(seen.as_json())
     else:
-        person().print(health_table(seen))
+        show_health(seen)
     if seen.unwell or (waits == "settled" and seen.settled < len(seen.readings)):
         raise typer.Exit(FAILED)
 

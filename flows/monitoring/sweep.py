@@ -10,6 +10,7 @@ from typing import Any
 from flows.monitoring.health import JobHealth, assess, job_of
 from flows.monitoring.iso import iso
 from flows.monitoring.stall import stalled_since
+from flows.monitoring.triage import Triage
 from flows.store import JobObservation
 from graph_client import GraphClient, Resources
 from graph_client.errors import NotFound
@@ -31,6 +32,8 @@ class Reading:
     target: Target
     health: JobHealth
     stalled_since: datetime | None = None
+    triage: Triage | None = None
+    """Why it is in quarantine, and what to do about it."""
 
     @property
     def well(self) -> bool:
@@ -60,6 +63,7 @@ class Reading:
             "stalled_since": iso(self.stalled_since),
             "since": iso(self.since),
             "why": self.why,
+            "triage": self.triage.as_json() if self.triage else None,
         }
 
     def observation(self, tenant_id: str, fleet: str, observed_at: datetime) -> JobObservation:

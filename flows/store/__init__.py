@@ -7,9 +7,13 @@ with open_store("sqlite:////var/lib/entra-fleet/store.db") as store:
 ```
 """
 
+from flows.store.coverage import Coverage
 from flows.store.errors import StoreError, StoreVersionError
 from flows.store.event_export import EventExport
+from flows.store.event_statistics import Cycle, EventStatistics, Period, Tally
+from flows.store.failures import Failure
 from flows.store.harvests import Gap, Scope, joined
+from flows.store.identities import Identity
 from flows.store.instances import KnownInstance
 from flows.store.job_episode import JobEpisode
 from flows.store.job_history import JobObservation
@@ -17,27 +21,37 @@ from flows.store.journal import Change, ChangeError, FieldChange, Run
 from flows.store.provisioning_events import ErrorCount, EventCount, EventFilter
 from flows.store.retention import Kind
 from flows.store.store import Store, existing_store, open_store, require_store, store_address, upgrade_store
+from flows.store.stories import ApplicationStory, Step
 from flows.store.tables import SCHEMA_VERSION
 
 __all__ = [
     "SCHEMA_VERSION",
+    "ApplicationStory",
     "Change",
     "ChangeError",
+    "Coverage",
+    "Cycle",
     "ErrorCount",
     "EventCount",
     "EventExport",
     "EventFilter",
+    "EventStatistics",
+    "Failure",
     "FieldChange",
     "Gap",
+    "Identity",
     "JobEpisode",
     "JobObservation",
     "Kind",
     "KnownInstance",
+    "Period",
     "Run",
     "Scope",
+    "Step",
     "Store",
     "StoreError",
     "StoreVersionError",
+    "Tally",
     "existing_store",
     "joined",
     "open_store",

@@ -36,7 +36,7 @@ def row_of(event: "ProvisioningEvent", tenant_id: str, harvested_at: datetime) -
         "target_type": target.get("identityType"),
     }
     return {
-        **{name: _storable(value) for name, value in columns.items()},
+        **{name: storable(value) for name, value in columns.items()},
         "activity_at": event.activity_date_time,
         "duration_milliseconds": event.duration_in_milliseconds,
         "harvested_at": harvested_at,
@@ -49,7 +49,8 @@ def folded(service_principal_id: str) -> str:
     return service_principal_id.lower()
 
 
-def _storable(value: Any) -> str | None:
+def storable(value: Any) -> str | None:
+    """Return a value as a text that both databases take; None for an empty one."""
     if not isinstance(value, str):
         return str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
     # A name from a target system may hold a NUL, which PostgreSQL refuses, or half a surrogate pair, which

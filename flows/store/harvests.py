@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Delete, Text, cast, delete, select
 
 from flows.store.database import Database, Upsert
 from flows.store.event_rows import row_of
+from flows.store.identities import IdentityKeeper
 from flows.store.tables import HARVEST_GAP, HARVEST_WATERMARK, PROVISIONING_EVENT
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class Harvests:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._identities = IdentityKeeper(database)
 
     def watermark(self, tenant_id: str, scope: Scope = "fleet") -> datetime | None:
         """Return the moment before which every event is stored; None before the first harvest."""
@@ -91,12 +93,14 @@ class Harvests:
         # One harvester after the other: what is new to one must not become another's between its look and its insert.
         with self._database.write(lock="provisioning events") as connection:
             new = self._add(connection, rows)
+            met = self._identities.keep(connection, tenant_id, rows.values())
             if watermark is not None:
                 self._move(connection, tenant_id, scope, watermark, now)
                 if read_from is not None:
                     connection.execute(_filled(tenant_id, scope, read_from, watermark))
             for gap in gaps:
                 self._record_gap(connection, tenant_id, scope, gap, now)
+        self._identities.remember(met)
         return new
 
     def record_gap(self, tenant_id: str, gap: Gap, *, scope: Scope = "fleet") -> None:

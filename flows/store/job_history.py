@@ -4,11 +4,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 
-from sqlalchemy import Connection, RowMapping, func, insert, select
+from sqlalchemy import Connection, RowMapping, and_, func, insert, select, tuple_
 
 from flows.store.database import Database
 from flows.store.job_episodes import record_episodes
 from flows.store.tables import JOB_HISTORY
+
+_JOB = JOB_HISTORY.c
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +73,16 @@ class JobHistory:
         with self._database.read() as connection:
             return _latest(connection, tenant_id, fleet)
 
+    def fleets(self) -> list[tuple[str, str]]:
+        """Return tenant and name of every fleet that was ever watched."""
+        found: list[tuple[str, str]] = []
+        following = select(_JOB.tenant_id, _JOB.fleet).order_by(_JOB.tenant_id, _JOB.fleet).limit(1)
+        with self._database.read() as connection:
+            while row := connection.execute(following).first():
+                found.append((row.tenant_id, row.fleet))
+                following = following.where(tuple_(_JOB.tenant_id, _JOB.fleet) > found[-1])
+        return found
+
     def of_instance(self, tenant_id: str, fleet: str, key: str, limit: int = 100) -> list[JobObservation]:
         """Return the observations of one instance, the newest first."""
         table = JOB_HISTORY.c
@@ -88,10 +100,14 @@ class JobHistory:
 
 
 def _latest(connection: Connection, tenant_id: str, fleet: str) -> list[JobObservation]:
-    table = JOB_HISTORY.c
-    newest = select(func.max(table.id)).where(table.tenant_id == tenant_id, table.fleet == fleet).group_by(table.key)
-    rows = connection.execute(select(JOB_HISTORY).where(table.id.in_(newest)).order_by(table.key)).mappings()
-    return [_observation_of(row) for row in rows]
+    # From key to key by the index: a history of years is not read to find the last row of each.
+    of_fleet = and_(_JOB.tenant_id == tenant_id, _JOB.fleet == fleet)
+    keys = select(func.min(_JOB.key).label("key")).where(of_fleet).cte("keys", recursive=True)
+    following = select(func.min(_JOB.key)).where(of_fleet, _JOB.key > keys.c.key).scalar_subquery()
+    keys = keys.union_all(select(following).where(keys.c.key.is_not(None)))
+    newest = select(func.max(_JOB.id)).where(of_fleet, _JOB.key == keys.c.key).scalar_subquery()
+    statement = select(JOB_HISTORY).where(_JOB.id.in_(select(newest).select_from(keys))).order_by(_JOB.key)
+    return [_observation_of(row) for row in connection.execute(statement).mappings()]
 
 
 def _observation_of(row: RowMapping) -> JobObservation:

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Delete, Table, Text, and_, cast, delete, e
 
 from flows.store.database import Database
 from flows.store.provisioning_events import tenant_ids
-from flows.store.tables import CHANGE, JOB_EPISODE, JOB_HISTORY, PROVISIONING_EVENT, RUN
+from flows.store.tables import CHANGE, IDENTITY, JOB_EPISODE, JOB_HISTORY, PROVISIONING_EVENT, RUN
 
 _ROWS_AT_ONCE = 2000
 """Rows a transaction deletes: other writers wait for no longer than that takes."""
@@ -68,6 +68,9 @@ class Retention:
             while gone := self._delete(part):
                 deleted += gone
                 yield deleted
+        if kind is Kind.EVENTS:
+            while self._delete(_Part(IDENTITY, _without_events())):
+                pass
         if kind is Kind.JOURNAL:
             while self._delete(_Part(RUN, and_(RUN.c.started_at < self._before, _without_changes()))):
                 pass
@@ -119,6 +122,10 @@ def _last_word_on_a_job() -> ColumnElement[bool]:
 
 def _tells_of_state(fields: ColumnElement[Any]) -> ColumnElement[bool]:
     return cast(fields, Text).contains('"job_state"', autoescape=True)
+
+
+def _without_events() -> ColumnElement[bool]:
+    return ~exists().where(PROVISIONING_EVENT.c.source_id == IDENTITY.c.id)
 
 
 def _without_changes() -> ColumnElement[bool]:

@@ -7,18 +7,23 @@ from typing import Any, Self
 
 from flows.data_directory import default_file
 from flows.store.address import StoreAddress
+from flows.store.coverage import Coverage, coverage
 from flows.store.database import Database
 from flows.store.engine import connect
 from flows.store.errors import StoreError
 from flows.store.event_export import EventExport
+from flows.store.event_statistics import EventStatistics
+from flows.store.failures import Failures
 from flows.store.fingerprints import Fingerprints
 from flows.store.harvests import Harvests
+from flows.store.identities import Identities
 from flows.store.instances import Instances
 from flows.store.job_episodes import JobEpisodes
 from flows.store.job_history import JobHistory
 from flows.store.journal import Journal
 from flows.store.provisioning_events import ProvisioningEvents
 from flows.store.retention import Retention
+from flows.store.stories import Stories
 from flows.store.versions import ensure_version, upgrade, version_of
 
 
@@ -39,6 +44,10 @@ class Store:
         self.instances = Instances(database)
         self.events = ProvisioningEvents(database)
         self.harvests = Harvests(database)
+        self.statistics = EventStatistics(database)
+        self.failures = Failures(database)
+        self.identities = Identities(database)
+        self.stories = Stories(database)
         self.fingerprints = Fingerprints(database)
 
     def export(self, chosen: EventExport) -> Iterator[dict[str, Any]]:
@@ -48,6 +57,15 @@ class Store:
     def older_than(self, before: datetime) -> Retention:
         """Return what the store holds from before a moment, to count or delete it."""
         return Retention(self._database, before)
+
+    @property
+    def address(self) -> str:
+        """Where the store is, as it may be shown (no password)."""
+        return str(self._database.address)
+
+    def coverage(self) -> list[Coverage]:
+        """Return how far the log of each tenant is in the store."""
+        return coverage(self._database)
 
     def close(self) -> None:
         """Close the connections."""

@@ -10,7 +10,7 @@ from sqlalchemy.types import TypeEngine
 
 from flows.store.moment import Moment
 
-SCHEMA_VERSION = "0003"
+SCHEMA_VERSION = "0004"
 """Version of these tables: the newest migration."""
 
 VERSION_TABLE = "entra_fleet_version"
@@ -188,6 +188,20 @@ PROVISIONING_EVENT = Table(
         postgresql_where=text("status = 'failure'"),
     ),
     info={"doc": "Each provisioning event of the tenant once, kept beyond Microsoft's retention."},
+)
+
+IDENTITY = Table(
+    "identity",
+    METADATA,
+    _column("tenant_id", Text, "The tenant its events were read from.", primary_key=True),
+    _column("id", Text, "Id in the source system: the events' `source_id`.", primary_key=True),
+    _optional("type", Text, "User, Group …"),
+    _optional("name", Text, "Display name, as it was last seen."),
+    _optional("user_principal_name", Text, "User principal name, as it was last seen; groups have none."),
+    _optional("plain_name", Text, "The name without case and accents, to search in."),
+    _optional("plain_user_principal_name", Text, "The user principal name, likewise."),
+    info={"doc": "The users and groups that the provisioning events are about."},
+    sqlite_with_rowid=False,
 )
 
 HARVEST_WATERMARK = Table(

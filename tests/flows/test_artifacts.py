@@ -48,3 +48,4 @@ async def test_each_flow_leaves_what_a_person_looks_for(tmp_path):
     health = json.loads((await artifact("seen-health")).data)
     assert (health[0]["key"], health[0]["state"]) == ("bad", "missing")
     assert "events; complete up to" in (await artifact("harvest")).data
+    assert "**Jobs:** 1 missing" in (await artifact("report")).data

@@ -1,6 +1,7 @@
 import pytest
 
 from flows.environment import environment, with_variables
+from flows.harvest import harvest_logs
 from flows.monitor import monitor_fleet
 from flows.progress import listening
 from flows.provision import provision_fleet
@@ -73,6 +74,22 @@ async def test_a_quarantine_is_shown_with_its_reason(tenant):
         "EncounteredQuarantineException",
     )
     assert ("box", "quarantined") in history()
+
+
+async def test_a_quarantine_is_triaged_with_the_errors_of_its_cycles(tmp_path):
+    with estate(tmp_path / "failing", entry_failure_share=0.5) as tenant, with_variables({"TOKEN": "good"}):
+        await provision_fleet(FLEET)
+        await monitor(until="settled")
+        await harvest_logs()
+        box = next(jobs[0]["id"] for jobs in tenant.jobs().values() if jobs[0]["id"].startswith("Box"))
+        tenant.emulator.quarantine(box, "EncounteredEscrowProportionThreshold")
+        _, seen = await monitor()
+        (logged,) = tenant.emulator.state()["events"].values()
+    (aws, reading) = (each.as_json() for each in seen.readings)
+    assert aws["triage"] is None
+    assert sum(each["count"] for each in reading["triage"]["errors"]) == logged["failure"] > 0
+    assert "Most often" in reading["triage"]["cause"]
+    assert reading["triage"]["proposal"]["commands"][-1].startswith("entra-fleet jobs restart FLEET --only box --reset")
 
 
 async def test_an_instance_that_is_not_there_is_missing(tenant):

@@ -117,3 +117,15 @@ def test_the_service_principals_of_a_tenant_are_those_of_all_its_fleets(store):
     other_tenant = replace(STEADY, tenant_id="other", service_principal_id="sp-3")
     store.jobs.record_all([STEADY, QUARANTINED, missing, other_fleet, other_tenant])
     assert store.jobs.service_principal_ids(TENANT) == {"sp-eu", "sp-2"}
+
+
+def test_every_fleet_that_was_watched_is_known(store):
+    assert store.jobs.fleets() == []
+    for fleet, key in (("b", "eu"), ("a", "eu"), ("a", "us")):
+        store.jobs.record_all([replace(STEADY, fleet=fleet, key=key), replace(QUARANTINED, fleet=fleet, key=key)])
+    assert store.jobs.fleets() == [(TENANT, "a"), (TENANT, "b")]
+    assert [(each.key, each.state) for each in store.jobs.latest(TENANT, "a")] == [
+        ("eu", "quarantined"),
+        ("us", "quarantined"),
+    ]
+    assert store.jobs.latest(TENANT, "none") == []

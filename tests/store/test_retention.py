@@ -135,3 +135,16 @@ def test_it_goes_in_bounded_parts_and_may_be_stopped_between_them(store, kind, m
     assert retention.count(kind) == expected - 3
     assert list(retention.prune(kind))[:2] == [3, min(6, expected - 3)]
     assert retention.count(kind) == 0
+
+
+def test_who_has_no_event_left_is_forgotten_too(store):
+    people = [{"id": f"u{number}", "displayName": f"Person {number}"} for number in range(3)]
+    store.harvests.save(
+        TENANT,
+        [
+            *(happened(f"old-{each['id']}", OLD, sourceIdentity=each) for each in people),
+            happened("new", NEW, sourceIdentity=people[1]),
+        ],
+    )
+    assert prune(store, Kind.EVENTS) == (3, 3)
+    assert [each.id for each in store.identities.find("person")] == ["u1"]

@@ -1,0 +1,119 @@
+"""What a report says."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from flows.monitoring.instances import Instance
+from flows.monitoring.triage import ErrorTriage, Triage
+from flows.store import Coverage, Cycle, JobEpisode, JobObservation
+
+SLOWEST_MAX = 10
+STATES = ("quarantined", "missing", "degraded", "initial-cycle", "created", "paused", "steady")
+"""Those that need somebody first."""
+UNWELL = ("quarantined", "missing", "degraded")
+STATUSES = ("failure", "warning", "skipped", "success")
+
+
+@dataclass(frozen=True)
+class Application:
+    """One application: its instance and job, and its events in the period."""
+
+    service_principal_id: str | None
+    service_principal_name: str | None
+    instance: Instance | None
+    """None for an application of no fleet."""
+    statuses: Mapping[str, int] = field(default_factory=dict)
+    errors: Mapping[str | None, int] = field(default_factory=dict)
+    """Failures by error code, the commonest first."""
+    slowest: Cycle | None = None
+    cycles: int = 0
+    triage: Triage | None = None
+
+    @property
+    def job(self) -> JobObservation | None:
+        """The job as last seen."""
+        return self.instance.job if self.instance else None
+
+    @property
+    def name(self) -> str:
+        """The key of the instance, or else the name of the application."""
+        return self.instance.key if self.instance else self.service_principal_name or self.service_principal_id or "?"
+
+    @property
+    def anchor(self) -> str:
+        """Where it is on the page."""
+        return f"app-{self.job.fleet}-{self.job.key}" if self.job else f"app-{self.service_principal_id}"
+
+    @property
+    def failures(self) -> int:
+        """How many events failed."""
+        return self.statuses.get("failure", 0)
+
+    @property
+    def events(self) -> int:
+        """How many events there were."""
+        return sum(self.statuses.values())
+
+    @property
+    def unwell(self) -> bool:
+        """Whether somebody should look at it."""
+        return self.job is not None and (self.job.state in UNWELL or self.job.stalled_since is not None)
+
+    @property
+    def urgency(self) -> tuple[bool, int, int, str]:
+        """What to sort by: those that need somebody first."""
+        state = self.job.state if self.job else ""
+        return not self.unwell, STATES.index(state) if state in STATES else len(STATES), -self.failures, self.name
+
+
+@dataclass(frozen=True)
+class CommonError:
+    """An error code: how often and where, and what it means."""
+
+    triage: ErrorTriage
+    applications: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything that is on the page."""
+
+    made_at: datetime
+    store: str
+    """Where the store is, without a password."""
+    fleets: Sequence[str]
+    days: Mapping[date, Mapping[str, int]]
+    """Events by day and status; every day of the period."""
+    applications: Sequence[Application]
+    errors: Sequence[CommonError]
+    episodes: Sequence[JobEpisode]
+    """Quarantines and stalls, the newest first."""
+    coverage: Sequence[Coverage]
+
+    @property
+    def states(self) -> dict[str, int]:
+        """The number of jobs by state, those that need somebody first."""
+        counted = Counter(each.job.state for each in self.applications if each.job)
+        return {state: counted[state] for state in (*STATES, *sorted(counted.keys() - set(STATES))) if counted[state]}
+
+    @property
+    def statuses(self) -> dict[str, int]:
+        """The number of events by status."""
+        total: Counter[str] = Counter()
+        for counts in self.days.values():
+            total.update(counts)
+        return {status: total[status] for status in statuses_of([total])}
+
+    @property
+    def slowest(self) -> list[tuple[Application, Cycle]]:
+        """The applications with the longest cycles."""
+        found = [(each, each.slowest) for each in self.applications if each.slowest and each.slowest.seconds > 0]
+        return sorted(found, key=lambda pair: -pair[1].seconds)[:SLOWEST_MAX]
+
+
+def statuses_of(counts: Iterable[Mapping[str, int]]) -> list[str]:
+    """Return the statuses that occur, failures first, and those unknown to us last."""
+    found = {status for each in counts for status, count in each.items() if count}
+    return [status for status in STATUSES if status in found] + sorted(found - set(STATUSES))

@@ -1,0 +1,48 @@
+"""A report as one HTML page that needs nothing but itself: no network, no scripts."""
+
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from flows.report.charts import events_by_day, slowest_jobs
+from flows.report.contents import Report, statuses_of
+from flows.report.words import duration, moment, number, shortened
+
+_ATTENTION_MAX = 12
+_EPISODES_MAX = 200
+
+
+def html_of(report: Report) -> str:
+    """Return the page; everything that came from elsewhere is escaped."""
+    return _environment().get_template("report.html").render(_context(report)) + "\n"
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("flows.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"duration": duration, "moment": moment, "number": number, "shortened": shortened}
+    return environment
+
+
+def _context(report: Report) -> dict[str, Any]:
+    days = list(report.days)
+    style = _environment().get_template("report.css").render()
+    return {
+        "report": report,
+        "title": f"Provisioning report: {', '.join(report.fleets)}" if report.fleets else "Provisioning report",
+        "first": days[0],
+        "last": days[-1],
+        "style": Markup(style),  # noqa: S704  our own file
+        "statuses": statuses_of(report.days.values()),
+        "unwell": [each for each in report.applications if each.unwell],
+        "attention_max": _ATTENTION_MAX,
+        "episodes_max": _EPISODES_MAX,
+        "events_chart": events_by_day(report),
+        "slowest_chart": slowest_jobs(report) if report.slowest else "",
+    }

@@ -1,0 +1,62 @@
+"""A report in brief, as Markdown for the Prefect UI."""
+
+from collections.abc import Iterable, Sequence
+
+from flows.report.contents import Application, Report, statuses_of
+from flows.report.words import moment, number, shortened
+
+_ROWS_MAX = 20
+_SIGNS = {ord(sign): f"&#{ord(sign)};" for sign in "&<>|*_[]#~\\"}
+"""What Markdown and HTML read something into; the backtick is left for commands."""
+
+
+def markdown_of(report: Report) -> str:
+    """Return states, what needs attention, events by day, errors and coverage; `entra-fleet report` has it all."""
+    unwell = [each for each in report.applications if each.triage]
+    statuses = statuses_of(report.days.values())
+    parts = [
+        _line("Jobs", report.states),
+        _line("Events", report.statuses),
+        *_table("Needs attention", ("app", "cause", "to do"), map(_attention, unwell)),
+        *_table("Errors", ("code", "events", "apps", "what to do"), _errors(report)),
+        *_table(
+            "Events by day",
+            ("day", *statuses),
+            (
+                (str(day), *(number(counts.get(status, 0)) for status in statuses))
+                for day, counts in report.days.items()
+            ),
+        ),
+        *(
+            f"Harvest of {each.tenant_id} complete up to {moment(each.watermark)}, {len(each.gaps)} gaps."
+            for each in report.coverage
+        ),
+    ]
+    return "\n\n".join(parts)
+
+
+def _line(what: str, counts: dict[str, int]) -> str:
+    return f"**{what}:** {', '.join(f'{number(count)} {_plain(name)}' for name, count in counts.items()) or 'none'}"
+
+
+def _attention(application: Application) -> Sequence[str]:
+    triage = application.triage
+    return (application.name, triage.cause, triage.proposal.in_words) if triage else (application.name, "", "")
+
+
+def _errors(report: Report) -> Iterable[Sequence[str]]:
+    for each in report.errors:
+        failure, proposal = each.triage.failure, each.triage.explanation.proposal
+        yield failure.error_code or "no code", number(failure.count), number(each.applications), proposal.text
+
+
+def _table(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    body = [f"| {' | '.join(_plain(shortened(cell, 300)) for cell in row)} |" for row in rows][:_ROWS_MAX]
+    if not body:
+        return []
+    return [f"### {title}", "\n".join([f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}", *body])]
+
+
+def _plain(text: str) -> str:
+    """Return a text that Markdown, and HTML in Markdown, takes for nothing but text."""
+    return " ".join(text.translate(_SIGNS).split())

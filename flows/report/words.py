@@ -1,0 +1,29 @@
+"""Numbers and moments as a person reads them."""
+
+from datetime import datetime
+
+
+def duration(seconds: float) -> str:
+    """Return a time span in its two largest units."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    parts = [
+        f"{number} {unit}" for number, unit in ((days, "d"), (hours, "h"), (minutes, "min"), (rest, "s")) if number
+    ]
+    return " ".join(parts[:2]) or "0 s"
+
+
+def moment(at: datetime | None) -> str:
+    """Return a moment to the minute, in UTC."""
+    return f"{at:%Y-%m-%d %H:%M} UTC" if at else "-"
+
+
+def number(count: int) -> str:
+    """Return a number with its thousands apart."""
+    return f"{count:,}"
+
+
+def shortened(text: str, length: int = 80) -> str:
+    """Return a text, cut where it is longer than a page has room for."""
+    return text if len(text) <= length else f"{text[: length - 1]}…"

@@ -1,0 +1,94 @@
+import json
+
+import pytest
+
+from flows.store import open_store
+from tests.report.stores import EVIL, furnished
+from tests.store.events import TENANT, succeeded
+
+
+@pytest.fixture
+def url(tmp_path):
+    """A store with the story of a person with an evil name, and of another."""
+    url = f"sqlite:///{tmp_path}/store.db"
+    person = {"displayName": "Bob", "identityType": "User", "details": {"UserPrincipalName": "bob@contoso.com"}}
+    with furnished(url) as store:
+        store.harvests.save(TENANT, [succeeded("bob", sourceIdentity={"id": "u-bob", **person})])
+    return url
+
+
+def test_a_failure_is_told_with_cause_and_what_to_do(entra_fleet, url):
+    done = entra_fleet("why", "u-evil", "--store", url)
+    assert (done.code, done.err) == (0, "")
+    text = " ".join(done.out.split())
+    assert f"{EVIL} User u-evil box (Box Prod) failure create 2026-05-20 12:30:00Z" in text
+    assert "failing 10 times since 2026-05-11 12:30:00Z; never a success" in text
+    assert "code EntryConflict: exists already in the target" in text
+    assert f"Microsoft {EVIL} recommends Remove one of them." in text
+    assert "do Change the conflicting value on one side" in text
+    assert "job quarantined: EncounteredEscrowProportionThreshold" in text
+    assert "No event about them in: aws, gone." in text
+    assert (
+        "Harvest complete up to 2026-05-20 15:30:00Z; gaps: 2026-05-11 15:30 to 2026-05-12 15:30 (retention)." in text
+    )
+
+
+def test_the_json_has_the_whole_story(entra_fleet, url):
+    done = entra_fleet("why", "U-EVIL", "--app", "box", "--output", "json", "--store", url)
+    story = json.loads(done.out)
+    assert story["user"]["id"] == "u-evil"
+    (box,) = story["applications"]
+    assert (box["key"], box["fleet"], box["job_state"], box["failures"]) == ("box", "contoso", "quarantined", 10)
+    assert box["last"]["step"] == {"name": "EntryImport", "type": "import", "status": "success", "description": None}
+    assert box["explanation"]["proposal"]["action"] == "fix-mapping"
+    assert story["unseen"] == []
+    assert story["harvest"][0]["gaps"][0]["reason"] == "retention"
+
+
+def test_an_app_that_knows_nothing_of_somebody_says_so(entra_fleet, url):
+    done = entra_fleet("why", "bob@contoso.com", "--app", "aws", "--store", url)
+    assert "No event about them in: aws.\nIts job was steady when last seen." in done.out
+    assert "Box" not in done.out
+
+
+def test_who_fits_several_is_asked_for_by_id(entra_fleet, url):
+    done = entra_fleet("why", "u-", "--store", url)
+    assert (done.code, "'u-' may be any of these 2; name one by its id." in done.err) == (1, True)
+    assert {line.split()[0] for line in done.out.splitlines()[1:]} == {"u-evil", "u-bob"}
+    candidates = json.loads(entra_fleet("why", "u-", "--output", "json", "--store", url).out)["candidates"]
+    assert {each["id"] for each in candidates} == {"u-evil", "u-bob"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            ("nobody",),
+            "No event in the store is about 'nobody'. The harvest is complete up to 2026-05-20 15:30Z, but for 1",
+        ),
+        (("",), "No event in the store is about ''."),
+        (("bob", "--app", "nope"), "The store knows no instance nope."),
+        (("bob", "--fleet", "nope"), "The store knows no fleet nope; it knows: contoso."),
+    ],
+)
+def test_what_the_store_does_not_know_is_said(entra_fleet, url, arguments, said):
+    done = entra_fleet("why", *arguments, "--store", url)
+    assert (done.code, done.out) == (1, "")
+    assert done.err.startswith(said)
+    assert done.err.count("\n") <= 3
+
+
+@pytest.mark.parametrize("command", [("why", "bob"), ("report",)])
+def test_a_missing_store_is_not_made(entra_fleet, tmp_path, command):
+    done = entra_fleet(*command, "--store", f"sqlite:///{tmp_path}/none.db")
+    assert (done.code, done.out) == (1, "")
+    assert done.err.endswith("none.db: there is no store yet.\nName another one with --store.\n")
+    assert not (tmp_path / "none.db").exists()
+
+
+def test_an_empty_store_says_what_fills_it(entra_fleet, tmp_path):
+    url = f"sqlite:///{tmp_path}/empty.db"
+    open_store(url).close()
+    done = entra_fleet("why", "bob", "--store", url)
+    assert (done.code, done.out) == (1, "")
+    assert done.err.startswith("Nothing has been harvested into this store yet.\nRun `entra-fleet harvest` first")
