@@ -8,11 +8,13 @@ class Portal:
 
     Attributes:
         held: the state of each job that somebody stopped, by key; it is theirs to start it again.
+        starved: the keys whose jobs had no credentials for a while, and may have got into quarantine by themselves.
     """
 
     def __init__(self, world):
         self._emulator = world.emulator
         self.held = {}
+        self.starved = set()
 
     def delete(self, key):
         self._delete(key, purge=False)
@@ -53,6 +55,7 @@ class Portal:
     def forget_credentials(self, key):
         for principal in self.principals(key):
             self._emulator.edit_secrets(principal["id"], {"SecretToken": ""})
+            self.starved.add(key)
 
     def change_scope(self, key):
         for principal in self.principals(key):

@@ -12,6 +12,7 @@ def machine(world):
     return type("Machine", (EstateMachine,), {"world": world})
 
 
+@pytest.mark.timeout(600)  # only to make a story that ends badly short enough to read
 def test_a_few_stories_end_well(machine):
     run_state_machine_as_test(machine, settings=settings(max_examples=12, stateful_step_count=20))
 
