@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 
+from benchmarks.answers import answers
 from benchmarks.apply import apply_a_hundred, starts
 from benchmarks.figures import Figure
 from benchmarks.growth import growth
@@ -15,6 +16,7 @@ BENCHMARKS: Mapping[str, Callable[[], list[Figure]]] = {
     "growth": growth,
     "harvest": harvest_events,
     "million": harvest_a_million,
+    "answers": answers,
 }
 BY_DEFAULT = ("starts", "apply", "growth", "harvest")
 
