@@ -1,7 +1,7 @@
 import pytest
 from hypothesis import HealthCheck, settings
 
-pytest.register_assert_rewrite("tests.proof.invariants", "tests.proof.stories")
+pytest.register_assert_rewrite("tests.proof.invariants", "tests.proof.looks")
 
 # The same examples in every run, however slow the machine: what fails in CI fails at home. More are tried with
 # `pytest --hypothesis-profile=explore`.

@@ -6,8 +6,8 @@ import pytest
 
 from flows.store import open_store
 from tests.cli.conftest import finished, started
-from tests.cli.test_killed import STORY, killer, path
-from tests.proof.stories import assert_all_is_well
+from tests.cli.test_killed import STATES, killer, path
+from tests.proof.looks import assert_all_is_well
 
 __all__ = ["killer", "path"]
 
@@ -29,6 +29,6 @@ def test_ctrl_c_ends_with_130_and_the_next_apply_completes(killer, path, prefect
     killer.emulator.spare()
     completed = finished(started("apply", path, "--yes", **variables))
     assert (completed.err, completed.code) == ("", 0)
-    assert_all_is_well(killer, STORY)
+    assert_all_is_well(killer, STATES)
     with open_store(f"sqlite:///{killer.store}") as store:
         assert {run.outcome for run in store.journal.runs()} <= {"interrupted", "done"}

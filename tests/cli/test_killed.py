@@ -7,10 +7,10 @@ import pytest
 from tests.cli.conftest import finished, started
 from tests.estates import DATABRICKS, fleet, instance
 from tests.proof.deadly import DeadlyEmulator
-from tests.proof.stories import Story, assert_all_is_well
+from tests.proof.looks import assert_all_is_well
 from tests.proof.world import world
 
-STORY = Story(None, None, {"box": "Active", "bricks": "Active"})
+STATES = {"box": "Active", "bricks": "Active"}
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,7 @@ def killed(killer, path, prefect_server, request_number, *, after_commit):
     assert result.code == -9, result
     outcome = killer.apply(str(path))
     assert [str(each.failure) for each in outcome.instances if each.failure] == []
-    assert_all_is_well(killer, STORY)
+    assert_all_is_well(killer, STATES)
     killer.forget()
     killer.apply(str(path))
     assert killer.requests(writes=True) == []

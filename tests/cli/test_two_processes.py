@@ -7,7 +7,7 @@ import pytest
 from graph_emulator import Emulator
 from tests.cli.conftest import finished, started
 from tests.estates import fleet, instance
-from tests.proof.stories import states_of_jobs
+from tests.proof.looks import states_of_jobs
 from tests.proof.world import world
 
 WANTED = fleet(instance("box"), instance("crate"))

@@ -7,8 +7,8 @@ from graph_client.errors import GraphError
 from graph_emulator.fault_words import read_fault
 from tests.estates import AWS, DATABRICKS, fleet, instance
 from tests.proof import invariants
+from tests.proof.looks import state_of
 from tests.proof.portal import ACTS, Portal
-from tests.proof.stories import state_of
 
 TEMPLATES = {"one": "Box", "two": DATABRICKS, "three": AWS, "four": "Box"}
 KEYS = st.sampled_from(sorted(TEMPLATES))

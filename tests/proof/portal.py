@@ -1,6 +1,6 @@
 """What others do to our applications in the portal, and what of it has to be left as they made it."""
 
-from tests.proof.stories import mark_of, state_of
+from tests.proof.looks import mark_of, state_of
 
 
 class Portal:

@@ -1,18 +1,25 @@
-"""Applies that faults are thrown into, and how the tenant must be once they have been repeated in peace."""
+"""What faults are thrown into, and how the tenant must be once it has been repeated in peace."""
 
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from typing import Any
 
+from flows.control_jobs import control_jobs
+from flows.retire import retire_instances
+from flows.rotate import rotate_credentials
 from tests.estates import AWS, DATABRICKS, fleet, instance
-from tests.proof import invariants
+from tests.proof.world import World
 
 
 @dataclass(frozen=True)
 class Story:
-    """What the tenant is like before, the fleet that is applied, and the state each job must be in afterwards."""
+    """What the tenant is like before, what is done to it, and the state each job must be in afterwards."""
 
-    prepare: object
-    wanted: object
-    states: dict
+    prepare: Callable[[World], None]
+    act: Callable[[World], Coroutine[Any, Any, Any]]
+    states: dict[str, str]
+    settles: bool = True
+    """Whether doing it once more changes nothing."""
 
 
 def _ids(world, kind):
@@ -33,64 +40,62 @@ def _new(world):
     return fleet(*_first(world))
 
 
-def _made_and_meddled_with(world):
-    """All is running; then one job is paused in the portal, and one got into quarantine."""
-    first = fleet(*_first(world), instance("halted"), instance("held"))
-    outcome = world.apply(first)
+def _make(world):
+    world.apply(_new(world))
+
+
+def _make_and_meddle(world):
+    """All is running; then one job is paused in the portal, and one gets into quarantine."""
+    outcome = world.apply(fleet(*_first(world), instance("halted"), instance("held")))
     jobs = {each.key: each.job_id for each in outcome.instances}
     world.emulator.act_on_job(jobs["halted"], "pause")
     world.emulator.quarantine(jobs["held"])
 
 
-def _changed(world):
+def _make_and_pause(world):
+    _make(world)
+    world.run(world.doing(control_jobs, _new(world), "pause"))
+
+
+def _change(world):
     users = _ids(world, "users")
     box, bricks, aws = _first(world)
     more = [*bricks["assignments"], {"user": users[1]}]
-    return fleet(
+    wanted = fleet(
         box,
         bricks | {"key": "dbx", "renamed_from": "bricks", "assignments": more, "owners": [users[3], users[4]]},
         aws | {"job": "paused"},
         instance("halted", display_name="App of another name", notes="second", delete_threshold=7),
         instance("held", notes="second"),
     )
+    return world.applying(wanted)
 
 
-def _nothing(world):
-    return None
+def _take_away(world):
+    box, bricks, aws = _first(world)
+    others = [{"user": _ids(world, "users")[7]}]
+    return world.applying(fleet(box, bricks | {"assignments": others, "assignments_mode": "exact"}, aws))
 
 
+def _retire(world, **parameters):
+    return world.doing(retire_instances, _new(world), ["bricks", "aws"], **parameters)
+
+
+ALL = dict.fromkeys(["box", "bricks", "aws"], "Active")
 STORIES = {
-    "new": Story(_nothing, _new, dict.fromkeys(["box", "bricks", "aws"], "Active")),
-    "changed": Story(
-        _made_and_meddled_with,
-        _changed,
+    "create": Story(lambda world: None, lambda world: world.applying(_new(world)), ALL),
+    "change": Story(
+        _make_and_meddle,
+        _change,
         {"box": "Active", "dbx": "Active", "aws": "Paused", "halted": "Paused", "held": "Quarantine"},
     ),
+    "take away": Story(_make, _take_away, ALL),
+    "rotate": Story(
+        _make, lambda world: world.doing(rotate_credentials, _new(world), ["box", "aws"]), ALL, settles=False
+    ),
+    "pause": Story(_make, lambda world: world.doing(control_jobs, _new(world), "pause"), dict.fromkeys(ALL, "Paused")),
+    "start": Story(_make_and_pause, lambda world: world.doing(control_jobs, _new(world), "start"), ALL),
+    "restart": Story(_make, lambda world: world.doing(control_jobs, _new(world), "restart"), ALL, settles=False),
+    "retire": Story(_make, _retire, {"box": "Active"}),
+    "purge": Story(_make, lambda world: _retire(world, purge=True), {"box": "Active"}),
 }
-
-
-def assert_all_is_well(world, story):
-    """The invariants hold, and every job is as the file says."""
-    invariants.assert_one_application_a_key(world, story.states)
-    invariants.assert_one_job_each(world)
-    invariants.assert_in_order(world)
-    invariants.assert_nothing_twice(world)
-    invariants.assert_token_stayed_home(world)
-    assert states_of_jobs(world) == story.states
-
-
-def states_of_jobs(world):
-    """The state of each job, by the key of its instance."""
-    state = world.emulator.state()
-    keys = {each["id"]: mark_of(each) for each in state["servicePrincipals"]}
-    return {keys[principal]: state_of(job) for principal, jobs in state["jobs"].items() for job in jobs}
-
-
-def mark_of(thing):
-    """The key that an application or service principal bears."""
-    return next((tag.split(":")[2] for tag in thing["tags"] if tag.startswith("entra-fleet:")), None)
-
-
-def state_of(job):
-    """The state of a job in one word."""
-    return "Quarantine" if job["status"]["code"] == "Quarantine" else job["schedule"]["state"]

@@ -4,7 +4,7 @@ import pytest
 
 from graph_emulator.fault_words import read_fault
 from tests.estates import fleet, instance
-from tests.proof.stories import states_of_jobs
+from tests.proof.looks import states_of_jobs
 
 
 @pytest.mark.parametrize(

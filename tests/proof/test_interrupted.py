@@ -1,4 +1,4 @@
-"""An apply that is interrupted when it sends its n-th request stops there; the next one completes it."""
+"""A run that is interrupted when it sends its n-th request stops there; the next one completes it."""
 
 import asyncio
 from itertools import count
@@ -28,22 +28,21 @@ def interrupt(world, story, occurrences, *, after_commit):
     for occurrence in occurrences:
         world.reset()
         story.prepare(world)
-        wanted = story.wanted(world)
         world.on_request = Interruption(occurrence, after_commit=after_commit)
         try:
-            world.run(interruptible(world.on_request, world.applying(wanted)))
+            world.run(interruptible(world.on_request, story.act(world)))
         except asyncio.CancelledError:
             pass
         else:
             return
         world.on_request = None
-        repeated_in_peace(world, story, wanted)
+        repeated_in_peace(world, story)
 
 
-async def interruptible(interruption, applying):
-    """An apply that the interruption knows."""
+async def interruptible(interruption, run):
+    """A run that the interruption knows."""
     interruption.run = asyncio.current_task()
-    return await applying
+    return await run
 
 
 class Interruption:

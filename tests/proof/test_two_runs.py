@@ -9,7 +9,7 @@ import pytest
 from flows import connection
 from flows.store import open_store
 from tests.estates import DATABRICKS, fleet, instance
-from tests.proof.stories import mark_of, states_of_jobs
+from tests.proof.looks import mark_of, states_of_jobs
 from tests.proof.world import world as a_world
 
 WANTED = fleet(instance("box"), instance("bricks", DATABRICKS))

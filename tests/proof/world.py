@@ -67,10 +67,14 @@ class World(Estate):
         """What a coroutine returns, on a loop where waiting takes no time."""
         return run(self.time, coroutine)
 
-    async def applying(self, wanted, store=None, **parameters):
-        """What came of an apply, on a loop that runs already."""
+    def applying(self, wanted, **parameters):
+        """What comes of an apply, once it is run."""
+        return self.doing(provision_fleet, wanted, **parameters)
+
+    async def doing(self, flow, *arguments, store=None, **parameters):
+        """What comes of a flow, once it is run."""
         with with_variables({"ENTRA_FLEET_STORE": f"sqlite:///{store or self.store}"}):
-            return await run_flow(provision_fleet, wanted, **parameters)
+            return await run_flow(flow, *arguments, **parameters)
 
 
 class _Guarded(httpx.AsyncBaseTransport):
