@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test check clean
+.PHONY: demo test check proof clean
 
 demo: .venv/core
 	$(BIN)/entra-fleet demo
@@ -17,6 +17,9 @@ check: .venv/dev
 	$(BIN)/mypy
 	$(BIN)/coverage run -m pytest
 	$(BIN)/coverage report
+
+proof: .venv/dev
+	$(BIN)/pytest -q -m 'proof or not proof' tests/proof
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage build dist
