@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test check proof clean
+.PHONY: demo test check proof mutants clean
 
 demo: .venv/core
 	$(BIN)/entra-fleet demo
@@ -20,6 +20,9 @@ check: .venv/dev
 
 proof: .venv/dev
 	$(BIN)/pytest -q -m 'proof or not proof' tests/proof
+
+mutants: .venv/dev
+	$(BIN)/python -m tests.mutants
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage build dist

@@ -1,0 +1,141 @@
+"""Small ways to break the product, each with the tests that must notice."""
+
+from dataclasses import dataclass
+
+CREATED_ONCE = "tests/proof/test_fault_matrix.py"
+PROVISIONED = "tests/flows/test_provision.py"
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A text that occurs once in a file, what stands there instead, and who must fail then."""
+
+    name: str
+    file: str
+    text: str
+    instead: str
+    killers: tuple[str, ...]
+
+
+MUTANTS = (
+    Mutant(
+        "repeat a create without looking for it",
+        "flows/reconcile/steps/once.py",
+        "if (found := await find()) is not None:",
+        "if (found := None) is not None:",
+        (CREATED_ONCE,),
+    ),
+    Mutant(
+        "let the client repeat what must not be repeated",
+        "graph_client/retry.py",
+        "if call.repeat is Repeat.NEVER or isinstance(error, QuotaExceeded):",
+        "if isinstance(error, QuotaExceeded):",
+        ("tests/graph_client/test_retry.py", "tests/graph_client/test_answers.py"),
+    ),
+    Mutant(
+        "skip validation",
+        "flows/provision.py",
+        "if authorize and plan.instance.credentials:",
+        "if False and plan.instance.credentials:",
+        (PROVISIONED,),
+    ),
+    Mutant(
+        "start before credentials are saved",
+        "flows/provision.py",
+        "    if authorize:\n        await tasks.save_credentials(plan, placed)\n",
+        "    if authorize:\n        await tasks.start_job(plan, placed, outcome.job_id)\n"
+        "        await tasks.save_credentials(plan, placed)\n",
+        (PROVISIONED,),
+    ),
+    Mutant(
+        "drop the rename",
+        "flows/provision.py",
+        "if plan.touches(*DESCRIPTION):",
+        "if False and plan.touches(*DESCRIPTION):",
+        (PROVISIONED,),
+    ),
+    Mutant(
+        "write the mask back",
+        "flows/reconcile/steps/credentials.py",
+        "    if lost:\n",
+        "    if lost and False:\n",
+        ("tests/flows/test_provision_credentials.py",),
+    ),
+    Mutant(
+        "lift the quarantine of held deletions",
+        "flows/reconcile/changes.py",
+        "if health.held_by == TOO_MANY_DELETES:",
+        "if False and health.held_by == TOO_MANY_DELETES:",
+        ("tests/reconcile/test_diff_jobs.py",),
+    ),
+    Mutant(
+        "override somebody else's pause",
+        "flows/reconcile/changes.py",
+        'return paused_by == "us" or (paused_by == "someone" and force)',
+        'return paused_by in {"us", "someone"}',
+        ("tests/reconcile/test_diff_jobs.py",),
+    ),
+    Mutant(
+        "make a second application beside a namesake",
+        "flows/reconcile/conflicts.py",
+        "if namesakes := observed.namesakes.get((template_id, instance.display_name)):",
+        "if namesakes := observed.namesakes.get((template_id, instance.key)):",
+        ("tests/reconcile/test_diff.py",),
+    ),
+    Mutant(
+        "apply although two bear the mark",
+        "flows/reconcile/conflicts.py",
+        "if len(bearers) > 1:",
+        "if len(bearers) > 2:",
+        ("tests/reconcile/test_diff.py",),
+    ),
+    Mutant(
+        "ignore Retry-After",
+        "graph_client/retry.py",
+        "    if asked is not None:\n",
+        "    if asked is not None and False:\n",
+        ("tests/graph_client/test_retry.py",),
+    ),
+    Mutant(
+        "send the token wherever a link leads",
+        "graph_client/protocol.py",
+        "    if not same_origin(url, graph_url):\n",
+        "    if not same_origin(url, url):\n",
+        ("tests/graph_client/test_token_stays_home.py",),
+    ),
+    Mutant(
+        "work on with another tenant's token",
+        "flows/sign_in.py",
+        "if expected_tenant_id and claims.tenant_id and claims.tenant_id.lower() != expected_tenant_id:",
+        "if False and expected_tenant_id and claims.tenant_id:",
+        ("tests/cli/test_bad_input.py",),
+    ),
+    Mutant(
+        "harvest without overlap",
+        "flows/monitoring/harvest.py",
+        "resumed = min(watermark, end) - overlap",
+        "resumed = min(watermark, end)",
+        ("tests/monitoring/test_harvest_exactly_once.py", "tests/monitoring/test_harvest.py"),
+    ),
+    Mutant(
+        "do something else than was reviewed",
+        "flows/provision.py",
+        "if refusal := refused(plan, force=force, digest=plan_digest):",
+        "if refusal := refused(plan, force=force, digest=None):",
+        ("tests/flows/test_safety.py",),
+    ),
+    Mutant(
+        "show a secret that an unforeseen error quotes",
+        "flows/withheld.py",
+        "if masked(told, secrets) == told:",
+        "if masked(told, secrets) is not None:",
+        ("tests/flows/test_withheld.py",),
+    ),
+    Mutant(
+        "keep the secret itself as its fingerprint",
+        "flows/reconcile/fingerprint.py",
+        "return f\"{self._id}:{self._digest('credential', *place, *what)}\"",
+        'return f"{self._id}:{what[1]}"',
+        ("tests/reconcile/test_fingerprint.py",),
+    ),
+)
