@@ -10,8 +10,6 @@ from graph_emulator import Clock, Emulator, EmulatorSettings
 
 TENANT = EmulatorSettings().tenant_id
 HASTY = Patience(lookup_seconds=1.0, ready_seconds=30.0, interval_seconds=0.05)
-# What happened in the tenant then lies before the end of any harvest.
-A_MINUTE_BEHIND = Clock(lambda: time.time() - 60)
 QUICK = {"start_delay_seconds": 0.0, "initial_cycle_seconds": 0.05, "log_latency_seconds": 0.0, "cycle_seconds": 3600.0}
 DATABRICKS = "Azure Databricks SCIM Provisioning Connector"
 NON_GALLERY = "8adf8e6e-67b2-4cf2-a259-e3dc5476c621"
@@ -72,11 +70,16 @@ class Estate:
         return found
 
 
+def a_minute_behind():
+    """A clock by which whatever happens in the tenant lies before the end of any harvest; one for each tenant."""
+    return Clock(lambda: time.time() - 60)
+
+
 @contextmanager
-def estate(directory, faults=(), patience=HASTY, clock=A_MINUTE_BEHIND, **settings):
+def estate(directory, faults=(), patience=HASTY, clock=None, **settings):
     """Serve a tenant over TLS, sign in to it by the environment, and keep a store beside it."""
     directory.mkdir(exist_ok=True)
-    emulator = Emulator(EmulatorSettings(**(QUICK | settings)), clock, faults)
+    emulator = Emulator(EmulatorSettings(**(QUICK | settings)), clock or a_minute_behind(), faults)
     store = {"ENTRA_FLEET_STORE": f"sqlite:///{directory / 'store.db'}"}
     with (
         emulator.serve(port=0, directory=directory) as served,
