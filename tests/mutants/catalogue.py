@@ -101,7 +101,7 @@ MUTANTS = (
         "graph_client/protocol.py",
         "    if not same_origin(url, graph_url):\n",
         "    if not same_origin(url, url):\n",
-        ("tests/graph_client/test_token_stays_home.py",),
+        ("tests/graph_client/test_protocol.py",),
     ),
     Mutant(
         "work on with another tenant's token",
