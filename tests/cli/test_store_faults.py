@@ -105,7 +105,7 @@ def test_a_store_that_another_process_writes_to(entra_fleet_here, sqlite_url, pa
     other.close()
 
 
-@named(COMMANDS)
+@named([*COMMANDS, ("events",)])
 def test_a_file_that_is_read_only(sqlite_url, path, command):
     path.chmod(0o400)
     result = in_child(*command, "--store", sqlite_url, before=like_anybody)
