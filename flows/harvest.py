@@ -90,7 +90,7 @@ async def read_log(now: datetime, since: datetime | None, overlap: timedelta, al
         now=now,
         since=since if since is None or since.tzinfo else since.replace(tzinfo=UTC),
         overlap=overlap,
-        on_page=tell,
+        on_stored=tell,
     )
 
 

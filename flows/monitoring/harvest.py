@@ -1,9 +1,10 @@
 """Harvest the provisioning log: every event of our applications once, none lost.
 
 One stream for the whole tenant, window by window: asking application by application would take a request
-for each of them under Graph's limit of 5 per 10 seconds. What has been read is stored page by page, and the
-watermark moves with the last page of a window, in the same transaction; so whatever is interrupted is read
-again, and what is read again is stored once. A window that cannot be read to its end is read in halves.
+for each of them under Graph's limit of 5 per 10 seconds. What has been read is stored in parcels of some
+pages, while the next page is on its way, and the watermark moves with the last of a window, in the same
+transaction; so whatever is interrupted is read again, and what is read again is stored once. A window that
+cannot be read to its end is read in halves.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from flows.monitoring.ahead import one_ahead
 from flows.monitoring.garbage import rarely_collected
 from flows.monitoring.harvest_result import HarvestResult
 from flows.monitoring.trouble import Trouble, lies_in_the_window
@@ -25,6 +27,9 @@ OVERLAP = timedelta(minutes=30)
 
 Microsoft names no bound. Where events are seen to come later, read again from farther back, at least now and then.
 """
+
+PARCEL = 2000
+"""How many events are stored at once, at least: ids are random, each transaction touches most pages of their index."""
 
 RETENTION = timedelta(days=30)
 """How long Graph keeps the log with an Entra ID P1 or P2 licence; 7 days without."""
@@ -41,7 +46,8 @@ async def harvest(
     overlap: timedelta = OVERLAP,
     retention: timedelta = RETENTION,
     top: int | None = None,
-    on_page: Callable[[HarvestResult], None] | None = None,
+    parcel: int = PARCEL,
+    on_stored: Callable[[HarvestResult], None] | None = None,
 ) -> HarvestResult:
     """Read the provisioning log from where the last harvest ended up to now, and store it.
 
@@ -56,10 +62,11 @@ async def harvest(
         overlap: How far before the watermark to read again, for events that came late.
         retention: How long Graph keeps events: how far a first harvest goes back, and when a gap is reported.
         top: Events a page; None for the client's setting.
-        on_page: Called with the result so far, after each page that was stored.
+        parcel: How many events, at least, are stored in one transaction; fewer at the end of a window.
+        on_stored: Called with the result so far, each time that some were stored.
 
     Raises:
-        GraphError: Graph failed, or the end of the log could not be read. Pages before that are stored, and the
+        GraphError: Graph failed, or the end of the log could not be read. What was read before is stored, and the
             next harvest takes up there.
         StoreError: The store cannot be written.
 
@@ -74,7 +81,7 @@ async def harvest(
     for gap in gaps:
         await asyncio.to_thread(store.harvests.record_gap, tenant_id, gap, scope=scope)
     result, span = HarvestResult(watermark=watermark, gaps=gaps), Window(start, end)
-    log = _Log(graph, store, tenant_id, scope, span, kept, top, on_page, result)
+    log = _Log(graph, store, tenant_id, scope, span, kept, top, parcel, on_stored, result)
     with rarely_collected():
         await log.read()
     return log.result
@@ -113,7 +120,8 @@ class _Log:
     span: Window
     kept: Collection[str] | None
     top: int | None
-    on_page: Callable[[HarvestResult], None] | None
+    parcel: int
+    on_stored: Callable[[HarvestResult], None] | None
     result: HarvestResult
     trouble: Trouble = field(default_factory=Trouble)
 
@@ -139,25 +147,27 @@ class _Log:
         self.trouble.raise_if_unfinished()
 
     async def _pages(self, window: Window) -> int | None:
-        """Store the window page by page, the watermark with the last one.
+        """Store the window in parcels of some pages, the watermark with the last one.
 
         Returns:
             How many pages it has; None if it cannot be read to its end.
         """
         pages = 0
-        held: Sequence[ProvisioningEvent] = ()
+        held: list[ProvisioningEvent] = []
         stream = self.graph.provisioning_logs.pages(after=window.after, before=window.before, top=self.top)
         try:
-            async for page in stream:
-                if pages:
-                    await self._save(held)
-                pages += 1
-                held = page
+            async with one_ahead(stream) as arriving:
+                async for page in arriving:
+                    pages += 1
+                    if len(held) >= self.parcel:
+                        await self._save(held)
+                        held = []
+                    held += page
         except GraphError as error:
+            if held:
+                await self._save(held)
             if not lies_in_the_window(error, pages):
                 raise
-            if pages:
-                await self._save(held)
             if self.trouble.met(error):
                 await self._ensure_it_answers(error)
             return None
@@ -196,8 +206,8 @@ class _Log:
             gaps=joined((*so_far.gaps, *skipped)),
             progress=(finished.end - self.span.start) / self.span.length if finished else so_far.progress,
         )
-        if self.on_page is not None:
-            self.on_page(self.result)
+        if self.on_stored is not None:
+            self.on_stored(self.result)
 
     def _is_ours(self, event: ProvisioningEvent) -> bool:
         return self.kept is None or (event.service_principal_id or "").lower() in self.kept

@@ -2,11 +2,20 @@
 
 from datetime import timedelta
 
-from flows.monitoring.windows import Window
+from flows.monitoring.windows import SHORTEST, Window
 from flows.store import Gap
-from graph_client.errors import GraphError, GraphStatusError, HostRefused, UnreadableAnswer
+from graph_client.errors import (
+    GraphError,
+    GraphStatusError,
+    HostRefused,
+    ServerFailed,
+    TransportFailed,
+    UnreadableAnswer,
+)
 
 _EXPIRED_LINK = frozenset({400, 410})
+_GAVE_UP = (ServerFailed, TransportFailed)
+"""What a gateway that waited too long for a long window answers, and what may as well be an outage."""
 _PATIENCE = 24
 """Windows that may fail in a row before ever longer ones are given up: halving 30 days down to a second takes 22."""
 
@@ -18,9 +27,9 @@ def lies_in_the_window(error: GraphError, pages: int) -> bool:
         error: Why it failed.
         pages: How many pages of it were read before; a link to the next one expires, or leads elsewhere.
     """
-    if isinstance(error, GraphStatusError):
+    if isinstance(error, GraphStatusError) and not isinstance(error, ServerFailed):
         return pages > 0 and error.status in _EXPIRED_LINK
-    return isinstance(error, UnreadableAnswer | HostRefused)
+    return isinstance(error, (UnreadableAnswer, HostRefused, *_GAVE_UP))
 
 
 class Trouble:
@@ -34,13 +43,15 @@ class Trouble:
     @property
     def shortest(self) -> timedelta:
         """How short a window has to be to be given up; longer ones are read in halves."""
-        return timedelta(seconds=2 ** max(0, self._failures - _PATIENCE))
+        # Each has been tried for minutes already where Graph gave up, so those are not narrowed down to a second.
+        least = SHORTEST if isinstance(self.error, _GAVE_UP) else timedelta(seconds=1)
+        return max(least, timedelta(seconds=2 ** max(0, self._failures - _PATIENCE)))
 
     def met(self, error: GraphError) -> bool:
-        """Take note of a window that failed; return whether it is the first."""
+        """Take note of a window that failed; return whether the log as a whole is in doubt."""
         self.error = error
         self._failures += 1
-        return self._failures == 1
+        return self._failures == 1 or isinstance(error, _GAVE_UP)
 
     def skip(self, window: Window) -> None:
         """Give a window up."""

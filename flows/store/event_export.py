@@ -8,8 +8,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Text, cast, func, or_, select
 
 from flows.store.database import Database
+from flows.store.identities import plain
 from flows.store.provisioning_events import tenant_ids
-from flows.store.tables import INSTANCE, PROVISIONING_EVENT
+from flows.store.tables import IDENTITY, INSTANCE, PROVISIONING_EVENT
 
 _EVENT = PROVISIONING_EVENT.c
 _ROWS_AT_ONCE = 500
@@ -87,7 +88,11 @@ def _is_about(user: str) -> ColumnElement[bool]:
     sought = user.lower()
     details = _EVENT.raw["sourceIdentity"]["details"]
     principal_names = (details[name].as_string() for name in ("UserPrincipalName", "userPrincipalName"))
+    # SQLite folds the case of ASCII only; the identities have names that are folded already.
+    folded = plain(user)
+    named = or_(IDENTITY.c.plain_name.contains(folded, autoescape=True), IDENTITY.c.plain_user_principal_name == folded)
     return or_(
+        _EVENT.source_id.in_(select(IDENTITY.c.id).where(named)),
         *(func.lower(column) == sought for column in (_EVENT.source_id, _EVENT.target_id, *principal_names)),
         *(func.lower(name).contains(sought, autoescape=True) for name in (_EVENT.source_name, _EVENT.target_name)),
     )

@@ -21,7 +21,7 @@ async def main(service_principal_ids: list[str]) -> None:
         with open_store(source.store_url) as store:
             now = datetime.now(UTC)
             result = await harvest(
-                graph, store, tenant_id=source.tenant, service_principal_ids=service_principal_ids, now=now
+                graph, store, tenant_id=source.tenant, service_principal_ids=service_principal_ids, now=now, parcel=50
             )
     print(result.new)  # noqa: T201  # read by the test
 

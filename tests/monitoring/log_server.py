@@ -17,7 +17,7 @@ OURS = "0f1e2d3c-0000-4000-8000-000000000001"
 THEIRS = "0f1e2d3c-0000-4000-8000-00000000000f"
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
-_FILTER = re.compile(r"activityDateTime gt (\S+) and activityDateTime lt (\S+)")
+FILTER = re.compile(r"activityDateTime gt (\S+) and activityDateTime lt (\S+)")
 
 
 def v1_event(id_: str, at: datetime, *, principal: str = OURS, **given) -> dict:
@@ -80,7 +80,7 @@ class LogServer:
     def _page(self, request: httpx.Request) -> httpx.Response:
         assert (request.method, request.url.path) == ("GET", "/v1.0/auditLogs/provisioning")
         query = parse_qs(urlsplit(str(request.url)).query)
-        after, before = map(datetime.fromisoformat, _FILTER.fullmatch(query["$filter"][0]).groups())
+        after, before = map(datetime.fromisoformat, FILTER.fullmatch(query["$filter"][0]).groups())
         top, skipped = int(query["$top"][0]), int(query.get("$skiptoken", ["0"])[0])
         found = [event for event in self.events if after < moment_of(event) < before and self._has_arrived(event)]
         found.sort(key=moment_of)

@@ -141,7 +141,7 @@ async def test_after_days_of_absence_it_catches_up_in_bounded_windows_and_tells_
     await run(server, store, now=NOW - timedelta(days=6), top=10)
     server.requests.clear()
     told = []
-    result = await run(server, store, top=10, on_page=told.append)
+    result = await run(server, store, top=10, on_stored=told.append)
     assert (result.watermark, stored(store)) == (NOW, 2000)
     windows = Counter(asked(server))
     assert max(windows.values()) <= 8 * PAGES_PER_WINDOW
@@ -182,10 +182,10 @@ async def test_a_watermark_set_by_a_clock_ahead_does_not_stop_the_harvest(store)
     assert store.harvests.watermark(TENANT) == NOW + timedelta(hours=5)
 
 
-async def test_the_result_so_far_is_told_after_each_page(store):
+async def test_the_result_so_far_is_told_whenever_some_are_stored(store):
     server = LogServer([v1_event(f"e{number:03}", minutes_ago(number)) for number in range(1, 26)])
     told = []
-    result = await run(server, store, since=minutes_ago(60), top=10, on_page=told.append)
+    result = await run(server, store, since=minutes_ago(60), top=10, parcel=10, on_stored=told.append)
     assert [(so_far.read, so_far.watermark) for so_far in told] == [(10, None), (20, None), (25, NOW)]
     assert told[-1] == result
 
@@ -193,7 +193,7 @@ async def test_the_result_so_far_is_told_after_each_page(store):
 async def test_garbage_is_looked_for_as_usual_afterwards_also_after_a_failure(store):
     usual, during = gc.get_threshold(), []
     server = LogServer([v1_event("a", minutes_ago(5))])
-    await run(server, store, on_page=lambda so_far: during.append(gc.get_threshold()[0]))
+    await run(server, store, on_stored=lambda so_far: during.append(gc.get_threshold()[0]))
     server.fault = broken
     with pytest.raises(ConnectionAbortedError):
         await run(server, store)

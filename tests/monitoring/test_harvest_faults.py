@@ -53,7 +53,7 @@ async def test_a_crash_after_any_page_was_stored_loses_and_doubles_nothing(store
 
     server = LogServer(EVENTS)
     with pytest.raises(Killed):
-        await run(server, store, on_page=crash)
+        await run(server, store, parcel=1, on_stored=crash)
     assert stored(store) == pages[-1].new
     assert store.harvests.watermark(TENANT) == pages[-1].watermark
     result = await run(server, store, since=None if pages[-1].watermark else SINCE)
@@ -124,9 +124,9 @@ async def test_a_page_that_keeps_failing_ends_the_harvest_and_the_next_one_takes
     server.fault = lambda number: httpx.Response(503) if number > 2 else None
     with pytest.raises(ServerFailed):
         await run(server, store)
-    assert stored(store) == 10
+    assert stored(store) == 20
     server.fault = lambda number: None
-    assert (await run(server, store)).new == 50
+    assert (await run(server, store)).new == 40
 
 
 async def test_two_harvesters_at_once_store_each_event_once(store, store_url):

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from flows.monitoring.harvest import harvest
+from flows.monitoring.harvest import PARCEL, harvest
 from flows.store import open_store
 from flows.store.tables import PROVISIONING_EVENT
 from graph_client import GraphClient, GraphSettings, StaticTokens
@@ -49,16 +49,16 @@ class Killed(BaseException):
 
 
 def killer(chance: random.Random):
-    """Something to be told of each page that kills at one of them, or never."""
-    pages_left = chance.choice([1, 3, 10, 1000, 1000, 1000])
+    """Something to be told of each parcel that kills at one of them, or never."""
+    parcels_left = chance.choice([1, 3, 10, 1000, 1000, 1000])
 
-    def on_page(_):
-        nonlocal pages_left
-        pages_left -= 1
-        if not pages_left:
+    def on_stored(_):
+        nonlocal parcels_left
+        parcels_left -= 1
+        if not parcels_left:
             raise Killed
 
-    return on_page
+    return on_stored
 
 
 async def harvest_once(emulator, token, url, chance, **given) -> bool:
@@ -82,6 +82,7 @@ async def harvest_once(emulator, token, url, chance, **given) -> bool:
                     tenant_id=emulator.settings.tenant_id,
                     now=datetime.fromtimestamp(emulator.clock.now(), UTC),
                     overlap=timedelta(seconds=LATEST_SECONDS),
+                    parcel=chance.choice([1, 40, PARCEL]),
                     **given,
                 )
             except (GraphError, Killed):
@@ -111,7 +112,7 @@ async def test_after_every_fault_the_store_has_the_ids_that_the_tenant_has(store
     for _ in range(ROUNDS):
         emulator.advance(QUARTER_OF_AN_HOUR)
         at_once = (
-            harvest_once(emulator, token, store_url, chance, service_principal_ids=ours, on_page=killer(chance))
+            harvest_once(emulator, token, store_url, chance, service_principal_ids=ours, on_stored=killer(chance))
             for _ in range(2)
         )
         ended += sum(await asyncio.gather(*at_once))

@@ -1,14 +1,14 @@
 """Pages that cannot be read: the log around them is, and what is lost is said."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import httpx
 import pytest
 
 from flows.monitoring.harvest import harvest
 from flows.store import EventFilter, Gap
-from graph_client.errors import BadRequest, UnreadableAnswer
-from tests.monitoring.log_server import NOW, OURS, TENANT, LogServer, minutes_ago, v1_event
+from graph_client.errors import BadRequest, ServerFailed, UnreadableAnswer
+from tests.monitoring.log_server import FILTER, NOW, OURS, TENANT, LogServer, minutes_ago, v1_event
 
 DAY = minutes_ago(60 * 24)
 EVENTS = [v1_event(f"e{number:03}", minutes_ago(number * 20 + 0.5)) for number in range(1, 61)]
@@ -84,6 +84,49 @@ async def test_a_graph_that_answers_nothing_readable_is_an_error_and_no_gap(stor
     server.fault = lambda number: None
     await run(server, store)
     assert stored(store) == 60
+
+
+@pytest.mark.parametrize("failure", ["500", "504", "no answer"])
+async def test_a_window_at_which_graph_gives_up_is_read_in_halves_and_only_a_minute_of_it_given_up(store, failure):
+    def give_up(_):
+        if wide(server.requests[-1]) or holds(server.requests[-1], AT_E030):
+            if failure == "no answer":
+                raise httpx.ReadTimeout("too long")
+            return httpx.Response(int(failure))
+        return None
+
+    server = LogServer(EVENTS)
+    server.fault = give_up
+    result = await run(server, store)
+    assert (stored(store), store.harvests.watermark(TENANT)) == (59, NOW)
+    (gap,) = result.gaps
+    assert gap.start <= AT_E030 < gap.end
+    assert gap.end - gap.start <= timedelta(minutes=1)
+
+
+async def test_an_outage_in_the_middle_of_trouble_is_an_error_and_no_gap(store):
+    server = LogServer(EVENTS)
+    server.fault = lambda number: httpx.Response(503) if wide(server.requests[-1]) or number > 9 else None
+    with pytest.raises(ServerFailed):
+        await run(server, store)
+    assert store.harvests.gaps(TENANT) == []
+    server.fault = lambda number: None
+    await run(server, store)
+    assert stored(store) == 60
+
+
+def span_of(request):
+    return [datetime.fromisoformat(text) for text in FILTER.fullmatch(request.url.params["$filter"]).groups()]
+
+
+def wide(request):
+    after, before = span_of(request)
+    return before - after > timedelta(hours=13)
+
+
+def holds(request, moment):
+    after, before = span_of(request)
+    return after < moment < before
 
 
 @pytest.mark.parametrize("status", [400, 410])

@@ -20,7 +20,7 @@ def about(id_, name, principal_name):
 ON_AWS = {"id": AWS, "displayName": "AWS Prod"}
 EVENTS = [
     failed("b-late", "Conflict", activityDateTime=at(3)),
-    succeeded("b-first", activityDateTime=at(0), sourceIdentity=about("u1", "Adèle 100%", "adele@contoso.com")),
+    succeeded("b-first", activityDateTime=at(0), sourceIdentity=about("u7", "Adèle 100%", "adele@contoso.com")),
     succeeded("a-second", activityDateTime=at(1), servicePrincipal=ON_AWS, provisioningAction="update"),
     succeeded("a-first", activityDateTime=at(0), servicePrincipal=ON_AWS, sourceIdentity=about("u2", "Bob", "bob@x")),
 ]
@@ -55,6 +55,8 @@ def test_everything_comes_tenant_by_tenant_and_the_oldest_first(filled):
         ({"user": "u2"}, ["a-first"]),
         ({"user": "ADELE@contoso.com"}, ["b-first"]),
         ({"user": "100%"}, ["b-first"]),
+        ({"user": "ADÈLE 1"}, ["b-first"]),
+        ({"user": "adele 1"}, ["b-first"]),
         ({"user": "%"}, ["b-first"]),
         ({"user": "Dè"}, ["b-first", "a-second", "b-late", "other"]),
     ],
