@@ -1,20 +1,15 @@
 """What a run leaves in the Prefect UI to look at."""
 
-import re
-from uuid import UUID
+from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 
-from prefect.artifacts import (
-    acreate_markdown_artifact,
-    acreate_progress_artifact,
-    acreate_table_artifact,
-    aupdate_progress_artifact,
-)
-
+from flows.artifact_key import artifact_key
+from flows.connection import connection
 from flows.counts import in_words
 from flows.monitoring.harvest_result import HarvestResult
 from flows.monitoring.iso import iso
 from flows.monitoring.sweep import Sweep
 from flows.plan_words import besides, in_lines, unknown_credentials, worth_showing
+from flows.portal import portal_link
 from flows.reconcile.outcome import FleetOutcome
 from flows.reconcile.plan import Plan
 from flows.report.contents import Report
@@ -38,7 +33,9 @@ async def publish_plan(plan: Plan) -> None:
     ]
     counts = in_words(plan.count())
     lines = [f"Plan of {plan.fleet}: {counts}; {plan.writes} writes", *besides(plan)[:ROWS_MAX]]
-    await acreate_table_artifact(key=_key(plan.fleet, "plan"), table=rows[:ROWS_MAX], description="\n\n".join(lines))
+    await acreate_table_artifact(
+        key=artifact_key(plan.fleet, "plan"), table=rows[:ROWS_MAX], description="\n\n".join(lines)
+    )
 
 
 async def publish_outcome(outcome: FleetOutcome, what: str = "outcome") -> None:
@@ -56,24 +53,28 @@ async def publish_outcome(outcome: FleetOutcome, what: str = "outcome") -> None:
     ]
     counts = in_words(outcome.summary)
     await acreate_table_artifact(
-        key=_key(outcome.fleet, what),
+        key=artifact_key(outcome.fleet, what),
         table=rows[:ROWS_MAX],
         description=f"{outcome.fleet}: {counts}; {outcome.requests} requests, {outcome.seconds:.1f} s",
     )
 
 
-async def start_progress(fleet: str, what: str) -> UUID:
-    """Show a progress bar at 0 %."""
-    return await acreate_progress_artifact(progress=0.0, key=_key(fleet, what), description=f"{fleet}: {what}")
+async def publish_apps(outcome: FleetOutcome) -> None:
+    """Show where each application is to be seen in the Entra admin center, failures first."""
+    rows = [
+        f"| {_linked(each.key, each.service_principal_id, each.app_id)} | {each.outcome} | {each.job_state or ''} |"
+        for each in sorted(outcome.instances, key=lambda each: each.failure is None)
+    ]
+    await acreate_markdown_artifact(
+        key=artifact_key(outcome.fleet, "apps"),
+        markdown="\n".join(["| application | outcome | job |", "|---|---|---|", *rows[:ROWS_MAX]]),
+        description=f"{outcome.fleet} in the Entra admin center",
+    )
 
 
-async def show_progress(artifact_id: UUID, done: int, total: int) -> None:
-    """Move the progress bar."""
-    await aupdate_progress_artifact(artifact_id, progress=100.0 * done / total if total else 100.0)
-
-
-def _key(*parts: str) -> str:
-    return re.sub(r"[^a-z0-9-]+", "-", "-".join(parts).lower()).strip("-")
+def _linked(key: str, service_principal_id: str | None, app_id: str | None) -> str:
+    link = portal_link(connection().graph.settings.graph_url, service_principal_id, app_id)
+    return f"[{key}]({link})" if link else key
 
 
 async def publish_health(seen: Sweep) -> None:
@@ -90,9 +91,11 @@ async def publish_health(seen: Sweep) -> None:
         }
         for reading in seen.worst_first
     ]
-    counts = in_words(seen.count())
+    unwell = [each.target for each in seen.worst_first if not each.well]
+    linked = ", ".join(_linked(each.key, each.service_principal_id, each.app_id) for each in unwell[:ROWS_MAX])
+    lines = [f"Jobs of {seen.fleet}: {in_words(seen.count())}", *([f"To be looked at: {linked}"] if unwell else [])]
     await acreate_table_artifact(
-        key=_key(seen.fleet, "health"), table=rows[:ROWS_MAX], description=f"Jobs of {seen.fleet}: {counts}"
+        key=artifact_key(seen.fleet, "health"), table=rows[:ROWS_MAX], description="\n\n".join(lines)
     )
 
 

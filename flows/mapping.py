@@ -10,7 +10,9 @@ from prefect.states import Completed, Failed
 from prefect.tasks import Task
 
 from flows.counts import in_words
+from flows.names import fleet_of_run
 from flows.progress import Progress, report
+from flows.progress_artifact import ProgressArtifact
 from flows.reconcile.outcome import FleetOutcome, InstanceOutcome
 from flows.reconcile.steps.failure import StepFailed
 from flows.task_runner import LoopFuture, width_limited
@@ -28,10 +30,13 @@ async def map_instances(
         phase: What to call it in the progress.
         width: How many instances are worked on at once.
     """
+    if not pending:
+        return []
     report(Progress(phase, 0, len(pending)))
+    bar = await ProgressArtifact.start(fleet_of_run() or phase, phase, len(pending))
     outcomes = []
     async with width_limited(width):
-        futures = list(work.map([item for item, _ in pending], unmapped(run_id))) if pending else []
+        futures = list(work.map([item for item, _ in pending], unmapped(run_id)))
         finishing = [
             _outcome(each, cast("LoopFuture", future)) for (_, each), future in zip(pending, futures, strict=True)
         ]
@@ -39,6 +44,7 @@ async def map_instances(
             outcome = await finished
             outcomes.append(outcome)
             report(Progress(phase, done, len(pending), outcome.key))
+            await bar.show(done)
     return outcomes
 
 

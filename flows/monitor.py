@@ -24,6 +24,7 @@ from flows.monitoring.sweep import Sweep, Target
 from flows.names import name_of_run
 from flows.parameters import read_fleet
 from flows.progress import Progress, report
+from flows.progress_artifact import ProgressArtifact
 from flows.reconcile.fleet import Fleet
 from flows.reconcile.observe import find_instances
 
@@ -44,10 +45,10 @@ async def monitor_fleet(
     deadline = time.monotonic() + timeout_minutes * 60
     async with connected(tenant, watched.tenant_id):
         targets = await find_targets(watched)
-        bar = await artifacts.start_progress(watched.fleet, "settling")
+        bar = await ProgressArtifact.start(watched.fleet, "settling", len(targets))
         while True:
             seen = await sweep_jobs(watched, targets)
-            await artifacts.show_progress(bar, seen.settled, len(targets))
+            await bar.show(seen.settled)
             report(Progress("monitor", seen.settled, len(targets), _counts(seen)))
             if until == "once" or seen.settled == len(targets) or time.monotonic() >= deadline:
                 break
@@ -61,13 +62,12 @@ async def monitor_fleet(
 async def find_targets(fleet: Fleet) -> list[Target]:
     """Find the service principal of each instance by the fleet's mark."""
     found = await find_instances(connection().graph, fleet)
+    seen = {key: items[0] for key, items in found.items()}
     return [
-        Target(
-            instance.key,
-            found[instance.key][0].service_principal_id if instance.key in found else None,
-            instance.synchronization_template,
-        )
-        for instance in fleet.instances
+        Target(each.key, item.service_principal_id, each.synchronization_template, item.app_id)
+        if (item := seen.get(each.key))
+        else Target(each.key, None, each.synchronization_template)
+        for each in fleet.instances
     ]
 
 

@@ -10,8 +10,15 @@ def name_of_run(verb: str) -> Callable[[], str]:
     """Return what names a run: the verb, and the fleet it is about."""
 
     def name() -> str:
-        fleet = flow_run.parameters.get("fleet")
-        about = fleet.get("fleet") if isinstance(fleet, dict) else Path(str(fleet)).stem if fleet else None
+        about = fleet_of_run()
         return f"{verb} {about}" if about else verb
 
     return name
+
+
+def fleet_of_run() -> str | None:
+    """Return the fleet that the running flow is about, as its parameters tell: its name, or its file's."""
+    fleet = flow_run.parameters.get("fleet")
+    if isinstance(fleet, dict):
+        return str(fleet.get("fleet", "")) or None
+    return Path(str(fleet)).stem if fleet else None

@@ -66,6 +66,7 @@ async def provision_fleet(
             outcome = FleetOutcome(plan.fleet, instances, run.graph.requests_sent, time.monotonic() - started)
             entry.outcome = outcome
         await artifacts.publish_outcome(outcome)
+        await artifacts.publish_apps(outcome)
     return final_state(outcome)
 
 

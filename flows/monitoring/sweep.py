@@ -23,6 +23,7 @@ class Target:
     key: str
     service_principal_id: str | None
     synchronization_template: str | None = None
+    app_id: str | None = None
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ APPLIED = tuple(_DONE.values())
 """What an apply can do to an instance, in the order of its summary."""
 
 
-@dataclass
+@dataclass(repr=False)
 class InstanceOutcome:
     """What was done for one instance; filled in as its steps go by, so that a failure shows how far it came."""
 
@@ -33,6 +33,7 @@ class InstanceOutcome:
     failure: StepFailed | None = None
     pending: tuple[str, ...] = ()
     """Assignments that a later apply finishes, once their roles have been imported."""
+    app_id: str | None = None
 
     @classmethod
     def of(cls, plan: InstancePlan) -> "InstanceOutcome":
@@ -45,6 +46,7 @@ class InstanceOutcome:
             plan.job_id,
             plan.health.state if plan.job_id else None,
             pending=plan.pending,
+            app_id=plan.app_id,
         )
         if plan.conflict:
             conflict = plan.conflict
@@ -55,11 +57,18 @@ class InstanceOutcome:
         """Note the ids of the application and its service principal."""
         self.application_id = placed.application_id
         self.service_principal_id = placed.service_principal_id
+        self.app_id = placed.app_id
 
     def fail(self, failure: StepFailed) -> None:
         """Note that a step failed."""
         self.outcome = "failed"
         self.failure = failure
+
+    def __repr__(self) -> str:
+        # Prefect logs it with the state of the task, beside the failure's own words.
+        failure = self.failure
+        where = f" at {failure.step}, request-id {failure.request_id or 'none'}" if failure else ""
+        return f"<{self.key} {self.outcome}{where}>"
 
     def as_json(self) -> dict[str, Any]:
         """Return what `apply --output json` prints of it."""

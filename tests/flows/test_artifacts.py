@@ -24,7 +24,7 @@ async def artifact(key):
 
 async def test_each_flow_leaves_what_a_person_looks_for(tmp_path):
     with estate(tmp_path / "tenant"), with_variables({"TOKEN": "good", "BAD": "wrong"}):
-        await provision_fleet(FLEET, return_state=True)
+        assert (await provision_fleet(FLEET, return_state=True)).name == "PartiallyCompleted"
         await monitor_fleet(FLEET, until="settled", interval_seconds=0.1, return_state=True)
         await harvest_logs(return_state=True)
     plan = await artifact("seen-plan")
@@ -44,8 +44,21 @@ async def test_each_flow_leaves_what_a_person_looks_for(tmp_path):
     assert [(row["key"], row["outcome"]) for row in rows] == [("bad", "failed"), ("good", "created")]
     assert "401 Unauthorized" in rows[0]["error"]
     assert outcome.description.startswith("seen: 1 created, 1 failed; ")
+    assert float((await artifact("seen-provision")).data) == 100.0
+    assert "| bad | failed |  |\n| good | created | " in (await artifact("seen-apps")).data
     assert float((await artifact("seen-settling")).data) == 100.0
-    health = json.loads((await artifact("seen-health")).data)
+    shown = await artifact("seen-health")
+    assert shown.description.endswith("1 missing\n\nTo be looked at: bad")
+    health = json.loads(shown.data)
     assert (health[0]["key"], health[0]["state"]) == ("bad", "missing")
     assert "events; complete up to" in (await artifact("harvest")).data
     assert "**Jobs:** 1 missing" in (await artifact("report")).data
+
+
+async def test_the_log_of_a_failure_has_its_key_its_step_and_its_request_id_and_little_else(tmp_path, caplog):
+    with estate(tmp_path / "tenant"), with_variables({"TOKEN": "good", "BAD": "wrong"}):
+        outcome = await (await provision_fleet(FLEET, return_state=True)).aresult(raise_on_failure=False)
+    (failure,) = (each.failure for each in outcome.instances if each.failure)
+    (said,) = (line for line in caplog.messages if "401 Unauthorized" in line and "failed with state" in line)
+    assert f"result=<bad failed at validate-credentials, request-id {failure.request_id}>" in said
+    assert len(said) < 2 * len(str(failure))

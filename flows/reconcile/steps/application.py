@@ -23,6 +23,7 @@ class Placed:
 
     application_id: str
     service_principal_id: str
+    app_id: str | None = None
 
 
 async def create_application(graph: GraphClient, plan: InstancePlan) -> Placed:
@@ -47,7 +48,7 @@ async def create_application(graph: GraphClient, plan: InstancePlan) -> Placed:
             display_name=unique_name,
             service_management_reference=plan.instance.service_management_reference,
         )
-        return Placed(made.application.id, made.service_principal.id)
+        return Placed(made.application.id, made.service_principal.id, made.application.app_id)
 
     # Graph is known to answer 404 although it made the application.
     return await once(instantiate, lambda: _look_again(graph, plan), misleading=NotFound)
@@ -60,7 +61,7 @@ async def locate(graph: GraphClient, plan: InstancePlan) -> Placed:
         StepFailed: It is gone, or more than one application is this instance.
     """
     if plan.application_id and plan.service_principal_id:
-        return Placed(plan.application_id, plan.service_principal_id)
+        return Placed(plan.application_id, plan.service_principal_id, plan.app_id)
     # It may bear a former mark, or be created under another name than the file gives it now.
     app_id = plan.app_id
     found = await (look_for(graph, lambda: _find_by_app_id(graph, app_id)) if app_id else _look_again(graph, plan))
@@ -162,7 +163,7 @@ async def _find_by_app_id(graph: GraphClient, app_id: str) -> Placed | None:
 async def _with_principal(graph: GraphClient, application: Application) -> Placed | None:
     condition = f"appId eq {text_literal(application.app_id or '')}"
     async for principal in graph.service_principals.list(filter=condition, select=("id", "appId")):
-        return Placed(application.id, principal.id)
+        return Placed(application.id, principal.id, application.app_id)
     return None
 
 
