@@ -5,6 +5,7 @@ from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 from flows.artifact_key import artifact_key
 from flows.connection import connection
 from flows.counts import in_words
+from flows.markdown import table
 from flows.monitoring.harvest_result import HarvestResult
 from flows.monitoring.iso import iso
 from flows.monitoring.sweep import Sweep
@@ -62,12 +63,12 @@ async def publish_outcome(outcome: FleetOutcome, what: str = "outcome") -> None:
 async def publish_apps(outcome: FleetOutcome) -> None:
     """Show where each application is to be seen in the Entra admin center, failures first."""
     rows = [
-        f"| {_linked(each.key, each.service_principal_id, each.app_id)} | {each.outcome} | {each.job_state or ''} |"
+        (_linked(each.key, each.service_principal_id, each.app_id), each.outcome, each.job_state or "")
         for each in sorted(outcome.instances, key=lambda each: each.failure is None)
     ]
     await acreate_markdown_artifact(
         key=artifact_key(outcome.fleet, "apps"),
-        markdown="\n".join(["| application | outcome | job |", "|---|---|---|", *rows[:ROWS_MAX]]),
+        markdown=table(("application", "outcome", "job"), rows[:ROWS_MAX]),
         description=f"{outcome.fleet} in the Entra admin center",
     )
 

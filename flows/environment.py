@@ -119,11 +119,11 @@ class Environment:
             return FileAssertion(path)
         if url := self.get("ACTIONS_ID_TOKEN_REQUEST_URL"):
             token = self.require("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "GitHub sets it beside the URL")
-            return GitHubActionsAssertion(url, token)
+            return GitHubActionsAssertion(url, token, self.graph_settings())
         if url := self.get("SYSTEM_OIDCREQUESTURI"):
             token = self.require("SYSTEM_ACCESSTOKEN", "map $(System.AccessToken) into the step")
             connection = self.require("AZURESUBSCRIPTION_SERVICE_CONNECTION_ID", "the service connection's id")
-            return AzureDevOpsAssertion(url, token, connection)
+            return AzureDevOpsAssertion(url, token, connection, self.graph_settings())
         return None
 
     def _path(self, name: str) -> Path | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -71,8 +73,9 @@ class GitHubActionsAssertion:
         """
         url = httpx.URL(self.request_url).copy_merge_params({"audience": self.audience})
         headers = {"Authorization": f"Bearer {self.request_token}"}
-        response = SignInHttp(self.settings, self.transport).send("GET", str(url), headers=headers)
         hint = "give the job `permissions: id-token: write`"
+        with _refused_by("GitHub Actions", hint):
+            response = SignInHttp(self.settings, self.transport).send("GET", str(url), headers=headers)
         return _token_of(response, "value", "GitHub Actions", hint)
 
 
@@ -105,14 +108,30 @@ class AzureDevOpsAssertion:
         wanted = {"api-version": "7.1", "serviceConnectionId": self.service_connection_id}
         url = httpx.URL(self.request_url).copy_merge_params(wanted)
         headers = {"Authorization": f"Bearer {self.access_token}", "Content-Type": "application/json"}
-        response = SignInHttp(self.settings, self.transport).send("POST", str(url), headers=headers)
         hint = "check the service connection's id, and that System.AccessToken is passed to the step"
+        with _refused_by("Azure DevOps", hint):
+            response = SignInHttp(self.settings, self.transport).send("POST", str(url), headers=headers)
         return _token_of(response, "oidcToken", "Azure DevOps", hint)
+
+
+@contextmanager
+def _refused_by(who: str, hint: str) -> Iterator[None]:
+    """Say who refused, whatever the refusal looks like; what may pass stays as it is."""
+    try:
+        yield
+    except AuthFailed as error:
+        if error.status is None or error.transient:
+            raise
+        raise _without_token(who, error.status, hint) from None
+
+
+def _without_token(who: str, status: int, hint: str) -> AuthFailed:
+    return AuthFailed(f"{who} gave no OIDC token", status=status, hint=hint)
 
 
 def _token_of(response: httpx.Response, name: str, who: str, hint: str) -> str:
     body: Any = read_json(response.content) if response.is_success else None
     token = body.get(name) if isinstance(body, dict) else None
     if not isinstance(token, str) or not token:
-        raise AuthFailed(f"{who} gave no OIDC token", status=response.status_code, hint=hint)
+        raise _without_token(who, response.status_code, hint)
     return token

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from flows.cli.errors import CommandFailed
 from flows.cli.options import FleetArgument, ForceOption, OnlyOption, Output, OutputOption, StoreOption, TenantOption
 from flows.cli.output import aside, person, print_json
 from flows.cli.plan_file import PlanOptions, write_plan_file
@@ -24,6 +25,9 @@ def command(
     fleet: FleetArgument,
     out: Annotated[
         Path | None, typer.Option(metavar="PLAN", help="Write the plan to a file, for apply --plan-file.")
+    ] = None,
+    markdown: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the plan as Markdown too, for a pull request.")
     ] = None,
     only: OnlyOption = None,
     tenant: TenantOption = None,
@@ -44,14 +48,26 @@ def command(
     plan = plan_of(fleet, tenant, options)
     if out:
         write_plan_file(out, plan, options)
+    refusal = refused(plan, force=force)
+    if markdown:
+        _write_markdown(markdown, plan, refusal)
     if output is Output.JSON:
         print_json(plan.as_json())
     else:
         show_plan(plan, person())
-        if refusal := refused(plan, force=force):
+        if refusal:
             person().print(Text(f"An apply will be refused: {refusal}"), soft_wrap=True)
     if detailed_exitcode and plan.has_changes:
         raise typer.Exit(CHANGES)
+
+
+def _write_markdown(path: Path, plan: "Plan", refusal: Exception | None) -> None:
+    from flows.plan_markdown import plan_markdown
+
+    try:
+        path.write_text(plan_markdown(plan, refusal), encoding="utf-8")
+    except OSError as error:
+        raise CommandFailed(f"{path}: {error.strerror}\nName a file in a directory this user may write to.") from None
 
 
 def plan_of(path: Path, tenant: str | None, options: PlanOptions) -> "Plan":

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 
+from flows.markdown import plain, table
 from flows.report.contents import Application, Report, statuses_of
 from flows.report.words import moment, number, shortened
 
 _ROWS_MAX = 20
-_SIGNS = {ord(sign): f"&#{ord(sign)};" for sign in "&<>|*_[]#~\\"}
-"""What Markdown and HTML read something into; the backtick is left for commands."""
 
 
 def markdown_of(report: Report) -> str:
@@ -36,7 +35,7 @@ def markdown_of(report: Report) -> str:
 
 
 def _line(what: str, counts: dict[str, int]) -> str:
-    return f"**{what}:** {', '.join(f'{number(count)} {_plain(name)}' for name, count in counts.items()) or 'none'}"
+    return f"**{what}:** {', '.join(f'{number(count)} {plain(name)}' for name, count in counts.items()) or 'none'}"
 
 
 def _attention(application: Application) -> Sequence[str]:
@@ -51,12 +50,5 @@ def _errors(report: Report) -> Iterable[Sequence[str]]:
 
 
 def _table(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    body = [f"| {' | '.join(_plain(shortened(cell, 300)) for cell in row)} |" for row in rows][:_ROWS_MAX]
-    if not body:
-        return []
-    return [f"### {title}", "\n".join([f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}", *body])]
-
-
-def _plain(text: str) -> str:
-    """Return a text that Markdown, and HTML in Markdown, takes for nothing but text."""
-    return " ".join(text.translate(_SIGNS).split())
+    body = [[plain(shortened(cell, 300)) for cell in row] for row in rows][:_ROWS_MAX]
+    return [f"### {title}", table(head, body)] if body else []
