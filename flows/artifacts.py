@@ -45,10 +45,10 @@ async def publish_outcome(outcome: FleetOutcome, what: str = "outcome") -> None:
         {
             "key": each.key,
             "outcome": each.outcome,
+            "error": f"{each.failure.step}: {each.failure}" if each.failure else "",
             "job state": each.job_state or "",
             "service principal": each.service_principal_id or "",
             "job": each.job_id or "",
-            "error": str(each.failure) if each.failure else "",
         }
         for each in sorted(outcome.instances, key=lambda each: each.failure is None)
     ]

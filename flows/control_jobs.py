@@ -34,15 +34,25 @@ _TASKS = {"start": job_tasks.start_job, "pause": job_tasks.pause_job, "restart":
     retries=0,
 )
 async def control_jobs(
-    fleet: Annotated[str | dict[str, Any], Field(description="The fleet file's path, or its content.")],
-    action: Annotated[Literal["start", "pause", "restart"], Field(description="What to do to the jobs.")],
-    tenant: Annotated[str | None, Field(description="EntraTenant block; empty for the environment.")] = None,
-    only: Annotated[list[str] | None, Field(description="Keys of the jobs; empty for all.")] = None,
-    reset: Annotated[list[ResetScope] | None, Field(description="What a restart forgets; empty for nothing.")] = None,
-    force: Annotated[bool, Field(description="Restart what is paused, and with a reset that is dangerous.")] = False,
-    change: Annotated[str | None, Field(max_length=200, description="Ticket this change belongs to.")] = None,
+    fleet: str | dict[str, Any],
+    action: Literal["start", "pause", "restart"],
+    tenant: str | None = None,
+    only: list[str] | None = None,
+    reset: list[ResetScope] | None = None,
+    force: bool = False,
+    change: Annotated[str | None, Field(max_length=200)] = None,
 ) -> State:
-    """Start, pause or restart jobs, one's failure never stopping another's."""
+    """Start, pause or restart jobs, one's failure never stopping another's.
+
+    Args:
+        fleet: The fleet file's path, or its content.
+        action: What to do to the jobs.
+        tenant: EntraTenant block; empty for the environment.
+        only: Keys of the jobs; empty for all.
+        reset: What a restart forgets; empty for nothing.
+        force: Restart what is paused, and with a reset that is dangerous.
+        change: Ticket this change belongs to.
+    """
     quiet_expected_failures()
     desired = read_fleet(fleet)
     scope = reset_scope(reset or (), force=force)

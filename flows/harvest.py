@@ -32,16 +32,19 @@ _REPORT_DAYS = 7
 
 @flow(name="harvest-logs", flow_run_name=name_of_run("harvest"), persist_result=False)
 async def harvest_logs(
-    tenant: Annotated[str | None, Field(description="EntraTenant block; empty for the environment.")] = None,
-    since: Annotated[datetime | None, Field(description="Read again from here; empty for where it ended.")] = None,
-    overlap_minutes: Annotated[
-        float, Field(ge=0, description="How far before where it ended to read again, for events that came late.")
-    ] = OVERLAP_MINUTES,
-    all_applications: Annotated[
-        bool, Field(description="Keep the events of applications that no fleet manages, too.")
-    ] = False,
+    tenant: str | None = None,
+    since: datetime | None = None,
+    overlap_minutes: Annotated[float, Field(ge=0)] = OVERLAP_MINUTES,
+    all_applications: bool = False,
 ) -> State:
-    """Read the tenant's provisioning log from where the last harvest ended, and keep what is ours."""
+    """Read the tenant's provisioning log from where the last harvest ended, and keep what is ours.
+
+    Args:
+        tenant: EntraTenant block; empty for the environment.
+        since: Read again from here; empty for where it ended.
+        overlap_minutes: How far before where it ended to read again, for events that came late.
+        all_applications: Keep the events of applications that no fleet manages, too.
+    """
     quiet_expected_failures()
     async with connected(tenant):
         now = datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""What Prefect logs of a failed step: the one to three lines a person needs."""
+"""What Prefect logs: of a failed step the one to three lines a person needs, of one that went well nothing."""
 
 import logging
 
@@ -15,11 +15,16 @@ _LOGGERS = (
 )
 
 
-class ExpectedFailures(logging.Filter):
-    """Drops the traceback of a failure that we worded ourselves; a traceback is for defects."""
+class Readable(logging.Filter):
+    """Drops the traceback of a failure that we worded ourselves: a traceback is for defects.
+
+    Drops too that each task has completed, which in a run of 700 hides the lines that say something.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Let every record through, shortened where its exception says all there is to say."""
+        """Let a record through, shortened where its exception says all there is to say."""
+        if record.name == "prefect.task_runs" and str(record.msg).startswith("Finished in state Completed("):
+            return False
         error = record.exc_info[1] if record.exc_info else None
         if isinstance(error, StepFailed | GraphError | StoreError):
             record.exc_info = None
@@ -31,8 +36,8 @@ class ExpectedFailures(logging.Filter):
 
 
 def quiet_expected_failures() -> None:
-    """Have Prefect's loggers drop the tracebacks of failures we worded ourselves."""
+    """Have Prefect's loggers say no more than a person needs."""
     for name in _LOGGERS:
         logger = logging.getLogger(name)
-        if not any(isinstance(each, ExpectedFailures) for each in logger.filters):
-            logger.addFilter(ExpectedFailures())
+        if not any(isinstance(each, Readable) for each in logger.filters):
+            logger.addFilter(Readable())

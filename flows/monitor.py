@@ -31,13 +31,21 @@ from flows.reconcile.observe import find_instances
 
 @flow(name="monitor-fleet", flow_run_name=name_of_run("monitor"), persist_result=False)
 async def monitor_fleet(
-    fleet: Annotated[str | dict[str, Any], Field(description="The fleet file's path, or its content.")],
-    tenant: Annotated[str | None, Field(description="EntraTenant block; empty for the environment.")] = None,
-    until: Annotated[Literal["once", "settled"], Field(description="Look once, or until all have settled.")] = "once",
-    timeout_minutes: Annotated[float, Field(gt=0, description="How long to wait for them to settle.")] = 60,
-    interval_seconds: Annotated[float, Field(gt=0, description="Time between two looks.")] = 30,
+    fleet: str | dict[str, Any],
+    tenant: str | None = None,
+    until: Literal["once", "settled"] = "once",
+    timeout_minutes: Annotated[float, Field(gt=0)] = 60,
+    interval_seconds: Annotated[float, Field(gt=0)] = 30,
 ) -> State:
-    """Look at every job, keep what changed, and with `until="settled"` wait for the initial cycles to end."""
+    """Look at every job, keep what changed, and with `until="settled"` wait for the initial cycles to end.
+
+    Args:
+        fleet: The fleet file's path, or its content.
+        tenant: EntraTenant block; empty for the environment.
+        until: Look once, or until all have settled.
+        timeout_minutes: How long to wait for them to settle.
+        interval_seconds: Time between two looks.
+    """
     quiet_expected_failures()
     watched = read_fleet(fleet)
     for expiry in expiring(watched.instances, datetime.now(UTC).date()):

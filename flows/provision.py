@@ -37,17 +37,29 @@ _APPLIED = {Action.CREATE, Action.ADOPT, Action.UPDATE}
     retries=0,
 )
 async def provision_fleet(
-    fleet: Annotated[str | dict[str, Any], Field(description="The fleet file's path, or its content.")],
-    tenant: Annotated[str | None, Field(description="EntraTenant block; empty for the environment.")] = None,
-    only: Annotated[list[str] | None, Field(description="Keys to apply; empty for all.")] = None,
-    dry_run: Annotated[bool, Field(description="Plan, and change nothing.")] = False,
-    concurrency: Annotated[int, Field(ge=1, le=64, description="Instances worked on at once.")] = 10,
-    change: Annotated[str | None, Field(max_length=200, description="Ticket this change belongs to.")] = None,
-    save_credentials: Annotated[bool, Field(description="Save credentials that are there already again.")] = False,
-    force: Annotated[bool, Field(description="Do also what is held back without it.")] = False,
-    plan_digest: Annotated[str | None, Field(description="Digest of the reviewed plan; no other is applied.")] = None,
+    fleet: str | dict[str, Any],
+    tenant: str | None = None,
+    only: list[str] | None = None,
+    dry_run: bool = False,
+    concurrency: Annotated[int, Field(ge=1, le=64)] = 10,
+    change: Annotated[str | None, Field(max_length=200)] = None,
+    save_credentials: bool = False,
+    force: bool = False,
+    plan_digest: str | None = None,
 ) -> State:
-    """Make the tenant what the fleet file says, one instance's failure never stopping another's work."""
+    """Make the tenant what the fleet file says, one instance's failure never stopping another's work.
+
+    Args:
+        fleet: The fleet file's path, or its content.
+        tenant: EntraTenant block; empty for the environment.
+        only: Keys to apply; empty for all.
+        dry_run: Plan, and change nothing.
+        concurrency: Instances worked on at once.
+        change: Ticket this change belongs to.
+        save_credentials: Save credentials that are there already again.
+        force: Do also what is held back without it.
+        plan_digest: Digest of the reviewed plan; no other is applied.
+    """
     quiet_expected_failures()
     desired = read_fleet(fleet)
     started = time.monotonic()

@@ -33,17 +33,25 @@ OUTCOMES = ("retired", "purged", "unchanged", "failed")
     retries=0,
 )
 async def retire_instances(
-    fleet: Annotated[str | dict[str, Any], Field(description="The fleet file's path, or its content.")],
-    only: Annotated[list[str], Field(min_length=1, description="Keys to retire, also such as the file lacks.")],
-    tenant: Annotated[str | None, Field(description="EntraTenant block; empty for the environment.")] = None,
-    application_id: Annotated[
-        str | None, Field(description="Which of two applications that bear the mark of the only key.")
-    ] = None,
-    purge: Annotated[bool, Field(description="Remove them from the recycle bin too, for good.")] = False,
-    force: Annotated[bool, Field(description="Retire however large a part of the fleet.")] = False,
-    change: Annotated[str | None, Field(max_length=200, description="Ticket this change belongs to.")] = None,
+    fleet: str | dict[str, Any],
+    only: Annotated[list[str], Field(min_length=1)],
+    tenant: str | None = None,
+    application_id: str | None = None,
+    purge: bool = False,
+    force: bool = False,
+    change: Annotated[str | None, Field(max_length=200)] = None,
 ) -> State:
-    """Take instances away, one's failure never stopping another's; what is gone already is no failure."""
+    """Take instances away, one's failure never stopping another's; what is gone already is no failure.
+
+    Args:
+        fleet: The fleet file's path, or its content.
+        only: Keys to retire, also such as the file lacks.
+        tenant: EntraTenant block; empty for the environment.
+        application_id: Which of two applications that bear the mark of the only key.
+        purge: Remove them from the recycle bin too, for good.
+        force: Retire however large a part of the fleet.
+        change: Ticket this change belongs to.
+    """
     quiet_expected_failures()
     desired = read_fleet(fleet)
     started = time.monotonic()

@@ -33,12 +33,19 @@ _OUTCOMES = ("rotated", "failed")
     retries=0,
 )
 async def rotate_credentials(
-    fleet: Annotated[str | dict[str, Any], Field(description="The fleet file's path, or its content.")],
-    only: Annotated[list[str], Field(min_length=1, description="Keys whose credentials are new.")],
-    tenant: Annotated[str | None, Field(description="EntraTenant block; empty for the environment.")] = None,
-    change: Annotated[str | None, Field(max_length=200, description="Ticket this change belongs to.")] = None,
+    fleet: str | dict[str, Any],
+    only: Annotated[list[str], Field(min_length=1)],
+    tenant: str | None = None,
+    change: Annotated[str | None, Field(max_length=200)] = None,
 ) -> State:
-    """Try the credentials that the fleet file refers to on the jobs, and save those that work."""
+    """Try the credentials that the fleet file refers to on the jobs, and save those that work.
+
+    Args:
+        fleet: The fleet file's path, or its content.
+        only: Keys whose credentials are new.
+        tenant: EntraTenant block; empty for the environment.
+        change: Ticket this change belongs to.
+    """
     quiet_expected_failures()
     desired = read_fleet(fleet)
     started = time.monotonic()

@@ -20,6 +20,7 @@ from prefect.futures import PrefectConcurrentFuture, PrefectFuture
 from prefect.task_engine import run_task_async
 from prefect.task_runners import TaskRunner
 from prefect.tasks import Task
+from prefect.transactions import CommitMode, atransaction
 
 
 class LoopFuture(PrefectConcurrentFuture[Any]):
@@ -72,7 +73,9 @@ class LoopTaskRunner(TaskRunner[LoopFuture]):
         dependencies: dict[str, set[RunInput]] | None,
     ) -> None:
         try:
-            async with slots:
+            # What a step has done in the tenant stays done: else Prefect would show the steps of an instance that
+            # failed later as rolled back.
+            async with slots, atransaction(commit_mode=CommitMode.EAGER):
                 state: State = await run_task_async(  # type: ignore[assignment]  # return_type="state"
                     task=task,
                     task_run_id=task_run_id,

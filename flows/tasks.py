@@ -15,6 +15,7 @@ from prefect.tasks import Task
 
 from flows import fingerprints
 from flows.connection import connection
+from flows.counts import in_words
 from flows.fingerprint_key import NO_KEY
 from flows.memory import remember
 from flows.reconcile.diff import diff, select
@@ -87,7 +88,7 @@ async def plan_fleet(fleet: Fleet, only: Collection[str] | None, save_all: bool,
     )
     now = datetime.now(UTC)
     plan = diff(fleet, observed, memory=memory, only=only, save_all=save_all, force=force, now=now)
-    log().info("plan of %s: %s", fleet.fleet, plan.count())
+    log().info("plan of %s: %s", fleet.fleet, in_words(plan.count()))
     return plan
 
 
@@ -97,7 +98,7 @@ async def compare_credentials(plan: Plan) -> Plan:
     if connection().fingerprint_key is None:
         log().warning(NO_KEY)
     found = await fingerprints.compared(plan)
-    log().info("plan of %s with its credentials compared: %s", plan.fleet, found.count())
+    log().info("plan of %s with its credentials compared: %s", plan.fleet, in_words(found.count()))
     return found
 
 

@@ -54,6 +54,18 @@ class Page:
         assert "exceptionDetails" not in result, result
         return result["result"]["value"]
 
+    def wait_for(self, expression):
+        """Wait until a JavaScript expression is true, as a page that draws itself has no end of loading."""
+        deadline = time.monotonic() + START_SECONDS
+        while not self.value(f"Boolean({expression})"):
+            assert time.monotonic() < deadline, f"{expression}: {self.text[:2000]}"
+            time.sleep(0.1)
+
+    @property
+    def text(self):
+        """What the page shows, as text."""
+        return self.value("document.body.innerText")
+
     def picture(self, path):
         """Keep the whole page as a PNG."""
         shot = self.send("Page.captureScreenshot", captureBeyondViewport=True)

@@ -1,0 +1,118 @@
+"""What a person sees of it in Prefect's own UI, in a real browser."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from flows.cli.engine import run_flow_against
+from flows.environment import with_variables
+from flows.monitor import monitor_fleet
+from flows.provision import provision_fleet
+from tests.estates import estate, fleet, instance
+from tests.report.browser import browser
+
+ROOT = Path(__file__).parents[2]
+FLEET = fleet(
+    instance("good"), instance("fine"), instance("bad", credentials={"SecretToken": "${env:BAD}"}), fleet="seen"
+)
+
+
+@pytest.fixture(scope="module")
+def server(prefect_server):
+    """A server with our deployments and a run of each of the two main flows."""
+    for arguments in (("work-pool", "create", "entra-fleet", "--type", "process"), ("--no-prompt", "deploy", "--all")):
+        subprocess.run(
+            [sys.executable, "-m", "prefect", *arguments],
+            cwd=ROOT,
+            env=environment_of(prefect_server),
+            capture_output=True,
+            timeout=100,
+            check=arguments[0] != "work-pool",
+        )
+    return prefect_server
+
+
+def environment_of(server):
+    return {**os.environ, "PREFECT_API_URL": server.api_url}
+
+
+@pytest.fixture(scope="module")
+def run(server, tmp_path_factory):
+    """The run of an apply of which one instance failed."""
+    directory = tmp_path_factory.mktemp("tenant")
+    with estate(directory), with_variables({"TOKEN": "good", "BAD": "wrong"}):
+        run_flow_against(server.api_url, provision_fleet, {"fleet": FLEET})
+        run_flow_against(server.api_url, monitor_fleet, {"fleet": FLEET})
+    asked = {"flow_runs": {"name": {"any_": ["provision seen"]}}}
+    (found,) = httpx.post(f"{server.api_url}/flow_runs/filter", json=asked).json()
+    return found
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    with browser(tmp_path_factory.mktemp("chromium")) as opened:
+        opened.resize(1400, 1000)
+        yield opened
+
+
+def shown(page, url, *texts):
+    """Open a page and wait until it shows these texts."""
+    page.open(url)
+    for text in texts:
+        page.wait_for(f"document.body.innerText.includes({json.dumps(text)})")
+
+
+def test_the_form_of_a_tenant_hides_its_secrets(server, page, tmp_path):
+    shown(page, f"{server.url}/v2/blocks/catalog/entra-tenant/create", "Tenant Id", "Client secret.")
+    page.picture(tmp_path / "block.png")
+    assert page.value("document.querySelectorAll('input[type=password]').length") >= 2
+
+
+def test_the_form_of_a_run_says_what_each_parameter_is(server, page, tmp_path):
+    deployments = httpx.post(f"{server.api_url}/deployments/filter", json={}).json()
+    (deployment,) = [each for each in deployments if each["name"] == "on-demand"]
+    shown(
+        page,
+        f"{server.url}/v2/deployments/deployment/{deployment['id']}/run",
+        "The fleet file's path, or its content.",
+        "Instances worked on at once.",
+        "Plan, and change nothing.",
+    )
+    page.picture(tmp_path / "form.png")
+
+
+def test_the_page_of_a_run_shows_how_it_ended_and_each_step(server, run, page, tmp_path):
+    shown(page, f"{server.url}/v2/runs/flow-run/{run['id']}", "provision seen", "PartiallyCompleted", "Task Runs")
+    page.wait_for("document.querySelector('canvas')")
+    page.picture(tmp_path / "run.png")
+    shown(page, f"{server.url}/v2/runs/flow-run/{run['id']}?tab=TaskRuns", "validate-credentials · bad")
+    page.picture(tmp_path / "tasks.png")
+
+
+def test_what_was_done_before_a_failure_is_not_called_rolled_back(server, run):
+    asked = {"task_runs": {"name": {"like_": "· bad"}}, "flow_runs": {"id": {"any_": [run["id"]]}}}
+    states = {
+        each["name"].partition(" ")[0]: each["state_name"]
+        for each in httpx.post(f"{server.api_url}/task_runs/filter", json=asked).json()
+    }
+    assert states.pop("validate-credentials") == "Failed"
+    assert set(states) == {"check-references", "create-application", "wait-until-ready", "mark-application"}
+    assert set(states.values()) == {"Completed"}
+
+
+def test_the_artifacts_show_failures_first_and_what_to_do(server, run, page, tmp_path):
+    shown(page, f"{server.url}/v2/artifacts/key/seen-outcome", "2 created, 1 failed")
+    asked = {"artifacts": {"key": {"any_": ["seen-outcome"]}}}
+    (artifact,) = httpx.post(f"{server.api_url}/artifacts/filter", json=asked).json()
+    shown(page, f"{server.url}/v2/artifacts/artifact/{artifact['id']}", "401 Unauthorized", "Correct the credentials")
+    page.picture(tmp_path / "outcome.png")
+    rows = page.value("[...document.querySelectorAll('tbody tr')].map(row => row.innerText.split(/\\s/)[0])")
+    assert rows[0] == "bad"
+    asked = {"artifacts": {"key": {"any_": ["seen-health"]}}}
+    (artifact,) = httpx.post(f"{server.api_url}/artifacts/filter", json=asked).json()
+    shown(page, f"{server.url}/v2/artifacts/artifact/{artifact['id']}", "To be looked at: bad")
