@@ -18,23 +18,83 @@ class EntraTenant(Block):
 
     _block_type_name = "Entra tenant"
     _block_type_slug = "entra-tenant"
-    _description = "A Microsoft Entra tenant and the application entra-fleet signs in to it with."
-
-    tenant_id: str = Field(description="Directory (tenant) id, or one of the tenant's domain names.")
-    client_id: str = Field(default="", description="Application (client) id; empty for a managed identity.")
-    client_secret: SecretStr = Field(default=SecretStr(""), description="Client secret.")
-    certificate_path: str = Field(default="", description="PEM file with certificate and key, on the worker.")
-    certificate_password: SecretStr = Field(default=SecretStr(""), description="Password of the PEM file's key.")
-    federated_token_file: str = Field(default="", description="File that holds a federated token, on the worker.")
-    cloud: Literal["global", "usgov", "usgov-dod", "china"] = Field(
-        default="global", description="National cloud the tenant lives in."
+    _description = (
+        "A Microsoft Entra tenant and the application that entra-fleet signs in to it as. Flows take its name as the "
+        "parameter tenant. The deployment test-connection/connection tries it."
     )
-    api_version: Literal["v1.0", "beta"] = Field(default="v1.0", description="Version of Microsoft Graph.")
-    graph_url: str = Field(default="", description="Root of Microsoft Graph, if not the cloud's own.")
-    authority: str = Field(default="", description="Sign-in host, if not the cloud's own.")
-    ca_file: str = Field(default="", description="PEM file of the CA to trust, on the worker, if not a public one.")
+    _code_example = "In a flow's parameters: tenant: contoso-reader. On the command line: --tenant contoso-reader."
+
+    tenant_id: str = Field(
+        title="Tenant",
+        description="Directory (tenant) id, or one of the tenant's domain names.",
+        examples=["7928d5b5-7442-4a97-a02d-66f9a9972ec0"],
+        json_schema_extra={"position": 0},
+    )
+    client_id: str = Field(
+        default="",
+        title="Application",
+        description="Application (client) id to sign in as; empty for a managed identity.",
+        json_schema_extra={"position": 1},
+    )
+    client_secret: SecretStr = Field(
+        default=SecretStr(""),
+        title="Client secret",
+        description="Fill in this, or a certificate, or a federated token, or none for a managed identity.",
+        json_schema_extra={"position": 2},
+    )
+    certificate_path: str = Field(
+        default="",
+        title="Certificate",
+        description="Path of a PEM file with certificate and private key, where the worker runs.",
+        json_schema_extra={"position": 3},
+    )
+    certificate_password: SecretStr = Field(
+        default=SecretStr(""),
+        title="Certificate password",
+        description="Password of the private key, if it has one.",
+        json_schema_extra={"position": 4},
+    )
+    federated_token_file: str = Field(
+        default="",
+        title="Federated token file",
+        description="Path of a file with a federated token (workload identity), where the worker runs.",
+        json_schema_extra={"position": 5},
+    )
+    cloud: Literal["global", "usgov", "usgov-dod", "china"] = Field(
+        default="global",
+        title="Cloud",
+        description="National cloud the tenant lives in.",
+        json_schema_extra={"position": 6},
+    )
+    api_version: Literal["v1.0", "beta"] = Field(
+        default="v1.0",
+        title="API version",
+        description="Version of Microsoft Graph.",
+        json_schema_extra={"position": 7},
+    )
     fingerprint_key: SecretStr = Field(
-        default=SecretStr(""), description="Key of the fingerprints that tell whether a credential has changed."
+        default=SecretStr(""),
+        title="Fingerprint key",
+        description="Key of the fingerprints that tell whether a credential has changed; the same on every worker.",
+        json_schema_extra={"position": 8},
+    )
+    graph_url: str = Field(
+        default="",
+        title="Microsoft Graph",
+        description="Root of Microsoft Graph, if not the cloud's own.",
+        json_schema_extra={"position": 9},
+    )
+    authority: str = Field(
+        default="",
+        title="Sign-in host",
+        description="Sign-in host, if not the cloud's own.",
+        json_schema_extra={"position": 10},
+    )
+    ca_file: str = Field(
+        default="",
+        title="CA file",
+        description="Path of a PEM file of the CA to trust, where the worker runs, if not a public one.",
+        json_schema_extra={"position": 11},
     )
 
     def graph_settings(self) -> GraphSettings:
@@ -73,9 +133,13 @@ class AppCredentials(Block):
 
     _block_type_name = "App credentials"
     _block_type_slug = "app-credentials"
-    _description = "Credentials of provisioned applications, referred to as ${block:name/field} in a fleet file."
+    _description = "Credentials of provisioned applications. A fleet file refers to them as ${block:NAME/FIELD}."
+    _code_example = "credentials: {SecretToken: '${block:databricks/SecretToken}'}"
 
-    fields: SecretDict = Field(description='Field names and secret values, for instance {"SecretToken": "…"}.')
+    fields: SecretDict = Field(
+        title="Credentials",
+        description='Field names and their secret values, as JSON: {"SecretToken": "…"}.',
+    )
 
 
 async def load_credentials(block: str) -> Mapping[str, str]:

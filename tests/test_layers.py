@@ -30,6 +30,8 @@ FLOW_FILES = (
     "flows/rotate.py",
     "flows/control_jobs.py",
     "flows/retire.py",
+    "flows/react.py",
+    "flows/probe.py",
 )
 
 

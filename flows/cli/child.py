@@ -7,10 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from flows.cli.errors import CommandFailed
+from flows.cli.process_tree import descendants, kill_all
 from flows.environment import environment
 
 _STOP_SECONDS = 15.0
 _POLL_SECONDS = 0.05
+_PRIVATE = 0o077
 
 
 class Child:
@@ -20,7 +22,8 @@ class Child:
         module: The module to run.
         arguments: Its command line.
         log_file: Where its output goes.
-        variables: Environment variables beside those of this process.
+        variables: Environment variables beside those of this process; None takes one away.
+        directory: Where it runs; None for here.
     """
 
     def __init__(
@@ -28,20 +31,31 @@ class Child:
         module: str,
         arguments: Sequence[str],
         log_file: Path,
-        variables: Mapping[str, str] | None = None,
+        variables: Mapping[str, str | None] | None = None,
+        directory: Path | None = None,
     ) -> None:
         self.module = module
         self.log_file = log_file
+        seen = {**environment().variables, **(variables or {})}
+        # Readable for its owner only, whatever the umask of this process.
+        log_file.touch(mode=0o600)
         with log_file.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603  # this interpreter, running a module of ours
                 [sys.executable, "-m", "flows.cli.tether", module, *arguments],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env={**environment().variables, **(variables or {})},
+                env={name: value for name, value in seen.items() if value is not None},
+                cwd=directory,
+                umask=_PRIVATE,
                 # Ctrl-C reaches a terminal's whole group; the flow must stop before what it depends on.
                 start_new_session=True,
             )
+
+    @property
+    def ended(self) -> bool:
+        """Whether it runs no more."""
+        return self._process.poll() is not None
 
     def wait_until(self, ready: Callable[[], bool], timeout_seconds: float) -> None:
         """Wait until `ready` says so.
@@ -51,7 +65,7 @@ class Child:
         """
         deadline = time.monotonic() + timeout_seconds
         while not ready():
-            if self._process.poll() is not None:
+            if self.ended:
                 raise CommandFailed(f"{self.module} did not start: {self._last_line()}\nIts log is {self.log_file}.")
             if time.monotonic() > deadline:
                 raise CommandFailed(
@@ -59,14 +73,44 @@ class Child:
                 )
             time.sleep(_POLL_SECONDS)
 
-    def stop(self) -> None:
-        """End the process, politely first."""
-        self._process.terminate()
+    def finish(self, timeout_seconds: float) -> None:
+        """Wait until it has done its work.
+
+        Raises:
+            CommandFailed: It failed, or the time ran out.
+        """
         try:
-            self._process.wait(_STOP_SECONDS)
+            code = self._process.wait(timeout_seconds)
         except subprocess.TimeoutExpired:
+            raise CommandFailed(
+                f"{self.module} took longer than {timeout_seconds:.0f} s.\nIts log is {self.log_file}."
+            ) from None
+        finally:
+            self.stop()
+        if code:
+            raise CommandFailed(f"{self.module} failed: {self._last_line()}\nIts log is {self.log_file}.")
+
+    def require(self) -> None:
+        """Make sure that it runs.
+
+        Raises:
+            CommandFailed: It has ended by itself.
+        """
+        if self.ended:
+            raise CommandFailed(f"{self.module} has ended: {self._last_line()}\nIts log is {self.log_file}.")
+
+    def stop(self, timeout_seconds: float = _STOP_SECONDS) -> None:
+        """End the process, politely first, and then whatever it has started and left behind."""
+        family = descendants(self._process.pid)
+        if not self.ended:
+            self._process.terminate()
+        try:
+            self._process.wait(timeout_seconds)
+        except subprocess.TimeoutExpired:
+            family |= descendants(self._process.pid)
             self._process.kill()
             self._process.wait()
+        kill_all(family)
         if self._process.stdin:
             self._process.stdin.close()
 

@@ -27,7 +27,9 @@ from flows.cli import (
     why,
 )
 from flows.cli.demo import command as demo
+from flows.cli.deploy import command as deploy
 from flows.cli.errors import exit_code_of
+from flows.cli.up import command as up
 
 app = typer.Typer(
     name="entra-fleet",
@@ -56,6 +58,8 @@ app.command("retire")(retire.command)
 app.command("adopt")(adopt.command)
 app.command("why")(why.command)
 app.command("report")(report.command)
+app.command("up")(up.command)
+app.command("deploy")(deploy.command)
 
 
 def main() -> None:

@@ -7,15 +7,16 @@ tracebacks and loses the last task runs; a process of our own does neither.
 import os
 import socket
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import httpx
 from platformdirs import user_cache_path
-from prefect.settings import PREFECT_API_URL
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_KEY, PREFECT_API_URL, temporary_settings
 
 from flows.cli.child import Child
 
@@ -36,28 +37,65 @@ _VARIABLES = {
 }
 
 
+@dataclass(frozen=True)
+class PrefectApi:
+    """How to reach a Prefect server.
+
+    Args:
+        url: Its API.
+        auth_string: User and password, as USER:PASSWORD; None where this process's own settings say.
+        home: Prefect's home for those who use it; None for the user's own, profiles included.
+    """
+
+    url: str
+    auth_string: str | None = field(default=None, repr=False)
+    home: Path | None = None
+
+    @property
+    def variables(self) -> dict[str, str | None]:
+        """The environment of a process that uses it."""
+        if self.auth_string is None or self.home is None:
+            return {"PREFECT_API_URL": self.url}
+        own = {"PREFECT_API_AUTH_STRING": self.auth_string, "PREFECT_HOME": str(self.home)}
+        # A key would be sent in place of user and password.
+        return {"PREFECT_API_URL": self.url, **own, "PREFECT_API_KEY": None, "PREFECT_PROFILE": None}
+
+    @contextmanager
+    def used(self) -> Iterator[None]:
+        """Have this process use it for a while."""
+        own = {} if self.auth_string is None else {PREFECT_API_AUTH_STRING: self.auth_string}
+        with temporary_settings(
+            {PREFECT_API_URL: self.url, **own}, restore_defaults={PREFECT_API_KEY} if own else set()
+        ):
+            yield
+
+
 class PrefectServer:
-    """A Prefect server with a home of its own, on a free port of the loopback.
+    """A Prefect server with a home of its own, on the loopback.
 
     Args:
         home: Its directory: database, and log in `server.log`.
+        port: Its port; 0 takes a free one.
+        variables: Settings of Prefect beside ours.
     """
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, port: int = 0, variables: Mapping[str, str] | None = None) -> None:
         self._home = home
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._fresh = not _start_from_template(home / "prefect.db")
-        self.port = _free_port()
+        self._fresh = not ((home / "prefect.db").exists() or _start_from_template(home / "prefect.db"))
+        self.port = port or _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        variables = {
+        settings: dict[str, str | None] = {
             **_VARIABLES,
             "PREFECT_HOME": str(home),
             "PREFECT_API_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{home / 'prefect.db'}",
             "PREFECT_SERVER_UI_API_URL": f"{self.url}/api",
             "PREFECT_API_URL": "",
+            "PREFECT_PROFILE": None,
+            **(variables or {}),
         }
         arguments = ["server", "start", "--host", "127.0.0.1", "--port", str(self.port)]
-        self._child = Child("prefect", arguments, home / "server.log", variables)
+        self.child = Child("prefect", arguments, home / "server.log", settings)
 
     @property
     def api_url(self) -> str:
@@ -70,13 +108,13 @@ class PrefectServer:
         Raises:
             CommandFailed: It did not within two minutes, or ended.
         """
-        self._child.wait_until(self._healthy, _START_SECONDS)
+        self.child.wait_until(self._healthy, _START_SECONDS)
         if self._fresh:
             _keep_template(self._home / "prefect.db")
 
     def stop(self) -> None:
         """Stop it."""
-        self._child.stop()
+        self.child.stop()
 
     def _healthy(self) -> bool:
         try:

@@ -10,9 +10,14 @@ import signal
 import sys
 import threading
 
+_STANDARD_INPUT = 0
+_CHUNK = 1024
+
 
 def _end_with_parent() -> None:
-    sys.stdin.buffer.read()
+    # Unbuffered: a program that ends by itself would trip over the lock of a buffer that is being read.
+    while os.read(_STANDARD_INPUT, _CHUNK):
+        pass
     os.kill(os.getpid(), signal.SIGTERM)
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from flows.monitoring.sweep import Reading, Sweep
 from flows.monitoring.triage import Triage, triage
-from flows.store import Store
+from flows.store import JobObservation, Store
 
 
 def triaged(store: Store, seen: Sweep) -> Sweep:
@@ -21,6 +21,13 @@ def triage_of(store: Store, reading: Reading) -> Triage:
     health, principal = reading.health, reading.target.service_principal_id
     failures = store.failures.of_quarantine(principal, health.since) if principal else []
     return triage(reading.target.key, health.reason, health.error_code, health.error_message, failures)
+
+
+def triage_of_observation(store: Store, job: JobObservation) -> Triage:
+    """Return why a job was in quarantine when it was last looked at."""
+    principal = job.service_principal_id
+    failures = store.failures.of_quarantine(principal, job.since) if principal else []
+    return triage(job.key, job.reason, job.error_code, job.error_message, failures)
 
 
 def _with_triage(store: Store, reading: Reading) -> Reading:

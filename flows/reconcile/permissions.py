@@ -47,6 +47,8 @@ _RUNNING = Need(
 _ASSIGNING = Need("assign users and groups", "apply", (("POST", _ASSIGNED),))
 _OWNING = Need("add owners", "apply", (("POST", "/applications/id/owners/$ref"),))
 
+EVERYTHING = (*READING, _CREATING, _RUNNING, _ASSIGNING, _OWNING)
+
 
 def needs_of(instances: Collection[Instance], *, reading_only: bool = False) -> tuple[Need, ...]:
     """Return what these instances need: the reader's part always, the writer's by what their file speaks of."""

@@ -1,0 +1,1 @@
+"""Work pool, deployments, blocks and automations on a Prefect server."""

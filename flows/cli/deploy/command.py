@@ -1,0 +1,51 @@
+"""`entra-fleet deploy`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.cli.errors import BadUsage
+from flows.cli.output import aside, person
+
+FleetsOption = Annotated[
+    Path | None,
+    typer.Option("--fleets", metavar="FILE", help="Fleets, blocks and schedules, as in deployments/fleets.toml."),
+]
+NotifyOption = Annotated[
+    str | None,
+    typer.Option("--notify", metavar="TYPE/NAME", help="Notification block to tell of trouble."),
+]
+
+
+def command(
+    fleets: FleetsOption = None,
+    notify: NotifyOption = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Write a prefect.yaml, and deploy nothing.")
+    ] = None,
+) -> None:
+    """Make work pool, blocks, deployments and automations on the Prefect server of PREFECT_API_URL."""
+    from platformdirs import user_log_path
+    from prefect.settings import PREFECT_API_URL
+
+    from flows.cli.deploy.deploying import deploy, told
+    from flows.cli.deploy.fleets_file import read_fleets_file
+    from flows.cli.deploy.prefect_yaml import prefect_yaml, write_prefect_yaml
+    from flows.cli.prefect_server import PrefectApi
+
+    file = read_fleets_file(fleets) if fleets else None
+    document = prefect_yaml(file, notify)
+    if out:
+        write_prefect_yaml(out, document)
+        person().print(f"Wrote {out}. Now: prefect --no-prompt deploy --all --prefect-file {out}", soft_wrap=True)
+        return
+    url = PREFECT_API_URL.value()
+    if not url:
+        raise BadUsage("No Prefect server is configured.\nSet PREFECT_API_URL, or start one with entra-fleet up.")
+    log_file = user_log_path("entra-fleet", appauthor=False, ensure_exists=True) / "deploy.log"
+    with aside().status("deploying"):
+        left_over = deploy(PrefectApi(url), document, notify or (file.notify if file else None), log_file, Path.cwd())
+    for line in told(left_over):
+        aside().print(line, soft_wrap=True)
+    person().print(f"{len(document['deployments'])} deployments on {url}.", soft_wrap=True)

@@ -1,0 +1,153 @@
+"""What prefect.yaml becomes when there are several fleets and tenants."""
+
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
+from pydantic import ValidationError
+from ruamel.yaml import YAML
+
+from flows.cli.deploy.fleets_file import FleetEntry, FleetsFile, Schedule, Schedules
+from flows.cli.deploy.shipped import shipped
+from flows.cli.errors import CommandFailed
+
+SLUG = "schedule"
+READS, WRITES = "reads", "writes"
+"""Tags of the deployments that only look at a tenant, and of those that change it."""
+REACT = "react"
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _Copy:
+    """What a copy of a deployment is for."""
+
+    suffix: str
+    parameters: Mapping[str, Any]
+    schedule: Schedule | None
+    timezone: str
+    tags: tuple[str, ...] = ()
+    fleet: str | None = None
+
+
+def prefect_yaml(fleets: FleetsFile | None = None, notify: str | None = None) -> Document:
+    """Return prefect.yaml with its deployments for each fleet, or as it is.
+
+    Args:
+        fleets: The fleets; None for the one in fleet.yaml.
+        notify: Notification block to tell of quarantines.
+
+    Raises:
+        CommandFailed: The schedules of the file cannot be used.
+    """
+    document: Document = YAML(typ="safe").load(shipped("prefect.yaml"))
+    plain = [_plain(each) for each in document["deployments"]]
+    if fleets:
+        _check_schedules(fleets, plain)
+        notify = notify or fleets.notify
+        plain = [copy for each in plain for copy in _copies(each, fleets)]
+    for each in plain:
+        if notify and each["name"].partition("-")[0] == REACT:
+            each["parameters"]["notify"] = notify
+    return {"name": document["name"], "prefect-version": document["prefect-version"], "deployments": plain}
+
+
+def write_prefect_yaml(path: Path, document: Document) -> None:
+    """Write a prefect.yaml.
+
+    Raises:
+        CommandFailed: It cannot be written.
+    """
+    try:
+        with path.open("w", encoding="utf-8") as file:
+            YAML(typ="safe").dump(document, file)
+    except OSError as error:
+        raise CommandFailed(f"{path} cannot be written: {error.strerror}.") from None
+
+
+def _plain(deployment: Document) -> Document:
+    # Anchors of YAML would make the copies share what is in them.
+    return deepcopy(deployment)
+
+
+def _copies(deployment: Document, fleets: FleetsFile) -> Iterator[Document]:
+    name = deployment["name"]
+    if "fleet" in deployment["parameters"]:
+        for fleet, entry in fleets.fleets.items():
+            schedule = entry.schedules.get(name, fleets.schedules.get(name))
+            parameters: Document = {"fleet": entry.fleet, **_tenant(deployment, entry)}
+            if name == REACT:
+                parameters["restart"] = entry.restart_quarantined
+            yield _copied(deployment, _Copy(fleet, parameters, schedule, entry.timezone, tuple(entry.tags), fleet))
+    elif READS in deployment["tags"]:
+        # It reads the whole tenant: one for each who reads, however many fleets.
+        for reader in dict.fromkeys(entry.reader for entry in fleets.fleets.values()):
+            parameters = {"tenant": reader} if reader else {}
+            yield _copied(deployment, _Copy(reader or "", parameters, fleets.schedules.get(name), fleets.timezone))
+    else:
+        yield deployment
+
+
+def _tenant(deployment: Document, entry: FleetEntry) -> dict[str, str]:
+    block = entry.writer if WRITES in deployment["tags"] else entry.reader
+    return {"tenant": block} if block else {}
+
+
+def _copied(deployment: Document, copy: _Copy) -> Document:
+    made = deepcopy(deployment)
+    made["name"] = f"{deployment['name']}-{copy.suffix}" if copy.suffix else deployment["name"]
+    made["tags"] = [*deployment["tags"], *copy.tags]
+    made["parameters"] = {**deployment["parameters"], **copy.parameters}
+    for trigger in made.get("triggers", ()):
+        trigger["match"] = {**trigger.get("match", {}), "entra-fleet.fleet": copy.fleet}
+    schedules = _scheduled(deployment, copy)
+    return {**made, "schedules": schedules} if schedules else made
+
+
+def _scheduled(deployment: Document, copy: _Copy) -> list[Document]:
+    given = [{**each} for each in deployment.get("schedules", ())]
+    for each in given:
+        if "cron" in each:
+            each["timezone"] = copy.timezone
+    if copy.schedule is None:
+        return given
+    if isinstance(copy.schedule, bool):
+        return [{**each, "active": copy.schedule} for each in given]
+    return [{**_when(copy.schedule, copy.timezone), "slug": SLUG}]
+
+
+def _when(schedule: int | str, timezone: str) -> Document:
+    return {"interval": schedule} if isinstance(schedule, int) else {"cron": schedule, "timezone": timezone}
+
+
+def _check_schedules(fleets: FleetsFile, deployments: list[Document]) -> None:
+    by_fleet = {each["name"] for each in deployments if "fleet" in each["parameters"]}
+    by_tenant = {each["name"] for each in deployments if READS in each["tags"]} - by_fleet
+    _check("schedules", fleets.schedules, by_fleet | by_tenant, fleets.timezone)
+    for name, entry in fleets.fleets.items():
+        where = f"fleets.{name}.schedules"
+        for wrong in sorted(by_tenant & set(entry.schedules)):
+            raise CommandFailed(
+                f"{where}.{wrong}: {wrong} reads the whole tenant, not one fleet.\nWrite it under [schedules]."
+            )
+        _check(where, entry.schedules, by_fleet, entry.timezone)
+
+
+def _check(where: str, schedules: Schedules, known: set[str], timezone: str) -> None:
+    for name, schedule in schedules.items():
+        if name not in known:
+            raise CommandFailed(f"{where}: there is no deployment {name!r}.\nKnown are {', '.join(sorted(known))}.")
+        if isinstance(schedule, bool):
+            continue
+        try:
+            made = _when(schedule, timezone)
+            CronSchedule(**made) if "cron" in made else IntervalSchedule(**made)
+        except (ValidationError, ValueError) as error:
+            why = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
+            raise CommandFailed(
+                f"{where}.{name}: {schedule!r} is no schedule: {why}.\nWrite seconds, a cron line, true or false."
+            ) from None

@@ -1,0 +1,71 @@
+"""The processes below a process, whatever session they have put themselves in."""
+
+import os
+import signal
+import subprocess
+from collections import defaultdict
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+_PROC = Path("/proc")
+_PARENT, _STARTED = 1, 19
+"""Places in /proc/PID/stat, counted from the one behind the name."""
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process; `started` tells it from a later one of the same number."""
+
+    pid: int
+    parent: int
+    started: str
+
+
+def descendants(pid: int) -> frozenset[Process]:
+    """Return the processes that a process has started, and those that they have."""
+    children: dict[int, list[Process]] = defaultdict(list)
+    for process in _processes():
+        children[process.parent].append(process)
+    found: set[Process] = set()
+    parents = [pid]
+    while parents:
+        below = [child for child in children[parents.pop()] if child not in found]
+        found.update(below)
+        parents += [child.pid for child in below]
+    return frozenset(found)
+
+
+def kill_all(family: frozenset[Process]) -> None:
+    """End those of the processes that still run."""
+    running = {(process.pid, process.started) for process in _processes()} if family else set()
+    for process in family:
+        if (process.pid, process.started) in running:
+            with suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGKILL)
+
+
+def _processes() -> list[Process]:
+    return _of_proc() if (_PROC / "self" / "stat").exists() else _of_ps()
+
+
+def _of_proc() -> list[Process]:
+    found = []
+    for directory in _PROC.iterdir():
+        if directory.name.isdigit():
+            with suppress(OSError):
+                # The name stands in brackets and may hold anything, brackets included.
+                fields = (directory / "stat").read_text(errors="replace").rpartition(")")[2].split()
+                found.append(Process(int(directory.name), int(fields[_PARENT]), fields[_STARTED]))
+    return found
+
+
+def _of_ps() -> list[Process]:
+    listed = subprocess.run(
+        ["ps", "-A", "-o", "pid=,ppid=,lstart="],  # noqa: S607  # where it is differs between systems
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    rows = (line.split(maxsplit=2) for line in listed.stdout.splitlines())
+    return [Process(int(pid), int(parent), started) for pid, parent, started in rows]

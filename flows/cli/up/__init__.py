@@ -1,0 +1,1 @@
+"""Prefect server, deployments and worker of one machine, with one command."""

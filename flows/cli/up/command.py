@@ -1,0 +1,68 @@
+"""`entra-fleet up`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.cli.deploy.command import FleetsOption, NotifyOption
+from flows.cli.errors import BadUsage
+from flows.cli.output import aside, person
+
+if TYPE_CHECKING:
+    from flows.cli.up.machine import Machine
+
+PORT = 4200
+_FLEET = "fleet.yaml"
+
+
+def command(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of server and UI; 0 takes a free one.")] = PORT,
+    fleets: FleetsOption = None,
+    notify: NotifyOption = None,
+    worker: Annotated[bool, typer.Option("--worker/--no-worker", help="Start a worker, which runs the flows.")] = True,
+    embedded: Annotated[bool, typer.Option("--embedded", help="On an embedded tenant, with an example fleet.")] = False,
+    directory: Annotated[
+        Path | None, typer.Option("--dir", help="Where database, keys and logs are kept.", show_default=False)
+    ] = None,
+) -> None:
+    """Start Prefect server, deployments and a worker here, and keep them running until Ctrl-C."""
+    from platformdirs import user_data_path
+
+    from flows.cli.up.machine import Machine
+    from flows.cli.up.stopping import interruptible
+
+    if embedded and fleets:
+        raise BadUsage("--embedded brings an example fleet of its own.\nLeave --fleets out.")
+    if worker and not (fleets or embedded or Path(_FLEET).exists()):
+        raise BadUsage(
+            f"There is no {_FLEET} here.\n"
+            "Write one with entra-fleet init, name several with --fleets, or look at an example with --embedded."
+        )
+    home = directory or user_data_path("entra-fleet", appauthor=False) / ("embedded" if embedded else "prefect")
+    with interruptible() as stop, Machine(home.resolve(), port) as machine:
+        with aside().status("starting") as status:
+            machine.start_server(status.update)
+            if embedded:
+                fleets = machine.serve_tenant()
+            status.update("deploying")
+            machine.deploy(fleets, notify)
+            if worker:
+                status.update("starting a worker")
+                machine.start_worker()
+            if embedded and worker:
+                machine.provision_example()
+        _show(machine, worker)
+        machine.watch(stop)
+    aside().print("Stopped.")
+
+
+def _show(machine: "Machine", worker: bool) -> None:
+    for line in machine.remarks:
+        aside().print(line, soft_wrap=True)
+    running = "" if worker else "; no worker runs here, so nothing runs until one does elsewhere"
+    console = person()
+    console.print(f"entra-fleet is up{running}. Ctrl-C stops it.", soft_wrap=True)
+    for label, text in machine.facts():
+        console.print(f"{label:<9}{text}", soft_wrap=True, markup=False)
+    console.file.flush()

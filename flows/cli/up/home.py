@@ -1,0 +1,109 @@
+"""The lasting directory of `up`: database, logs, and the secrets made at the first start."""
+
+import fcntl
+import os
+import secrets
+import shlex
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cryptography.fernet import Fernet
+
+from flows.cli.errors import CommandFailed
+from flows.cli.prefect_server import PrefectApi
+
+_USER = "admin"
+_PASSWORD_BYTES = 24
+
+
+class Home:
+    """A directory that is its owner's alone.
+
+    Args:
+        directory: Where it is; made if it is not there.
+
+    Raises:
+        CommandFailed: It cannot be used.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        try:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            directory.chmod(0o700)
+        except OSError as error:
+            raise _unusable(directory, error) from None
+
+    def path(self, name: str) -> Path:
+        """Return where a file of this name is."""
+        return self.directory / name
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep others from using the directory at the same time.
+
+        Raises:
+            CommandFailed: Another `up` uses it.
+        """
+        self.path("lock").touch(mode=0o600)
+        with self.path("lock").open("a") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise CommandFailed(
+                    f"entra-fleet up runs already with {self.directory}.\nEnd that one, or name another with --dir."
+                ) from None
+            yield
+
+    def server_variables(self, url: str) -> dict[str, str]:
+        """Return the settings of a server that keeps blocks and tells nobody who does not sign in."""
+        return {
+            "PREFECT_SERVER_ENCRYPTION_KEY": self._secret("encryption-key", lambda: Fernet.generate_key().decode()),
+            "PREFECT_SERVER_API_AUTH_STRING": self._auth_string(),
+            "PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED": "true",
+            "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": url,
+            "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": "P7D",
+            "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+            "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(30 * 86_400),
+        }
+
+    def api(self, api_url: str) -> PrefectApi:
+        """Return how to reach the server of this directory."""
+        return PrefectApi(api_url, self._auth_string(), self.directory)
+
+    @property
+    def auth_file(self) -> Path:
+        """The file with what to sign in with."""
+        return self.path("auth-string")
+
+    def write_environment(self, api: PrefectApi) -> Path:
+        """Write what a shell has to source to use the server; return the file."""
+        path = self.path("env.sh")
+        exports = {"PREFECT_API_URL": api.url, "PREFECT_API_AUTH_STRING": api.auth_string or ""}
+        _write(path, "".join(f"export {name}={shlex.quote(value)}\n" for name, value in exports.items()))
+        return path
+
+    def _auth_string(self) -> str:
+        return self._secret("auth-string", lambda: f"{_USER}:{secrets.token_urlsafe(_PASSWORD_BYTES)}")
+
+    def _secret(self, name: str, make: Callable[[], str]) -> str:
+        path = self.path(name)
+        try:
+            if not path.exists():
+                _write(path, make() + "\n")
+            return path.read_text("ascii").strip()
+        except OSError as error:
+            raise _unusable(path, error) from None
+
+
+def _write(path: Path, text: str) -> None:
+    # Whole or not at all: a key that was cut short would make every block unreadable.
+    part = path.with_name(path.name + ".part")
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
+        file.write(text)
+    part.replace(path)
+
+
+def _unusable(path: Path, error: OSError) -> CommandFailed:
+    return CommandFailed(f"{path} cannot be used: {error.strerror}.\nName a directory of your own with --dir.")

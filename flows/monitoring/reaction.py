@@ -1,0 +1,80 @@
+"""What is to be said and done about a job that went into quarantine."""
+
+from dataclasses import dataclass
+
+from flows.monitoring.health import TOO_MANY_DELETES
+from flows.monitoring.iso import iso
+from flows.monitoring.triage import Triage
+from flows.store import JobObservation
+
+_NO_RESTART = {
+    "rotate": "the target system refuses the credentials; a restart would not change that.",
+    "raise-threshold": "deletions are held back, and only a person lets them through.",
+}
+
+
+@dataclass(frozen=True)
+class Reaction:
+    """A quarantine with its triage; none where the job is in quarantine no longer, or unknown."""
+
+    fleet: str
+    key: str
+    job: JobObservation | None
+    triage: Triage | None
+    restart_refused: str | None
+    """Why a restart would be of no use or do harm."""
+
+    @property
+    def subject(self) -> str:
+        """The note in a line."""
+        return f"{self.fleet}: {self.key} is in quarantine" if self.triage else f"{self.fleet}: {self.key}"
+
+    @property
+    def summary(self) -> str:
+        """The note in a sentence or two."""
+        return f"{self.key}: {self.triage.cause}" if self.triage else f"{self.key}: {self.restart_refused}"
+
+    def note(self, done: str) -> str:
+        """Return the note in Markdown, with what was done last."""
+        lines = [f"# {self.subject}", ""]
+        if self.job and self.triage:
+            lines += [
+                f"Since {iso(self.job.since)}: {self.job.reason or 'no reason given'}.",
+                "",
+                self.triage.cause,
+                "",
+            ]
+            lines += self._errors()
+            lines += ["## What to do", "", self.triage.proposal.text, ""]
+            lines += [f"    {command}" for command in self.triage.proposal.commands]
+        elif self.restart_refused:
+            lines.append(f"No reaction: {self.restart_refused}")
+        return "\n".join([*lines, *(["", f"**{done}**"] if done else [])]) + "\n"
+
+    def _errors(self) -> list[str]:
+        if not (self.triage and self.triage.errors):
+            return []
+        rows = [
+            f"| {each.failure.count} | {each.failure.error_code or '-'} | {each.explanation.meaning or '-'} |"
+            for each in self.triage.errors
+        ]
+        return ["| failures | code | meaning |", "|---|---|---|", *rows, ""]
+
+
+def react(fleet: str, key: str, job: JobObservation | None, triage: Triage | None) -> Reaction:
+    """Return what is to be said of a quarantine, and whether a restart may be tried.
+
+    Args:
+        fleet: Name of the fleet.
+        key: Key of the instance.
+        job: The job as last seen; None if it was never seen.
+        triage: Why it is in quarantine; None if it is not.
+    """
+    if job is None:
+        return Reaction(fleet, key, None, None, "no sweep has seen this job.")
+    if triage is None:
+        return Reaction(fleet, key, job, None, "the job is in quarantine no longer.")
+    refused = _NO_RESTART.get(triage.proposal.action)
+    if job.reason == TOO_MANY_DELETES:
+        refused = _NO_RESTART["raise-threshold"]
+    return Reaction(fleet, key, job, triage, refused)

@@ -1,0 +1,49 @@
+"""test-connection: whether an EntraTenant block signs in, and which permissions it has."""
+
+from typing import Annotated
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
+from pydantic import Field
+
+from flows import notes
+from flows.environment import EnvironmentIncomplete
+from flows.logs import quiet_expected_failures
+from flows.reconcile.permissions import EVERYTHING, READING, check_log, check_permissions
+from flows.reconcile.preflight import Check, Preflight
+from flows.sign_in import UnknownBlock, signed_in
+from graph_client.errors import GraphError
+
+
+@flow(name="test-connection", flow_run_name="test connection {tenant}", persist_result=False)
+async def probe_connection(
+    tenant: Annotated[str, Field(min_length=1, title="Tenant", description="EntraTenant block to sign in with.")],
+    reading_only: Annotated[
+        bool, Field(title="Reading only", description="Ask for no permission that only writing needs.")
+    ] = False,
+) -> State:
+    """Sign in, write nothing, and say which permissions are granted and which are missing."""
+    quiet_expected_failures()
+    found = await look(tenant, reading_only)
+    await notes.publish_connection(tenant, found)
+    if not found.checks[0].ok:
+        return Failed(message=found.checks[0].message, data=found)
+    if found.failed:
+        return Completed(name="PartiallyCompleted", message=f"{found.failed} of {len(found.checks)} checks failed")
+    return Completed(message=found.checks[0].message, data=found)
+
+
+@task(name="sign-in", cache_policy=NO_CACHE, persist_result=False)
+async def look(tenant: str, reading_only: bool) -> Preflight:
+    """Sign in as the block says, and compare the roles of the token with what the commands need."""
+    try:
+        async with signed_in(tenant) as (graph, claims):
+            who = f"application {claims.app_id}" if claims.app_id else "an opaque token"
+            signed = Check("sign-in", True, f"tenant {claims.tenant_id or 'unknown'} as {who}")
+            roles = Check("roles", True, ", ".join(sorted(claims.roles)) or "none that the token shows")
+            permissions = check_permissions(READING if reading_only else EVERYTHING, claims)
+            return Preflight(None, [signed, roles, *permissions, *await check_log(graph, claims)])
+    except (UnknownBlock, EnvironmentIncomplete, GraphError) as error:
+        return Preflight(None, [Check.failed("sign-in", error)])

@@ -1,0 +1,96 @@
+"""react-to-quarantine: why a job is in quarantine, what to do, and a restart where that can help."""
+
+import asyncio
+from typing import Annotated, Any
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.logging import get_run_logger
+from prefect.runtime import flow_run
+from prefect.states import Completed
+from pydantic import Field
+
+from flows import notes
+from flows.control_jobs import control_jobs
+from flows.environment import environment
+from flows.logs import quiet_expected_failures
+from flows.monitoring.evidence import triage_of_observation
+from flows.monitoring.reaction import Reaction, react
+from flows.notification import tell
+from flows.parameters import read_fleet
+from flows.quarantine_event import QuarantineEvent
+from flows.reconcile.outcome import FleetOutcome
+from flows.store import require_store
+
+
+def _name() -> str:
+    event = flow_run.parameters.get("event")
+    return f"quarantine {event.get('key') if isinstance(event, dict) else getattr(event, 'key', '')}"
+
+
+@flow(name="react-to-quarantine", flow_run_name=_name, persist_result=False)
+async def react_to_quarantine(
+    event: Annotated[QuarantineEvent, Field(description="Payload of the event entra-fleet.job.quarantined.")],
+    fleet: Annotated[
+        str | dict[str, Any] | None,
+        Field(description="The fleet file's path, or its content; only a restart reads it."),
+    ] = None,
+    tenant: Annotated[str | None, Field(description="EntraTenant block; only a restart signs in.")] = None,
+    restart: Annotated[bool, Field(description="Restart the job, where that can help.")] = False,
+    notify: Annotated[str | None, Field(description="Notification block to tell, as TYPE/NAME.")] = None,
+) -> State:
+    """Say why the job is in quarantine and what to do; restart it if that is asked for and can help."""
+    quiet_expected_failures()
+    reaction = await triage_quarantine(event)
+    done, failed = await _restart(reaction, event, fleet, tenant) if restart else ("", False)
+    note = reaction.note(done)
+    await notes.publish_quarantine(event, note)
+    get_run_logger().info("%s", reaction.summary)
+    told = await tell_somebody(notify, reaction.subject, note) if notify else True
+    text = f"{reaction.summary} {done}".strip()
+    if failed or not told:
+        return Completed(name="PartiallyCompleted", message=text if told else f"{text} Nobody could be told.")
+    return Completed(message=text)
+
+
+@task(name="triage-quarantine", task_run_name="triage · {event.key}", cache_policy=NO_CACHE, persist_result=False)
+async def triage_quarantine(event: QuarantineEvent) -> Reaction:
+    """Join the quarantine with the failures that the store has of its cycles."""
+    return await asyncio.to_thread(_triaged, event)
+
+
+@task(name="notify", cache_policy=NO_CACHE, persist_result=False)
+async def tell_somebody(block: str, subject: str, text: str) -> bool:
+    """Send the note to a notification block; return whether it took it."""
+    return await tell(block, subject, text)
+
+
+def _triaged(event: QuarantineEvent) -> Reaction:
+    with require_store(environment().store_url) as store:
+        observed = store.jobs.latest(event.tenant_id, event.fleet)
+        job = next((each for each in observed if each.key == event.key and each.job_id == event.job_id), None)
+        held = job is not None and job.state == "quarantined"
+        triage = triage_of_observation(store, job) if job and held else None
+    return react(event.fleet, event.key, job, triage)
+
+
+async def _restart(
+    reaction: Reaction, event: QuarantineEvent, fleet: str | dict[str, Any] | None, tenant: str | None
+) -> tuple[str, bool]:
+    """Restart the job; return what was done, or why not, and whether that failed."""
+    if reaction.restart_refused:
+        return f"Not restarted: {reaction.restart_refused}", False
+    if fleet is None:
+        return "Not restarted: no fleet file is given.", True
+    desired = await asyncio.to_thread(read_fleet, fleet)
+    if (desired.fleet, desired.tenant_id) != (event.fleet, event.tenant_id):
+        return f"Not restarted: the fleet file is of {desired.fleet}, the event of {event.fleet}.", True
+    state = await control_jobs(fleet, "restart", tenant, [event.key], return_state=True)
+    outcome = await state.aresult(raise_on_failure=False)
+    if not isinstance(outcome, FleetOutcome):
+        return f"Not restarted: {outcome}", True
+    (instance,) = outcome.instances
+    if instance.failure:
+        return f"Not restarted: {instance.failure}", True
+    return f"The job: {instance.outcome}.", False
