@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from flows.cli.errors import CommandFailed
-from flows.cli.process_tree import descendants, kill_all
+from flows.cli.process_tree import descendants, end_all
 from flows.environment import environment
 
 _STOP_SECONDS = 15.0
@@ -99,6 +99,10 @@ class Child:
         if self.ended:
             raise CommandFailed(f"{self.module} has ended: {self._last_line()}\nIts log is {self.log_file}.")
 
+    def end_children(self, patience_seconds: float) -> None:
+        """Ask what it has started to end, and wait until it has."""
+        end_all(descendants(self._process.pid), patience_seconds)
+
     def stop(self, timeout_seconds: float = _STOP_SECONDS) -> None:
         """End the process, politely first, and then whatever it has started and left behind."""
         family = descendants(self._process.pid)
@@ -110,7 +114,7 @@ class Child:
             family |= descendants(self._process.pid)
             self._process.kill()
             self._process.wait()
-        kill_all(family)
+        end_all(family, timeout_seconds)
         if self._process.stdin:
             self._process.stdin.close()
 

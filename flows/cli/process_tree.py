@@ -3,13 +3,15 @@
 import os
 import signal
 import subprocess
+import time
 from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 _PROC = Path("/proc")
-_PARENT, _STARTED = 1, 19
+_POLL_SECONDS = 0.05
+_STATE, _PARENT, _STARTED = 0, 1, 19
 """Places in /proc/PID/stat, counted from the one behind the name."""
 
 
@@ -36,13 +38,24 @@ def descendants(pid: int) -> frozenset[Process]:
     return frozenset(found)
 
 
-def kill_all(family: frozenset[Process]) -> None:
-    """End those of the processes that still run."""
+def end_all(family: frozenset[Process], patience_seconds: float) -> None:
+    """End those of the processes that still run: ask them, wait, and then ask no more."""
+    _send(signal.SIGTERM, _alive(family))
+    deadline = time.monotonic() + patience_seconds
+    while (left := _alive(family)) and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+    _send(signal.SIGKILL, left)
+
+
+def _alive(family: frozenset[Process]) -> frozenset[Process]:
     running = {(process.pid, process.started) for process in _processes()} if family else set()
+    return frozenset(process for process in family if (process.pid, process.started) in running)
+
+
+def _send(number: signal.Signals, family: frozenset[Process]) -> None:
     for process in family:
-        if (process.pid, process.started) in running:
-            with suppress(ProcessLookupError):
-                os.kill(process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.kill(process.pid, number)
 
 
 def _processes() -> list[Process]:
@@ -56,7 +69,8 @@ def _of_proc() -> list[Process]:
             with suppress(OSError):
                 # The name stands in brackets and may hold anything, brackets included.
                 fields = (directory / "stat").read_text(errors="replace").rpartition(")")[2].split()
-                found.append(Process(int(directory.name), int(fields[_PARENT]), fields[_STARTED]))
+                if fields[_STATE] != "Z":  # ended, only nobody has looked
+                    found.append(Process(int(directory.name), int(fields[_PARENT]), fields[_STARTED]))
     return found
 
 

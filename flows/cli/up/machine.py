@@ -25,6 +25,7 @@ from flows.store import upgrade_store
 
 _LOOK_SECONDS = 0.5
 _WORKER_STOP_SECONDS = 30.0
+_RUN_STOP_SECONDS = 15.0
 _WORKER_START_SECONDS = 60.0
 _WORKER_QUERY_SECONDS = "3"
 
@@ -122,6 +123,8 @@ class Machine:
         arguments = ["worker", "start", "--pool", POOL, "--name", socket.gethostname(), "--install-policy", "never"]
         worker = Child("prefect", arguments, self._home.path("worker.log"), variables)
         self._running.callback(worker.stop, _WORKER_STOP_SECONDS)
+        # A worker that ends kills its runs, which Prefect then believes to run on; asked before, they end as Crashed.
+        self._running.callback(worker.end_children, _RUN_STOP_SECONDS)
         log = worker.log_file
         begun = log.stat().st_size
         worker.wait_until(lambda: b"started!" in log.read_bytes()[begun:], _WORKER_START_SECONDS)

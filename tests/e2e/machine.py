@@ -1,0 +1,121 @@
+"""`entra-fleet up` as a process, and what a person or a program asks of its server."""
+
+import json
+import os
+import re
+import signal
+import threading
+import time
+from collections import deque
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import httpx
+
+from flows.cli.process_tree import descendants
+from tests.cli.conftest import started
+
+PATIENCE_SECONDS = 90
+
+
+def until(ready, *, what):
+    """What `ready` returns, as soon as it is something."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not (found := ready()):
+        assert time.monotonic() < deadline, what
+        time.sleep(0.1)
+    return found
+
+
+class Machine:
+    """A running `up`."""
+
+    def __init__(self, home, *arguments, **variables):
+        self.home = home
+        self.process = started("up", "--dir", home, *arguments, PREFECT_API_URL="", **variables)
+        self.said = deque()
+        self._complained = []
+        threading.Thread(target=lambda: self._complained.extend(self.process.stderr), daemon=True).start()
+        threading.Thread(target=lambda: self.said.extend(self.process.stdout), daemon=True).start()
+
+    def wait_until_up(self):
+        until(lambda: any("files" in line for line in self.said) or self.process.poll() is not None, what="up")
+        assert self.process.poll() is None, self.complaint
+        self.url = re.search(r"http://\S+", self.text)[0]
+        user, _, password = (self.home / "auth-string").read_text().strip().partition(":")
+        self.api = httpx.Client(base_url=f"{self.url}/api", auth=(user, password), trust_env=False, timeout=30)
+        token = self.api.get("/csrf-token", params={"client": "test"}).json()["token"]
+        self.api.headers.update({"Prefect-Csrf-Client": "test", "Prefect-Csrf-Token": token})
+        return self
+
+    @property
+    def text(self):
+        return "".join(self.said)
+
+    @property
+    def complaint(self):
+        return "".join(self._complained)
+
+    def processes(self):
+        return descendants(self.process.pid)
+
+    def stop(self, number=signal.SIGINT):
+        """End it as Ctrl-C does; return which of its processes are left, and its exit code."""
+        family = self.processes()
+        self.process.send_signal(number)
+        code = self.process.wait(PATIENCE_SECONDS)
+        return [each for each in family if os.path.exists(f"/proc/{each.pid}")], code  # noqa: PTH110
+
+    def find(self, what, **body):
+        return self.api.post(f"/{what}/filter", json=body).raise_for_status().json()
+
+    def deployment(self, name):
+        return next(each for each in self.find("deployments") if each["name"] == name)
+
+    def run(self, name, **parameters):
+        """Ask for a run over HTTP; return its answer."""
+        return self.api.post(
+            f"/deployments/{self.deployment(name)['id']}/create_flow_run", json={"parameters": parameters}
+        )
+
+    def runs(self, name):
+        return self.find("flow_runs", deployments={"name": {"any_": [name]}})
+
+    def ended(self, run_id):
+        """The run, as soon as it has ended."""
+
+        def look():
+            run = self.api.get(f"/flow_runs/{run_id}").json()
+            return run if run["state"]["type"] in {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"} else None
+
+        return until(look, what=f"run {run_id}")
+
+    def artifact(self, key):
+        return self.api.get(f"/artifacts/{key}/latest").json()["data"]
+
+    def automations(self):
+        return {each["name"]: each for each in self.find("automations", sort="CREATED_DESC", limit=50, offset=0)}
+
+
+class Webhook:
+    """Takes what notification blocks send."""
+
+    def __init__(self):
+        self.taken = []
+        taken = self.taken
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self):
+                taken.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+                self.send_response(204)
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        self._server = HTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/hook"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self):
+        self._server.shutdown()
+        self._server.server_close()

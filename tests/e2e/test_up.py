@@ -1,0 +1,225 @@
+"""`entra-fleet up` on a machine of its own: a first start, what a person does then, Ctrl-C, and a second start."""
+
+import base64
+import ssl
+import stat
+from types import SimpleNamespace
+
+import httpx
+import pytest
+
+from tests.cli.conftest import finished, started
+from tests.e2e.machine import Machine, Webhook, until
+
+AUTOMATION = "entra-fleet · a run failed"
+
+
+def own(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.fixture(scope="module")
+def webhook():
+    receiver = Webhook()
+    yield receiver
+    receiver.close()
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    return tmp_path_factory.mktemp("machine") / "home"
+
+
+@pytest.fixture(scope="module")
+def first(home, webhook):
+    """A first start: what was seen of it, what a person changed, and how it ended while a flow was running."""
+    machine = Machine(home, "--embedded", "--port", "0")
+    try:
+        machine.wait_until_up()
+        seen = SimpleNamespace(text=machine.text, url=machine.url)
+        seen.stranger = httpx.post(f"{machine.url}/api/deployments/filter", json={}, trust_env=False)
+        seen.forged = httpx.post(
+            f"{machine.url}/api/flows/", json={"name": "x"}, auth=machine.api.auth, trust_env=False
+        )
+        seen.block_types = {each["slug"]: each for each in machine.find("block_types")}
+        seen.deployments = {each["name"]: each for each in machine.find("deployments")}
+        seen.automations = machine.automations()
+        seen.again = finished(
+            started("up", "--embedded", "--dir", home, "--port", machine.url[-5:], PREFECT_API_URL="")
+        )
+        seen.beside = finished(started("up", "--embedded", "--dir", home, "--port", "0", PREFECT_API_URL=""))
+        drift = seen.deployments["drift-check-demo"]
+        machine.api.patch(
+            f"/deployments/{drift['id']}/schedules/{drift['schedules'][0]['id']}", json={"active": False}
+        ).raise_for_status()
+        for name in (AUTOMATION, "react-demo__automation_1"):
+            machine.api.patch(
+                f"/automations/{seen.automations[name]['id']}", json={"enabled": False}
+            ).raise_for_status()
+        make_webhook_block(machine, webhook.url)
+        until(lambda: running(machine), what="the example being provisioned")
+        seen.modes = {path.name: own(path) for path in (home, *home.iterdir())}
+        seen.left, seen.code = machine.stop()
+        seen.complaint = machine.complaint
+        yield seen
+    finally:
+        machine.process.kill()
+
+
+@pytest.fixture(scope="module")
+def second(first, home):
+    """The same home again, with somebody to tell."""
+    machine = Machine(home, "--embedded", "--port", "0", "--notify", "custom-webhook/hook")
+    try:
+        yield machine.wait_until_up()
+    finally:
+        machine.stop()
+
+
+def running(machine):
+    return [run for run in machine.runs("on-demand-demo") if run["state"]["type"] == "RUNNING"]
+
+
+def make_webhook_block(machine, url):
+    kind = machine.api.get("/block_types/slug/custom-webhook").json()
+    (schema, *_) = machine.find("block_schemas", block_schemas={"block_type_id": {"any_": [kind["id"]]}})
+    data = {"name": "hook", "method": "POST", "url": url, "json_data": {"subject": "{{subject}}", "body": "{{body}}"}}
+    body = {"name": "hook", "block_type_id": kind["id"], "block_schema_id": schema["id"], "data": data}
+    machine.api.post("/block_documents/", json=body).raise_for_status()
+
+
+def test_it_says_where_the_ui_is_how_to_sign_in_and_what_to_do_first(first, home):
+    assert first.text.startswith("entra-fleet is up. Ctrl-C stops it.")
+    assert str(home / "auth-string") in first.text
+    assert (home / "auth-string").read_text().strip() not in first.text
+    assert "on-demand-demo → Run → Quick run" in first.text
+
+
+def test_a_stranger_is_refused(first):
+    assert first.stranger.status_code == 401
+    assert first.forged.status_code == 403
+
+
+def test_what_it_keeps_is_its_owners_alone(first):
+    folders = {"home", "tenant", "storage"}
+    assert {name: mode for name, mode in first.modes.items() if mode != (0o700 if name in folders else 0o600)} == {}
+    assert {"prefect.db", "encryption-key", "auth-string", "server.log", "worker.log", "env.sh"} <= set(first.modes)
+
+
+def test_the_secrets_of_blocks_are_encrypted_with_the_key_of_the_home(first, home):
+    database = b"".join(path.read_bytes() for path in home.glob("prefect.db*"))
+    secret = b"emulator~client.secret"
+    assert secret not in database
+    assert base64.b64encode(secret) not in database
+
+
+def test_the_blocks_can_be_chosen_without_any_command(first):
+    assert {"entra-tenant", "app-credentials"} <= set(first.block_types)
+
+
+def test_every_deployment_is_made_for_the_example_fleet(first):
+    assert {"on-demand-demo", "sweep-demo", "react-demo", "harvest-embedded", "connection"} <= set(first.deployments)
+    assert first.deployments["sweep-demo"]["parameters"]["tenant"] == "embedded"
+    assert first.deployments["sweep-demo"]["schedules"][0]["schedule"]["interval"] == 60
+
+
+def test_automations_notice_what_no_flow_can(first):
+    assert len([name for name in first.automations if name.startswith("entra-fleet")]) == 3
+    assert first.automations[AUTOMATION]["actions"] == [{"type": "do-nothing"}]
+
+
+def test_a_second_one_says_in_a_line_that_the_port_is_in_use(first):
+    assert (first.again.code, len(first.again.err.splitlines())) == (1, 1)
+    assert "is in use" in first.again.err
+
+
+def test_a_second_one_on_another_port_does_not_touch_the_same_files(first, home):
+    assert first.beside.code == 1
+    assert first.beside.err.splitlines()[0] == f"entra-fleet up runs already with {home}."
+
+
+def test_ctrl_c_ends_everything_and_leaves_no_process(first):
+    assert (first.left, first.code) == ([], 0)
+    assert first.complaint.splitlines()[-1] == "Stopped."
+    assert "Traceback" not in first.complaint
+
+
+def test_a_run_that_ctrl_c_interrupted_is_known_to_have_crashed(second):
+    oldest = min(second.runs("on-demand-demo"), key=lambda run: run["created"])
+    assert oldest["state"]["type"] == "CRASHED"
+
+
+def test_a_second_start_keeps_what_a_person_switched_off(first, second):
+    drift, before = second.deployment("drift-check-demo"), first.deployments["drift-check-demo"]
+    assert [each["active"] for each in drift["schedules"]] == [False]
+    assert drift["id"] == before["id"]
+    found = second.automations()
+    assert set(found) == set(first.automations)
+    assert {name for name, each in found.items() if not each["enabled"]} == {AUTOMATION, "react-demo__automation_1"}
+    untouched = "entra-fleet · crash runs that show no sign of life"
+    assert found[untouched]["updated"] == first.automations[untouched]["updated"]
+    assert found[AUTOMATION]["actions"][0]["type"] == "send-notification"
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "why"),
+    [
+        ("on-demand-demo", {"concurrency": 999}, "999 is greater than the maximum of 64"),
+        ("jobs-demo", {"action": "stop"}, "'stop' is not one of ['start', 'pause', 'restart']"),
+        ("retire-demo", {"only": []}, "[] should be non-empty"),
+        ("react-demo", {"event": "a text"}, "'a text' is not of type 'object'"),
+        ("react-demo", {"event": {"fleet": "demo"}}, "'key' is a required property"),
+        ("connection", {"tenant": 5}, "5 is not of type 'string'"),
+        ("sweep-demo", {"until": "never"}, "'never' is not one of ['once', 'settled']"),
+        ("harvest-embedded", {"overlap_minutes": -1}, "-1 is less than the minimum of 0"),
+    ],
+)
+def test_wrong_parameters_are_refused_by_the_server(second, name, parameters, why):
+    answer = second.run(name, **parameters)
+    assert answer.status_code == 409
+    assert why in answer.text
+
+
+def test_a_connection_is_tested_from_the_ui(second):
+    run = second.ended(second.run("connection", tenant="embedded").json()["id"])
+    assert run["state"]["name"] == "Completed", run["state"]
+    shown = second.artifact("connection-embedded")
+    assert "7928d5b5-7442-4a97-a02d-66f9a9972ec0" in shown
+    assert "Synchronization.ReadWrite.All" in shown
+
+
+def test_a_quarantine_leads_to_a_note_and_a_message_without_anybody_asking(second, home, webhook):
+    for name in (AUTOMATION, "react-demo__automation_1"):
+        second.api.patch(f"/automations/{second.automations()[name]['id']}", json={"enabled": True}).raise_for_status()
+    newest = max(second.runs("on-demand-demo"), key=lambda run: run["created"])
+    assert second.ended(newest["id"])["state"]["name"] == "Completed"
+    tenant = embedded(home)
+    (job, *_) = [jobs[0] for jobs in tenant.get("/_emulator/state").json()["jobs"].values() if jobs]
+    tenant.post("/_emulator/quarantine", json={"job_id": job["id"], "reason": "EncounteredQuarantineException"})
+    # Nobody starts the sweep: its schedule does, only sooner than every minute.
+    sweep = second.deployment("sweep-demo")
+    schedule = {"schedule": {"interval": 5.0, "anchor_date": "2020-01-01T00:00:00Z"}, "active": True}
+    second.api.patch(
+        f"/deployments/{sweep['id']}/schedules/{sweep['schedules'][0]['id']}", json=schedule
+    ).raise_for_status()
+    (reaction, *_) = until(lambda: second.runs("react-demo"), what="a reaction")
+    assert second.ended(reaction["id"])["state"]["name"] == "Completed"
+    swept = [run for run in second.runs("sweep-demo") if run["state"]["type"] == "COMPLETED"]
+    assert swept
+    assert all(run["auto_scheduled"] for run in swept)
+    key = reaction["parameters"]["event"]["key"]
+    note = second.artifact(f"quarantine-demo-{key}")
+    assert f"{key} is in quarantine" in note
+    assert "## What to do" in note
+    (message,) = until(lambda: webhook.taken, what="a message")
+    assert message["subject"] == f"demo: {key} is in quarantine"
+
+
+def embedded(home):
+    url = next(
+        line.partition("=")[2].strip("'\"")
+        for line in (home / "tenant" / "env.sh").read_text().splitlines()
+        if "ENTRA_FLEET_GRAPH_URL" in line
+    )
+    context = ssl.create_default_context(cafile=home / "tenant" / "ca.pem")
+    return httpx.Client(base_url=url, verify=context, trust_env=False)
