@@ -31,11 +31,16 @@ class Machine:
 
     def __init__(self, home, *arguments, **variables):
         self.home = home
+        self.api = None
         self.process = started("up", "--dir", home, *arguments, PREFECT_API_URL="", **variables)
         self.said = deque()
         self._complained = []
-        threading.Thread(target=lambda: self._complained.extend(self.process.stderr), daemon=True).start()
-        threading.Thread(target=lambda: self.said.extend(self.process.stdout), daemon=True).start()
+        self._readers = [
+            threading.Thread(target=kept.extend, args=(stream,), daemon=True)
+            for kept, stream in ((self.said, self.process.stdout), (self._complained, self.process.stderr))
+        ]
+        for reader in self._readers:
+            reader.start()
 
     def wait_until_up(self):
         until(lambda: any("files" in line for line in self.said) or self.process.poll() is not None, what="up")
@@ -63,7 +68,18 @@ class Machine:
         family = self.processes()
         self.process.send_signal(number)
         code = self.process.wait(PATIENCE_SECONDS)
+        self.close()
         return [each for each in family if os.path.exists(f"/proc/{each.pid}")], code  # noqa: PTH110
+
+    def close(self):
+        """Let go of it, however it ended."""
+        self.process.kill()
+        self.process.wait()
+        for reader, stream in zip(self._readers, (self.process.stdout, self.process.stderr), strict=True):
+            reader.join()
+            stream.close()
+        if self.api:
+            self.api.close()
 
     def find(self, what, **body):
         return self.api.post(f"/{what}/filter", json=body).raise_for_status().json()

@@ -3,6 +3,7 @@
 import base64
 import ssl
 import stat
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 import httpx
@@ -37,7 +38,7 @@ def first(home, webhook):
     try:
         machine.wait_until_up()
         seen = SimpleNamespace(text=machine.text, url=machine.url)
-        seen.stranger = httpx.post(f"{machine.url}/api/deployments/filter", json={}, trust_env=False)
+        seen.stranger = httpx.get(f"{machine.url}/api/version", trust_env=False)
         seen.forged = httpx.post(
             f"{machine.url}/api/flows/", json={"name": "x"}, auth=machine.api.auth, trust_env=False
         )
@@ -63,7 +64,7 @@ def first(home, webhook):
         seen.complaint = machine.complaint
         yield seen
     finally:
-        machine.process.kill()
+        machine.close()
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +74,9 @@ def second(first, home):
     try:
         yield machine.wait_until_up()
     finally:
-        machine.stop()
+        if machine.process.poll() is None:
+            machine.stop()
+        machine.close()
 
 
 def running(machine):
@@ -193,11 +196,11 @@ def test_a_quarantine_leads_to_a_note_and_a_message_without_anybody_asking(secon
         second.api.patch(f"/automations/{second.automations()[name]['id']}", json={"enabled": True}).raise_for_status()
     newest = max(second.runs("on-demand-demo"), key=lambda run: run["created"])
     assert second.ended(newest["id"])["state"]["name"] == "Completed"
-    tenant = embedded(home)
-    (job, *_) = [jobs[0] for jobs in tenant.get("/_emulator/state").json()["jobs"].values() if jobs]
-    tenant.post("/_emulator/quarantine", json={"job_id": job["id"], "reason": "EncounteredQuarantineException"})
-    # Nobody starts the sweep: its schedule does, only sooner than every minute.
+    with embedded(home) as tenant:
+        (job, *_) = [jobs[0] for jobs in tenant.get("/_emulator/state").json()["jobs"].values() if jobs]
+        tenant.post("/_emulator/quarantine", json={"job_id": job["id"], "reason": "EncounteredQuarantineException"})
     sweep = second.deployment("sweep-demo")
+    # Nobody starts the sweep: its schedule does, only sooner than every minute.
     schedule = {"schedule": {"interval": 5.0, "anchor_date": "2020-01-01T00:00:00Z"}, "active": True}
     second.api.patch(
         f"/deployments/{sweep['id']}/schedules/{sweep['schedules'][0]['id']}", json=schedule
@@ -215,6 +218,7 @@ def test_a_quarantine_leads_to_a_note_and_a_message_without_anybody_asking(secon
     assert message["subject"] == f"demo: {key} is in quarantine"
 
 
+@contextmanager
 def embedded(home):
     url = next(
         line.partition("=")[2].strip("'\"")
@@ -222,4 +226,5 @@ def embedded(home):
         if "ENTRA_FLEET_GRAPH_URL" in line
     )
     context = ssl.create_default_context(cafile=home / "tenant" / "ca.pem")
-    return httpx.Client(base_url=url, verify=context, trust_env=False)
+    with httpx.Client(base_url=url, verify=context, trust_env=False) as tenant:
+        yield tenant
