@@ -11,6 +11,7 @@ from pathlib import Path
 
 _PROC = Path("/proc")
 _POLL_SECONDS = 0.05
+_DYING_SECONDS = 2.0
 _STATE, _PARENT, _STARTED = 0, 1, 19
 """Places in /proc/PID/stat, counted from the one behind the name."""
 
@@ -40,22 +41,18 @@ def descendants(pid: int) -> frozenset[Process]:
 
 def end_all(family: frozenset[Process], patience_seconds: float) -> None:
     """End those of the processes that still run: ask them, wait, and then ask no more."""
-    _send(signal.SIGTERM, _alive(family))
-    deadline = time.monotonic() + patience_seconds
-    while (left := _alive(family)) and time.monotonic() < deadline:
-        time.sleep(_POLL_SECONDS)
-    _send(signal.SIGKILL, left)
+    for number, seconds in ((signal.SIGTERM, patience_seconds), (signal.SIGKILL, _DYING_SECONDS)):
+        for process in _alive(family):
+            with suppress(ProcessLookupError):
+                os.kill(process.pid, number)
+        deadline = time.monotonic() + seconds
+        while _alive(family) and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
 
 
 def _alive(family: frozenset[Process]) -> frozenset[Process]:
     running = {(process.pid, process.started) for process in _processes()} if family else set()
     return frozenset(process for process in family if (process.pid, process.started) in running)
-
-
-def _send(number: signal.Signals, family: frozenset[Process]) -> None:
-    for process in family:
-        with suppress(ProcessLookupError):
-            os.kill(process.pid, number)
 
 
 def _processes() -> list[Process]:

@@ -58,7 +58,10 @@ def first(home, webhook):
                 f"/automations/{seen.automations[name]['id']}", json={"enabled": False}
             ).raise_for_status()
         make_webhook_block(machine, webhook.url)
-        until(lambda: running(machine), what="the example being provisioned")
+        with embedded(home) as tenant:
+            tenant.post("/_emulator/faults", json={"rules": ["GET: 503 retry after 60"]}).raise_for_status()
+        seen.interrupted = machine.run("wait-settled-demo").json()["id"]
+        until(lambda: state_of(machine, seen.interrupted) == "RUNNING", what="a run that waits")
         seen.modes = {path.name: own(path) for path in (home, *home.iterdir())}
         seen.left, seen.code = machine.stop()
         seen.complaint = machine.complaint
@@ -79,8 +82,8 @@ def second(first, home):
         machine.close()
 
 
-def running(machine):
-    return [run for run in machine.runs("on-demand-demo") if run["state"]["type"] == "RUNNING"]
+def state_of(machine, run_id):
+    return machine.api.get(f"/flow_runs/{run_id}").json()["state"]["type"]
 
 
 def make_webhook_block(machine, url):
@@ -147,9 +150,8 @@ def test_ctrl_c_ends_everything_and_leaves_no_process(first):
     assert "Traceback" not in first.complaint
 
 
-def test_a_run_that_ctrl_c_interrupted_is_known_to_have_crashed(second):
-    oldest = min(second.runs("on-demand-demo"), key=lambda run: run["created"])
-    assert oldest["state"]["type"] == "CRASHED"
+def test_a_run_that_ctrl_c_interrupted_is_known_to_have_crashed(first, second):
+    assert state_of(second, first.interrupted) == "CRASHED"
 
 
 def test_a_second_start_keeps_what_a_person_switched_off(first, second):
