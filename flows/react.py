@@ -44,10 +44,9 @@ async def react_to_quarantine(
     quiet_expected_failures()
     reaction = await triage_quarantine(event)
     done, failed = await _restart(reaction, event, fleet, tenant) if restart else ("", False)
-    note = reaction.note(done)
-    await notes.publish_quarantine(event, note)
+    await notes.publish_quarantine(event, reaction.note(done))
     get_run_logger().info("%s", reaction.summary)
-    told = await tell_somebody(notify, reaction.subject, note) if notify else True
+    told = await tell_somebody(notify, reaction.subject, reaction.message(done)) if notify else True
     text = f"{reaction.summary} {done}".strip()
     if failed or not told:
         return Completed(name="PartiallyCompleted", message=text if told else f"{text} Nobody could be told.")

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from flows.markdown import plain, table
 from flows.monitoring.health import TOO_MANY_DELETES
 from flows.monitoring.iso import iso
 from flows.monitoring.triage import Triage
@@ -34,31 +35,35 @@ class Reaction:
         """The note in a sentence or two."""
         return f"{self.key}: {self.triage.cause}" if self.triage else f"{self.key}: {self.restart_refused}"
 
+    def message(self, done: str) -> str:
+        """Return the note as text for a message, with what was done last."""
+        proposal = self.triage.proposal.in_words if self.triage else ""
+        return "\n".join(part for part in (self.summary, proposal, done) if part)
+
     def note(self, done: str) -> str:
         """Return the note in Markdown, with what was done last."""
-        lines = [f"# {self.subject}", ""]
+        parts = [f"# {plain(self.subject)}"]
         if self.job and self.triage:
-            lines += [
-                f"Since {iso(self.job.since)}: {self.job.reason or 'no reason given'}.",
-                "",
-                self.triage.cause,
-                "",
-            ]
-            lines += self._errors()
-            lines += ["## What to do", "", self.triage.proposal.text, ""]
-            lines += [f"    {command}" for command in self.triage.proposal.commands]
+            parts += [f"Since {iso(self.job.since)}: {plain(self.job.reason or 'no reason given')}."]
+            parts += [plain(self.triage.cause), self._errors(self.triage)]
+            parts += ["## What to do", plain(self.triage.proposal.text)]
+            parts += ["\n".join(f"    {command}" for command in self.triage.proposal.commands)]
         elif self.restart_refused:
-            lines.append(f"No reaction: {self.restart_refused}")
-        return "\n".join([*lines, *(["", f"**{done}**"] if done else [])]) + "\n"
+            parts.append(f"No reaction: {self.restart_refused}")
+        if done:
+            parts.append(f"**{plain(done)}**")
+        return "\n\n".join(part for part in parts if part) + "\n"
 
-    def _errors(self) -> list[str]:
-        if not (self.triage and self.triage.errors):
-            return []
+    def _errors(self, triage: Triage) -> str:
         rows = [
-            f"| {each.failure.count} | {each.failure.error_code or '-'} | {each.explanation.meaning or '-'} |"
-            for each in self.triage.errors
+            (
+                str(each.failure.count),
+                plain(each.failure.error_code or "-"),
+                plain(each.explanation.meaning or "-"),
+            )
+            for each in triage.errors
         ]
-        return ["| failures | code | meaning |", "|---|---|---|", *rows, ""]
+        return table(("failures", "code", "meaning"), rows) if rows else ""
 
 
 def react(fleet: str, key: str, job: JobObservation | None, triage: Triage | None) -> Reaction:

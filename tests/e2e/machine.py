@@ -1,13 +1,13 @@
 """`entra-fleet up` as a process, and what a person or a program asks of its server."""
 
 import json
-import os
 import re
 import signal
 import threading
 import time
 from collections import deque
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import httpx
 
@@ -69,7 +69,7 @@ class Machine:
         self.process.send_signal(number)
         code = self.process.wait(PATIENCE_SECONDS)
         self.close()
-        return [each for each in family if os.path.exists(f"/proc/{each.pid}")], code  # noqa: PTH110
+        return [each for each in family if Path(f"/proc/{each.pid}").exists()], code
 
     def close(self):
         """Let go of it, however it ended."""

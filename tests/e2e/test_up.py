@@ -1,9 +1,12 @@
 """`entra-fleet up` on a machine of its own: a first start, what a person does then, Ctrl-C, and a second start."""
 
 import base64
+import os
+import signal
 import ssl
 import stat
 from contextlib import contextmanager
+from pathlib import Path
 from types import SimpleNamespace
 
 import httpx
@@ -218,6 +221,25 @@ def test_a_quarantine_leads_to_a_note_and_a_message_without_anybody_asking(secon
     assert "## What to do" in note
     (message,) = until(lambda: webhook.taken, what="a message")
     assert message["subject"] == f"demo: {key} is in quarantine"
+
+
+def test_when_the_worker_dies_up_says_so_and_ends_with_all_the_rest(second):
+    family = second.processes()
+    (worker,) = [each for each in family if "worker" in (Path("/proc") / str(each.pid) / "cmdline").read_text()]
+    os.kill(worker.pid, signal.SIGKILL)
+    assert second.process.wait(60) == 1
+    assert [each for each in family if Path(f"/proc/{each.pid}").exists()] == []
+    second.close()
+    assert "prefect has ended: " in second.complaint
+    assert "Traceback" not in second.complaint
+
+
+def test_a_service_that_is_stopped_while_it_starts_leaves_no_process(tmp_path):
+    machine = Machine(tmp_path / "home", "--embedded", "--port", "0")
+    until(lambda: (tmp_path / "home" / "server.log").exists() and machine.processes(), what="a server that starts")
+    left, code = machine.stop(signal.SIGTERM)
+    assert (left, code) == ([], 130)
+    assert "Traceback" not in machine.complaint
 
 
 @contextmanager

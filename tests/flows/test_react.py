@@ -138,7 +138,10 @@ async def test_somebody_is_told(tenant, webhook):
     payload = await quarantined(tenant, ESCROWS)
     state, note = await react(payload, notify="custom-webhook/hook")
     assert state.name == "Completed"
-    assert webhook.taken == [{"title": "contoso: box is in quarantine", "text": note}]
+    (message,) = webhook.taken
+    assert message["title"] == "contoso: box is in quarantine"
+    assert message["text"].splitlines()[0].startswith("box: ")
+    assert "## What to do" in note
 
 
 @pytest.mark.parametrize(

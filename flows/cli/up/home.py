@@ -56,13 +56,14 @@ class Home:
                 ) from None
             yield
 
-    def server_variables(self, url: str) -> dict[str, str]:
+    def server_variables(self, port: int) -> dict[str, str]:
         """Return the settings of a server that keeps blocks and tells nobody who does not sign in."""
         return {
             "PREFECT_SERVER_ENCRYPTION_KEY": self._secret("encryption-key", lambda: Fernet.generate_key().decode()),
             "PREFECT_SERVER_API_AUTH_STRING": self._auth_string(),
             "PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED": "true",
-            "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": url,
+            # The UI may be opened under either name of this machine.
+            "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": f"http://127.0.0.1:{port},http://localhost:{port}",
             "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": "P7D",
             "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
             "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(30 * 86_400),

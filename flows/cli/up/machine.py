@@ -75,8 +75,7 @@ class Machine:
             self.remarks.append(f"Using the Prefect server of PREFECT_API_URL, {url}.")
             return
         say("starting a Prefect server")
-        origin = f"http://127.0.0.1:{self._port}"
-        self._server = PrefectServer(self._home.directory, self._port, self._home.server_variables(origin))
+        self._server = PrefectServer(self._home.directory, self._port, self._home.server_variables(self._port))
         self._running.callback(self._server.stop)
         self._server.wait()
         self._children.append(self._server.child)
