@@ -92,3 +92,60 @@ def test_wrong_parameters_are_refused_by_the_server(deployed):
     )
     assert answer.status_code == 409
     assert "999 is greater than the maximum of 64" in answer.text
+
+
+FLEETS = """
+[fleets.contoso]
+fleet = "contoso.yaml"
+[fleets.contoso.schedules]
+sweep = 300
+"""
+
+
+@pytest.fixture
+def deploy(deployed, entra_fleet, tmp_path):
+    """Deploys what a file of fleets says."""
+
+    def run(text, *arguments):
+        (tmp_path / "fleets.toml").write_text(text)
+        return entra_fleet("deploy", "--fleets", tmp_path / "fleets.toml", *arguments, PREFECT_API_URL=deployed)
+
+    return run
+
+
+def names(api_url):
+    return {each["name"]: each for each in httpx.post(f"{api_url}/deployments/filter", json={}).json()}
+
+
+def test_a_fleet_that_is_taken_out_of_the_file_is_named_and_left_alone(deployed, deploy):
+    result = deploy(FLEETS)
+    assert result.code == 0, result.err
+    assert names(deployed)["sweep-contoso"]["schedules"][0]["schedule"]["interval"] == 300
+    result = deploy(FLEETS.replace("contoso", "fabrikam").replace("300", "60"))
+    assert result.code == 0, result.err
+    command = "prefect deployment delete monitor-fleet/sweep-contoso"
+    assert f"monitor-fleet/sweep-contoso is deployed no more, and left alone: {command}" in result.err
+    found = names(deployed)
+    assert found["sweep-contoso"]["schedules"][0]["schedule"]["interval"] == 300
+    assert found["sweep-fabrikam"]["schedules"][0]["schedule"]["interval"] == 60
+
+
+def test_what_the_file_says_of_schedules_holds_after_it_has_changed(deployed, deploy):
+    deploy(FLEETS)
+    deploy(FLEETS.replace("300", "false"))
+    (off,) = names(deployed)["sweep-contoso"]["schedules"]
+    assert (off["active"], off["schedule"]["interval"]) == (False, 600)
+    deploy(FLEETS.replace("300", '"*/7 * * * *"'))
+    (changed,) = names(deployed)["sweep-contoso"]["schedules"]
+    assert (changed["active"], changed["schedule"]["cron"]) == (False, "*/7 * * * *")
+    deploy(FLEETS.replace("300", "true"))
+    (on,) = names(deployed)["sweep-contoso"]["schedules"]
+    assert (on["active"], on["schedule"]["interval"]) == (True, 600)
+
+
+def test_a_notification_block_that_does_not_exist_is_named(deploy):
+    result = deploy(FLEETS, "--notify", "slack-webhook/nobody")
+    assert result.code == 1
+    assert result.err.splitlines()[-2] == (
+        "There is no notification block 'slack-webhook/nobody' on the Prefect server."
+    )

@@ -47,7 +47,7 @@ async def test_a_block_that_may_do_everything(probe):
 async def test_a_reader_is_told_what_it_lacks_for_writing_and_nothing_where_it_only_reads(probe):
     state, shown = await probe(roles=READER)
     assert state.name == "PartiallyCompleted"
-    assert "Application.ReadWrite.OwnedBy" in shown
+    assert "Synchronization.ReadWrite.All" in shown
     assert shown.count("**missing**") == 4
     state, shown = await probe(roles=READER, reading_only=True)
     assert state.name == "Completed"
