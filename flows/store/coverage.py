@@ -30,4 +30,7 @@ def coverage(database: Database) -> list[Coverage]:
     with database.read() as connection:
         marks = connection.execute(statement).all()
     harvests = Harvests(database)
-    return [Coverage(*row, tuple(harvests.gaps(row.tenant_id, row.scope))) for row in marks]
+    return [
+        Coverage(row.tenant_id, row.scope, row.watermark, tuple(harvests.gaps(row.tenant_id, row.scope)))
+        for row in marks
+    ]

@@ -81,17 +81,28 @@ class Machine:
         if self.api:
             self.api.close()
 
+    def ask(self, method, path, body=None):
+        """The server's answer; a busy SQLite says 503 for a while, which Prefect's own client bears, too."""
+
+        def answer():
+            found = self.api.request(method, path, json=body)
+            return found if found.status_code != 503 else None
+
+        return until(answer, what=path)
+
+    def change(self, path, **body):
+        self.ask("PATCH", path, body).raise_for_status()
+
     def find(self, what, **body):
-        return self.api.post(f"/{what}/filter", json=body).raise_for_status().json()
+        return self.ask("POST", f"/{what}/filter", body).raise_for_status().json()
 
     def deployment(self, name):
         return next(each for each in self.find("deployments") if each["name"] == name)
 
     def run(self, name, **parameters):
         """Ask for a run over HTTP; return its answer."""
-        return self.api.post(
-            f"/deployments/{self.deployment(name)['id']}/create_flow_run", json={"parameters": parameters}
-        )
+        path = f"/deployments/{self.deployment(name)['id']}/create_flow_run"
+        return self.ask("POST", path, {"parameters": parameters})
 
     def runs(self, name):
         return self.find("flow_runs", deployments={"name": {"any_": [name]}})
@@ -100,13 +111,13 @@ class Machine:
         """The run, as soon as it has ended."""
 
         def look():
-            run = self.api.get(f"/flow_runs/{run_id}").json()
+            run = self.ask("GET", f"/flow_runs/{run_id}").json()
             return run if run["state"]["type"] in {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"} else None
 
         return until(look, what=f"run {run_id}")
 
     def artifact(self, key):
-        return self.api.get(f"/artifacts/{key}/latest").json()["data"]
+        return self.ask("GET", f"/artifacts/{key}/latest").json()["data"]
 
     def automations(self):
         return {each["name"]: each for each in self.find("automations", sort="CREATED_DESC", limit=50, offset=0)}

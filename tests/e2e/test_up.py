@@ -53,13 +53,9 @@ def first(home, webhook):
         )
         seen.beside = finished(started("up", "--embedded", "--dir", home, "--port", "0", PREFECT_API_URL=""))
         drift = seen.deployments["drift-check-demo"]
-        machine.api.patch(
-            f"/deployments/{drift['id']}/schedules/{drift['schedules'][0]['id']}", json={"active": False}
-        ).raise_for_status()
+        machine.change(f"/deployments/{drift['id']}/schedules/{drift['schedules'][0]['id']}", active=False)
         for name in (AUTOMATION, "react-demo__automation_1"):
-            machine.api.patch(
-                f"/automations/{seen.automations[name]['id']}", json={"enabled": False}
-            ).raise_for_status()
+            machine.change(f"/automations/{seen.automations[name]['id']}", enabled=False)
         make_webhook_block(machine, webhook.url)
         with embedded(home) as tenant:
             tenant.post("/_emulator/faults", json={"rules": ["GET: 503 retry after 60"]}).raise_for_status()
@@ -86,15 +82,15 @@ def second(first, home):
 
 
 def state_of(machine, run_id):
-    return machine.api.get(f"/flow_runs/{run_id}").json()["state"]["type"]
+    return machine.ask("GET", f"/flow_runs/{run_id}").json()["state"]["type"]
 
 
 def make_webhook_block(machine, url):
-    kind = machine.api.get("/block_types/slug/custom-webhook").json()
+    kind = machine.ask("GET", "/block_types/slug/custom-webhook").json()
     (schema, *_) = machine.find("block_schemas", block_schemas={"block_type_id": {"any_": [kind["id"]]}})
     data = {"name": "hook", "method": "POST", "url": url, "json_data": {"subject": "{{subject}}", "body": "{{body}}"}}
     body = {"name": "hook", "block_type_id": kind["id"], "block_schema_id": schema["id"], "data": data}
-    machine.api.post("/block_documents/", json=body).raise_for_status()
+    machine.ask("POST", "/block_documents/", body).raise_for_status()
 
 
 def test_it_says_where_the_ui_is_how_to_sign_in_and_what_to_do_first(first, home):
@@ -198,7 +194,7 @@ def test_a_connection_is_tested_from_the_ui(second):
 
 def test_a_quarantine_leads_to_a_note_and_a_message_without_anybody_asking(second, home, webhook):
     for name in (AUTOMATION, "react-demo__automation_1"):
-        second.api.patch(f"/automations/{second.automations()[name]['id']}", json={"enabled": True}).raise_for_status()
+        second.change(f"/automations/{second.automations()[name]['id']}", enabled=True)
     newest = max(second.runs("on-demand-demo"), key=lambda run: run["created"])
     assert second.ended(newest["id"])["state"]["name"] == "Completed"
     with embedded(home) as tenant:
@@ -207,9 +203,7 @@ def test_a_quarantine_leads_to_a_note_and_a_message_without_anybody_asking(secon
     sweep = second.deployment("sweep-demo")
     # Nobody starts the sweep: its schedule does, only sooner than every minute.
     schedule = {"schedule": {"interval": 5.0, "anchor_date": "2020-01-01T00:00:00Z"}, "active": True}
-    second.api.patch(
-        f"/deployments/{sweep['id']}/schedules/{sweep['schedules'][0]['id']}", json=schedule
-    ).raise_for_status()
+    second.change(f"/deployments/{sweep['id']}/schedules/{sweep['schedules'][0]['id']}", **schedule)
     (reaction, *_) = until(lambda: second.runs("react-demo"), what="a reaction")
     assert second.ended(reaction["id"])["state"]["name"] == "Completed"
     swept = [run for run in second.runs("sweep-demo") if run["state"]["type"] == "COMPLETED"]

@@ -64,6 +64,8 @@ class Home:
             "PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED": "true",
             # The UI may be opened under either name of this machine.
             "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": f"http://127.0.0.1:{port},http://localhost:{port}",
+            # SQLite lets one write at a time: those who come at the same time wait, and get no 503.
+            "PREFECT_SERVER_DATABASE_TIMEOUT": "60",
             "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": "P7D",
             "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
             "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(30 * 86_400),
