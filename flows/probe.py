@@ -19,12 +19,15 @@ from graph_client.errors import GraphError
 
 @flow(name="test-connection", flow_run_name="test connection {tenant}", persist_result=False)
 async def probe_connection(
-    tenant: Annotated[str, Field(min_length=1, title="Tenant", description="EntraTenant block to sign in with.")],
-    reading_only: Annotated[
-        bool, Field(title="Reading only", description="Ask for no permission that only writing needs.")
-    ] = False,
+    tenant: Annotated[str, Field(min_length=1)],
+    reading_only: bool = False,
 ) -> State:
-    """Sign in, write nothing, and say which permissions are granted and which are missing."""
+    """Sign in, write nothing, and say which permissions are granted and which are missing.
+
+    Args:
+        tenant: EntraTenant block to sign in with.
+        reading_only: Ask for no permission that only writing needs.
+    """
     quiet_expected_failures()
     found = await look(tenant, reading_only)
     await notes.publish_connection(tenant, found)

@@ -1,7 +1,7 @@
 """react-to-quarantine: why a job is in quarantine, what to do, and a restart where that can help."""
 
 import asyncio
-from typing import Annotated, Any
+from typing import Any
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
@@ -9,7 +9,6 @@ from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 from prefect.states import Completed
-from pydantic import Field
 
 from flows import notes
 from flows.control_jobs import control_jobs
@@ -31,16 +30,21 @@ def _name() -> str:
 
 @flow(name="react-to-quarantine", flow_run_name=_name, persist_result=False)
 async def react_to_quarantine(
-    event: Annotated[QuarantineEvent, Field(description="Payload of the event entra-fleet.job.quarantined.")],
-    fleet: Annotated[
-        str | dict[str, Any] | None,
-        Field(description="The fleet file's path, or its content; only a restart reads it."),
-    ] = None,
-    tenant: Annotated[str | None, Field(description="EntraTenant block; only a restart signs in.")] = None,
-    restart: Annotated[bool, Field(description="Restart the job, where that can help.")] = False,
-    notify: Annotated[str | None, Field(description="Notification block to tell, as TYPE/NAME.")] = None,
+    event: QuarantineEvent,
+    fleet: str | dict[str, Any] | None = None,
+    tenant: str | None = None,
+    restart: bool = False,
+    notify: str | None = None,
 ) -> State:
-    """Say why the job is in quarantine and what to do; restart it if that is asked for and can help."""
+    """Say why the job is in quarantine and what to do; restart it if that is asked for and can help.
+
+    Args:
+        event: Payload of the event entra-fleet.job.quarantined.
+        fleet: The fleet file's path, or its content; only a restart reads it.
+        tenant: EntraTenant block; only a restart signs in.
+        restart: Restart the job, where that can help: no deletions are held back, no credentials refused.
+        notify: Notification block to tell, as TYPE/NAME.
+    """
     quiet_expected_failures()
     reaction = await triage_quarantine(event)
     done, failed = await _restart(reaction, event, fleet, tenant) if restart else ("", False)
