@@ -3,7 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test check proof mutants clean
+# Two processors run what starts servers and workers beside all the rest.
+SERVED := tests/flows tests/cli tests/e2e
+
+.PHONY: demo test check served rest proof mutants clean
 
 demo: .venv/core
 	$(BIN)/entra-fleet demo
@@ -15,8 +18,16 @@ check: .venv/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage erase
+	$(MAKE) --jobs=2 --output-sync=target served rest
+	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+served: .venv/dev
+	$(BIN)/coverage run --parallel-mode -m pytest $(SERVED)
+
+rest: .venv/dev
+	$(BIN)/coverage run --parallel-mode -m pytest $(addprefix --ignore=,$(SERVED))
 
 proof: .venv/dev
 	$(BIN)/pytest -q -m 'proof or not proof' tests/proof
@@ -25,7 +36,7 @@ mutants: .venv/dev
 	$(BIN)/python -m tests.mutants
 
 clean:
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage build dist
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* build dist
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
