@@ -1,5 +1,7 @@
 """What a run leaves in the Prefect UI to look at."""
 
+from collections.abc import Sequence
+
 from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 
 from flows.artifact_key import artifact_key
@@ -39,8 +41,8 @@ async def publish_plan(plan: Plan) -> None:
     )
 
 
-async def publish_outcome(outcome: FleetOutcome, what: str = "outcome") -> None:
-    """Show what was done, failures first; `what` tells the artifacts of a fleet apart."""
+async def publish_outcome(outcome: FleetOutcome, what: str = "outcome", notes: Sequence[str] = ()) -> None:
+    """Show what was done, failures first, and some lines above; `what` tells the artifacts of a fleet apart."""
     rows = [
         {
             "key": each.key,
@@ -53,10 +55,9 @@ async def publish_outcome(outcome: FleetOutcome, what: str = "outcome") -> None:
         for each in sorted(outcome.instances, key=lambda each: each.failure is None)
     ]
     counts = in_words(outcome.summary)
+    lines = [f"{outcome.fleet}: {counts}; {outcome.requests} requests, {outcome.seconds:.1f} s", *notes[:ROWS_MAX]]
     await acreate_table_artifact(
-        key=artifact_key(outcome.fleet, what),
-        table=rows[:ROWS_MAX],
-        description=f"{outcome.fleet}: {counts}; {outcome.requests} requests, {outcome.seconds:.1f} s",
+        key=artifact_key(outcome.fleet, what), table=rows[:ROWS_MAX], description="\n\n".join(lines)
     )
 
 

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from flows.environment import EnvironmentIncomplete, environment
 from flows.fingerprint_key import fingerprint_key
@@ -48,18 +48,23 @@ def connection() -> Connection:
 
 
 @asynccontextmanager
-async def connected(tenant: str | None, expected_tenant_id: str | None = None) -> AsyncIterator[Connection]:
+async def connected(
+    tenant: str | None, expected_tenant_id: str | None = None, writes_per_second: float | None = None
+) -> AsyncIterator[Connection]:
     """Sign in and hold one client and one store for all tasks of a run.
 
     Args:
         tenant: Name of an `EntraTenant` block, or None for the environment.
         expected_tenant_id: The tenant the fleet file names; None where there is no fleet file.
+        writes_per_second: This run's part of Graph's write budget, where others run beside it; None for all of it.
 
     Raises:
         WrongTenant: The token is another tenant's; nothing was sent to Graph.
         AuthFailed: Microsoft Entra refused the sign-in.
     """
     identity = await identity_of(tenant, expected_tenant_id)
+    if writes_per_second is not None:
+        identity = replace(identity, settings=identity.settings.sharing(writes_per_second))
     async with signed_in_as(identity, expected_tenant_id) as (graph, claims), Sources(identity) as sources:
         store_url = environment().store_url
         tenant_id = _tenant_of(claims, expected_tenant_id)

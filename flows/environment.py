@@ -7,7 +7,7 @@ them.
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from graph_client import (
@@ -92,6 +92,23 @@ class Environment:
             )
         except ValueError as error:
             raise EnvironmentIncomplete(f"The environment names no usable Graph: {error}") from None
+
+    def budgeted(self, settings: GraphSettings) -> GraphSettings:
+        """Return settings with the write budget that this application may use, if it is another than Graph's own.
+
+        Raises:
+            EnvironmentIncomplete: The budget is not two positive numbers.
+        """
+        budget = self.get("ENTRA_FLEET_WRITE_BUDGET")
+        if budget is None:
+            return settings
+        writes, _, seconds = budget.partition("/")
+        try:
+            return replace(settings, writes_per_window=int(writes), write_window_seconds=float(seconds))
+        except ValueError:
+            raise EnvironmentIncomplete(
+                f"ENTRA_FLEET_WRITE_BUDGET is {budget!r}: write it as writes per seconds, as in 3000/150."
+            ) from None
 
     def sign_in_method(self) -> SignInMethod:
         """Return how to sign in: the first of secret, certificate, federated assertion, managed identity found.

@@ -43,6 +43,34 @@ async def journaled(
         store.journal.finish(entry.run_id, word, counts, datetime.now(UTC))
 
 
+class OtherStore(Exception):
+    """A shard has another store than the run that planned it."""
+
+
+async def require(run_id: str) -> None:
+    """Make sure that this store has the run that a shard belongs to.
+
+    Raises:
+        OtherStore: It has not.
+    """
+    store = connection().store
+    if not await asyncio.to_thread(store.journal.has, run_id):
+        raise OtherStore(
+            f"The store of this worker has no run {run_id}: the apply that started this shard has another store.\n"
+            "Set ENTRA_FLEET_STORE to one PostgreSQL database on every worker, and apply again."
+        )
+
+
+async def record_rest(run_id: str, plan: Plan, instances: Iterable[InstanceOutcome]) -> None:
+    """Write down what is not in the journal yet, or otherwise: what needed nothing, was left alone, or crashed."""
+    recorded = await asyncio.to_thread(connection().store.journal.recorded, run_id)
+    plans = {each.key: each for each in plan.instances}
+    for outcome in instances:
+        code = outcome.failure.code if outcome.failure else None
+        if outcome.key not in recorded or recorded[outcome.key].error_code != code:
+            await record_instance(run_id, plans[outcome.key], outcome)
+
+
 async def record_instance(run_id: str, plan: InstancePlan, outcome: InstanceOutcome) -> None:
     """Write down what an apply did to one instance."""
     await record(run_id, str(plan.action), plan.changes, outcome)

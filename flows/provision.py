@@ -24,6 +24,7 @@ from flows.reconcile.outcome import FleetOutcome, InstanceOutcome
 from flows.reconcile.plan import DESCRIPTION, Action, InstancePlan, Plan
 from flows.reconcile.safety import refused
 from flows.reconcile.steps.failure import StepFailed
+from flows.sharding import Sharding, sharding_of, shards_settled
 from flows.task_runner import LoopTaskRunner
 
 _APPLIED = {Action.CREATE, Action.ADOPT, Action.UPDATE}
@@ -46,6 +47,8 @@ async def provision_fleet(
     save_credentials: bool = False,
     force: bool = False,
     plan_digest: str | None = None,
+    shard_size: Annotated[int, Field(ge=1, le=150)] = 100,
+    shards_at_once: Annotated[int, Field(ge=1, le=64)] = 8,
 ) -> State:
     """Make the tenant what the fleet file says, one instance's failure never stopping another's work.
 
@@ -59,11 +62,15 @@ async def provision_fleet(
         save_credentials: Save credentials that are there already again.
         force: Do also what is held back without it.
         plan_digest: Digest of the reviewed plan; no other is applied.
+        shard_size: Instances beyond which a run of a deployment is split into shards, and the size of these.
+        shards_at_once: Shards under way at once, if it is split.
     """
     quiet_expected_failures()
     desired = read_fleet(fleet)
     started = time.monotonic()
     async with connected(tenant, desired.tenant_id) as run:
+        if not dry_run:
+            await shards_settled(desired)
         plan = await tasks.plan_fleet(desired, only, save_credentials, force)
         if not (dry_run or plan_digest):
             # What was reviewed is done exactly: a plan reads no secret.
@@ -74,19 +81,28 @@ async def provision_fleet(
         if refusal := refused(plan, force=force, digest=plan_digest):
             return Failed(message=str(refusal), data=refusal)
         async with journal.journaled(desired, plan, change) as entry:
-            instances = await _apply(plan, entry.run_id, concurrency)
+            options = {"tenant": tenant, "concurrency": concurrency, "compare": not plan_digest}
+            options |= {"save_credentials": save_credentials, "force": force}
+            sharding = await sharding_of(desired, shard_size, shards_at_once, options)
+            instances = await apply_plan(plan, entry.run_id, concurrency, sharding)
             outcome = FleetOutcome(plan.fleet, instances, run.graph.requests_sent, time.monotonic() - started)
             entry.outcome = outcome
-        await artifacts.publish_outcome(outcome)
+        await artifacts.publish_outcome(outcome, notes=sharding.lines)
         await artifacts.publish_apps(outcome)
     return final_state(outcome)
 
 
-async def _apply(plan: Plan, run_id: str, concurrency: int) -> list[InstanceOutcome]:
-    """Provision every instance that needs it, `concurrency` of them at a time."""
+async def apply_plan(
+    plan: Plan, run_id: str, concurrency: int, sharding: Sharding | None = None
+) -> list[InstanceOutcome]:
+    """Provision every instance that needs it, `concurrency` of them at a time, here or spread over other runs."""
     outcomes = {each.key: InstanceOutcome.of(each) for each in plan.instances}
     pending = [(each, outcomes[each.key]) for each in plan.instances if each.action in _APPLIED]
-    for outcome in await map_instances(provision_instance, pending, run_id, phase="provision", width=concurrency):
+    if sharding and sharding.needed(pending):
+        done = await sharding.apply([each for each, _ in pending], run_id)
+    else:
+        done = await map_instances(provision_instance, pending, run_id, phase="provision", width=concurrency)
+    for outcome in done:
         outcomes[outcome.key] = outcome
     return list(outcomes.values())
 

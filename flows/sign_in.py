@@ -44,7 +44,8 @@ async def identity_of(tenant: str | None, expected_tenant_id: str | None = None)
     tenant_id = source.tenant or expected_tenant_id
     if tenant_id is None:
         raise EnvironmentIncomplete("AZURE_TENANT_ID is not set: the tenant to sign in to.")
-    return Identity(source.graph_settings(), tenant_id, source.sign_in_method(), source.cloud, source.fingerprint_key)
+    settings = source.budgeted(source.graph_settings())
+    return Identity(settings, tenant_id, source.sign_in_method(), source.cloud, source.fingerprint_key)
 
 
 async def _from_block(name: str) -> Identity:
@@ -65,8 +66,9 @@ async def _from_block(name: str) -> Identity:
             f"There is no EntraTenant block {name!r} on the Prefect server.\n"
             "Create it in the Prefect UI under Blocks, or leave --tenant out to sign in as the environment says."
         ) from None
-    key = block.fingerprint_key.get_secret_value() or environment().fingerprint_key
-    return Identity(block.graph_settings(), block.tenant_id, block.sign_in_method(), block.cloud, key)
+    source = environment()
+    key = block.fingerprint_key.get_secret_value() or source.fingerprint_key
+    return Identity(source.budgeted(block.graph_settings()), block.tenant_id, block.sign_in_method(), block.cloud, key)
 
 
 @asynccontextmanager

@@ -92,6 +92,18 @@ async def plan_fleet(fleet: Fleet, only: Collection[str] | None, save_all: bool,
     return plan
 
 
+@task(name="plan-shard", cache_policy=NO_CACHE, persist_result=False)
+async def plan_shard(part: Fleet, save_all: bool, force: bool) -> Plan:
+    """Look at a part of a fleet, and at no more of the tenant than that takes."""
+    keys = {key for each in part.instances for key in each.own_keys}
+    observed, memory = await asyncio.gather(
+        observe(connection().graph, part, keys), asyncio.to_thread(remember, connection().store, part)
+    )
+    plan = diff(part, observed, memory=memory, save_all=save_all, force=force, now=datetime.now(UTC))
+    log().info("plan of %d instances of %s: %s", len(part.instances), part.fleet, plan.count())
+    return plan
+
+
 @task(name="compare-credentials", cache_policy=NO_CACHE, persist_result=False)
 async def compare_credentials(plan: Plan) -> Plan:
     """Find the credentials that have changed since they were saved: one task for all, and no write."""

@@ -61,6 +61,10 @@ class Budget:
         if difference:
             self._count(difference)
 
+    def leave_out_one_window(self) -> None:
+        """Spend nothing for one window: who had this budget before may have spent it a moment ago."""
+        self._count(self._limit)
+
     def tighten(self, limit: int) -> None:
         """Keep to a smaller limit from now on."""
         self._limit = min(self._limit, limit)

@@ -29,13 +29,16 @@ class Pacing:
     """The one budget object of a client: every request passes it, and every answer teaches it."""
 
     def __init__(self, settings: GraphSettings, sleep: Sleep, clock: Clock = time.monotonic) -> None:
-        def budget(name: str, limit: int, window_seconds: float) -> Budget:
+        def budget(name: str, limit: float, window_seconds: float) -> Budget:
             # A share that is less than one request makes the window longer instead.
-            own = limit * settings.budget_share
+            own = round(limit * settings.budget_share, 6)
             stretched = window_seconds / min(1.0, own)
             return Budget(name, max(1, int(own)), stretched, settings.total_retry_seconds, sleep, clock)
 
-        self.writes = budget("writes", settings.writes_per_window, settings.write_window_seconds)
+        parts = settings.write_window_parts
+        self.writes = budget("writes", settings.writes_per_window / parts, settings.write_window_seconds / parts)
+        if parts > 1:
+            self.writes.leave_out_one_window()
         self.units = budget("calls", settings.units_per_window, settings.unit_window_seconds)
         self.reports = budget("reporting calls", settings.reports_per_window, settings.report_window_seconds)
         self.on_demand = budget(

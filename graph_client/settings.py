@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, get_args
@@ -33,6 +33,9 @@ CLOUDS: Mapping[str, Cloud] = MappingProxyType(
         "china": Cloud("https://login.chinacloudapi.cn", "https://microsoftgraph.chinacloudapi.cn"),
     }
 )
+
+
+_PARTS = 15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +82,9 @@ class GraphSettings:
     # Of an application in a tenant: https://learn.microsoft.com/graph/throttling-limits
     writes_per_window: int = 3000
     write_window_seconds: float = 150.0
+    # Into how many equal parts the write window is cut. Of several, the first is left out: it belongs to whoever had
+    # this share before.
+    write_window_parts: int = 1
     # Resource units of a tenant of more than 500 users; 5,000 in one of 50 to 500, 3,500 below. The first refusal
     # makes a client keep to the smallest.
     units_per_window: int = 8000
@@ -112,6 +118,23 @@ class GraphSettings:
             raise BadSettings(f"cloud {cloud!r} is unknown", hint=f"use one of: {', '.join(CLOUDS)}")
         roots = CLOUDS[cloud]
         return cls(**{"graph_url": roots.graph_url, "authority": roots.authority, **changes})
+
+    @property
+    def writes_per_second(self) -> float:
+        """How fast this client may write in the long run."""
+        return self.writes_per_window * self.budget_share / self.write_window_seconds
+
+    def sharing(self, writes_per_second: float) -> GraphSettings:
+        """Settings of one of several clients that share these budgets, and follow each other in their shares.
+
+        Whoever takes over a share does not know what was spent of it a moment ago. So it spends its own evenly, and
+        begins with nothing: then all of them together keep to the budget in every window, however often they change.
+
+        Args:
+            writes_per_second: this client's part of the writes; the other budgets are shared likewise.
+        """
+        share = min(self.budget_share, writes_per_second * self.write_window_seconds / self.writes_per_window)
+        return replace(self, budget_share=share, write_window_parts=_PARTS)
 
     @property
     def scope(self) -> str:

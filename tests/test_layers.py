@@ -25,6 +25,7 @@ FORBIDDEN = {
 }
 FLOW_FILES = (
     "flows/provision.py",
+    "flows/shard.py",
     "flows/monitor.py",
     "flows/harvest.py",
     "flows/rotate.py",

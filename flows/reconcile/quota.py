@@ -2,7 +2,7 @@
 
 from flows.reconcile.steps.failure import StepFailed
 
-_CODE = "Directory_QuotaExceeded"
+EXCEEDED = "Directory_QuotaExceeded"
 
 
 class Quota:
@@ -13,7 +13,7 @@ class Quota:
 
     def heed(self, failure: StepFailed) -> None:
         """Note a failure, if it is the quota's."""
-        if failure.code == _CODE:
+        if failure.code == EXCEEDED:
             self._refusal = failure
 
     def check(self, key: str) -> None:
@@ -24,4 +24,4 @@ class Quota:
         """
         if self._refusal:
             message = f"{key} was not begun: the directory takes no more objects."
-            raise StepFailed(_CODE, message, self._refusal.hint, step=self._refusal.step)
+            raise StepFailed(EXCEEDED, message, self._refusal.hint, step=self._refusal.step)

@@ -17,7 +17,7 @@ from flows.store.identities import Identity
 from flows.store.instances import KnownInstance
 from flows.store.job_episode import JobEpisode
 from flows.store.job_history import JobObservation
-from flows.store.journal import Change, ChangeError, FieldChange, Run
+from flows.store.journal import Change, ChangeError, FieldChange, Recorded, Run
 from flows.store.provisioning_events import ErrorCount, EventCount, EventFilter
 from flows.store.retention import Kind
 from flows.store.store import Store, existing_store, open_store, require_store, store_address, upgrade_store
@@ -45,6 +45,7 @@ __all__ = [
     "Kind",
     "KnownInstance",
     "Period",
+    "Recorded",
     "Run",
     "Scope",
     "Step",

@@ -74,6 +74,14 @@ class Change:
     error: ChangeError | None = None
 
 
+@dataclass(frozen=True)
+class Recorded:
+    """That something was written down of an instance: when, and under which code it failed, if it did."""
+
+    at: datetime
+    error_code: str | None
+
+
 class Journal:
     """The journal of runs and changes; it can be added to and read, not rewritten."""
 
@@ -116,6 +124,17 @@ class Journal:
             statement = statement.where(RUN.c.started_at >= since)
         with self._database.read() as connection:
             return [Run(**row) for row in connection.execute(statement).mappings()]
+
+    def has(self, run_id: str) -> bool:
+        """Tell whether a run of this id was begun."""
+        with self._database.read() as connection:
+            return connection.execute(select(RUN.c.id).where(RUN.c.id == run_id)).first() is not None
+
+    def recorded(self, run_id: str) -> dict[str, Recorded]:
+        """Return what a run has written down so far, by key and in brief."""
+        statement = select(CHANGE.c.key, CHANGE.c.recorded_at, CHANGE.c.error_code).where(CHANGE.c.run_id == run_id)
+        with self._database.read() as connection:
+            return {key: Recorded(at, code) for key, at, code in connection.execute(statement)}
 
     def changes(self, run_id: str) -> list[Change]:
         """Return what a run did, by key."""

@@ -155,3 +155,40 @@ async def test_near_the_limit_it_does_not_grow_and_below_it_does():
             for _ in range(40 if expected == 18 else 20):
                 await graph.applications.get("1")
             assert concurrency.limit == expected
+
+
+SHARED = {"budget_share": 0.02, "write_window_parts": 15}
+
+
+async def written_by(time, successors):
+    """The moments of 120 writes, by clients that follow each other in a fiftieth of the budget."""
+    script, moments = Script(lambda request: answer(204)), []
+    for _ in range(successors):
+        async with client(script, time, **SHARED) as graph:
+            for _ in range(120 // successors):
+                await graph.applications.patch("1", {"notes": "x"})
+                moments.append(time.now)
+    return moments
+
+
+@pytest.mark.parametrize("successors", [1, 4, 30])
+async def test_a_share_is_kept_to_in_every_window_whoever_has_it(successors):
+    moments = await written_by(FakeTime(), successors)
+    for start in moments:
+        assert sum(start <= moment < start + 150.0 for moment in moments) <= 60
+
+
+async def test_a_share_is_used_up_but_for_a_part_of_a_window():
+    time = FakeTime()
+    began = time.now
+    moments = await written_by(time, 1)
+    assert moments[-1] - began <= 120 / 0.4
+
+
+def test_a_share_of_the_writes_is_a_share_of_every_budget():
+    assert {name: getattr(SETTINGS.sharing(0.4), name) for name in SHARED} == SHARED
+
+
+def test_a_share_is_never_more_than_the_own_one():
+    assert dataclasses.replace(SETTINGS, budget_share=0.5).sharing(1e6).budget_share == 0.5
+    assert dataclasses.replace(SETTINGS, budget_share=0.5).writes_per_second == 10.0

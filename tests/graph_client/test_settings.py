@@ -102,7 +102,15 @@ def test_the_repr_shows_what_differs_and_no_password():
 
 
 def test_every_number_names_its_unit():
-    counts = {"attempts", "sign_in_attempts", "page_size", "log_page_size", "requests_in_flight", "budget_share"}
+    counts = {
+        "attempts",
+        "sign_in_attempts",
+        "write_window_parts",
+        "page_size",
+        "log_page_size",
+        "requests_in_flight",
+        "budget_share",
+    }
     for field in dataclasses.fields(GraphSettings):
         if isinstance(field.default, (int, float)):
             assert field.name in counts or field.name.endswith(("_seconds", "_per_window")), field.name

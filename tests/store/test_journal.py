@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from sqlalchemy.exc import StatementError
 
-from flows.store import Change, ChangeError, FieldChange, Run, StoreError
+from flows.store import Change, ChangeError, FieldChange, Recorded, Run, StoreError
 
 MOMENT = datetime(2026, 5, 1, 12, 30, 15, 123456, tzinfo=UTC)
 TENANT = "7928d5b5-7442-4a97-a02d-66f9a9972ec0"
@@ -79,6 +79,16 @@ def test_a_change_comes_back_as_it_was_written(store):
     store.journal.record(run_id, failed)
     store.journal.record(run_id, change(key="asia"))
     assert store.journal.changes(run_id) == [change(key="asia"), failed]
+
+
+def test_how_far_a_run_has_come_is_told_in_brief(store):
+    run_id, other = store.journal.begin(run()), store.journal.begin(run())
+    store.journal.record(run_id, change())
+    store.journal.record(other, change(key="theirs"))
+    failure = ChangeError(step="start", code="Forbidden", message="no")
+    store.journal.record(run_id, change(key="asia", outcome="failed", error=failure))
+    assert store.journal.recorded(run_id) == {"eu": Recorded(MOMENT, None), "asia": Recorded(MOMENT, "Forbidden")}
+    assert (store.journal.has(run_id), store.journal.has("nowhere")) == (True, False)
 
 
 def test_a_retried_instance_has_its_last_outcome(store):

@@ -1,0 +1,65 @@
+"""provision-shard: a part of a fleet, for provision-fleet, which has planned the whole."""
+
+import time
+from typing import Annotated, Any
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from pydantic import Field
+
+from flows import artifacts, journal, tasks
+from flows.connection import connected
+from flows.logs import quiet_expected_failures
+from flows.mapping import final_state
+from flows.parameters import read_fleet
+from flows.provision import apply_plan
+from flows.reconcile.outcome import FleetOutcome
+from flows.reconcile.parts import held_to
+from flows.task_runner import LoopTaskRunner
+
+
+@flow(
+    name="provision-shard",
+    task_runner=LoopTaskRunner(),  # type: ignore[arg-type]  # Prefect declares runners invariant in their future
+    persist_result=False,
+    retries=0,
+)
+async def provision_shard(
+    fleet: dict[str, Any],
+    run_id: str,
+    tenant: str | None = None,
+    writes_per_second: Annotated[float | None, Field(gt=0)] = None,
+    concurrency: Annotated[int, Field(ge=1, le=64)] = 10,
+    save_credentials: bool = False,
+    force: bool = False,
+    compare: bool = True,
+    planned: dict[str, list[list[str | None]]] | None = None,
+) -> State:
+    """Make a part of the tenant what its part of the fleet says; a second run of it does what is left.
+
+    Args:
+        fleet: The part of the fleet, as an object.
+        run_id: The apply in the journal that this is a part of.
+        tenant: EntraTenant block; empty for the environment.
+        writes_per_second: Its share of Graph's write budget; empty for all of it.
+        concurrency: Instances worked on at once.
+        save_credentials: Save credentials that are there already again.
+        force: Do also what is held back without it.
+        compare: Look whether credentials have changed.
+        planned: What may be changed about instances that are there, by key; the apply has judged it.
+    """
+    quiet_expected_failures()
+    part = read_fleet(fleet)
+    started = time.monotonic()
+    async with connected(tenant, part.tenant_id, writes_per_second) as run:
+        await journal.require(run_id)
+        plan = await tasks.plan_shard(part, save_credentials, force)
+        if compare:
+            plan = await tasks.compare_credentials(plan)
+        plan = held_to(plan, planned or {})
+        instances = await apply_plan(plan, run_id, concurrency)
+        await journal.record_rest(run_id, plan, instances)
+        outcome = FleetOutcome(plan.fleet, instances, run.graph.requests_sent, time.monotonic() - started)
+        await artifacts.publish_outcome(outcome, "shard")
+        await artifacts.publish_apps(outcome)
+    return final_state(outcome)

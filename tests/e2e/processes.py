@@ -1,0 +1,178 @@
+"""A Prefect server and workers as processes, to be killed and started again."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import httpx
+
+from flows.cli import prefect_server
+
+ROOT = Path(__file__).parent.parent.parent
+PATIENCE_SECONDS = 100.0
+
+
+def wait_until(ready, what, seconds=PATIENCE_SECONDS):
+    """What `ready` returns, once it is true."""
+    deadline = time.monotonic() + seconds
+    while True:
+        if found := ready():
+            return found
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        time.sleep(0.1)
+
+
+class Processes:
+    """A server with a home of its own, and the workers that were started against it.
+
+    Args:
+        directory: For homes and logs.
+        variables: Of the workers: the tenant, the store, the secrets.
+        server_variables: Of the server, in place of those of a SQLite server of its own.
+    """
+
+    def __init__(self, directory, variables):
+        self._directory = directory
+        self._variables = variables
+        self._port = prefect_server._free_port()
+        self._server = None
+        self.workers = []
+        self.api_url = f"http://127.0.0.1:{self._port}/api"
+        prefect_server._start_from_template(directory / "prefect.db")
+
+    def start_server(self):
+        """Start the server, or start it again on the same port and database, and wait until it answers."""
+        variables = {
+            **prefect_server._VARIABLES,
+            "PREFECT_HOME": str(self._directory / "server"),
+            "PREFECT_API_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{self._directory / 'prefect.db'}",
+            "PREFECT_API_URL": "",
+            "PREFECT_SERVER_SERVICES_CANCELLATION_CLEANUP_LOOP_SECONDS": "1",
+        }
+        arguments = ("server", "start", "--host", "127.0.0.1", "--port", str(self._port))
+        self._server = self._start("server", arguments, variables)
+        wait_until(self._healthy, "the server answers")
+
+    def kill_server(self):
+        """Have the server gone without a word."""
+        kill(self._server)
+
+    def start_worker(self, limit=None, **variables):
+        """Start a worker, and return it."""
+        name = f"worker-{len(self.workers) + 1}"
+        arguments = ("worker", "start", "--pool", "entra-fleet", "--name", name)
+        arguments += ("--limit", str(limit)) if limit else ()
+        own = {
+            "PREFECT_API_URL": self.api_url,
+            "PREFECT_HOME": str(self._directory / name),
+            "PREFECT_WORKER_QUERY_SECONDS": "1",
+            "TOKEN": "good",
+        }
+        self.workers.append(self._start(name, arguments, own | self._variables | variables))
+        return self.workers[-1]
+
+    def prefect(self, *arguments):
+        """Run the prefect command against the server."""
+        environment = {**os.environ, "PREFECT_API_URL": self.api_url, "PREFECT_HOME": str(self._directory / "client")}
+        ended = subprocess.run(
+            [sys.executable, "-m", "prefect", *arguments],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_SECONDS,
+            check=False,
+        )
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+
+    def deploy(self):
+        """Make the work pool, and the deployments that provisioning takes."""
+        self.prefect("work-pool", "create", "entra-fleet", "--type", "process")
+        self.prefect("--no-prompt", "deploy", "--name", "on-demand", "--name", "shard")
+
+    def post(self, path, document):
+        """What the API answers."""
+        answer = httpx.post(f"{self.api_url}{path}", json=document, timeout=60)
+        assert answer.is_success, answer.text
+        return answer.json()
+
+    def run(self, parameters, deployment="on-demand"):
+        """Create a run of a deployment, as anybody can over HTTP; its id."""
+        (found,) = self.post("/deployments/filter", {"deployments": {"name": {"any_": [deployment]}}})
+        return self.post(f"/deployments/{found['id']}/create_flow_run", {"parameters": parameters})["id"]
+
+    def read(self, run_id):
+        """A run as it is now; nothing while the server does not answer."""
+        try:
+            return httpx.get(f"{self.api_url}/flow_runs/{run_id}", timeout=60).json()
+        except httpx.TransportError:
+            return None
+
+    def ended(self, run_id):
+        """A run once it has ended."""
+
+        def final():
+            run = self.read(run_id)
+            return run if run and run["state_type"] in {"COMPLETED", "FAILED", "CANCELLED", "CRASHED"} else None
+
+        return wait_until(final, f"the run {run_id} ends")
+
+    def shards(self):
+        """Every run of a shard, by name."""
+        return self.post("/flow_runs/filter", {"flows": {"name": {"any_": ["provision-shard"]}}, "sort": "NAME_ASC"})
+
+    def set_state(self, run_id, state_type):
+        """Set a run's state as the UI does: CANCELLING cancels it, SCHEDULED, as AwaitingRetry, retries it."""
+        name = {"SCHEDULED": "AwaitingRetry"}.get(state_type, state_type.title())
+        return self.post(
+            f"/flow_runs/{run_id}/set_state", {"state": {"type": state_type, "name": name}, "force": False}
+        )
+
+    def stop(self):
+        """End everything that was started."""
+        for process in (*self.workers, self._server):
+            if process:
+                kill(process)
+
+    def log(self):
+        """What everything has said."""
+        return "\n".join(path.read_text() for path in sorted(self._directory.glob("*.log")))
+
+    def _healthy(self):
+        assert self._server.poll() is None, self.log()
+        with suppress(httpx.HTTPError):
+            return httpx.get(f"{self.api_url}/health", timeout=2).is_success
+        return False
+
+    def _start(self, name, arguments, variables):
+        with (self._directory / f"{name}.log").open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "prefect", *arguments],
+                cwd=ROOT,
+                env={**os.environ, **variables},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                # Its runs are in its group: they die with it.
+                start_new_session=True,
+            )
+
+
+def kill(process):
+    """SIGKILL a process and everything it started."""
+    for pid in [*descendants(process.pid), process.pid]:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    process.wait()
+
+
+def descendants(pid):
+    """The ids of all processes below one."""
+    listed = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
+    parents = {int(child): int(parent) for child, parent in (line.split() for line in listed.splitlines())}
+    found = [child for child, parent in parents.items() if parent == pid]
+    return [below for child in found for below in (child, *descendants(child))]
