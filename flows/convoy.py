@@ -89,7 +89,7 @@ class Convoy:
     def lines(self) -> list[str]:
         """What became of each shard, the completed ones last."""
         shards = sorted(self._shards, key=lambda each: (each.state == "Completed", each.part.number))
-        return [f"{_link(each)}: {each.state}, {len(each.part.plans)} instances" for each in shards]
+        return [f"{_link(each)}: {each.state}, {' … '.join(each.part.ends)}" for each in shards]
 
     async def _start(self, shard: _Shard) -> None:
         part = shard.part

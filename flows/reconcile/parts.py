@@ -31,6 +31,11 @@ class Part:
         return tuple(plan.key for plan in self.plans)
 
     @property
+    def ends(self) -> tuple[str, ...]:
+        """The key of its first instance, and that of its last if it has several."""
+        return self.keys if len(self.keys) == 1 else (self.keys[0], self.keys[-1])
+
+    @property
     def planned(self) -> Planned:
         """What may be changed about those of its instances that are there."""
         return {plan.key: [_shown(each) for each in plan.changes] for plan in self.plans if _exists(plan)}

@@ -40,6 +40,7 @@ class Processes:
         self._variables = variables
         self._port = prefect_server._free_port()
         self._server = None
+        self._started = 0
         self.workers = []
         self.api_url = f"http://127.0.0.1:{self._port}/api"
         prefect_server._start_from_template(directory / "prefect.db")
@@ -59,11 +60,12 @@ class Processes:
 
     def kill_server(self):
         """Have the server gone without a word."""
-        kill(self._server)
+        kill_all(self._server)
 
     def start_worker(self, limit=None, **variables):
         """Start a worker, and return it."""
-        name = f"worker-{len(self.workers) + 1}"
+        self._started += 1
+        name = f"worker-{self._started}"
         arguments = ("worker", "start", "--pool", "entra-fleet", "--name", name)
         arguments += ("--limit", str(limit)) if limit else ()
         own = {
@@ -95,8 +97,13 @@ class Processes:
         self.prefect("--no-prompt", "deploy", "--name", "on-demand", "--name", "shard")
 
     def post(self, path, document):
-        """What the API answers."""
-        answer = httpx.post(f"{self.api_url}{path}", json=document, timeout=60)
+        """What the API answers, as soon as SQLite is not busy with something else."""
+
+        def answered():
+            answer = httpx.post(f"{self.api_url}{path}", json=document, timeout=60)
+            return answer if answer.status_code != 503 else None
+
+        answer = wait_until(answered, path)
         assert answer.is_success, answer.text
         return answer.json()
 
@@ -107,10 +114,9 @@ class Processes:
 
     def read(self, run_id):
         """A run as it is now; nothing while the server does not answer."""
-        try:
-            return httpx.get(f"{self.api_url}/flow_runs/{run_id}", timeout=60).json()
-        except httpx.TransportError:
-            return None
+        with suppress(httpx.TransportError):
+            answer = httpx.get(f"{self.api_url}/flow_runs/{run_id}", timeout=60)
+            return answer.json() if answer.is_success else None
 
     def ended(self, run_id):
         """A run once it has ended."""
@@ -121,22 +127,32 @@ class Processes:
 
         return wait_until(final, f"the run {run_id} ends")
 
-    def shards(self):
-        """Every run of a shard, by name."""
-        return self.post("/flow_runs/filter", {"flows": {"name": {"any_": ["provision-shard"]}}, "sort": "NAME_ASC"})
+    def shards(self, fleet):
+        """The runs of a fleet's shards, by name."""
+        wanted = {"flows": {"name": {"any_": ["provision-shard"]}}, "flow_runs": {"name": {"like_": f"{fleet} "}}}
+        return self.post("/flow_runs/filter", wanted | {"sort": "NAME_ASC"})
+
+    def artifacts(self, run_id, key):
+        """What a run published under a key."""
+        wanted = {"key": {"any_": [key]}, "flow_run_id": {"any_": [run_id]}}
+        return self.post("/artifacts/filter", {"artifacts": wanted})
 
     def set_state(self, run_id, state_type):
         """Set a run's state as the UI does: CANCELLING cancels it, SCHEDULED, as AwaitingRetry, retries it."""
         name = {"SCHEDULED": "AwaitingRetry"}.get(state_type, state_type.title())
-        return self.post(
-            f"/flow_runs/{run_id}/set_state", {"state": {"type": state_type, "name": name}, "force": False}
-        )
+        document = {"state": {"type": state_type, "name": name}, "force": state_type == "CRASHED"}
+        return self.post(f"/flow_runs/{run_id}/set_state", document)
+
+    def kill_workers(self):
+        """Have no worker left, nor anything that one has started."""
+        while self.workers:
+            kill_all(self.workers.pop())
 
     def stop(self):
         """End everything that was started."""
-        for process in (*self.workers, self._server):
-            if process:
-                kill(process)
+        self.kill_workers()
+        if self._server:
+            kill_all(self._server)
 
     def log(self):
         """What everything has said."""
@@ -162,12 +178,17 @@ class Processes:
             )
 
 
-def kill(process):
+def kill_all(process):
     """SIGKILL a process and everything it started."""
-    for pid in [*descendants(process.pid), process.pid]:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+    for pid in [process.pid, *descendants(process.pid)]:
+        kill(pid)
     process.wait()
+
+
+def kill(pid):
+    """SIGKILL a process, if it is still there."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
 
 
 def descendants(pid):
