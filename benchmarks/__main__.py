@@ -9,6 +9,7 @@ from benchmarks.apply import apply_a_hundred, starts
 from benchmarks.figures import Figure
 from benchmarks.growth import growth
 from benchmarks.harvest import harvest_a_million, harvest_events
+from benchmarks.shards import shards
 
 BENCHMARKS: Mapping[str, Callable[[], list[Figure]]] = {
     "starts": starts,
@@ -17,6 +18,7 @@ BENCHMARKS: Mapping[str, Callable[[], list[Figure]]] = {
     "harvest": harvest_events,
     "million": harvest_a_million,
     "answers": answers,
+    "shards": shards,
 }
 BY_DEFAULT = ("starts", "apply", "growth", "harvest")
 

@@ -60,6 +60,17 @@ class Tenant:
             seconds=max(moments) - min(moments) if moments else 0.0,
         )
 
+    def writes(self) -> list[float]:
+        """When each write was done."""
+        asked = [record for record in self._records(0) if record["path"].startswith(("/v1.0/", "/beta/"))]
+        calls = [record for record in asked if record["operation"] != "batch" and record["method"] != "GET"]
+        return [record["at"] for record in calls if record["status"] < 400]
+
+    def marks(self) -> list[str]:
+        """The marks that applications bear, one each."""
+        found = self.control.get("state").json()["applications"]
+        return [tag for each in found for tag in each["tags"] if tag.startswith("entra-fleet:")]
+
     def _records(self, since: int) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.control.get("requests", params={"since": since}).json()["requests"]
         return found

@@ -118,14 +118,14 @@ class Processes:
             answer = httpx.get(f"{self.api_url}/flow_runs/{run_id}", timeout=60)
             return answer.json() if answer.is_success else None
 
-    def ended(self, run_id):
+    def ended(self, run_id, seconds=PATIENCE_SECONDS):
         """A run once it has ended."""
 
         def final():
             run = self.read(run_id)
             return run if run and run["state_type"] in {"COMPLETED", "FAILED", "CANCELLED", "CRASHED"} else None
 
-        return wait_until(final, f"the run {run_id} ends")
+        return wait_until(final, f"the run {run_id} ends", seconds)
 
     def shards(self, fleet):
         """The runs of a fleet's shards, by name."""
