@@ -12,7 +12,7 @@ from prefect.client.schemas.responses import DeploymentResponse
 from prefect.deployments import arun_deployment
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.runtime import deployment
-from prefect.states import Crashed
+from prefect.states import Cancelled, Crashed
 
 from flows.reconcile.fleet import Fleet
 
@@ -83,12 +83,20 @@ async def read(ids: Iterable[UUID]) -> list[FlowRun] | None:
         return None
 
 
-async def crash(run: FlowRun, why: str) -> State:
-    """Have a run count as crashed, and return that state."""
-    state: State = Crashed(message=why)
+async def crash(run: FlowRun, why: str) -> None:
+    """Have a run count as crashed."""
+    await _end(run, Crashed(message=why))
+
+
+async def cancel(run: FlowRun, why: str) -> None:
+    """Have a run that has not begun never begin."""
+    await _end(run, Cancelled(message=why))
+
+
+async def _end(run: FlowRun, state: State) -> None:
     async with get_client() as client:
         await client.set_flow_run_state(run.id, state, force=True)
-    return state
+    run.state = state
 
 
 def _tag(tenant_id: str, fleet: str) -> str:

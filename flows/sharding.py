@@ -56,15 +56,18 @@ class Sharding:
 
 
 async def shards_settled(fleet: Fleet) -> None:
-    """Wait for the shards that an earlier run of the fleet left working; a run of no deployment knows of none.
+    """Wait for the shards that an earlier run of the fleet left working, and cancel those that have not begun.
 
-    Two at work on one instance could make it twice.
+    Two at work on one instance could make it twice. A run that is not of a deployment knows of none.
     """
     if not shard_runs.deployed():
         return
     vigil = Vigil()
     for run in await shard_runs.unfinished(fleet):
-        vigil.add(run)
+        if run.state and run.state.is_scheduled():
+            await shard_runs.cancel(run, "A new apply does its work.")
+        else:
+            vigil.add(run)
     while vigil:
         await vigil.ended()
 

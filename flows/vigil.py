@@ -95,7 +95,7 @@ class Vigil:
             waiting = each.run.state is None or each.run.state.type in {StateType.SCHEDULED, StateType.PENDING}
             if not _final(each.run.state) and now - (last_seen if waiting else each.seen_at) > bound:
                 why = f"It gave no sign of life for {bound / 60:.0f} minutes."
-                each.run.state = await shard_runs.crash(each.run, why)
+                await shard_runs.crash(each.run, why)
 
 
 def keys_of(run: FlowRun) -> list[str]:
