@@ -150,11 +150,13 @@ def _outcome(plan: InstancePlan, change: Change) -> InstanceOutcome:
 
 def _undone(plan: InstancePlan, shard: _Shard) -> InstanceOutcome:
     outcome = InstanceOutcome.of(plan)
-    ended = f"{shard.state}: {shard.run.state.message or ''}" if shard.run and shard.run.state else "was not started"
+    state = shard.run.state if shard.run else None
+    ended = ", ".join(filter(None, (state.name, state.message))) if state else ""
+    fate = f"ended {ended}" if state else "was not started"
     outcome.fail(
         StepFailed(
             "ShardUnfinished",
-            f"{plan.key} was not done: the shard {shard.name} {ended}".rstrip(": ") + ".",
+            f"{plan.key} was not done: the shard {shard.name} {fate.rstrip('.')}.",
             "Retry that run in the Prefect UI, or apply again.",
             step="shard",
         )

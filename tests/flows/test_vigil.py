@@ -1,57 +1,22 @@
 """Watching shards: what counts as a sign of life, and what becomes of those that give none."""
 
 import asyncio
-from datetime import UTC, datetime
 
 import pytest
-from prefect.client.orchestration import get_client
 from prefect.states import Completed, Pending, Running, Scheduled
 
-from flows import journal, shard_runs
-from flows.connection import connected, connection
 from flows.environment import with_variables
 from flows.reconcile.fleet_file import fleet_from_object
-from flows.shard import provision_shard
 from flows.sharding import shards_settled
-from flows.store import Change
 from flows.vigil import Bounds, Vigil
-from tests.estates import fleet, instance
 from tests.flows.provisioning import tenant, token
+from tests.flows.shards import DOCUMENT, apply, record, set_state, shard, state_of
 
 pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("prefect_api")]
 
-__all__ = ["tenant", "token"]
+__all__ = ["apply", "tenant", "token"]
 
 QUICK = Bounds(poll_seconds=0.05, longest_poll_seconds=0.05, silence_seconds=0.4)
-DOCUMENT = fleet(instance("one"), instance("two"))
-
-
-@pytest.fixture
-async def apply(tenant):
-    """An apply that has begun, in the journal and with its store."""
-    async with connected(None), journal.journaled(fleet_from_object(DOCUMENT), None, None) as entry:
-        yield entry.run_id
-
-
-async def shard(run_id, state, name="contoso"):
-    """A run of a shard in a state, which nobody carries out."""
-    async with get_client() as client:
-        return await client.create_flow_run(
-            provision_shard,
-            parameters={"fleet": DOCUMENT | {"fleet": name}, "run_id": run_id},
-            state=state,
-            tags=[shard_runs._tag(DOCUMENT["tenant_id"], name)],
-        )
-
-
-async def set_state(run, state):
-    async with get_client() as client:
-        await client.set_flow_run_state(run.id, state, force=True)
-
-
-async def state_of(run):
-    async with get_client() as client:
-        return (await client.read_flow_run(run.id)).state
 
 
 async def ended(vigil):
@@ -62,20 +27,15 @@ async def ended(vigil):
     raise AssertionError("nothing is watched")
 
 
-def record(run_id, key):
-    change = Change(key=key, action="create", outcome="created", recorded_at=datetime.now(UTC))
-    connection().store.journal.record(run_id, change)
-
-
 async def test_what_has_ended_is_told_once_and_no_longer_watched(apply):
     first, second = await shard(apply, Running()), await shard(apply, Running())
     vigil = Vigil(QUICK)
     vigil.add(first)
     vigil.add(second)
     await set_state(first, Completed())
-    record(apply, "one")
+    record(apply, "k1")
     (over,) = await ended(vigil)
-    assert (over.id, over.state.name, len(vigil), list(vigil.recorded)) == (first.id, "Completed", 1, ["one"])
+    assert (over.id, over.state.name, len(vigil), list(vigil.recorded)) == (first.id, "Completed", 1, ["k1"])
 
 
 async def test_a_run_without_a_sign_of_life_has_crashed(apply):
@@ -92,7 +52,7 @@ async def test_an_instance_in_the_journal_is_a_sign_of_life(apply):
     vigil = Vigil(QUICK)
     vigil.add(run)
     for number in range(16):
-        record(apply, "one" if number % 2 else "two")
+        record(apply, "k1" if number % 2 else "k2")
         assert await vigil.ended() == []
 
 
@@ -102,7 +62,7 @@ async def test_a_run_that_waits_for_a_worker_is_given_up_only_when_all_are_silen
     vigil.add(working)
     vigil.add(waiting)
     for _ in range(16):
-        record(apply, "one")
+        record(apply, "k1")
         assert await vigil.ended() == []
     over = []
     while vigil:
