@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 
-from flows.cli import prefect_server
+from flows.cli import prefect_server, process_tree
 
 ROOT = Path(__file__).parent.parent.parent
 PATIENCE_SECONDS = 100.0
@@ -193,7 +193,4 @@ def kill(pid):
 
 def descendants(pid):
     """The ids of all processes below one."""
-    listed = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
-    parents = {int(child): int(parent) for child, parent in (line.split() for line in listed.splitlines())}
-    found = [child for child, parent in parents.items() if parent == pid]
-    return [below for child in found for below in (child, *descendants(child))]
+    return [each.pid for each in process_tree.descendants(pid)]

@@ -72,6 +72,7 @@ class Site:
         program, *arguments = [self._placed(each, port) for each in service["command"]]
         own = {key: self._placed(value, port) for key, value in service["environment"].items()}
         own["PREFECT_HOME"] = str(self._directory / f"{name}-{len(self._children)}")
+        own["XDG_STATE_HOME"] = own["PREFECT_HOME"]
         # Two workers on one machine cannot both have the port that each has in its container.
         own |= {"PREFECT_WORKER_WEBSERVER_PORT": str(port), "PREFECT_WORKER_QUERY_SECONDS": "1"}
         with (self._directory / f"{name}.log").open("ab") as log:
@@ -133,7 +134,7 @@ def site(tmp_path_factory, postgres_database, redis_urls, tenant):
         for _ in range(2):
             made.start("server")
             made.wait_for("/api/ready")
-        for name in ("store", "pool", "deploy"):
+        for name in ("store", "deploy"):
             made.once(name)
         made.start("worker")
         made.wait_for("/health")
