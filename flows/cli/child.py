@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from flows.cli.errors import CommandFailed
-from flows.cli.process_tree import descendants, end_all
+from flows.cli.process_tree import Process, descendants, end_all
 from flows.environment import environment
 
 _STOP_SECONDS = 15.0
@@ -36,6 +36,7 @@ class Child:
     ) -> None:
         self.module = module
         self.log_file = log_file
+        self._family: frozenset[Process] = frozenset()
         seen = {**environment().variables, **(variables or {})}
         # Readable for its owner only, whatever the umask of this process.
         log_file.touch(mode=0o600)
@@ -91,27 +92,28 @@ class Child:
             raise CommandFailed(f"{self.module} failed: {self._last_line()}\nIts log is {self.log_file}.")
 
     def require(self) -> None:
-        """Make sure that it runs.
+        """Make sure that it runs, and remember what it has started by now.
 
         Raises:
             CommandFailed: It has ended by itself.
         """
+        self._family = descendants(self._process.pid, self._family)
         if self.ended:
             raise CommandFailed(f"{self.module} has ended: {self._last_line()}\nIts log is {self.log_file}.")
 
     def end_children(self, patience_seconds: float) -> None:
         """Ask what it has started to end, and wait until it has."""
-        end_all(descendants(self._process.pid), patience_seconds)
+        end_all(descendants(self._process.pid, self._family), patience_seconds)
 
     def stop(self, timeout_seconds: float = _STOP_SECONDS) -> None:
         """End the process, politely first, and then whatever it has started and left behind."""
-        family = descendants(self._process.pid)
+        family = descendants(self._process.pid, self._family)
         if not self.ended:
             self._process.terminate()
         try:
             self._process.wait(timeout_seconds)
         except subprocess.TimeoutExpired:
-            family |= descendants(self._process.pid)
+            family = descendants(self._process.pid, family)
             self._process.kill()
             self._process.wait()
         end_all(family, timeout_seconds)

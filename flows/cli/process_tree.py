@@ -25,13 +25,20 @@ class Process:
     started: str
 
 
-def descendants(pid: int) -> frozenset[Process]:
-    """Return the processes that a process has started, and those that they have."""
+def descendants(pid: int, known: frozenset[Process] = frozenset()) -> frozenset[Process]:
+    """Return the processes that a process has started, and those that they have.
+
+    Args:
+        pid: The process.
+        known: What was below it before: when it has ended, they have another parent.
+    """
+    running = _processes()
     children: dict[int, list[Process]] = defaultdict(list)
-    for process in _processes():
+    for process in running:
         children[process.parent].append(process)
-    found: set[Process] = set()
-    parents = [pid]
+    before = {(process.pid, process.started) for process in known}
+    found = {process for process in running if (process.pid, process.started) in before}
+    parents = [pid, *(process.pid for process in found)]
     while parents:
         below = [child for child in children[parents.pop()] if child not in found]
         found.update(below)

@@ -61,6 +61,18 @@ def test_a_process_that_hides_in_a_session_of_its_own_and_ignores_all_requests_i
     assert not alive(below)
 
 
+def test_what_a_child_has_left_behind_when_it_was_killed_is_ended_too(child):
+    running = child(STUBBORN)
+    below = int(logged(running, "below").split()[1])
+    running.require()
+    running._process.kill()
+    running._process.wait()
+    with pytest.raises(CommandFailed):
+        running.require()
+    running.stop(0.2)
+    assert not alive(below)
+
+
 def test_what_a_child_started_is_asked_before_it_is_made_to(child):
     text = STUBBORN.replace("signal.SIG_IGN", "lambda *_: (print('asked', flush=True), os._exit(0))")
     running = child(text)
