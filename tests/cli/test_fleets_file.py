@@ -53,6 +53,12 @@ def test_without_a_file_everything_is_as_prefect_yaml_says():
     assert prefect_yaml()["deployments"] == document["deployments"]
 
 
+def test_every_deployment_of_a_fleet_says_whether_it_reads_or_writes():
+    for each in prefect_yaml()["deployments"]:
+        if "fleet" in each["parameters"]:
+            assert len({"reads", "writes"} & set(each["tags"])) == 1, each["name"]
+
+
 def test_each_fleet_has_its_own_deployments_and_each_reader_one_harvest(written):
     names = deployments(written(TWO)).keys()
     assert {"on-demand-contoso", "on-demand-fabrikam", "sweep-contoso", "react-fabrikam", "connection"} <= names

@@ -3,6 +3,7 @@
 import importlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from flows.environment import with_variables
+from tests.cli.conftest import finished, started
 from tests.estates import fleet, instance
 
 ROOT = Path(__file__).parent.parent.parent
@@ -149,3 +151,17 @@ def test_a_notification_block_that_does_not_exist_is_named(deploy):
     assert result.err.splitlines()[-2] == (
         "There is no notification block 'slack-webhook/nobody' on the Prefect server."
     )
+
+
+def test_up_uses_a_server_that_is_there_and_leaves_it_running(deployed, tmp_path):
+    (tmp_path / "fleets.toml").write_text(FLEETS)
+    options = ("--fleets", tmp_path / "fleets.toml", "--no-worker", "--dir", tmp_path / "home")
+    process = started("up", *options, PREFECT_API_URL=deployed)
+    first = process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    result = finished(process)
+    assert first.startswith("entra-fleet is up; no worker runs here")
+    assert result.code == 0
+    assert f"Using the Prefect server of PREFECT_API_URL, {deployed}." in result.err
+    assert not (tmp_path / "home" / "prefect.db").exists()
+    assert httpx.get(f"{deployed}/health").is_success
