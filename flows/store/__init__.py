@@ -18,6 +18,7 @@ from flows.store.instances import KnownInstance
 from flows.store.job_episode import JobEpisode
 from flows.store.job_history import JobObservation
 from flows.store.journal import Change, ChangeError, FieldChange, Run
+from flows.store.on_demand_results import OnDemandResult
 from flows.store.provisioning_events import ErrorCount, EventCount, EventFilter
 from flows.store.retention import Kind
 from flows.store.store import Store, existing_store, open_store, require_store, store_address, upgrade_store
@@ -44,6 +45,7 @@ __all__ = [
     "JobObservation",
     "Kind",
     "KnownInstance",
+    "OnDemandResult",
     "Period",
     "Run",
     "Scope",
