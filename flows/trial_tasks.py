@@ -11,6 +11,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Failed
 
 from flows.connection import connection
+from flows.reconcile.diff import select
 from flows.reconcile.fleet import Fleet
 from flows.reconcile.steps.failure import KNOWN_ERRORS, StepFailed
 from flows.reconcile.subjects import find_group, find_user
@@ -26,6 +27,7 @@ async def plan_trials(
 ) -> list[Attempt]:
     """Look the jobs and the people up; nobody is provisioned unless all of them are there."""
     graph = connection().graph
+    select(fleet, only)
     subjects = [await find_user(graph, each) for each in users]
     subjects += [await find_group(graph, each) for each in groups]
     found = attempts(await find_places(graph, fleet, only), list(dict.fromkeys(subjects)))

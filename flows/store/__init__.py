@@ -21,6 +21,7 @@ from flows.store.journal import Change, ChangeError, FieldChange, Run
 from flows.store.on_demand_results import OnDemandResult
 from flows.store.provisioning_events import ErrorCount, EventCount, EventFilter
 from flows.store.retention import Kind
+from flows.store.rollouts import Rollout, RolloutWave
 from flows.store.store import Store, existing_store, open_store, require_store, store_address, upgrade_store
 from flows.store.stories import ApplicationStory, Step
 from flows.store.tables import SCHEMA_VERSION
@@ -47,6 +48,8 @@ __all__ = [
     "KnownInstance",
     "OnDemandResult",
     "Period",
+    "Rollout",
+    "RolloutWave",
     "Run",
     "Scope",
     "Step",

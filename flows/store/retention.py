@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Delete, Table, Text, and_, cast, delete, e
 
 from flows.store.database import Database
 from flows.store.provisioning_events import tenant_ids
+from flows.store.rollout_tables import ROLLOUT, ROLLOUT_WAVE
 from flows.store.tables import CHANGE, IDENTITY, JOB_EPISODE, JOB_HISTORY, ON_DEMAND_RESULT, PROVISIONING_EVENT, RUN
 
 _ROWS_AT_ONCE = 2000
@@ -74,6 +75,11 @@ class Retention:
         if kind is Kind.JOURNAL:
             while self._delete(_Part(RUN, and_(RUN.c.started_at < self._before, _without_changes()))):
                 pass
+            over = and_(ROLLOUT.c.changed_at < self._before, ROLLOUT.c.state.in_(("finished", "superseded")))
+            old = ROLLOUT_WAVE.c.rollout_id.in_(select(ROLLOUT.c.id).where(over))
+            for part in (_Part(ROLLOUT_WAVE, old), _Part(ROLLOUT, over)):
+                while self._delete(part):
+                    pass
 
     def _delete(self, part: _Part) -> int:
         with self._database.write() as connection:

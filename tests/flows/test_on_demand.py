@@ -267,7 +267,7 @@ async def test_an_answer_that_is_lost_is_not_asked_for_again_and_is_not_taken_fo
 
 
 async def test_a_throttled_request_is_sent_again_and_the_result_says_so(tmp_path):
-    busy = FaultRule("throttle", operation="provision_on_demand", occurrence=1, retry_after="0.1")
+    busy = FaultRule("status", status=429, operation="provision_on_demand", occurrence=1, retry_after="0.1")
     with ready(tmp_path, busy) as tenant:
         _, outcome = await attempt(user(tenant)["id"])
         assert (outcome.trials[0].outcome, outcome.trials[0].repeated) == ("created", True)
