@@ -6,6 +6,8 @@ from typing import Any
 
 from flows.reconcile.verdict import Verdict
 
+_SHOWN = 20
+
 
 @dataclass(frozen=True)
 class WaveReport:
@@ -69,9 +71,10 @@ class RolloutReport:
         held = self.held
         if held is None:
             return
-        reasons = "; ".join(f"{each.key}: {', '.join(each.reasons)}" for each in held.bad)
+        bad = [f"{each.key}: {', '.join(each.reasons)}" for each in held.bad]
+        reasons = "; ".join(bad[:_SHOWN]) + (f"; and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else "")
         yield f"Held after {held.name}: {reasons}."
-        yield f"Paused: {', '.join(self.paused) or 'no job'}. Not touched: {', '.join(self.untouched) or 'none'}."
+        yield f"Paused: {_some(self.paused) or 'no job'}. Not touched: {_some(self.untouched) or 'none'}."
         keys = "".join(f" --only {key}" for key in self.paused)
         yield "To go on: the same apply with --force; it starts what is paused and looks at this wave anew."
         yield "To go back: the fleet file as it was before, and apply that; entra-fleet schema restore for mappings."
@@ -88,3 +91,8 @@ class RolloutReport:
             "paused": list(self.paused),
             "waves": [each.as_json() for each in self.waves],
         }
+
+
+def _some(keys: tuple[str, ...]) -> str:
+    more = f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else ""
+    return ", ".join(keys[:_SHOWN]) + more
