@@ -2,6 +2,7 @@
 
 from prefect.artifacts import acreate_table_artifact
 
+from flows.artifact_key import artifact_key
 from flows.artifacts import ROWS_MAX
 from flows.reconcile.rollout_report import RolloutReport, WaveReport
 from flows.reconcile.verdict import Verdict
@@ -13,7 +14,9 @@ async def publish_waves(fleet: str, report: RolloutReport) -> None:
     waves = "\n".join(f"- {each.name}: {len(each.members)} instances, {each.state}" for each in report.waves)
     why = "\n\n".join(report.why())
     await acreate_table_artifact(
-        key=f"{fleet}-waves", table=rows[:ROWS_MAX], description=f"Roll-out of {fleet} in waves\n\n{waves}\n\n{why}"
+        key=artifact_key(fleet, "waves"),
+        table=rows[:ROWS_MAX],
+        description=f"Roll-out of {fleet} in waves\n\n{waves}\n\n{why}",
     )
 
 

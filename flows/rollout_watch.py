@@ -17,6 +17,7 @@ from flows.monitoring.cycle_log import JobLog, job_logs
 from flows.monitoring.health import RUNNING, JobHealth
 from flows.monitoring.sweep import Reading, Target
 from flows.progress import Progress, report
+from flows.progress_artifact import ProgressArtifact
 from flows.reconcile.canary_rules import CanaryRules
 from flows.reconcile.fleet import Fleet
 from flows.reconcile.outcome import InstanceOutcome
@@ -82,10 +83,12 @@ async def _cycles(watch: Watch) -> list[Reading]:
     templates = {each.key: each.synchronization_template for each in watch.fleet.instances}
     targets = [Target(key, each.service_principal_id, templates[key]) for key, each in watch.outcomes.items()]
     deadline = time.monotonic() + watch.rules.timeout_minutes * 60
+    bar = await ProgressArtifact.start(watch.fleet.fleet, watch.name, len(targets))
     while True:
         readings = list((await sweep_jobs(watch.fleet, targets)).readings)
         waiting = sum(map(watch.open, readings))
         report(Progress(watch.name, len(readings) - waiting, len(readings)))
+        await bar.show(len(readings) - waiting)
         left = deadline - time.monotonic()
         if not waiting or left <= 0:
             return readings

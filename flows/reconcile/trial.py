@@ -67,7 +67,7 @@ class Modified:
     after: str | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Trial:
     """What provisioning somebody on demand came to."""
 
@@ -91,6 +91,10 @@ class Trial:
     """Whether Graph was asked twice, being out of breath: an earlier attempt may have done the work."""
     failure: StepFailed | None = None
     """Why nothing is known of it."""
+
+    def __repr__(self) -> str:
+        # Prefect logs it with the state of the task; the rest is about a person.
+        return f"<{self.key} {self.subject.id} {self.outcome}>"
 
     @property
     def ok(self) -> bool:

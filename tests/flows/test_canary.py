@@ -51,13 +51,15 @@ class Estate:
     def lose(self, count):
         """Take users out of the directory: the next cycles disable their accounts."""
         users = self.tenant.emulator.tenant.people.users
+        # Cycles that are due already see everybody.
+        self.tenant.emulator.state()
         return {id_: users.pop(id_) for id_ in list(users)[:count]}
 
     def forget_accounts(self, key):
         """Have the target system of one instance lose everybody, and refuse them from now on."""
         emulator = self.tenant.emulator
-        object.__setattr__(emulator.settings, "entry_failure_share", 1.0)
         job = emulator.tenant.jobs.get(self.principals[key], self.job(key)["id"], emulator.clock.now())
+        object.__setattr__(emulator.settings, "entry_failure_share", 1.0)
         job.target.present.clear()
 
 

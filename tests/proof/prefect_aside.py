@@ -13,7 +13,7 @@ from prefect.logging import disable_run_logger
 from prefect.states import Completed
 from prefect.tasks import Task
 
-from flows import artifacts, rollout_artifact, task_runner, trial_artifact
+from flows import artifacts, progress_artifact, rollout_artifact, task_runner, trial_artifact
 from flows.task_runner import LoopTaskRunner
 
 
@@ -23,7 +23,7 @@ def prefect_aside():
     with pytest.MonkeyPatch.context() as patched, disable_run_logger():
         patched.setattr(Task, "__call__", _call)
         patched.setattr(task_runner, "run_task_async", _run_task)
-        for module in (artifacts, rollout_artifact, trial_artifact):
+        for module in (artifacts, progress_artifact, rollout_artifact, trial_artifact):
             for name in vars(module):
                 if name.startswith(("acreate_", "aupdate_")):
                     patched.setattr(module, name, _nothing)
@@ -33,7 +33,10 @@ def prefect_aside():
 async def run_flow(flow, *args, **parameters):
     """The result of a flow's function; mapped tasks run on the task runner it was made for."""
     flow_run = FlowRun(flow_id=uuid4())
-    with LoopTaskRunner() as runner, FlowRunContext.model_construct(task_runner=runner, flow_run=flow_run):
+    with (
+        LoopTaskRunner() as runner,
+        FlowRunContext.model_construct(task_runner=runner, flow_run=flow_run, parameters={}),
+    ):
         state = await flow.fn(*args, **parameters)
         return await state.aresult(raise_on_failure=False)
 
