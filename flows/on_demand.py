@@ -25,17 +25,25 @@ OUTCOMES = ("tried", "failed")
 
 @flow(name="provision-on-demand", flow_run_name=name_of_run("try"), persist_result=False, retries=0)
 async def provision_on_demand(
-    fleet: Annotated[str | dict[str, Any], Field(description="The fleet file's path, or its content.")],
-    only: Annotated[list[str], Field(min_length=1, description="Keys of the instances to try.")],
-    users: Annotated[
-        list[str] | None, Field(description="Users by object id, user principal name, or display name.")
-    ] = None,
-    groups: Annotated[list[str] | None, Field(description="Groups by object id, of at most 5 members.")] = None,
-    tenant: Annotated[str | None, Field(description="EntraTenant block; empty for the environment.")] = None,
-    expect: Annotated[Expectation | None, Field(description="What has to come of each of them.")] = None,
-    change: Annotated[str | None, Field(max_length=200, description="Ticket this change belongs to.")] = None,
+    fleet: str | dict[str, Any],
+    only: Annotated[list[str], Field(min_length=1)],
+    users: list[str] | None = None,
+    groups: list[str] | None = None,
+    tenant: str | None = None,
+    expect: Expectation | None = None,
+    change: Annotated[str | None, Field(max_length=200)] = None,
 ) -> State:
-    """Provision users or groups in their target systems now, one after the other, and tell what was done."""
+    """Provision users or groups in their target systems now, one after the other, and tell what was done.
+
+    Args:
+        fleet: The fleet file's path, or its content.
+        only: Keys of the instances to try.
+        users: Users by object id, user principal name, or display name.
+        groups: Groups by object id, of at most 5 members.
+        tenant: EntraTenant block; empty for the environment.
+        expect: What has to come of each of them.
+        change: Ticket this change belongs to.
+    """
     quiet_expected_failures()
     desired = read_fleet(fleet)
     started = time.monotonic()
