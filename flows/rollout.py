@@ -33,12 +33,16 @@ class AllAtOnce:
 
     reviewed: str | None
     """The digest that the plan has to have; None if nobody reviewed it."""
+    instead_of: Rollout | None = None
+    """A roll-out in waves that is over with this."""
     in_waves = False
     words = APPLIED
     report: RolloutReport | None = None
 
     async def apply(self, plan: Plan, run: Run, run_id: str) -> list[InstanceOutcome]:  # noqa: ARG002  # as of InWaves
         """Carry out a plan."""
+        if self.instead_of:
+            await asyncio.to_thread(connection().store.rollouts.save_state, self.instead_of.id, "superseded")
         return await run(plan)
 
 
@@ -180,15 +184,17 @@ async def rollout_of(
     Raises:
         StepFailed: A canary or a user to try is not there.
     """
-    if canary is None:
-        return AllAtOnce(digest)
     rules = rules or CanaryRules()
     known = await asyncio.to_thread(connection().store.rollouts.under_way, fleet.tenant_id, fleet.fleet)
-    if known and same_rollout(plan, known.fingerprints, _begun(known)):
+    same = known is not None and same_rollout(plan, known.fingerprints, _begun(known))
+    held = same and known is not None and known.state == "held" and not force
+    if known and same and (canary is not None or held):
         # What is left of a plan has another digest than the whole that was reviewed.
         reviewed = plan.digest if digest == known.plan_digest else digest
-        held = known.state == "held" and not force
         return InWaves(fleet, known, rules, True, reviewed, ticket, stays_held=held)
+    if canary is None:
+        whole = known and known.fingerprints.keys() <= {each.key for each in plan.instances}
+        return AllAtOnce(digest, instead_of=known if whole else None)
     waves = waves_of(plan, canary)
     for user in rules.users:
         await find_user(connection().graph, user)

@@ -17,7 +17,7 @@ from tests.reconcile.crowds import settle
 pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("prefect_api")]
 
 KEYS = [f"k{number:02}" for number in range(12)]
-OFTEN = {"cycle_seconds": 0.4, "initial_cycle_seconds": 0.05, "entry_failure_share": 0.0, "eventful_cycles": 0}
+OFTEN = {"cycle_seconds": 0.25, "initial_cycle_seconds": 0.04, "entry_failure_share": 0.0, "eventful_cycles": 0}
 QUICKLY = {"interval_seconds": 0.05, "log_minutes": 0, "timeout_minutes": 0.5}
 
 
@@ -157,6 +157,21 @@ async def test_a_rollout_that_was_held_stays_so_until_somebody_says_otherwise(jo
     assert (state.name, state.message) == ("CanaryHeld", first.message)
     assert (outcome.summary["held"], jobs.tenant.requests(writes=True)) == (12, [])
     assert [each.state for each in rollouts()] == ["held"]
+
+
+async def test_what_is_held_does_not_reach_everybody_by_an_apply_without_canaries(jobs):
+    with once_it_began(lambda: jobs.lose(6)):
+        first, _ = await roll_out()
+    (canary,) = jobs.paused()
+    jobs.tenant.forget()
+    state = await provision_fleet(wanted(), return_state=True)
+    assert (state.name, state.message) == ("CanaryHeld", first.message)
+    assert jobs.tenant.requests(writes=True) == []
+    await provision_fleet(fleet(*(instance(key) for key in KEYS)), return_state=True)
+    assert [record.operation for record in jobs.tenant.requests(writes=True)] == ["start_job"]
+    assert (jobs.paused(), [each.state for each in rollouts()]) == ([], ["superseded"])
+    assert jobs.changed() == []
+    assert canary in KEYS
 
 
 async def test_another_plan_begins_anew(jobs):
