@@ -49,7 +49,7 @@ class JobBook:
 
     def _schedule(self, job: Job) -> None:
         due = due_at(job)
-        if job.dormant and job.target.escrowed:
+        if job.dormant and job.target.escrowed and job.schedule == "Active":
             ahead = min(job.target.escrowed.values()) - job.cycle_number
             due = job.next_at + max(ahead, 0) * self._around.settings.cycle_seconds
         if due < math.inf and due != job.alarm:
