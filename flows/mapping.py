@@ -60,6 +60,8 @@ async def _outcome(expected: InstanceOutcome, future: LoopFuture) -> InstanceOut
 def final_state(outcome: FleetOutcome) -> State:
     """Return how a run ends: it has failed only if every instance has."""
     text = in_words(outcome.summary) or "no instances"
+    if outcome.rollout and outcome.rollout.held:
+        return Failed(name="CanaryHeld", message="\n".join(outcome.rollout.why()), data=outcome)
     if not outcome.failed:
         return Completed(message=text, data=outcome)
     if outcome.failed < len(outcome.instances):

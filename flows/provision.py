@@ -5,6 +5,7 @@ reads like it.
 """
 
 import time
+from functools import partial
 from typing import Annotated, Any
 
 from prefect import flow, task
@@ -20,10 +21,12 @@ from flows.logs import quiet_expected_failures
 from flows.mapping import final_state, map_instances
 from flows.names import name_of_run
 from flows.parameters import read_fleet
+from flows.reconcile.canary_rules import CanaryRules
 from flows.reconcile.outcome import FleetOutcome, InstanceOutcome
 from flows.reconcile.plan import DESCRIPTION, Action, InstancePlan, Plan
 from flows.reconcile.safety import refused
 from flows.reconcile.steps.failure import StepFailed
+from flows.rollout import rollout_of
 from flows.sharding import Sharding, sharding_of, shards_settled
 from flows.task_runner import LoopTaskRunner
 
@@ -49,6 +52,8 @@ async def provision_fleet(
     plan_digest: str | None = None,
     shard_size: Annotated[int, Field(ge=1, le=150)] = 100,
     shards_at_once: Annotated[int, Field(ge=1, le=64)] = 8,
+    canary: Annotated[int, Field(ge=1)] | list[str] | None = None,
+    canary_rules: CanaryRules | None = None,
 ) -> State:
     """Make the tenant what the fleet file says, one instance's failure never stopping another's work.
 
@@ -64,6 +69,8 @@ async def provision_fleet(
         plan_digest: Digest of the reviewed plan; no other is applied.
         shard_size: Instances beyond which a run of a deployment is split into shards, and the size of these.
         shards_at_once: Shards under way at once, if it is split.
+        canary: How many instances go first, or their keys; empty for all at once.
+        canary_rules: What holds a wave, and whom to try in the first one.
     """
     quiet_expected_failures()
     desired = read_fleet(fleet)
@@ -78,14 +85,17 @@ async def provision_fleet(
         await artifacts.publish_plan(plan)
         if dry_run:
             return Completed(message=f"{plan.writes} writes to do: {_counts(plan.count())}", data=plan)
-        if refusal := refused(plan, force=force, digest=plan_digest):
+        rollout = await rollout_of(desired, plan, canary, canary_rules, plan_digest, change, force=force)
+        if refusal := refused(plan, force=force or rollout.in_waves, digest=rollout.reviewed):
             return Failed(message=str(refusal), data=refusal)
         async with journal.journaled(desired, plan, change) as entry:
             options = {"tenant": tenant, "concurrency": concurrency, "compare": not plan_digest}
             options |= {"save_credentials": save_credentials, "force": force}
             sharding = await sharding_of(desired, shard_size, shards_at_once, options)
-            instances = await apply_plan(plan, entry.run_id, concurrency, sharding)
-            outcome = FleetOutcome(plan.fleet, instances, run.graph.requests_sent, time.monotonic() - started)
+            apply = partial(apply_plan, run_id=entry.run_id, concurrency=concurrency, sharding=sharding)
+            instances = await rollout.apply(plan, apply, entry.run_id)
+            spent = (run.graph.requests_sent, time.monotonic() - started)
+            outcome = FleetOutcome(plan.fleet, instances, *spent, rollout.words, rollout.report)
             entry.outcome = outcome
         await artifacts.publish_outcome(outcome, notes=sharding.lines)
         await artifacts.publish_apps(outcome)

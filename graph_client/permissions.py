@@ -25,6 +25,7 @@ _SYNC_WRITE = ("Synchronization.ReadWrite.All", "Application.ReadWrite.OwnedBy")
 _DISCOVER = ("Application.ReadWrite.OwnedBy", "Directory.ReadWrite.All")
 _DIRECTORY_READ = ("Directory.Read.All", "Directory.ReadWrite.All")
 _ASSIGN = ("AppRoleAssignment.ReadWrite.All",)
+_USERS = ("User.Read.All", "User.ReadBasic.All", "Directory.Read.All", "Directory.ReadWrite.All")
 _GROUP_MEMBERS = ("GroupMember.Read.All", "Group.Read.All", "Directory.Read.All")
 _LOGS = ("ProvisioningLog.Read.All", "AuditLog.Read.All", "Directory.Read.All")
 
@@ -61,6 +62,7 @@ _ROWS = (
     _row("DELETE", "/servicePrincipals/{id}/appRoleAssignedTo/{id}", _ASSIGN, _APP_READ),
     _row("POST", "/{id}/{id}/owners/$ref", _APP_WRITE, _DIRECTORY_READ),
     _row("GET", "/groups/{id}/members*", _GROUP_MEMBERS),
+    _row("GET", "/users", _USERS),
     _row("GET", "/applications*", _APP_READ),
     _row("GET", "/servicePrincipals*", _APP_READ),
     _row("GET", "/directory/deletedItems*", _APP_READ),

@@ -59,6 +59,8 @@ class GraphSettings:
     pool_timeout_seconds: float = 60.0
     # validateCredentials waits for the target system.
     validate_timeout_seconds: float = 120.0
+    # provisionOnDemand waits for the target system too; Microsoft's portal speaks of 30 seconds.
+    on_demand_timeout_seconds: float = 120.0
     attempt_timeout_seconds: float = 240.0
 
     attempts: int = 6

@@ -25,6 +25,8 @@ class Target:
     escrowed: dict[str, int] = field(default_factory=dict)
     """Failing ones, with the number of the cycle that tries again."""
     skipped: set[str] = field(default_factory=set)
+    outdated: set[str] = field(default_factory=set)
+    """Those whom no cycle has looked at since the mappings changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ def run_cycle(plan: CyclePlan, execution: Execution, target: Target) -> bool:
         if outcome := _entering(plan, execution, target, subject_id, subject):
             outcomes.append(outcome)
     allowed = _leaving(plan, outcomes, target)
+    target.outdated.clear()
     _count(plan, execution, target)
     return allowed
 

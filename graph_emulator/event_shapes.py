@@ -52,7 +52,7 @@ def as_graph(event: Event, tenant_id: str, *, beta: bool) -> dict[str, Any]:
         "provisioningAction": outcome.action,
         "provisioningStatusInfo": {"status": outcome.status, "errorInformation": _error(event)},
         "provisioningSteps": _steps(event, target),
-        "modifiedProperties": _properties(event),
+        "modifiedProperties": modified_properties(event),
         "servicePrincipal": {"id": principal.id, "displayName": principal.value["displayName"]},
         "sourceSystem": {"id": system_id(tenant_id), "displayName": SOURCE, "details": {}},
         "targetSystem": _target(event, target),
@@ -147,7 +147,8 @@ def _step(name: str, kind: str, status: str, description: str) -> dict[str, Any]
     }
 
 
-def _properties(event: Event) -> list[dict[str, Any]]:
+def modified_properties(event: Event) -> list[dict[str, Any]]:
+    """The attributes of the target before and after."""
     outcome = event.outcome
     if outcome.status == "skipped" or outcome.action == "delete":
         return []

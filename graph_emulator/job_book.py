@@ -5,12 +5,12 @@ import math
 from typing import Any
 
 from graph_emulator.directory import Entry
-from graph_emulator.executions import Execution
 from graph_emulator.identifiers import guid
 from graph_emulator.job_life import Surroundings, due_at, hold, plan_of, settle, wake
 from graph_emulator.jobs import Job
 from graph_emulator.on_demand import provision_now
 from graph_emulator.problems import GraphProblem, bad_request
+from graph_emulator.provisioning_log import Event
 from graph_emulator.scope import Subject, wants_everybody
 from graph_emulator.settings import EmulatorError
 
@@ -49,7 +49,7 @@ class JobBook:
 
     def _schedule(self, job: Job) -> None:
         due = due_at(job)
-        if job.dormant and job.target.escrowed:
+        if job.dormant and job.target.escrowed and job.schedule == "Active":
             ahead = min(job.target.escrowed.values()) - job.cycle_number
             due = job.next_at + max(ahead, 0) * self._around.settings.cycle_seconds
         if due < math.inf and due != job.alarm:
@@ -161,18 +161,19 @@ class JobBook:
             if running.outcome_at(position) > now and outcome.action == "create":
                 job.target.present.pop(outcome.subject["id"], None)
 
-    def provision_now(self, job: Job, subject_id: str, subject: Subject, now: float) -> Execution:
-        """Provision one user or group outside of any cycle."""
+    def provision_now(self, job: Job, subject_id: str, subject: Subject, now: float) -> Event:
+        """Provision one user or group outside of any cycle; return what the log will show of it."""
         secrets = self._around.secrets_of(job.principal.id).values
         if job.initial_due:
             job.everybody = wants_everybody(secrets)
         execution = provision_now(job, plan_of(job, self._around, secrets), subject_id, subject, now)
-        self._around.log.record(execution, job.principal)
-        return execution
+        (event,) = self._around.log.record(execution, job.principal)
+        return event
 
     def replace_schema(self, job: Job, schema: dict[str, Any] | None, now: float) -> None:
         """Save a schema, or go back to the template's; either begins an initial cycle."""
         job.schema = schema
+        job.target.outdated = set(job.target.present)
         if job.schedule == "Active":
             self.restart(job, RESTART_SCOPES["Watermark"], now)
         job.initial_due = True

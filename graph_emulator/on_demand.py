@@ -3,15 +3,17 @@
 https://learn.microsoft.com/graph/api/synchronization-synchronizationjob-provisionondemand
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from graph_emulator.clock import to_ticks, write_ticks
 from graph_emulator.cycles import CyclePlan, provision
-from graph_emulator.event_shapes import REASONS, SOURCE
+from graph_emulator.event_shapes import REASONS, SOURCE, modified_properties
 from graph_emulator.executions import Execution, Outcome
 from graph_emulator.jobs import Job
+from graph_emulator.provisioning_log import Event
 from graph_emulator.scope import Subject
 
 TYPE_NAME = "Microsoft.Identity.Health.CPP.Common.DataContracts.SyncFabric.StatusInfo"
@@ -28,6 +30,9 @@ def provision_now(job: Job, plan: CyclePlan, subject_id: str, subject: Subject, 
     kind, value = subject
     if subject_id not in plan.scope:
         outcome = Outcome(kind, value, "other", "skipped", OUT_OF_SCOPE)
+    elif subject_id in job.target.present and subject_id in job.target.outdated:
+        job.target.outdated.discard(subject_id)
+        outcome = Outcome(kind, value, "update", "success")
     elif subject_id in job.target.present:
         outcome = Outcome(kind, value, "update", "skipped", REDUNDANT)
     else:
@@ -36,25 +41,54 @@ def provision_now(job: Job, plan: CyclePlan, subject_id: str, subject: Subject, 
     return execution
 
 
-def answer(outcome: Outcome, target: str, now: float, *, group: bool, type_name: bool) -> dict[str, str]:
-    """Key and value, each JSON within a string; of a group no steps are told."""
+@dataclass(frozen=True, slots=True)
+class Told:
+    """In which of the shapes that Microsoft's pages show an answer comes."""
+
+    group: bool
+    type_name: bool
+    value: str
+
+    def answer(self, key: dict[str, Any], summary: dict[str, Any]) -> dict[str, str]:
+        """Key and value, each JSON within a string; of a group no steps are told."""
+        values: dict[str, Any] = {
+            "summary": summary,
+            "summaries": [summary],
+            "steps": summary["provisioningSteps"],
+        }
+        value = {} if self.group else values[self.value]
+        return {"key": TYPE_NAME if self.type_name else _text(key), "value": _text(value)}
+
+
+def answer(event: Event, target: str, now: float, told: Told) -> dict[str, str]:
+    """What is answered of somebody who was looked at."""
+    outcome = event.outcome
     result = {"success": "Success", "failure": "Failure"}.get(outcome.status, "Skipped")
+    reason = _reason(outcome) or None
+    status = {"status": result, "errorCode": outcome.error, "reason": reason, "recommendedAction": None}
+    summary = {
+        "action": outcome.action.capitalize(),
+        "changeId": event.change_id,
+        "modifiedProperties": modified_properties(event),
+        "provisioningSteps": _steps(outcome, target, now),
+        "reportableIdentifier": outcome.subject["displayName"],
+        "statusInfo": status,
+        "targetIdentity": {"id": event.target_id or None, "type": outcome.subject_type, "details": None},
+    }
     details = {
         "errorCode": outcome.error or "",
-        "reason": _reason(outcome),
+        "errorMessage": reason or "",
         "errorCategory": "NonServiceFailure" if outcome.status == "failure" else None,
         "recommendedAction": None,
     }
-    key = TYPE_NAME if type_name else _text({"result": result, "details": details})
-    return {"key": key, "value": "{}" if group else _text(_steps(outcome, target, now))}
+    return told.answer({"result": result, "details": details}, summary)
 
 
-def refused(outcome: Outcome, refusal: str, now: float, *, group: bool, type_name: bool) -> dict[str, str]:
+def refused(outcome: Outcome, refusal: str, now: float, told: Told) -> dict[str, str]:
     """The answer when the target system does not take the saved credentials."""
-    details = {"errorCode": outcome.error, "reason": refusal, "errorCategory": "Failure", "recommendedAction": None}
-    key = TYPE_NAME if type_name else _text({"result": "Failure", "details": details})
+    details = {"errorCode": outcome.error, "errorMessage": refusal, "errorCategory": "Failure"}
     step = _step("EntryImport", "Import", "Failure", refusal, now, {})
-    return {"key": key, "value": "{}" if group else _text([step])}
+    return told.answer({"result": "Failure", "details": details}, {"action": "Other", "provisioningSteps": [step]})
 
 
 def _text(value: Any) -> str:
@@ -77,15 +111,18 @@ def _steps(outcome: Outcome, target: str, now: float) -> list[dict[str, Any]]:
     skipped = outcome.status == "skipped" and outcome.error != REDUNDANT
     scoped = {"Active in the source system": "True", "Assigned to the application": str(not skipped)}
     word = "Skipped" if skipped else "Success"
-    steps.append(_step("EntrySynchronizationScope", "Scoping", word, f"{kind} '{name}' was evaluated", now, scoped))
+    steps.append(_step("EntrySynchronizationScoping", "Scoping", word, f"{kind} '{name}' was evaluated", now, scoped))
     if skipped:
         return steps
     matched = f"{kind} '{name}' was looked for in {target}"
     steps.append(_step("EntrySynchronizationMatch", "Matching", "Success", matched, now, {}))
     word = {"success": "Success", "failure": "Failure"}.get(outcome.status, "Skipped")
     done = _reason(outcome) or f"{kind} '{name}' was provisioned in {target}"
-    details = {"ReportableIdentifier": name, **({"ErrorCode": outcome.error} if outcome.error else {})}
-    return [*steps, _step("EntryExportAdd", "Export", word, done, now, details)]
+    why = "SkipReason" if outcome.status == "skipped" else "ErrorCode"
+    details = {"ReportableIdentifier": name, **({why: outcome.error} if outcome.error else {})}
+    verb = "Update" if outcome.action == "update" else "Add"
+    name = "EntrySynchronizationSkip" if outcome.status == "skipped" else f"EntryExport{verb}"
+    return [*steps, _step(name, "Export", word, done, now, details)]
 
 
 def _source(outcome: Outcome) -> dict[str, str]:

@@ -61,23 +61,24 @@ class ProvisioningLog:
         self._settings = settings
         self._events: list[Event] = []
 
-    def record(self, execution: Execution, principal: Entry) -> None:
-        """Write down what a cycle does, at the moments it will have happened."""
+    def record(self, execution: Execution, principal: Entry) -> list[Event]:
+        """Write down what a cycle does, at the moments it will have happened; return the events."""
+        events = []
         for position, outcome in enumerate(execution.outcomes):
             at = execution.outcome_at(position)
             identifier = guid(execution.cycle_id, outcome.subject["id"], outcome.action)
-            insort(
-                self._events,
-                Event(
-                    to_ticks(at),
-                    identifier,
-                    at + self._latency(identifier),
-                    execution.job_id,
-                    execution.cycle_id,
-                    outcome,
-                    principal,
-                ),
+            event = Event(
+                to_ticks(at),
+                identifier,
+                at + self._latency(identifier),
+                execution.job_id,
+                execution.cycle_id,
+                outcome,
+                principal,
             )
+            insort(self._events, event)
+            events.append(event)
+        return events
 
     def _latency(self, identifier: str) -> float:
         settings = self._settings

@@ -107,6 +107,8 @@ class EmulatorSettings:
     """What became of the jobs of a service principal that comes back from the recycle bin."""
     on_demand_key: Literal["result", "type name"] = "result"
     """The `key` of a provisionOnDemand answer: JSON in a string, or the name of an internal type."""
+    on_demand_value: Literal["summary", "summaries", "steps"] = "summary"
+    """The `value` for a user: one event in a string, a list of such, or a list of its steps alone."""
     secrets_api: Literal["present", "removed from beta"] = "present"
     """Whether beta still has secrets, validateCredentials and acquireAccessToken after their removal date."""
     duplicate_assignment_code: str = "Request_BadRequest"

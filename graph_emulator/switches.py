@@ -20,6 +20,7 @@ SWITCHES: dict[str, tuple[Any, ...]] = {
     "not_replicated": ((404,), (404, 403, 409)),
     "object_quota": (None, 250),
     "on_demand_key": ("result", "type name"),
+    "on_demand_value": ("summary", "summaries", "steps"),
     "propagation": ("delayed", "at once", "never"),
     "quota_status": (403, 400),
     "secrets_api": ("present", "removed from beta"),

@@ -33,6 +33,7 @@ FLOW_FILES = (
     "flows/retire.py",
     "flows/react.py",
     "flows/probe.py",
+    "flows/on_demand.py",
 )
 
 

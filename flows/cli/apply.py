@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.cli.asking import require_terminal
+from flows.cli.canary import CanaryLimitOption, CanaryOption, CanaryOptions, CanaryUserOption, show_rollout
 from flows.cli.errors import FAILED, BadUsage
 from flows.cli.options import FleetArgument, ForceOption, OnlyOption, Output, OutputOption, StoreOption, TenantOption
 from flows.cli.output import aside, person, print_json, show_failure
@@ -30,6 +31,9 @@ def command(
     change: Annotated[str | None, typer.Option(metavar="TICKET", help="Ticket to note in the journal.")] = None,
     save_credentials: Annotated[bool, typer.Option(help="Save credentials that are there already again.")] = False,
     force: ForceOption = False,
+    canary: CanaryOption = None,
+    canary_user: CanaryUserOption = None,
+    canary_limit: CanaryLimitOption = None,
     tenant: TenantOption = None,
     store: StoreOption = None,
     output: OutputOption = Output.TEXT,
@@ -40,17 +44,18 @@ def command(
     from flows.reconcile.fleet_file import load_fleet
 
     use_store(store)
+    waves = CanaryOptions(canary, canary_user, canary_limit).parameters()
     options = PlanOptions(only, save_credentials, force)
     reviewed = _reviewed(plan_file, options) if plan_file else None
     options = reviewed.options if reviewed else options
     select(load_fleet(fleet), options.only)
     digest = reviewed.digest if reviewed else None
     if not (yes or reviewed):
-        digest = _confirmed(fleet, tenant, options, person() if output is Output.TEXT else aside())
+        digest = _confirmed(fleet, tenant, options, bool(waves), person() if output is Output.TEXT else aside())
         if digest is None:
             return
 
-    parameters = {"tenant": tenant, "concurrency": concurrency, "change": change, "plan_digest": digest}
+    parameters = {"tenant": tenant, "concurrency": concurrency, "change": change, "plan_digest": digest, **waves}
     outcome = _apply({"fleet": str(fleet.resolve()), **parameters, **asdict(options)}, reviewed)
     report_outcome(outcome, output)
 
@@ -61,7 +66,7 @@ def report_outcome(outcome: "FleetOutcome", output: Output) -> None:
         print_json(outcome.as_json())
     else:
         show_outcome(outcome)
-    if outcome.failed:
+    if outcome.failed or (outcome.rollout and outcome.rollout.held):
         raise typer.Exit(FAILED)
 
 
@@ -93,6 +98,8 @@ def show_outcome(outcome: "FleetOutcome") -> None:
             console.print(Text(f"{each.key}: pending, for a later apply: {', '.join(each.pending)}"), soft_wrap=True)
         if each.failure:
             show_failure(each.key, each.failure)
+    if outcome.rollout:
+        show_rollout(outcome.rollout)
 
 
 def _reviewed(path: Path, options: PlanOptions) -> PlanFile:
@@ -101,7 +108,7 @@ def _reviewed(path: Path, options: PlanOptions) -> PlanFile:
     return PlanFile.read(path)
 
 
-def _confirmed(path: Path, tenant: str | None, options: PlanOptions, console: "Console") -> str | None:
+def _confirmed(path: Path, tenant: str | None, options: PlanOptions, in_waves: bool, console: "Console") -> str | None:
     """Show the plan and ask; return its digest, or None if there is nothing to do or the answer is no."""
     from flows.cli.plan import plan_of, show_plan
     from flows.reconcile.safety import refused
@@ -109,8 +116,9 @@ def _confirmed(path: Path, tenant: str | None, options: PlanOptions, console: "C
     require_terminal("apply")
     plan = plan_of(path, tenant, options)
     show_plan(plan, console)
-    if refusal := refused(plan, force=options.force):
+    if refusal := refused(plan, force=options.force or in_waves):
         raise refusal
     if any("known" in each.credentials.values() for each in plan.instances):
         console.print("Whether credentials have changed is looked at by apply --yes and rotate only.")
-    return plan.digest if plan.has_changes and typer.confirm("Apply?", err=True) else None
+    question = "Apply in waves?" if in_waves else "Apply?"
+    return plan.digest if plan.has_changes and typer.confirm(question, err=True) else None

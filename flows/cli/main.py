@@ -24,6 +24,7 @@ from flows.cli import (
     rotate,
     schema,
     store,
+    trial,
     why,
 )
 from flows.cli.demo import command as demo
@@ -47,6 +48,7 @@ app.command("schema")(schema.command)
 app.command("check")(check.command)
 app.command("plan")(plan.command)
 app.command("apply")(apply.command)
+app.command("try")(trial.command)
 app.command("rotate")(rotate.command)
 app.command("monitor")(monitor.command)
 app.command("harvest")(harvest.command)

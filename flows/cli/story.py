@@ -11,10 +11,11 @@ from rich.text import Text
 from flows.cli.output import person
 
 if TYPE_CHECKING:
-    from flows.monitoring.story import Chapter, Story
+    from flows.monitoring.story import Chapter, Story, TriedOnDemand
 
 _COLOURS = {"failure": "red", "success": "green", "skipped": "yellow", "warning": "yellow"}
 _KEYS_MAX = 10
+_TRIALS_MAX = 5
 
 
 def show_story(story: "Story") -> None:
@@ -32,6 +33,8 @@ def show_story(story: "Story") -> None:
         if grid.row_count:
             console.print(Padding(grid, (0, 0, 0, 2)))
     console.print()
+    for tried in story.trials[:_TRIALS_MAX]:
+        console.print(_on_demand(tried), soft_wrap=True)
     if story.unseen:
         keys = ", ".join(job.key for job in story.unseen[:_KEYS_MAX])
         more = f" and {len(story.unseen) - _KEYS_MAX} more" if len(story.unseen) > _KEYS_MAX else ""
@@ -75,6 +78,13 @@ def _lines(chapter: "Chapter") -> Iterator[tuple[str, str]]:
         yield "", command
     if chapter.job and chapter.job.state not in {"steady", "degraded", "initial-cycle"}:
         yield "job", f"{chapter.job.state}{f': {chapter.job.reason}' if chapter.job.reason else ''}"
+
+
+def _on_demand(tried: "TriedOnDemand") -> Text:
+    result = tried.result
+    why = f": {result.error_code}" if result.error_code else ""
+    log = "" if tried.logged else "; not in the harvested log yet"
+    return Text(f"On demand in {result.key}: {result.outcome}{why}, {_moment(result.tried_at)}{log}")
 
 
 def _moment(moment: datetime | None) -> str:

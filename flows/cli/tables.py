@@ -48,7 +48,7 @@ def outcome_table(outcome: "FleetOutcome") -> Table:
     """Return the instances that something was done for."""
     table = Table("key", "outcome", "job", "application", "service principal", box=None, pad_edge=False)
     for each in outcome.instances:
-        if each.outcome != "unchanged":
+        if each.outcome not in {"unchanged", "held"}:
             job_state = coloured(each.job_state or "-")
             ids = (Text(each.application_id or "-"), Text(each.service_principal_id or "-"))
             table.add_row(each.key, coloured(each.outcome), job_state, *ids)

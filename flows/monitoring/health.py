@@ -36,6 +36,8 @@ class JobHealth:
     error_message: str | None = None
     last_execution: datetime | None = None
     last_success: datetime | None = None
+    last_began: datetime | None = None
+    """When the last execution that has ended began."""
     counts: Mapping[str, int] = field(default_factory=dict)
     held_by: str | None = None
     """The reason of a quarantine, whatever else the job is: one that was paused in quarantine is still in it."""
@@ -145,6 +147,7 @@ def assess(job: SynchronizationJob | None, now: datetime | None = None) -> JobHe
         error_message=error.message if error else None,
         last_execution=(execution.time_ended or execution.time_began) if execution else None,
         last_success=last_success,
+        last_began=execution.time_began if execution and execution.time_ended else None,
         counts=_counts(job, execution),
         held_by=_held_by(quarantine, state),
         stale=bool(state in RUNNING and now and last_success and now - last_success > STALE_AFTER),

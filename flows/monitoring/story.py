@@ -7,7 +7,7 @@ from typing import Any
 from flows.monitoring.instances import Instance
 from flows.monitoring.iso import iso
 from flows.monitoring.triage import Explanation, explain
-from flows.store import ApplicationStory, Coverage, Identity, JobObservation, Store
+from flows.store import ApplicationStory, Coverage, Identity, JobObservation, OnDemandResult, Store
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,27 @@ class Chapter:
 
 
 @dataclass(frozen=True)
+class TriedOnDemand:
+    """What came of provisioning somebody on demand, and whether the log in the store has an event of it."""
+
+    result: OnDemandResult
+    logged: bool
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what `why --output json` prints of it."""
+        result = self.result
+        return {
+            "at": iso(result.tried_at),
+            "fleet": result.fleet,
+            "key": result.key,
+            "outcome": result.outcome,
+            "error_code": result.error_code,
+            "reason": result.reason,
+            "logged": self.logged,
+        }
+
+
+@dataclass(frozen=True)
 class Story:
     """What happened to one user or group."""
 
@@ -68,6 +89,8 @@ class Story:
     unseen: Sequence[JobObservation]
     """Instances that have no event about them."""
     coverage: Sequence[Coverage]
+    trials: Sequence[TriedOnDemand] = ()
+    """What was tried on demand, the newest first."""
 
     def as_json(self) -> dict[str, Any]:
         """Return what `why --output json` prints."""
@@ -76,6 +99,7 @@ class Story:
             "applications": [chapter.as_json() for chapter in self.chapters],
             "unseen": [{"fleet": job.fleet, "key": job.key, "job_state": job.state} for job in self.unseen],
             "harvest": [coverage_json(each) for each in self.coverage],
+            "on_demand": [each.as_json() for each in self.trials],
         }
 
 
@@ -100,7 +124,10 @@ def tell(store: Store, identity: Identity, instances: Sequence[Instance], *, eve
     seen = {id(chapter.job) for chapter in chapters}
     jobs = [each.job for each in instances if each.job and id(each.job) not in seen]
     unseen = [job for job in jobs if job.tenant_id == identity.tenant_id]
-    return Story(identity, chapters, unseen, store.coverage())
+    results = [each for each in store.on_demand.of(identity) if everywhere or each.service_principal_id in by_principal]
+    logged = store.on_demand.logged(results)
+    trials = [TriedOnDemand(each, each.change_id in logged) for each in results]
+    return Story(identity, chapters, unseen, store.coverage(), trials)
 
 
 def coverage_json(coverage: Coverage) -> dict[str, Any]:

@@ -3,11 +3,14 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flows.reconcile.plan import Action, InstancePlan
 from flows.reconcile.steps.application import Placed
 from flows.reconcile.steps.failure import StepFailed
+
+if TYPE_CHECKING:
+    from flows.reconcile.rollout_report import RolloutReport
 
 _DONE = {
     Action.CREATE: "created",
@@ -94,6 +97,8 @@ class FleetOutcome:
     seconds: float
     words: tuple[str, ...] = APPLIED
     """The outcomes that the command knows."""
+    rollout: "RolloutReport | None" = None
+    """How it went in waves, if it did."""
 
     @property
     def summary(self) -> dict[str, int]:
@@ -114,4 +119,5 @@ class FleetOutcome:
             "requests": self.requests,
             "seconds": round(self.seconds, 3),
             "instances": [instance.as_json() for instance in self.instances],
+            **({"canary": self.rollout.as_json()} if self.rollout else {}),
         }

@@ -18,8 +18,10 @@ from flows.store.instances import KnownInstance
 from flows.store.job_episode import JobEpisode
 from flows.store.job_history import JobObservation
 from flows.store.journal import Change, ChangeError, FieldChange, Recorded, Run
+from flows.store.on_demand_results import OnDemandResult
 from flows.store.provisioning_events import ErrorCount, EventCount, EventFilter
 from flows.store.retention import Kind
+from flows.store.rollouts import Rollout, RolloutWave
 from flows.store.store import Store, existing_store, open_store, require_store, store_address, upgrade_store
 from flows.store.stories import ApplicationStory, Step
 from flows.store.tables import SCHEMA_VERSION
@@ -44,8 +46,11 @@ __all__ = [
     "JobObservation",
     "Kind",
     "KnownInstance",
+    "OnDemandResult",
     "Period",
     "Recorded",
+    "Rollout",
+    "RolloutWave",
     "Run",
     "Scope",
     "Step",

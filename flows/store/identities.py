@@ -84,6 +84,12 @@ class IdentityKeeper:
         self._kept |= news
 
 
+def keep_identity(database: Database, connection: Connection, identity: Identity) -> None:
+    """Write down somebody who is met outside the log, in a transaction; what is known already stays."""
+    row = _row_of(*(getattr(identity, name) for name in Identity.__dataclass_fields__))
+    connection.execute(database.insert(IDENTITY).on_conflict_do_nothing(index_elements=["tenant_id", "id"]), row)
+
+
 def plain(text: str) -> str:
     """Return a text without case and accents, as names are compared."""
     if text.isascii():

@@ -10,7 +10,8 @@ from sqlalchemy import ColumnElement, Delete, Table, Text, and_, cast, delete, e
 
 from flows.store.database import Database
 from flows.store.provisioning_events import tenant_ids
-from flows.store.tables import CHANGE, IDENTITY, JOB_EPISODE, JOB_HISTORY, PROVISIONING_EVENT, RUN
+from flows.store.rollout_tables import ROLLOUT, ROLLOUT_WAVE
+from flows.store.tables import CHANGE, IDENTITY, JOB_EPISODE, JOB_HISTORY, ON_DEMAND_RESULT, PROVISIONING_EVENT, RUN
 
 _ROWS_AT_ONCE = 2000
 """Rows a transaction deletes: other writers wait for no longer than that takes."""
@@ -52,7 +53,7 @@ class Retention:
         self._before = before
 
     def count(self, kind: Kind) -> int:
-        """Return how many rows of a kind would go: events, observations and episodes, or changes."""
+        """Return how many rows of a kind would go: events and results, observations and episodes, or changes."""
         parts = self._parts(kind)
         with self._database.read() as connection:
             counts = (select(func.count()).select_from(part.table).where(part.old) for part in parts)
@@ -74,6 +75,11 @@ class Retention:
         if kind is Kind.JOURNAL:
             while self._delete(_Part(RUN, and_(RUN.c.started_at < self._before, _without_changes()))):
                 pass
+            over = and_(ROLLOUT.c.changed_at < self._before, ROLLOUT.c.state.in_(("finished", "superseded")))
+            old = ROLLOUT_WAVE.c.rollout_id.in_(select(ROLLOUT.c.id).where(over))
+            for part in (_Part(ROLLOUT_WAVE, old), _Part(ROLLOUT, over)):
+                while self._delete(part):
+                    pass
 
     def _delete(self, part: _Part) -> int:
         with self._database.write() as connection:
@@ -92,11 +98,12 @@ class Retention:
         event = PROVISIONING_EVENT.c
         old = (event.activity_at < before, and_(event.activity_at.is_(None), event.harvested_at < before))
         # By tenant, as the index of the moments is.
-        return [
+        events = [
             _Part(PROVISIONING_EVENT, and_(event.tenant_id == tenant, each))
             for tenant in tenant_ids(self._database)
             for each in old
         ]
+        return [*events, _Part(ON_DEMAND_RESULT, ON_DEMAND_RESULT.c.tried_at < before)]
 
 
 def _superseded() -> ColumnElement[bool]:
@@ -125,7 +132,8 @@ def _tells_of_state(fields: ColumnElement[Any]) -> ColumnElement[bool]:
 
 
 def _without_events() -> ColumnElement[bool]:
-    return ~exists().where(PROVISIONING_EVENT.c.source_id == IDENTITY.c.id)
+    logged = exists().where(PROVISIONING_EVENT.c.source_id == IDENTITY.c.id)
+    return ~(logged | exists().where(ON_DEMAND_RESULT.c.source_id == IDENTITY.c.id))
 
 
 def _without_changes() -> ColumnElement[bool]:

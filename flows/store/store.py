@@ -21,8 +21,10 @@ from flows.store.instances import Instances
 from flows.store.job_episodes import JobEpisodes
 from flows.store.job_history import JobHistory
 from flows.store.journal import Journal
+from flows.store.on_demand_results import OnDemandResults
 from flows.store.provisioning_events import ProvisioningEvents
 from flows.store.retention import Retention
+from flows.store.rollouts import Rollouts
 from flows.store.stories import Stories
 from flows.store.versions import ensure_version, upgrade, version_of
 
@@ -48,6 +50,8 @@ class Store:
         self.failures = Failures(database)
         self.identities = Identities(database)
         self.stories = Stories(database)
+        self.on_demand = OnDemandResults(database)
+        self.rollouts = Rollouts(database)
         self.fingerprints = Fingerprints(database)
 
     def export(self, chosen: EventExport) -> Iterator[dict[str, Any]]:

@@ -10,7 +10,7 @@ from sqlalchemy.types import TypeEngine
 
 from flows.store.moment import Moment
 
-SCHEMA_VERSION = "0004"
+SCHEMA_VERSION = "0006"
 """Version of these tables: the newest migration."""
 
 VERSION_TABLE = "entra_fleet_version"
@@ -202,6 +202,33 @@ IDENTITY = Table(
     _optional("plain_user_principal_name", Text, "The user principal name, likewise."),
     info={"doc": "The users and groups that the provisioning events are about."},
     sqlite_with_rowid=False,
+)
+
+ON_DEMAND_RESULT = Table(
+    "on_demand_result",
+    METADATA,
+    _column("id", BigInteger().with_variant(Integer, "sqlite"), "Number, in order.", primary_key=True),
+    _column("tenant_id", Text, "The tenant."),
+    _column("fleet", Text, "Name of the fleet."),
+    _column("key", Text, "Key of the instance."),
+    _column("service_principal_id", Text, "The application's service principal, lower case."),
+    _column("job_id", Text, "Id of the synchronization job."),
+    _column("tried_at", Moment, "When somebody was provisioned on demand."),
+    _column("source_id", Text, "Id of the user or group in Entra."),
+    _optional("source_type", Text, "User or Group."),
+    _optional("source_name", Text, "Its display name."),
+    _column("outcome", Text, "created, updated, deleted, disabled, succeeded, skipped, failed, unknown."),
+    _optional("error_code", Text, "Microsoft's code of the failure or the skip."),
+    _optional("reason", Text, "Microsoft's words for it."),
+    _optional("recommended_action", Text, "What Microsoft recommends."),
+    _column("steps", JSON, "The steps as Graph told them: name, type, status, description, details."),
+    _column("modified", JSON, "Attributes of the target: name, before, after; empty where Graph told none."),
+    _optional("change_id", Text, "The change, as `provisioning_event.change_id` names it too."),
+    _optional("target_id", Text, "Id of the object in the target system."),
+    _optional("run_id", Text, "The run it was part of."),
+    Index(None, "source_id", "tried_at"),
+    Index(None, "tried_at"),
+    info={"doc": "What provisioning somebody on demand came to; the log has an event of it as well."},
 )
 
 HARVEST_WATERMARK = Table(

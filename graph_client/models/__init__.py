@@ -3,7 +3,8 @@
 from .application import Application, AppRole
 from .application_template import ApplicationTemplate
 from .moment import Moment, duration_of, moment_of
-from .principal import Group, User
+from .on_demand import OnDemandAnswer, OnDemandDetails, OnDemandIdentity, OnDemandStep, SynchronizationRule
+from .principal import Group, Member, User
 from .provisioning_event import (
     Initiator,
     ModifiedProperty,
@@ -42,9 +43,14 @@ __all__ = [
     "Group",
     "Initiator",
     "JobSetting",
+    "Member",
     "MetadataEntry",
     "ModifiedProperty",
     "Moment",
+    "OnDemandAnswer",
+    "OnDemandDetails",
+    "OnDemandIdentity",
+    "OnDemandStep",
     "ProvisionedIdentity",
     "ProvisioningErrorInfo",
     "ProvisioningEvent",
@@ -58,6 +64,7 @@ __all__ = [
     "SynchronizationJob",
     "SynchronizationProgress",
     "SynchronizationQuarantine",
+    "SynchronizationRule",
     "SynchronizationSchedule",
     "SynchronizationStatus",
     "SynchronizationTaskExecution",

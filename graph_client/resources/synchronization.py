@@ -5,14 +5,16 @@ https://learn.microsoft.com/graph/api/resources/synchronization-overview
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from graph_client.call import Call, path_of
+from graph_client.models.on_demand import OnDemandAnswer, SynchronizationRule
 from graph_client.models.synchronization import SynchronizationJob, SynchronizationTemplate
 from graph_client.reading import items, read
 from graph_client.sender import Sender
 
 from .synchronization_credentials import SynchronizationCredentials
+from .synchronization_on_demand import SynchronizationOnDemand
 
 __all__ = ["Synchronization"]
 
@@ -23,6 +25,7 @@ class Synchronization:
     def __init__(self, session: Sender) -> None:
         self._session = session
         self._credentials = SynchronizationCredentials(session)
+        self._on_demand = SynchronizationOnDemand(session)
 
     async def templates(
         self, service_principal_id: str, *, grace_seconds: float = 0.0
@@ -131,6 +134,33 @@ class Synchronization:
         criteria = {} if reset_scope is None else {"resetScope": reset_scope}
         path = _path(service_principal_id, "jobs", job_id, "restart")
         await self._session.request(Call.once(path, {"criteria": criteria}))
+
+    async def rules(self, service_principal_id: str, job_id: str) -> tuple[SynchronizationRule, ...]:
+        """The rules of a job's schema: what it provisions into what.
+
+        https://learn.microsoft.com/graph/api/synchronization-synchronizationschema-get
+        """
+        return await self._on_demand.rules(service_principal_id, job_id)
+
+    async def provision_on_demand(
+        self,
+        service_principal_id: str,
+        job_id: str,
+        rule_id: str,
+        object_id: str,
+        object_type: str = "User",
+        *,
+        member_ids: Sequence[str] = (),
+    ) -> OnDemandAnswer:
+        """Provision one user, or one group with at most five of its members, now; never repeated by the client.
+
+        Doing it again does no harm, but then the answer no longer tells what the first time did.
+
+        https://learn.microsoft.com/graph/api/synchronization-synchronizationjob-provisionondemand
+        """
+        return await self._on_demand.provision(
+            service_principal_id, job_id, rule_id, object_id, object_type, member_ids
+        )
 
 
 def _path(service_principal_id: str, *segments: str) -> str:

@@ -5,12 +5,12 @@ https://learn.microsoft.com/graph/api/resources/user
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
 from graph_client.call import Call, path_of
 from graph_client.models.principal import User
-from graph_client.odata import options
-from graph_client.reading import read
+from graph_client.odata import options, text_literal
+from graph_client.reading import items, read
 from graph_client.sender import Sender
 
 __all__ = ["Users"]
@@ -23,5 +23,15 @@ class Users:
         self._session = session
 
     async def get(self, user_id: str, *, select: Sequence[str] | None = None) -> User:
-        """One user, by object id."""
+        """One user, by object id or user principal name."""
         return await read(self._session, Call.get(path_of("users", user_id), options(select=select)), User)
+
+    def named(
+        self, display_name: str, *, select: Sequence[str] | None = None, top: int | None = None
+    ) -> AsyncIterator[User]:
+        """The users of an exact display name.
+
+        https://learn.microsoft.com/graph/api/user-list
+        """
+        wanted = f"displayName eq {text_literal(display_name)}"
+        return items(self._session, Call.get("/users", options(filter=wanted, select=select, top=top)), User)

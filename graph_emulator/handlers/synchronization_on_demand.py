@@ -10,7 +10,7 @@ from graph_emulator.call import Answer, Call
 from graph_emulator.executions import Outcome
 from graph_emulator.handlers.synchronization_jobs import job_of, schema_of
 from graph_emulator.jobs import Job
-from graph_emulator.on_demand import answer, refused
+from graph_emulator.on_demand import Told, answer, refused
 from graph_emulator.problems import bad_request, malformed, not_found
 from graph_emulator.query_options import allow_options
 from graph_emulator.scope import Subject
@@ -24,16 +24,16 @@ def provision_on_demand(call: Call) -> Answer:
     job = job_of(call)
     subject_id, subject, members = _subject(call, job)
     settings, template = call.tenant.settings, job.principal.template
-    group, type_name = subject[0] == "Group", settings.on_demand_key == "type name"
+    told = Told(subject[0] == "Group", settings.on_demand_key == "type name", settings.on_demand_value)
     refusal = call.tenant.targets.refusal(template, call.tenant.secrets_of(job.principal.id).values)
     if refusal:
         outcome = Outcome(*subject, "other", "failure", settings.validate_failure_code)
-        value = refused(outcome, refusal, call.now, group=group, type_name=type_name)
+        value = refused(outcome, refusal, call.now, told)
     else:
-        outcome = call.tenant.jobs.provision_now(job, subject_id, subject, call.now).outcomes[0]
+        event = call.tenant.jobs.provision_now(job, subject_id, subject, call.now)
         for member in members:
             call.tenant.jobs.provision_now(job, member, ("User", call.tenant.people.users[member]), call.now)
-        value = answer(outcome, template.display_name, call.now, group=group, type_name=type_name)
+        value = answer(event, template.display_name, call.now, told)
     return Answer(200, {"@odata.context": call.context("microsoft.graph.stringKeyStringValuePair"), **value})
 
 

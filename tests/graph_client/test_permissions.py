@@ -32,7 +32,8 @@ JOBS = "/servicePrincipals/1/synchronization/jobs"
         ("GET", "/auditLogs/provisioning", ["ProvisioningLog.Read.All"]),
         ("GET", "/directory/deletedItems/microsoft.graph.application", ["Application.Read.All"]),
         ("DELETE", "/directory/deletedItems/1", ["Application.ReadWrite.All"]),
-        ("GET", "/users", []),
+        ("GET", "/users", ["User.Read.All"]),
+        ("GET", "/devices", []),
     ],
 )
 @pytest.mark.parametrize("prefix", ["", "/v1.0", "/beta"])

@@ -173,3 +173,17 @@ async def test_a_restart_breaks_off_the_running_cycle(wire):
     counts = {entry["key"]: entry["value"] for entry in status["synchronizedEntryCountByType"]}
     assert wire.emulator.state()["events"][principal]["success"] == sum(counts.values())
     assert status["lastExecution"]["countExported"] == sum(counts.values()) - half > 0
+
+
+@pytest.mark.timeout(20)
+async def test_a_job_that_is_paused_while_some_of_its_objects_fail_rests(open_tenant):
+    wire = await open_tenant(entry_failure_share=1.0, eventful_cycles=0, cycle_seconds=10.0)
+    principal, _ = await wire.running_job()
+    for _ in range(8):
+        wire.emulator.advance(9)
+        (state,) = wire.emulator.state()["jobs"][principal]
+    assert state["status"]["lastExecution"]["countEscrowed"] > 0
+    wire.emulator.act_on_job(state["id"], "pause")
+    wire.emulator.advance(100_000)
+    (state,) = wire.emulator.state()["jobs"][principal]
+    assert state["schedule"]["state"] == "Paused"

@@ -19,7 +19,7 @@ async def test_a_user_in_scope_is_provisioned_and_each_step_is_told(open_tenant)
     principal, job = await wire.running_job()
     answer = await on_demand(wire, job, wire.user_ids[0])
     assert result_of(answer) == ("Success", "")
-    steps = json.loads(answer["value"])
+    steps = json.loads(answer["value"])["provisioningSteps"]
     assert [step["type"] for step in steps] == ["Import", "Scoping", "Matching", "Export"]
     assert {step["status"] for step in steps} == {"Success"}
     events = await wire.all_pages(f"/auditLogs/provisioning?$top=10&$filter=servicePrincipal/id eq '{principal}'")
@@ -54,7 +54,7 @@ async def test_bad_credentials_fail_within_a_good_answer(wire):
     job = await wire.make_job(principal)
     answer = await on_demand(wire, job, wire.user_ids[0])
     assert result_of(answer) == ("Failure", "SystemForCrossDomainIdentityManagementCredentialValidationFailure")
-    assert [step["status"] for step in json.loads(answer["value"])] == ["Failure"]
+    assert [step["status"] for step in json.loads(answer["value"])["provisioningSteps"]] == ["Failure"]
 
 
 async def test_a_group_with_at_most_five_of_its_members(wire):
@@ -107,3 +107,37 @@ async def test_the_key_may_be_the_name_of_a_type(open_tenant):
     _, job = await wire.running_job()
     answer = await on_demand(wire, job, wire.user_ids[0])
     assert answer["key"] == "Microsoft.Identity.Health.CPP.Common.DataContracts.SyncFabric.StatusInfo"
+
+
+async def test_the_value_comes_in_each_of_the_shapes_that_microsoft_shows(open_tenant):
+    shapes = {}
+    for shape in ("summary", "summaries", "steps"):
+        wire = await open_tenant(on_demand_value=shape, entry_failure_share=0.0)
+        _, job = await wire.running_job()
+        shapes[shape] = json.loads((await on_demand(wire, job, wire.user_ids[0]))["value"])
+    assert shapes["summary"].keys() == shapes["summaries"][0].keys()
+    assert [step["name"] for step in shapes["steps"]] == [
+        step["name"] for step in shapes["summary"]["provisioningSteps"]
+    ]
+
+
+async def test_after_a_change_of_the_mappings_an_account_is_updated_once(open_tenant):
+    wire = await open_tenant(entry_failure_share=0.0)
+    _, job = await wire.running_job()
+    who = wire.user_ids[0]
+    await on_demand(wire, job, who)
+    await wire.send("PUT", f"{job}/schema", await wire.get(f"{job}/schema"))
+    answer = await on_demand(wire, job, who)
+    assert result_of(answer) == ("Success", "")
+    assert json.loads(answer["value"])["action"] == "Update"
+    assert result_of(await on_demand(wire, job, who)) == ("Skipped", "RedundantExport")
+
+
+async def test_the_answer_and_the_log_name_the_same_change(open_tenant):
+    wire = await open_tenant(entry_failure_share=0.0, log_latency_seconds=0.0)
+    principal, job = await wire.running_job()
+    change = json.loads((await on_demand(wire, job, wire.user_ids[0]))["value"])["changeId"]
+    wire.emulator.advance(0.5)
+    events = await wire.all_pages(f"/auditLogs/provisioning?$top=10&$filter=servicePrincipal/id eq '{principal}'")
+    found = [event["sourceIdentity"]["id"] for event in events if event["changeId"] == change]
+    assert found == [wire.user_ids[0]]

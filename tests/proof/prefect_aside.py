@@ -13,7 +13,7 @@ from prefect.logging import disable_run_logger
 from prefect.states import Completed
 from prefect.tasks import Task
 
-from flows import artifacts, task_runner
+from flows import artifacts, progress_artifact, rollout_artifact, task_runner, trial_artifact
 from flows.task_runner import LoopTaskRunner
 
 
@@ -21,25 +21,37 @@ from flows.task_runner import LoopTaskRunner
 def prefect_aside():
     """Have tasks called as what they are, and nothing sent to Prefect's API."""
     with pytest.MonkeyPatch.context() as patched, disable_run_logger():
-        patched.setattr(Task, "__call__", lambda task, *args, **named: task.fn(*args, **named))
+        patched.setattr(Task, "__call__", _call)
         patched.setattr(task_runner, "run_task_async", _run_task)
-        for name in vars(artifacts):
-            if name.startswith(("acreate_", "aupdate_")):
-                patched.setattr(artifacts, name, _nothing)
+        for module in (artifacts, progress_artifact, rollout_artifact, trial_artifact):
+            for name in vars(module):
+                if name.startswith(("acreate_", "aupdate_")):
+                    patched.setattr(module, name, _nothing)
         yield
 
 
 async def run_flow(flow, *args, **parameters):
     """The result of a flow's function; mapped tasks run on the task runner it was made for."""
     flow_run = FlowRun(flow_id=uuid4())
-    with LoopTaskRunner() as runner, FlowRunContext.model_construct(task_runner=runner, flow_run=flow_run):
+    with (
+        LoopTaskRunner() as runner,
+        FlowRunContext.model_construct(task_runner=runner, flow_run=flow_run, parameters={}),
+    ):
         state = await flow.fn(*args, **parameters)
         return await state.aresult(raise_on_failure=False)
 
 
-async def _run_task(task, parameters, **_):
-    result = await task.fn(**parameters)
+def _call(task, *args, return_state=False, **named):
+    return _state_of(task.fn(*args, **named)) if return_state else task.fn(*args, **named)
+
+
+async def _state_of(running):
+    result = await running
     return result if isinstance(result, State) else Completed(data=result)
+
+
+async def _run_task(task, parameters, **_):
+    return await _state_of(task.fn(**parameters))
 
 
 async def _nothing(*_, **__):

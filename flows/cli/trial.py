@@ -1,0 +1,81 @@
+"""`entra-fleet try`: provision single users or groups now, and see each step."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.cli.errors import FAILED, BadUsage
+from flows.cli.options import ChangeOption, FleetArgument, Output, OutputOption, StoreOption, TenantOption
+from flows.cli.output import aside, print_json
+
+if TYPE_CHECKING:
+    from flows.reconcile.trial import Trials
+
+OnlyOption = Annotated[
+    list[str], typer.Option("--only", metavar="KEY", help="Instance to try; may be given several times.")
+]
+UserOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--user", metavar="WHO", help="User by object id, user principal name or display name; several times."
+    ),
+]
+GroupOption = Annotated[
+    list[str] | None,
+    typer.Option("--group", metavar="ID", help="Group of at most 5 members, by object id; several times."),
+]
+ExpectOption = Annotated[
+    str | None,
+    typer.Option(metavar="OUTCOME", help="created, updated, skipped …: exit 1 if anything else comes of it."),
+]
+
+
+def command(
+    fleet: FleetArgument,
+    only: OnlyOption,
+    user: UserOption = None,
+    group: GroupOption = None,
+    expect: ExpectOption = None,
+    change: ChangeOption = None,
+    tenant: TenantOption = None,
+    store: StoreOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Provision users or groups in their target systems now, and show each step."""
+    from flows.environment import use_store
+    from flows.reconcile.diff import select
+    from flows.reconcile.fleet_file import load_fleet
+    from flows.reconcile.trial import EXPECTATIONS
+
+    if not (user or group):
+        raise BadUsage("try provisions somebody, and nobody is named.\nName somebody with --user or --group.")
+    if expect is not None and expect not in EXPECTATIONS:
+        raise typer.BadParameter(f"{expect!r} is none of {', '.join(EXPECTATIONS)}", param_hint="--expect")
+    use_store(store)
+    desired = load_fleet(fleet)
+    select(desired, only)
+
+    from flows.cli.engine import run_flow
+    from flows.on_demand import provision_on_demand
+
+    parameters = {"only": only, "users": user, "groups": group, "expect": expect, "tenant": tenant, "change": change}
+    outcome: Trials = run_flow(provision_on_demand, {"fleet": desired.to_object(), **parameters})
+    _report(outcome, output)
+    if outcome.unexpected:
+        raise typer.Exit(FAILED)
+
+
+def _report(outcome: "Trials", output: Output) -> None:
+    from rich.text import Text
+
+    from flows.trial_words import unexpected
+
+    if output is Output.JSON:
+        print_json(outcome.as_json())
+    else:
+        from flows.cli.trial_steps import show_trials
+
+        show_trials(outcome)
+    for trial in outcome.trials:
+        if difference := unexpected(trial, outcome.expected):
+            aside().print(Text(difference), soft_wrap=True)

@@ -1,0 +1,88 @@
+"""provision-on-demand: try instances on users or groups now, and tell each step."""
+
+import time
+from typing import Annotated, Any
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
+from pydantic import Field
+
+from flows import journal
+from flows.connection import connected
+from flows.logs import quiet_expected_failures
+from flows.names import name_of_run
+from flows.parameters import read_fleet
+from flows.progress import Progress, report
+from flows.reconcile.fleet import Fleet
+from flows.reconcile.outcome import FleetOutcome, InstanceOutcome
+from flows.reconcile.trial import Attempt, Expectation, Trial, Trials
+from flows.trial_artifact import publish_trials
+from flows.trial_tasks import plan_trials, tried
+
+OUTCOMES = ("tried", "failed")
+
+
+@flow(name="provision-on-demand", flow_run_name=name_of_run("try"), persist_result=False, retries=0)
+async def provision_on_demand(
+    fleet: str | dict[str, Any],
+    only: Annotated[list[str], Field(min_length=1)],
+    users: list[str] | None = None,
+    groups: list[str] | None = None,
+    tenant: str | None = None,
+    expect: Expectation | None = None,
+    change: Annotated[str | None, Field(max_length=200)] = None,
+) -> State:
+    """Provision users or groups in their target systems now, one after the other, and tell what was done.
+
+    Args:
+        fleet: The fleet file's path, or its content.
+        only: Keys of the instances to try.
+        users: Users by object id, user principal name, or display name.
+        groups: Groups by object id, of at most 5 members.
+        tenant: EntraTenant block; empty for the environment.
+        expect: What has to come of each of them.
+        change: Ticket this change belongs to.
+    """
+    quiet_expected_failures()
+    desired = read_fleet(fleet)
+    started = time.monotonic()
+    async with connected(tenant, desired.tenant_id) as run:
+        planned = await plan_trials(desired, only, users or [], groups or [])
+        async with journal.journaled(desired, None, change, "try") as entry:
+            trials = await _try_all(desired, planned, entry.run_id)
+            spent = (run.graph.requests_sent, time.monotonic() - started)
+            entry.outcome = await _journal(desired, entry.run_id, trials, *spent)
+        outcome = Trials(desired.fleet, tuple(trials), expect, *spent)
+        await publish_trials(outcome)
+    return _final_state(outcome)
+
+
+async def _try_all(fleet: Fleet, planned: list[Attempt], run_id: str) -> list[Trial]:
+    trials: list[Trial] = []
+    for attempt in planned:
+        report(Progress("try", len(trials), len(planned), f"{attempt.subject.label} · {attempt.key}"))
+        trials.append(await tried(attempt, fleet, run_id))
+    report(Progress("try", len(trials), len(planned)))
+    return trials
+
+
+async def _journal(fleet: Fleet, run_id: str, trials: list[Trial], requests: int, seconds: float) -> FleetOutcome:
+    """Write down that instances were tried: whom on is in the results, not in the journal."""
+    outcomes: dict[str, InstanceOutcome] = {}
+    for trial in trials:
+        ids = (None, trial.service_principal_id, trial.job_id)
+        outcome = outcomes.setdefault(trial.key, InstanceOutcome(trial.key, "tried", *ids))
+        if trial.failure:
+            outcome.fail(trial.failure)
+    for outcome in outcomes.values():
+        await journal.record(run_id, "try", (), outcome)
+    return FleetOutcome(fleet.fleet, list(outcomes.values()), requests, seconds, OUTCOMES)
+
+
+def _final_state(outcome: Trials) -> State:
+    counts = ", ".join(f"{each.subject.label} · {each.key}: {each.outcome}" for each in outcome.trials[:20])
+    if not outcome.unexpected:
+        return Completed(message=counts or "nobody", data=outcome)
+    name = "NotAsExpected" if outcome.expected else "Failed"
+    return Failed(name=name, message=counts, data=outcome)

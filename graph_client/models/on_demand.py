@@ -1,0 +1,199 @@
+"""What provisioning one user or group at once came to: JSON in the strings of a pair, in one of several shapes.
+
+https://learn.microsoft.com/graph/api/synchronization-synchronizationjob-provisionondemand
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Self
+
+from .provisioning_event import ModifiedProperty, ProvisionedIdentity, ProvisioningStatusInfo, ProvisioningStep
+from .view import Part, Parts, Text, View
+
+__all__ = ["OnDemandAnswer", "OnDemandDetails", "OnDemandIdentity", "OnDemandStep", "SynchronizationRule"]
+
+
+class _ObjectMapping(View):
+    """From which kind of object a rule makes which."""
+
+    __slots__ = ()
+
+    source_object_name = Text("sourceObjectName")
+    target_object_name = Text("targetObjectName")
+
+    @property
+    def enabled(self) -> bool:
+        """Whether the rule provisions this kind; only a plain `false` says that it does not."""
+        return self.raw.get("enabled") is not False
+
+
+class SynchronizationRule(View):
+    """A rule of a job's schema.
+
+    https://learn.microsoft.com/graph/api/resources/synchronization-synchronizationrule
+    """
+
+    __slots__ = ()
+
+    id = Text("id")
+    name = Text("name")
+    object_mappings = Parts("objectMappings", _ObjectMapping)
+
+    def source_of(self, kind: str) -> str | None:
+        """The rule's own spelling of a kind of object that it provisions, such as User; None if it does not."""
+        names = [mapping.source_object_name or "" for mapping in self.object_mappings if mapping.enabled]
+        return next((name for name in names if name.lower() == kind.lower()), None)
+
+
+class OnDemandStep(ProvisioningStep):
+    """A step; here its kind is called `type`, where the log says `provisioningStepType`."""
+
+    __slots__ = ()
+
+    _type = Text("type")
+
+    @property
+    def type(self) -> str | None:
+        """Import, Scoping, Matching, Processing, ReferenceResolution or Export."""
+        return self._type or self.provisioning_step_type
+
+
+class OnDemandDetails(View):
+    """Why it ended as it did, as the answer's key says it."""
+
+    __slots__ = ()
+
+    error_code = Text("errorCode")
+    error_message = Text("errorMessage")
+    reason = Text("reason")
+    recommended_action = Text("recommendedAction")
+
+
+class OnDemandIdentity(ProvisionedIdentity):
+    """The object as one of the systems knows it; here its kind is called `type`."""
+
+    __slots__ = ()
+
+    type = Text("type")
+
+
+class _Key(View):
+    __slots__ = ()
+
+    result = Text("result")
+    details = Part("details", OnDemandDetails)
+
+
+class _Summary(View):
+    __slots__ = ()
+
+    action = Text("action")
+    change_id = Text("changeId")
+    status_info = Part("statusInfo", ProvisioningStatusInfo)
+    modified_properties = Parts("modifiedProperties", ModifiedProperty)
+    steps = Parts("provisioningSteps", OnDemandStep)
+    target_identity = Part("targetIdentity", OnDemandIdentity)
+
+
+class OnDemandAnswer:
+    """The answer decoded; what is missing or no JSON is empty, never an error.
+
+    The key is `{"result", "details"}`, or the name of an internal type. The value is a summary with steps and modified
+    properties, a list of such, a list of bare steps, or `{}` for a group.
+
+    Args:
+        key: the answer's key.
+        value: the answer's value.
+    """
+
+    def __init__(self, key: str = "", value: str = "") -> None:
+        self._key = _Key(_object_in(key))
+        content = _json_in(value)
+        items = [item for item in content if isinstance(item, dict)] if isinstance(content, list) else [content]
+        summaries = [item for item in items if isinstance(item, dict) and "name" not in item]
+        steps = [item for item in items if isinstance(item, dict) and "name" in item]
+        # Of several the last is what it came to.
+        self._summary = _Summary(summaries[-1] if summaries else {})
+        bare = tuple(OnDemandStep(step) for step in steps)
+        self.steps = tuple(step for item in summaries for step in _Summary(item).steps) or bare
+
+    @classmethod
+    def parse(cls, value: Any) -> Self:
+        """The answer of a pair."""
+        pair = value if isinstance(value, Mapping) else {}
+        texts = (pair.get(name) for name in ("key", "value"))
+        return cls(*(text if isinstance(text, str) else json.dumps(text) for text in texts))
+
+    @property
+    def result(self) -> str | None:
+        """How it ended, in lower case: success, failure or skipped; None where the answer does not say."""
+        told = self._key.result or self._summary.status_info.status
+        return (told or self._worst_step() or "").lower() or None
+
+    @property
+    def action(self) -> str | None:
+        """What was done, in lower case: create, update, delete, disable, other; None where it is not said."""
+        return (self._summary.action or "").lower() or None
+
+    @property
+    def change_id(self) -> str | None:
+        """The change, as the event in the log names it too."""
+        return self._summary.change_id
+
+    @property
+    def error_code(self) -> str | None:
+        """Microsoft's code of the failure or skip."""
+        skipped = (str(step.details["SkipReason"]) for step in self.steps if step.details.get("SkipReason"))
+        found = self._key.details.error_code or self._summary.status_info.error.error_code or next(skipped, None)
+        return found or next((str(each) for step in self.steps if (each := step.details.get("ErrorCode"))), None)
+
+    @property
+    def reason(self) -> str | None:
+        """Microsoft's words for the failure or skip."""
+        details, told = self._key.details, self._summary.status_info.error
+        unsuccessful = (step.description for step in self.steps if not _successful(step))
+        return details.reason or details.error_message or told.reason or next(unsuccessful, None) or None
+
+    @property
+    def recommended_action(self) -> str | None:
+        """What Microsoft recommends."""
+        told = self._summary.status_info.error.recommended_action
+        return self._key.details.recommended_action or told or None
+
+    @property
+    def modified_properties(self) -> tuple[ModifiedProperty, ...]:
+        """Attributes of the target before and after, where the answer gives them."""
+        return self._summary.modified_properties
+
+    @property
+    def target_id(self) -> str | None:
+        """Id of the object in the target system."""
+        return self._summary.target_identity.id or None
+
+    def _worst_step(self) -> str | None:
+        """How it ended by its steps alone, as where the key is the name of a type."""
+        statuses = [(step.status or "").lower() for step in self.steps]
+        worst = next((word for word in ("failure", "skipped") if word in statuses), None)
+        return worst or ("success" if "success" in statuses else None)
+
+
+def _successful(step: OnDemandStep) -> bool:
+    return (step.status or "success").lower() == "success"
+
+
+def _json_in(text: str) -> Any:
+    """The JSON of a text, which may itself be a text with JSON; None if it is none."""
+    found: Any = text
+    try:
+        for _ in range(2):
+            found = json.loads(found) if isinstance(found, str) else found
+    except (ValueError, RecursionError):
+        return None
+    return found
+
+
+def _object_in(text: str) -> Mapping[str, Any]:
+    found = _json_in(text)
+    return found if isinstance(found, dict) else {}
