@@ -10,7 +10,7 @@ from flows.progress import listening
 from flows.provision import provision_fleet
 from flows.reconcile.steps.failure import StepFailed
 from flows.store import open_store
-from graph_emulator import Clock
+from graph_emulator import Clock, FaultRule
 from tests.estates import TENANT, estate, fleet, instance
 from tests.reconcile.crowds import settle
 
@@ -230,12 +230,13 @@ async def test_users_are_tried_on_the_canaries_only(jobs):
     assert verdict.tried == (f"{who['displayName']}: skipped",)
 
 
-async def test_a_user_who_fails_holds_it_although_the_cycle_is_well(jobs):
+async def test_a_user_of_whom_nothing_is_known_holds_it_although_the_cycle_is_well(jobs):
     who = next(each for each in jobs.tenant.emulator.tenant.people.users.values() if each["accountEnabled"])
-    with once_it_began(lambda: jobs.forget_accounts("k00")):
-        state, _ = await roll_out(canary=["k00"], rules={"users": [who["id"]], "failures_percent": 100})
+    jobs.tenant.emulator.add_faults([FaultRule("status", status=504, operation="provision_on_demand")])
+    state, _ = await roll_out(canary=["k00"], rules={"users": [who["id"]]})
     assert state.name == "CanaryHeld"
-    assert f"k00: {who['displayName']} failed: " in state.message
+    assert f"k00: {who['displayName']} unknown: OutcomeUnknown" in state.message
+    assert len(jobs.tenant.requests("provision_on_demand")) == 1
 
 
 async def test_an_unknown_user_stops_it_before_anything_is_changed(jobs):
