@@ -61,6 +61,12 @@ async def publish_outcome(outcome: FleetOutcome, what: str = "outcome", notes: S
     )
 
 
+async def publish_applied(outcome: FleetOutcome, notes: Sequence[str]) -> None:
+    """Show what an apply did, and where each application is to be seen."""
+    await publish_outcome(outcome, notes=notes)
+    await publish_apps(outcome)
+
+
 async def publish_apps(outcome: FleetOutcome) -> None:
     """Show where each application is to be seen in the Entra admin center, failures first."""
     rows = [

@@ -26,7 +26,7 @@ from flows.reconcile.outcome import FleetOutcome, InstanceOutcome
 from flows.reconcile.plan import DESCRIPTION, Action, InstancePlan, Plan
 from flows.reconcile.safety import refused
 from flows.reconcile.steps.failure import StepFailed
-from flows.rollout import rollout_of
+from flows.rollout import AllAtOnce, InWaves, rollout_of
 from flows.sharding import Sharding, sharding_of, shards_settled
 from flows.task_runner import LoopTaskRunner
 
@@ -75,7 +75,7 @@ async def provision_fleet(
     quiet_expected_failures()
     desired = read_fleet(fleet)
     started = time.monotonic()
-    async with connected(tenant, desired.tenant_id) as run:
+    async with connected(tenant, desired.tenant_id):
         if not dry_run:
             await shards_settled(desired)
         plan = await tasks.plan_fleet(desired, only, save_credentials, force)
@@ -88,17 +88,14 @@ async def provision_fleet(
         rollout = await rollout_of(desired, plan, canary, canary_rules, plan_digest, change, force=force)
         if refusal := refused(plan, force=force or rollout.in_waves, digest=rollout.reviewed):
             return Failed(message=str(refusal), data=refusal)
+        options = {"tenant": tenant, "concurrency": concurrency, "compare": not plan_digest}
+        options |= {"save_credentials": save_credentials, "force": force}
+        sharding = await sharding_of(desired, shard_size, shards_at_once, options)
         async with journal.journaled(desired, plan, change) as entry:
-            options = {"tenant": tenant, "concurrency": concurrency, "compare": not plan_digest}
-            options |= {"save_credentials": save_credentials, "force": force}
-            sharding = await sharding_of(desired, shard_size, shards_at_once, options)
             apply = partial(apply_plan, run_id=entry.run_id, concurrency=concurrency, sharding=sharding)
             instances = await rollout.apply(plan, apply, entry.run_id)
-            spent = (run.graph.requests_sent, time.monotonic() - started)
-            outcome = FleetOutcome(plan.fleet, instances, *spent, rollout.words, rollout.report)
-            entry.outcome = outcome
-        await artifacts.publish_outcome(outcome, notes=sharding.lines)
-        await artifacts.publish_apps(outcome)
+            entry.outcome = outcome = _outcome(plan, instances, rollout, started)
+        await artifacts.publish_applied(outcome, sharding.lines)
     return final_state(outcome)
 
 
@@ -164,6 +161,13 @@ async def _provision(plan: InstancePlan, outcome: InstanceOutcome) -> None:
             await tasks.validate_saved_credentials(plan, placed, outcome.job_id)
         change_state = tasks.start_job if plan.instance.job == "running" else tasks.pause_job
         outcome.job_state = await change_state(plan, placed, outcome.job_id)
+
+
+def _outcome(
+    plan: Plan, instances: list[InstanceOutcome], rollout: AllAtOnce | InWaves, started: float
+) -> FleetOutcome:
+    spent = (connection().graph.requests_sent, time.monotonic() - started)
+    return FleetOutcome(plan.fleet, instances, *spent, rollout.words, rollout.report)
 
 
 def _counts(counts: dict[str, int]) -> str:
