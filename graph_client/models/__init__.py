@@ -30,6 +30,7 @@ from .synchronization import (
     SynchronizationTaskExecution,
     SynchronizationTemplate,
 )
+from .synchronization_schema import FilterOperator, FunctionParameter, MappingFunction, ParsedExpression, ParseError
 
 __all__ = [
     "AppRole",
@@ -39,12 +40,17 @@ __all__ = [
     "ApplicationTemplate",
     "Entity",
     "EntryCount",
+    "FilterOperator",
+    "FunctionParameter",
     "Group",
     "Initiator",
     "JobSetting",
+    "MappingFunction",
     "MetadataEntry",
     "ModifiedProperty",
     "Moment",
+    "ParseError",
+    "ParsedExpression",
     "ProvisionedIdentity",
     "ProvisioningErrorInfo",
     "ProvisioningEvent",
