@@ -17,6 +17,7 @@ from flows.store.identities import Identity
 from flows.store.instances import KnownInstance
 from flows.store.job_episode import JobEpisode
 from flows.store.job_history import JobObservation
+from flows.store.job_schemas import JobPlace, SchemaVersion
 from flows.store.journal import Change, ChangeError, FieldChange, Recorded, Run
 from flows.store.provisioning_events import ErrorCount, EventCount, EventFilter
 from flows.store.retention import Kind
@@ -42,11 +43,13 @@ __all__ = [
     "Identity",
     "JobEpisode",
     "JobObservation",
+    "JobPlace",
     "Kind",
     "KnownInstance",
     "Period",
     "Recorded",
     "Run",
+    "SchemaVersion",
     "Scope",
     "Step",
     "Store",
