@@ -13,7 +13,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 from pydantic import Field
 
-from flows import artifacts, journal, tasks
+from flows import artifacts, journal, schemas, tasks
 from flows.connection import connected, connection
 from flows.counts import in_words
 from flows.logs import quiet_expected_failures
@@ -104,6 +104,7 @@ async def apply_plan(
         done = await map_instances(provision_instance, pending, run_id, phase="provision", width=concurrency)
     for outcome in done:
         outcomes[outcome.key] = outcome
+    await schemas.note_applied(plan.instances, outcomes)
     return list(outcomes.values())
 
 
@@ -114,7 +115,7 @@ async def provision_instance(plan: InstancePlan, run_id: str) -> State | Instanc
     quota = connection().quota
     try:
         quota.check(plan.key)
-        await _provision(plan, outcome)
+        await _provision(plan, outcome, run_id)
     except StepFailed as failure:
         quota.heed(failure)
         outcome.fail(failure)
@@ -122,7 +123,7 @@ async def provision_instance(plan: InstancePlan, run_id: str) -> State | Instanc
     return Failed(message=str(outcome.failure), data=outcome) if outcome.failure else outcome
 
 
-async def _provision(plan: InstancePlan, outcome: InstanceOutcome) -> None:
+async def _provision(plan: InstancePlan, outcome: InstanceOutcome, run_id: str) -> None:
     authorize = plan.touches("credentials")
     if authorize:
         await tasks.check_references(plan)
@@ -143,6 +144,9 @@ async def _provision(plan: InstancePlan, outcome: InstanceOutcome) -> None:
     if authorize:
         await tasks.save_credentials(plan, placed)
 
+    if plan.touches("mappings"):
+        job_template_id = template_id or plan.job_template_id
+        await tasks.save_schema(plan, placed, outcome.job_id, job_template_id, run_id)
     if plan.touches("owners"):
         await tasks.add_owners(plan, placed)
     if plan.touches("assignments"):

@@ -13,7 +13,7 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.logging import get_run_logger
 from prefect.tasks import Task
 
-from flows import fingerprints
+from flows import fingerprints, schemas
 from flows.connection import connection
 from flows.counts import in_words
 from flows.fingerprint_key import NO_KEY
@@ -23,7 +23,7 @@ from flows.reconcile.fleet import Fleet
 from flows.reconcile.observe import observe
 from flows.reconcile.plan import InstancePlan, Plan
 from flows.reconcile.rotation import rotation
-from flows.reconcile.steps import application, assignments, credentials, job, owners
+from flows.reconcile.steps import application, assignments, credentials, job, owners, schema
 from flows.reconcile.steps.application import Placed
 from flows.reconcile.steps.failure import KNOWN_ERRORS, StepFailed
 from flows.withheld import withheld
@@ -86,6 +86,7 @@ async def plan_fleet(fleet: Fleet, only: Collection[str] | None, save_all: bool,
     observed, memory = await asyncio.gather(
         observe(connection().graph, fleet), asyncio.to_thread(remember, connection().store, fleet)
     )
+    connection().schemas.learn(observed.languages)
     now = datetime.now(UTC)
     plan = diff(fleet, observed, memory=memory, only=only, save_all=save_all, force=force, now=now)
     log().info("plan of %s: %s", fleet.fleet, in_words(plan.count()))
@@ -181,6 +182,30 @@ async def save_credentials(plan: InstancePlan, placed: Placed, *, with_settings:
         await credentials.save_credentials(graph, plan, principal_id, values, with_settings=with_settings)
         await fingerprints.keep(plan, principal_id, values)
     connection().validated.pop(plan.key, None)
+
+
+@step("save-schema")
+async def save_schema(plan: InstancePlan, placed: Placed, job_id: str, template_id: str, run_id: str) -> bool:
+    """Make mappings and scoping filters what the file says; tell whether that took a write."""
+    run, principal_id, wanted = connection(), placed.service_principal_id, plan.instance.mappings
+    if wanted is None:
+        return False
+    ids = (plan.template_id, template_id)
+    language = await run.schemas.language(run.graph, ids, principal_id, job_id)
+    written = await schema.save_schema(
+        run.graph,
+        plan,
+        wanted,
+        principal_id,
+        job_id,
+        applied=await schemas.applied_to(principal_id, job_id),
+        language=language,
+        sources=run.schemas.sources,
+        keep=schemas.keeper(plan, principal_id, job_id, run_id, "apply"),
+    )
+    await schemas.note_saved(plan, principal_id, job_id)
+    log().info("%s: %s", plan.key, "mappings saved; an initial cycle begins" if written else "mappings are as wanted")
+    return written
 
 
 @step("add-owners")

@@ -12,7 +12,7 @@ from flows.reconcile.mark import tag_prefix
 from flows.reconcile.observed import Observed, ObservedInstance
 from flows.reconcile.principals import Principal, find_principals
 from flows.reconcile.recycle_bin import find_deleted
-from flows.reconcile.schemas import languages_of, schema_of
+from flows.reconcile.schemas import TemplateIds, languages_of, schema_of
 from flows.reconcile.steps.assignments import assigned
 from flows.reconcile.steps.owners import owners
 from flows.reconcile.templates import find_templates
@@ -72,19 +72,23 @@ async def observe(graph: GraphClient, fleet: Fleet, keys: Collection[str] | None
     )
     planned = [each for each in fleet.instances if keys is None or each.key in keys]
     absent = [each for each in planned if not observed.bearers(each)]
-    mapped = [item for item in looked.values() if item.schema is not None]
+    mapped = _mapped((looked[item], instance) for item, instance in wishes)
     principals, deleted, languages = await asyncio.gather(
         _principals(graph, observed, planned),
         find_deleted(graph, fleet) if absent else _nothing(),
-        languages_of(graph.batched, _jobs_of(mapped)),
+        languages_of(graph.batched, mapped),
     )
     return replace(observed, principals=principals, deleted=deleted, languages=languages)
 
 
-def _jobs_of(mapped: Iterable[ObservedInstance]) -> Iterator[tuple[str, SynchronizationJob]]:
-    for item in mapped:
-        for job in item.jobs:
-            yield item.service_principal_id or "", job
+def _mapped(
+    wishes: Iterable[tuple[ObservedInstance, Instance | None]],
+) -> Iterator[tuple[TemplateIds, str, SynchronizationJob]]:
+    """The jobs whose schemas were looked up."""
+    for item, wanted in wishes:
+        job = item.job_for(wanted.synchronization_template) if wanted and item.schema is not None else None
+        if job:
+            yield (item.template_id or "", job.template_id or ""), item.service_principal_id or "", job
 
 
 def _adopting(

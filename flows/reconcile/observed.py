@@ -10,7 +10,7 @@ from flows.reconcile.fleet import Instance
 from flows.reconcile.mark import Mark
 from flows.reconcile.principals import Principal
 from flows.reconcile.recycle_bin import DeletedApplication
-from flows.reconcile.schemas import SchemaLanguage
+from flows.reconcile.schemas import SchemaLanguage, TemplateIds
 from flows.reconcile.templates import TemplateProblem
 from graph_client.models import ApplicationTemplate, AppRole, SynchronizationJob
 
@@ -72,8 +72,8 @@ class Observed:
     """Users and groups that would be assigned or taken away, by object id."""
     named: Mapping[str, ObservedInstance] = field(default_factory=dict)
     """Applications without the fleet's mark that the file says to adopt, by object id."""
-    languages: Mapping[str, SchemaLanguage] = field(default_factory=dict)
-    """Of jobs whose schema was looked up, by synchronization template."""
+    languages: Mapping[TemplateIds, SchemaLanguage] = field(default_factory=dict)
+    """Of jobs whose schema was looked up."""
     deleted: tuple[DeletedApplication, ...] = ()
     """What bears the fleet's mark in the recycle bin; looked up only if an instance is not there."""
 

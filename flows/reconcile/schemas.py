@@ -11,6 +11,8 @@ from graph_client.errors import Forbidden, NotFound, Unauthorized
 from graph_client.models import SynchronizationJob
 
 T = TypeVar("T")
+TemplateIds = tuple[str, str]
+"""Ids of an application template and of one of its synchronization templates."""
 
 
 @dataclass(frozen=True)
@@ -33,25 +35,29 @@ async def schema_of(graph: Resources, service_principal_id: str, job: Synchroniz
         return None
 
 
-async def languages_of(graph: Resources, jobs: Iterable[tuple[str, SynchronizationJob]]) -> dict[str, SchemaLanguage]:
+async def languages_of(
+    graph: Resources, jobs: Iterable[tuple[TemplateIds, str, SynchronizationJob]]
+) -> dict[TemplateIds, SchemaLanguage]:
     """Return what schemas may consist of, asked once for each synchronization template.
 
     Args:
         graph: A signed-in client.
-        jobs: Service principal ids with their jobs.
+        jobs: Jobs with their templates and service principals.
     """
-    first = {job.template_id or "": (principal_id, job) for principal_id, job in jobs}
-    found = await asyncio.gather(*(language_of(graph, principal_id, job) for principal_id, job in first.values()))
-    return dict(zip(first, found, strict=True))
+    first = {ids: (principal_id, job) for ids, principal_id, job in jobs}
+    looks = (language_of(graph, principal_id, job.id, job.template_id) for principal_id, job in first.values())
+    return dict(zip(first, await asyncio.gather(*looks), strict=True))
 
 
-async def language_of(graph: Resources, service_principal_id: str, job: SynchronizationJob) -> SchemaLanguage:
+async def language_of(
+    graph: Resources, service_principal_id: str, job_id: str, template_id: str | None
+) -> SchemaLanguage:
     """Return what the schema of a job may consist of, as far as this identity may read it."""
     schemas = graph.synchronization_schemas
     default, operators, functions = await asyncio.gather(
-        _readable(schemas.of_template(service_principal_id, job.template_id)) if job.template_id else _nothing(),
-        _readable(schemas.filter_operators(service_principal_id, job.id)),
-        _readable(schemas.functions(service_principal_id, job.id)),
+        _readable(schemas.of_template(service_principal_id, template_id)) if template_id else _nothing(),
+        _readable(schemas.filter_operators(service_principal_id, job_id)),
+        _readable(schemas.functions(service_principal_id, job_id)),
     )
     return SchemaLanguage(default, Vocabulary.of(operators or (), functions or ()))
 

@@ -26,6 +26,11 @@ class JobPlace:
     job_id: str
 
     @property
+    def ids(self) -> tuple[str, str]:
+        """The service principal's id in lower case, and the job's."""
+        return folded(self.service_principal_id) or "", self.job_id
+
+    @property
     def columns(self) -> dict[str, str | None]:
         """Its columns in a row."""
         return {
@@ -112,6 +117,13 @@ class JobSchemas:
         with self._database.read() as connection:
             rows = connection.execute(statement.where(table.tenant_id == tenant_id))
             return {(row.service_principal_id, row.job_id): json.loads(row.content) for row in rows}
+
+    def applied_to(self, place: JobPlace) -> dict[str, Any] | None:
+        """Return what was applied to a job last; None if that is not known."""
+        statement = select(APPLIED_MAPPINGS.c.content).where(*place.rows(APPLIED_MAPPINGS))
+        with self._database.read() as connection:
+            found = connection.scalar(statement)
+        return None if found is None else dict(json.loads(found))
 
     def note_applied(self, jobs: Iterable[tuple[JobPlace, Mapping[str, Any]]]) -> None:
         """Write down of jobs that they are as their mappings say."""

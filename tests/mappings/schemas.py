@@ -17,7 +17,8 @@ def schema_of(name="Box"):
 
 def users(schema):
     """The object mapping of users."""
-    return schema["synchronizationRules"][0]["objectMappings"][0]
+    found = schema["synchronizationRules"][0]["objectMappings"]
+    return next(each for each in found if each["sourceObjectName"] == "User")
 
 
 def attribute(schema, target):

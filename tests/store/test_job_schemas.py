@@ -57,6 +57,7 @@ def test_what_was_applied_last_is_known_by_job(store):
     store.schemas.note_applied([])
     assert store.schemas.applied("tenant") == {("aaaa-1", "job.1"): SECOND, ("aaaa-1", "job.2"): SECOND}
     assert store.schemas.applied("other") == {}
+    assert (store.schemas.applied_to(JOB), store.schemas.applied_to(JobPlace("tenant", "b", "c"))) == (SECOND, None)
     store.schemas.forget_applied(JOB)
     assert set(store.schemas.applied("tenant")) == {("aaaa-1", "job.2")}
 
