@@ -38,6 +38,7 @@ FLOW_FILES = (
     "flows/retire.py",
     "flows/react.py",
     "flows/probe.py",
+    "flows/restore.py",
 )
 
 

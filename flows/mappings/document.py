@@ -84,12 +84,16 @@ class Mappings(BaseModel):
 
     model_config = FROZEN
 
-    object_mappings: tuple[ObjectMapping, ...] = Field(min_length=1, description="One entry for each kind of objects.")
+    object_mappings: tuple[ObjectMapping, ...] = Field(
+        description="One entry for each kind of objects.", json_schema_extra={"minItems": 1}
+    )
     _places: Places = PrivateAttr(default_factory=Places)
 
     @model_validator(mode="after")
     def _each_once(self) -> Self:
         identities = [each.identity for each in self.object_mappings]
+        if not identities:
+            raise invalid("object_mappings is empty", "Give it an entry, or remove mappings.")
         for identity in identities:
             if identities.count(identity) > 1:
                 raise invalid(

@@ -20,7 +20,6 @@ EXPECTED = {
     "string_type": ("a text", "Write one value; quote it if it begins with [ or {."),
     "dict_type": ("a map of fields", "Write one 'name: value' a line, indented below this one."),
     "model_type": ("a map of fields", "Write it as {group: …, role: …}."),
-    "too_short": ("a list with entries", "Give it one entry at least."),
     "tuple_type": ("a list", "Begin each item with '- '."),
 }
 

@@ -201,7 +201,7 @@ async def test_what_the_job_cannot_do_is_a_conflict_of_this_instance_alone(tenan
         instance("one", mappings=mappings({"title": {"attribute": "jobtitel"}}).to_object()),
         instance("two", display_name="New"),
     )
-    state, outcome = await provision(bad)
+    _, outcome = await provision(bad)
     failed = outcome.instances[0].failure
     assert (failed.code, outcome.summary) == ("MappingsInvalid", outcome.summary | {"failed": 1, "updated": 1})
     assert failed.message == (

@@ -52,14 +52,7 @@ async def save_schema(
 
     Source: https://learn.microsoft.com/graph/api/synchronization-synchronizationschema-update
     """
-    grace = patience().lookup_seconds
-    now = await graph.synchronization_schemas.get(service_principal_id, job_id, grace_seconds=grace)
-    if plan.schema_digest not in {None, digest_of(now)}:
-        raise StepFailed(
-            "SchemaChanged",
-            f"The mappings of {plan.key} were changed in the tenant since the plan was made.",
-            "Nothing was written. Plan again, and apply that.",
-        )
+    now = await _as_planned(graph, plan, service_principal_id, job_id)
     merge = merge_of(wanted, applied, language, now)
     if conflict := merge.conflict(plan.key):
         raise StepFailed(conflict.code, conflict.message, conflict.hint)
@@ -74,6 +67,40 @@ async def save_schema(
 
     await put_schema(graph, service_principal_id, job_id, schema, is_done)
     return True
+
+
+async def restore(graph: GraphClient, plan: InstancePlan, schema: Mapping[str, Any], keep: Keep) -> None:
+    """Put a schema that the job had once.
+
+    Args:
+        graph: A signed-in client.
+        plan: The instance, with the digest of the schema that was planned on.
+        schema: The schema to go back to.
+        keep: Called with the schema as it is, before it is replaced.
+
+    Raises:
+        StepFailed: The schema is not the one that was planned on.
+        GraphError: Graph refused, or the outcome stayed unknown.
+
+    Source: https://learn.microsoft.com/graph/api/synchronization-synchronizationschema-update
+    """
+    service_principal_id, job_id = plan.service_principal_id or "", plan.job_id or ""
+    await keep(await _as_planned(graph, plan, service_principal_id, job_id))
+    wanted = digest_of(schema)
+    await put_schema(graph, service_principal_id, job_id, schema, lambda found: digest_of(found) == wanted)
+
+
+async def _as_planned(graph: GraphClient, plan: InstancePlan, service_principal_id: str, job_id: str) -> dict[str, Any]:
+    """Read the schema, and make sure that nobody has changed it since the plan was made."""
+    grace = patience().lookup_seconds
+    now = await graph.synchronization_schemas.get(service_principal_id, job_id, grace_seconds=grace)
+    if plan.schema_digest not in {None, digest_of(now)}:
+        raise StepFailed(
+            "SchemaChanged",
+            f"The mappings of {plan.key} were changed in the tenant since the plan was made.",
+            "Nothing was written. Plan again, and apply that.",
+        )
+    return now
 
 
 async def put_schema(
