@@ -22,6 +22,7 @@ from flows.reconcile.diff import diff, select
 from flows.reconcile.fleet import Fleet
 from flows.reconcile.observe import observe
 from flows.reconcile.plan import InstancePlan, Plan
+from flows.reconcile.populations import estimated
 from flows.reconcile.rotation import rotation
 from flows.reconcile.steps import application, assignments, credentials, job, owners, schema
 from flows.reconcile.steps.application import Placed
@@ -89,6 +90,7 @@ async def plan_fleet(fleet: Fleet, only: Collection[str] | None, save_all: bool,
     connection().schemas.learn(observed.languages)
     now = datetime.now(UTC)
     plan = diff(fleet, observed, memory=memory, only=only, save_all=save_all, force=force, now=now)
+    plan = await estimated(connection().graph, plan)
     log().info("plan of %s: %s", fleet.fleet, in_words(plan.count()))
     return plan
 

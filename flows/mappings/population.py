@@ -1,8 +1,10 @@
 """How many users a scoping filter selects, as far as the directory can tell."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from flows.mappings.clauses import Clause, folded, read_line
+from flows.mappings.merge import Wish
 from graph_client.odata import text_literal
 
 _TEXTS = (
@@ -28,6 +30,31 @@ def users_filter(lines: Sequence[str]) -> str | None:
             return None
         groups.append(" and ".join(condition for condition in conditions if condition))
     return groups[0] if len(groups) == 1 else " or ".join(f"({group})" for group in groups)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """A scoping filter of users before and after, as filters of the directory; None for what it cannot tell."""
+
+    field: str
+    before: str | None
+    after: str | None
+
+
+def selections(wishes: Iterable[Wish], *, everybody: bool) -> tuple[Selection, ...]:
+    """Return the filters of users that a merge changes.
+
+    Args:
+        wishes: What is wanted of a schema.
+        everybody: Whether users are in scope without being assigned; of those who are nobody knows the number.
+    """
+    found = []
+    for wish in wishes:
+        before, after = wish.found.table.scope or (), wish.fields.get("scope")
+        if after is not None and before != after and wish.found.table.source == "User":
+            filters = (users_filter(before), users_filter(after)) if everybody else (None, None)
+            found.append(Selection(f"mappings.{wish.found.table.source}.scope", *filters))
+    return tuple(found)
 
 
 def _condition(clause: Clause) -> str | None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
+from flows.mappings.population import selections
 from flows.monitoring.health import JobHealth, assess
 from flows.reconcile import changes
 from flows.reconcile.assignments import misnamed, pending, shown, surplus
@@ -139,6 +140,7 @@ def _planned_change(
         job_template_id=(job.template_id or "") if job else "",
         schema_digest=merge.digest if merge else None,
         warnings=(*common.warnings, *warnings),
+        selections=selections(merge.wishes, everybody=instance.scope == "all") if merge and not conflict else (),
         conflict=conflict,
     )
 

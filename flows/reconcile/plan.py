@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
+from flows.mappings.population import Selection
 from flows.monitoring.health import TOO_MANY_DELETES, JobHealth
 from flows.reconcile.assignments import Assigned
 from flows.reconcile.fleet import Instance
@@ -101,6 +102,8 @@ class InstancePlan:
     """Of the job's synchronization template, if there is a job."""
     schema_digest: str | None = None
     """Of the schema that the mappings were compared with."""
+    selections: tuple[Selection, ...] = ()
+    """Of the scoping filters that change, whom they select."""
     conflict: Conflict | None = None
 
     @property

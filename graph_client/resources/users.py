@@ -6,6 +6,7 @@ https://learn.microsoft.com/graph/api/resources/user
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from graph_client.call import Call, path_of
 from graph_client.models.principal import User
@@ -17,7 +18,7 @@ __all__ = ["Users"]
 
 
 class Users:
-    """Reads users."""
+    """Reads users, and counts them."""
 
     def __init__(self, session: Sender) -> None:
         self._session = session
@@ -25,3 +26,11 @@ class Users:
     async def get(self, user_id: str, *, select: Sequence[str] | None = None) -> User:
         """One user, by object id."""
         return await read(self._session, Call.get(path_of("users", user_id), options(select=select)), User)
+
+    async def count(self, filter: str = "") -> int:  # noqa: A002  # OData says $filter
+        """How many users a filter selects, or there are; may lag behind changes.
+
+        https://learn.microsoft.com/graph/api/user-list
+        """
+        call = Call.count("/users/$count")
+        return int(await self._session.request(replace(call, query=options(filter=filter or None))))

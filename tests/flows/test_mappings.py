@@ -18,6 +18,7 @@ from tests.mappings.schemas import attribute, mappings, schema_of, users
 __all__ = ["tenant", "token"]
 pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("prefect_api")]
 
+NOT_TOLD = "how many users are in scope before and after cannot be told."
 TITLE = {"title": {"expression": 'Join(", ", [jobTitle], [department])', "when": "on create"}}
 
 
@@ -271,3 +272,25 @@ async def test_an_expression_that_graph_cannot_read_is_not_saved(tenant):
     tenant.forget()
     state, outcome = await provision(wanted({"title": {"expression": "[jobTitle]"}}))
     assert (state.is_completed(), writes(tenant)) == (True, ["start_job"])
+
+
+@pytest.mark.parametrize(
+    ("settings", "scope", "said"),
+    [
+        ({}, "all", "about 48 users in scope now, 12 after."),
+        ({}, "assigned", "how many users are in scope before and after cannot be told."),
+        (
+            {"roles": ("Application.ReadWrite.OwnedBy",)},
+            "all",
+            "how many users are in scope before and after cannot be told.",
+        ),
+    ],
+    ids=["everybody", "assigned", "no permission"],
+)
+async def test_a_plan_estimates_whom_a_scoping_filter_selects(tmp_path, settings, scope, said):
+    with estate(tmp_path / "tenant", **settings) as tenant:
+        await made(tenant, fleet(instance("one", scope=scope)))
+        content = mappings({}, scope=["department equals Sales"]).to_object()
+        plan = await planned(fleet(instance("one", scope=scope, mappings=content)))
+        assert plan.warnings[-1] == f"mappings.User.scope: {said}"
+        assert len(tenant.requests("count_users")) == (0 if scope == "assigned" else 2)
