@@ -206,8 +206,8 @@ async def test_what_the_job_cannot_do_is_a_conflict_of_this_instance_alone(tenan
     failed = outcome.instances[0].failure
     assert (failed.code, outcome.summary) == ("MappingsInvalid", outcome.summary | {"failed": 1, "updated": 1})
     assert failed.message == (
-        "instances[0].mappings.object_mappings[0].attributes.title.attribute: User of Azure Active Directory has no attribute "
-        "'jobtitel' (job of one)."
+        "instances[0].mappings.object_mappings[0].attributes.title.attribute: "
+        "User of Azure Active Directory has no attribute 'jobtitel' (job of one)."
     )
     assert failed.hint == "Did you mean jobTitle?"
 
