@@ -80,12 +80,7 @@ def edit_mapping(tenant: Tenant, job_id: str, target: str, source: str, now: flo
     for mapping in schema["synchronizationRules"][0]["objectMappings"]:
         for attribute in mapping["attributeMappings"] if mapping["sourceObjectName"] == "User" else ():
             if attribute["targetAttributeName"] == target:
-                attribute["source"] = {
-                    "expression": f"[{source}]",
-                    "name": source,
-                    "parameters": [],
-                    "type": "Attribute",
-                }
+                attribute["source"] = mapped
     tenant.jobs.settle(now)
     tenant.jobs.replace_schema(_job(tenant, job_id), schema, now)
 
