@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 UNARY = ("IS TRUE", "IS FALSE", "IS NULL", "IS NOT NULL")
 BINARY = (
@@ -78,6 +79,7 @@ def line_of(clauses: Sequence[Clause]) -> str:
     return " and ".join(map(str, clauses))
 
 
+@lru_cache(maxsize=4096)  # one file serves a thousand jobs
 def read_line(text: str) -> tuple[Clause, ...]:
     """Read the clauses of a line.
 

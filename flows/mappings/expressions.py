@@ -8,6 +8,7 @@ https://learn.microsoft.com/entra/identity/app-provisioning/functions-for-custom
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 LONGEST = 10_000
 DEEPEST = 50
@@ -70,6 +71,7 @@ class Expression:
         return "".join(token.text.casefold() if token.kind == "word" else token.text for token in self.tokens)
 
 
+@lru_cache(maxsize=4096)  # one file serves a thousand jobs
 def read_expression(text: str) -> Expression:
     """Read an expression.
 
@@ -86,6 +88,7 @@ def read_expression(text: str) -> Expression:
     return Expression(tokens, tuple(reader.calls))
 
 
+@lru_cache(maxsize=4096)
 def essence_of(text: str) -> str:
     """Return what two texts of the same expression have in common; of what is no expression, the text itself."""
     try:

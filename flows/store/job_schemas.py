@@ -141,7 +141,11 @@ class JobSchemas:
             with self._database.write() as connection:
                 connection.execute(statement)
 
-    def forget_applied(self, place: JobPlace) -> None:
-        """Forget what was applied to a job, which is otherwise by now."""
+    def forget_applied(self, tenant_id: str, service_principal_id: str) -> None:
+        """Forget what was applied to the jobs of an application that is gone; the versions of their schemas stay."""
+        table = APPLIED_MAPPINGS.c
+        statement = delete(APPLIED_MAPPINGS).where(
+            table.tenant_id == tenant_id, table.service_principal_id == folded(service_principal_id)
+        )
         with self._database.write() as connection:
-            connection.execute(delete(APPLIED_MAPPINGS).where(*place.rows(APPLIED_MAPPINGS)))
+            connection.execute(statement)

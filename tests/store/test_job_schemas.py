@@ -58,8 +58,10 @@ def test_what_was_applied_last_is_known_by_job(store):
     assert store.schemas.applied("tenant") == {("aaaa-1", "job.1"): SECOND, ("aaaa-1", "job.2"): SECOND}
     assert store.schemas.applied("other") == {}
     assert (store.schemas.applied_to(JOB), store.schemas.applied_to(JobPlace("tenant", "b", "c"))) == (SECOND, None)
-    store.schemas.forget_applied(JOB)
-    assert set(store.schemas.applied("tenant")) == {("aaaa-1", "job.2")}
+    store.schemas.forget_applied("other", "AAAA-1")
+    assert len(store.schemas.applied("tenant")) == 2
+    store.schemas.forget_applied("tenant", "AAAA-1")
+    assert store.schemas.applied("tenant") == {}
 
 
 def test_the_newest_version_of_a_job_is_never_pruned(store):
