@@ -1,7 +1,5 @@
 """Where the parts of a mappings file stand, for what only the tenant can tell to be wrong."""
 
-from collections.abc import Sequence
-
 from flows.reconcile.fleet_file_errors import Place
 from flows.reconcile.fleet_file_tree import Entry, Fields, Items, below
 
@@ -31,7 +29,3 @@ class Places:
                     place = place._replace(path=below(place, missing))
                 break
         return place
-
-    def path(self, location: Sequence[int | str]) -> str:
-        """Return the path of a value as errors show it."""
-        return self.of(*location).path
