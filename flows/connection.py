@@ -15,6 +15,7 @@ from flows.fingerprint_key import fingerprint_key
 from flows.reconcile.fingerprint import FingerprintKey
 from flows.reconcile.quota import Quota
 from flows.reconcile.references import Secret
+from flows.reconcile.schema_knowledge import SchemaKnowledge
 from flows.sign_in import identity_of, signed_in_as
 from flows.sources import Sources
 from flows.store import Store, open_store
@@ -36,6 +37,7 @@ class Connection:
     validated: dict[str, dict[str, Secret]] = field(default_factory=dict, repr=False)
     """Credentials by key from their validation until they are saved, so that what is saved is what was validated."""
     quota: Quota = field(default_factory=Quota)
+    schemas: SchemaKnowledge = field(default_factory=SchemaKnowledge)
 
 
 def connection() -> Connection:

@@ -1,11 +1,15 @@
 """Reading back what earlier runs wrote down, for the next plan."""
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
 
 from flows.data_directory import default_file
 from flows.environment import environment
+from flows.mappings.document import Mappings
 from flows.reconcile.fleet import Fleet
 from flows.reconcile.memory import Memory
 
@@ -21,7 +25,30 @@ def remember(store: "Store", fleet: Fleet) -> Memory:
     Raises:
         StoreError: The store cannot be read.
     """
-    return Memory(store.fingerprints.known(fleet.tenant_id), store.journal.paused_jobs(fleet.tenant_id))
+    mapped = any(instance.mappings for instance in fleet.instances)
+    return Memory(
+        store.fingerprints.known(fleet.tenant_id),
+        store.journal.paused_jobs(fleet.tenant_id),
+        applied_mappings(store, fleet.tenant_id) if mapped else {},
+    )
+
+
+def applied_mappings(store: "Store", tenant_id: str) -> dict[tuple[str, str], Mappings]:
+    """Return what was applied to each job last.
+
+    Raises:
+        StoreError: The store cannot be read.
+    """
+    found = {place: mappings_in(content) for place, content in store.schemas.applied(tenant_id).items()}
+    return {place: mappings for place, mappings in found.items() if mappings}
+
+
+def mappings_in(content: Mapping[str, Any] | None) -> Mappings | None:
+    """Return the mappings of a row; None for one that another version of this program wrote otherwise."""
+    try:
+        return None if content is None else Mappings.model_validate(content)
+    except ValidationError:
+        return None
 
 
 async def memory_of(fleet: Fleet) -> Memory:

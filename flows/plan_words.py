@@ -6,6 +6,10 @@ from flows.counts import in_words
 from flows.reconcile.plan import Action, FieldChange, InstancePlan, Plan
 
 DANGEROUS = "(dangerous)"
+_ORIGINS = {
+    "tenant": "changed in the tenant, an apply undoes it",
+    "both": "changed in the tenant and in the file, an apply overwrites the tenant",
+}
 
 
 def change_in_words(change: FieldChange) -> str:
@@ -13,7 +17,10 @@ def change_in_words(change: FieldChange) -> str:
     before, after = change.before, change.after
     members = f" ({change.members} members)" if change.members is not None else ""
     values = f"{after}" if before is None else f"{before}{members} → {'removed' if after is None else after}"
-    return f"{change.field}: {values}" + (f" {DANGEROUS}" if change.dangerous else "")
+    notes = [_ORIGINS[change.origin]] if change.origin in _ORIGINS else []
+    notes += [change.danger] if change.danger else []
+    words = f" {DANGEROUS}" if change.dangerous else ""
+    return f"{change.field}: {values}{words}" + (f" [{'; '.join(notes)}]" if notes else "")
 
 
 def in_lines(plan: InstancePlan) -> list[str]:

@@ -14,7 +14,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 from pydantic import Field
 
-from flows import artifacts, journal, tasks
+from flows import artifacts, journal, schemas, tasks
 from flows.connection import connected, connection
 from flows.counts import in_words
 from flows.logs import quiet_expected_failures
@@ -86,7 +86,7 @@ async def provision_fleet(
         if dry_run:
             return Completed(message=f"{plan.writes} writes to do: {_counts(plan.count())}", data=plan)
         rollout = await rollout_of(desired, plan, canary, canary_rules, plan_digest, change, force=force)
-        if refusal := refused(plan, force=force or rollout.in_waves, digest=rollout.reviewed):
+        if refusal := refused(plan, force=force, digest=rollout.reviewed, in_waves=rollout.in_waves):
             return Failed(message=str(refusal), data=refusal)
         options = {"tenant": tenant, "concurrency": concurrency, "compare": not plan_digest}
         options |= {"save_credentials": save_credentials, "force": force}
@@ -111,6 +111,7 @@ async def apply_plan(
         done = await map_instances(provision_instance, pending, run_id, phase="provision", width=concurrency)
     for outcome in done:
         outcomes[outcome.key] = outcome
+    await schemas.note_applied(plan.instances, outcomes)
     return list(outcomes.values())
 
 
@@ -121,7 +122,7 @@ async def provision_instance(plan: InstancePlan, run_id: str) -> State | Instanc
     quota = connection().quota
     try:
         quota.check(plan.key)
-        await _provision(plan, outcome)
+        await _provision(plan, outcome, run_id)
     except StepFailed as failure:
         quota.heed(failure)
         outcome.fail(failure)
@@ -129,7 +130,7 @@ async def provision_instance(plan: InstancePlan, run_id: str) -> State | Instanc
     return Failed(message=str(outcome.failure), data=outcome) if outcome.failure else outcome
 
 
-async def _provision(plan: InstancePlan, outcome: InstanceOutcome) -> None:
+async def _provision(plan: InstancePlan, outcome: InstanceOutcome, run_id: str) -> None:
     authorize = plan.touches("credentials")
     if authorize:
         await tasks.check_references(plan)
@@ -150,6 +151,9 @@ async def _provision(plan: InstancePlan, outcome: InstanceOutcome) -> None:
     if authorize:
         await tasks.save_credentials(plan, placed)
 
+    if plan.touches("mappings"):
+        job_template_id = template_id or plan.job_template_id
+        await tasks.save_schema(plan, placed, outcome.job_id, job_template_id, run_id)
     if plan.touches("owners"):
         await tasks.add_owners(plan, placed)
     if plan.touches("assignments"):

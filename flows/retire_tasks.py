@@ -48,9 +48,10 @@ async def delete_application(plan: Retirement) -> None:
 
 @step("forget-fingerprints")
 async def forget_fingerprints(plan: Retirement) -> None:
-    """Forget what the store knows of the credentials."""
-    link = connection()
-    await asyncio.to_thread(link.store.fingerprints.forget, link.tenant_id, plan.service_principal_id or "")
+    """Forget what the store knows of the credentials and mappings that are gone."""
+    link, principal_id = connection(), plan.service_principal_id or ""
+    await asyncio.to_thread(link.store.fingerprints.forget, link.tenant_id, principal_id)
+    await asyncio.to_thread(link.store.schemas.forget_applied, link.tenant_id, principal_id)
 
 
 @step("purge-application")

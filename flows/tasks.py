@@ -13,7 +13,7 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.logging import get_run_logger
 from prefect.tasks import Task
 
-from flows import fingerprints
+from flows import fingerprints, schemas
 from flows.connection import connection
 from flows.counts import in_words
 from flows.fingerprint_key import NO_KEY
@@ -22,8 +22,9 @@ from flows.reconcile.diff import diff, select
 from flows.reconcile.fleet import Fleet
 from flows.reconcile.observe import observe
 from flows.reconcile.plan import InstancePlan, Plan
+from flows.reconcile.populations import estimated
 from flows.reconcile.rotation import rotation
-from flows.reconcile.steps import application, assignments, credentials, job, owners
+from flows.reconcile.steps import application, assignments, credentials, job, owners, schema
 from flows.reconcile.steps.application import Placed
 from flows.reconcile.steps.failure import KNOWN_ERRORS, StepFailed
 from flows.withheld import withheld
@@ -86,8 +87,10 @@ async def plan_fleet(fleet: Fleet, only: Collection[str] | None, save_all: bool,
     observed, memory = await asyncio.gather(
         observe(connection().graph, fleet), asyncio.to_thread(remember, connection().store, fleet)
     )
+    connection().schemas.learn(observed.languages)
     now = datetime.now(UTC)
     plan = diff(fleet, observed, memory=memory, only=only, save_all=save_all, force=force, now=now)
+    plan = await estimated(connection().graph, plan)
     log().info("plan of %s: %s", fleet.fleet, in_words(plan.count()))
     return plan
 
@@ -99,8 +102,9 @@ async def plan_shard(part: Fleet, save_all: bool, force: bool) -> Plan:
     observed, memory = await asyncio.gather(
         observe(connection().graph, part, keys), asyncio.to_thread(remember, connection().store, part)
     )
+    connection().schemas.learn(observed.languages)
     plan = diff(part, observed, memory=memory, save_all=save_all, force=force, now=datetime.now(UTC))
-    log().info("plan of %d instances of %s: %s", len(part.instances), part.fleet, plan.count())
+    log().info("plan of %d instances of %s: %s", len(part.instances), part.fleet, in_words(plan.count()))
     return plan
 
 
@@ -181,6 +185,30 @@ async def save_credentials(plan: InstancePlan, placed: Placed, *, with_settings:
         await credentials.save_credentials(graph, plan, principal_id, values, with_settings=with_settings)
         await fingerprints.keep(plan, principal_id, values)
     connection().validated.pop(plan.key, None)
+
+
+@step("save-schema")
+async def save_schema(plan: InstancePlan, placed: Placed, job_id: str, template_id: str, run_id: str) -> bool:
+    """Make mappings and scoping filters what the file says; tell whether that took a write."""
+    run, principal_id, wanted = connection(), placed.service_principal_id, plan.instance.mappings
+    if wanted is None:
+        return False
+    ids = (plan.template_id, template_id)
+    language = await run.schemas.language(run.graph, ids, principal_id, job_id)
+    written = await schema.save_schema(
+        run.graph,
+        plan,
+        wanted,
+        principal_id,
+        job_id,
+        applied=await schemas.applied_to(principal_id, job_id),
+        language=language,
+        sources=run.schemas.sources,
+        keep=schemas.keeper(plan, principal_id, job_id, run_id, "apply"),
+    )
+    await schemas.note_saved(plan, principal_id, job_id)
+    log().info("%s: %s", plan.key, "mappings saved; an initial cycle begins" if written else "mappings are as wanted")
+    return written
 
 
 @step("add-owners")

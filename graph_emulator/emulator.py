@@ -15,7 +15,7 @@ from graph_emulator.fault_effects import truncated
 from graph_emulator.faults import FaultRule, Faults
 from graph_emulator.front import Front
 from graph_emulator.identity import SignIn
-from graph_emulator.injections import act_on_job, delete_object, edit_object, edit_secrets
+from graph_emulator.injections import act_on_job, delete_object, edit_mapping, edit_object, edit_secrets, schema_of
 from graph_emulator.latency import latency_of
 from graph_emulator.profiles import profile_named, settled
 from graph_emulator.records import RequestLog
@@ -172,6 +172,16 @@ class Emulator:
         """Change single secrets behind the client's back; an empty value removes its key."""
         with self._lock:
             edit_secrets(self.tenant, principal_id, values, self.clock.now())
+
+    def schema(self, job_id: str) -> dict[str, Any]:
+        """A copy of a job's schema."""
+        with self._lock:
+            return schema_of(self.tenant, job_id)
+
+    def edit_mapping(self, job_id: str, target: str, source: str) -> None:
+        """Map a target attribute of users to another source attribute behind the client's back."""
+        with self._lock:
+            edit_mapping(self.tenant, job_id, target, source, self.clock.now())
 
     def preload_events(self, principal_id: str, count: int, over_seconds: float = 6 * 86_400.0) -> None:
         """Fill the provisioning log with events of the time just past."""

@@ -1,11 +1,13 @@
 """What happens in the tenant behind the client's back: edits in the portal, deletions, credentials gone bad."""
 
+import copy
 from typing import Any
 
 from graph_emulator.directory import Entry
 from graph_emulator.handlers.directory_properties import WRITABLE
 from graph_emulator.job_book import PORTAL_RESTART
 from graph_emulator.jobs import Job
+from graph_emulator.schema import build_schema
 from graph_emulator.settings import EmulatorError
 from graph_emulator.tenant import Tenant
 
@@ -63,6 +65,24 @@ def edit_secrets(tenant: Tenant, principal_id: str, values: dict[str, str], now:
     tenant.jobs.settle(now)
     tenant.secrets_of(entry.id).save(values, merge=True, now=now, visible_at=now)
     tenant.jobs.touch(entry.id, now)
+
+
+def schema_of(tenant: Tenant, job_id: str) -> dict[str, Any]:
+    """A copy of the schema of a job, its own or the template's."""
+    job = _job(tenant, job_id)
+    return copy.deepcopy(job.schema or build_schema(job.principal.template, job.template_id))
+
+
+def edit_mapping(tenant: Tenant, job_id: str, target: str, source: str, now: float) -> None:
+    """Map a target attribute of users to another source attribute, as the portal does."""
+    schema = schema_of(tenant, job_id)
+    mapped = {"expression": f"[{source}]", "name": source, "parameters": [], "type": "Attribute"}
+    for mapping in schema["synchronizationRules"][0]["objectMappings"]:
+        for attribute in mapping["attributeMappings"] if mapping["sourceObjectName"] == "User" else ():
+            if attribute["targetAttributeName"] == target:
+                attribute["source"] = mapped
+    tenant.jobs.settle(now)
+    tenant.jobs.replace_schema(_job(tenant, job_id), schema, now)
 
 
 def _entry(tenant: Tenant, object_id: str) -> Entry:

@@ -56,6 +56,7 @@ class People:
             "userPrincipalName": f"{plain}{number}@contoso.example",
             "mail": f"{plain}{number}@contoso.example",
             "accountEnabled": share(seed, "enabled", number) >= 0.06,
+            "department": ("Sales", "Engineering", "Finance", "HR")[number % 4],
             "jobTitle": ("Engineer", "Analyst", "Manager", None)[number % 4],
             "businessPhones": [],
             "mobilePhone": None,

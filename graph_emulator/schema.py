@@ -19,6 +19,13 @@ USER_FLOWS = (
     ("objectId", "externalId", 0),
 )
 GROUP_FLOWS = (("displayName", "displayName", 1), ("objectId", "externalId", 0), ("members", "members", 0))
+# Beside those that are mapped; a type stands behind a colon where it is not String.
+USER_ATTRIBUTES = """accountEnabled:Boolean city companyName country department employeeHireDate:DateTime employeeId
+    extensionAttribute1 IsSoftDeleted:Boolean mailNickname manager:Reference officeLocation preferredLanguage
+    usageLocation userType"""
+TARGET_ATTRIBUTES = """active:Boolean nickName preferredLanguage timezone userType roles
+    urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department
+    urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager"""
 SCIM_USER = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 SCIM_GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group"
 
@@ -30,8 +37,20 @@ def build_schema(template: Template, name: str) -> dict[str, Any]:
         "id": name,
         "version": "v1.0",
         "directories": [
-            _directory(SOURCE, {"User": [s for s, _, _ in USER_FLOWS], "Group": [s for s, _, _ in GROUP_FLOWS]}),
-            _directory(target, {SCIM_USER: [t for _, t, _ in USER_FLOWS], SCIM_GROUP: [t for _, t, _ in GROUP_FLOWS]}),
+            _directory(
+                SOURCE,
+                {
+                    "User": [*(s for s, _, _ in USER_FLOWS), *USER_ATTRIBUTES.split()],
+                    "Group": [s for s, _, _ in GROUP_FLOWS],
+                },
+            ),
+            _directory(
+                target,
+                {
+                    SCIM_USER: [*(t for _, t, _ in USER_FLOWS), *TARGET_ATTRIBUTES.split()],
+                    SCIM_GROUP: [t for _, t, _ in GROUP_FLOWS],
+                },
+            ),
         ],
         "synchronizationRules": [
             {
@@ -73,7 +92,10 @@ def _directory(name: str, objects: dict[str, list[str]]) -> dict[str, Any]:
     }
 
 
-def _attribute(name: str, *, anchor: bool) -> dict[str, Any]:
+def _attribute(described: str, *, anchor: bool) -> dict[str, Any]:
+    name, _, kind = described.rpartition(":")
+    if kind not in ("Boolean", "DateTime", "Reference"):
+        name, kind = described, "Reference" if described == "members" else "String"
     return {
         "anchor": anchor,
         "apiExpressions": [],
@@ -86,8 +108,30 @@ def _attribute(name: str, *, anchor: bool) -> dict[str, Any]:
         "name": name,
         "referencedObjects": [],
         "required": anchor,
-        "type": "Reference" if name == "members" else "String",
+        "type": kind,
     }
+
+
+def in_form(schema: dict[str, Any], form: str) -> dict[str, Any]:
+    """A schema as Graph may show it: as it was put, without nulls, or with its lists in another order."""
+    if form == "without nulls":
+        return {name: _without_nulls(value) for name, value in schema.items() if value is not None}
+    return {name: _reordered(value) for name, value in schema.items()} if form == "reordered" else schema
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_nulls(each) for name, each in value.items() if each not in (None, [], "")}
+    return [_without_nulls(each) for each in value] if isinstance(value, list) else value
+
+
+def _reordered(value: Any, name: str = "") -> Any:
+    if isinstance(value, dict):
+        return {inner: _reordered(each, inner) for inner, each in reversed(value.items())}
+    if isinstance(value, list):
+        # The order of parameters and values means something.
+        return [_reordered(each) for each in (value if name in ("parameters", "values") else reversed(value))]
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def _mapping(name: str, source: str, target: str, flows: tuple[tuple[str, str, int], ...]) -> dict[str, Any]:

@@ -101,6 +101,8 @@ class EmulatorSettings:
     """Whether `$batch` takes synchronization paths."""
     unlisted_permission: Literal["all or owned", "all only"] = "all or owned"
     """What reading secrets and validating on the collection need: Application.ReadWrite.OwnedBy may do or not."""
+    schema_form: Literal["as put", "without nulls", "reordered"] = "as put"
+    """How a job's schema is shown: as it was put, without what is null or empty, or its lists in another order."""
     job_patch: Literal["apply", "ignore", "refuse"] = "apply"
     """What a PATCH of a job does: takes effect, answers 204 and changes nothing, or is a 400."""
     jobs_after_restore: Literal["disabled", "running", "gone"] = "disabled"

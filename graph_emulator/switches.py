@@ -23,6 +23,7 @@ SWITCHES: dict[str, tuple[Any, ...]] = {
     "on_demand_value": ("summary", "summaries", "steps"),
     "propagation": ("delayed", "at once", "never"),
     "quota_status": (403, 400),
+    "schema_form": ("as put", "without nulls", "reordered"),
     "secrets_api": ("present", "removed from beta"),
     "secrets_put": ("replace", "merge"),
     "start_without_credentials": ("error", "quarantine"),

@@ -13,11 +13,16 @@ FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("
 FILE_LINES_MAX = 300
 FUNCTION_LINES_MAX = 40
 
-PREFECT_FREE = ("flows/reconcile", "flows/monitoring", "flows/store")
+PREFECT_FREE = ("flows/mappings", "flows/reconcile", "flows/monitoring", "flows/store")
 FORBIDDEN = {
     "graph_client": ("flows", "graph_emulator", "prefect"),
     "graph_emulator": ("flows", "graph_client", "prefect", "pydantic"),
     "flows/store": ("flows.reconcile", "flows.monitoring", "flows.cli", "prefect"),
+    # Of reconcile only how files are read: mappings are a part of the fleet file.
+    "flows/mappings": (
+        *("flows.store", "flows.monitoring", "flows.cli", "flows.tasks", "flows.environment", "prefect"),
+        *("flows.reconcile.fleet", "flows.reconcile.plan", "flows.reconcile.diff", "flows.reconcile.steps"),
+    ),
     "flows/reconcile": ("flows.store", "flows.cli", "flows.tasks", "flows.environment", "prefect"),
     "flows/monitoring": ("flows.reconcile", "flows.cli", "flows.tasks", "flows.environment", "prefect"),
     "flows/report": ("flows.reconcile", "flows.cli", "flows.tasks", "flows.environment", "graph_client", "prefect"),
@@ -34,6 +39,7 @@ FLOW_FILES = (
     "flows/react.py",
     "flows/probe.py",
     "flows/on_demand.py",
+    "flows/restore.py",
 )
 
 

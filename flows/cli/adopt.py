@@ -1,13 +1,13 @@
 """`entra-fleet adopt`."""
 
 import asyncio
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flows.cli.errors import BadUsage, CommandFailed
+from flows.cli.new_file import refuse_existing, write_new
 from flows.cli.options import TenantOption
 from flows.cli.output import aside
 
@@ -28,13 +28,12 @@ def command(
     if not (template or tag):
         raise BadUsage("adopt needs to know which applications are meant.\nName a --template, a --tag, or both.")
     name = _fleet_name(fleet, template or tag or "")
-    if out and out.exists():
-        raise _exists(out)
+    refuse_existing(out)
     with aside().status("looking at the tenant"):
         made = asyncio.run(_look(name, template, tag, tenant))
     if not made.instances:
         raise CommandFailed("\n".join(["There is no application to adopt.", *_few(made.left_out)]))
-    _write(made.text, out)
+    write_new(made.text, out)
     left_out = f"; {len(made.left_out)} left out, see the end of the file" if made.left_out else ""
     then = f" Fill in the references, then: entra-fleet plan {out}" if out else ""
     aside().print(f"{name}: {made.instances} instances{left_out}.{then}", soft_wrap=True)
@@ -65,23 +64,6 @@ async def _look(fleet: str, template: str | None, tag: str | None, tenant: str |
         if tenant_id is None:
             raise EnvironmentIncomplete("The token does not tell its tenant: set AZURE_TENANT_ID to the tenant's id.")
         return adoption_file(fleet, tenant_id.lower(), await find_unmanaged(graph, fleet, template, tag))
-
-
-def _write(text: str, out: Path | None) -> None:
-    if out is None:
-        sys.stdout.write(text)
-        return
-    try:
-        with out.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
-        raise _exists(out) from None
-    except OSError as error:
-        raise CommandFailed(f"{out} cannot be written: {error.strerror}.") from None
-
-
-def _exists(out: Path) -> CommandFailed:
-    return CommandFailed(f"{out} exists already.\nName another file.")
 
 
 def _few(left_out: tuple[str, ...]) -> list[str]:

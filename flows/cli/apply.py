@@ -116,7 +116,7 @@ def _confirmed(path: Path, tenant: str | None, options: PlanOptions, in_waves: b
     require_terminal("apply")
     plan = plan_of(path, tenant, options)
     show_plan(plan, console)
-    if refusal := refused(plan, force=options.force or in_waves):
+    if refusal := refused(plan, force=options.force, in_waves=in_waves):
         raise refusal
     if any("known" in each.credentials.values() for each in plan.instances):
         console.print("Whether credentials have changed is looked at by apply --yes and rotate only.")

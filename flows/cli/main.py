@@ -44,7 +44,7 @@ app = typer.Typer(
 app.command("demo")(demo.command)
 app.command("emulate")(emulate.command)
 app.command("init")(init.command)
-app.command("schema")(schema.command)
+app.add_typer(schema.app, name="schema")
 app.command("check")(check.command)
 app.command("plan")(plan.command)
 app.command("apply")(apply.command)

@@ -34,3 +34,4 @@ ForceOption = Annotated[
 ]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
 ChangeOption = Annotated[str | None, typer.Option("--change", metavar="TICKET", help="Ticket to note in the journal.")]
+OneKeyOption = Annotated[str, typer.Option("--only", metavar="KEY", help="The instance.", show_default=False)]

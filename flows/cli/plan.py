@@ -85,19 +85,21 @@ async def _plan(fleet: "Fleet", tenant: str | None, options: PlanOptions) -> "Pl
     from flows.memory import memory_of
     from flows.reconcile.diff import diff
     from flows.reconcile.observe import observe
+    from flows.reconcile.populations import estimated
     from flows.sign_in import signed_in
 
     async with signed_in(tenant, fleet.tenant_id) as (graph, _):
         observed, memory = await asyncio.gather(observe(graph, fleet, options.only), memory_of(fleet))
-    return diff(
-        fleet,
-        observed,
-        memory=memory,
-        only=options.only,
-        save_all=options.save_credentials,
-        force=options.force,
-        now=datetime.now(UTC),
-    )
+        plan = diff(
+            fleet,
+            observed,
+            memory=memory,
+            only=options.only,
+            save_all=options.save_credentials,
+            force=options.force,
+            now=datetime.now(UTC),
+        )
+        return await estimated(graph, plan)
 
 
 def show_plan(plan: "Plan", console: "Console") -> None:

@@ -15,6 +15,7 @@ from flows.reconcile.settings import job_settings, same_setting
 
 _MASK = "*"
 SAVED_AGAIN = "to be saved again"
+AS_THE_FILE = "as the mappings file says"
 
 _NEVER_STARTED = {"missing", "created"}
 
@@ -24,6 +25,7 @@ def creation(instance: Instance, waiting: Collection[Assignment]) -> tuple[Field
     assigned = [each for each in instance.assignments if each not in waiting]
     keys = [*instance.credentials, *job_settings(instance, {})]
     starts = (FieldChange("job_state", None, "running"),) if instance.job == "running" else ()
+    mapped = (FieldChange("mappings", None, AS_THE_FILE),) if instance.mappings else ()
     return (
         FieldChange("application", None, instance.template),
         FieldChange("mark", None, instance.key),
@@ -32,6 +34,7 @@ def creation(instance: Instance, waiting: Collection[Assignment]) -> tuple[Field
         *(FieldChange(f"credentials.{key}", None, "to be saved") for key in keys),
         *(FieldChange(f"owners.{owner}", None, "owner") for owner in instance.owners),
         *(FieldChange(f"assignments.{each.principal_id}", None, shown(each)) for each in assigned),
+        *mapped,
         *starts,
     )
 
@@ -103,7 +106,8 @@ def credential_changes(
         elif save_all and key in instance.credentials:
             changes.append(FieldChange(f"credentials.{key}", "saved", SAVED_AGAIN))
         elif value is not None and before != _MASK and not same_setting(value, before):
-            changes.append(FieldChange(f"credentials.{key}", before, value, dangerous))
+            danger = "scope" if dangerous else ""
+            changes.append(FieldChange(f"credentials.{key}", before, value, dangerous, danger=danger))
     return tuple(changes)
 
 

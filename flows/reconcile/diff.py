@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
+from flows.mappings.population import selections
 from flows.monitoring.health import JobHealth, assess
 from flows.reconcile import changes
 from flows.reconcile.assignments import misnamed, pending, shown, surplus
@@ -12,7 +13,9 @@ from flows.reconcile.conflicts import conflict_of, too_many_removals
 from flows.reconcile.fleet import Fleet, Instance
 from flows.reconcile.memory import Memory
 from flows.reconcile.observed import Observed, ObservedInstance
-from flows.reconcile.plan import Action, InstancePlan, Orphan, Plan
+from flows.reconcile.plan import Action, FieldChange, InstancePlan, Orphan, Plan
+from flows.reconcile.schema_changes import SchemaMerge, initial_cycle, merge_of
+from flows.reconcile.schemas import SchemaLanguage
 
 
 class UnknownKey(Exception):
@@ -110,13 +113,17 @@ def _planned_change(
     health = assess(job, wishes.now)
     saved = changes.saved_secrets(instance, found, health)
     paused_by = _paused_by(health, memory)
+    merge = _merge(instance, found, observed, memory) if job else None
+    conflict = conflict or (merge.conflict(instance.key) if merge else None)
     needed = (
         *changes.description_changes(fleet, instance, found),
         *changes.credential_changes(instance, saved, health, wishes.save_all),
         *changes.owner_changes(instance, found),
         *changes.assignment_changes(instance, found, removals, observed.principals),
+        *_mapping_changes(instance, merge),
         *changes.job_changes(instance, found, health, paused_by, wishes.force),
     )
+    warnings = (initial_cycle(job),) if merge and merge.changes and not conflict else ()
     action = Action.NONE if not needed else Action.UPDATE if found.marked else Action.ADOPT
     return replace(
         common,
@@ -130,8 +137,28 @@ def _planned_change(
         application_id=found.application_id,
         service_principal_id=found.service_principal_id,
         job_id=job.id if job else None,
+        job_template_id=(job.template_id or "") if job else "",
+        schema_digest=merge.digest if merge else None,
+        warnings=(*common.warnings, *warnings),
+        selections=selections(merge.wishes, everybody=instance.scope == "all") if merge and not conflict else (),
         conflict=conflict,
     )
+
+
+def _merge(instance: Instance, found: ObservedInstance, observed: Observed, memory: Memory) -> SchemaMerge | None:
+    job = found.job_for(instance.synchronization_template)
+    if instance.mappings is None or job is None or found.schema is None:
+        return None
+    language = observed.languages.get((found.template_id or "", job.template_id or ""), SchemaLanguage())
+    applied = memory.applied_to(found.service_principal_id, job.id)
+    return merge_of(instance.mappings, applied, language, found.schema)
+
+
+def _mapping_changes(instance: Instance, merge: SchemaMerge | None) -> tuple[FieldChange, ...]:
+    if merge:
+        return merge.changes
+    # A job that is yet to be made has its template's schema, which nobody has seen.
+    return (FieldChange("mappings", None, changes.AS_THE_FILE),) if instance.mappings else ()
 
 
 def _paused_by(health: JobHealth, memory: Memory) -> Literal["us", "someone"] | None:

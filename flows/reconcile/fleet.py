@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+import hashlib
+import json
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
+from flows.mappings.document import Mappings
 from flows.reconcile.fleet_file_credentials import Credentials
 from flows.reconcile.fleet_file_fields import (
     Date,
@@ -17,12 +20,12 @@ from flows.reconcile.fleet_file_fields import (
     Key,
     Line,
     Notes,
-    Unsupported,
     WholeNumber,
     invalid,
 )
 
 FROZEN = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+_PATH_OR_CONTENT = WithJsonSchema({"type": ["string", "object"], "minLength": 1})
 
 
 class Assignment(BaseModel):
@@ -85,7 +88,9 @@ class InstanceSettings(BaseModel):
     service_management_reference: Line | None = Field(
         None, description="Reference to the application in a service or asset management database."
     )
-    mappings: Unsupported = Field(None, description="Attribute mappings; not supported by this version yet.")
+    mappings: Annotated[Mappings, _PATH_OR_CONTENT] | None = Field(
+        None, description="Attribute mappings and scoping filters: the path of a mappings file, relative to this one."
+    )
 
     @model_validator(mode="after")
     def _each_assignment_once(self) -> Self:
@@ -152,8 +157,17 @@ class Fleet(FleetHeader):
     sha256: str = Field(description="Digest of the file or files, or of the canonical JSON of an object.")
 
     def to_object(self) -> dict[str, Any]:
-        """The fleet as plain JSON values, from which `fleet_from_object` makes an equal fleet."""
-        return self.model_dump(mode="json", exclude_defaults=True, exclude={"sha256"})
+        """The fleet as plain JSON values, from which `fleet_from_object` makes an equal fleet.
+
+        Mappings that instances share are in it once, below `mapping_files`: Prefect's parameters have a limit.
+        """
+        document = self.model_dump(mode="json", exclude_defaults=True, exclude={"sha256"})
+        files: dict[str, Any] = {}
+        for instance in document["instances"]:
+            if content := instance.get("mappings"):
+                instance["mappings"] = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+                files[instance["mappings"]] = content
+        return document | ({"mapping_files": files} if files else {})
 
     @property
     def names(self) -> frozenset[str]:

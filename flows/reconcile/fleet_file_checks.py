@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from flows.mappings.places import Places
 from flows.reconcile.fleet import FleetHeader, Instance, InstanceSettings
 from flows.reconcile.fleet_file_errors import Place, Problem
 from flows.reconcile.fleet_file_fields import shown
@@ -35,7 +36,12 @@ def check_instance(entry: Entry) -> tuple[Instance | None, list[Problem]]:
     """An instance with its defaults."""
     values = _values(entry)
     values = interpolated(values, values.get("key", ""), values.get("display_name", ""))
-    return _validate(Instance, entry, values)
+    instance, problems = _validate(Instance, entry, values)
+    if instance and instance.mappings:
+        place, node = _locate(entry, ["mappings"])
+        mappings = instance.mappings.placed(Places(Entry(place, node))) if node else instance.mappings
+        instance = instance.model_copy(update={"mappings": mappings})
+    return instance, problems
 
 
 def duplicates(entries: Sequence[Entry], field: str, advice: str) -> Iterator[Problem]:

@@ -116,12 +116,6 @@ def _date(value: object) -> object:
     raise invalid(f"{shown(value)} is not a date", "Write year, month and day, such as 2027-05-01.")
 
 
-def _unsupported(value: object) -> object:
-    if value is not None:
-        raise invalid("is not supported by this version yet", "Remove it; mappings stay as they are.")
-    return value
-
-
 GUID = r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 NONBLANK = r"[^\s]"
@@ -165,4 +159,3 @@ Date = Annotated[
     BeforeValidator(_date),
     WithJsonSchema({"type": "string", "format": "date", "pattern": f"^{DATE}$"}),
 ]
-Unsupported = Annotated[str | None, BeforeValidator(_unsupported), WithJsonSchema({"not": {}})]

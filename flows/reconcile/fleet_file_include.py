@@ -14,6 +14,8 @@ from flows.reconcile.fleet_file_sources import Sources
 from flows.reconcile.fleet_file_tree import Entry, Fields, Items, Node, Text, kind_of
 
 SECTIONS = ("defaults", "instances", "include")
+MAPPING_FILES = "mapping_files"
+"""Section of an object, which has no files beside it: mappings by the name that instances give."""
 HEADER = ("fleet", "tenant_id")
 SUFFIXES = (".yaml", ".yml", ".json", ".csv")
 
@@ -42,9 +44,11 @@ def gather(root: Entry, path: Path | None, sources: Sources) -> Gathered:
     if path is not None and path.suffix.lower() == ".csv":
         what = "CSV holds instances only, not a fleet"
         raise refusal(Place(str(path)), what, "Name it under 'include:' in a YAML fleet file.")
-    header = {name: entry for name, entry in root.node.entries.items() if name not in SECTIONS}
+    sections = SECTIONS if path else (*SECTIONS, MAPPING_FILES)
+    header = {name: entry for name, entry in root.node.entries.items() if name not in sections}
     gathered = Gathered(root._replace(node=Fields(header)))
-    _File(gathered, sources, path, []).collect(root.node, Fields())
+    mappings = None if path else root.node.entries.get(MAPPING_FILES)
+    _File(gathered, sources, path, [], mappings).collect(root.node, Fields())
     return gathered
 
 
@@ -54,6 +58,7 @@ class _File:
     sources: Sources
     path: Path | None
     parents: list[Path]
+    mapping_files: Entry | None = None
 
     def problem(self, place: Place, what: str, advice: str) -> None:
         self.gathered.problems.append(Problem(place, what, advice))
@@ -62,7 +67,8 @@ class _File:
         defaults = self.defaults(root, outer)
         for entry in self.section(root, "instances"):
             if isinstance(entry.node, Fields):
-                self.gathered.instances.append(entry._replace(node=merged(defaults, entry.node)))
+                own = self.with_mappings(entry.node)
+                self.gathered.instances.append(entry._replace(node=merged(defaults, own)))
             else:
                 advice = "Begin it with '- key: …'."
                 self.problem(entry.place, f"{kind_of(entry.node)}, not an instance", advice)
@@ -83,9 +89,40 @@ class _File:
             advice = "Write one 'name: value' a line, indented below 'defaults:'."
             self.problem(entry.place, f"{kind_of(entry.node)}, not a map of fields", advice)
             return outer
-        self.gathered.defaults.append(entry)
-        shared = {name: one for name, one in entry.node.entries.items() if name not in INSTANCE_ONLY}
+        own = self.with_mappings(entry.node)
+        self.gathered.defaults.append(entry._replace(node=own))
+        shared = {name: one for name, one in own.entries.items() if name not in INSTANCE_ONLY}
         return merged(outer, Fields(shared))
+
+    def with_mappings(self, fields: Fields) -> Fields:
+        """The fields, with the content of a mappings file in place of its name."""
+        entry = fields.entries.get("mappings")
+        if entry is None or not isinstance(entry.node, Text) or entry.node.nothing:
+            return fields
+        others = {name: one for name, one in fields.entries.items() if name != "mappings"}
+        try:
+            return Fields({**others, "mappings": self.mappings(entry, entry.node.value)}, fields.size)
+        except FleetFileError as error:
+            self.gathered.problems.extend(error.problems)
+            return Fields(others, fields.size)
+
+    def mappings(self, entry: Entry, name: str) -> Entry:
+        """The content of a mappings file, which is named relative to the file that names it."""
+        if self.path is not None:
+            root = self.sources.mappings(self.path.parent / name)
+            if isinstance(root.node, Fields):
+                return root
+            advice = "Begin it with 'object_mappings:'; entra-fleet schema export writes one."
+            raise refusal(root.place, f"the top level {kind_of(root.node)}, not a map of fields", advice)
+        known = (
+            self.mapping_files.node.entries
+            if self.mapping_files and isinstance(self.mapping_files.node, Fields)
+            else {}
+        )
+        if name not in known:
+            advice = "Put its content there, or give the path of a fleet file."
+            raise refusal(entry.place, f"an object cannot name a mappings file ({shown(name)})", advice)
+        return known[name]._replace(place=entry.place)
 
     def section(self, root: Fields, name: str) -> list[Entry]:
         entry = root.entries.get(name)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
+from flows.mappings.document import AttributeMapping, Mappings, ObjectMapping
 from flows.reconcile.fleet import Assignment, FleetHeader, Instance, InstanceSettings
 from flows.reconcile.fleet_file_credentials import ALLOWED_KEYS, FIELD_OF_KEY
 from flows.reconcile.fleet_file_errors import nearest
@@ -62,13 +63,24 @@ def _unknown(model: type[BaseModel], location: Sequence[int | str]) -> tuple[str
         return _unknown_credential(name)
     if model is InstanceSettings and not parents and name in INSTANCE_ONLY:
         return "belongs to each instance, not to defaults", "Move it to the instances."
-    known = [*(Assignment if parents else model).model_fields]
+    known = [*_holder(model, parents).model_fields]
     if model is FleetHeader:
         known += SECTIONS
     if model is FleetHeader and name in Instance.model_fields:
         return "unknown field", "Move it below 'defaults:' or to an instance."
     meant = nearest(name, known)
     return "unknown field", f"Did you mean {meant}?" if meant else f"Known here: {', '.join(known)}."
+
+
+def _holder(model: type[BaseModel], parents: Sequence[int | str]) -> type[BaseModel]:
+    """The model of the map that holds a field."""
+    if not parents:
+        return model
+    if parents[0] != "mappings":
+        return Assignment
+    if "attributes" in parents:
+        return AttributeMapping
+    return ObjectMapping if len(parents) > 1 else Mappings
 
 
 def _unknown_credential(name: str) -> tuple[str, str]:

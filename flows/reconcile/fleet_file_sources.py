@@ -22,6 +22,7 @@ class Sources:
     def __init__(self) -> None:
         self.seen: set[Path] = set()
         self._digests: list[tuple[Path, str]] = []
+        self._mappings: dict[Path, Entry] = {}
 
     def read(self, path: Path) -> Entry:
         """The values of a file; CSV is told by `.csv`, JSON by `.json`, all else is YAML.
@@ -42,6 +43,13 @@ class Sources:
             return read_csv(text, file)
         return read_json(text, file) if suffix == ".json" else read_yaml(text, file)
 
+    def mappings(self, path: Path) -> Entry:
+        """The values of a mappings file, which is read once however many instances name it; errors as of `read`."""
+        name = path.resolve()
+        if name not in self._mappings:
+            self._mappings[name] = self.read(path)
+        return self._mappings[name]
+
     @property
     def sha256(self) -> str:
         """The digest of the one file, or of the list that `sha256sum` prints in the folder of the first."""
@@ -61,7 +69,7 @@ class Sources:
             with path.open("rb") as file:
                 content = file.read(FILE_BYTES_MAX + 1)
         except FileNotFoundError:
-            raise refusal(place, "there is no such file", "Check the path, or write a fleet file there.") from None
+            raise refusal(place, "there is no such file", "Check the path, or write the file there.") from None
         except IsADirectoryError:
             raise refusal(place, "is a directory", "Name the fleet file inside it.") from None
         except (OSError, ValueError) as error:

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from flows.mappings.document import SOURCES, AttributeMapping, Mappings, ObjectMapping
 from flows.reconcile.fleet import Assignment, FleetHeader, Instance, InstanceSettings
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -17,6 +18,10 @@ def fleet_schema() -> dict[str, Any]:
     Values may stand quoted or not, since the loader takes every scalar as it is written.
     """
     header = _object(FleetHeader)
+    instance, defaults = _object(Instance), _object(InstanceSettings)
+    for each in (instance, defaults):
+        each["properties"]["mappings"]["else"] = {"$ref": "#/$defs/Mappings"}
+        each["properties"]["mappings"]["if"] = {"type": "string"}
     sections: dict[str, Any] = {
         "defaults": {
             "anyOf": [{"$ref": "#/$defs/Defaults"}, {"type": "null"}],
@@ -43,10 +48,31 @@ def fleet_schema() -> dict[str, Any]:
         "additionalProperties": False,
         "$defs": {
             "Assignment": _object(Assignment) | {"oneOf": [{"required": ["group"]}, {"required": ["user"]}]},
-            "Defaults": _object(InstanceSettings),
+            "Defaults": defaults,
             # A template is required too, but defaults may give it.
-            "Instance": _object(Instance) | {"required": ["key", "display_name"]},
+            "Instance": instance | {"required": ["key", "display_name"]},
+            **_mappings(),
         },
+    }
+
+
+def mappings_schema() -> dict[str, Any]:
+    """The schema of a mappings file."""
+    definitions = _mappings()
+    return {
+        "$schema": DIALECT,
+        "title": "Mappings file of entra-fleet",
+        **definitions.pop("Mappings"),
+        "$defs": definitions,
+    }
+
+
+def _mappings() -> dict[str, Any]:
+    sources = [{"required": [name]} for name in SOURCES]
+    return {
+        "Mappings": _object(Mappings),
+        "ObjectMapping": _object(ObjectMapping),
+        "AttributeMapping": _object(AttributeMapping) | {"oneOf": sources},
     }
 
 

@@ -12,12 +12,13 @@ from flows.reconcile.mark import tag_prefix
 from flows.reconcile.observed import Observed, ObservedInstance
 from flows.reconcile.principals import Principal, find_principals
 from flows.reconcile.recycle_bin import find_deleted
+from flows.reconcile.schemas import TemplateIds, languages_of, schema_of
 from flows.reconcile.steps.assignments import assigned
 from flows.reconcile.steps.owners import owners
 from flows.reconcile.templates import find_templates
 from graph_client import GraphClient, Resources
 from graph_client.errors import Forbidden, NotFound, Unauthorized
-from graph_client.models import Application, ServicePrincipal
+from graph_client.models import Application, ServicePrincipal, SynchronizationJob
 from graph_client.odata import text_literal
 
 _APPLICATION_FIELDS = (
@@ -71,10 +72,23 @@ async def observe(graph: GraphClient, fleet: Fleet, keys: Collection[str] | None
     )
     planned = [each for each in fleet.instances if keys is None or each.key in keys]
     absent = [each for each in planned if not observed.bearers(each)]
-    principals, deleted = await asyncio.gather(
-        _principals(graph, observed, planned), find_deleted(graph, fleet) if absent else _nothing()
+    mapped = _mapped((looked[item], instance) for item, instance in wishes)
+    principals, deleted, languages = await asyncio.gather(
+        _principals(graph, observed, planned),
+        find_deleted(graph, fleet) if absent else _nothing(),
+        languages_of(graph.batched, mapped),
     )
-    return replace(observed, principals=principals, deleted=deleted)
+    return replace(observed, principals=principals, deleted=deleted, languages=languages)
+
+
+def _mapped(
+    wishes: Iterable[tuple[ObservedInstance, Instance | None]],
+) -> Iterator[tuple[TemplateIds, str, SynchronizationJob]]:
+    """The jobs whose schemas were looked up."""
+    for item, wanted in wishes:
+        job = item.job_for(wanted.synchronization_template) if wanted and item.schema is not None else None
+        if job:
+            yield (item.template_id or "", job.template_id or ""), item.service_principal_id or "", job
 
 
 def _adopting(
@@ -221,7 +235,11 @@ def instance_of(application: Application | None, principal: ServicePrincipal | N
 async def _looked_up_for(graph: Resources, item: ObservedInstance, wanted: Instance | None) -> ObservedInstance:
     """Return an instance with its job, its secrets, and what else the fleet file speaks of."""
     assignments, owning = bool(wanted and wanted.assignments), bool(wanted and wanted.owners)
-    return await looked_up(graph, item, with_assignments=assignments, with_owners=owning)
+    found = await looked_up(graph, item, with_assignments=assignments, with_owners=owning)
+    job = found.job_for(wanted.synchronization_template) if wanted and wanted.mappings else None
+    if job is None or found.service_principal_id is None:
+        return found
+    return replace(found, schema=await schema_of(graph, found.service_principal_id, job))
 
 
 async def looked_up(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from flows.monitoring.health import job_of
 from flows.reconcile.assignments import Assigned
@@ -9,6 +10,7 @@ from flows.reconcile.fleet import Instance
 from flows.reconcile.mark import Mark
 from flows.reconcile.principals import Principal
 from flows.reconcile.recycle_bin import DeletedApplication
+from flows.reconcile.schemas import SchemaLanguage, TemplateIds
 from flows.reconcile.templates import TemplateProblem
 from graph_client.models import ApplicationTemplate, AppRole, SynchronizationJob
 
@@ -36,6 +38,8 @@ class ObservedInstance:
     jobs: tuple[SynchronizationJob, ...] = ()
     secrets: Mapping[str, str] | None = field(default_factory=dict)
     """Values as Graph shows them, the sensitive ones as `*`; None if they may not be read."""
+    schema: Mapping[str, Any] | None = None
+    """The schema of its job; looked up only for instances whose file has mappings."""
 
     @property
     def mark(self) -> Mark | None:
@@ -68,6 +72,8 @@ class Observed:
     """Users and groups that would be assigned or taken away, by object id."""
     named: Mapping[str, ObservedInstance] = field(default_factory=dict)
     """Applications without the fleet's mark that the file says to adopt, by object id."""
+    languages: Mapping[TemplateIds, SchemaLanguage] = field(default_factory=dict)
+    """Of jobs whose schema was looked up."""
     deleted: tuple[DeletedApplication, ...] = ()
     """What bears the fleet's mark in the recycle bin; looked up only if an instance is not there."""
 

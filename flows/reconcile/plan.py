@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
+from flows.mappings.population import Selection
 from flows.monitoring.health import TOO_MANY_DELETES, JobHealth
 from flows.reconcile.assignments import Assigned
 from flows.reconcile.fleet import Instance
@@ -27,7 +28,7 @@ class Action(StrEnum):
 DESCRIPTION = ("mark", "display_name", "notes", "service_management_reference")
 """Fields of the application itself; one write changes them all."""
 
-_WRITES = {"application": 1, "mark": 1, "credentials": 2, "job": 1, "job_state": 1}
+_WRITES = {"application": 1, "mark": 1, "credentials": 2, "job": 1, "mappings": 1, "job_state": 1}
 """Requests that change something, by field; credentials are validated and saved."""
 
 _ONE_BY_ONE = {"assignments", "owners"}
@@ -44,6 +45,10 @@ class FieldChange:
     """Whether people may gain or lose access by it."""
     members: int | None = None
     """Members of the group that loses an assignment, if they could be counted."""
+    danger: str = ""
+    """What is dangerous about it, where that is known: scoping filter, matching attribute …"""
+    origin: str = ""
+    """Of a mapping: who changed it since it was applied last, the file, the tenant or both."""
 
     def as_json(self) -> dict[str, Any]:
         """Return what `plan --output json` prints of it."""
@@ -52,6 +57,7 @@ class FieldChange:
             document["dangerous"] = True
         if self.members is not None:
             document["members"] = self.members
+        document |= {name: value for name in ("danger", "origin") if (value := getattr(self, name))}
         return document
 
 
@@ -92,6 +98,12 @@ class InstancePlan:
     application_id: str | None = None
     service_principal_id: str | None = None
     job_id: str | None = None
+    job_template_id: str = ""
+    """Of the job's synchronization template, if there is a job."""
+    schema_digest: str | None = None
+    """Of the schema that the mappings were compared with."""
+    selections: tuple[Selection, ...] = ()
+    """Of the scoping filters that change, whom they select."""
     conflict: Conflict | None = None
 
     @property
@@ -130,7 +142,7 @@ class InstancePlan:
     @property
     def digest(self) -> str:
         """SHA-256 of what would be done, to what, and of the instance as the file has it; health and time are not."""
-        done = {
+        done: dict[str, Any] = {
             "action": self.action,
             "changes": [[change.field, change.before, change.after] for change in self.changes],
             "removals": [each.assignment_id for each in self.removals],
@@ -138,6 +150,9 @@ class InstancePlan:
             "ids": [self.template_id, self.application_id, self.service_principal_id, self.job_id],
             "instance": self.instance.model_dump(mode="json"),
         }
+        if self.touches("mappings"):
+            # Whoever reviewed it has seen the whole of what is replaced.
+            done["schema"] = self.schema_digest
         return hashlib.sha256(json.dumps(done, sort_keys=True).encode()).hexdigest()
 
     def as_json(self) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from flows.store.identities import Identity
 from flows.store.instances import KnownInstance
 from flows.store.job_episode import JobEpisode
 from flows.store.job_history import JobObservation
+from flows.store.job_schemas import JobPlace, SchemaVersion
 from flows.store.journal import Change, ChangeError, FieldChange, Recorded, Run
 from flows.store.on_demand_results import OnDemandResult
 from flows.store.provisioning_events import ErrorCount, EventCount, EventFilter
@@ -44,6 +45,7 @@ __all__ = [
     "Identity",
     "JobEpisode",
     "JobObservation",
+    "JobPlace",
     "Kind",
     "KnownInstance",
     "OnDemandResult",
@@ -52,6 +54,7 @@ __all__ = [
     "Rollout",
     "RolloutWave",
     "Run",
+    "SchemaVersion",
     "Scope",
     "Step",
     "Store",

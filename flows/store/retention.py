@@ -11,7 +11,16 @@ from sqlalchemy import ColumnElement, Delete, Table, Text, and_, cast, delete, e
 from flows.store.database import Database
 from flows.store.provisioning_events import tenant_ids
 from flows.store.rollout_tables import ROLLOUT, ROLLOUT_WAVE
-from flows.store.tables import CHANGE, IDENTITY, JOB_EPISODE, JOB_HISTORY, ON_DEMAND_RESULT, PROVISIONING_EVENT, RUN
+from flows.store.tables import (
+    CHANGE,
+    IDENTITY,
+    JOB_EPISODE,
+    JOB_HISTORY,
+    JOB_SCHEMA,
+    ON_DEMAND_RESULT,
+    PROVISIONING_EVENT,
+    RUN,
+)
 
 _ROWS_AT_ONCE = 2000
 """Rows a transaction deletes: other writers wait for no longer than that takes."""
@@ -94,7 +103,8 @@ class Retention:
             superseded = and_(JOB_HISTORY.c.observed_at < before, _superseded())
             return [_Part(JOB_HISTORY, superseded), _Part(JOB_EPISODE, over)]
         if kind is Kind.JOURNAL:
-            return [_Part(CHANGE, and_(CHANGE.c.recorded_at < before, ~_last_word_on_a_job()))]
+            changes = _Part(CHANGE, and_(CHANGE.c.recorded_at < before, ~_last_word_on_a_job()))
+            return [changes, _Part(JOB_SCHEMA, and_(JOB_SCHEMA.c.kept_at < before, _has_a_later_version()))]
         event = PROVISIONING_EVENT.c
         old = (event.activity_at < before, and_(event.activity_at.is_(None), event.harvested_at < before))
         # By tenant, as the index of the moments is.
@@ -111,6 +121,13 @@ def _superseded() -> ColumnElement[bool]:
     job, later = JOB_HISTORY.c, JOB_HISTORY.alias().c
     same = (later.tenant_id == job.tenant_id, later.fleet == job.fleet, later.key == job.key)
     return exists().where(*same, later.id > job.id)
+
+
+def _has_a_later_version() -> ColumnElement[bool]:
+    # However old the last one is, it is what a person can go back to.
+    kept, later = JOB_SCHEMA.c, JOB_SCHEMA.alias().c
+    same = (later.tenant_id == kept.tenant_id, later.service_principal_id == kept.service_principal_id)
+    return exists().where(*same, later.job_id == kept.job_id, later.id > kept.id)
 
 
 def _last_word_on_a_job() -> ColumnElement[bool]:

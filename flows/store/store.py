@@ -20,6 +20,7 @@ from flows.store.identities import Identities
 from flows.store.instances import Instances
 from flows.store.job_episodes import JobEpisodes
 from flows.store.job_history import JobHistory
+from flows.store.job_schemas import JobSchemas
 from flows.store.journal import Journal
 from flows.store.on_demand_results import OnDemandResults
 from flows.store.provisioning_events import ProvisioningEvents
@@ -53,6 +54,7 @@ class Store:
         self.on_demand = OnDemandResults(database)
         self.rollouts = Rollouts(database)
         self.fingerprints = Fingerprints(database)
+        self.schemas = JobSchemas(database)
 
     def export(self, chosen: EventExport) -> Iterator[dict[str, Any]]:
         """Yield events one by one, in constant memory; see `EventExport.rows`."""

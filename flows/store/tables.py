@@ -10,7 +10,7 @@ from sqlalchemy.types import TypeEngine
 
 from flows.store.moment import Moment
 
-SCHEMA_VERSION = "0006"
+SCHEMA_VERSION = "0007"
 """Version of these tables: the newest migration."""
 
 VERSION_TABLE = "entra_fleet_version"
@@ -113,6 +113,35 @@ CREDENTIAL_FINGERPRINT = Table(
     _column("fingerprint", Text, "Keyed HMAC of what was saved; its key is never in the store."),
     _column("saved_at", Moment, "When the credential was saved in the tenant."),
     info={"doc": "How to tell a changed credential from the saved one without keeping either."},
+)
+
+JOB_SCHEMA = Table(
+    "job_schema",
+    METADATA,
+    _column("id", BigInteger().with_variant(Integer, "sqlite"), "Number of the version, in order.", primary_key=True),
+    _column("tenant_id", Text, "The tenant."),
+    _column("fleet", Text, "Name of the fleet."),
+    _column("key", Text, "Key of the instance."),
+    _column("service_principal_id", Text, "Object id of the service principal, lower case."),
+    _column("job_id", Text, "Id of the synchronization job."),
+    _column("sha256", Text, "Digest of the content."),
+    _column("content", Text, "The schema as JSON, all of it."),
+    _column("reason", Text, "What was about to replace it: apply or restore."),
+    _column("run_id", Text, "The run that replaced it."),
+    _column("kept_at", Moment, "When it was about to be replaced."),
+    Index(None, "tenant_id", "service_principal_id", "job_id"),
+    info={"doc": "The schema of a job before each write of ours, to go back to."},
+)
+
+APPLIED_MAPPINGS = Table(
+    "applied_mappings",
+    METADATA,
+    _column("tenant_id", Text, "The tenant.", primary_key=True),
+    _column("service_principal_id", Text, "Object id of the service principal, lower case.", primary_key=True),
+    _column("job_id", Text, "Id of the synchronization job.", primary_key=True),
+    _column("content", Text, "What the mappings file said, as JSON."),
+    _column("applied_at", Moment, "When the job was as the file said."),
+    info={"doc": "What each job's mappings were made last, to tell an edit of the file from one in the portal."},
 )
 
 JOB_EPISODE = Table(

@@ -31,6 +31,7 @@ from .synchronization import (
     SynchronizationTaskExecution,
     SynchronizationTemplate,
 )
+from .synchronization_schema import FilterOperator, FunctionParameter, MappingFunction, ParsedExpression, ParseError
 
 __all__ = [
     "AppRole",
@@ -40,9 +41,12 @@ __all__ = [
     "ApplicationTemplate",
     "Entity",
     "EntryCount",
+    "FilterOperator",
+    "FunctionParameter",
     "Group",
     "Initiator",
     "JobSetting",
+    "MappingFunction",
     "Member",
     "MetadataEntry",
     "ModifiedProperty",
@@ -51,6 +55,8 @@ __all__ = [
     "OnDemandDetails",
     "OnDemandIdentity",
     "OnDemandStep",
+    "ParseError",
+    "ParsedExpression",
     "ProvisionedIdentity",
     "ProvisioningErrorInfo",
     "ProvisioningEvent",

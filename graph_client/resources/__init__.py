@@ -9,6 +9,7 @@ from .groups import Groups
 from .provisioning_logs import ProvisioningLogs
 from .service_principals import ServicePrincipals
 from .synchronization import Synchronization
+from .synchronization_schemas import SynchronizationSchemas
 from .users import Users
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Resources",
     "ServicePrincipals",
     "Synchronization",
+    "SynchronizationSchemas",
     "Users",
 ]
 
@@ -32,6 +34,7 @@ class Resources:
         self.applications = Applications(session)
         self.service_principals = ServicePrincipals(session)
         self.synchronization = Synchronization(session)
+        self.synchronization_schemas = SynchronizationSchemas(session)
         self.deleted_items = DeletedItems(session)
         self.provisioning_logs = ProvisioningLogs(session)
         self.users = Users(session)

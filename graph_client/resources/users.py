@@ -6,6 +6,7 @@ https://learn.microsoft.com/graph/api/resources/user
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 
 from graph_client.call import Call, path_of
 from graph_client.models.principal import User
@@ -17,7 +18,7 @@ __all__ = ["Users"]
 
 
 class Users:
-    """Reads users."""
+    """Reads users, and counts them."""
 
     def __init__(self, session: Sender) -> None:
         self._session = session
@@ -35,3 +36,11 @@ class Users:
         """
         wanted = f"displayName eq {text_literal(display_name)}"
         return items(self._session, Call.get("/users", options(filter=wanted, select=select, top=top)), User)
+
+    async def count(self, filter: str = "") -> int:  # noqa: A002  # OData says $filter
+        """How many users a filter selects, or there are; may lag behind changes.
+
+        https://learn.microsoft.com/graph/api/user-list
+        """
+        call = Call.count("/users/$count")
+        return int(await self._session.request(replace(call, query=options(filter=filter or None))))

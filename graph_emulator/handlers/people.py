@@ -18,12 +18,21 @@ OPTIONS = ("$filter", "$select", "$top", "$skiptoken")
 
 
 def _text(name: str) -> Field:
-    return Field(lambda value: value[name], frozenset({"eq", "in", "startswith", "ge", "le"}))
+    return Field(lambda value: value[name], frozenset({"eq", "in", "startswith", "ge", "le"}), frozenset({"ne"}))
 
 
 USERS = Filterable(
     "User",
-    {name.lower(): _text(name) for name in ("id", "displayName", "userPrincipalName", "mail", "givenName", "surname")},
+    {
+        **{
+            name.lower(): _text(name)
+            for name in ("id", "displayName", "userPrincipalName", "mail", "givenName", "surname")
+        },
+        "department": Field(
+            lambda value: value["department"], frozenset({"eq", "in", "startswith", "ge", "le"}), frozenset({"ne"})
+        ),
+        "accountenabled": Field(lambda value: value["accountEnabled"], frozenset({"eq", "in"}), frozenset({"ne"})),
+    },
 )
 GROUPS = Filterable("Group", {name.lower(): _text(name) for name in ("id", "displayName", "mailNickname")})
 

@@ -12,7 +12,7 @@ from graph_emulator.job_book import RESTART_SCOPES
 from graph_emulator.jobs import Job
 from graph_emulator.problems import bad_request, malformed
 from graph_emulator.query_options import allow_options
-from graph_emulator.schema import build_schema
+from graph_emulator.schema import build_schema, in_form
 
 STATES = ("Active", "Disabled", "Paused")
 PAIR = {"name": "string", "value": "string"}
@@ -112,7 +112,8 @@ def get_schema(call: Call) -> Answer:
     """The job's schema, its own or the template's."""
     allow_options(call.options, ())
     job = job_of(call)
-    return Answer(200, {"@odata.context": _context(call, job.principal.id, "/schema/$entity"), **schema_of(job)})
+    shown = in_form(schema_of(job), call.tenant.settings.schema_form)
+    return Answer(200, {"@odata.context": _context(call, job.principal.id, "/schema/$entity"), **shown})
 
 
 def put_schema(call: Call) -> Answer:

@@ -23,7 +23,7 @@ def ended(result, code, text):
 
 def test_a_file_that_is_not_there(entra_fleet, tmp_path):
     path = tmp_path / "nope.yaml"
-    text = f"{path}: there is no such file\nCheck the path, or write a fleet file there."
+    text = f"{path}: there is no such file\nCheck the path, or write the file there."
     ended(entra_fleet("plan", path), 1, text)
     ended(entra_fleet("apply", path, "--yes"), 1, text)
 

@@ -43,9 +43,7 @@ def test_choices_and_defaults_are_those_of_the_file(model, name):
 
 def test_defaults_may_hold_all_but_what_tells_instances_apart():
     kind, *_ = table("Top level")["defaults"]
-    assert set(names(kind)) == set(Instance.model_fields) - set(fleet_schema()["$defs"]["Defaults"]["properties"]) - {
-        "mappings"
-    }
+    assert set(names(kind)) == set(Instance.model_fields) - set(fleet_schema()["$defs"]["Defaults"]["properties"])
 
 
 def test_every_credential_key_is_named_as_sensitive_or_not():

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 CREATED_ONCE = "tests/proof/test_fault_matrix.py"
 PROVISIONED = "tests/flows/test_provision.py"
+MAPPED = "tests/flows/test_mappings.py"
 
 
 @dataclass(frozen=True)
@@ -186,5 +187,61 @@ MUTANTS = (
         'return all(known[key]["digest"] == now[key].digest for key in left) and all(',
         'return all(known[key]["digest"] for key in left) and all(',
         ("tests/reconcile/test_waves.py",),
+    ),
+    Mutant(
+        "put a schema that is as it is wanted",
+        "flows/reconcile/steps/schema.py",
+        "    if not merge.differences:\n        return False\n",
+        "",
+        (MAPPED,),
+    ),
+    Mutant(
+        "put a schema again without looking",
+        "flows/reconcile/steps/schema.py",
+        "return True if is_done(found) else None",
+        "return None if is_done(found) else None",
+        (MAPPED,),
+    ),
+    Mutant(
+        "overwrite mappings that were edited since the plan",
+        "flows/reconcile/steps/schema.py",
+        "if plan.schema_digest not in {None, digest_of(now)}:",
+        "if plan.schema_digest not in {None, digest_of(now), plan.schema_digest}:",
+        (MAPPED,),
+    ),
+    Mutant(
+        "replace a schema without keeping it",
+        "flows/reconcile/steps/schema.py",
+        "    await keep(now)\n",
+        "",
+        (MAPPED,),
+    ),
+    Mutant(
+        "lose what the table does not know of an attribute",
+        "flows/mappings/rows.py",
+        "changed = dict(mapping) | {",
+        "changed = {'targetAttributeName': mapping.get('targetAttributeName')} | {",
+        ("tests/mappings/test_merge.py",),
+    ),
+    Mutant(
+        "take back what was edited in the portal and the file let go of",
+        "flows/mappings/merge.py",
+        "or there is None or not same_row(row, there[1]):",
+        "or there is None:",
+        ("tests/mappings/test_merge.py",),
+    ),
+    Mutant(
+        "call a change of the scoping filter harmless",
+        "flows/mappings/differences.py",
+        "        return SCOPING\n",
+        '        return ""\n',
+        ("tests/mappings/test_merge.py",),
+    ),
+    Mutant(
+        "apply dangerous changes unasked",
+        "flows/reconcile/safety.py",
+        "text = None if digest else _dangers(plan)",
+        "text = None if digest or plan else _dangers(plan)",
+        (MAPPED,),
     ),
 )

@@ -6,6 +6,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from graph_client.errors import GraphError
 from graph_emulator.fault_words import read_fault
 from tests.estates import AWS, DATABRICKS, fleet, instance
+from tests.mappings.schemas import attribute, schema_of, users
 from tests.proof import invariants
 from tests.proof.looks import state_of
 from tests.proof.portal import ACTS, Portal
@@ -21,8 +22,16 @@ EDITS = st.one_of(
     st.fixed_dictionaries({"display_name": st.integers(0, 1)}),
     st.fixed_dictionaries({"notes": st.sampled_from(["first", "second"]), "delete_threshold": st.integers(1, 2)}),
     st.fixed_dictionaries({"scope": st.sampled_from(["all", "assigned"])}),
+    st.fixed_dictionaries({"mappings": st.sampled_from(["mail", "companyName", "surname"])}),
     st.fixed_dictionaries({"assignments": st.sets(FEW), "owners": st.sets(FEW)}),
 )
+
+
+def titles(key, source):
+    """Mappings that take the title of users from another attribute."""
+    target = users(schema_of(TEMPLATES[key]))["targetObjectName"]
+    rows = {"title": {"attribute": source}}
+    return {"object_mappings": [{"source": "User", "target": target, "attributes": rows}]}
 
 
 class EstateMachine(RuleBasedStateMachine):
@@ -54,6 +63,8 @@ class EstateMachine(RuleBasedStateMachine):
         if TEMPLATES[key] == AWS:
             # Its roles are imported first: who waits for one is a matter of its own.
             change.pop("assignments", None)
+        if "mappings" in change:
+            change["mappings"] = titles(key, change["mappings"])
         self.file[key] = self.file.get(key, instance(key, TEMPLATES[key])) | change
 
     @rule(key=KEYS)
@@ -71,9 +82,10 @@ class EstateMachine(RuleBasedStateMachine):
     @rule(fault=st.sampled_from(LOSSES + ODDITIES), occurrence=st.integers(1, 60), times=st.integers(1, 3))
     @precondition(lambda self: self.file)
     def apply_in_trouble(self, fault, occurrence, times):
+        reviewed = self.world.plan(self.wanted).digest
         self.world.emulator.add_faults([read_fault(f"*#{occurrence + n}: {fault}") for n in range(times)])
         try:
-            self.world.apply(self.wanted)
+            self.world.apply(self.wanted, plan_digest=reviewed)
         except GraphError:
             pass
         finally:
@@ -83,16 +95,16 @@ class EstateMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.file)
     def apply_in_peace(self):
         planned = self.world.plan(self.wanted)
-        outcome, writes = self.applied()
+        outcome, writes = self.applied(plan_digest=planned.digest)
         assert [str(each.failure) for each in outcome.instances if each.failure] == []
         assert planned.writes == len(writes), writes
         _, writes = self.applied()
         assert writes == []
         self.check_against_the_file()
 
-    def applied(self):
+    def applied(self, **parameters):
         before = len(self.world.requests(writes=True))
-        outcome = self.world.apply(self.wanted)
+        outcome = self.world.apply(self.wanted, **parameters)
         return outcome, [record.operation for record in self.world.requests(writes=True)[before:]]
 
     def check_against_the_file(self):
@@ -101,6 +113,9 @@ class EstateMachine(RuleBasedStateMachine):
             assert application["displayName"] == wanted["display_name"]
             assert wanted.get("notes") in {None, application["notes"]}
             (job,) = self.portal.jobs(key)
+            for each in wanted.get("mappings", {}).get("object_mappings", ()):
+                found = attribute(self.world.emulator.schema(job["id"]), "title")
+                assert found["source"]["name"] == each["attributes"]["title"]["attribute"]
             if wanted.get("job", "running") == "running":
                 starved = {"Quarantine"} if key in self.portal.starved else set()
                 assert state_of(job) in {self.portal.held.get(key, "Active"), *starved}

@@ -61,6 +61,10 @@ class Portal:
         for principal in self.principals(key):
             self._emulator.edit_secrets(principal["id"], {"SyncAll": "false"})
 
+    def change_mappings(self, key):
+        for job in self.jobs(key):
+            self._emulator.edit_mapping(job["id"], "title", "displayName")
+
     def applications(self, key):
         return [each for each in self._emulator.state()["applications"] if mark_of(each) == key]
 
@@ -86,4 +90,5 @@ ACTS = [
     Portal.delete_job,
     Portal.forget_credentials,
     Portal.change_scope,
+    Portal.change_mappings,
 ]

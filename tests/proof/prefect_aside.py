@@ -13,7 +13,7 @@ from prefect.logging import disable_run_logger
 from prefect.states import Completed
 from prefect.tasks import Task
 
-from flows import artifacts, progress_artifact, rollout_artifact, task_runner, trial_artifact
+from flows import artifacts, mapping, progress_artifact, rollout_artifact, shard_runs, task_runner, trial_artifact
 from flows.task_runner import LoopTaskRunner
 
 
@@ -23,6 +23,9 @@ def prefect_aside():
     with pytest.MonkeyPatch.context() as patched, disable_run_logger():
         patched.setattr(Task, "__call__", _call)
         patched.setattr(task_runner, "run_task_async", _run_task)
+        # Both ask the server about a run that it does not know.
+        patched.setattr(shard_runs, "deployed", lambda: False)
+        patched.setattr(mapping, "fleet_of_run", lambda: None)
         for module in (artifacts, progress_artifact, rollout_artifact, trial_artifact):
             for name in vars(module):
                 if name.startswith(("acreate_", "aupdate_")):

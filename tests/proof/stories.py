@@ -8,6 +8,7 @@ from flows.control_jobs import control_jobs
 from flows.retire import retire_instances
 from flows.rotate import rotate_credentials
 from tests.estates import AWS, DATABRICKS, fleet, instance
+from tests.mappings.schemas import mappings
 from tests.proof.world import World
 
 
@@ -77,6 +78,13 @@ def _take_away(world):
     return world.applying(fleet(box, bricks | {"assignments": others, "assignments_mode": "exact"}, aws))
 
 
+def _map(world):
+    box, bricks, aws = _first(world)
+    rows = {"title": {"expression": "Trim([jobTitle])"}, "nickName": {"attribute": "mail", "when": "on create"}}
+    mapped = mappings(rows).to_object()
+    return world.applying(fleet(box | {"mappings": mapped}, bricks, aws, instance("new", mappings=mapped)))
+
+
 def _retire(world, **parameters):
     return world.doing(retire_instances, _new(world), ["bricks", "aws"], **parameters)
 
@@ -90,6 +98,7 @@ STORIES = {
         {"box": "Active", "dbx": "Active", "aws": "Paused", "halted": "Paused", "held": "Quarantine"},
     ),
     "take away": Story(_make, _take_away, ALL),
+    "map": Story(_make, _map, ALL | {"new": "Active"}),
     "rotate": Story(
         _make, lambda world: world.doing(rotate_credentials, _new(world), ["box", "aws"]), ALL, settles=False
     ),

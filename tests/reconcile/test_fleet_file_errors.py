@@ -225,8 +225,7 @@ BAD = {
     ),
     "mappings": (
         field("mappings: mappings/databricks.yaml"),
-        "fleet.yaml:7:5: instances[0].mappings: is not supported by this version yet\n"
-        "Remove it; mappings stay as they are.",
+        "mappings/databricks.yaml: there is no such file\nCheck the path, or write the file there.",
     ),
     "long notes": (
         field(f"notes: {'n' * 1025}"),

@@ -117,9 +117,7 @@ def test_a_bad_file_is_refused_in_these_words(name, tmp_path):
 
 
 def test_a_missing_file():
-    assert text_of_error("none.yaml") == (
-        "none.yaml: there is no such file\nCheck the path, or write a fleet file there."
-    )
+    assert text_of_error("none.yaml") == ("none.yaml: there is no such file\nCheck the path, or write the file there.")
 
 
 def test_a_directory(tmp_path):

@@ -111,7 +111,8 @@ def test_a_section_may_be_commented_out(text):
         {"assignments": [{"group": TENANT, "rolle": "User"}]},
         {"assignments_mode": "replace"},
         {"job": "stopped"},
-        {"mappings": "mappings/x.yaml"},
+        {"mappings": 7},
+        {"mappings": {"object_mappings": [{"source": "User"}]}},
         {"credentials": {"SecretToken": "hunter2"}},
         {"credentials": {"Secrettoken": "${env:X}"}},
         {"credentials": {"SyncAll": "true"}},
@@ -136,7 +137,7 @@ def test_the_top_needs_its_fields(missing):
 
 def test_an_editor_offers_every_field_with_its_description():
     instance = fleet_schema()["$defs"]["Instance"]
-    assert set(instance["properties"]) == set(Instance.model_fields) - {"mappings"}
+    assert set(instance["properties"]) == set(Instance.model_fields)
     assert all(field["description"] for field in instance["properties"].values())
     assert set(instance["properties"]["credentials"]["properties"]) == set(ALLOWED_KEYS)
     assert "'title'" not in str(instance)

@@ -1,0 +1,192 @@
+"""Scoping filters in a readable form: `department equals Sales and accountEnabled is true`.
+
+A line holds the clauses that must all be true; of several lines one is enough. What the readable form has no word for
+stands as it is: an operator in braces, a name in brackets, a value in double quotes.
+
+https://learn.microsoft.com/entra/identity/app-provisioning/define-conditional-rules-for-provisioning-user-accounts
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+UNARY = ("IS TRUE", "IS FALSE", "IS NULL", "IS NOT NULL")
+BINARY = (
+    "EQUALS",
+    "NOT EQUALS",
+    "REGEX MATCH",
+    "NOT REGEX MATCH",
+    "GREATER_THAN_OR_EQUALS",
+    "GREATER_THAN",
+    "INCLUDES",
+    "ENDS_WITH",
+    "IsMemberOf",
+)
+_TOKEN = re.compile(
+    r'\s*(?:(?P<text>"(?:[^"\\]|\\.)*")|\[(?P<name>"(?:[^"\\]|\\.)*"|[^\]"]+)\]'
+    r'|\{(?P<operator>"(?:[^"\\]|\\.)*"|[^}"]+)\}|(?P<comma>,)|(?P<word>[^\s,"\[\]{}]+))'
+)
+_WORD = re.compile(r'[^\s,"\[\]{}]+')
+
+
+class ClauseError(Exception):
+    """A line is no scoping filter: what is wrong, and at which character, counted from 1."""
+
+    def __init__(self, what: str, offset: int) -> None:
+        super().__init__(what, offset)
+        self.what = what
+        self.at = offset + 1
+
+
+def folded(operator: str) -> str:
+    """Return the name of an operator as it compares: without case, `_` as a blank."""
+    return " ".join(operator.casefold().replace("_", " ").split())
+
+
+_PHRASES = {"is member of" if name == "IsMemberOf" else folded(name): name for name in (*UNARY, *BINARY)}
+_OPERATORS = {folded(name): name for name in (*UNARY, *BINARY)} | _PHRASES
+_LONGEST = max(len(phrase.split()) for phrase in _PHRASES)
+_PHRASE_OF = {folded(name): phrase for phrase, name in _PHRASES.items()}
+_UNARY = {folded(name) for name in UNARY}
+
+
+@dataclass(frozen=True)
+class Clause:
+    """A condition on one attribute; equal to another if it means the same."""
+
+    attribute: str
+    operator: str
+    values: tuple[str, ...] = ()
+
+    @property
+    def essence(self) -> tuple[str, str, tuple[str, ...]]:
+        """The same for clauses that mean the same."""
+        return self.attribute, folded(self.operator), self.values
+
+    def __str__(self) -> str:
+        phrase = _PHRASE_OF.get(folded(self.operator))
+        if phrase is None or bool(self.values) == (folded(self.operator) in _UNARY):
+            phrase = f"{{{_bare(self.operator, '}')}}}"
+        values = ", ".join(value if _is_word(value) else _quoted(value) for value in self.values)
+        attribute = self.attribute if _is_word(self.attribute) else f"[{_bare(self.attribute, ']')}]"
+        return f"{attribute} {phrase} {values}".rstrip()
+
+
+def line_of(clauses: Sequence[Clause]) -> str:
+    """Return the line of clauses that must all be true."""
+    return " and ".join(map(str, clauses))
+
+
+@lru_cache(maxsize=4096)  # one file serves a thousand jobs
+def read_line(text: str) -> tuple[Clause, ...]:
+    """Read the clauses of a line.
+
+    Raises:
+        ClauseError: It is no scoping filter.
+    """
+    reader = _Reader(text)
+    clauses = [reader.clause()]
+    while reader.more:
+        reader.conjunction()
+        clauses.append(reader.clause())
+    return tuple(clauses)
+
+
+def _is_word(text: str) -> bool:
+    return _WORD.fullmatch(text) is not None and text.casefold() != "and"
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _bare(text: str, end: str) -> str:
+    plain = text == text.strip() and text.isprintable() and text and not {end, '"', "\\"} & set(text)
+    return text if plain else _quoted(text)
+
+
+class _Reader:
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.tokens: list[re.Match[str]] = []
+        at = 0
+        while text[at:].strip():
+            found = _TOKEN.match(text, at)
+            if found is None:
+                what = "a quote, bracket or brace is not closed, or empty"
+                raise ClauseError(what, len(text) - len(text[at:].lstrip()))
+            self.tokens.append(found)
+            at = found.end()
+        self.at = 0
+
+    @property
+    def more(self) -> bool:
+        return self.at < len(self.tokens)
+
+    def fail(self, what: str) -> ClauseError:
+        if not self.more:
+            return ClauseError(what, len(self.text))
+        token = self.tokens[self.at]
+        return ClauseError(what, token.start(token.lastgroup or 0))
+
+    def kind(self, ahead: int = 0) -> str | None:
+        place = self.at + ahead
+        return self.tokens[place].lastgroup if place < len(self.tokens) else None
+
+    def take(self) -> str:
+        token = self.tokens[self.at]
+        self.at += 1
+        text = token[token.lastgroup or 0]
+        if token.lastgroup != "word" and text.startswith('"'):
+            try:
+                return str(json.loads(text))
+            except ValueError:
+                self.at -= 1
+                raise self.fail(f"{text} is not escaped as JSON is") from None
+        return text.strip()
+
+    def clause(self) -> Clause:
+        if self.kind() not in {"word", "name"} or self._is_and():
+            raise self.fail("the name of an attribute is missing")
+        attribute = self.take()
+        if self.kind() == "operator":
+            return Clause(attribute, self.take(), self.values())
+        operator = self.operator()
+        if folded(operator) in _UNARY:
+            if self.more and not self._is_and():
+                raise self.fail(f"'{_PHRASE_OF[folded(operator)]}' takes no value; write 'and' between two clauses")
+            return Clause(attribute, operator)
+        values = self.values()
+        if not values:
+            raise self.fail(f"'{_PHRASE_OF[folded(operator)]}' needs a value")
+        return Clause(attribute, operator, values)
+
+    def operator(self) -> str:
+        words = [token["word"] for token in self.tokens[self.at : self.at + _LONGEST]]
+        for length in range(len(words), 0, -1):
+            name = None if None in words[:length] else _OPERATORS.get(folded(" ".join(words[:length])))
+            if name:
+                self.at += length
+                return name
+        raise self.fail(f"an operator is missing: {', '.join(_PHRASES)}")
+
+    def values(self) -> tuple[str, ...]:
+        values: list[str] = []
+        while self.kind() in {"word", "text"} and not self._is_and():
+            values.append(self.take())
+            if self.kind() != "comma":
+                break
+            self.at += 1
+            if self.kind() not in {"word", "text"} or self._is_and():
+                raise self.fail("a value is missing after the comma")
+        return tuple(values)
+
+    def conjunction(self) -> None:
+        if not self._is_and():
+            raise self.fail("'and' is missing; a value of several words stands in double quotes")
+        self.at += 1
+
+    def _is_and(self) -> bool:
+        return self.kind() == "word" and self.tokens[self.at]["word"].casefold() == "and"

@@ -1,0 +1,160 @@
+"""What a mappings file wants of a job's schema: a merge of the file, of what was applied before, and of what is there.
+
+What the file names is wanted as it says. What it named when it was applied last and names no more goes back to the
+template's default, if nobody has changed it since. Everything else stays as it is.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from flows.mappings.document import SCOPES, AttributeMapping, Mappings, ObjectMapping
+from flows.mappings.json_text import essence, read_object
+from flows.mappings.rows import texts_of
+from flows.mappings.table import Found, found_in, matching, same_groups
+from flows.reconcile.fleet_file_errors import Problem
+
+FIELDS = ("enabled", "flow", *SCOPES, "extra")
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is wanted of one object mapping."""
+
+    found: Found
+    location: tuple[int | str, ...] = ()
+    """Where the file names it; nothing if it does no more."""
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    rows: Mapping[str, AttributeMapping] = field(default_factory=dict)
+    """By target attribute, as the tenant spells it."""
+    removed: tuple[str, ...] = ()
+    applied: ObjectMapping | None = None
+    """What was applied last."""
+
+
+def wishes(
+    wanted: Mappings, applied: Mappings | None, template: Mapping[str, Any] | None, now: Mapping[str, Any]
+) -> tuple[list[Wish], list[Problem]]:
+    """Return what is wanted of each object mapping, and what of the file leads nowhere.
+
+    Args:
+        wanted: The file.
+        applied: What was applied last; None if that is not known.
+        template: The schema that a new job begins with; None if that is not known.
+        now: The job's schema.
+    """
+    found = found_in(now)
+    defaults = found_in(template or {})
+    before = applied.object_mappings if applied else ()
+    made, problems = [], []
+    for index, each in enumerate(wanted.object_mappings):
+        location = ("object_mappings", index)
+        matches = matching(each, found)
+        if len(matches) != 1:
+            problems.append(_unmatched(each, matches, found, wanted.places.of(*location)))
+            continue
+        last = next((old for old in before if matching(old, found) == matches), None)
+        made.append(_wish(matches[0], location, each, last, _default(matches[0], defaults)))
+    named = {(wish.found.rule_index, wish.found.index) for wish in made}
+    for old in before:
+        for match in matching(old, found)[:1]:
+            if (match.rule_index, match.index) not in named and not problems:
+                nothing = ObjectMapping(source=old.source, target=old.target)
+                made.append(_wish(match, (), nothing, old, _default(match, defaults)))
+    return made, problems
+
+
+def same_field(name: str, left: Any, right: Any) -> bool:
+    """Tell whether two values of a field of an object mapping mean the same."""
+    if left is None or right is None:
+        return left is right
+    if name in SCOPES:
+        return same_groups(left, right)
+    return bool(essence(read_object(left)) == essence(read_object(right)) if name == "extra" else left == right)
+
+
+def same_row(left: AttributeMapping, right: AttributeMapping) -> bool:
+    """Tell whether two rows mean the same; properties that one of them does not speak of are left aside."""
+    mine, others = texts_of(left), texts_of(right)
+    return all(mine[name][1] == others[name][1] for name in mine.keys() & others.keys())
+
+
+def row_named(rows: Mapping[str, AttributeMapping], name: str) -> tuple[str, AttributeMapping] | None:
+    """Return the row of a target attribute in any case, with its own spelling."""
+    if name in rows:
+        return name, rows[name]
+    return next(((each, row) for each, row in rows.items() if each.casefold() == name.casefold()), None)
+
+
+def _wish(
+    found: Found,
+    location: tuple[int | str, ...],
+    wanted: ObjectMapping,
+    last: ObjectMapping | None,
+    default: Found | None,
+) -> Wish:
+    now = found.table
+    fields = {name: value for name in FIELDS if (value := getattr(wanted, name)) is not None}
+    rows = {_spelled(now, name): row for name, row in wanted.attributes.items()}
+    removed = [named[0] for name in wanted.unmapped if (named := row_named(now.attributes, name))]
+    if last and default:
+        fields |= _fields_let_go(wanted, last, now, default.table)
+        back, gone = _rows_let_go(wanted, last, now, default.table)
+        rows |= back
+        removed += gone
+    return Wish(found, location, fields, rows, tuple(removed), last)
+
+
+def _fields_let_go(
+    wanted: ObjectMapping, last: ObjectMapping, now: ObjectMapping, default: ObjectMapping
+) -> Iterator[tuple[str, Any]]:
+    for name in FIELDS:
+        if getattr(wanted, name) is None and getattr(last, name) is not None:
+            untouched = same_field(name, getattr(last, name), getattr(now, name))
+            if untouched and getattr(default, name) is not None:
+                yield name, getattr(default, name)
+
+
+def _rows_let_go(
+    wanted: ObjectMapping, last: ObjectMapping, now: ObjectMapping, default: ObjectMapping
+) -> tuple[dict[str, AttributeMapping], list[str]]:
+    spoken_of = {name.casefold() for name in (*wanted.attributes, *wanted.unmapped)}
+    back: dict[str, AttributeMapping] = {}
+    gone: list[str] = []
+    for name, row in last.attributes.items():
+        there = row_named(now.attributes, name)
+        if name.casefold() in spoken_of or there is None or not same_row(row, there[1]):
+            continue
+        if original := row_named(default.attributes, name):
+            back[there[0]] = original[1]
+        else:
+            gone.append(there[0])
+    for name in last.unmapped:
+        original = row_named(default.attributes, name)
+        if original and name.casefold() not in spoken_of and not row_named(now.attributes, name):
+            back[original[0]] = original[1]
+    return back, gone
+
+
+def _default(match: Found, defaults: Sequence[Found]) -> Found | None:
+    """The object mapping of the template: by all its names, or by its kinds alone where that is enough."""
+    by_name = [each for each in defaults if each.table.identity == match.table.identity]
+    by_kind = [each for each in defaults if each.table.identity[:2] == match.table.identity[:2]]
+    return next((each[0] for each in (by_name, by_kind) if len(each) == 1), None)
+
+
+def _spelled(now: ObjectMapping, name: str) -> str:
+    named = row_named(now.attributes, name)
+    return named[0] if named else name
+
+
+def _unmatched(wanted: ObjectMapping, matches: list[Found], found: list[Found], place: Any) -> Problem:
+    title = f"{wanted.source} to {wanted.target}"
+    if matches:
+        names = ", ".join(f"{each.table.rule} / {each.table.name}" for each in matches)
+        return Problem(
+            place, f"the schema maps {title} {len(matches)} times: {names}", "Give the rule and name of one."
+        )
+    known = ", ".join(dict.fromkeys(f"{each.table.source} to {each.table.target}" for each in found)) or "nothing"
+    advice = "Correct source and target; a file cannot add an object mapping to a schema."
+    return Problem(place, f"the schema does not map {title}; it maps {known}", advice)

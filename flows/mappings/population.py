@@ -1,0 +1,76 @@
+"""How many users a scoping filter selects, as far as the directory can tell."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from flows.mappings.clauses import Clause, folded, read_line
+from flows.mappings.merge import Wish
+from graph_client.odata import text_literal
+
+_TEXTS = (
+    *("city", "companyName", "country", "department", "displayName", "employeeId", "employeeType", "givenName"),
+    *("jobTitle", "mail", "mailNickname", "officeLocation", "postalCode", "state", "streetAddress", "surname"),
+    *("usageLocation", "userPrincipalName", "userType"),
+)
+_FLAGS = ("accountEnabled",)
+_BY_CASE = {name.casefold(): name for name in (*_TEXTS, *_FLAGS)}
+
+
+def users_filter(lines: Sequence[str]) -> str | None:
+    """Return the `$filter` of users that selects about whom the lines do; "" for everybody, None if there is none.
+
+    Graph compares without case where the provisioning service does not, so it is an estimate.
+
+    Source: https://learn.microsoft.com/graph/aad-advanced-queries
+    """
+    groups = []
+    for line in lines:
+        conditions = [_condition(clause) for clause in read_line(line)]
+        if None in conditions:
+            return None
+        groups.append(" and ".join(condition for condition in conditions if condition))
+    return groups[0] if len(groups) == 1 else " or ".join(f"({group})" for group in groups)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """A scoping filter of users before and after, as filters of the directory; None for what it cannot tell."""
+
+    field: str
+    before: str | None
+    after: str | None
+
+
+def selections(wishes: Iterable[Wish], *, everybody: bool) -> tuple[Selection, ...]:
+    """Return the filters of users that a merge changes.
+
+    Args:
+        wishes: What is wanted of a schema.
+        everybody: Whether users are in scope without being assigned; of those who are nobody knows the number.
+    """
+    found = []
+    for wish in wishes:
+        before, after = wish.found.table.scope or (), wish.fields.get("scope")
+        if after is not None and before != after and wish.found.table.source == "User":
+            filters = (users_filter(before), users_filter(after)) if everybody else (None, None)
+            found.append(Selection(f"mappings.{wish.found.table.source}.scope", *filters))
+    return tuple(found)
+
+
+def _condition(clause: Clause) -> str | None:
+    name = _BY_CASE.get(clause.attribute.casefold())
+    operator = folded(clause.operator)
+    if name is None:
+        return None
+    if name in _FLAGS:
+        return {"is true": f"{name} eq true", "is false": f"{name} eq false"}.get(operator)
+    if operator in {"is null", "is not null"}:
+        return f"{name} {'eq' if operator == 'is null' else 'ne'} null"
+    if len(clause.values) != 1:
+        return None
+    value = text_literal(clause.values[0])
+    return {
+        "equals": f"{name} eq {value}",
+        "not equals": f"{name} ne {value}",
+        "ends with": f"endsWith({name},{value})" if name in {"mail", "userPrincipalName"} else None,
+    }.get(operator)

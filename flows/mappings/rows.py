@@ -1,0 +1,158 @@
+"""Graph's attributeMapping as a row of the table, and back.
+
+Source: https://learn.microsoft.com/graph/api/resources/synchronization-attributemapping
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from flows.mappings.document import SOURCES, AttributeMapping
+from flows.mappings.expressions import essence_of, quoted
+from flows.mappings.json_text import compact, essence, read_object
+from flows.mappings.words import FLOW_BEHAVIOR, WHEN, value_of, word_of
+
+_KNOWN = (
+    "targetAttributeName",
+    "source",
+    "matchingPriority",
+    "flowType",
+    "defaultValue",
+    "flowBehavior",
+    "exportMissingReferences",
+)
+
+
+def row_of(mapping: Mapping[str, Any]) -> AttributeMapping | None:
+    """Return the row of an attributeMapping; None for one that the table cannot hold."""
+    others = {name: value for name, value in mapping.items() if name not in _KNOWN}
+    extra = essence(others)
+    values = {
+        **_source(mapping.get("source")),
+        "matching": mapping.get("matchingPriority") or None,
+        "when": word_of(str(mapping.get("flowType") or "Always"), WHEN),
+        "default": mapping.get("defaultValue") or None,
+        "flow_behavior": word_of(str(mapping.get("flowBehavior") or "FlowWhenChanged"), FLOW_BEHAVIOR),
+        "export_missing_references": bool(mapping.get("exportMissingReferences")),
+        "extra": compact(extra) if extra else None,
+    }
+    if isinstance(values["matching"], float):
+        values["matching"] = essence(values["matching"])
+    try:
+        return AttributeMapping.model_validate(values)
+    except ValidationError:
+        return None
+
+
+def texts_of(row: AttributeMapping) -> dict[str, tuple[str | None, str | None]]:
+    """Return the fields of a row: as they are shown, and what they have in common with those that mean the same."""
+    shown, same = _source_texts(row)
+    texts: dict[str, tuple[str | None, str | None]] = {
+        "source": (shown, same),
+        "matching": _twice(str(row.matching) if row.matching else None),
+        "when": _twice(row.when),
+        "default": _twice(row.default or None),
+        "flow_behavior": _twice(row.flow_behavior),
+        "export_missing_references": _twice(str(row.export_missing_references).lower()),
+    }
+    # What a file does not say of properties that the table does not know stays as it is.
+    if row.extra is not None:
+        texts["extra"] = row.extra, compact(essence(read_object(row.extra)))
+    return texts
+
+
+def in_words(row: AttributeMapping) -> str:
+    """Return a row in one line."""
+    texts = texts_of(row)
+    parts = [texts["source"][0] or ""]
+    parts += [f"matching {row.matching}"] if row.matching else []
+    parts += [row.when] if row.when != "always" else []
+    parts += [f"default {row.default}"] if row.default else []
+    return ", ".join(parts)
+
+
+def with_fields(
+    mapping: Mapping[str, Any], row: AttributeMapping, fields: set[str], source: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return an attributeMapping with some of its fields as the row has them, and all else as it is.
+
+    Args:
+        mapping: As Graph has it; an empty one for a new one.
+        row: As it is to be.
+        fields: Names of the fields to take from the row.
+        source: The source as Graph made it of the expression; None to make it here.
+    """
+    values: dict[str, Any] = {
+        "source": dict(source) if source else graph_source(row),
+        "matching": row.matching or 0,
+        "when": value_of(row.when, WHEN),
+        "default": row.default or None,
+        "flow_behavior": value_of(row.flow_behavior, FLOW_BEHAVIOR),
+        "export_missing_references": row.export_missing_references,
+    }
+    names = {
+        "source": "source",
+        "matching": "matchingPriority",
+        "when": "flowType",
+        "default": "defaultValue",
+        "flow_behavior": "flowBehavior",
+        "export_missing_references": "exportMissingReferences",
+    }
+    changed = dict(mapping) | {names[field]: values[field] for field in names if field in fields}
+    if "extra" in fields and row.extra is not None:
+        changed = {name: value for name, value in changed.items() if name in _KNOWN} | read_object(row.extra)
+    return changed
+
+
+def graph_source(row: AttributeMapping) -> dict[str, Any]:
+    """Return the attributeMappingSource of a row; of an expression without the tree that Graph makes of it.
+
+    Source: https://learn.microsoft.com/graph/api/resources/synchronization-attributemappingsource
+    """
+    if row.raw is not None:
+        return read_object(row.raw)
+    if row.attribute is not None:
+        return {"expression": f"[{row.attribute}]", "name": row.attribute, "parameters": [], "type": "Attribute"}
+    if row.constant is not None:
+        return {"expression": quoted(row.constant), "name": row.constant, "parameters": [], "type": "Constant"}
+    expression = row.expression or ""
+    name = expression.partition("(")[0].strip()
+    return {"expression": expression, "name": name, "parameters": [], "type": "Function"}
+
+
+def _source(source: Any) -> dict[str, Any]:
+    if not isinstance(source, dict):
+        return {}
+    kind, name, expression = (source.get(part) for part in ("type", "name", "expression"))
+    plain = {"type", "name", "expression", "parameters"} >= essence(source).keys()
+    if plain and kind == "Function" and isinstance(expression, str) and _valid(expression=expression):
+        return {"expression": expression}
+    if plain and isinstance(name, str) and not source.get("parameters"):
+        if kind == "Attribute" and expression in (None, "", f"[{name}]") and _valid(attribute=name):
+            return {"attribute": name}
+        if kind == "Constant" and expression in (None, "", name, quoted(name)):
+            return {"constant": name}
+    return {"raw": compact(essence(source))}
+
+
+def _valid(**fields: str) -> bool:
+    try:
+        AttributeMapping.model_validate(fields)
+    except ValidationError:
+        return False
+    return True
+
+
+def _source_texts(row: AttributeMapping) -> tuple[str, str]:
+    kind = next(name for name in SOURCES if getattr(row, name) is not None)
+    value: str = getattr(row, kind)
+    if kind == "raw":
+        return value, compact(essence(read_object(value)))
+    # `[mail]` is an attribute and `"x"` a constant, whichever way they are written.
+    texts = {"attribute": f"[{value}]", "constant": quoted(value), "expression": value}
+    return texts[kind], essence_of(texts[kind])
+
+
+def _twice(text: str | None) -> tuple[str | None, str | None]:
+    return text, text

@@ -1,0 +1,173 @@
+"""A schema of Graph as the table: what a person may read, compare and keep in a file.
+
+Source: https://learn.microsoft.com/graph/api/resources/synchronization-synchronizationschema
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import ValidationError
+
+from flows.mappings.clauses import Clause, line_of, read_line
+from flows.mappings.document import SCOPES, AttributeMapping, Mappings, ObjectMapping
+from flows.mappings.json_text import compact, essence
+from flows.mappings.rows import row_of
+from flows.mappings.words import flow_words
+
+_KNOWN = (
+    "attributeMappings",
+    "enabled",
+    "flowTypes",
+    "metadata",
+    "name",
+    "scope",
+    "sourceObjectName",
+    "targetObjectName",
+)
+
+
+@dataclass(frozen=True)
+class Found:
+    """An object mapping of a schema, and where in it."""
+
+    rule_index: int
+    index: int
+    table: ObjectMapping
+    """With `rule` and `name` always set, where the schema has them."""
+    raw: Mapping[str, Any] = field(repr=False)
+    left_alone: tuple[str, ...] = ()
+    """What the table cannot hold of it, in words."""
+
+
+def found_in(schema: Mapping[str, Any]) -> list[Found]:
+    """Return the object mappings of a schema; one that has no kinds of objects is left out."""
+    found = []
+    for rule_index, rule in _objects(schema.get("synchronizationRules")):
+        for index, mapping in _objects(rule.get("objectMappings")):
+            found += [each for each in (_found(rule_index, rule, index, mapping),) if each]
+    return found
+
+
+def table_of(schema: Mapping[str, Any]) -> tuple[Mappings | None, list[str]]:
+    """Return the table of a schema, and what it cannot hold, in words; None if it can hold nothing of it."""
+    found = found_in(schema)
+    objects, left_alone = [], []
+    for each in found:
+        title = f"{each.table.source} to {each.table.target}"
+        name = next((name for name in _names_of(each.table) if matching(name, found) == [each]), None)
+        if name is None:
+            left_alone.append(f"{title}: there are several that nothing tells apart")
+            continue
+        objects.append(each.table.model_copy(update={"rule": name.rule, "name": name.name}))
+        left_alone += [f"{title}: {what}" for what in each.left_alone]
+    return (Mappings(object_mappings=tuple(objects)) if objects else None), left_alone
+
+
+def matching(wanted: ObjectMapping, found: Iterable[Found]) -> list[Found]:
+    """Return the object mappings of a schema that one of a file may mean: all that it names is as it says."""
+
+    def fits(each: Found) -> bool:
+        pairs = zip(wanted.identity, each.table.identity, strict=True)
+        return all(mine is None or mine == theirs for mine, theirs in pairs)
+
+    return [each for each in found if fits(each)]
+
+
+def _names_of(table: ObjectMapping) -> Iterator[ObjectMapping]:
+    """The ways to name an object mapping, the shortest first."""
+    for rule, name in ((None, None), (table.rule, None), (None, table.name), (table.rule, table.name)):
+        yield ObjectMapping(source=table.source, target=table.target, rule=rule, name=name)
+
+
+def groups_of(part: Any) -> tuple[tuple[Clause, ...], ...] | None:
+    """Return the clauses of filter groups; None if a readable form cannot hold them."""
+    if part in (None, []):
+        return ()
+    if not isinstance(part, list):
+        return None
+    groups = []
+    for group in part:
+        clauses = [_clause(each) for each in group.get("clauses") or ()] if isinstance(group, dict) else []
+        if not clauses or None in clauses or essence(group).keys() - {"clauses", "name"}:
+            return None
+        groups.append(tuple(clause for clause in clauses if clause))
+    return tuple(groups)
+
+
+def same_groups(left: tuple[str, ...], right: tuple[str, ...]) -> bool:
+    """Tell whether two scopes mean the same: lines and clauses may come in any order."""
+    return _essence_of_lines(left) == _essence_of_lines(right)
+
+
+def _essence_of_lines(lines: tuple[str, ...]) -> set[frozenset[Any]]:
+    return {frozenset(clause.essence for clause in read_line(line)) for line in lines}
+
+
+def _clause(clause: Any) -> Clause | None:
+    if not isinstance(clause, dict):
+        return None
+    operand = clause.get("targetOperand") or {}
+    values = operand.get("values") or [] if isinstance(operand, dict) else None
+    attribute, operator = clause.get("sourceOperandName"), clause.get("operatorName")
+    texts = isinstance(values, list) and all(isinstance(value, str) for value in values)
+    if not (texts and isinstance(attribute, str) and isinstance(operator, str) and operator):
+        return None
+    if essence(clause).keys() - {"sourceOperandName", "operatorName", "targetOperand"} or set(operand) - {"values"}:
+        return None
+    return Clause(attribute, operator, tuple(values or ()))
+
+
+def _found(rule_index: int, rule: Mapping[str, Any], index: int, mapping: Mapping[str, Any]) -> Found | None:
+    rows, left_alone = _rows(mapping)
+    others = {name: value for name, value in mapping.items() if name not in _KNOWN}
+    extra = essence(others)
+    enabled = mapping.get("enabled")
+    values: dict[str, Any] = {
+        "source": mapping.get("sourceObjectName"),
+        "target": mapping.get("targetObjectName"),
+        "rule": rule.get("name") or None,
+        "name": mapping.get("name") or None,
+        "enabled": enabled if isinstance(enabled, bool) else None,
+        "flow": flow_words(mapping["flowTypes"]) if isinstance(mapping.get("flowTypes"), str) else None,
+        "attributes": rows,
+        "extra": compact(extra) if extra else None,
+    }
+    for ours, part, lines in _scopes(mapping.get("scope")):
+        if lines is None:
+            left_alone.append(f"its {part} have no readable form")
+        else:
+            values[ours] = lines
+    try:
+        table = ObjectMapping.model_validate(values)
+    except ValidationError:
+        return None
+    return Found(rule_index, index, table, mapping, tuple(left_alone))
+
+
+def _scopes(scope: Any) -> Iterator[tuple[str, str, tuple[str, ...] | None]]:
+    parts = scope if isinstance(scope, dict) else {}
+    for ours, graphs in SCOPES.items():
+        groups = groups_of(parts.get(graphs)) if isinstance(scope, dict | None) else None
+        if groups or groups is None or ours == "scope":
+            yield ours, graphs, None if groups is None else tuple(map(line_of, groups))
+
+
+def _rows(mapping: Mapping[str, Any]) -> tuple[dict[str, AttributeMapping], list[str]]:
+    attributes = [each for _, each in _objects(mapping.get("attributeMappings"))]
+    names = [str(each.get("targetAttributeName") or "") for each in attributes]
+    often = Counter(name.casefold() for name in names)
+    rows, left_alone = {}, []
+    for name, each in zip(names, attributes, strict=True):
+        row = row_of(each) if name.strip() and name != "<<" and often[name.casefold()] == 1 else None
+        if row is None:
+            left_alone.append(f"the mapping of {name or 'no attribute'} has no row")
+        else:
+            rows[name] = row
+    return rows, left_alone
+
+
+def _objects(value: Any) -> list[tuple[int, dict[str, Any]]]:
+    items = enumerate(value) if isinstance(value, list) else ()
+    return [(index, each) for index, each in items if isinstance(each, dict)]

@@ -1,0 +1,96 @@
+"""What a tenant's schema may speak of: the attributes of its directories, operators of filters, functions."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flows.mappings.clauses import folded
+from graph_client.models import FilterOperator, MappingFunction
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """How many arguments a function takes; None for any number."""
+
+    function: str
+    fewest: int
+    most: int | None
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Operators and functions; empty ones where this identity may not read them."""
+
+    operators: Mapping[str, FilterOperator]
+    """By their name as it compares, see `folded`."""
+    functions: Mapping[str, Arguments]
+    """By their name in lower case."""
+
+    @classmethod
+    def of(cls, operators: Iterable[FilterOperator], functions: Iterable[MappingFunction]) -> "Vocabulary":
+        """Return what Graph's `filterOperators` and `functions` say."""
+        return cls(
+            {folded(each.id): each for each in operators},
+            {each.id.casefold(): _arguments(each) for each in functions},
+        )
+
+
+NOTHING_KNOWN = Vocabulary({}, {})
+
+
+def _arguments(function: MappingFunction) -> Arguments:
+    parameters = function.parameters
+    fewest = sum(bool(parameter.required) for parameter in parameters)
+    repeated = any(parameter.allow_multiple_occurrences for parameter in parameters)
+    return Arguments(function.id, fewest, None if repeated else len(parameters))
+
+
+@dataclass(frozen=True)
+class Attributes:
+    """The attributes of a kind of objects, with their types."""
+
+    kind: str
+    directory: str
+    types: Mapping[str, tuple[str, str]]
+    """Name as it is spelled and type, by the name in lower case."""
+
+    def has(self, name: str) -> bool:
+        """Tell whether there is one of that name; of what is not described nothing is known to be missing."""
+        return not self.types or name.casefold() in self.types
+
+    def type_of(self, name: str) -> str | None:
+        """Return the type of an attribute, if it is known."""
+        return self.types.get(name.casefold(), ("", ""))[1] or None
+
+    @property
+    def names(self) -> list[str]:
+        """The names as they are spelled."""
+        return [name for name, _ in self.types.values()]
+
+
+def attributes_of(
+    schema: Mapping[str, Any], rule: Mapping[str, Any], mapping: Mapping[str, Any]
+) -> tuple[Attributes, Attributes]:
+    """Return the attributes on both sides of an object mapping: those of the directories, and those it uses already."""
+    used = [each for each in mapping.get("attributeMappings") or () if isinstance(each, dict)]
+    sources = [each["source"].get("name") for each in used if isinstance(each.get("source"), dict)]
+    targets = [each.get("targetAttributeName") for each in used]
+    return (
+        _attributes(schema, rule.get("sourceDirectoryName"), mapping.get("sourceObjectName"), sources),
+        _attributes(schema, rule.get("targetDirectoryName"), mapping.get("targetObjectName"), targets),
+    )
+
+
+def _attributes(schema: Mapping[str, Any], directory: Any, kind: Any, used: Iterable[Any]) -> Attributes:
+    types: dict[str, tuple[str, str]] = {}
+    for each in schema.get("directories") or ():
+        if not isinstance(each, dict) or each.get("name") != directory:
+            continue
+        for described in each.get("objects") or ():
+            if isinstance(described, dict) and described.get("name") == kind:
+                for attribute in described.get("attributes") or ():
+                    if isinstance(attribute, dict) and isinstance(attribute.get("name"), str):
+                        types[attribute["name"].casefold()] = attribute["name"], str(attribute.get("type") or "")
+    if types:
+        types = {name.casefold(): (name, "") for name in used if isinstance(name, str)} | types
+    return Attributes(str(kind), str(directory), types)

@@ -1,0 +1,74 @@
+"""The schemas of jobs as the tenant has them, and what they may consist of."""
+
+import asyncio
+from collections.abc import Awaitable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from flows.mappings.vocabulary import NOTHING_KNOWN, Vocabulary
+from graph_client import Resources
+from graph_client.errors import Forbidden, NotFound, Unauthorized
+from graph_client.models import SynchronizationJob
+
+T = TypeVar("T")
+TemplateIds = tuple[str, str]
+"""Ids of an application template and of one of its synchronization templates."""
+
+
+@dataclass(frozen=True)
+class SchemaLanguage:
+    """What all jobs of a synchronization template have in common."""
+
+    default: Mapping[str, Any] | None = None
+    """The schema that a new job begins with; None if it could not be read."""
+    vocabulary: Vocabulary = NOTHING_KNOWN
+
+
+async def schema_of(graph: Resources, service_principal_id: str, job: SynchronizationJob) -> Mapping[str, Any] | None:
+    """Return the schema of a job; None for one that is not there any more.
+
+    Source: https://learn.microsoft.com/graph/api/synchronization-synchronizationschema-get
+    """
+    try:
+        return await graph.synchronization_schemas.get(service_principal_id, job.id)
+    except NotFound:
+        return None
+
+
+async def languages_of(
+    graph: Resources, jobs: Iterable[tuple[TemplateIds, str, SynchronizationJob]]
+) -> dict[TemplateIds, SchemaLanguage]:
+    """Return what schemas may consist of, asked once for each synchronization template.
+
+    Args:
+        graph: A signed-in client.
+        jobs: Jobs with their templates and service principals.
+    """
+    first = {ids: (principal_id, job) for ids, principal_id, job in jobs}
+    looks = (language_of(graph, principal_id, job.id, job.template_id) for principal_id, job in first.values())
+    return dict(zip(first, await asyncio.gather(*looks), strict=True))
+
+
+async def language_of(
+    graph: Resources, service_principal_id: str, job_id: str, template_id: str | None
+) -> SchemaLanguage:
+    """Return what the schema of a job may consist of, as far as this identity may read it."""
+    schemas = graph.synchronization_schemas
+    default, operators, functions = await asyncio.gather(
+        _readable(schemas.of_template(service_principal_id, template_id)) if template_id else _nothing(),
+        _readable(schemas.filter_operators(service_principal_id, job_id)),
+        _readable(schemas.functions(service_principal_id, job_id)),
+    )
+    return SchemaLanguage(default, Vocabulary.of(operators or (), functions or ()))
+
+
+async def _readable(reading: Awaitable[T]) -> T | None:
+    try:
+        return await reading
+    except (Unauthorized, Forbidden, NotFound):
+        # A template can be withdrawn, and reading operators and functions takes the permission to write.
+        return None
+
+
+async def _nothing() -> None:
+    return None

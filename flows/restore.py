@@ -1,0 +1,69 @@
+"""restore-schema: the mappings of one job as they were before a write of ours."""
+
+import time
+from typing import Annotated, Any
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.states import Failed
+from pydantic import Field
+
+from flows import artifacts, journal, schema_tasks
+from flows.connection import connected
+from flows.logs import quiet_expected_failures
+from flows.mapping import final_state
+from flows.names import name_of_run
+from flows.parameters import read_fleet
+from flows.reconcile.outcome import FleetOutcome, InstanceOutcome
+from flows.reconcile.plan import Action, InstancePlan
+from flows.reconcile.steps.failure import StepFailed
+from flows.task_runner import LoopTaskRunner
+
+_OUTCOMES = ("restored", "unchanged", "failed")
+
+
+@flow(
+    name="restore-schema",
+    flow_run_name=name_of_run("restore"),
+    task_runner=LoopTaskRunner(),  # type: ignore[arg-type]  # Prefect declares runners invariant in their future
+    persist_result=False,
+    retries=0,
+)
+async def restore_schema(
+    fleet: Annotated[str | dict[str, Any], Field(description="The fleet file's path, or its content.")],
+    key: Annotated[str, Field(description="Key of the instance.")],
+    version: Annotated[int | None, Field(ge=1, description="Version; empty for the one before the last write.")] = None,
+    tenant: Annotated[str | None, Field(description="EntraTenant block; empty for the environment.")] = None,
+    change: Annotated[str | None, Field(max_length=200, description="Ticket this change belongs to.")] = None,
+) -> State:
+    """Put a schema that the store kept, whole; the one that is there is kept before."""
+    quiet_expected_failures()
+    desired = read_fleet(fleet)
+    started = time.monotonic()
+    async with connected(tenant, desired.tenant_id) as run:
+        try:
+            plan, chosen = await schema_tasks.plan_restore(desired, key, version)
+        except StepFailed as failure:
+            return Failed(message=str(failure), data=failure)
+        await artifacts.publish_plan(plan)
+        async with journal.journaled(desired, plan, change, "restore") as entry:
+            outcome = await restore_instance(plan.instances[0], chosen, entry.run_id)
+            seconds = time.monotonic() - started
+            entry.outcome = FleetOutcome(plan.fleet, [outcome], run.graph.requests_sent, seconds, _OUTCOMES)
+        await artifacts.publish_outcome(entry.outcome, "restore")
+    return final_state(entry.outcome)
+
+
+@task(name="restore-instance", task_run_name="{plan.key}", cache_policy=NO_CACHE, persist_result=False)
+async def restore_instance(plan: InstancePlan, version: int, run_id: str) -> InstanceOutcome:
+    """Take one instance back, unless it is there already."""
+    outcome = InstanceOutcome.of(plan)
+    try:
+        if plan.action is Action.UPDATE:
+            await schema_tasks.restore_schema(plan, version, run_id)
+            outcome.outcome = "restored"
+    except StepFailed as failure:
+        outcome.fail(failure)
+    await journal.record_instance(run_id, plan, outcome)
+    return outcome

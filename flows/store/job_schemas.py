@@ -1,0 +1,151 @@
+"""The schemas that jobs had before they were written to, and the mappings that were applied last."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, delete, select
+from sqlalchemy.sql.schema import Table
+
+from flows.store.database import Database
+from flows.store.event_rows import folded
+from flows.store.tables import APPLIED_MAPPINGS, JOB_SCHEMA, RUN
+
+_ROWS_AT_ONCE = 200
+
+
+@dataclass(frozen=True)
+class JobPlace:
+    """A job in a tenant; ids of service principals compare in any case."""
+
+    tenant_id: str
+    service_principal_id: str
+    job_id: str
+
+    @property
+    def ids(self) -> tuple[str, str]:
+        """The service principal's id in lower case, and the job's."""
+        return folded(self.service_principal_id) or "", self.job_id
+
+    @property
+    def columns(self) -> dict[str, str | None]:
+        """Its columns in a row."""
+        return {
+            "tenant_id": self.tenant_id,
+            "service_principal_id": folded(self.service_principal_id),
+            "job_id": self.job_id,
+        }
+
+    def rows(self, table: Table) -> list[ColumnElement[bool]]:
+        """The conditions on its rows in a table."""
+        return [table.c[name] == value for name, value in self.columns.items()]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SchemaVersion:
+    """A schema that a job had until a run replaced it."""
+
+    id: int
+    key: str
+    job_id: str
+    sha256: str
+    reason: str
+    run_id: str
+    kept_at: datetime
+    ticket: str | None = None
+    actor_object_id: str | None = None
+    actor_app_id: str | None = None
+
+
+_SHOWN = [JOB_SCHEMA.c[name] for name in ("id", "key", "job_id", "sha256", "reason", "run_id", "kept_at")]
+_BY_WHOM = [RUN.c.ticket, RUN.c.actor_object_id, RUN.c.actor_app_id]
+
+
+class JobSchemas:
+    """The versions of jobs' schemas, and what was applied to each job last."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def keep(
+        self, place: JobPlace, schema: Mapping[str, Any], *, fleet: str, key: str, reason: str, run_id: str
+    ) -> None:
+        """Write down the schema that a job has, before it is replaced; one that is the newest already is not twice.
+
+        Args:
+            place: The job.
+            schema: Its schema as Graph has it.
+            fleet: Name of the fleet.
+            key: Key of the instance.
+            reason: What is about to replace it.
+            run_id: The run that does.
+        """
+        content = json.dumps(schema, separators=(",", ":"))
+        sha256 = hashlib.sha256(content.encode()).hexdigest()
+        newest = select(JOB_SCHEMA.c.sha256).where(*place.rows(JOB_SCHEMA)).order_by(JOB_SCHEMA.c.id.desc()).limit(1)
+        with self._database.write() as connection:
+            if connection.scalar(newest) == sha256:
+                return
+            row = {"fleet": fleet, "key": key, "reason": reason, "run_id": run_id, "kept_at": datetime.now(UTC)}
+            connection.execute(JOB_SCHEMA.insert().values(**place.columns, **row, sha256=sha256, content=content))
+
+    def history(self, place: JobPlace) -> list[SchemaVersion]:
+        """Return the versions of a job, the newest first, with who replaced them."""
+        statement = (
+            select(*_SHOWN, *_BY_WHOM)
+            .outerjoin(RUN, RUN.c.id == JOB_SCHEMA.c.run_id)
+            .where(*place.rows(JOB_SCHEMA))
+            .order_by(JOB_SCHEMA.c.id.desc())
+        )
+        with self._database.read() as connection:
+            return [SchemaVersion(**row) for row in connection.execute(statement).mappings()]
+
+    def content(self, place: JobPlace, version: int) -> dict[str, Any] | None:
+        """Return the schema of a version; None if the job has none of that number."""
+        statement = select(JOB_SCHEMA.c.content).where(*place.rows(JOB_SCHEMA), JOB_SCHEMA.c.id == version)
+        with self._database.read() as connection:
+            found = connection.scalar(statement)
+        return None if found is None else dict(json.loads(found))
+
+    def applied(self, tenant_id: str) -> dict[tuple[str, str], dict[str, Any]]:
+        """Return what was applied last, by service principal id (lower case) and job id."""
+        table = APPLIED_MAPPINGS.c
+        statement = select(table.service_principal_id, table.job_id, table.content)
+        with self._database.read() as connection:
+            rows = connection.execute(statement.where(table.tenant_id == tenant_id))
+            return {(row.service_principal_id, row.job_id): json.loads(row.content) for row in rows}
+
+    def applied_to(self, place: JobPlace) -> dict[str, Any] | None:
+        """Return what was applied to a job last; None if that is not known."""
+        statement = select(APPLIED_MAPPINGS.c.content).where(*place.rows(APPLIED_MAPPINGS))
+        with self._database.read() as connection:
+            found = connection.scalar(statement)
+        return None if found is None else dict(json.loads(found))
+
+    def note_applied(self, jobs: Iterable[tuple[JobPlace, Mapping[str, Any]]]) -> None:
+        """Write down of jobs that they are as their mappings say."""
+        moment = datetime.now(UTC)
+        rows = [
+            {**place.columns, "content": json.dumps(mappings, separators=(",", ":")), "applied_at": moment}
+            for place, mappings in jobs
+        ]
+        for start in range(0, len(rows), _ROWS_AT_ONCE):
+            insert = self._database.insert(APPLIED_MAPPINGS).values(rows[start : start + _ROWS_AT_ONCE])
+            statement = insert.on_conflict_do_update(
+                index_elements=list(APPLIED_MAPPINGS.primary_key),
+                set_={name: insert.excluded[name] for name in ("content", "applied_at")},
+            )
+            with self._database.write() as connection:
+                connection.execute(statement)
+
+    def forget_applied(self, tenant_id: str, service_principal_id: str) -> None:
+        """Forget what was applied to the jobs of an application that is gone; the versions of their schemas stay."""
+        table = APPLIED_MAPPINGS.c
+        statement = delete(APPLIED_MAPPINGS).where(
+            table.tenant_id == tenant_id, table.service_principal_id == folded(service_principal_id)
+        )
+        with self._database.write() as connection:
+            connection.execute(statement)

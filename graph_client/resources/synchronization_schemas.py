@@ -1,0 +1,105 @@
+"""Schemas of synchronization jobs: which objects and attributes flow where.
+
+https://learn.microsoft.com/graph/api/resources/synchronization-synchronizationschema
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from graph_client.call import Call, Expects, Repeat, path_of
+from graph_client.models.synchronization_schema import FilterOperator, MappingFunction, ParsedExpression
+from graph_client.reading import items, read
+from graph_client.sender import Sender
+
+__all__ = ["SynchronizationSchemas"]
+
+
+class SynchronizationSchemas:
+    """Reads and replaces the schemas of jobs, which are JSON as Graph has them."""
+
+    def __init__(self, session: Sender) -> None:
+        self._session = session
+
+    async def get(self, service_principal_id: str, job_id: str, *, grace_seconds: float = 0.0) -> dict[str, Any]:
+        """The schema of a job, its own or its template's.
+
+        https://learn.microsoft.com/graph/api/synchronization-synchronizationschema-get
+        """
+        call = Call.get(_job(service_principal_id, job_id), grace_seconds=grace_seconds)
+        return _without_context(await self._session.request(call))
+
+    async def of_template(self, service_principal_id: str, template_id: str) -> dict[str, Any]:
+        """The schema that a job made from a template begins with.
+
+        https://learn.microsoft.com/graph/api/synchronization-synchronizationschema-get
+        """
+        return _without_context(await self._session.request(Call.get(_template(service_principal_id, template_id))))
+
+    async def replace(self, service_principal_id: str, job_id: str, schema: Mapping[str, Any]) -> None:
+        """Replace the schema of a job as a whole, what is left out is lost; begins an initial cycle.
+
+        Never repeated after an unknown outcome: twice is the same schema, but two initial cycles.
+
+        https://learn.microsoft.com/graph/api/synchronization-synchronizationschema-update
+        """
+        await self._session.request(_beginning("PUT", _job(service_principal_id, job_id), dict(schema)))
+
+    async def reset(self, service_principal_id: str, job_id: str) -> None:
+        """Give a job the schema of its template again; begins an initial cycle.
+
+        https://learn.microsoft.com/graph/api/synchronization-synchronizationschema-delete
+        """
+        await self._session.request(_beginning("DELETE", _job(service_principal_id, job_id)))
+
+    async def discover(self, service_principal_id: str, job_id: str, directory_id: str) -> dict[str, Any]:
+        """Let Graph look again which attributes a directory has; the definition of the directory, as JSON.
+
+        https://learn.microsoft.com/graph/api/synchronization-directorydefinition-discover
+        """
+        path = f"{_job(service_principal_id, job_id)}{path_of('directories', directory_id, 'discover')}"
+        return _without_context(await self._session.request(Call(method="POST", path=path)))
+
+    async def filter_operators(self, service_principal_id: str, job_id: str) -> list[FilterOperator]:
+        """The operators that scoping filters may use; takes the permission to write.
+
+        https://learn.microsoft.com/graph/api/synchronization-synchronizationschema-filteroperators
+        """
+        call = Call.get(f"{_job(service_principal_id, job_id)}/filterOperators()")
+        return [operator async for operator in items(self._session, call, FilterOperator)]
+
+    async def functions(self, service_principal_id: str, job_id: str) -> list[MappingFunction]:
+        """The functions that expressions may use; takes the permission to write.
+
+        https://learn.microsoft.com/graph/api/synchronization-synchronizationschema-functions
+        """
+        call = Call.get(f"{_job(service_principal_id, job_id)}/functions()")
+        return [function async for function in items(self._session, call, MappingFunction)]
+
+    async def parse_expression(self, service_principal_id: str, job_id: str, expression: str) -> ParsedExpression:
+        """What Graph makes of an expression; changes nothing.
+
+        https://learn.microsoft.com/graph/api/synchronization-synchronizationschema-parseexpression
+        """
+        path = f"{_job(service_principal_id, job_id)}/parseExpression"
+        call = Call(method="POST", path=path, body={"expression": expression})
+        return await read(self._session, call, ParsedExpression)
+
+
+def _job(service_principal_id: str, job_id: str) -> str:
+    return path_of("servicePrincipals", service_principal_id, "synchronization", "jobs", job_id, "schema")
+
+
+def _template(service_principal_id: str, template_id: str) -> str:
+    return path_of("servicePrincipals", service_principal_id, "synchronization", "templates", template_id, "schema")
+
+
+def _beginning(method: str, path: str, body: Any = None) -> Call:
+    """A change that sets an initial cycle going."""
+    return Call(method=method, path=path, body=body, repeat=Repeat.NEVER, expects=Expects.NOTHING)
+
+
+def _without_context(answer: dict[str, Any]) -> dict[str, Any]:
+    """The object alone: where it was read is no part of it."""
+    return {name: value for name, value in answer.items() if not name.startswith("@odata.")}

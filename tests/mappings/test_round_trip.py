@@ -1,0 +1,99 @@
+"""A schema that is exported and applied again changes nothing, whatever is in it."""
+
+import copy
+import json
+
+from hypothesis import HealthCheck, given, settings
+
+from flows.mappings.differences import differences
+from flows.mappings.document import Mappings
+from flows.mappings.editing import merged
+from flows.mappings.merge import wishes
+from flows.mappings.table import table_of
+from flows.mappings.writing import yaml_of
+from flows.reconcile.fleet_file_tree import plain
+from flows.reconcile.fleet_file_yaml import read_yaml
+from graph_emulator.gallery import gallery
+from graph_emulator.schema import build_schema
+from tests.mappings.schemas import SCHEMAS, schema_of
+
+THOROUGH = settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def exported(schema):
+    """What export writes of a schema, and what a fleet file reads of that."""
+    table, left_alone = table_of(schema)
+    if table is None:
+        return None
+    text = yaml_of(table, left_alone)
+    assert yaml_of(Mappings.model_validate(plain(read_yaml(text, "m.yaml").node)), left_alone) == text
+    return Mappings.model_validate(plain(read_yaml(text, "m.yaml").node))
+
+
+def nothing_to_do(file, applied, template, schema):
+    found, problems = wishes(file, applied, template, schema)
+    return (problems, differences(found), merged(schema, found)) == ([], [], schema)
+
+
+@THOROUGH
+@given(SCHEMAS)
+def test_any_schema_is_exported_and_applied_without_a_write(schema):
+    before = copy.deepcopy(schema)
+    file = exported(schema)
+    assert file is None or nothing_to_do(file, None, None, schema)
+    assert file is None or nothing_to_do(file, file, schema, schema)
+    assert schema == before
+
+
+@THOROUGH
+@given(SCHEMAS)
+def test_the_object_that_a_flow_is_given_says_the_same(schema):
+    file = exported(schema)
+    assert file is None or Mappings.model_validate(json.loads(json.dumps(file.to_object()))) == file
+
+
+def test_every_schema_of_the_gallery_is_written_in_full():
+    for template in gallery("global").values():
+        for name in template.synchronization:
+            schema = build_schema(template, name)
+            assert table_of(schema)[1] == []
+            assert nothing_to_do(exported(schema), None, None, schema)
+
+
+@THOROUGH
+@given(SCHEMAS)
+def test_what_the_file_does_not_name_is_put_as_it_was(schema):
+    file = exported(schema)
+    if file is None:
+        return
+    wanted = file.to_object()
+    for each in wanted["object_mappings"]:
+        each.setdefault("attributes", {})["entra-fleet test"] = {"constant": "x"}
+    found, problems = wishes(Mappings.model_validate(wanted), None, None, schema)
+    put = merged(schema, found)
+    assert problems == []
+    assert len(differences(found)) == len(wanted["object_mappings"])
+    for rule in put["synchronizationRules"]:
+        for each in (rule or {}).get("objectMappings") or ():
+            attributes = (each or {}).get("attributeMappings") or []
+            if attributes and (attributes[-1] or {}).get("targetAttributeName") == "entra-fleet test":
+                del attributes[-1]
+    assert without_empty_lists(put) == without_empty_lists(schema)
+
+
+def without_empty_lists(schema):
+    """A schema in which nothing tells a missing list of attributes from an empty one."""
+    made = copy.deepcopy(schema)
+    for rule in made.get("synchronizationRules") or ():
+        for each in (rule or {}).get("objectMappings") or ():
+            if each is not None and not each.get("attributeMappings"):
+                each.pop("attributeMappings", None)
+    return made
+
+
+def test_the_same_schema_in_another_order_is_the_same_file():
+    schema = schema_of()
+    turned = copy.deepcopy(schema)
+    for each in turned["synchronizationRules"][0]["objectMappings"]:
+        each["attributeMappings"].reverse()
+    assert yaml_of(table_of(turned)[0]) == yaml_of(table_of(schema)[0])
