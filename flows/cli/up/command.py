@@ -52,6 +52,7 @@ def command(
                 machine.start_worker()
             if embedded and worker:
                 machine.provision_example()
+        stop.settle()
         _show(machine, worker)
         machine.watch(stop)
     aside().print("Stopped.")

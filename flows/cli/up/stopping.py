@@ -14,24 +14,27 @@ class Stop:
 
     def __init__(self) -> None:
         self._wanted = threading.Event()
-        self._running = False
+        self._settled = False
 
     def wait(self, seconds: float) -> bool:
-        """Wait for a while; return whether it is to end. From here on a signal interrupts nothing."""
-        self._running = True
+        """Wait for a while; return whether it is to end."""
         return self._wanted.wait(seconds)
+
+    def settle(self) -> None:
+        """From here on a signal interrupts nothing, and `wait` tells of it."""
+        self._settled = True
 
     def __call__(self, _number: int, _frame: FrameType | None) -> None:
         """Take a signal."""
         again = self._wanted.is_set()
         self._wanted.set()
-        if not (self._running or again):
+        if not (self._settled or again):
             raise KeyboardInterrupt
 
 
 @contextmanager
 def interruptible() -> Iterator[Stop]:
-    """Yield what both signals set; the first one interrupts what has not begun to wait for it."""
+    """Yield what both signals set; the first one interrupts what has not settled."""
     stop = Stop()
     before = {number: signal.signal(number, stop) for number in _SIGNALS}
     try:
