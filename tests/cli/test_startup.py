@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from flows.cli.main import app
 from flows.environment import with_variables
 from flows.store import open_store
 from tests.estates import estate, fleet, instance
@@ -41,11 +42,11 @@ def test_care_of_the_store_needs_neither_prefect_nor_graph(sqlite_url, arguments
     assert imported_by(code, ENTRA_FLEET_STORE=sqlite_url) & {"prefect", "msal", "graph_emulator"} == set()
 
 
-@pytest.mark.parametrize(
-    "command",
-    ["check", "audit", "events", "store", "demo", "emulate", "init", "schema", "plan", "apply", "monitor", "harvest"],
-)
-def test_every_command_has_help(entra_fleet, command):
-    result = entra_fleet(command, "--help")
+COMMANDS = sorted(each.name for each in (*app.registered_commands, *app.registered_groups))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(entra_fleet_here, command):
+    result = entra_fleet_here(command, "--help")
     assert (result.code, result.err) == (0, "")
     assert f"entra-fleet {command}" in result.out or f"flows.cli {command}" in result.out
