@@ -3,8 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-# Two processors run what starts servers and workers beside all the rest.
-SERVED := tests/flows tests/cli tests/e2e
+# Two processors run what starts processes beside all the rest.
+SERVED := tests/cli tests/e2e
 
 .PHONY: demo test check served rest proof mutants clean
 
