@@ -31,13 +31,21 @@ _OUTCOMES = ("restored", "unchanged", "failed")
     retries=0,
 )
 async def restore_schema(
-    fleet: Annotated[str | dict[str, Any], Field(description="The fleet file's path, or its content.")],
-    key: Annotated[str, Field(description="Key of the instance.")],
-    version: Annotated[int | None, Field(ge=1, description="Version; empty for the one before the last write.")] = None,
-    tenant: Annotated[str | None, Field(description="EntraTenant block; empty for the environment.")] = None,
-    change: Annotated[str | None, Field(max_length=200, description="Ticket this change belongs to.")] = None,
+    fleet: str | dict[str, Any],
+    key: str,
+    version: Annotated[int | None, Field(ge=1)] = None,
+    tenant: str | None = None,
+    change: Annotated[str | None, Field(max_length=200)] = None,
 ) -> State:
-    """Put a schema that the store kept, whole; the one that is there is kept before."""
+    """Put a schema that the store kept, whole; the one that is there is kept before.
+
+    Args:
+        fleet: The fleet file's path, or its content.
+        key: Key of the instance.
+        version: Version; empty for the one before the last write.
+        tenant: EntraTenant block; empty for the environment.
+        change: Ticket this change belongs to.
+    """
     quiet_expected_failures()
     desired = read_fleet(fleet)
     started = time.monotonic()
