@@ -138,7 +138,7 @@ async def test_deletes_hold_it_and_what_was_changed_is_paused(jobs):
 
 
 async def test_a_rollout_that_was_held_goes_on_with_the_same_plan(jobs):
-    with once_it_began(lambda: jobs.lose(6)):
+    with once_it_began(lambda: jobs.lose(12)):
         await roll_out()
     (canary,) = jobs.paused()
     state, outcome = await roll_out(rules={"deletes": 50}, force=True)
@@ -150,7 +150,7 @@ async def test_a_rollout_that_was_held_goes_on_with_the_same_plan(jobs):
 
 
 async def test_a_rollout_that_was_held_stays_so_until_somebody_says_otherwise(jobs):
-    with once_it_began(lambda: jobs.lose(6)):
+    with once_it_began(lambda: jobs.lose(12)):
         first, _ = await roll_out()
     jobs.tenant.forget()
     state, outcome = await roll_out(rules={"deletes": 50})
@@ -160,7 +160,7 @@ async def test_a_rollout_that_was_held_stays_so_until_somebody_says_otherwise(jo
 
 
 async def test_what_is_held_does_not_reach_everybody_by_an_apply_without_canaries(jobs):
-    with once_it_began(lambda: jobs.lose(6)):
+    with once_it_began(lambda: jobs.lose(12)):
         first, _ = await roll_out()
     (canary,) = jobs.paused()
     jobs.tenant.forget()
@@ -175,7 +175,7 @@ async def test_what_is_held_does_not_reach_everybody_by_an_apply_without_canarie
 
 
 async def test_another_plan_begins_anew(jobs):
-    with once_it_began(lambda: jobs.lose(6)):
+    with once_it_began(lambda: jobs.lose(12)):
         await roll_out()
     state, _ = await roll_out(wanted("something else"), rules={"deletes": 50})
     assert state.name == "Completed"
