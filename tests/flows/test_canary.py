@@ -50,15 +50,19 @@ class Estate:
 
     def lose(self, count):
         """Take users out of the directory: the next cycles disable their accounts."""
-        users = self.tenant.emulator.tenant.people.users
-        # Cycles that are due already see everybody.
-        self.tenant.emulator.state()
-        return {id_: users.pop(id_) for id_ in list(users)[:count]}
+        emulator = self.tenant.emulator
+        users = emulator.tenant.people.users
+        with emulator._lock:
+            # Cycles that are due already see everybody; a job that had nothing to do for long looks again.
+            for principal in self.principals.values():
+                emulator.tenant.jobs.touch(principal, emulator.clock.now())
+            return {id_: users.pop(id_) for id_ in list(users)[:count]}
 
     def forget_accounts(self, key):
         """Have the target system of one instance lose everybody, and refuse them from now on."""
         emulator = self.tenant.emulator
         job = emulator.tenant.jobs.get(self.principals[key], self.job(key)["id"], emulator.clock.now())
+        emulator.tenant.jobs.touch(self.principals[key], emulator.clock.now())
         object.__setattr__(emulator.settings, "entry_failure_share", 1.0)
         job.target.present.clear()
 
