@@ -68,7 +68,9 @@ def shown(page, url, *texts):
 
 
 def test_the_form_of_a_tenant_hides_its_secrets(server, page, tmp_path):
-    shown(page, f"{server.url}/v2/blocks/catalog/entra-tenant/create", "Tenant Id", "Client secret.")
+    shown(
+        page, f"{server.url}/v2/blocks/catalog/entra-tenant/create", "Directory (tenant) id", "Client secret (Optional)"
+    )
     page.picture(tmp_path / "block.png")
     assert page.value("document.querySelectorAll('input[type=password]').length") >= 2
 
