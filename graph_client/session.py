@@ -188,7 +188,9 @@ def _http_client(
 
 def _headers(call: Call) -> dict[str, str]:
     headers = {"client-request-id": str(uuid.uuid4()), **call.headers}
-    if call.body is not None:
+    # Graph's gateway wants it of every write, with a body or without: "Write requests (excluding DELETE) must contain
+    # the Content-Type header declaration."
+    if call.body is not None or call.method in {"POST", "PATCH", "PUT"}:
         headers["Content-Type"] = "application/json"
     return headers
 
