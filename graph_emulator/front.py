@@ -17,10 +17,9 @@ from graph_emulator.routes import ROUTES
 from graph_emulator.tenant import Tenant
 from graph_emulator.throttle import Throttle
 from graph_emulator.tokens import Caller, TokenDesk
-from graph_emulator.unserved import unserved
 from graph_emulator.wire import Request
 
-ROUTER = Router(ROUTES, unserved)
+ROUTER = Router(ROUTES)
 TYPED = frozenset({"POST", "PATCH", "PUT"})
 
 

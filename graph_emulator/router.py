@@ -1,13 +1,14 @@
 """From a path to its route: a tree of segments, literal ones first."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import unquote
 
 from graph_emulator.call import Answer, Call
 from graph_emulator.permissions import Permission
+from graph_emulator.unserved import unserved
 
 ALTERNATE_KEY = re.compile(r"(?i)^(applications|servicePrincipals)\(appId='([^']*)'\)$")
 
@@ -48,9 +49,6 @@ class Route:
         return not self.is_synchronization and not self.path.startswith("/applicationTemplates")
 
 
-Unserved = Callable[[Sequence[str], bool], Callable[[Call], Answer]]
-
-
 @dataclass(slots=True)
 class _Node:
     literal: dict[str, "_Node"] = field(default_factory=dict)
@@ -62,14 +60,8 @@ class _Node:
 class Router:
     """Finds the route of a path below the version."""
 
-    def __init__(self, routes: Iterable[Route], unserved: Unserved) -> None:
-        """Grow the tree.
-
-        Args:
-            routes: what is served.
-            unserved: what answers where nothing is, from the segments and whether another method is served there.
-        """
-        self._root, self._unserved = _Node(), unserved
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self._root = _Node()
         for route in routes:
             node = self._root
             for segment in route.path.strip("/").split("/"):
@@ -95,7 +87,7 @@ class Router:
             node = child or _Node()
         route = node.routes.get(method)
         if route is None:
-            route = Route(method, "/" + "/".join(segments), "", self._unserved(segments, bool(node.routes)))
+            route = Route(method, "/" + "/".join(segments), "", unserved(segments, bool(node.routes)))
         return route, parameters
 
 
