@@ -43,8 +43,6 @@ class Call:
     sequence: int
     replica: int
     send: Callable[[Request], Answer]
-    is_batched: bool = False
-    """Whether the request is part of a batch."""
 
     @property
     def is_beta(self) -> bool:

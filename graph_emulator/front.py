@@ -142,7 +142,6 @@ class Front:
             if settings.replication_lag_seconds or settings.templates_lag_seconds or settings.change_lag_seconds
             else 0,
             lambda step: self._step(step, version, now, record.sequence),
-            record.batch is not None,
         )
 
     def _step(self, request: Request, version: str, now: float, batch: int) -> Answer:

@@ -92,7 +92,7 @@ class EmulatorSettings:
     """What a write without a body must have: a Content-Type, JSON all the same, or nothing."""
     unknown_segments: Literal["not found", "malformed"] = "not found"
     """What an unknown segment below an object is: a 404 of the directory, or a 400 of the gateway."""
-    no_jobs: Literal["404 in a batch", "404", "empty"] = "404 in a batch"
+    no_jobs: Literal["404", "empty"] = "404"
     """How the list of jobs is answered of a service principal that has none."""
 
     fresh_job_code: Literal["Paused", "NotConfigured"] = "Paused"

@@ -20,7 +20,7 @@ SWITCHES: dict[str, tuple[Any, ...]] = {
     "log_latency_seconds": (0.4, 600.0),
     "log_next_link_without_top": (False, True),
     "log_page_size": (500, 100, 1000),
-    "no_jobs": ("404 in a batch", "404", "empty"),
+    "no_jobs": ("404", "empty"),
     "not_replicated": ((404,), (404, 403, 409)),
     "object_quota": (None, 250),
     "on_demand_key": ("type name", "result"),

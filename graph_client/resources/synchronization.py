@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from graph_client.call import Call, path_of
+from graph_client.errors import NotFound
 from graph_client.models.on_demand import OnDemandAnswer, SynchronizationRule
 from graph_client.models.synchronization import SynchronizationJob, SynchronizationTemplate
 from graph_client.reading import items, read
@@ -17,6 +18,9 @@ from .synchronization_credentials import SynchronizationCredentials
 from .synchronization_on_demand import SynchronizationOnDemand
 
 __all__ = ["Synchronization"]
+
+_NO_SUCH_OBJECT = "Request_ResourceNotFound"
+"""What the directory says of an object, before the synchronization service has seen the request."""
 
 
 class Synchronization:
@@ -36,9 +40,26 @@ class Synchronization:
         return [template async for template in items(self._session, call, SynchronizationTemplate)]
 
     async def jobs(self, service_principal_id: str) -> list[SynchronizationJob]:
-        """The jobs, in no particular order."""
+        """The jobs, in no particular order.
+
+        Graph says that there is none by an empty list or by 404. Where the 404 may as well be about the service
+        principal, that is asked.
+
+        Raises:
+            NotFound: when there is no such service principal.
+
+        https://learn.microsoft.com/graph/api/synchronization-synchronization-list-jobs
+        https://github.com/jeevansd/SCIM-CodeAuthGrantDeprecation (AGENTS.md, 2026-05-09)
+        """
         call = Call.get(_path(service_principal_id, "jobs"))
-        return [job async for job in items(self._session, call, SynchronizationJob)]
+        try:
+            return [job async for job in items(self._session, call, SynchronizationJob)]
+        except NotFound as error:
+            if error.code == _NO_SUCH_OBJECT:
+                await self._session.request(
+                    Call.get(path_of("servicePrincipals", service_principal_id), {"$select": "id"})
+                )
+            return []
 
     async def create_job(
         self, service_principal_id: str, template_id: str, *, grace_seconds: float = 0.0

@@ -35,9 +35,8 @@ def list_all(call: Call) -> Answer:
     allow_options(call.options, ())
     principal = synchronized_principal(call)
     jobs = [job.as_graph(call.now) for job in call.tenant.jobs.of(principal.id, call.now)]
-    mode = call.tenant.settings.no_jobs
-    if not jobs and (mode == "404" or (mode == "404 in a batch" and call.is_batched)):
-        # In a batch: jeevansd/SCIM-CodeAuthGrantDeprecation AGENTS.md, 2026-05-09. The code was not kept.
+    if not jobs and call.tenant.settings.no_jobs == "404":
+        # Seen in a batch: jeevansd/SCIM-CodeAuthGrantDeprecation AGENTS.md, 2026-05-09. The code was not kept.
         raise GraphProblem(404, "ResourceNotFound", "There is no synchronization job of this service principal.")
     return Answer(200, {"@odata.context": _context(call, principal.id), "value": jobs})
 

@@ -26,7 +26,7 @@ async def test_two_hours_on_tokens_of_five_minutes(tmp_path):
         await asyncio.sleep(0)
 
     wanted = fleet_from_object(fleet(*(instance(f"k{number}") for number in range(11))))
-    with estate(tmp_path / "tenant", clock=clock, token_lifetime_seconds=FIVE_MINUTES) as tenant:
+    with estate(tmp_path / "tenant", clock=clock, token_lifetime_seconds=FIVE_MINUTES, no_jobs="empty") as tenant:
         source, began = environment(), clock.now()
         settings = replace(source.graph_settings(), **SCARCE)
         tokens = MsalTokens(settings, source.tenant, source.sign_in_method(), sleep=sleep, clock=clock.now)
