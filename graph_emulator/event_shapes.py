@@ -6,9 +6,10 @@ https://learn.microsoft.com/graph/api/resources/provisioningobjectsummary
 from functools import lru_cache
 from typing import Any
 
-from graph_emulator.clock import write_ticks
+from graph_emulator.clock import TICKS_PER_SECOND, write_moment, write_ticks
 from graph_emulator.identifiers import guid
 from graph_emulator.provisioning_log import Event
+from graph_emulator.schema import SCIM_GROUP
 
 SOURCE = "Microsoft Entra ID"
 VERBS = {"create": "Add", "update": "Update", "disable": "Update", "delete": "Delete"}
@@ -37,13 +38,27 @@ def system_id(owner: str) -> str:
     return guid("system", owner)
 
 
-def as_graph(event: Event, tenant_id: str, *, beta: bool) -> dict[str, Any]:
-    """The whole event."""
+def target_name(event: Event) -> str:
+    """The target system; that of the non-gallery application has its old name: graph2otel provisioning_test.go."""
+    template = event.principal.template
+    return "customappsso" if template.is_custom else template.display_name
+
+
+def target_type(event: Event) -> str:
+    """The type of the object in the target system."""
+    group = event.outcome.subject_type == "Group"
+    return SCIM_GROUP if group and event.principal.template.is_custom else event.outcome.subject_type
+
+
+def as_graph(event: Event, tenant_id: str, *, beta: bool, whole_seconds: bool) -> dict[str, Any]:
+    """The whole event, as rknightion/graph2otel provisioning_test.go recorded one on 2026-07-17."""
     outcome, principal = event.outcome, event.principal
-    target = principal.template.display_name
+    target = target_name(event)
     value = {
         "id": event.id,
-        "activityDateTime": write_ticks(event.ticks),
+        "activityDateTime": write_moment(event.ticks // TICKS_PER_SECOND)
+        if whole_seconds
+        else write_ticks(event.ticks),
         "tenantId": tenant_id,
         "jobId": event.job_id,
         "cycleId": event.cycle_id,
@@ -64,8 +79,8 @@ def as_graph(event: Event, tenant_id: str, *, beta: bool) -> dict[str, Any]:
         },
         "targetIdentity": {
             "id": event.target_id,
-            "displayName": outcome.subject["displayName"] if event.target_id else "",
-            "identityType": outcome.subject_type,
+            "displayName": "",
+            "identityType": target_type(event),
             "details": {},
         },
         "initiatedBy": {"id": "", "displayName": "Azure AD Provisioning Service", "initiatorType": "system"},
@@ -79,7 +94,7 @@ def _target(event: Event, display_name: str) -> dict[str, Any]:
         "id": system_id(value["appId"]),
         "displayName": display_name,
         "details": {
-            "ApplicationId": value["appId"],
+            "ApplicationId": value["applicationTemplateId"],
             "ServicePrincipalId": value["id"],
             "ServicePrincipalDisplayName": value["displayName"],
         },
@@ -87,15 +102,15 @@ def _target(event: Event, display_name: str) -> dict[str, Any]:
 
 
 def _source_details(event: Event) -> dict[str, str]:
-    outcome = event.outcome
-    if outcome.subject_type != "User":
-        return {}
-    return {"odatatype": "User", "UserPrincipalName": outcome.subject["userPrincipalName"]}
+    subject, kind = event.outcome.subject, event.outcome.subject_type
+    details = {"id": subject["id"], "odatatype": kind, "DisplayName": subject["displayName"]}
+    return {**details, "UserPrincipalName": subject["userPrincipalName"]} if kind == "User" else details
 
 
 def _error(event: Event) -> dict[str, Any] | None:
+    """What went wrong; why somebody was skipped stands in the last step."""
     error = event.outcome.error
-    if error is None:
+    if error is None or event.outcome.status != "failure":
         return None
     return {
         "errorCode": error,
@@ -126,8 +141,9 @@ def _steps(event: Event, target: str) -> list[dict[str, Any]]:
         )
     ]
     if outcome.status == "skipped":
-        reason = REASONS.get(outcome.error or "", "")
-        return [*steps, _step("EntrySynchronizationSkip", "scoping", "skipped", reason)]
+        skip = _step("EntrySynchronizationSkip", "export", "skipped", REASONS.get(outcome.error or "", ""))
+        skip["details"] = {"ReportableIdentifier": name, "SkipReason": outcome.error}
+        return [*steps, skip]
     will = f"{kind} '{name}' will be {outcome.action}d in {target}"
     steps.append(_step(f"EntrySynchronization{verb}", "matching", "success", will))
     word = "Failed to" if outcome.status == "failure" else "Did"

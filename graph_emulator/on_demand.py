@@ -50,13 +50,13 @@ class Told:
     value: str
 
     def answer(self, key: dict[str, Any], summary: dict[str, Any]) -> dict[str, str]:
-        """Key and value, each JSON within a string; of a group no steps are told."""
+        """Key and value, JSON within a string; where the key tells the result of a group, its value tells nothing."""
         values: dict[str, Any] = {
             "summary": summary,
             "summaries": [summary],
             "steps": summary["provisioningSteps"],
         }
-        value = {} if self.group else values[self.value]
+        value = {} if self.group and not self.type_name else values[self.value]
         return {"key": TYPE_NAME if self.type_name else _text(key), "value": _text(value)}
 
 

@@ -141,6 +141,7 @@ class EmulatorSettings:
     """Incremental cycles in which people change by themselves; later ones find nothing new."""
     quarantine_retry_seconds: float = 86_400.0
     entry_failure_share: float = 0.04
+    log_moments: Literal["whole seconds", "fractions"] = "whole seconds"
     log_latency_seconds: float = 0.4
     late_event_share: float = 0.0
     late_event_seconds: float = 1800.0

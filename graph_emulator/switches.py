@@ -18,6 +18,7 @@ SWITCHES: dict[str, tuple[Any, ...]] = {
     "jobs_after_restore": ("disabled", "running", "gone"),
     "last_success": ("end only", "whole"),
     "log_latency_seconds": (0.4, 600.0),
+    "log_moments": ("whole seconds", "fractions"),
     "log_next_link_without_top": (False, True),
     "log_page_size": (500, 100, 1000),
     "no_jobs": ("404", "empty"),

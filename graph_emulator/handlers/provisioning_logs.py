@@ -8,8 +8,8 @@ from itertools import islice
 from typing import Any
 
 from graph_emulator.call import Answer, Call
-from graph_emulator.clock import read_ticks
-from graph_emulator.event_shapes import SOURCE, as_graph
+from graph_emulator.clock import TICKS_PER_SECOND, read_ticks
+from graph_emulator.event_shapes import SOURCE, as_graph, target_name, target_type
 from graph_emulator.odata import Field, Filterable
 from graph_emulator.odata_syntax import Comparison, Junction, Node, parse_filter
 from graph_emulator.problems import malformed, unsupported_query
@@ -41,20 +41,19 @@ def _name(event: Event) -> str:
 
 _BOTH: dict[str, Field] = {
     "id": _text(lambda e: e.id),
-    "activitydatetime": Field(lambda e: e.ticks, frozenset({"eq", "gt", "lt"}), convert=_ticks),
     "jobid": _text(lambda e: e.job_id),
     "changeid": _text(lambda e: e.change_id),
     "cycleid": _text(lambda e: e.cycle_id),
     "provisioningaction": _text(lambda e: e.outcome.action),
     "provisioningstatusinfo/status": _text(lambda e: e.outcome.status),
     "sourcesystem/displayname": _text(lambda _: SOURCE),
-    "targetsystem/displayname": _text(lambda e: e.principal.template.display_name),
+    "targetsystem/displayname": _text(target_name),
     "sourceidentity/identitytype": _text(lambda e: e.outcome.subject_type),
     "sourceidentity/id": _text(lambda e: e.outcome.subject["id"]),
     "sourceidentity/displayname": _text(lambda e: e.outcome.subject["displayName"]),
-    "targetidentity/identitytype": _text(lambda e: e.outcome.subject_type),
+    "targetidentity/identitytype": _text(target_type),
     "targetidentity/id": _text(lambda e: e.target_id),
-    "targetidentity/displayname": _text(lambda e: e.outcome.subject["displayName"] if e.target_id else ""),
+    "targetidentity/displayname": _text(lambda _: ""),
     "initiatedby/displayname": _text(lambda _: "Azure AD Provisioning Service"),
     "durationinmilliseconds": Field(lambda e: e.duration_milliseconds, frozenset({"eq", "gt", "lt"}), convert=_number),
     "serviceprincipal/id": _text(lambda e: e.principal.id),
@@ -67,8 +66,18 @@ _BETA = {
 }
 
 
+def _resolution(call: Call) -> int:
+    """How many ticks an event's moment is exact to."""
+    return TICKS_PER_SECOND if call.tenant.settings.log_moments == "whole seconds" else 1
+
+
 def _filterable(call: Call) -> Filterable:
-    fields = {**_BOTH, "tenantid": _text(lambda _: call.tenant.settings.tenant_id)}
+    step = _resolution(call)
+    fields = {
+        **_BOTH,
+        "tenantid": _text(lambda _: call.tenant.settings.tenant_id),
+        "activitydatetime": Field(lambda e: e.ticks // step * step, frozenset({"eq", "gt", "lt"}), convert=_ticks),
+    }
     return Filterable("provisioningObjectSummary", {**fields, **_BETA} if call.is_beta else fields)
 
 
@@ -94,7 +103,8 @@ def list_all(call: Call) -> Answer:
         position = write_skip_token(f"{end.ticks}_{end.id}")
         value["@odata.nextLink"] = next_link(call.address, call.request.query, skiptoken=position)
     tenant = settings.tenant_id
-    value["value"] = [as_graph(event, tenant, beta=call.is_beta) for event in page[:top]]
+    whole = settings.log_moments == "whole seconds"
+    value["value"] = [as_graph(event, tenant, beta=call.is_beta, whole_seconds=whole) for event in page[:top]]
     return Answer(200, value)
 
 
@@ -109,7 +119,10 @@ def _is_descending(order: str | None) -> bool:
 
 
 def _window(call: Call) -> tuple[Callable[[Event], bool], int, int]:
-    """The filter, and the stretch of time outside of which nothing can match."""
+    """The filter, and the stretch of time outside of which nothing can match.
+
+    An event of whole seconds may have happened up to a second later than it says.
+    """
     text = call.options.get("$filter")
     if text is None:
         return (lambda _: True), -1, LATEST
@@ -119,7 +132,7 @@ def _window(call: Call) -> tuple[Callable[[Event], bool], int, int]:
         if isinstance(node, Comparison) and node.path.lower() == "activitydatetime":
             ticks = read_ticks(str(node.value))
             after = max(after, ticks) if node.operator == "gt" else after
-            before = min(before, ticks) if node.operator == "lt" else before
+            before = min(before, ticks + _resolution(call) - 1) if node.operator == "lt" else before
     return predicate, after, before
 
 

@@ -135,13 +135,14 @@ async def test_by_id_nobody_has_to_be_allowed_to_read_users(tmp_path):
         assert "User.Read.All" in str(error)
 
 
-async def test_a_group_comes_with_its_members_and_has_no_steps(tenant):
-    found = group(tenant, 5)
-    _, outcome = await attempt(groups=[found])
-    (trial,) = outcome.trials
-    assert (trial.outcome, trial.steps, len(trial.subject.member_ids)) == ("succeeded", (), 5)
-    (sent,) = tenant.requests("provision_on_demand")
-    assert len(sent.body["parameters"][0]["subjects"][0]["links"]["members"]) == 5
+@pytest.mark.parametrize(("key", "told", "steps"), [("result", "succeeded", 0), ("type name", "created", 4)])
+async def test_a_group_comes_with_its_members_and_may_have_no_steps(tmp_path, key, told, steps):
+    with ready(tmp_path, on_demand_key=key) as tenant:
+        _, outcome = await attempt(groups=[group(tenant, 5)])
+        (trial,) = outcome.trials
+        assert (trial.outcome, len(trial.steps), len(trial.subject.member_ids)) == (told, steps, 5)
+        (sent,) = tenant.requests("provision_on_demand")
+        assert len(sent.body["parameters"][0]["subjects"][0]["links"]["members"]) == 5
 
 
 async def test_a_group_of_six_is_refused_in_words_before_any_call(tenant):
@@ -247,7 +248,7 @@ async def test_the_result_is_kept_and_told_beside_the_log_but_not_counted_with_i
 
 @pytest.mark.parametrize(
     "shape",
-    [{"on_demand_key": "type name"}, {"on_demand_value": "summaries"}, {"on_demand_value": "steps"}],
+    [{"on_demand_key": "result"}, {"on_demand_value": "summary"}, {"on_demand_value": "steps"}],
     ids=str,
 )
 async def test_whatever_the_shape_of_the_answer_it_says_the_same(tmp_path, shape):

@@ -122,7 +122,7 @@ async def test_the_log_can_be_filled_with_a_past(wire):
     assert (await control(wire, "POST", "events", json=body)).status_code == 204
     events = await wire.all_pages("/auditLogs/provisioning?$top=300&$orderby=activityDateTime asc")
     assert len({event["id"] for event in events}) == 1000
-    assert events[0]["activityDateTime"].startswith("2026-01-05T07:00:01.8")
+    assert events[0]["activityDateTime"] == "2026-01-05T07:00:01Z"
     assert wire.emulator.state()["events"][principal] == {"success": 900, "failure": 50, "skipped": 50}
     assert (await control(wire, "POST", "events", json={**body, "count": -1})).status_code == 400
     assert (await control(wire, "POST", "events", json={**body, "service_principal_id": "x"})).status_code == 400
