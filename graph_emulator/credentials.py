@@ -7,6 +7,8 @@ from graph_emulator.problems import GraphProblem
 from graph_emulator.settings import EmulatorSettings
 
 MASK = "*"
+REJECTED = "SystemForCrossDomainIdentityManagementCredentialValidationFailure"
+"""The code in a quarantine or a failed step when the target system takes the saved credentials no longer."""
 
 
 def _words(text: str) -> frozenset[str]:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from graph_emulator.credentials import SavedSecrets, TargetSystems
+from graph_emulator.credentials import REJECTED, SavedSecrets, TargetSystems
 from graph_emulator.cycles import CyclePlan, imported_roles, run_cycle
 from graph_emulator.executions import Execution
 from graph_emulator.identifiers import guid
@@ -64,7 +64,7 @@ def _begin(job: Job, around: Surroundings) -> None:
     if refusal:
         execution.ends = at
         execution.error = {
-            "code": around.settings.validate_failure_code,
+            "code": REJECTED,
             "message": refusal,
             "tenantActionable": True,
         }

@@ -7,6 +7,7 @@ from typing import Any
 
 from graph_emulator.bodies import take
 from graph_emulator.call import Answer, Call
+from graph_emulator.credentials import REJECTED
 from graph_emulator.executions import Outcome
 from graph_emulator.handlers.synchronization_jobs import job_of, schema_of
 from graph_emulator.jobs import Job
@@ -31,7 +32,7 @@ def provision_on_demand(call: Call) -> Answer:
         raise credentials_missing()
     refusal = call.tenant.targets.refusal(template, saved)
     if refusal:
-        outcome = Outcome(*subject, "other", "failure", settings.validate_failure_code)
+        outcome = Outcome(*subject, "other", "failure", REJECTED)
         value = refused(outcome, refusal, call.now, told)
     else:
         event = call.tenant.jobs.provision_now(job, subject_id, subject, call.now)

@@ -20,9 +20,9 @@ async def test_a_rejected_credential_stops_that_instance_and_no_other(tenant):
     failure = outcome.instances[1].failure
     assert (failure.step, failure.code) == (
         "validate-credentials",
-        "SystemForCrossDomainIdentityManagementCredentialValidationFailure",
+        "CredentialValidationUnavailable",
     )
-    assert "401 Unauthorized: the access token is invalid or has been revoked" in failure.message
+    assert "Unauthorized (401): the access token is invalid or has been revoked" in failure.message
     assert failure.hint == "Nothing was saved and the job was not started. Correct the credentials, then apply again."
     assert failure.request_id
     assert outcome.instances[1].service_principal_id not in tenant.jobs()

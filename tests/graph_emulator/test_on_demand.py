@@ -1,5 +1,6 @@
 import json
 
+from graph_emulator.credentials import REJECTED
 from tests.graph_emulator.driver import AWS, entries_in, error_of, status_of
 
 
@@ -63,7 +64,7 @@ async def test_bad_credentials_fail_within_a_good_answer(open_tenant):
     for secrets in ({}, {"SecretToken": "wrong"}):
         await wire.save(principal, secrets)
         answer = await on_demand(wire, job, wire.user_ids[0])
-        assert result_of(answer) == ("Failure", wire.emulator.settings.validate_failure_code)
+        assert result_of(answer) == ("Failure", REJECTED)
         assert [step["status"] for step in told(answer)["provisioningSteps"]] == ["Failure"]
 
 
