@@ -96,7 +96,7 @@ class TargetSystems:
         if self._settings.validate_failure_form == "flat":
             return GraphProblem(status, code, refusal)
         inner = {"code": code, "message": refusal}
-        return GraphProblem(status, "CredentialValidationUnavailable", f"{code}: {refusal}", inner=inner)
+        return GraphProblem(status, "CredentialValidationUnavailable", refusal, inner=inner)
 
 
 def _address(url: str) -> str:

@@ -174,7 +174,7 @@ def test_an_unset_variable_of_one_instance_and_a_rejected_credential_of_another(
         "Set UNSET where the flow runs, or correct the reference.\n"
         "\nrejected failed at validate-credentials:\n"
         "The target system rejected the credentials of rejected: We received this unexpected response from your "
-        "application Box: 401 Unauthorized: the access token is invalid or has been revoked. "
+        "application Box: Unauthorized (401): the access token is invalid or has been revoked. "
         "Please check the service and try again.\n"
         "Nothing was saved and the job was not started. Correct the credentials, then apply again.\n"
     )

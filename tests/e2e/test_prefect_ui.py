@@ -111,7 +111,7 @@ def test_the_artifacts_show_failures_first_and_what_to_do(server, run, page, tmp
     shown(page, f"{server.url}/v2/artifacts/key/seen-outcome", "2 created, 1 failed")
     asked = {"artifacts": {"key": {"any_": ["seen-outcome"]}}}
     (artifact,) = httpx.post(f"{server.api_url}/artifacts/filter", json=asked).json()
-    shown(page, f"{server.url}/v2/artifacts/artifact/{artifact['id']}", "401 Unauthorized", "Correct the credentials")
+    shown(page, f"{server.url}/v2/artifacts/artifact/{artifact['id']}", "Unauthorized (401)", "Correct the credentials")
     page.picture(tmp_path / "outcome.png")
     rows = page.value("[...document.querySelectorAll('tbody tr')].map(row => row.innerText.split(/\\s/)[0])")
     assert rows[0] == "bad"

@@ -42,7 +42,7 @@ async def test_each_flow_leaves_what_a_person_looks_for(tmp_path):
     outcome = await artifact("seen-outcome")
     rows = json.loads(outcome.data)
     assert [(row["key"], row["outcome"]) for row in rows] == [("bad", "failed"), ("good", "created")]
-    assert "401 Unauthorized" in rows[0]["error"]
+    assert "Unauthorized (401)" in rows[0]["error"]
     assert outcome.description.startswith("seen: 1 created, 1 failed; ")
     assert float((await artifact("seen-provision")).data) == 100.0
     assert "| bad | failed |  |\n| good | created | " in (await artifact("seen-apps")).data
@@ -59,6 +59,6 @@ async def test_the_log_of_a_failure_has_its_key_its_step_and_its_request_id_and_
     with estate(tmp_path / "tenant"), with_variables({"TOKEN": "good", "BAD": "wrong"}):
         outcome = await (await provision_fleet(FLEET, return_state=True)).aresult(raise_on_failure=False)
     (failure,) = (each.failure for each in outcome.instances if each.failure)
-    (said,) = (line for line in caplog.messages if "401 Unauthorized" in line and "failed with state" in line)
+    (said,) = (line for line in caplog.messages if "Unauthorized (401)" in line and "failed with state" in line)
     assert f"result=<bad failed at validate-credentials, request-id {failure.request_id}>" in said
     assert len(said) < 2 * len(str(failure))

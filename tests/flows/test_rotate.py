@@ -84,7 +84,7 @@ async def test_a_rejected_credential_is_not_saved_and_no_other_suffers(tenant):
     assert [each.outcome for each in outcome.instances] == ["rotated", "failed"]
     failure = outcome.instances[1].failure
     assert failure.step == "validate-credentials"
-    assert "401 Unauthorized: the access token is invalid or has been revoked" in failure.message
+    assert "Unauthorized (401): the access token is invalid or has been revoked" in failure.message
     assert failure.hint == "Nothing was saved, and the job keeps the credentials it has. Correct them, then try again."
     assert len(tenant.requests("put_secrets")) == 1
     assert "a wrong token" not in str(failure)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 CREATED_ONCE = "tests/proof/test_fault_matrix.py"
 PROVISIONED = "tests/flows/test_provision.py"
 MAPPED = "tests/flows/test_mappings.py"
+ON_RECORD = "tests/conformance/test_emulator.py"
+READ_BACK = "tests/conformance/test_client.py"
 
 
 @dataclass(frozen=True)
@@ -243,5 +245,61 @@ MUTANTS = (
         "text = None if digest else _dangers(plan)",
         "text = None if digest or plan else _dangers(plan)",
         (MAPPED,),
+    ),
+    Mutant(
+        "let the tenant call a field of a job by another name",
+        "graph_emulator/jobs.py",
+        '"escrowsPruned": False,',
+        '"escrowPruned": False,',
+        (ON_RECORD,),
+    ),
+    Mutant(
+        "let fresh jobs of the tenant be in another state",
+        "graph_emulator/settings.py",
+        'fresh_job_code: Literal["Paused", "NotConfigured"] = "Paused"',
+        'fresh_job_code: Literal["Paused", "NotConfigured"] = "NotConfigured"',
+        (ON_RECORD,),
+    ),
+    Mutant(
+        "let a role of the tenant have another id",
+        "graph_emulator/gallery.py",
+        "7dfd756e-8c27-4472-b2b7-38c17fc5de5e",
+        "7dfd756e-8c27-4472-b2b7-38c17fc5de5f",
+        (ON_RECORD,),
+    ),
+    Mutant(
+        "let the gateway of the tenant take writes without a Content-Type",
+        "graph_emulator/settings.py",
+        '= "need_type"',
+        '= "lenient"',
+        (ON_RECORD,),
+    ),
+    Mutant(
+        "let the tenant keep empty segments of a path",
+        "graph_emulator/router.py",
+        'for part in filter(None, path.split("/")):',
+        'for part in path.strip("/").split("/"):',
+        (ON_RECORD,),
+    ),
+    Mutant(
+        "send writes without a body without a Content-Type",
+        "graph_client/session.py",
+        'if call.body is not None or call.method in {"POST", "PATCH", "PUT"}:',
+        "if call.body is not None:",
+        (READ_BACK,),
+    ),
+    Mutant(
+        "read the last success of a job under a wrong name",
+        "graph_client/models/synchronization.py",
+        "    last_successful_execution: ",
+        "    last_success_execution: ",
+        (READ_BACK,),
+    ),
+    Mutant(
+        "take the year 1 for a moment",
+        "graph_client/models/moment.py",
+        "if moment.year <= 1:",
+        "if moment.year < 1:",
+        (READ_BACK,),
     ),
 )
