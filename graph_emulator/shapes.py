@@ -30,6 +30,24 @@ LATER = frozenset(
         "uniqueName",
     }
 )
+# What nobody has set on a new application.
+UNSET = (
+    "deletedDateTime",
+    "description",
+    "disabledByMicrosoftStatus",
+    "groupMembershipClaims",
+    "isDeviceOnlyAuthSupported",
+    "nativeAuthenticationApisEnabled",
+    "notes",
+    "tokenEncryptionKeyId",
+    "uniqueName",
+    "samlMetadataUrl",
+    "defaultRedirectUri",
+    "certification",
+    "optionalClaims",
+    "servicePrincipalLockConfiguration",
+    "requestSignatureVerification",
+)
 LATER_OF_WEB = frozenset({"implicitGrantSettings", "redirectUriSettings"})
 
 
@@ -112,32 +130,18 @@ def new_application(
     """The application registration."""
     seed = settings.seed
     return {
+        **dict.fromkeys(UNSET),
         "id": guid(seed, "application", number),
-        "deletedDateTime": None,
         "appId": guid(seed, "app id", number),
         "applicationTemplateId": template.id,
         "createdDateTime": created,
-        "description": None,
-        "disabledByMicrosoftStatus": None,
         "displayName": display_name,
-        "groupMembershipClaims": None,
         "identifierUris": [],
-        "isDeviceOnlyAuthSupported": None,
         "isFallbackPublicClient": False,
-        "nativeAuthenticationApisEnabled": None,
-        "notes": None,
         "publisherDomain": "contoso.example",
         "serviceManagementReference": reference,
         "signInAudience": "AzureADMyOrg",
         "tags": [],
-        "tokenEncryptionKeyId": None,
-        "uniqueName": None,
-        "samlMetadataUrl": None,
-        "defaultRedirectUri": None,
-        "certification": None,
-        "optionalClaims": None,
-        "servicePrincipalLockConfiguration": None,
-        "requestSignatureVerification": None,
         "addIns": [],
         "api": _api(_scope(guid(seed, "scope", number), display_name)),
         "appRoles": _roles(template, settings.user_role_id),
