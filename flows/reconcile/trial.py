@@ -13,8 +13,8 @@ from graph_client import GraphClient
 from graph_client.errors import GraphError, Throttled
 from graph_client.models import OnDemandAnswer
 
-TrialOutcome = Literal["created", "updated", "deleted", "disabled", "succeeded", "skipped", "failed", "unknown"]
-Expectation = Literal["created", "updated", "deleted", "disabled", "succeeded", "skipped", "failed"]
+Expectation = Literal["created", "updated", "deleted", "disabled", "unchanged", "succeeded", "skipped", "failed"]
+TrialOutcome = Expectation | Literal["unknown"]
 EXPECTATIONS: tuple[str, ...] = get_args(Expectation)
 
 _DONE: dict[str, TrialOutcome] = {
@@ -29,7 +29,9 @@ _EXPORTS: dict[str, TrialOutcome] = {
     "entryexportdelete": "deleted",
     "entryexportdisable": "disabled",
 }
-_SUCCESSES: frozenset[str] = frozenset({*_DONE.values(), "succeeded"})
+_SUCCESSES: frozenset[str] = frozenset({*_DONE.values(), "unchanged", "succeeded"})
+_IN_SYNC = "RedundantExport"
+"""Why Microsoft skips whom the target system has as the mappings say; every other skip is of somebody it has not."""
 _ATTEMPTS = 3
 _LOOK = "The log will tell: harvest in some minutes, then entra-fleet why. To try again does no harm."
 
@@ -241,7 +243,7 @@ def _told(trial: Trial, told: OnDemandAnswer) -> Trial:
 def outcome_of(told: OnDemandAnswer) -> TrialOutcome:
     """Return what an answer says was done: by its result, its action, or the export among its steps."""
     if told.result == "skipped":
-        return "skipped"
+        return "unchanged" if told.error_code == _IN_SYNC else "skipped"
     if told.result == "failure":
         return "failed"
     if told.result not in {"success", "warning"}:
