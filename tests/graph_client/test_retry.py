@@ -69,6 +69,21 @@ async def run(script, call, time=None, **changes):
     return None
 
 
+UNLICENSED = refusal(403, "Authentication_RequestFromNonPremiumTenantOrB2CTenant")
+
+
+@pytest.mark.parametrize(
+    ("calls", "refused", "sent"),
+    [(IDEMPOTENT, 1, 2), (IDEMPOTENT, 5, 2), (ONCE, 1, 1)],
+    ids=["once", "for good", "create"],
+)
+async def test_a_licence_that_is_denied_is_asked_for_once_more(calls, refused, sent):
+    for call, good in calls.values():
+        script = Script(*[UNLICENSED] * refused, good)
+        error = await run(script, call)
+        assert (error is None, len(script.requests)) == (sent > refused, sent)
+
+
 @named(IDEMPOTENT)
 @pytest.mark.parametrize("fault", [*HEALING, *UNSENT])
 async def test_an_idempotent_call_is_repeated(case, fault):
