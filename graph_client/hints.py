@@ -10,6 +10,7 @@ __all__ = ["NOT_REPLICATED_TEXT", "Refusal", "hint_for", "is_not_yet", "is_stale
 
 NOT_REPLICATED_TEXT = "does not reference a valid application object"
 _ASSIGNED_TEXT = "permission being assigned already exists"
+_UNLICENSED = ("NonPremiumTenant", "ApplicationHasNoDirectoryReadAccess")
 _OWNED_BY = "Application.ReadWrite.OwnedBy"
 
 
@@ -64,7 +65,7 @@ def says_unlicensed(graph_code: str | None) -> bool:
     https://github.com/microsoftgraph/microsoft-graph-docs/issues/12537
     https://github.com/microsoftgraph/microsoft-graph-docs-contrib/issues/4818
     """
-    return "NonPremiumTenant" in (graph_code or "") or graph_code == "Authentication_ApplicationHasNoDirectoryReadAccess"
+    return any(word in (graph_code or "") for word in _UNLICENSED)
 
 
 def hint_for(refusal: Refusal, retry_after_seconds: float | None = None) -> str | None:

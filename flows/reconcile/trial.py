@@ -82,6 +82,8 @@ class Trial:
     error_code: str | None = None
     reason: str | None = None
     """Microsoft's words."""
+    additional_details: str | None = None
+    """What Microsoft adds to them."""
     recommended_action: str | None = None
     """What Microsoft recommends."""
     steps: tuple[TrialStep, ...] = ()
@@ -126,6 +128,7 @@ class Trial:
             "outcome": self.outcome,
             "error_code": self.error_code,
             "reason": self.reason,
+            "additional_details": self.additional_details,
             "recommended_action": self.recommended_action,
             "steps": [asdict(step) for step in self.steps],
             "modified": [asdict(each) for each in self.modified],
@@ -229,6 +232,7 @@ def _told(trial: Trial, told: OnDemandAnswer) -> Trial:
         outcome=outcome,
         error_code=told.error_code,
         reason=told.reason,
+        additional_details=told.additional_details,
         recommended_action=told.recommended_action,
         steps=tuple(TrialStep(s.name, s.type, s.status, s.description, dict(s.details)) for s in told.steps),
         modified=tuple(

@@ -95,6 +95,6 @@ def _errors(store: Store, activity: Activity) -> list[CommonError]:
         worst = max(bearers, key=lambda id_: bearers[id_].errors[code])
         failure = store.statistics.example(bearers[worst].period, worst, code, count)
         # What to do depends on the instance, and here are many: a command for one would mislead.
-        explanation = explain(code, failure.recommended_action, None)
+        explanation = explain(code, failure.recommended_action, None, reason=failure.reason)
         found.append(CommonError(ErrorTriage(failure, explanation), len(bearers)))
     return found
