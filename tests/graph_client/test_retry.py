@@ -13,7 +13,7 @@ JOB = {"id": "aws.1", "templateId": "aws"}
 IDEMPOTENT = {
     "get": (lambda graph: graph.service_principals.get(SP), answer(200, SERVICE_PRINCIPAL)),
     "put": (lambda graph: graph.synchronization.save_secrets(SP, {"Url": "https://a.example"}), answer(204)),
-    "patch": (lambda graph: graph.service_principals.patch(SP, {"notes": "x"}), answer(204)),
+    "patch": (lambda graph: graph.applications.patch(SP, {"notes": "x"}), answer(204)),
     "delete": (lambda graph: graph.service_principals.delete(SP), answer(204)),
     "validate": (
         lambda graph: graph.synchronization.validate_credentials(SP, {"Url": "https://a.example"}, template_id="aws"),
