@@ -14,7 +14,7 @@ from flows import notes
 from flows.control_jobs import control_jobs
 from flows.environment import environment
 from flows.logs import quiet_expected_failures
-from flows.monitoring.evidence import triage_of_observation
+from flows.monitoring import evidence
 from flows.monitoring.reaction import Reaction, react
 from flows.notification import tell
 from flows.parameters import read_fleet
@@ -74,7 +74,7 @@ def _triaged(event: QuarantineEvent) -> Reaction:
         observed = store.jobs.latest(event.tenant_id, event.fleet)
         job = next((each for each in observed if each.key == event.key and each.job_id == event.job_id), None)
         held = job is not None and job.state == "quarantined"
-        triage = triage_of_observation(store, job) if job and held else None
+        triage = evidence.triage_quarantine(store, job.key, job.service_principal_id, job) if job and held else None
     return react(event.fleet, event.key, job, triage)
 
 

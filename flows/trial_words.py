@@ -12,7 +12,11 @@ def explanation_of(trial: Trial) -> Explanation | None:
     """Return what we make of a code; None where there is nothing to explain."""
     if trial.error_code is None and (trial.outcome != "failed" or trial.failure):
         return None
-    return explain(trial.error_code, trial.recommended_action, trial.key)
+    unsuccessful = (step.description for step in trial.steps if (step.status or "success").lower() != "success")
+    words = " ".join(filter(None, dict.fromkeys((trial.reason, *unsuccessful))))
+    kept = [step.details for step in trial.steps if (step.type or "").lower() != "import"]
+    details = {name: value for each in reversed(kept) for name, value in each.items()}
+    return explain(trial.error_code, trial.recommended_action, trial.key, reason=words, details=details)
 
 
 def lines_of(trial: Trial) -> Iterator[tuple[str, str]]:
@@ -23,6 +27,8 @@ def lines_of(trial: Trial) -> Iterator[tuple[str, str]]:
         yield "code", f"{trial.error_code}{meaning}"
     if trial.reason:
         yield "Microsoft", trial.reason
+    if trial.additional_details:
+        yield "details", trial.additional_details
     if trial.recommended_action:
         yield "recommends", trial.recommended_action
     if known and known.cause:

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from .permissions import needed
 
-__all__ = ["NOT_REPLICATED_TEXT", "Refusal", "hint_for", "is_not_yet", "is_stale_token"]
+__all__ = ["NOT_REPLICATED_TEXT", "Refusal", "hint_for", "is_not_yet", "is_stale_token", "says_unlicensed"]
 
 NOT_REPLICATED_TEXT = "does not reference a valid application object"
 _ASSIGNED_TEXT = "permission being assigned already exists"
+_UNLICENSED = ("NonPremiumTenant", "ApplicationHasNoDirectoryReadAccess")
 _OWNED_BY = "Application.ReadWrite.OwnedBy"
 
 
@@ -56,6 +57,15 @@ def is_stale_token(refusal: Refusal) -> bool:
     if refusal.code == "InvalidAuthenticationToken":
         return True
     return not refusal.code and not refusal.on_synchronization
+
+
+def says_unlicensed(graph_code: str | None) -> bool:
+    """Whether Graph found no licence: there is none, or the application may not see the one that there is.
+
+    https://github.com/microsoftgraph/microsoft-graph-docs/issues/12537
+    https://github.com/microsoftgraph/microsoft-graph-docs-contrib/issues/4818
+    """
+    return any(word in (graph_code or "") for word in _UNLICENSED)
 
 
 def hint_for(refusal: Refusal, retry_after_seconds: float | None = None) -> str | None:
@@ -108,8 +118,14 @@ def _permission(refusal: Refusal) -> str | None:
 
 
 def _forbidden(refusal: Refusal) -> str | None:
-    if "NonPremiumTenant" in refusal.code:
-        return "the tenant has no Entra ID P1 or P2 licence, which this call needs"
+    if says_unlicensed(refusal.code):
+        reading = "Directory.Read.All"
+        groups = needed(refusal.method, refusal.path)
+        grant = f"{groups[0][0]} and {reading}" if groups and groups[0][0] != reading else reading
+        return (
+            "this call needs Entra ID P1 or P2: the tenant lacks the licence, or the application may not see it; "
+            f"check the licence, and grant the application permissions {grant} with admin consent"
+        )
     return _permission(refusal)
 
 

@@ -13,15 +13,17 @@ from .call import Call, Repeat
 from .errors import (
     AuthFailed,
     Conflict,
+    Forbidden,
     GraphError,
     GraphStatusError,
     QuotaExceeded,
     TransportFailed,
     UnreadableAnswer,
 )
+from .hints import says_unlicensed
 from .settings import GraphSettings
 
-__all__ = ["Clock", "Retrying", "Sleep", "in_grace", "worth_repeating"]
+__all__ = ["Clock", "Retrying", "Sleep", "in_grace", "is_licence_doubtful", "worth_repeating"]
 
 T = TypeVar("T")
 Sleep = Callable[[float], Awaitable[None]]
@@ -50,6 +52,14 @@ def in_grace(call: Call, error: BaseException | None) -> bool:
         return False
     # A conflict on a create may mean that the thing is there: the caller has to look.
     return not (call.repeat is Repeat.NEVER and isinstance(error, Conflict))
+
+
+def is_licence_doubtful(call: Call, error: BaseException | None) -> bool:
+    """Whether Graph denies a licence to a call that may be repeated: licensed tenants are told so now and then.
+
+    https://github.com/microsoftgraph/microsoft-graph-docs/issues/14120
+    """
+    return call.repeat is Repeat.IDEMPOTENT and isinstance(error, Forbidden) and says_unlicensed(error.code)
 
 
 class Retrying:
@@ -150,6 +160,8 @@ class _Course:
             self._graces += 1
             return True
         self._faults += 1
+        if is_licence_doubtful(self._call, error):
+            return self._faults == 1
         return worth_repeating(self._call, error)
 
     def _wait(self, state: tenacity.RetryCallState) -> float:

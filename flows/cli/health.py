@@ -36,4 +36,5 @@ def _error(error: ErrorTriage) -> str:
     meaning = f" ({error.explanation.meaning})" if error.explanation.meaning else ""
     who = failure.source_name or failure.source_id
     example = f"; last {who}" if who else ""
-    return f"{failure.error_code or 'no code'}{meaning}{example}{f': {failure.reason}' if failure.reason else ''}"
+    words = " ".join(filter(None, (failure.reason, failure.additional_details)))
+    return f"{failure.error_code or 'no code'}{meaning}{example}{f': {words}' if words else ''}"

@@ -64,11 +64,13 @@ def _lines(chapter: "Chapter") -> Iterator[tuple[str, str]]:
         yield "failing", f"{told.failures} times since {_moment(told.failing_since)}; {last}"
     if known is None:
         return
-    if told.step:
-        yield "step", ": ".join(filter(None, (told.step.name or told.step.type, told.step.description)))
-    yield "code", f"{told.error_code or '-'}{f': {known.meaning}' if known.meaning else ''}"
+    if step := told.last.step:
+        yield "step", ": ".join(filter(None, (step.name or step.type, step.description)))
+    yield "code", f"{known.code or '-'}{f': {known.meaning}' if known.meaning else ''}"
     if told.reason:
         yield "Microsoft", told.reason
+    if told.last.additional_details:
+        yield "details", told.last.additional_details
     if told.recommended_action:
         yield "recommends", told.recommended_action
     if known.cause:

@@ -26,7 +26,9 @@ GroupOption = Annotated[
 ]
 ExpectOption = Annotated[
     str | None,
-    typer.Option(metavar="OUTCOME", help="created, updated, skipped …: exit 1 if anything else comes of it."),
+    typer.Option(
+        metavar="OUTCOME", help="created, updated, unchanged, skipped …: exit 1 if anything else comes of it."
+    ),
 ]
 
 

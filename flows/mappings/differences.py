@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from flows.mappings.document import SCOPES, AttributeMapping, ObjectMapping
 from flows.mappings.merge import Wish, row_named, same_field
-from flows.mappings.rows import in_words, texts_of
+from flows.mappings.rows import describe_rowless, in_words, texts_of
 
 Origin = Literal["", "file", "tenant", "both"]
 """Who changed it since it was applied last; nothing if that is not known."""
@@ -82,18 +82,35 @@ def _rows(wish: Wish, title: str) -> Iterator[Difference]:
         old = row_named(wish.applied.attributes, name) if wish.applied else None
         location = (*wish.location, "attributes", name) if wish.location else ()
         if before is None:
-            # It was applied once, and is there no more: somebody took it away.
+            # It was applied once, and is there no more: somebody removed it, or made it one that has no row.
             origin: Origin = "tenant" if old else "file" if wish.applied else ""
-            danger = MATCHING if row.matching else ""
-            yield Difference(f"{title}.{name}", None, in_words(row), origin, danger, location)
+            danger = MATCHING if row.matching or _matches(wish, name) else ""
+            yield Difference(f"{title}.{name}", _as_text(wish, name), in_words(row), origin, danger, location)
         else:
             yield from _columns(f"{title}.{name}", before[1], row, old[1] if old else None, wish.applied, location)
     for name in wish.removed:
-        row = now.attributes[name]
-        danger = MATCHING if row.matching else REMOVED
+        danger = MATCHING if _matches(wish, name) else REMOVED
         unmapped = wish.applied is not None and name.casefold() in {each.casefold() for each in wish.applied.unmapped}
         origin = "" if not wish.applied else "tenant" if unmapped else "file"
-        yield Difference(f"{title}.{name}", in_words(row), None, origin, danger, (*wish.location, "unmapped"))
+        location = (*wish.location, "unmapped")
+        yield Difference(f"{title}.{name}", _as_text(wish, name), None, origin, danger, location)
+    for name, mappings in wish.restored.items():
+        danger = MATCHING if _matches(wish, name) or any(each.get("matchingPriority") for each in mappings) else ""
+        yield Difference(f"{title}.{name}", _as_text(wish, name), describe_rowless(mappings), "file", danger)
+
+
+def _as_text(wish: Wish, name: str) -> str | None:
+    """The mapping of a target attribute as the job has it; None if it has none."""
+    row = row_named(wish.found.table.attributes, name)
+    rowless = wish.found.rowless.get(name.casefold())
+    return in_words(row[1]) if row else describe_rowless(rowless) if rowless else None
+
+
+def _matches(wish: Wish, name: str) -> bool:
+    """Whether objects are matched by a target attribute in the job as it is."""
+    row = row_named(wish.found.table.attributes, name)
+    rowless = wish.found.rowless.get(name.casefold(), ())
+    return bool(row and row[1].matching) or any(each.get("matchingPriority") for each in rowless)
 
 
 def _columns(

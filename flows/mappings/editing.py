@@ -63,12 +63,8 @@ def _set_fields(mapping: dict[str, Any], wish: Wish) -> None:
 
 
 def _groups(before: Any, lines: Sequence[str]) -> list[dict[str, Any]]:
-    """The filter groups of some lines; a group that is there already stays as it is."""
+    """Return the filter groups of some lines; a group whose clauses were edited keeps its title and all else."""
     groups = before if isinstance(before, list) else []
-    known = {}
-    for group in groups:
-        if clauses := groups_of([group]):
-            known[frozenset(clause.essence for clause in clauses[0])] = group
     spelled = {
         folded(str(clause.get("operatorName"))): clause["operatorName"]
         for group in groups
@@ -76,12 +72,45 @@ def _groups(before: Any, lines: Sequence[str]) -> list[dict[str, Any]]:
         for clause in group.get("clauses") or ()
         if isinstance(clause, dict) and clause.get("operatorName")
     }
-    made = []
-    for line in lines:
-        clauses_wanted = read_line(line)
-        same = known.get(frozenset(clause.essence for clause in clauses_wanted))
-        made.append(same or {**_NEW_GROUP, "clauses": [_clause(each, spelled) for each in clauses_wanted]})
-    return made
+    wanted = [read_line(line) for line in lines]
+    return [
+        _edited(group, clauses, spelled) for group, clauses in zip(_groups_to_edit(groups, wanted), wanted, strict=True)
+    ]
+
+
+def _groups_to_edit(groups: Sequence[Any], wanted: Sequence[Sequence[Clause]]) -> list[Mapping[str, Any]]:
+    """Return for each line the group that it is about: the same, else the most alike, else the next one left."""
+    left = [(group, there[0]) for group in groups if (there := groups_of([group]))]
+    found: dict[int, Mapping[str, Any]] = {}
+    for likeness in (_is_same, _common_clauses, _common_attributes, lambda *_: 1):
+        for index, clauses in enumerate(wanted):
+            if index not in found and left:
+                best = max(left, key=lambda each: likeness(each[1], clauses))
+                if likeness(best[1], clauses):
+                    found[index] = best[0]
+                    left.remove(best)
+    return [found.get(index, _NEW_GROUP) for index in range(len(wanted))]
+
+
+def _is_same(one: Sequence[Clause], other: Sequence[Clause]) -> int:
+    return {each.essence for each in one} == {each.essence for each in other}
+
+
+def _common_clauses(one: Sequence[Clause], other: Sequence[Clause]) -> int:
+    return len({each.essence for each in one} & {each.essence for each in other})
+
+
+def _common_attributes(one: Sequence[Clause], other: Sequence[Clause]) -> int:
+    return len({each.attribute for each in one} & {each.attribute for each in other})
+
+
+def _edited(group: Mapping[str, Any], wanted: Sequence[Clause], spelled: Mapping[str, str]) -> dict[str, Any]:
+    """Return a group with the clauses that are wanted; those that it has stay as they are."""
+    there = groups_of([group]) or ((),)
+    known = {clause.essence: raw for clause, raw in zip(there[0], group.get("clauses") or (), strict=True)}
+    if known.keys() == {clause.essence for clause in wanted}:
+        return dict(group)
+    return {**group, "clauses": [known.get(each.essence) or _clause(each, spelled) for each in wanted]}
 
 
 def _clause(clause: Clause, spelled: Mapping[str, str]) -> dict[str, Any]:
@@ -91,24 +120,39 @@ def _clause(clause: Clause, spelled: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _set_rows(mapping: dict[str, Any], wish: Wish, sources: Sources) -> None:
-    gone = set(wish.removed)
-    attributes = [each for each in mapping.get("attributeMappings") or () if _target(each) not in gone]
+    attributes = _without(mapping.get("attributeMappings") or (), wish)
     places = {_target(each): place for place, each in enumerate(attributes)}
     for name, row in wish.rows.items():
         texts = texts_of(row)
         source = sources.get(row.expression or "")
-        before = row_named(wish.found.table.attributes, name)
-        if before is None or before[0] not in places:
+        place = places.get(name.casefold())
+        if place is None:
             attributes.append(with_fields({"targetAttributeName": name}, row, set(texts), source))
             continue
-        there = texts_of(before[1])
-        differing = {column for column in texts if texts[column][1] != there.get(column, (None, None))[1]}
+        before = row_named(wish.found.table.attributes, name)
+        there = texts_of(before[1]) if before else {}
+        # What has no row may be wrong in any column, so that the row replaces them all.
+        differing = {column for column in texts if not before or texts[column][1] != there.get(column, (None, None))[1]}
         if differing:
-            place = places[before[0]]
             attributes[place] = with_fields(attributes[place], row, differing, source)
     if attributes != (mapping.get("attributeMappings") or []):
         mapping["attributeMappings"] = attributes
 
 
+def _without(mappings: Sequence[Any], wish: Wish) -> list[Any]:
+    """Return the attribute mappings without what is removed, and with what is restored in its place."""
+    removed = {name.casefold() for name in wish.removed}
+    restored = {name.casefold(): copy.deepcopy(list(originals)) for name, originals in wish.restored.items()}
+    places = set(restored)
+    kept: list[Any] = []
+    for each in mappings:
+        if (target := _target(each)) in places:
+            kept += restored.pop(target, [])
+        elif target not in removed:
+            kept.append(each)
+    return kept + [each for originals in restored.values() for each in originals]
+
+
 def _target(mapping: Any) -> str:
-    return str(mapping.get("targetAttributeName") or "") if isinstance(mapping, dict) else ""
+    """The target attribute of a mapping, in lower case: case makes no difference."""
+    return str(mapping.get("targetAttributeName") or "").casefold() if isinstance(mapping, dict) else ""

@@ -11,7 +11,7 @@ from typing import Any
 from flows.mappings.document import SCOPES, AttributeMapping, Mappings, ObjectMapping
 from flows.mappings.json_text import essence, read_object
 from flows.mappings.rows import texts_of
-from flows.mappings.table import Found, found_in, matching, same_groups
+from flows.mappings.table import Found, found_in, is_nameable, matching, same_groups
 from flows.reconcile.fleet_file_errors import Problem
 
 FIELDS = ("enabled", "flow", *SCOPES, "extra")
@@ -28,6 +28,9 @@ class Wish:
     rows: Mapping[str, AttributeMapping] = field(default_factory=dict)
     """By target attribute, as the tenant spells it."""
     removed: tuple[str, ...] = ()
+    """Target attributes that are not to be mapped, as the tenant spells them."""
+    restored: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    """The template's mappings of target attributes that the file has let go of, where no row can hold them."""
     applied: ObjectMapping | None = None
     """What was applied last."""
 
@@ -53,6 +56,7 @@ def wishes(
         if len(matches) != 1:
             problems.append(_unmatched(each, matches, found, wanted.places.of(*location)))
             continue
+        problems += _ambiguous(each, matches[0], wanted, location)
         last = next((old for old in before if matching(old, found) == matches), None)
         made.append(_wish(matches[0], location, each, last, _default(matches[0], defaults)))
     named = {(wish.found.rule_index, wish.found.index) for wish in made}
@@ -95,14 +99,20 @@ def _wish(
 ) -> Wish:
     now = found.table
     fields = {name: value for name in FIELDS if (value := getattr(wanted, name)) is not None}
-    rows = {_spelled(now, name): row for name, row in wanted.attributes.items()}
-    removed = [named[0] for name in wanted.unmapped if (named := row_named(now.attributes, name))]
+    rows = {found.spelling_of(name) or name: row for name, row in wanted.attributes.items()}
+    removed = [spelled for name in wanted.unmapped if (spelled := found.spelling_of(name)) is not None]
+    restored: dict[str, Sequence[Mapping[str, Any]]] = {}
     if last and default:
         fields |= _fields_let_go(wanted, last, now, default.table)
-        back, gone = _rows_let_go(wanted, last, now, default.table)
-        rows |= back
-        removed += gone
-    return Wish(found, location, fields, rows, tuple(removed), last)
+        for name in _let_go(wanted, last, found):
+            spelled = found.spelling_of(name) or default.spelling_of(name) or name
+            if original := row_named(default.table.attributes, name):
+                rows[spelled] = original[1]
+            elif rowless := default.rowless.get(name.casefold()):
+                restored[spelled] = rowless
+            elif found.spelling_of(name) is not None:
+                removed.append(spelled)
+    return Wish(found, location, fields, rows, tuple(removed), restored, last)
 
 
 def _fields_let_go(
@@ -115,25 +125,16 @@ def _fields_let_go(
                 yield name, getattr(default, name)
 
 
-def _rows_let_go(
-    wanted: ObjectMapping, last: ObjectMapping, now: ObjectMapping, default: ObjectMapping
-) -> tuple[dict[str, AttributeMapping], list[str]]:
+def _let_go(wanted: ObjectMapping, last: ObjectMapping, found: Found) -> Iterator[str]:
+    """Yield the target attributes that the file named when it was applied last, and that nobody changed since."""
     spoken_of = {name.casefold() for name in (*wanted.attributes, *wanted.unmapped)}
-    back: dict[str, AttributeMapping] = {}
-    gone: list[str] = []
     for name, row in last.attributes.items():
-        there = row_named(now.attributes, name)
-        if name.casefold() in spoken_of or there is None or not same_row(row, there[1]):
-            continue
-        if original := row_named(default.attributes, name):
-            back[there[0]] = original[1]
-        else:
-            gone.append(there[0])
+        there = row_named(found.table.attributes, name)
+        if name.casefold() not in spoken_of and there and same_row(row, there[1]):
+            yield name
     for name in last.unmapped:
-        original = row_named(default.attributes, name)
-        if original and name.casefold() not in spoken_of and not row_named(now.attributes, name):
-            back[original[0]] = original[1]
-    return back, gone
+        if name.casefold() not in spoken_of and found.spelling_of(name) is None:
+            yield name
 
 
 def _default(match: Found, defaults: Sequence[Found]) -> Found | None:
@@ -143,9 +144,18 @@ def _default(match: Found, defaults: Sequence[Found]) -> Found | None:
     return next((each[0] for each in (by_name, by_kind) if len(each) == 1), None)
 
 
-def _spelled(now: ObjectMapping, name: str) -> str:
-    named = row_named(now.attributes, name)
-    return named[0] if named else name
+def _ambiguous(
+    wanted: ObjectMapping, found: Found, file: Mappings, location: tuple[int | str, ...]
+) -> Iterator[Problem]:
+    """Yield the rows of a file that could be about one mapping or another."""
+    for name in wanted.attributes:
+        place = file.places.of(*location, "attributes", name)
+        times = len(found.rowless.get(name.casefold(), ()))
+        if not is_nameable(name):
+            yield Problem(place, "no row can name this target attribute", "Remove it; it stays as the job has it.")
+        elif times > 1:
+            what = f"the schema maps {found.spelling_of(name)} {times} times, and a row replaces one mapping"
+            yield Problem(place, what, "Delete the surplus mappings in the portal, or all of them here under unmapped.")
 
 
 def _unmatched(wanted: ObjectMapping, matches: list[Found], found: list[Found], place: Any) -> Problem:

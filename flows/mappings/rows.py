@@ -3,7 +3,7 @@
 Source: https://learn.microsoft.com/graph/api/resources/synchronization-attributemapping
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -70,6 +70,17 @@ def in_words(row: AttributeMapping) -> str:
     parts += [row.when] if row.when != "always" else []
     parts += [f"default {row.default}"] if row.default else []
     return ", ".join(parts)
+
+
+def describe_rowless(mappings: Sequence[Mapping[str, Any]]) -> str:
+    """Return Graph's mappings of one target attribute in one line, where no row can hold them."""
+    parts = []
+    for each in mappings:
+        source = each.get("source")
+        kept = source.get("expression") or source.get("name") if isinstance(source, dict) else None
+        default = f", default {each['defaultValue']}" if each.get("defaultValue") else ""
+        parts.append(f"{kept or 'no source'}{default}")
+    return " and ".join(parts)
 
 
 def with_fields(

@@ -39,6 +39,15 @@ class Found:
     raw: Mapping[str, Any] = field(repr=False)
     left_alone: tuple[str, ...] = ()
     """What the table cannot hold of it, in words."""
+    rowless: Mapping[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict, repr=False)
+    """Graph's mappings that have no row, by target attribute in lower case: of several of one attribute none has."""
+
+    def spelling_of(self, name: str) -> str | None:
+        """Return a target attribute as the tenant spells it; None if it is not mapped."""
+        rowless = self.rowless.get(name.casefold())
+        if rowless:
+            return str(rowless[0].get("targetAttributeName") or "")
+        return next((each for each in self.table.attributes if each.casefold() == name.casefold()), None)
 
 
 def found_in(schema: Mapping[str, Any]) -> list[Found]:
@@ -73,6 +82,11 @@ def matching(wanted: ObjectMapping, found: Iterable[Found]) -> list[Found]:
         return all(mine is None or mine == theirs for mine, theirs in pairs)
 
     return [each for each in found if fits(each)]
+
+
+def is_nameable(target: str) -> bool:
+    """Tell whether a file can name a target attribute: `<<` is YAML's own."""
+    return bool(target.strip()) and target != "<<"
 
 
 def _names_of(table: ObjectMapping) -> Iterator[ObjectMapping]:
@@ -120,7 +134,8 @@ def _clause(clause: Any) -> Clause | None:
 
 
 def _found(rule_index: int, rule: Mapping[str, Any], index: int, mapping: Mapping[str, Any]) -> Found | None:
-    rows, left_alone = _rows(mapping)
+    rows, rowless = _rows(mapping)
+    left_alone = [f"the mapping of {name or 'no attribute'} has no row" for name, _ in rowless]
     others = {name: value for name, value in mapping.items() if name not in _KNOWN}
     extra = essence(others)
     enabled = mapping.get("enabled")
@@ -143,7 +158,10 @@ def _found(rule_index: int, rule: Mapping[str, Any], index: int, mapping: Mappin
         table = ObjectMapping.model_validate(values)
     except ValidationError:
         return None
-    return Found(rule_index, index, table, mapping, tuple(left_alone))
+    by_name: dict[str, tuple[Mapping[str, Any], ...]] = {}
+    for name, each in rowless:
+        by_name[name.casefold()] = (*by_name.get(name.casefold(), ()), each)
+    return Found(rule_index, index, table, mapping, tuple(left_alone), by_name)
 
 
 def _scopes(scope: Any) -> Iterator[tuple[str, str, tuple[str, ...] | None]]:
@@ -154,18 +172,20 @@ def _scopes(scope: Any) -> Iterator[tuple[str, str, tuple[str, ...] | None]]:
             yield ours, graphs, None if groups is None else tuple(map(line_of, groups))
 
 
-def _rows(mapping: Mapping[str, Any]) -> tuple[dict[str, AttributeMapping], list[str]]:
+def _rows(mapping: Mapping[str, Any]) -> tuple[dict[str, AttributeMapping], list[tuple[str, Mapping[str, Any]]]]:
+    """Split the attribute mappings into rows and what has none, both with the name of their target."""
     attributes = [each for _, each in _objects(mapping.get("attributeMappings"))]
     names = [str(each.get("targetAttributeName") or "") for each in attributes]
     often = Counter(name.casefold() for name in names)
-    rows, left_alone = {}, []
+    rows: dict[str, AttributeMapping] = {}
+    rowless: list[tuple[str, Mapping[str, Any]]] = []
     for name, each in zip(names, attributes, strict=True):
-        row = row_of(each) if name.strip() and name != "<<" and often[name.casefold()] == 1 else None
+        row = row_of(each) if is_nameable(name) and often[name.casefold()] == 1 else None
         if row is None:
-            left_alone.append(f"the mapping of {name or 'no attribute'} has no row")
+            rowless.append((name, each))
         else:
             rows[name] = row
-    return rows, left_alone
+    return rows, rowless
 
 
 def _objects(value: Any) -> list[tuple[int, dict[str, Any]]]:

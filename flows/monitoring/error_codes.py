@@ -3,19 +3,33 @@
 The knowledge itself is in `error_codes.toml`, to which anybody can add.
 """
 
+import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import cache
+from http import HTTPStatus
 from importlib.resources import files
 from typing import Any, Literal
 
 Action = Literal[
     "rotate", "raise-threshold", "restart", "fix-mapping", "assign", "unassign", "wait", "contact-target", "errors"
 ]
+Evidence = Literal["", "scoping", "status"]
 
 _SUFFIX_LETTERS_MIN = 12
 """Shorter codes (Conflict, Timeout) are the end of too many words to be taken for a code behind a name."""
+
+_STATUS_NAMES = {re.sub(r"\W", "", status.phrase).lower(): str(status.value) for status in HTTPStatus}
+_STATUS = re.compile(
+    rf"""status\s?code\W{{1,4}}(\w+)    # StatusCode: BadRequest; HTTP status code 409
+    | \bHTTP/(?:\d\.\d\s)?(\d{{3}})\b  # HTTP/404 Not Found
+    | \b(?:{"|".join(f"({status.value})[ ]{re.escape(status.phrase)}" for status in HTTPStatus)})\b  # 404 Not Found
+    | \(([45]\d\d)\)                   # Unauthorized (401)
+    | "status"\s*:\s*"?(\d{{3}})\b       # the error of a SCIM server in JSON""",
+    re.IGNORECASE | re.VERBOSE,
+)
 
 
 @dataclass(frozen=True)
@@ -29,14 +43,22 @@ class ErrorCode:
     source: str
     restart: str = ""
     advice: str = ""
+    statuses: Sequence[str] = ()
+    words: Sequence[str] = ()
+    evidence: Evidence = ""
+
+    def speaks_in(self, text: str | None) -> bool:
+        """Tell whether a text has one of its words."""
+        return any(word in (text or "").lower() for word in self.words)
 
 
 @dataclass(frozen=True)
 class ErrorCodes:
-    """The table: errors of single objects, and reasons for quarantine."""
+    """The table: errors of single objects, reasons for quarantine, and checks of who is in scope."""
 
     errors: Sequence[ErrorCode]
     quarantines: Sequence[ErrorCode]
+    scoping: Sequence[ErrorCode]
 
     def error(self, code: str | None) -> ErrorCode | None:
         """Return what is known of an error code, also where the application's name stands before it."""
@@ -49,25 +71,71 @@ class ErrorCodes:
             (len(known), entry)
             for entry in self.errors
             for known in entry.codes
-            if len(known) >= _SUFFIX_LETTERS_MIN and code.lower().endswith(known.lower())
+            if _is_end(known.lower(), code.lower()) or ("*" in known and fnmatchcase(code.lower(), known.lower()))
         ]
         return max(ends, key=lambda end: end[0])[1] if ends else None
+
+    def status(self, text: str | None) -> ErrorCode | None:
+        """Return what is known of the HTTP status of the target system that a text of Microsoft's names."""
+        status = http_status(text)
+        matches = (each for each in self.errors if any(fnmatchcase(status or "", known) for known in each.statuses))
+        return next(matches, None)
+
+    def job_error(self, code: str | None, message: str | None) -> ErrorCode | None:
+        """Return what is known of the error of a job: by its code, the HTTP status in its message, or its words."""
+        known = self.error(code)
+        if known is not None and not known.evidence:
+            return known
+        found = self.status(message) or known
+        return found or next((each for each in self.errors if each.speaks_in(message)), None)
 
     def quarantine(self, reason: str | None) -> ErrorCode | None:
         """Return what is known of a quarantine reason."""
         return None if reason is None else _exactly(self.quarantines, reason)
+
+    def failed_checks(self, details: Mapping[str, Any], text: str | None) -> list[ErrorCode]:
+        """Return the checks that keep an object out of scope.
+
+        Args:
+            details: The details of the steps; a check that failed is "False" there.
+            text: Microsoft's words, for steps without such details.
+        """
+        failed = [name.lower() for name, value in details.items() if str(value).lower() == "false"]
+        found = [
+            check
+            for check in self.scoping
+            if any(fnmatchcase(name, known.lower()) for known in check.codes for name in failed)
+        ]
+        found = found or [check for check in self.scoping if check.speaks_in(text)]
+        # Who is not assigned has no role either: of the checks with one remedy the first is the cause.
+        return [each for each in found if each == next(one for one in found if one.action == each.action)]
 
 
 @cache
 def error_codes() -> ErrorCodes:
     """Return the table that comes with the program."""
     tables = tomllib.loads(files("flows.monitoring").joinpath("error_codes.toml").read_text("utf-8"))
-    return ErrorCodes(_entries(tables["error"]), _entries(tables["quarantine"]))
+    return ErrorCodes(*(_entries(tables[name]) for name in ("error", "quarantine", "scoping")))
+
+
+def http_status(text: str | None) -> str | None:
+    """Return the HTTP status of an error that a text names, by its number or its name; None if it names none."""
+    for found in _STATUS.finditer(text or ""):
+        word = next(filter(None, found.groups()))
+        number = word if word.isdecimal() else _STATUS_NAMES.get(word.lower(), "")
+        if number[:1] in {"4", "5"}:
+            return number
+    return None
 
 
 def _entries(rows: Sequence[dict[str, Any]]) -> tuple[ErrorCode, ...]:
-    return tuple(ErrorCode(**{**row, "codes": tuple(row["codes"])}) for row in rows)
+    listed = ("codes", "statuses", "words")
+    return tuple(ErrorCode(**{**row, **{name: tuple(row.get(name, ())) for name in listed}}) for row in rows)
 
 
 def _exactly(entries: Sequence[ErrorCode], code: str) -> ErrorCode | None:
     return next((entry for entry in entries if code.lower() in (known.lower() for known in entry.codes)), None)
+
+
+def _is_end(known: str, code: str) -> bool:
+    return len(known) >= _SUFFIX_LETTERS_MIN and code.endswith(known)

@@ -1,10 +1,32 @@
 """What the store knows of the jobs that are in quarantine, for their triage."""
 
 from dataclasses import replace
+from datetime import datetime
+from typing import Protocol
 
 from flows.monitoring.sweep import Reading, Sweep
 from flows.monitoring.triage import Triage, triage
-from flows.store import JobObservation, Store
+from flows.store import Store
+
+
+class Quarantine(Protocol):
+    """What a sweep or the store says of a quarantine."""
+
+    @property
+    def reason(self) -> str | None:
+        """Why."""
+
+    @property
+    def since(self) -> datetime | None:
+        """When it began."""
+
+    @property
+    def error_code(self) -> str | None:
+        """Graph's code of the job's error."""
+
+    @property
+    def error_message(self) -> str | None:
+        """Graph's words for it."""
 
 
 def triaged(store: Store, seen: Sweep) -> Sweep:
@@ -16,21 +38,24 @@ def triaged(store: Store, seen: Sweep) -> Sweep:
     return replace(seen, readings=tuple(_with_triage(store, reading) for reading in seen.readings))
 
 
-def triage_of(store: Store, reading: Reading) -> Triage:
-    """Return why a job is in quarantine: its reason, joined with the failures of the same cycles."""
-    health, principal = reading.health, reading.target.service_principal_id
-    failures = store.failures.of_quarantine(principal, health.since) if principal else []
-    return triage(reading.target.key, health.reason, health.error_code, health.error_message, failures)
+def triage_quarantine(store: Store, key: str, service_principal_id: str | None, quarantine: Quarantine) -> Triage:
+    """Return why a job is in quarantine: its reason, joined with the failures of the same cycles.
 
+    Args:
+        store: Where the failures are.
+        key: Key of the instance.
+        service_principal_id: Its application; None if that is not known.
+        quarantine: The job as it is, or as it was when it was last looked at.
 
-def triage_of_observation(store: Store, job: JobObservation) -> Triage:
-    """Return why a job was in quarantine when it was last looked at."""
-    principal = job.service_principal_id
-    failures = store.failures.of_quarantine(principal, job.since) if principal else []
-    return triage(job.key, job.reason, job.error_code, job.error_message, failures)
+    Raises:
+        StoreError: The store cannot be read.
+    """
+    failures = store.failures.of_quarantine(service_principal_id, quarantine.since) if service_principal_id else []
+    return triage(key, quarantine.reason, quarantine.error_code, quarantine.error_message, failures)
 
 
 def _with_triage(store: Store, reading: Reading) -> Reading:
     if reading.health.state != "quarantined":
         return reading
-    return replace(reading, triage=triage_of(store, reading))
+    target = reading.target
+    return replace(reading, triage=triage_quarantine(store, target.key, target.service_principal_id, reading.health))

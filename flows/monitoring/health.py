@@ -16,6 +16,9 @@ RUNNING = frozenset({"initial-cycle", "steady", "degraded"})
 TOO_MANY_DELETES = "TooManyDeletes"
 """Quarantine reason of a job whose deletions wait for a person; no machine lets them go on."""
 
+TARGET_UNUSABLE = "EncounteredQuarantineException"
+"""Quarantine reason of a job whose calls to the target system fail: for its credentials, its address, or else."""
+
 STALE_AFTER = timedelta(hours=24)
 """A running job that had no successful cycle for so long is stale; incremental cycles are 20 to 40 minutes apart."""
 

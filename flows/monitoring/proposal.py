@@ -8,8 +8,9 @@ from flows.monitoring.error_codes import Action, ErrorCode
 
 _WORDS: dict[Action, str] = {
     "rotate": "Renew the credentials in the target system, and have them validated and saved.",
-    "raise-threshold": "Look at the deletions that are held back (stagedDelete in the log). If they are a mistake, "
-    "bring the users back into scope; if they are meant, allow them in the portal or raise delete_threshold.",
+    "raise-threshold": "Look at the deletions that are held back (stagedDelete in the log). Then, in the portal under "
+    "Provisioning of the application: if they are meant, choose Allow deletes; if they are a mistake, bring the users "
+    "back into scope and choose Restart provisioning. If so many are usual, raise delete_threshold.",
     "restart": "Restart the job.",
     "fix-mapping": "Correct the mapping, or the values of the object.",
     "assign": "Assign the user or group, or look at the scoping filters.",
@@ -19,7 +20,6 @@ _WORDS: dict[Action, str] = {
 }
 _COMMANDS: dict[Action, str] = {
     "rotate": "entra-fleet rotate FLEET --only {key}",
-    "raise-threshold": "entra-fleet apply FLEET --only {key}",
     "assign": "entra-fleet apply FLEET --only {key}",
     "unassign": "entra-fleet apply FLEET --only {key}",
 }
@@ -64,6 +64,17 @@ def follow(recommended_action: str | None) -> Proposal:
     if recommended_action:
         return Proposal("microsoft", f"This code is not in our table. Microsoft recommends: {recommended_action}")
     return Proposal("unknown", "This code is not in our table, and Microsoft recommends nothing.")
+
+
+def follow_words() -> Proposal:
+    """Return what to do about an error that Microsoft words, and that is not in the table."""
+    return Proposal("unknown", "This error is not in our table: do what Graph's words ask for. Then restart the job.")
+
+
+def join(proposals: Sequence[Proposal]) -> Proposal:
+    """Return several proposals as one, which is called as the first."""
+    commands = dict.fromkeys(command for each in proposals for command in each.commands)
+    return Proposal(proposals[0].action, " ".join(each.text for each in proposals), tuple(commands))
 
 
 def with_restart(proposal: Proposal, reset_scope: str, key: str) -> Proposal:

@@ -3,14 +3,18 @@
 from dataclasses import dataclass
 
 from flows.markdown import plain, table
-from flows.monitoring.health import TOO_MANY_DELETES
+from flows.monitoring.health import TARGET_UNUSABLE, TOO_MANY_DELETES
 from flows.monitoring.iso import iso
 from flows.monitoring.triage import Triage
 from flows.store import JobObservation
 
 _NO_RESTART = {
-    "rotate": "the target system refuses the credentials; a restart would not change that.",
+    "rotate": "the credentials are to be renewed or tried first; a restart would not change that.",
     "raise-threshold": "deletions are held back, and only a person lets them through.",
+}
+_NO_RESTART_FOR = {
+    TOO_MANY_DELETES: _NO_RESTART["raise-threshold"],
+    TARGET_UNUSABLE: "the target system cannot be worked with as it is; a restart would not change that.",
 }
 
 
@@ -79,7 +83,5 @@ def react(fleet: str, key: str, job: JobObservation | None, triage: Triage | Non
         return Reaction(fleet, key, None, None, "no sweep has seen this job.")
     if triage is None:
         return Reaction(fleet, key, job, None, "the job is in quarantine no longer.")
-    refused = _NO_RESTART.get(triage.proposal.action)
-    if job.reason == TOO_MANY_DELETES:
-        refused = _NO_RESTART["raise-threshold"]
+    refused = _NO_RESTART.get(triage.proposal.action) or _NO_RESTART_FOR.get(job.reason or "")
     return Reaction(fleet, key, job, triage, refused)

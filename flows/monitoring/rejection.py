@@ -3,11 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from flows.monitoring.error_codes import error_codes
 from flows.monitoring.expiry import rotation_command
 from flows.monitoring.health import JobHealth
 from flows.monitoring.sweep import Reading
-
-_SIGNS = ("credential", "unauthorized")
 
 
 @dataclass(frozen=True)
@@ -34,9 +33,9 @@ def rejections(readings: Iterable[Reading]) -> list[Rejection]:
 
 
 def _rejected(health: JobHealth) -> bool:
-    """Tell whether the error behind a quarantine speaks of credentials; its reason does not tell.
+    """Tell whether the error behind a quarantine is one of credentials; its reason does not tell.
 
     Source: https://learn.microsoft.com/entra/identity/app-provisioning/application-provisioning-quarantine-status
     """
-    error = f"{health.error_code} {health.error_message}".lower()
-    return health.state == "quarantined" and any(sign in error for sign in _SIGNS)
+    known = error_codes().job_error(health.error_code, health.error_message)
+    return health.state == "quarantined" and known is not None and known.action == "rotate"

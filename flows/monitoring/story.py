@@ -49,8 +49,10 @@ class Chapter:
                 "status": told.status,
                 "error_code": told.error_code,
                 "reason": told.reason,
+                "additional_details": told.last.additional_details,
                 "recommended_action": told.recommended_action,
-                "step": asdict(told.step) if told.step else None,
+                "skip_reason": told.last.skip_reason,
+                "step": asdict(told.last.step) if told.last.step else None,
             },
             "failures": told.failures,
             "failing_since": iso(told.failing_since),
@@ -142,6 +144,9 @@ def coverage_json(coverage: Coverage) -> dict[str, Any]:
 
 
 def _explanation(told: ApplicationStory, instance: Instance | None) -> Explanation | None:
-    if told.error_code is None and not told.failed:
+    code = told.last.skip_reason or told.error_code
+    if code is None and not told.failed:
         return None
-    return explain(told.error_code, told.recommended_action, instance.key if instance else None)
+    words = " ".join(filter(None, (told.reason, told.last.step.description if told.last.step else None)))
+    key = instance.key if instance else None
+    return explain(code, told.recommended_action, key, reason=words, details=told.last.details)

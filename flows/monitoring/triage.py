@@ -1,12 +1,13 @@
 """Why a job is in quarantine and what to do: the reason, joined with the errors of the same cycles."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from flows.monitoring.error_codes import ErrorCode, error_codes
 from flows.monitoring.iso import iso
-from flows.monitoring.proposal import Proposal, follow, propose, with_restart
+from flows.monitoring.proposal import Proposal, follow, follow_words, join, propose, with_restart
 from flows.store import Failure
 
 
@@ -42,6 +43,7 @@ class ErrorTriage:
                 "id": failure.source_id,
                 "at": iso(failure.activity_at),
                 "reason": failure.reason,
+                "additional_details": failure.additional_details,
                 "recommended_action": failure.recommended_action,
             },
             **self.explanation.as_json(),
@@ -66,18 +68,51 @@ class Triage:
         }
 
 
-def explain(code: str | None, recommended_action: str | None, key: str | None) -> Explanation:
+def explain(
+    code: str | None,
+    recommended_action: str | None,
+    key: str | None,
+    *,
+    reason: str | None = None,
+    details: Mapping[str, Any] | None = None,
+) -> Explanation:
     """Return what an error code of a single object means, and what to do.
 
     Args:
-        code: The code as it stands in the log.
+        code: The code as it stands in the log; the reason of a skip counts as one.
         recommended_action: What Microsoft recommends in the same event.
         key: Key of the instance; None for an application of no fleet.
+        reason: Microsoft's words.
+        details: The details of the event's steps.
     """
-    known = error_codes().error(code)
-    if known is None:
-        return Explanation(code, None, None, follow(recommended_action))
-    return Explanation(code, known.meaning, known.cause, propose(known, key))
+    table = error_codes()
+    known = table.error(code)
+    hangs_on_scope = known.evidence == "scoping" if known else code is None
+    if hangs_on_scope and (failed := table.failed_checks(details or {}, reason)):
+        return _out_of_scope(code, failed, key, details or {})
+    by_status = table.status(reason) if known is None or known.evidence == "status" else None
+    found = by_status or known
+    proposal = propose(found, key) if found and (known or not recommended_action) else follow(recommended_action)
+    return Explanation(code, found.meaning if found else None, found.cause if found else None, proposal)
+
+
+def _out_of_scope(
+    code: str | None, failed: Sequence[ErrorCode], key: str | None, details: Mapping[str, Any]
+) -> Explanation:
+    clauses = ", ".join(_false_clauses(details))
+    causes = [*(check.cause for check in failed), *([f"These clauses are not true: {clauses}."] if clauses else [])]
+    meaning = ", ".join(check.meaning for check in failed)
+    return Explanation(code, meaning, " ".join(causes), join([propose(check, key) for check in failed]))
+
+
+def _false_clauses(details: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the clauses of the scoping filter that an object does not fulfil, with the filter's title before each."""
+    try:
+        found = json.loads(str(details.get("ScopeEvaluationResult")))
+    except ValueError:
+        return
+    if isinstance(found, dict):
+        yield from (clause for clause, holds in found.items() if str(holds).lower() == "false")
 
 
 def triage(
@@ -94,16 +129,18 @@ def triage(
     """
     known = error_codes().quarantine(reason)
     errors = tuple(
-        ErrorTriage(failure, explain(failure.error_code, failure.recommended_action, key)) for failure in failures
+        ErrorTriage(each, explain(each.error_code, each.recommended_action, key, reason=each.reason))
+        for each in failures
     )
     # The job's own error is nearer to the cause than the reason; "None" stands for no error.
-    job_error = error_codes().error(error_code)
+    job_error = error_codes().job_error(error_code, error_message)
     parts = [job_error.cause if job_error else _cause_of(reason, known)]
-    if error_message and not job_error:
+    if error_message:
         parts.append(f"Graph says: {error_code}: {error_message}")
     if errors and _hangs_on_errors(known, job_error):
         parts.append(_commonest(errors))
-    return Triage(key, " ".join(parts), errors, _proposal(key, known, job_error, errors))
+    proposal = _proposal(key, known, job_error, errors, in_words=bool(error_message))
+    return Triage(key, " ".join(parts), errors, proposal)
 
 
 def _cause_of(reason: str | None, known: ErrorCode | None) -> str:
@@ -124,16 +161,26 @@ def _commonest(errors: Sequence[ErrorTriage]) -> str:
 
 
 def _proposal(
-    key: str, known: ErrorCode | None, job_error: ErrorCode | None, errors: Sequence[ErrorTriage]
+    key: str,
+    known: ErrorCode | None,
+    job_error: ErrorCode | None,
+    errors: Sequence[ErrorTriage],
+    *,
+    in_words: bool,
 ) -> Proposal:
-    reset_scope = known.restart if known else "QuarantineState"
+    held = next((each for each in (known, job_error) if each and each.action == "raise-threshold"), None)
+    if held:
+        # A person lets deletions through in the portal: no restart of ours is allowed to.
+        return propose(held, key)
     if job_error is not None:
         proposal = propose(job_error, key)
-    elif not _hangs_on_errors(known, job_error) and known is not None:
+    elif known is not None and known.evidence and in_words:
+        proposal = follow_words()
+    elif known is not None and not _hangs_on_errors(known, job_error):
         proposal = propose(known, key)
     elif errors:
         proposal = errors[0].explanation.proposal
     else:
         text = "The store has no failures of these cycles: harvest the log, then look again."
         return Proposal("harvest", text, ("entra-fleet harvest",))
-    return with_restart(proposal, reset_scope, key)
+    return with_restart(proposal, known.restart if known else "QuarantineState", key)

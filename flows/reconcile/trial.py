@@ -13,8 +13,8 @@ from graph_client import GraphClient
 from graph_client.errors import GraphError, Throttled
 from graph_client.models import OnDemandAnswer
 
-TrialOutcome = Literal["created", "updated", "deleted", "disabled", "succeeded", "skipped", "failed", "unknown"]
-Expectation = Literal["created", "updated", "deleted", "disabled", "succeeded", "skipped", "failed"]
+Expectation = Literal["created", "updated", "deleted", "disabled", "unchanged", "succeeded", "skipped", "failed"]
+TrialOutcome = Expectation | Literal["unknown"]
 EXPECTATIONS: tuple[str, ...] = get_args(Expectation)
 
 _DONE: dict[str, TrialOutcome] = {
@@ -29,7 +29,9 @@ _EXPORTS: dict[str, TrialOutcome] = {
     "entryexportdelete": "deleted",
     "entryexportdisable": "disabled",
 }
-_SUCCESSES: frozenset[str] = frozenset({*_DONE.values(), "succeeded"})
+_SUCCESSES: frozenset[str] = frozenset({*_DONE.values(), "unchanged", "succeeded"})
+_IN_SYNC = "RedundantExport"
+"""Why Microsoft skips whom the target system has as the mappings say; every other skip is of somebody it has not."""
 _ATTEMPTS = 3
 _LOOK = "The log will tell: harvest in some minutes, then entra-fleet why. To try again does no harm."
 
@@ -80,6 +82,8 @@ class Trial:
     error_code: str | None = None
     reason: str | None = None
     """Microsoft's words."""
+    additional_details: str | None = None
+    """What Microsoft adds to them."""
     recommended_action: str | None = None
     """What Microsoft recommends."""
     steps: tuple[TrialStep, ...] = ()
@@ -124,6 +128,7 @@ class Trial:
             "outcome": self.outcome,
             "error_code": self.error_code,
             "reason": self.reason,
+            "additional_details": self.additional_details,
             "recommended_action": self.recommended_action,
             "steps": [asdict(step) for step in self.steps],
             "modified": [asdict(each) for each in self.modified],
@@ -227,6 +232,7 @@ def _told(trial: Trial, told: OnDemandAnswer) -> Trial:
         outcome=outcome,
         error_code=told.error_code,
         reason=told.reason,
+        additional_details=told.additional_details,
         recommended_action=told.recommended_action,
         steps=tuple(TrialStep(s.name, s.type, s.status, s.description, dict(s.details)) for s in told.steps),
         modified=tuple(
@@ -241,7 +247,7 @@ def _told(trial: Trial, told: OnDemandAnswer) -> Trial:
 def outcome_of(told: OnDemandAnswer) -> TrialOutcome:
     """Return what an answer says was done: by its result, its action, or the export among its steps."""
     if told.result == "skipped":
-        return "skipped"
+        return "unchanged" if told.error_code == _IN_SYNC else "skipped"
     if told.result == "failure":
         return "failed"
     if told.result not in {"success", "warning"}:

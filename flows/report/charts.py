@@ -1,72 +1,142 @@
 """Charts as static SVG: drawn twice, for a wide page and for a phone, with the page's own colours."""
 
-import sys
-from collections.abc import Sequence
-from typing import Any
-from xml.etree import ElementTree
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 
+from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
-from pygal import Config, HorizontalBar, PluginImportFixer, StackedBar
-from pygal.style import Style
 
-from flows.report.contents import Report, statuses_of
-from flows.report.words import duration, shortened
+from flows.report.contents import STATUSES, Report, statuses_of
+from flows.report.words import duration, number, shortened
 
-# For maps, which we do not draw, pygal hooks into every import, in a way that Python 3.11 warns of.
-sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, PluginImportFixer)]
-
-_WIDE, _NARROW = (900, 320), (360, 280)
-_DAYS_LABELLED = {_WIDE: 10, _NARROW: 4}
 _STEPS_SECONDS = [
     *(1, 5, 15, 30, 60, 300, 900, 1800),
     *(3600 * hours for hours in (1, 2, 4, 6, 12, 24, 48, 96, 168, 336)),
 ]
-_COLOURS = {
-    "failure": "var(--failure)",
-    "warning": "var(--warning)",
-    "skipped": "var(--skipped)",
-    "success": "var(--success)",
-}
+_LINE = 18
+"""Height of a line of text."""
+_GAP = 0.2
+"""What of a bar's place is left free."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """How wide a chart is, and what there is room for."""
+
+    width: int
+    height: int
+    days_labelled: int
+    ticks: int
+    letters: int
+    names_width: int
+
+
+_WIDE = Size(900, 320, days_labelled=10, ticks=5, letters=40, names_width=270)
+_NARROW = Size(360, 280, days_labelled=4, ticks=3, letters=16, names_width=120)
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A rectangle in the colour of a status."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    status: str
+
+
+@dataclass(frozen=True)
+class Label:
+    """A text, anchored at its start, middle or end."""
+
+    x: float
+    y: float
+    text: str
+    anchor: str = "middle"
+
+
+@dataclass
+class Chart:
+    """What the template draws."""
+
+    title: str
+    width: int
+    height: int
+    guides: list[tuple[float, float, float, float]] = field(default_factory=list)
+    bars: list[Bar] = field(default_factory=list)
+    labels: list[Label] = field(default_factory=list)
 
 
 def events_by_day(report: Report) -> Markup:
     """Return the events of each day, stacked by status."""
-    statuses = statuses_of(report.days.values())
-    labels = [f"{day:%d %b}" for day in report.days]
-    title = f"Events by day and status, {labels[0]} to {labels[-1]}" if labels else "Events by day and status"
-
-    def draw(size: tuple[int, int]) -> Any:
-        every = -(-len(labels) // _DAYS_LABELLED[size])
-        colours = tuple(_COLOURS.get(status, "var(--other)") for status in statuses)
-        chart = StackedBar(
-            _config(size, colours, x_labels_major_every=every, show_minor_x_labels=False, truncate_label=-1)
-        )
-        chart.x_labels = labels
-        # The first is drawn at the bottom: what failed is what must be seen where there is little of it.
-        for status in statuses:
-            chart.add(status, [counts.get(status, 0) for counts in report.days.values()])
-        return chart
-
-    return _both(draw, "days", title)
+    names = [f"{day:%d %b}" for day in report.days]
+    title = f"Events by day and status, {names[0]} to {names[-1]}" if names else "Events by day and status"
+    return _both(lambda size: _stacked(report, names, Chart(title, size.width, size.height), size))
 
 
 def slowest_jobs(report: Report) -> Markup:
     """Return the longest cycles."""
-    slowest = report.slowest[::-1]
+    title = "The longest cycle of the slowest jobs"
+    height = 2 * _LINE + 26 * len(report.slowest)
+    return _both(lambda size: _horizontal(report, Chart(title, size.width, height), size))
 
-    def draw(size: tuple[int, int]) -> Any:
-        height = 60 + 26 * len(slowest)
-        letters = 40 if size == _WIDE else 16
-        chart = HorizontalBar(
-            _config((size[0], height), ("var(--success)",), show_legend=False, margin_right=20),
-        )
-        chart.x_labels = [shortened(application.name, letters) for application, _ in slowest]
-        chart.value_formatter = duration
-        chart.y_labels = _ticks(slowest[-1][1].seconds, 5 if size == _WIDE else 3)
-        chart.add("", [cycle.seconds for _, cycle in slowest])
-        return chart
 
-    return _both(draw, "slowest", "The longest cycle of the slowest jobs")
+def _stacked(report: Report, names: Sequence[str], chart: Chart, size: Size) -> Chart:
+    statuses = statuses_of(report.days.values())
+    highest = max((sum(counts.values()) for counts in report.days.values()), default=0)
+    ticks = _round_numbers(highest, size.ticks)
+    left, right = 7 * max((len(number(tick)) for tick in ticks), default=0) + 14, size.width - 10
+    top, bottom = 8, size.height - (3 if statuses else 1) * _LINE
+    for tick in (0, *ticks):
+        y = bottom - (bottom - top) * tick / max(highest, 1)
+        chart.guides.append((left, y, right, y))
+        chart.labels.append(Label(left - 6, y + 4, number(tick), "end"))
+    place = (right - left) / max(len(names), 1)
+    every = -(-len(names) // size.days_labelled)
+    for index, counts in enumerate(report.days.values()):
+        x, y = left + place * index, float(bottom)
+        # The first is drawn at the bottom: what failed is what must be seen where there is little of it.
+        for status in statuses:
+            height = (bottom - top) * counts.get(status, 0) / max(highest, 1)
+            y -= height
+            if height:
+                chart.bars.append(Bar(x + place * _GAP / 2, y, place * (1 - _GAP), height, _colour(status)))
+        if index % every == 0:
+            chart.labels.append(Label(x + place / 2, bottom + _LINE - 4, names[index]))
+    if not statuses:
+        chart.labels.append(Label((left + right) / 2, (top + bottom) / 2, "no events"))
+    _add_legend(chart, statuses, size.height - 6)
+    return chart
+
+
+def _horizontal(report: Report, chart: Chart, size: Size) -> Chart:
+    slowest = report.slowest
+    longest = slowest[0][1].seconds
+    left, right, bottom = size.names_width, size.width - 30, chart.height - _LINE - 8
+    for tick in _ticks(longest, size.ticks):
+        x = left + (right - left) * tick / longest
+        chart.guides.append((x, 8, x, bottom))
+        chart.labels.append(Label(x, bottom + _LINE - 4, duration(tick)))
+    place = (bottom - 8) / len(slowest)
+    for index, (application, cycle) in enumerate(slowest):
+        y = 8 + place * index
+        width = (right - left) * cycle.seconds / longest
+        chart.bars.append(Bar(left, y + place * _GAP / 2, width, place * (1 - _GAP), "success"))
+        chart.labels.append(Label(left - 8, y + place / 2 + 4, shortened(application.name, size.letters), "end"))
+    return chart
+
+
+def _add_legend(chart: Chart, statuses: Sequence[str], y: float) -> None:
+    place = min(130, (chart.width - 12) / max(len(statuses), 1))
+    for index, status in enumerate(statuses):
+        x = place * index + 12
+        chart.bars.append(Bar(x, y - 10, 11, 11, _colour(status)))
+        chart.labels.append(Label(x + 17, y, shortened(status, int(place / 7) - 2), "start"))
+
+
+def _colour(status: str) -> str:
+    return status if status in STATUSES else "other"
 
 
 def _ticks(seconds: float, count: int) -> list[float]:
@@ -75,64 +145,22 @@ def _ticks(seconds: float, count: int) -> list[float]:
     return [step * number for number in range(1, int(seconds / step) + 1)] or [seconds]
 
 
-def _both(draw: Any, name: str, title: str) -> Markup:
-    charts = {size: draw(size) for size in (_WIDE, _NARROW)}
-    for size, chart in charts.items():
-        # The chart's styles hang on this; left alone, it is another one each time.
-        chart.uuid = f"{name}-{size[0]}"
-    wide, narrow = (_svg(chart, title) for chart in charts.values())
+def _round_numbers(highest: int, count: int) -> list[int]:
+    """Return at most as many round numbers up to the highest."""
+    steps = (digit * 10**power for power in range(len(str(highest)) + 1) for digit in (1, 2, 5))
+    step = next(step for step in steps if step * count >= highest)
+    return list(range(step, highest + 1, step))
+
+
+def _both(draw: Callable[[Size], Chart]) -> Markup:
+    wide, narrow = _svg(draw(_WIDE), draw(_NARROW))
     return Markup('<div class="wide">{}</div><div class="narrow">{}</div>').format(wide, narrow)
 
 
-def _config(size: tuple[int, int], colours: Sequence[str], **settings: Any) -> Config:
-    family = "system-ui, sans-serif"
-    sizes = {f"{what}_font_size": 11 for what in ("label", "major_label", "legend", "no_data", "value")}
-    style = Style(
-        background="transparent",
-        plot_background="transparent",
-        foreground="var(--soft)",
-        foreground_strong="var(--soft)",
-        foreground_subtle="var(--line)",
-        guide_stroke_color="var(--line)",
-        major_guide_stroke_color="var(--line)",
-        guide_stroke_dasharray="none",
-        major_guide_stroke_dasharray="none",
-        opacity="1",
-        opacity_hover="1",
-        colors=tuple(colours),
-        font_family=family,
-        **sizes,
+def _svg(*charts: Chart) -> Iterator[Markup]:
+    """Yield charts as images with a text for those who cannot see them."""
+    environment = Environment(
+        loader=PackageLoader("flows.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    return Config(
-        width=size[0],
-        height=size[1],
-        style=style,
-        js=(),
-        explicit_size=False,
-        disable_xml_declaration=True,
-        legend_at_bottom=True,
-        legend_box_size=11,
-        margin=4,
-        no_data_text="no events",
-        show_y_guides=True,
-        print_values=False,
-        **settings,
-    )
-
-
-def _svg(chart: Any, title: str) -> Markup:
-    """Return a chart as an image with a text for those who cannot see it, without scripts and tooltips."""
-    root = chart.render_tree()
-    for parent in list(root.iter()):
-        if parent is not root:
-            parent.attrib.pop("id", None)
-        for child in list(parent):
-            if _superfluous(child):
-                parent.remove(child)
-    root.attrib.update({"role": "img", "aria-label": title})
-    return Markup(ElementTree.tostring(root, encoding="unicode"))  # noqa: S704  ElementTree escapes
-
-
-def _superfluous(element: Any) -> bool:
-    # A comment has a function for its tag.
-    return element.tag in {"script", "desc", "title", ElementTree.Comment} or element.get("class") == "tooltip"
+    template = environment.get_template("chart.svg")
+    yield from (Markup(template.render(chart=chart)) for chart in charts)  # noqa: S704  the template escapes

@@ -4,11 +4,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 
+from flows.monitoring.evidence import triage_quarantine
 from flows.monitoring.instances import Instance, instances_of
-from flows.monitoring.triage import ErrorTriage, Triage, explain, triage
+from flows.monitoring.triage import ErrorTriage, explain
 from flows.report.activity import Activity, ApplicationActivity
 from flows.report.contents import Application, CommonError, Report
-from flows.store import JobEpisode, JobObservation, Period, Store
+from flows.store import JobEpisode, Period, Store
 
 _ERRORS_MAX = 15
 _TRIAGES_MAX = 12
@@ -72,14 +73,9 @@ def _triaged(store: Store, applications: Sequence[Application]) -> Iterator[Appl
     for each in applications:
         if left and each.job and each.job.state == "quarantined":
             left -= 1
-            yield replace(each, triage=_triage(store, each.job))
+            yield replace(each, triage=triage_quarantine(store, each.job.key, each.job.service_principal_id, each.job))
         else:
             yield each
-
-
-def _triage(store: Store, job: JobObservation) -> Triage:
-    failures = store.failures.of_quarantine(job.service_principal_id or "", job.since)
-    return triage(job.key, job.reason, job.error_code, job.error_message, failures)
 
 
 def _episodes(store: Store, fleets: Iterable[tuple[str, str]], since: datetime) -> list[JobEpisode]:
@@ -95,6 +91,6 @@ def _errors(store: Store, activity: Activity) -> list[CommonError]:
         worst = max(bearers, key=lambda id_: bearers[id_].errors[code])
         failure = store.statistics.example(bearers[worst].period, worst, code, count)
         # What to do depends on the instance, and here are many: a command for one would mislead.
-        explanation = explain(code, failure.recommended_action, None)
+        explanation = explain(code, failure.recommended_action, None, reason=failure.reason)
         found.append(CommonError(ErrorTriage(failure, explanation), len(bearers)))
     return found

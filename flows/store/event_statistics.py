@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import and_, func, select
 
 from flows.store.database import Database
-from flows.store.failures import Failure
+from flows.store.failures import EXAMPLE_COLUMNS, Failure, example_of
 from flows.store.tables import PROVISIONING_EVENT
 
 _EVENT = PROVISIONING_EVENT.c
@@ -82,11 +82,10 @@ class EventStatistics:
         if not service_principal_id:
             of_application = and_(_EVENT.tenant_id == period.tenant_id, _EVENT.service_principal_id.is_(None))
         within = (_EVENT.activity_at >= period.since, _EVENT.activity_at < period.until)
-        columns = (_EVENT.activity_at, _EVENT.source_id, _EVENT.source_name, _EVENT.reason, _EVENT.recommended_action)
-        failed = select(*columns).where(of_application, *within, _EVENT.status == "failure", code)
+        failed = select(*EXAMPLE_COLUMNS).where(of_application, *within, _EVENT.status == "failure", code)
         with self._database.read() as connection:
             newest = connection.execute(failed.order_by(_EVENT.activity_at.desc()).limit(1)).mappings().first()
-        return Failure(error_code, count, **(newest or {}))
+        return Failure(error_code, count, **(example_of(newest) if newest else {}))
 
     def names(self, service_principal_ids: list[str]) -> dict[str, str]:
         """Return the applications' names, as their newest events have them."""

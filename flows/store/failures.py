@@ -1,6 +1,6 @@
 """Failed events by error code, with an example of each."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, func, select
 from flows.store.database import Database
 from flows.store.event_rows import folded
 from flows.store.tables import PROVISIONING_EVENT
+from graph_client.models import ProvisioningEvent
 
 _EVENT = PROVISIONING_EVENT.c
 _BEFORE_A_QUARANTINE = timedelta(hours=24)
@@ -27,6 +28,19 @@ class Failure:
     source_name: str | None = None
     reason: str | None = None
     recommended_action: str | None = None
+    additional_details: str | None = None
+
+
+EXAMPLE_COLUMNS = (
+    *(_EVENT.activity_at, _EVENT.source_id, _EVENT.source_name, _EVENT.reason, _EVENT.recommended_action),
+    _EVENT.raw,
+)
+
+
+def example_of(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return the fields of a failure that an event with `EXAMPLE_COLUMNS` fills."""
+    fields = {column.name: row[column.name] for column in EXAMPLE_COLUMNS if column is not _EVENT.raw}
+    return fields | {"additional_details": ProvisioningEvent(row["raw"]).error.additional_details}
 
 
 class Failures:
@@ -72,8 +86,7 @@ def _commonest(connection: Connection, conditions: Sequence[ColumnElement[bool]]
 
 
 def _example(connection: Connection, conditions: Sequence[ColumnElement[bool]], code: str | None) -> dict[str, Any]:
-    columns = (_EVENT.activity_at, _EVENT.source_id, _EVENT.source_name, _EVENT.reason, _EVENT.recommended_action)
     same_code = _EVENT.error_code.is_(None) if code is None else _EVENT.error_code == code
-    statement = select(*columns).where(*conditions, _EVENT.status == "failure", same_code)
+    statement = select(*EXAMPLE_COLUMNS).where(*conditions, _EVENT.status == "failure", same_code)
     newest = statement.order_by(_EVENT.activity_at.desc(), _EVENT.id).limit(1)
-    return dict(connection.execute(newest).mappings().one())
+    return example_of(connection.execute(newest).mappings().one())

@@ -44,10 +44,6 @@ class JobHistory:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def record(self, observation: JobObservation) -> bool:
-        """Store how a job is now; return whether it differs from the last time."""
-        return bool(self.record_all([observation]))
-
     def record_all(self, observations: Iterable[JobObservation]) -> list[JobObservation]:
         """Store a whole sweep and the episodes it begins or ends, in one transaction.
 
@@ -82,21 +78,6 @@ class JobHistory:
                 found.append((row.tenant_id, row.fleet))
                 following = following.where(tuple_(_JOB.tenant_id, _JOB.fleet) > found[-1])
         return found
-
-    def of_instance(self, tenant_id: str, fleet: str, key: str, limit: int = 100) -> list[JobObservation]:
-        """Return the observations of one instance, the newest first."""
-        table = JOB_HISTORY.c
-        statement = select(JOB_HISTORY).where(table.tenant_id == tenant_id, table.fleet == fleet, table.key == key)
-        with self._database.read() as connection:
-            rows = connection.execute(statement.order_by(table.id.desc()).limit(limit)).mappings()
-            return [_observation_of(row) for row in rows]
-
-    def service_principal_ids(self, tenant_id: str) -> set[str]:
-        """Return the service principals of every instance ever seen in a tenant, of all fleets."""
-        table = JOB_HISTORY.c
-        statement = select(table.service_principal_id).distinct().where(table.tenant_id == tenant_id)
-        with self._database.read() as connection:
-            return {found for found in connection.scalars(statement) if found is not None}
 
 
 def _latest(connection: Connection, tenant_id: str, fleet: str) -> list[JobObservation]:

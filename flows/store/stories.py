@@ -1,7 +1,7 @@
 """What happened to one user or group, application by application."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 from flows.store.database import Database
 from flows.store.identities import Identity
 from flows.store.tables import PROVISIONING_EVENT
+from graph_client.models import ProvisioningEvent
 
 _EVENT = PROVISIONING_EVENT.c
 _EVENTS_MAX = 20_000
@@ -31,6 +32,19 @@ class Step:
 
 
 @dataclass(frozen=True)
+class LastEvent:
+    """What only the whole of the last event says, in Microsoft's words."""
+
+    step: Step | None = None
+    """The first step that did not succeed, else the last."""
+    skip_reason: str | None = None
+    """Why the object was skipped: an event that is no failure may have no error code."""
+    additional_details: str | None = None
+    details: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """The details of all steps but the import, whose are attributes of the object."""
+
+
+@dataclass(frozen=True)
 class ApplicationStory:
     """How one user or group fared with one application."""
 
@@ -42,7 +56,7 @@ class ApplicationStory:
     error_code: str | None
     reason: str | None
     recommended_action: str | None
-    step: Step | None
+    last: LastEvent
     events: int
     """How many events there are."""
     failures: int
@@ -77,12 +91,12 @@ class Stories:
                 if row.tenant_id != identity.tenant_id:
                     continue
                 by_application.setdefault(row.service_principal_id, []).append(row)
-            steps = _steps(connection, [events[0].id for events in by_application.values()])
-        stories = [_story(events, steps.get(events[0].id)) for events in by_application.values()]
+            last = _last_events(connection, [events[0].id for events in by_application.values()])
+        stories = [_story(events, last.get(events[0].id, LastEvent())) for events in by_application.values()]
         return sorted(stories, key=lambda story: (not story.failed, story.error_code is None))
 
 
-def _story(events: Sequence[Any], step: Step | None) -> ApplicationStory:
+def _story(events: Sequence[Any], whole: LastEvent) -> ApplicationStory:
     """Tell the story of an application's events, rows of which the newest is the first."""
     last = events[0]
     succeeded = next((number for number, event in enumerate(events) if event.status == "success"), len(events))
@@ -96,7 +110,7 @@ def _story(events: Sequence[Any], step: Step | None) -> ApplicationStory:
         error_code=last.error_code,
         reason=last.reason,
         recommended_action=last.recommended_action,
-        step=step,
+        last=whole,
         events=len(events),
         failures=len(failures),
         failing_since=failures[-1].activity_at if failures else None,
@@ -104,19 +118,21 @@ def _story(events: Sequence[Any], step: Step | None) -> ApplicationStory:
     )
 
 
-def _steps(connection: Connection, ids: Sequence[str]) -> dict[str, Step]:
+def _last_events(connection: Connection, ids: Sequence[str]) -> dict[str, LastEvent]:
     # The whole events are wide: only those are read whose steps are shown.
     rows = connection.execute(select(_EVENT.id, _EVENT.raw).where(_EVENT.id.in_(ids)))
-    found = ((row.id, _telling_step(row.raw.get("provisioningSteps") or ())) for row in rows)
-    return {id_: step for id_, step in found if step}
+    return {row.id: _last_event(ProvisioningEvent(row.raw)) for row in rows}
 
 
-def _telling_step(steps: Iterable[dict[str, Any]]) -> Step | None:
-    """Return the first step that did not succeed, else the last."""
-    known = [
-        Step(*(step.get(name) for name in ("name", "provisioningStepType", "status", "description")))
-        for step in steps
-        if isinstance(step, dict)
-    ]
+def _last_event(event: ProvisioningEvent) -> LastEvent:
+    known = event.provisioning_steps
     failing = (step for step in known if (step.status or "success").lower() != "success")
-    return next(failing, known[-1] if known else None)
+    step = next(failing, known[-1] if known else None)
+    kept = [each.details for each in known if (each.provisioning_step_type or "").lower() != "import"]
+    details = {name: value for each in reversed(kept) for name, value in each.items()}
+    return LastEvent(
+        Step(step.name, step.provisioning_step_type, step.status, step.description) if step else None,
+        str(details["SkipReason"]) if details.get("SkipReason") else None,
+        event.error.additional_details,
+        details,
+    )

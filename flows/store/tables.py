@@ -246,7 +246,7 @@ ON_DEMAND_RESULT = Table(
     _column("source_id", Text, "Id of the user or group in Entra."),
     _optional("source_type", Text, "User or Group."),
     _optional("source_name", Text, "Its display name."),
-    _column("outcome", Text, "created, updated, deleted, disabled, succeeded, skipped, failed, unknown."),
+    _column("outcome", Text, "created, updated, deleted, disabled, unchanged, succeeded, skipped, failed, unknown."),
     _optional("error_code", Text, "Microsoft's code of the failure or the skip."),
     _optional("reason", Text, "Microsoft's words for it."),
     _optional("recommended_action", Text, "What Microsoft recommends."),

@@ -69,6 +69,7 @@ class OnDemandDetails(View):
     error_message = Text("errorMessage")
     reason = Text("reason")
     recommended_action = Text("recommendedAction")
+    additional_details = Text("additionalDetails")
 
 
 class OnDemandIdentity(ProvisionedIdentity):
@@ -161,6 +162,11 @@ class OnDemandAnswer:
         """What Microsoft recommends."""
         told = self._summary.status_info.error.recommended_action
         return self._key.details.recommended_action or told or None
+
+    @property
+    def additional_details(self) -> str | None:
+        """What Microsoft adds to its reason."""
+        return self._key.details.additional_details or self._summary.status_info.error.additional_details or None
 
     @property
     def modified_properties(self) -> tuple[ModifiedProperty, ...]:

@@ -51,17 +51,3 @@ class ProvisioningLogs:
         wanted = " and ".join(condition for condition in conditions if condition)
         query = options(filter=wanted, order_by=order_by, top=top or self._session.settings.log_page_size)
         return parsed_pages(self._session, Call.get("/auditLogs/provisioning", query), ProvisioningEvent)
-
-    async def list(
-        self,
-        *,
-        after: datetime | None = None,
-        before: datetime | None = None,
-        filter: str | None = None,  # noqa: A002  # OData says $filter
-        order_by: str | None = None,
-        top: int | None = None,
-    ) -> AsyncIterator[ProvisioningEvent]:
-        """The events one by one; see `pages`."""
-        async for page in self.pages(after=after, before=before, filter=filter, order_by=order_by, top=top):
-            for event in page:
-                yield event

@@ -5,8 +5,7 @@ https://learn.microsoft.com/graph/api/resources/serviceprincipal
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Sequence
 
 from graph_client.call import Call, path_of
 from graph_client.models.service_principal import AppRoleAssignment, ServicePrincipal
@@ -18,7 +17,7 @@ __all__ = ["ServicePrincipals"]
 
 
 class ServicePrincipals:
-    """Reads, changes and deletes service principals, and assigns principals to their roles."""
+    """Reads and deletes service principals, and assigns principals to their roles."""
 
     def __init__(self, session: Sender) -> None:
         self._session = session
@@ -41,11 +40,6 @@ class ServicePrincipals:
         top = self._session.settings.page_size
         call = Call.get("/servicePrincipals", options(filter=filter, select=select, top=top))
         return items(self._session, call, ServicePrincipal)
-
-    async def patch(self, service_principal_id: str, changes: Mapping[str, Any], *, grace_seconds: float = 0.0) -> None:
-        """Change some properties; collections such as tags are replaced whole."""
-        path = path_of("servicePrincipals", service_principal_id)
-        await self._session.request(Call.change("PATCH", path, dict(changes), grace_seconds=grace_seconds))
 
     async def delete(self, service_principal_id: str) -> None:
         """Move the service principal to the deleted items."""

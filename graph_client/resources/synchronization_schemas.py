@@ -44,22 +44,9 @@ class SynchronizationSchemas:
 
         https://learn.microsoft.com/graph/api/synchronization-synchronizationschema-update
         """
-        await self._session.request(_beginning("PUT", _job(service_principal_id, job_id), dict(schema)))
-
-    async def reset(self, service_principal_id: str, job_id: str) -> None:
-        """Give a job the schema of its template again; begins an initial cycle.
-
-        https://learn.microsoft.com/graph/api/synchronization-synchronizationschema-delete
-        """
-        await self._session.request(_beginning("DELETE", _job(service_principal_id, job_id)))
-
-    async def discover(self, service_principal_id: str, job_id: str, directory_id: str) -> dict[str, Any]:
-        """Let Graph look again which attributes a directory has; the definition of the directory, as JSON.
-
-        https://learn.microsoft.com/graph/api/synchronization-directorydefinition-discover
-        """
-        path = f"{_job(service_principal_id, job_id)}{path_of('directories', directory_id, 'discover')}"
-        return _without_context(await self._session.request(Call(method="POST", path=path)))
+        path = _job(service_principal_id, job_id)
+        call = Call(method="PUT", path=path, body=dict(schema), repeat=Repeat.NEVER, expects=Expects.NOTHING)
+        await self._session.request(call)
 
     async def filter_operators(self, service_principal_id: str, job_id: str) -> list[FilterOperator]:
         """The operators that scoping filters may use; takes the permission to write.
@@ -93,11 +80,6 @@ def _job(service_principal_id: str, job_id: str) -> str:
 
 def _template(service_principal_id: str, template_id: str) -> str:
     return path_of("servicePrincipals", service_principal_id, "synchronization", "templates", template_id, "schema")
-
-
-def _beginning(method: str, path: str, body: Any = None) -> Call:
-    """A change that sets an initial cycle going."""
-    return Call(method=method, path=path, body=body, repeat=Repeat.NEVER, expects=Expects.NOTHING)
 
 
 def _without_context(answer: dict[str, Any]) -> dict[str, Any]:

@@ -8,26 +8,73 @@ import typer
 from flows.cli.main import app
 from flows.monitoring.error_codes import error_codes
 from flows.monitoring.triage import explain, triage
+from flows.reconcile.diff import diff
+from flows.reconcile.job_control import plan_job_controls
+from flows.reconcile.observe import observe
 from flows.reconcile.reset_scope import ResetScope, reset_scope
+from flows.reconcile.rotation import rotation
+from flows.store import Failure
+from tests.reconcile.crowds import crowd, graph_of
+
+KEY = "k0"
 
 
-def told():
+def told(reason):
+    """The commands that are told of a quarantine, whatever error is behind it."""
+    errors = [entry.codes[0] for entry in error_codes().errors]
+    failures = [[], *([Failure(code, 1)] for code in errors)]
+    for job_error, message in ((None, None), ("X", "x"), *((code, None) for code in errors)):
+        for each in failures:
+            yield from triage(KEY, reason, job_error, message, each).proposal.commands
+
+
+def all_told():
     table = error_codes()
     for entry in table.errors:
-        yield from explain(entry.codes[0], None, "prod").proposal.commands
+        yield from explain(entry.codes[0], None, KEY).proposal.commands
+    for check in table.scoping:
+        yield from explain(None, None, KEY, details={check.codes[0]: "False"}).proposal.commands
     for entry in table.quarantines:
-        yield from triage("prod", entry.codes[0], None, None, []).proposal.commands
-        yield from triage("prod", entry.codes[0], table.errors[0].codes[0], None, []).proposal.commands
+        yield from told(entry.codes[0])
 
 
-@pytest.mark.parametrize("command", sorted(set(told())))
-def test_a_command_that_is_told_exists_and_is_allowed(command):
+def parsed(command):
+    """The names of a command, and its parameters as typer reads them."""
     program, *arguments = shlex.split(command)
     assert program == "entra-fleet"
-    group = typer.main.get_command(app)
+    group, names = typer.main.get_command(app), []
     while hasattr(group, "commands"):
-        group = group.commands[arguments.pop(0)]
-    given = group.make_context(group.name, arguments).params
+        names.append(arguments.pop(0))
+        group = group.commands[names[-1]]
+    return names, group.make_context(group.name, arguments).params
+
+
+@pytest.mark.parametrize("command", sorted(set(all_told())))
+def test_a_command_that_is_told_exists_and_is_allowed(command):
+    _, given = parsed(command)
     if "reset" in given:
         wanted = [ResetScope(each) for each in given["reset"] or ()]
         assert set(reset_scope(wanted, force=given["force"]).split(", ")) == set(wanted or ["QuarantineState"])
+
+
+@pytest.mark.parametrize("reason", [entry.codes[0] for entry in error_codes().quarantines])
+async def test_a_job_in_quarantine_takes_every_command_that_is_told_of_it(reason):
+    emulator, wanted = crowd(1)
+    async with await graph_of(emulator) as graph:
+        ((found,),) = (await observe(graph, wanted)).instances.values()
+        emulator.quarantine(found.jobs[0].id, reason)
+        observed = await observe(graph, wanted)
+        for command in sorted(set(told(reason))):
+            names, given = parsed(command)
+            if names == ["jobs", "restart"]:
+                scope = reset_scope([ResetScope(each) for each in given["reset"] or ()], force=given["force"])
+                (control,) = await plan_job_controls(
+                    graph, wanted, "restart", given["only"], scope, force=given["force"]
+                )
+                assert (control.refusal, control.needed) == (None, True)
+            elif names == ["rotate"]:
+                assert [each.conflict for each in rotation(wanted, observed, given["only"]).instances] == [None]
+            elif names == ["apply"]:
+                assert [each.conflict for each in diff(wanted, observed, only=given["only"]).instances] == [None]
+            else:
+                assert names == ["harvest"]

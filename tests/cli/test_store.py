@@ -8,6 +8,7 @@ import pytest
 
 from flows.store import SCHEMA_VERSION, Change, EventFilter, JobObservation, Run, open_store
 from tests.cli.conftest import finished, started
+from tests.store.databases import observations
 from tests.store.events import TENANT, event
 from tests.store.test_upgrade import make
 
@@ -21,7 +22,7 @@ def fill(url):
             moment = NOW - timedelta(days=days)
             store.harvests.save(TENANT, [event(f"event-{days}", activityDateTime=moment.isoformat())])
             seen = {"tenant_id": TENANT, "fleet": "contoso", "key": "eu", "observed_at": moment}
-            store.jobs.record(JobObservation(**seen, state=f"state-{days}"))
+            store.jobs.record_all([JobObservation(**seen, state=f"state-{days}")])
             run_id = store.journal.begin(Run(tenant_id=TENANT, fleet="contoso", command="apply", started_at=moment))
             store.journal.record(run_id, Change(key="eu", action="update", outcome="updated", recorded_at=moment))
 
@@ -29,8 +30,8 @@ def fill(url):
 def kept(url):
     with open_store(url) as store:
         events = sum(count.count for count in store.events.counts(EventFilter(TENANT)))
-        observations = len(store.jobs.of_instance(TENANT, "contoso", "eu"))
-        return events, observations, len(list(store.journal.records())), len(store.journal.runs())
+        seen = len(observations(store, TENANT, "contoso", "eu"))
+        return events, seen, len(list(store.journal.records())), len(store.journal.runs())
 
 
 def test_an_empty_database_becomes_a_store_and_then_there_is_nothing_to_do(entra_fleet_here, store_url):

@@ -45,12 +45,12 @@ def test_a_person_sees_each_step_and_what_changed(entra_fleet, write_fleet, who,
         assert word in text
     again = entra_fleet(*arguments, "--expect", "created", PREFECT_API_URL=prefect_server.api_url)
     assert again.code == 1
-    assert again.err == f"{who['displayName']} in a: expected created, but skipped.\n"
+    assert again.err == f"{who['displayName']} in a: expected created, but unchanged.\n"
     told = " ".join(again.out.split())
     assert "code RedundantExport: nothing to change" in told
     assert "do Nothing." in told
     story = " ".join(entra_fleet("why", who["userPrincipalName"]).out.split())
-    assert "On demand in a: skipped: RedundantExport" in story
+    assert "On demand in a: unchanged: RedundantExport" in story
     assert "On demand in a: created" in story
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from flows.store import open_store
 from tests.report.stores import EVIL, furnished
-from tests.store.events import TENANT, succeeded
+from tests.store.events import TENANT, event, succeeded
 
 
 @pytest.fixture
@@ -31,6 +31,28 @@ def test_a_failure_is_told_with_cause_and_what_to_do(entra_fleet, url):
     assert (
         "Harvest complete up to 2026-05-20 15:30:00Z; gaps: 2026-05-11 15:30 to 2026-05-12 15:30 (retention)." in text
     )
+
+
+def test_a_skip_is_told_with_the_cause_that_its_details_name(entra_fleet, url):
+    bob = {"id": "u-bob", "displayName": "Bob", "identityType": "User"}
+    details = {
+        "Assigned to the application": "True",
+        "Scoping filter evaluation passed": "False",
+        "ScopeEvaluationResult": "{\"german.country EQUALS 'DE'\":false}",
+        "SkipReason": "NotEffectivelyEntitled",
+    }
+    with open_store(url) as store:
+        skipped = {"status": "skipped", "errorInformation": None}
+        steps = [{"provisioningStepType": "scoping", "status": "skipped", "details": details}]
+        later = {"activityDateTime": "2026-05-20T15:00:00Z", "sourceIdentity": bob}
+        store.harvests.save(TENANT, [event("skip", provisioningStatusInfo=skipped, provisioningSteps=steps, **later)])
+    (box,) = json.loads(entra_fleet("why", "u-bob", "--output", "json", "--store", url).out)["applications"]
+    assert (box["last"]["error_code"], box["last"]["skip_reason"]) == (None, "NotEffectivelyEntitled")
+    assert (box["explanation"]["meaning"], box["explanation"]["proposal"]["action"]) == (
+        "kept out by the scoping filter",
+        "fix-mapping",
+    )
+    assert "german.country EQUALS 'DE'" in " ".join(entra_fleet("why", "u-bob", "--store", url).out.split())
 
 
 def test_the_json_has_the_whole_story(entra_fleet, url):

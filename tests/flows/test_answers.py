@@ -30,7 +30,7 @@ async def test_the_story_of_somebody_is_that_of_the_tenants_log(tmp_path):
         await monitor_fleet(FLEET, until="settled", interval_seconds=0.1)
         await harvest_logs()
         async with connected(None) as run:
-            log = [event.raw async for event in run.graph.provisioning_logs.list()]
+            log = [event.raw async for page in run.graph.provisioning_logs.pages() for event in page]
         people = defaultdict(list)
         for event in sorted(log, key=lambda event: event["activityDateTime"]):
             people[event["sourceIdentity"]["id"]].append(event)

@@ -294,3 +294,16 @@ async def test_a_plan_estimates_whom_a_scoping_filter_selects(tmp_path, settings
         plan = await planned(fleet(instance("one", scope=scope, mappings=content)))
         assert plan.warnings[-1] == f"mappings.User.scope: {said}"
         assert len(tenant.requests("count_users")) == (0 if scope == "assigned" else 2)
+
+
+async def test_a_target_without_a_source_is_mapped_once_and_one_mapped_twice_is_refused(tenant):
+    job = await made(tenant, wanted({}))
+    await edit_in_portal(job, lambda found: attribute(found, "title").update(source=None, defaultValue="none"))
+    await provision(wanted(), force=True)
+    tenant.forget()
+    await provision(wanted())
+    assert writes(tenant) == []
+    assert [each["targetAttributeName"] for each in users(await schema(job))["attributeMappings"]].count("title") == 1
+    twice = {"targetAttributeName": "Title", "source": None, "defaultValue": "none"}
+    await edit_in_portal(job, lambda found: users(found)["attributeMappings"].append(twice))
+    assert (await planned(wanted())).conflict.code == "MappingsInvalid"

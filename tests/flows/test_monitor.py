@@ -7,6 +7,7 @@ from flows.progress import listening
 from flows.provision import provision_fleet
 from flows.store import open_store
 from tests.estates import AWS, TENANT, estate, fleet, instance
+from tests.store.databases import observations
 
 pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("prefect_api")]
 
@@ -46,7 +47,7 @@ async def test_once_looks_once_and_keeps_what_changed(tenant):
     _, seen = await monitor()
     assert len(tenant.requests("list_jobs")) == 2
     with open_store(environment().store_url) as store:
-        kept = store.jobs.of_instance(TENANT, "contoso", "box")
+        kept = observations(store, TENANT, "contoso", "box")
     assert kept[0].state == seen.readings[1].health.state
     assert len({(each.state, str(each.counts)) for each in kept}) == len(kept)
 

@@ -167,14 +167,14 @@ async def test_who_is_not_assigned_is_skipped_and_told_what_to_do(tenant):
     assert (state.name, trial.outcome, trial.error_code) == ("Completed", "skipped", "NotEffectivelyEntitled")
     lines = dict(lines_of(trial))
     assert lines["Microsoft"].startswith("The user or group is not assigned")
-    assert lines["do"].startswith("Assign the user or group")
+    assert lines["code"].endswith(": not assigned")
 
 
-async def test_a_second_time_is_skipped_as_nothing_has_to_change(tenant):
+async def test_a_second_time_nothing_has_to_change(tenant):
     who = user(tenant)["id"]
     await attempt(who)
     _, outcome = await attempt(who)
-    assert (outcome.trials[0].outcome, outcome.trials[0].error_code) == ("skipped", "RedundantExport")
+    assert (outcome.trials[0].outcome, outcome.trials[0].error_code) == ("unchanged", "RedundantExport")
 
 
 async def test_a_target_that_refuses_is_a_failure_with_its_code(tmp_path):
@@ -210,14 +210,17 @@ async def test_oauth_wants_the_job_paused_first(tenant):
 
 
 EXPECTED = [("created", "created", True), ("created", "succeeded", True), ("created", "skipped", False)]
-EXPECTED += [("skipped", "skipped", True), ("skipped", "succeeded", False), ("skipped", "updated", False)]
+EXPECTED += [("unchanged", "unchanged", True), ("unchanged", "succeeded", True), ("unchanged", "skipped", False)]
+EXPECTED += [("skipped", "skipped", True), ("skipped", "succeeded", False), ("skipped", "unchanged", False)]
 
 
 @pytest.mark.parametrize(("real", "expected", "met"), EXPECTED)
 async def test_what_is_expected_decides_how_the_run_ends(tenant, real, expected, met):
     who = user(tenant)["id"]
-    if real == "skipped":
+    if real == "unchanged":
         await attempt(who)
+    if real == "skipped":
+        tenant.emulator.edit_secrets(next(iter(tenant.jobs())), {"SyncAll": "false"})
     state, outcome = await attempt(who, expect=expected)
     assert (outcome.trials[0].outcome, state.name) == (real, "Completed" if met else "NotAsExpected")
     assert bool(outcome.unexpected) is not met
@@ -289,7 +292,7 @@ async def test_a_fault_at_any_call_provisions_nobody_twice(tmp_path, operation, 
 async def test_two_at_once_both_tell_the_truth(tenant):
     who = user(tenant)["id"]
     (_, one), (_, other) = await asyncio.gather(attempt(who), attempt(who))
-    assert sorted((one.trials[0].outcome, other.trials[0].outcome)) == ["created", "skipped"]
+    assert sorted((one.trials[0].outcome, other.trials[0].outcome)) == ["created", "unchanged"]
     assert len(kept()) == 2
 
 

@@ -79,7 +79,7 @@ async def test_a_job_is_restarted_where_that_can_help_and_somebody_asks_for_it(t
         ("TooManyDeletes", "deletions are held back, and only a person lets them through."),
         (
             "EncounteredQuarantineException",
-            "the target system refuses the credentials; a restart would not change that.",
+            "the credentials are to be renewed or tried first; a restart would not change that.",
         ),
     ],
 )

@@ -141,13 +141,6 @@ async def test_an_error_answer(call, status, code, retry_after, again, hint):
             "this assignment exists already",
         ),
         ("save", 400, "SystemForCrossDomainIdentityManagementCredentialValidationUnavailable", "no", REJECTED),
-        (
-            "read",
-            403,
-            "Authentication_RequestFromNonPremiumTenantOrB2CTenant",
-            "no",
-            "the tenant has no Entra ID P1 or P2 licence, which this call needs",
-        ),
     ],
 )
 async def test_an_answer_that_its_words_or_its_code_explain(call, status, code, message, hint):

@@ -83,8 +83,9 @@ def test_the_summary_tells_attributes_target_and_change():
 
 
 def test_reason_and_recommendation_are_found_wherever_they_stand():
-    by_key = OnDemandAnswer.parse(pair(key("Failure", errorMessage="no", recommendedAction="ask"), []))
-    assert (by_key.reason, by_key.recommended_action) == ("no", "ask")
+    words = {"errorMessage": "no", "recommendedAction": "ask", "additionalDetails": "line 7"}
+    by_key = OnDemandAnswer.parse(pair(key("Failure", **words), []))
+    assert (by_key.reason, by_key.recommended_action, by_key.additional_details) == ("no", "ask", "line 7")
     by_step = OnDemandAnswer.parse(pair(TYPE_NAME, [IMPORT, SKIP]))
     assert (by_step.reason, by_step.recommended_action) == ("Both already match.", None)
     status = {"status": "Failure", "reason": "why", "recommendedAction": "mend it"}

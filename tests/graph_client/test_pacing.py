@@ -20,7 +20,7 @@ async def test_reporting_calls_are_five_in_ten_seconds():
     link = "https://graph.example/v1.0/auditLogs/provisioning?$skiptoken="
     script = Script(*(page([], f"{link}{number}") for number in range(11)), page([]))
     async with client(script, time) as graph:
-        await drain(graph.provisioning_logs.list())
+        await drain(graph.provisioning_logs.pages())
     assert len(script.requests) == 12
     assert time.slept == [10.0, 10.0]
 
@@ -55,7 +55,7 @@ async def test_a_429_pauses_its_own_budget_only():
         assert time.slept == []
         await graph.applications.patch("1", {"notes": "x"})
         assert time.slept == [50.0]
-        await drain(graph.provisioning_logs.list())
+        await drain(graph.provisioning_logs.pages())
     assert time.slept == [50.0]
 
 

@@ -54,12 +54,14 @@ async def test_objects_are_listed_read_changed_and_deleted(name, path):
     line, item = await sent(Script(answer(200, {"id": "1"})), lambda g: getattr(g, name).get("1", select=("id",)))
     assert (line, item.id) == (f"GET /v1.0/{path}/1?$select=id", "1")
 
-    script = Script(answer(204))
-    line, _ = await sent(script, lambda g: getattr(g, name).patch("1", {"tags": ["a", "b"], "notes": None}))
-    assert (line, script.bodies()) == (f"PATCH /v1.0/{path}/1", [{"tags": ["a", "b"], "notes": None}])
-
     line, _ = await sent(Script(answer(204)), lambda g: getattr(g, name).delete("1"))
     assert line == f"DELETE /v1.0/{path}/1"
+
+
+async def test_an_application_is_changed_by_what_differs():
+    script = Script(answer(204))
+    line, _ = await sent(script, lambda g: g.applications.patch("1", {"tags": ["a", "b"], "notes": None}))
+    assert (line, script.bodies()) == ("PATCH /v1.0/applications/1", [{"tags": ["a", "b"], "notes": None}])
 
 
 async def test_deleted_objects_are_listed_read_and_purged():
@@ -187,7 +189,7 @@ BEFORE = datetime(2026, 5, 1, 13, tzinfo=UTC)
     ],
 )
 async def test_the_log_is_read_by_windows(window, query):
-    line, _ = await sent(Script(page([])), lambda g: g.provisioning_logs.list(**window))
+    line, _ = await sent(Script(page([])), lambda g: g.provisioning_logs.pages(**window))
     assert line == f"GET /v1.0/auditLogs/provisioning?{query}"
 
 

@@ -13,7 +13,7 @@ JOB = {"id": "aws.1", "templateId": "aws"}
 IDEMPOTENT = {
     "get": (lambda graph: graph.service_principals.get(SP), answer(200, SERVICE_PRINCIPAL)),
     "put": (lambda graph: graph.synchronization.save_secrets(SP, {"Url": "https://a.example"}), answer(204)),
-    "patch": (lambda graph: graph.service_principals.patch(SP, {"notes": "x"}), answer(204)),
+    "patch": (lambda graph: graph.applications.patch(SP, {"notes": "x"}), answer(204)),
     "delete": (lambda graph: graph.service_principals.delete(SP), answer(204)),
     "validate": (
         lambda graph: graph.synchronization.validate_credentials(SP, {"Url": "https://a.example"}, template_id="aws"),
@@ -67,6 +67,21 @@ async def run(script, call, time=None, **changes):
             return error
         assert graph.requests_sent == len(script.requests)
     return None
+
+
+UNLICENSED = refusal(403, "Authentication_RequestFromNonPremiumTenantOrB2CTenant")
+
+
+@pytest.mark.parametrize(
+    ("calls", "refused", "sent"),
+    [(IDEMPOTENT, 1, 2), (IDEMPOTENT, 5, 2), (ONCE, 1, 1)],
+    ids=["once", "for good", "create"],
+)
+async def test_a_licence_that_is_denied_is_asked_for_once_more(calls, refused, sent):
+    for call, good in calls.values():
+        script = Script(*[UNLICENSED] * refused, good)
+        error = await run(script, call)
+        assert (error is None, len(script.requests)) == (sent > refused, sent)
 
 
 @named(IDEMPOTENT)

@@ -140,7 +140,7 @@ async def test_a_job_is_watched(version):
 async def test_the_log_is_read(version):
     script = Script(answer(200, tutorial.EVENTS))
     async with client(script, api_version=version) as graph:
-        events = [event async for event in graph.provisioning_logs.list()]
+        events = [event async for page in graph.provisioning_logs.pages() for event in page]
     request = script.requests[0]
     # Without $top the service may give no link to the next page.
     assert (request.method, str(request.url)) == ("GET", on(version, "/auditLogs/provisioning?$top=500"))

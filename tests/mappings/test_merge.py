@@ -195,3 +195,89 @@ def test_what_leads_nowhere_or_to_several_is_a_problem():
     (second,) = (each.model_copy(update={"rule": "SECOND"}) for each in file.object_mappings)
     (wish,), problems = wishes(file.model_copy(update={"object_mappings": (second,)}), None, None, schema)
     assert (wish.found.rule_index, problems) == (1, [])
+
+
+NULL_SOURCE = {"targetAttributeName": "title", "source": None, "defaultValue": "none", "flowType": "Always", "later": 1}
+
+
+def with_title(*made):
+    """A schema whose mapping of title is one or several of Graph's, such as Salesforce's with `source: null`."""
+    schema = copy.deepcopy(TEMPLATE)
+    attributes = users(schema)["attributeMappings"]
+    place = next(place for place, each in enumerate(attributes) if each["targetAttributeName"] == "title")
+    attributes[place : place + 1] = copy.deepcopy(list(made))
+    return schema
+
+
+def targets(schema):
+    return [each["targetAttributeName"] for each in users(schema)["attributeMappings"]]
+
+
+def test_a_row_replaces_a_mapping_that_the_table_cannot_hold():
+    now = with_title(NULL_SOURCE)
+    assert seen(title(**JOB), now=now) == [("attributes.title", "no source, default none", "[jobTitle]", "")]
+    put = merged(now, found(title(**JOB), now=now))
+    assert targets(put) == targets(now)
+    assert (attribute(put, "title")["source"]["name"], attribute(put, "title")["later"]) == ("jobTitle", 1)
+    assert (seen(title(**JOB), now=put), merged(put, found(title(**JOB), now=put))) == ([], put)
+
+
+def test_a_file_that_lets_go_of_it_brings_back_what_the_template_had():
+    template = with_title(NULL_SOURCE)
+    for file in (title(**JOB), mappings(unmapped=["TITLE"])):
+        now = merged(template, found(file, now=template, template=template))
+        assert found(mappings(), file, now, template)[0].restored == {"title": (NULL_SOURCE,)}
+        put = merged(now, found(mappings(), file, now, template))
+        assert attribute(put, "title") == NULL_SOURCE
+        assert seen(mappings(), file, put, template) == []
+
+
+def test_unmapped_removes_what_the_table_cannot_hold():
+    for now in (with_title(NULL_SOURCE), with_title(NULL_SOURCE, NULL_SOURCE | {"targetAttributeName": "Title"})):
+        file = mappings(unmapped=["title"])
+        ((field, _, after, _),) = seen(file, now=now)
+        put = merged(now, found(file, now=now))
+        assert (field, after, attribute(put, "title"), attribute(put, "Title")) == (
+            "attributes.title",
+            None,
+            None,
+            None,
+        )
+        assert seen(file, now=put) == []
+
+
+def test_a_row_that_could_be_about_two_mappings_is_refused():
+    now = with_title(NULL_SOURCE, attribute(TEMPLATE, "title"))
+    _, (problem,) = wishes(title(**JOB), None, None, now)
+    assert "title 2 times" in problem.what
+    assert wishes(mappings({"nickName": MAIL}), None, None, now)[1] == []
+
+
+def groups(*named):
+    def clause(text):
+        name, value = text.split("=")
+        return {"operatorName": "EQUALS", "sourceOperandName": name, "targetOperand": {"values": [value]}}
+
+    return [{"name": name, "clauses": [clause(each) for each in clauses]} for name, *clauses in named]
+
+
+@pytest.mark.parametrize(
+    ("lines", "titles"),
+    [
+        (["country equals FR and department equals HR", "city equals Ulm"], ["german", "ulm"]),
+        (["city equals Bonn", "country equals DE and department equals IT"], ["ulm", "german"]),
+        (["company equals X", "city equals Ulm"], ["german", "ulm"]),
+        (
+            ["city equals Ulm", "country equals DE and department equals HR", "a equals b"],
+            ["ulm", "german", "entra-fleet"],
+        ),
+        (["city equals Ulm"], ["ulm"]),
+    ],
+)
+def test_a_scoping_filter_keeps_its_title_when_a_clause_is_edited(lines, titles):
+    now = copy.deepcopy(TEMPLATE)
+    there = groups(("german", "country=DE", "department=HR"), ("ulm", "city=Ulm"))
+    users(now)["scope"]["groups"] = there
+    put = users(merged(now, found(mappings(scope=lines), now=now)))["scope"]["groups"]
+    assert [each["name"] for each in put] == titles
+    assert (there[1] in put) is ("city equals Ulm" in lines)

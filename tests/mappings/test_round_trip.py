@@ -4,12 +4,13 @@ import copy
 import json
 
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from flows.mappings.differences import differences
 from flows.mappings.document import Mappings
 from flows.mappings.editing import merged
 from flows.mappings.merge import wishes
-from flows.mappings.table import table_of
+from flows.mappings.table import found_in, table_of
 from flows.mappings.writing import yaml_of
 from flows.reconcile.fleet_file_tree import plain
 from flows.reconcile.fleet_file_yaml import read_yaml
@@ -97,3 +98,43 @@ def test_the_same_schema_in_another_order_is_the_same_file():
     for each in turned["synchronizationRules"][0]["objectMappings"]:
         each["attributeMappings"].reverse()
     assert yaml_of(table_of(turned)[0]) == yaml_of(table_of(schema)[0])
+
+
+NULL = {"source": None, "defaultValue": "x"}
+ODD = [
+    {"targetAttributeName": "test null", **NULL},
+    {"targetAttributeName": "test double", **NULL},
+    {"targetAttributeName": "Test Double", **NULL},
+    {"targetAttributeName": "test odd", "source": {"type": "Attribute", "name": "a"}, "matchingPriority": -1},
+    {"targetAttributeName": "test plain", "source": {"type": "Attribute", "name": "a"}},
+]
+ROWS = {name: {"constant": "c"} for name in ("test null", "test odd", "test plain", "test new")}
+
+
+@st.composite
+def schemas_and_files(draw):
+    """A schema with targets that have no source or are mapped twice, and a file that names them."""
+    schema = draw(SCHEMAS)
+    for each in found_in(schema):
+        each.raw["attributeMappings"] = [*(each.raw.get("attributeMappings") or ()), *draw(st.permutations(ODD))]
+    table = table_of(schema)[0]
+    objects = []
+    for each in table.object_mappings if table else ():
+        unmapped = draw(st.lists(st.sampled_from(["test double", *ROWS]), unique=True))
+        rows = {name: row for name, row in ROWS.items() if name not in unmapped}
+        identity = {name: value for name in ("source", "target", "rule", "name") if (value := getattr(each, name))}
+        objects.append({**identity, "attributes": rows, "unmapped": unmapped})
+    return schema, Mappings.model_validate({"object_mappings": objects}) if objects else None
+
+
+@settings(THOROUGH, max_examples=40)
+@given(schemas_and_files())
+def test_a_second_merge_changes_nothing(drawn):
+    schema, file = drawn
+    if file is None:
+        return
+    found, problems = wishes(file, None, None, schema)
+    assert problems == []
+    once = merged(schema, found)
+    assert nothing_to_do(file, None, None, once)
+    assert nothing_to_do(file, file, schema, once)

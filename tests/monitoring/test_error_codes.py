@@ -7,6 +7,7 @@ from flows.monitoring.proposal import propose
 from graph_emulator.cycles import FAILURES
 from graph_emulator.event_shapes import REASONS
 
+SCIM = "SystemForCrossDomainIdentityManagement"
 REASONS_OF_GRAPH = (
     "EncounteredBaseEscrowThreshold",
     "EncounteredTotalEscrowThreshold",
@@ -21,7 +22,7 @@ REASONS_OF_GRAPH = (
 
 def test_every_entry_is_whole_and_no_code_stands_twice():
     table = error_codes()
-    for entries in (table.errors, table.quarantines):
+    for entries in (table.errors, table.quarantines, table.scoping):
         codes = [code.lower() for entry in entries for code in entry.codes]
         assert sorted(codes) == sorted(set(codes))
         for entry in entries:
@@ -54,6 +55,15 @@ def test_every_code_of_the_embedded_tenant_is_known(code):
         ("SlackConflict", None),
         ("GatewayTimeout", None),
         ("Conflicted", None),
+        *((f"{SCIM}{middle}BadRequest", f"{SCIM}*BadRequest") for middle in ("", "ServiceIncompatible")),
+        (f"{SCIM}UnexpectedForbidden", "InsufficientRights"),
+        (f"{SCIM}NotFound", f"{SCIM}*NotFound"),
+        (f"{SCIM}InternalServerError", "InternalServerError"),
+        (f"{SCIM}ServerError", "InternalServerError"),
+        (f"{SCIM}CredentialValidationUnavailable", "CredentialValidationUnavailable"),
+        (f"{SCIM}CredentialValidationFailure", f"{SCIM}CredentialValidationFailure"),
+        ("ReferenceTargetNotFound", "ReferenceTargetNotFound"),
+        ("InvalidCredentials", "*Credential*"),
         ("", None),
         (None, None),
     ],

@@ -34,9 +34,10 @@ def test_what_speaks_of_credentials(code, message):
         {"reason": "TooManyDeletes", "error_code": "TooManyDeletes"},
         {"reason": "EncounteredBaseEscrowThreshold"},
         {"reason": "EncounteredQuarantineException", "error_code": "InternalError"},
+        {"error_code": "CredentialValidationUnavailable", "error_message": "HTTP/404 Not Found"},
         {"state": "degraded", "error_code": "InvalidCredentials"},
     ],
-    ids=["deletes", "escrows", "other", "no quarantine"],
+    ids=["deletes", "escrows", "other", "address", "no quarantine"],
 )
 def test_what_new_credentials_would_not_mend(fields):
     assert found(**fields) == []

@@ -1,3 +1,4 @@
+import json
 from datetime import UTC, datetime
 
 import pytest
@@ -13,17 +14,32 @@ SILENT = Failure(None, 3, AT)
 RESTART = "entra-fleet jobs restart FLEET --only prod"
 ANEW = f"{RESTART} --reset Watermark --reset Escrows --reset QuarantineState --force"
 ROTATE = "entra-fleet rotate FLEET --only prod"
+UNAVAILABLE = "SystemForCrossDomainIdentityManagementCredentialValidationUnavailable"
 REFUSED = "SystemForCrossDomainIdentityManagementCredentialValidationFailure"
 
 
 @pytest.mark.parametrize(
     ("reason", "job_error", "failures", "action", "commands", "cause"),
     [
-        ("EncounteredQuarantineException", None, [], "rotate", (ROTATE, RESTART), "cannot connect"),
+        ("EncounteredQuarantineException", None, [], "rotate", (ROTATE, RESTART), "there are others"),
         ("EncounteredQuarantineException", (REFUSED, "Unauthorized"), [RIGHTS], "rotate", (ROTATE, RESTART), "expired"),
         (
-            *("EncounteredQuarantineException", ("OddFailure", "no route to host"), [], "rotate", (ROTATE, RESTART)),
-            "Graph says: OddFailure: no route to host",
+            *("EncounteredQuarantineException", ("OddFailure", "two roles are one"), [], "unknown", (RESTART,)),
+            "Graph says: OddFailure: two roles are one",
+        ),
+        (
+            *("EncounteredQuarantineException", (UNAVAILABLE, "… 404 Not Found"), [], "contact-target", (RESTART,)),
+            f"Graph says: {UNAVAILABLE}: … 404 Not Found",
+        ),
+        (
+            *("EncounteredQuarantineException", (UNAVAILABLE, "… Unauthorized (401) …"), [], "rotate"),
+            *((ROTATE, RESTART), f"Graph says: {UNAVAILABLE}: …"),
+        ),
+        ("EncounteredQuarantineException", (UNAVAILABLE, "timed out"), [], "contact-target", (RESTART,), "not reached"),
+        # Microsoft's own words, of a directory audit record: a code that nobody has documented.
+        (
+            *("EncounteredQuarantineException", ("X", "Your ServiceNow credentials are invalid."), [], "rotate"),
+            *((ROTATE, RESTART), "Graph says: X: Your ServiceNow credentials are invalid."),
         ),
         (
             *("EncounteredEscrowProportionThreshold", None, [RIGHTS, CONFLICT], "contact-target", (ANEW,)),
@@ -31,9 +47,14 @@ REFUSED = "SystemForCrossDomainIdentityManagementCredentialValidationFailure"
         ),
         ("EncounteredTotalEscrowThreshold", None, [CONFLICT], "fix-mapping", (ANEW,), "about 60,000"),
         ("EncounteredBaseEscrowThreshold", None, [], "harvest", ("entra-fleet harvest",), "about 40,000"),
+        ("TooManyDeletes", None, [RIGHTS], "raise-threshold", (), "deletion threshold"),
         (
-            *("TooManyDeletes", None, [RIGHTS], "raise-threshold"),
-            *(("entra-fleet apply FLEET --only prod", RESTART), "deletion threshold"),
+            "TooManyDeletes",
+            ("InternalServerError", "x"),
+            [],
+            "raise-threshold",
+            (),
+            "Graph says: InternalServerError: x",
         ),
         ("QuarantineOnDemand", None, [], "contact-target", (RESTART,), "Microsoft found a problem"),
         ("IngestionInterrupted", None, [], "wait", (RESTART,), "to its end"),
@@ -79,7 +100,89 @@ def test_the_json_has_an_example_of_each_error():
         "id": "g1",
         "at": "2026-05-01T12:00:00Z",
         "reason": "409 Conflict",
+        "additional_details": None,
         "recommended_action": "Rename it.",
     }
     assert (document["errors"][0]["code"], document["errors"][0]["count"]) == ("BoxEntryConflict", 10)
     assert document["proposal"]["action"] == "fix-mapping"
+
+
+# The names of the log today, and those of an answer of 2020 to provisioning on demand.
+CHECKS = {
+    "active": ("Active in the source system", "IsActive"),
+    "assigned": ("Assigned to the application", "Assigned"),
+    "role": ("User has the required role", "IsEffectivelyEntitledForProvisioning"),
+    "filter": ("Scoping filter evaluation passed", "IsInProvisioningScopeDisplayName"),
+}
+CLAUSE = "Marketing department filter.department EQUALS 'Marketing'"
+
+
+@pytest.mark.parametrize("names", [0, 1], ids=["log", "on demand"])
+@pytest.mark.parametrize(
+    ("failed", "action", "causes"),
+    [
+        (["active"], "wait", ["disabled"]),
+        (["assigned"], "assign", ["not assigned"]),
+        (["assigned", "role"], "assign", ["not assigned"]),
+        (["role"], "assign", ["Default Access"]),
+        (["filter"], "fix-mapping", ["scoping filter", CLAUSE]),
+        (["active", "filter"], "wait", ["disabled", "scoping filter", CLAUSE]),
+        ([], "assign", ["does not say which"]),
+    ],
+)
+def test_a_skip_has_the_cause_that_its_details_name(names, failed, action, causes):
+    details = {each[names]: str(check not in failed) for check, each in CHECKS.items()}
+    details["ScopeEvaluationResult"] = json.dumps({CLAUSE: "filter" not in failed, "other.city EQUALS 'Ulm'": True})
+    found = explain("NotEffectivelyEntitled", None, "prod", details=details)
+    assert found.proposal.action == action
+    assert [cause for cause in causes if cause not in found.cause] == []
+    assert ("Default Access" in found.cause) is (failed in (["role"], []))
+    assert ("Ulm" not in found.cause, "scope: all" not in found.proposal.text) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "action"),
+    [
+        (
+            "1) This object is not assigned to the application. 2) This object does not have required entitlement",
+            "assign",
+        ),
+        (
+            "1) This object did not pass a scoping filter. If you did not expect the object to be skipped, …",
+            "fix-mapping",
+        ),
+    ],
+)
+def test_without_details_microsofts_words_name_the_cause(words, action):
+    # https://learn.microsoft.com/answers/questions/1023522/user-provisioning-noteffectivelyentitled
+    assert explain("NotEffectivelyEntitled", None, "prod", reason=words).proposal.action == action
+    assert explain("EntrySynchronizationSkipped", None, "prod", reason=words).meaning is not None
+    assert explain("EntryConflict", None, "prod", reason=words).proposal.action == "fix-mapping"
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "action"),
+    [
+        (
+            "X",
+            "StatusCode: BadRequest Message: Processing of the HTTP request resulted in an exception.",
+            "fix-mapping",
+        ),
+        ("X", "Contoso returned an error response with the HTTP status code 409.", "fix-mapping"),
+        ("X", "Response Status Code: Unauthorized", "rotate"),
+        ("X", 'Web Response: {"schemas": ["x"], "status": "403"}', "contact-target"),
+        ("X", "HTTP/404 Not Found", "contact-target"),
+        ("X", "StatusCode: 503", "wait"),
+        ("X", "500 users were left out; HTTP status code 200", "unknown"),
+        ("SystemForCrossDomainIdentityManagementServiceIncompatible", "StatusCode: TooManyRequests", "wait"),
+        ("SystemForCrossDomainIdentityManagementServiceIncompatible", "no id", "contact-target"),
+        ("EntryConflict", "StatusCode: 503", "fix-mapping"),
+    ],
+)
+def test_a_code_that_says_little_is_explained_by_the_http_status(code, reason, action):
+    assert explain(code, None, "prod", reason=reason).proposal.action == action
+
+
+def test_what_microsoft_recommends_comes_before_a_status():
+    found = explain("X", "Do Y.", "prod", reason="StatusCode: Conflict")
+    assert (found.meaning, found.proposal.action) == ("conflict in the target", "microsoft")

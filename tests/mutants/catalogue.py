@@ -228,8 +228,8 @@ MUTANTS = (
     Mutant(
         "take back what was edited in the portal and the file let go of",
         "flows/mappings/merge.py",
-        "or there is None or not same_row(row, there[1]):",
-        "or there is None:",
+        "and there and same_row(row, there[1]):",
+        "and there:",
         ("tests/mappings/test_merge.py",),
     ),
     Mutant(

@@ -54,7 +54,7 @@ def furnished(url):
             job("aws", "steady", 2, stalled_since=NOW - timedelta(hours=40)),
             job("gone", "missing", 2),
         ):
-            store.jobs.record(each)
+            store.jobs.record_all([each])
         yield store
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from flows.report.charts import _ticks
+from flows.report.charts import _round_numbers, _ticks
 from flows.report.words import duration, shortened
 
 
@@ -18,6 +18,14 @@ from flows.report.words import duration, shortened
 )
 def test_an_axis_has_a_few_round_moments(seconds, count, shown):
     assert [duration(tick) for tick in _ticks(seconds, count)] == shown
+
+
+@pytest.mark.parametrize(
+    ("highest", "count", "shown"),
+    [(0, 5, []), (1, 3, [1]), (11, 5, [5, 10]), (11, 3, [5, 10]), (999, 5, [200, 400, 600, 800]), (3, 5, [1, 2, 3])],
+)
+def test_an_axis_of_counts_has_a_few_round_numbers(highest, count, shown):
+    assert _round_numbers(highest, count) == shown
 
 
 @pytest.mark.parametrize(

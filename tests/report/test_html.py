@@ -1,4 +1,5 @@
 import re
+from collections import Counter
 from datetime import timedelta
 from html.parser import HTMLParser
 
@@ -78,6 +79,12 @@ def test_those_who_cannot_see_it_are_told_the_same(page):
     tables = [tag for tag, _ in elements if tag in {"table", "caption"}]
     assert tables == ["table", "caption"] * (len(tables) // 2)
     assert all("scope" in attributes for tag, attributes in elements if tag == "th")
+
+
+def test_the_charts_have_a_bar_for_each_day_and_status_and_for_each_slow_job(page):
+    bars = Counter(attributes["class"] for tag, attributes in Outline(page).elements if tag == "rect")
+    days_and_legend, slow_jobs = 10 + 1, 2
+    assert bars == {"failure": 2 * days_and_legend, "success": 2 * (days_and_legend + slow_jobs)}
 
 
 def test_the_same_store_gives_the_same_page(sqlite_url):

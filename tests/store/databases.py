@@ -6,10 +6,11 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import URL, create_engine, make_url, text
+from sqlalchemy import URL, create_engine, make_url, select, text
 from sqlalchemy.exc import OperationalError
 
-from flows.store import Store, open_store
+from flows.store import JobObservation, Store, open_store
+from flows.store.tables import JOB_HISTORY
 
 SERVER_VARIABLE = "ENTRA_FLEET_TEST_POSTGRES"
 DEFAULT_SERVER = "postgresql+psycopg://postgres@127.0.0.1:5432/postgres"
@@ -26,6 +27,15 @@ def _run(url: URL, statement: str) -> None:
             connection.execute(text(statement))
     finally:
         engine.dispose()
+
+
+def observations(store: Store, tenant_id: str, fleet: str, key: str) -> list[JobObservation]:
+    """All that the job history has of an instance, the newest first."""
+    table = JOB_HISTORY.c
+    of_instance = (table.tenant_id == tenant_id, table.fleet == fleet, table.key == key)
+    with store._database.read() as connection:
+        rows = connection.execute(select(JOB_HISTORY).where(*of_instance).order_by(table.id.desc())).mappings()
+        return [JobObservation(**{name: value for name, value in row.items() if name != "id"}) for row in rows]
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from flows.store import JobObservation
-from flows.store.job_history import JobHistory
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 TENANT = "7928d5b5-7442-4a97-a02d-66f9a9972ec0"
@@ -53,13 +52,13 @@ def story(store, *observations):
     """What is told after each observation."""
     words = []
     for observation in observations:
-        store.jobs.record(observation)
+        store.jobs.record_all([observation])
         words.append([word for word, _ in told(store)])
     return words
 
 
 def test_a_quarantine_is_told_once_with_its_recovery(store):
-    store.jobs.record(steady(0))
+    store.jobs.record_all([steady(0)])
     assert told(store) == [("steady", at(0))]
     observations = [quarantined(minutes, observed_at=at(minutes)) for minutes in (10, 20, 30)]
     observations[2] = replace(observations[2], reason="EncounteredQuarantineException", since=at(25))
@@ -99,7 +98,7 @@ def test_a_job_that_tells_of_no_success_has_recovered_once_it_is_steady(store):
 
 
 def test_a_quarantine_without_a_date_began_when_it_was_first_seen(store):
-    store.jobs.record(replace(quarantined(10), since=None))
+    store.jobs.record_all([replace(quarantined(10), since=None)])
     assert told(store) == [("quarantined", at(10))]
 
 
@@ -133,23 +132,23 @@ def test_a_stall_is_told_once_and_over_when_the_job_runs(store):
 
 
 def test_what_was_not_told_is_told_later(store):
-    store.jobs.record(quarantined(10))
-    store.jobs.record(steady(20))
+    store.jobs.record_all([quarantined(10)])
+    store.jobs.record_all([steady(20)])
     assert told(store) == [("quarantined", at(5)), ("recovered", at(5)), ("steady", at(20))]
     assert told(store) == []
 
 
 def test_an_end_that_comes_while_the_beginning_is_told_is_told_too(store):
-    store.jobs.record(quarantined(10))
+    store.jobs.record_all([quarantined(10)])
     news = [(each, word) for each in store.job_episodes.untold(TENANT, "contoso") for word in each.untold()]
-    store.jobs.record(steady(20))
+    store.jobs.record_all([steady(20)])
     store.job_episodes.told(news, NOON)
     assert [word for word, _ in told(store)] == ["recovered", "steady"]
 
 
 def test_sweeps_at_once_make_one_episode(store):
     with ThreadPoolExecutor(4) as threads:
-        list(threads.map(store.jobs.record, [quarantined(10)] * 8))
+        list(threads.map(store.jobs.record_all, [[quarantined(10)]] * 8))
     assert len(store.job_episodes.of_fleet(TENANT, "contoso")) == 1
 
 
@@ -157,14 +156,14 @@ def test_an_episode_is_written_with_the_row_that_shows_it_or_not_at_all(store):
     with store._database.write() as connection:
         connection.exec_driver_sql("DROP TABLE job_episode")
     with pytest.raises(Exception, match="job_episode"):
-        store.jobs.record(quarantined(10))
-    assert JobHistory(store._database).of_instance(TENANT, "contoso", "eu") == []
+        store.jobs.record_all([quarantined(10)])
+    assert store.jobs.latest(TENANT, "contoso") == []
 
 
 def test_episodes_are_of_one_fleet_and_since_a_moment(store):
     store.jobs.record_all([quarantined(10), quarantined(10, fleet="other"), quarantined(10, tenant_id="other")])
     assert len(store.job_episodes.of_fleet(TENANT, "contoso")) == 1
-    store.jobs.record(steady(20))
+    store.jobs.record_all([steady(20)])
     assert [each.kind for each in store.job_episodes.of_fleet(TENANT, "contoso", since=at(20))] == [
         "quarantine",
         "initial-cycle",

@@ -7,6 +7,7 @@ from sqlalchemy import insert
 
 from flows.store import JobObservation, open_store
 from flows.store.tables import JOB_HISTORY
+from tests.store.databases import observations
 
 MOMENT = datetime(2026, 5, 1, 12, tzinfo=UTC)
 TENANT = "7928d5b5-7442-4a97-a02d-66f9a9972ec0"
@@ -34,17 +35,17 @@ QUARANTINED = replace(
 
 
 def history(store, key="eu"):
-    return store.jobs.of_instance(TENANT, "contoso", key)
+    return observations(store, TENANT, "contoso", key)
 
 
 def test_an_observation_comes_back_as_it_was_written(store):
-    assert store.jobs.record(QUARANTINED)
+    assert store.jobs.record_all([QUARANTINED])
     assert store.jobs.latest(TENANT, "contoso") == [QUARANTINED]
 
 
 def test_an_unchanged_job_makes_no_row_and_keeps_its_time(store):
-    assert store.jobs.record(STEADY)
-    assert not store.jobs.record(replace(STEADY, observed_at=MOMENT + timedelta(hours=1)))
+    assert store.jobs.record_all([STEADY])
+    assert not store.jobs.record_all([replace(STEADY, observed_at=MOMENT + timedelta(hours=1))])
     assert history(store) == [STEADY]
 
 
@@ -61,21 +62,21 @@ def test_an_unchanged_job_makes_no_row_and_keeps_its_time(store):
     ],
 )
 def test_each_change_makes_a_row(store, changed):
-    store.jobs.record(STEADY)
-    assert store.jobs.record(replace(STEADY, **changed))
+    store.jobs.record_all([STEADY])
+    assert store.jobs.record_all([replace(STEADY, **changed)])
     assert history(store) == [replace(STEADY, **changed), STEADY]
 
 
 def test_a_job_that_returns_to_what_it_was_makes_a_row_again(store):
     for observation in (STEADY, QUARANTINED, STEADY):
-        assert store.jobs.record(observation)
+        assert store.jobs.record_all([observation])
     assert [seen.state for seen in history(store)] == ["steady", "quarantined", "steady"]
 
 
 def test_the_latest_of_each_key_is_of_one_fleet_and_tenant(store):
     store.jobs.record_all([STEADY, replace(STEADY, key="asia"), replace(STEADY, key="us")])
     store.jobs.record_all([replace(STEADY, fleet="fabrikam"), replace(STEADY, tenant_id="other", state="paused")])
-    store.jobs.record(QUARANTINED)
+    store.jobs.record_all([QUARANTINED])
     found = [(seen.key, seen.state) for seen in store.jobs.latest(TENANT, "contoso")]
     assert found == [("asia", "steady"), ("eu", "quarantined"), ("us", "steady")]
 
@@ -90,8 +91,8 @@ def test_a_sweep_returns_what_changed(store):
 
 def test_two_sweeps_at_once_store_a_change_once(store):
     with ThreadPoolExecutor(8) as threads:
-        recorded = list(threads.map(lambda _: store.jobs.record(STEADY), range(16)))
-    assert sorted(recorded) == [False] * 15 + [True]
+        recorded = list(threads.map(lambda _: store.jobs.record_all([STEADY]), range(16)))
+    assert sorted(recorded) == [[]] * 15 + [[STEADY]]
     assert history(store) == [STEADY]
 
 
@@ -104,19 +105,11 @@ def test_a_sweep_waits_for_one_that_has_not_committed_yet(postgres_url):
     with open_store(postgres_url) as store, ThreadPoolExecutor(1) as threads:
         with store._database.write(lock="job history") as connection:
             connection.execute(insert(JOB_HISTORY), asdict(STEADY))
-            second = threads.submit(store.jobs.record, STEADY)
+            second = threads.submit(store.jobs.record_all, [STEADY])
             while not waiting():
                 assert not second.done()
-        assert second.result() is False
+        assert second.result() == []
         assert history(store) == [STEADY]
-
-
-def test_the_service_principals_of_a_tenant_are_those_of_all_its_fleets(store):
-    missing = replace(STEADY, key="gone", service_principal_id=None, job_id=None, state="missing")
-    other_fleet = replace(STEADY, fleet="fabrikam", service_principal_id="sp-2")
-    other_tenant = replace(STEADY, tenant_id="other", service_principal_id="sp-3")
-    store.jobs.record_all([STEADY, QUARANTINED, missing, other_fleet, other_tenant])
-    assert store.jobs.service_principal_ids(TENANT) == {"sp-eu", "sp-2"}
 
 
 def test_every_fleet_that_was_watched_is_known(store):

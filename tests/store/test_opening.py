@@ -41,7 +41,7 @@ def test_an_empty_database_is_made_at_the_newest_version(store_url):
 
 def test_a_store_opens_again_with_what_it_held(store_url):
     with open_store(store_url) as store:
-        store.jobs.record(observation("steady"))
+        store.jobs.record_all([observation("steady")])
     with open_store(store_url) as store:
         assert [seen.state for seen in store.jobs.latest(TENANT, "contoso")] == ["steady"]
 
@@ -110,7 +110,7 @@ def test_a_postgresql_url_needs_no_driver_name(postgres_url):
 def test_file_and_directory_are_the_owners_only(sqlite_url):
     path = Path(sqlite_url.removeprefix("sqlite:///"))
     with open_store(sqlite_url) as store:
-        store.jobs.record(observation("steady"))
+        store.jobs.record_all([observation("steady")])
         modes = {found.name: stat.S_IMODE(found.stat().st_mode) for found in path.parent.iterdir()}
     assert modes == {"store.db": 0o600, "store.db-wal": 0o600, "store.db-shm": 0o600}
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700

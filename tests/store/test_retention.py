@@ -69,23 +69,23 @@ def test_watermarks_and_gaps_stay(store):
 
 def test_how_each_job_is_now_stays_however_long_it_has_been_so(store):
     for state in ("created", "initial-cycle", "steady"):
-        store.jobs.record(seen("eu", OLD, state))
-    store.jobs.record(seen("us", OLD, "created"))
-    store.jobs.record(seen("us", NEW, "steady"))
-    store.jobs.record(seen("eu", OLD, "quarantined", fleet="other"))
+        store.jobs.record_all([seen("eu", OLD, state)])
+    store.jobs.record_all([seen("us", OLD, "created")])
+    store.jobs.record_all([seen("us", NEW, "steady")])
+    store.jobs.record_all([seen("eu", OLD, "quarantined", fleet="other")])
     assert prune(store, Kind.JOBS) == (3, 3)
     assert [(each.key, each.state) for each in store.jobs.latest(TENANT, "contoso")] == [
         ("eu", "steady"),
         ("us", "steady"),
     ]
-    assert not store.jobs.record(seen("eu", NEW, "steady")), "a sweep after a prune finds no news"
-    assert not store.jobs.record(seen("eu", NEW, "quarantined", fleet="other"))
+    assert not store.jobs.record_all([seen("eu", NEW, "steady")]), "a sweep after a prune finds no news"
+    assert not store.jobs.record_all([seen("eu", NEW, "quarantined", fleet="other")])
 
 
 def test_quarantines_that_are_over_go_and_that_a_job_has_had_its_initial_cycle_stays(store):
     states = ("initial-cycle", "steady", "quarantined", "steady", "quarantined")
     for hour, state in enumerate(states):
-        store.jobs.record(replace(seen("eu", OLD + timedelta(hours=hour), state), job_id="box.1"))
+        store.jobs.record_all([replace(seen("eu", OLD + timedelta(hours=hour), state), job_id="box.1")])
     assert prune(store, Kind.JOBS) == (5, 5)
     left = [(each.kind, each.ended_at is None) for each in store.job_episodes.of_fleet(TENANT, "contoso")]
     assert left == [("initial-cycle", False), ("quarantine", True)]
@@ -125,7 +125,7 @@ def test_it_goes_in_bounded_parts_and_may_be_stopped_between_them(store, kind, m
     store.harvests.save(TENANT, [happened(str(number), OLD) for number in range(8)])
     store.jobs.record_all(seen("eu", OLD, state) for state in "abcdefghi")
     for state in "abcdefghi":
-        store.jobs.record(seen("eu", OLD, state))
+        store.jobs.record_all([seen("eu", OLD, state)])
     journal(store, OLD, *(change(str(number), OLD) for number in range(8)))
     retention = store.older_than(MOMENT)
     expected = retention.count(kind)
