@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .errors import GraphStatusError
 from .permissions import needed
 
-__all__ = ["NOT_REPLICATED_TEXT", "Refusal", "hint_for", "is_not_yet", "is_stale_token"]
+__all__ = [
+    "NOT_REPLICATED_TEXT",
+    "Refusal",
+    "hint_for",
+    "is_bodyless_refusal",
+    "is_not_yet",
+    "is_stale_token",
+    "refusal_of",
+]
 
 NOT_REPLICATED_TEXT = "does not reference a valid application object"
 _ASSIGNED_TEXT = "permission being assigned already exists"
+# Neither has a code of its own. The first was recorded for a start, the second is microsoftgraph/msgraph-sdk-go#980.
+_BODYLESS_TEXTS = ("must contain the Content-Type header", "Empty Payload")
 _OWNED_BY = "Application.ReadWrite.OwnedBy"
 
 
@@ -31,6 +42,16 @@ class Refusal:
     def says(self, text: str) -> bool:
         """Whether Graph's message holds a text; only where Graph gives no code to tell."""
         return text.lower() in self.message.lower()
+
+
+def refusal_of(error: GraphStatusError) -> Refusal:
+    """The parts of an error that decide what to do."""
+    return Refusal(error.verb or "", error.path or "", error.status or 0, error.code or "", error.message or "")
+
+
+def is_bodyless_refusal(refusal: Refusal) -> bool:
+    """Whether Graph's gateway refused a write for want of a body or its type, before anything was done."""
+    return refusal.status == 400 and any(map(refusal.says, _BODYLESS_TEXTS))
 
 
 def is_not_yet(refusal: Refusal) -> bool:
