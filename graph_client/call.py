@@ -25,6 +25,8 @@ class Expects(enum.Enum):
     """What a good answer holds."""
 
     OBJECT = "object"
+    # A part of a collection: an object with a list named `value`.
+    PAGE = "page"
     # Plain text, as `$count` answers.
     NUMBER = "number"
     NOTHING = "nothing"

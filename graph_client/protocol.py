@@ -105,8 +105,29 @@ def decode(call: Call, url: str, answer: Answer) -> Any:
     except ValueError:
         raise _unreadable(call, url, answer, "Graph's answer is not JSON") from None
     if not isinstance(value, int if call.expects is Expects.NUMBER else dict):
-        raise _unreadable(call, url, answer, f"Graph's answer is not a JSON {call.expects.value}")
+        kind = "number" if call.expects is Expects.NUMBER else "object"
+        raise _unreadable(call, url, answer, f"Graph's answer is not a JSON {kind}")
+    if call.expects is Expects.PAGE and (fault := _page_fault(value, answer, call)):
+        raise _unreadable(call, url, answer, fault)
     return value
+
+
+def _page_fault(page: Mapping[str, Any], answer: Answer, call: Call) -> str | None:
+    """What makes a page useless although its status is 200; a part of a page must never pass for all of it.
+
+    Graph begins to answer before it has read everything, so what goes wrong then shows inside the answer:
+    https://github.com/microsoftgraph/microsoft-graph-docs-contrib/issues/3648
+    """
+    if isinstance(page.get("error"), dict):
+        body = read_error(answer.headers, answer.content)
+        reason = masked(": ".join(filter(None, (body.code, body.message))), call.secrets)
+        return f"Graph's page broke off with an error: {reason or 'no reason given'}"
+    items = page.get("value")
+    if not isinstance(items, list):
+        return "Graph's page has no list of values"
+    if any(isinstance(item, dict) and item.keys() == {"error"} for item in items):
+        return "Graph's page has an error among its values"
+    return None
 
 
 def next_link_of(page: Mapping[str, Any]) -> str | None:

@@ -76,6 +76,9 @@ class GraphSettings:
 
     page_size: int = 999
     log_page_size: int = 500
+    # A listing of more is given up: ten million objects, or five million events of one window.
+    max_pages: int = 10_000
+    max_empty_pages: int = 50
     # How long a read waits for others to share its request.
     batch_linger_seconds: float = 0.01
 
