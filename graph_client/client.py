@@ -100,6 +100,14 @@ class GraphClient(Resources):
         """The time at Graph, in UTC: this machine's clock, corrected by the Date header of the last answer."""
         return self._session.server_clock.now()
 
+    def note_created(self, *ids: str | None) -> None:
+        """Say that the objects with these ids were created a moment ago, where Graph's answer to that was lost.
+
+        What Graph says of a new object may be "not yet": calls about it wait for better news, in all for ten minutes
+        after its creation. What this client creates itself, and what Graph says is new, it knows.
+        """
+        self._session.fresh_objects.add(*ids)
+
     async def claims(self) -> TokenClaims:
         """Who we are by the token; signs in, sends nothing to Graph.
 

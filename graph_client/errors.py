@@ -138,9 +138,15 @@ class WaitExpired(GraphError):
 
 
 class GraphStatusError(GraphError):
-    """Graph answered with an error status; `not_yet` marks answers that a fresh object explains."""
+    """Graph answered with an error status.
+
+    `not_yet` marks answers that a new object explains; `grace_seconds_left` is how long they may, if what the call
+    names is new. `wait_is_too_long` says that Graph asks for a longer pause than any call waits.
+    """
 
     not_yet: bool = False
+    grace_seconds_left: float = 0.0
+    wait_is_too_long: bool = False
     retry_after_seconds: float | None = None
 
 

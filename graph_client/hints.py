@@ -65,6 +65,9 @@ def is_not_yet(refusal: Refusal) -> bool:
         return refusal.says(NOT_REPLICATED_TEXT)
     if refusal.status == 403:
         return refusal.on_synchronization and refusal.code != "Directory_QuotaExceeded"
+    if refusal.status == 401:
+        # The synchronization service's word for "not permitted", and for a principal that it has not heard of yet.
+        return refusal.on_synchronization and refusal.code == "UnknownError"
     if refusal.status == 409:
         return refusal.code != "Request_MultipleObjectsWithSameKeyValue"
     return False

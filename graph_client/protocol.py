@@ -107,7 +107,7 @@ def decode(call: Call, url: str, answer: Answer) -> Any:
     if not isinstance(value, int if call.expects is Expects.NUMBER else dict):
         kind = "number" if call.expects is Expects.NUMBER else "object"
         raise _unreadable(call, url, answer, f"Graph's answer is not a JSON {kind}")
-    if call.expects is Expects.PAGE and (fault := _page_fault(value, answer, call)):
+    if isinstance(value, dict) and call.expects is Expects.PAGE and (fault := _page_fault(value, answer, call)):
         raise _unreadable(call, url, answer, fault)
     return value
 

@@ -67,6 +67,8 @@ class GraphSettings:
     total_retry_seconds: float = 300.0
     first_backoff_seconds: float = 1.0
     longest_backoff_seconds: float = 30.0
+    # How long after its creation an object may be unknown to some replica or service.
+    fresh_object_seconds: float = 600.0
     grace_interval_seconds: float = 2.0
     longest_grace_interval_seconds: float = 10.0
 

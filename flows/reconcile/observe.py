@@ -29,6 +29,7 @@ _APPLICATION_FIELDS = (
     "applicationTemplateId",
     "notes",
     "serviceManagementReference",
+    "createdDateTime",
 )
 _SERVICE_PRINCIPAL_FIELDS = ("id", "appId", "displayName", "tags", "applicationTemplateId", "appRoles")
 _VALUES_PER_FILTER = 15  # Graph refuses more in one `in`

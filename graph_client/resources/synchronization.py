@@ -6,6 +6,7 @@ https://learn.microsoft.com/graph/api/resources/synchronization-overview
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from graph_client.call import Call, path_of
 from graph_client.models.on_demand import OnDemandAnswer, SynchronizationRule
@@ -27,35 +28,35 @@ class Synchronization:
         self._credentials = SynchronizationCredentials(session)
         self._on_demand = SynchronizationOnDemand(session)
 
-    async def templates(
-        self, service_principal_id: str, *, grace_seconds: float = 0.0
-    ) -> list[SynchronizationTemplate]:
+    async def templates(self, service_principal_id: str) -> list[SynchronizationTemplate]:
         """The connectors that the application offers."""
         path = _path(service_principal_id, "templates")
-        call = Call.get(path, grace_seconds=grace_seconds)
+        call = Call.get(path)
         return [template async for template in items(self._session, call, SynchronizationTemplate)]
 
     async def jobs(self, service_principal_id: str) -> list[SynchronizationJob]:
-        """The jobs, in no particular order."""
-        call = Call.get(_path(service_principal_id, "jobs"))
+        """The jobs, in no particular order.
+
+        Raises:
+            NotFound: when there is no such service principal; some that have no jobs were seen to answer so, too.
+        """
+        call = replace(Call.get(_path(service_principal_id, "jobs")), none_if_absent=True)
         return [job async for job in items(self._session, call, SynchronizationJob)]
 
-    async def create_job(
-        self, service_principal_id: str, template_id: str, *, grace_seconds: float = 0.0
-    ) -> SynchronizationJob:
+    async def create_job(self, service_principal_id: str, template_id: str) -> SynchronizationJob:
         """Make a job, which does not run yet; never repeated after an unknown outcome.
 
         https://learn.microsoft.com/graph/api/synchronization-synchronization-post-jobs
         """
         path = _path(service_principal_id, "jobs")
-        call = Call.create(path, {"templateId": template_id}, grace_seconds=grace_seconds)
-        return await read(self._session, call, SynchronizationJob)
+        call = Call.create(path, {"templateId": template_id})
+        job = await read(self._session, call, SynchronizationJob)
+        self._session.fresh_objects.add(job.id)
+        return job
 
-    async def get_job(
-        self, service_principal_id: str, job_id: str, *, grace_seconds: float = 0.0
-    ) -> SynchronizationJob:
+    async def get_job(self, service_principal_id: str, job_id: str) -> SynchronizationJob:
         """One job with its status."""
-        call = Call.get(_path(service_principal_id, "jobs", job_id), grace_seconds=grace_seconds)
+        call = Call.get(_path(service_principal_id, "jobs", job_id))
         return await read(self._session, call, SynchronizationJob)
 
     async def delete_job(self, service_principal_id: str, job_id: str) -> None:
@@ -90,9 +91,7 @@ class Synchronization:
         """
         await self._credentials.validate_saved(service_principal_id, job_id)
 
-    async def save_secrets(
-        self, service_principal_id: str, credentials: Mapping[str, str], *, grace_seconds: float = 0.0
-    ) -> None:
+    async def save_secrets(self, service_principal_id: str, credentials: Mapping[str, str]) -> None:
         """Save credentials, always the whole set: the service may replace what it has. "" removes a key.
 
         Raises:
@@ -100,7 +99,7 @@ class Synchronization:
 
         https://learn.microsoft.com/graph/api/synchronization-serviceprincipal-put-synchronization
         """
-        await self._credentials.save(service_principal_id, credentials, grace_seconds=grace_seconds)
+        await self._credentials.save(service_principal_id, credentials)
 
     async def secrets(self, service_principal_id: str) -> dict[str, str]:
         """The saved credentials by key; sensitive values read "*"."""

@@ -10,7 +10,7 @@ from flows.reconcile.steps.failure import StepFailed
 from flows.reconcile.steps.lookup import look_for
 from flows.reconcile.steps.once import once
 from graph_client import GraphClient
-from graph_client.errors import BadRequest, Conflict
+from graph_client.errors import BadRequest, Conflict, NotFound
 from graph_client.models import SynchronizationJob, SynchronizationTemplate
 
 
@@ -63,7 +63,9 @@ async def create_job(graph: GraphClient, plan: InstancePlan, placed: Placed, tem
         made = await _look_again(graph, service_principal_id, template_id)
         return _never_started(plan, made) if made else None
 
-    return await once(create, look_again, misleading=Conflict)
+    job_id = await once(create, look_again, misleading=Conflict)
+    graph.note_created(job_id)
+    return job_id
 
 
 async def start_job(graph: GraphClient, service_principal_id: str, job_id: str) -> str:
@@ -140,7 +142,11 @@ async def state_of(graph: GraphClient, service_principal_id: str, job_id: str) -
 
 
 async def _find(graph: GraphClient, service_principal_id: str, template_id: str) -> SynchronizationJob | None:
-    jobs = await graph.batched.synchronization.jobs(service_principal_id)
+    try:
+        jobs = await graph.batched.synchronization.jobs(service_principal_id)
+    except NotFound:
+        # A service principal without jobs was seen to answer so: its readiness has been waited for before.
+        return None
     return job_of(jobs, template_id)
 
 

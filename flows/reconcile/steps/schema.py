@@ -12,7 +12,6 @@ from flows.reconcile.schema_changes import SchemaMerge, merge_of
 from flows.reconcile.schemas import SchemaLanguage
 from flows.reconcile.steps.failure import StepFailed
 from flows.reconcile.steps.once import once
-from flows.reconcile.steps.patience import patience
 from graph_client import GraphClient
 
 Keep = Callable[[Mapping[str, Any]], Awaitable[None]]
@@ -92,8 +91,7 @@ async def restore(graph: GraphClient, plan: InstancePlan, schema: Mapping[str, A
 
 async def _as_planned(graph: GraphClient, plan: InstancePlan, service_principal_id: str, job_id: str) -> dict[str, Any]:
     """Read the schema, and make sure that nobody has changed it since the plan was made."""
-    grace = patience().lookup_seconds
-    now = await graph.synchronization_schemas.get(service_principal_id, job_id, grace_seconds=grace)
+    now = await graph.synchronization_schemas.get(service_principal_id, job_id)
     if plan.schema_digest not in {None, digest_of(now)}:
         raise StepFailed(
             "SchemaChanged",
