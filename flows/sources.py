@@ -81,7 +81,8 @@ def remembering(read: Callable[[str], Awaitable[T]], seconds: float) -> Callable
         if name not in answers:
             answers[name] = asyncio.ensure_future(read(name))
             answers[name].add_done_callback(partial(forget_in_time, name))
-        return await answers[name]
+        # Others wait for it too: one that gives up must not take it away from them.
+        return await asyncio.shield(answers[name])
 
     return remembered
 

@@ -28,6 +28,7 @@ from flows.reconcile.steps import application, assignments, credentials, job, ow
 from flows.reconcile.steps.application import Placed
 from flows.reconcile.steps.failure import KNOWN_ERRORS, StepFailed
 from flows.withheld import withheld
+from graph_client.parallel import gather
 
 
 class Keyed(Protocol):
@@ -84,7 +85,7 @@ def log() -> logging.LoggerAdapter[logging.Logger] | logging.Logger:
 @task(name="plan-fleet", cache_policy=NO_CACHE, persist_result=False)
 async def plan_fleet(fleet: Fleet, only: Collection[str] | None, save_all: bool, force: bool) -> Plan:
     """Look at the tenant and say what has to change."""
-    observed, memory = await asyncio.gather(
+    observed, memory = await gather(
         observe(connection().graph, fleet), asyncio.to_thread(remember, connection().store, fleet)
     )
     connection().schemas.learn(observed.languages)
@@ -99,7 +100,7 @@ async def plan_fleet(fleet: Fleet, only: Collection[str] | None, save_all: bool,
 async def plan_shard(part: Fleet, save_all: bool, force: bool) -> Plan:
     """Look at a part of a fleet, and at no more of the tenant than that takes."""
     keys = {key for each in part.instances for key in each.own_keys}
-    observed, memory = await asyncio.gather(
+    observed, memory = await gather(
         observe(connection().graph, part, keys), asyncio.to_thread(remember, connection().store, part)
     )
     connection().schemas.learn(observed.languages)

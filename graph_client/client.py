@@ -77,7 +77,7 @@ class GraphClient(Resources):
     def batched(self) -> Resources:
         """The same resources; reads of theirs that are awaited together share requests, up to twenty in one.
 
-        For example `await asyncio.gather(*(graph.batched.synchronization.jobs(each) for each in ids))`.
+        For example `await gather(*(graph.batched.synchronization.jobs(each) for each in ids))`.
 
         https://learn.microsoft.com/graph/json-batching
         """

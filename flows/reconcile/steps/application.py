@@ -1,6 +1,5 @@
 """Creating the application of an instance exactly once."""
 
-import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -15,6 +14,7 @@ from graph_client import GraphClient, Resources
 from graph_client.errors import NotFound
 from graph_client.models import Application, SynchronizationTemplate
 from graph_client.odata import text_literal
+from graph_client.parallel import gather
 
 _FIELDS = ("id", "appId", "createdDateTime")
 
@@ -87,7 +87,7 @@ async def wait_until_ready(graph: GraphClient, placed: Placed) -> list[Synchroni
     """
 
     async def look() -> list[SynchronizationTemplate] | None:
-        _, _, templates = await asyncio.gather(
+        _, _, templates = await gather(
             graph.batched.applications.get(placed.application_id, select=("id",)),
             graph.batched.service_principals.get(placed.service_principal_id, select=("id",)),
             graph.batched.synchronization.templates(placed.service_principal_id),
@@ -177,7 +177,7 @@ async def _bearers(graph: GraphClient, plan: InstancePlan) -> dict[str, Applicat
     mark = Mark(plan.fleet, plan.key)
     name = text_literal(mark.unique_name(plan.instance.display_name))
     conditions = (f"displayName eq {name}", f"tags/any(t:t eq {text_literal(mark.tag)})")
-    found = await asyncio.gather(*(_applications(graph.batched, condition) for condition in conditions))
+    found = await gather(*(_applications(graph.batched, condition) for condition in conditions))
     return {application.id: application for part in found for application in part}
 
 

@@ -1,6 +1,5 @@
 """Creating, starting and pausing the synchronization job of an instance."""
 
-import asyncio
 from collections.abc import Sequence
 
 from flows.monitoring.health import JobState, assess, job_of
@@ -12,6 +11,7 @@ from flows.reconcile.steps.once import once
 from graph_client import GraphClient
 from graph_client.errors import BadRequest, Conflict, NotFound
 from graph_client.models import SynchronizationJob, SynchronizationTemplate
+from graph_client.parallel import gather
 
 
 def choose_template(plan: InstancePlan, templates: Sequence[SynchronizationTemplate]) -> str:
@@ -50,9 +50,7 @@ async def create_job(graph: GraphClient, plan: InstancePlan, placed: Placed, tem
     Source: https://learn.microsoft.com/graph/api/synchronization-synchronization-post-jobs
     """
     service_principal_id = placed.service_principal_id
-    _, found = await asyncio.gather(
-        ensure_sole_bearer(graph, plan, placed), _find(graph, service_principal_id, template_id)
-    )
+    _, found = await gather(ensure_sole_bearer(graph, plan, placed), _find(graph, service_principal_id, template_id))
     if found:
         return _never_started(plan, found)
 

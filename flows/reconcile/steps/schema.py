@@ -1,6 +1,5 @@
 """Saving the schema of an instance's job: its mappings and scoping filters."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -13,6 +12,7 @@ from flows.reconcile.schemas import SchemaLanguage
 from flows.reconcile.steps.failure import StepFailed
 from flows.reconcile.steps.once import once
 from graph_client import GraphClient
+from graph_client.parallel import gather
 
 Keep = Callable[[Mapping[str, Any]], Awaitable[None]]
 """Writes a schema down before it is replaced."""
@@ -130,7 +130,7 @@ async def _parse(
     """Have Graph read the expressions that are new: it knows best, and makes the tree that a schema holds."""
     unknown = [each for each in new_expressions(merge.wishes) if each not in sources]
     parse = graph.synchronization_schemas.parse_expression
-    answers = await asyncio.gather(*(parse(service_principal_id, job_id, each) for each in unknown))
+    answers = await gather(*(parse(service_principal_id, job_id, each) for each in unknown))
     for expression, answer in zip(unknown, answers, strict=True):
         if answer.parsing_succeeded is False:
             reason = answer.error.message if answer.error else "no reason given"

@@ -119,6 +119,20 @@ def test_a_start_is_repeated_no_earlier_than_graph_asked():
     assert second.at >= looked.at
 
 
+def test_a_look_of_several_reads_ends_as_one_and_keeps_to_what_each_was_told():
+    """One read is refused at once while another is told to wait: nobody asks that again before its time."""
+    faults = [
+        FaultRule("status", status=404, operation="list_synchronization_templates", occurrence=1),
+        FaultRule("status", status=503, operation="get_application", occurrence=1, retry_after="30"),
+    ]
+    emulator, _ = apply(faults=faults)
+    assert_all_running(emulator, 1)
+    (refused, *later) = requests(emulator, "get_application")
+    assert refused.fault
+    assert later
+    assert all(record.at - refused.at >= 30.0 for record in later)
+
+
 def test_a_start_that_is_to_wait_for_a_day_is_not_repeated():
     fault = FaultRule("status", status=429, operation="start_job", occurrence=1, retry_after="86400")
     with pytest.raises(ExceptionGroup) as failed:
