@@ -18,6 +18,7 @@ from .call import Call
 from .errors import GraphError, NotFound, Throttled, TransportFailed, UnreadableAnswer
 from .pacing import Pacing
 from .protocol import Answer, content_of, decode, path_on_wire, url_of
+from .redaction import learn_url_password, mask
 from .retry import Clock, Retrying, Sleep
 from .settings import GraphSettings
 from .tls import ssl_context
@@ -168,6 +169,7 @@ def _http_client(
     transport: httpx.AsyncBaseTransport | None,
     count: Callable[[httpx.Request], Awaitable[None]],
 ) -> httpx.AsyncClient:
+    learn_url_password(settings.proxy_url)
     limits = httpx.Limits(
         max_connections=settings.requests_in_flight, max_keepalive_connections=settings.requests_in_flight
     )
@@ -203,7 +205,8 @@ def _limits(settings: GraphSettings, call: Call) -> httpx.Timeout:
 
 
 def _no_answer(call: Call, url: str, request: httpx.Request, error: Exception) -> GraphError:
-    text = str(error)
+    # A proxy's refusal is in it, and may quote what it got.
+    text = mask(str(error), call.secrets)
     reason = f"{error.__class__.__name__}: {text}" if text else error.__class__.__name__
     distrust = "CERTIFICATE_VERIFY_FAILED" in text
     nothing_sent = isinstance(error, _NOTHING_SENT)
@@ -239,5 +242,5 @@ def _log(call: Call, url: str, response: httpx.Response, elapsed_seconds: float)
         path_on_wire(url),
         response.status_code,
         elapsed_seconds,
-        response.headers.get("request-id"),
+        mask(response.headers.get("request-id", ""), call.secrets),
     )
