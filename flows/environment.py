@@ -18,8 +18,31 @@ from graph_client import (
     ManagedIdentity,
 )
 from graph_client.assertions import AzureDevOpsAssertion, FileAssertion, GitHubActionsAssertion
+from graph_client.redaction import learn_secrets, learn_url_password
 
 SignInMethod = ClientSecret | Certificate | FederatedAssertion | ManagedIdentity
+
+
+# What signs in, here or to a Prefect server, and the key of fingerprints.
+_SECRETS = (
+    "AZURE_CLIENT_SECRET",
+    "AZURE_CLIENT_CERTIFICATE_PASSWORD",
+    "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+    "SYSTEM_ACCESSTOKEN",
+    "IDENTITY_HEADER",
+    "MSI_SECRET",
+    "ENTRA_FLEET_FINGERPRINT_KEY",
+    "PREFECT_API_KEY",
+    "PREFECT_API_AUTH_STRING",
+    "PREFECT_SERVER_API_AUTH_STRING",
+)
+_URLS = (
+    "ENTRA_FLEET_STORE",
+    "PREFECT_API_URL",
+    "PREFECT_API_DATABASE_CONNECTION_URL",
+    "PREFECT_SERVER_DATABASE_CONNECTION_URL",
+    *("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"),
+)
 
 
 class EnvironmentIncomplete(Exception):
@@ -66,6 +89,13 @@ class Environment:
     def fingerprint_key(self) -> str | None:
         """The key of the fingerprints of credentials."""
         return self.get("ENTRA_FLEET_FINGERPRINT_KEY")
+
+    def learn_secrets(self) -> None:
+        """Make known what is secret here, so that nothing prints it."""
+        learn_secrets(*(self.get(name) for name in _SECRETS))
+        for name in _URLS:
+            learn_url_password(self.get(name))
+        learn_secrets((self.get("PREFECT_API_AUTH_STRING") or "").partition(":")[2])
 
     @property
     def commit(self) -> str | None:

@@ -13,6 +13,7 @@ from .bearer import BearerAuth
 from .call import Call
 from .errors import GraphError, TransportFailed, UnreadableAnswer
 from .protocol import Answer, content_of, path_on_wire
+from .redaction import learn_url_password, mask
 from .retry import Clock
 from .server_clock import ServerClock
 from .settings import GraphSettings
@@ -54,6 +55,7 @@ class GraphHttp:
         self._settings = settings
         self._clock = clock
         self._server_clock = server_clock
+        learn_url_password(settings.proxy_url)
         limits = httpx.Limits(
             max_connections=settings.requests_in_flight, max_keepalive_connections=settings.requests_in_flight
         )
@@ -132,7 +134,8 @@ def _limits(settings: GraphSettings, call: Call) -> httpx.Timeout:
 
 
 def _no_answer(call: Call, url: str, request: httpx.Request, error: Exception) -> GraphError:
-    text = str(error)
+    # A proxy's refusal is in it, and may quote what it got.
+    text = mask(str(error), call.secrets)
     reason = f"{error.__class__.__name__}: {text}" if text else error.__class__.__name__
     distrust = "CERTIFICATE_VERIFY_FAILED" in text
     nothing_sent = isinstance(error, _NOTHING_SENT)
@@ -168,5 +171,5 @@ def _log(call: Call, url: str, response: httpx.Response, elapsed_seconds: float)
         path_on_wire(url),
         response.status_code,
         elapsed_seconds,
-        response.headers.get("request-id"),
+        mask(response.headers.get("request-id", ""), call.secrets),
     )

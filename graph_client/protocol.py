@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from .call import Call, Expects
-from .envelope import ErrorBody, masked, read_error, read_json
+from .envelope import ErrorBody, read_error, read_json
 from .errors import GraphError, GraphStatusError, HostRefused, UnreadableAnswer, status_error_class
 from .hints import Refusal, hint_for, is_not_yet
 from .odata import query_string
@@ -119,8 +119,8 @@ def _page_fault(page: Mapping[str, Any], answer: Answer, call: Call) -> str | No
     https://github.com/microsoftgraph/microsoft-graph-docs-contrib/issues/3648
     """
     if isinstance(page.get("error"), dict):
-        body = read_error(answer.headers, answer.content)
-        reason = masked(": ".join(filter(None, (body.code, body.message))), call.secrets)
+        body = read_error(answer.headers, answer.content, call.secrets)
+        reason = ": ".join(filter(None, (body.code, body.message)))
         return f"Graph's page broke off with an error: {reason or 'no reason given'}"
     items = page.get("value")
     if not isinstance(items, list):
@@ -137,16 +137,18 @@ def next_link_of(page: Mapping[str, Any]) -> str | None:
 
 
 def _status_error(call: Call, url: str, answer: Answer) -> GraphStatusError:
-    body = read_error(answer.headers, answer.content)
-    message = masked(body.message or "", call.secrets)
+    # What to do is told by what was said, what is shown holds no secret.
+    said = read_error(answer.headers, answer.content)
+    body = read_error(answer.headers, answer.content, call.secrets)
+    message = body.message
     path = path_on_wire(url)
-    refusal = Refusal(call.method, path, answer.status, body.code or "", message)
+    refusal = Refusal(call.method, path, answer.status, said.code or "", said.message or "")
     wait = retry_after_seconds(answer.headers.get("retry-after"), answer.received, answer.headers.get("date"))
-    kind = status_error_class(answer.status, body.code)
+    kind = status_error_class(answer.status, said.code)
     error = kind(
         f"Graph: {message or _reason(answer.status)}",
         code=body.code,
-        message=message or None,
+        message=message,
         hint=hint_for(refusal, wait),
         **_whence(call, url, answer, body),
     )
@@ -163,7 +165,7 @@ def _unreadable(call: Call, url: str, answer: Answer, what: str) -> GraphError:
         what,
         hint="check graph_url and any proxy between; quote the request-id to Microsoft if it stays",
         may_have_happened=call.method != "GET" and not redirected,
-        **_whence(call, url, answer, ErrorBody(request_id=answer.headers.get("request-id"))),
+        **_whence(call, url, answer, read_error(answer.headers, b"", call.secrets)),
     )
 
 
