@@ -1,14 +1,17 @@
 """What a handler sees of a request, and what it gives back."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from graph_emulator.directory import Entry, Kind
-from graph_emulator.problems import forbidden, forbidden_synchronization
+from graph_emulator.problems import bad_request, forbidden, forbidden_synchronization
 from graph_emulator.tenant import Tenant
 from graph_emulator.tokens import Caller
 from graph_emulator.wire import Request
+
+GUID = re.compile(r"(?i)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(slots=True)
@@ -40,6 +43,8 @@ class Call:
     sequence: int
     replica: int
     send: Callable[[Request], Answer]
+    is_batched: bool = False
+    """Whether the request is part of a batch."""
 
     @property
     def is_beta(self) -> bool:
@@ -70,12 +75,14 @@ class Call:
         """The object that the path names by id or by appId.
 
         Raises:
-            GraphProblem: 404, not there yet or never; 401 or 403, somebody else's.
+            GraphProblem: 400, no GUID; 404, not there yet or never; 401 or 403, somebody else's.
         """
         identifier = self.parameters["id"]
         directory = self.tenant.directory
         if identifier.startswith("appId="):
             entry = directory.by_app_id(kind, identifier[6:], self.replica, self.now)
+        elif not GUID.fullmatch(identifier):
+            raise bad_request(f"Invalid object identifier '{identifier[:100]}'.")
         else:
             entry = directory.get(kind, identifier, self.replica, self.now)
         if self.owned_only and (change or synchronization) and self.caller.object_id not in entry.owners:

@@ -65,10 +65,12 @@ class TargetSystems:
             return f"The credentials are incomplete: {', '.join(missing)} is required by {template.display_name}."
         for key in SENSITIVE_KEYS & credentials.keys():
             if self._is_bad(credentials[key]):
-                return self._unauthorized(template, "401 Unauthorized: the access token is invalid or has been revoked")
+                return self._unauthorized(
+                    template, "Unauthorized (401): the access token is invalid or has been revoked"
+                )
         expected = self._accepted.get(_address(credentials.get("BaseAddress", "")))
         if expected is not None and credentials.get("SecretToken") != expected:
-            return self._unauthorized(template, "401 Unauthorized: invalid bearer token")
+            return self._unauthorized(template, "Unauthorized (401): invalid bearer token")
         return None
 
     def _is_bad(self, value: str) -> bool:
@@ -83,9 +85,16 @@ class TargetSystems:
         )
 
     def problem(self, refusal: str) -> GraphProblem:
-        """The answer of validateCredentials."""
+        """The answer of validateCredentials.
+
+        On record are the outer code, the longer one somewhere inside and the target's words, not the envelope:
+        AsteriusIT/asterius-idp entra-scim-2026-10-03.json.
+        """
         status, code = self._settings.validate_failure_status, self._settings.validate_failure_code
-        return GraphProblem(status, code, refusal)
+        if self._settings.validate_failure_form == "flat":
+            return GraphProblem(status, code, refusal)
+        inner = {"code": code, "message": refusal}
+        return GraphProblem(status, "CredentialValidationUnavailable", f"{code}: {refusal}", inner=inner)
 
 
 def _address(url: str) -> str:

@@ -35,6 +35,8 @@ class Execution:
     """One cycle, running or ended."""
 
     job_id: str
+    life: int
+    """Which of the jobs that had this id one after the other."""
     number: int
     initial: bool
     began: float
@@ -46,7 +48,7 @@ class Execution:
     @property
     def cycle_id(self) -> str:
         """The identifier that the events of this cycle carry."""
-        return guid(self.job_id, "cycle", self.number)
+        return guid(self.job_id, self.life, "cycle", self.number)
 
     @property
     def state(self) -> str:
@@ -74,6 +76,14 @@ class Execution:
             "timeBegan": write_ticks(to_ticks(self.began)),
             "timeEnded": write_ticks(to_ticks(self.ends)),
         }
+
+
+def ended(execution: Execution) -> dict[str, Any]:
+    """The last successful execution as a healthy job shows it: it tells when it ended, and not when it began.
+
+    https://github.com/MicrosoftDocs/azure-docs active-directory/cloud-provisioning/concept-attributes.md, 2019-12-02
+    """
+    return {**execution.as_graph(), "activityIdentifier": None, "state": "Succeeded", "timeBegan": NEVER}
 
 
 def never_began() -> dict[str, Any]:

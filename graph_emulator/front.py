@@ -8,7 +8,7 @@ from graph_emulator.call import Answer, Call
 from graph_emulator.fault_effects import HTML, ConnectionDropped, HtmlPage, misbehave, tamper
 from graph_emulator.faults import FaultRule, Faults
 from graph_emulator.permissions import ALL_SYNCHRONIZATION, check
-from graph_emulator.problems import GraphProblem, malformed
+from graph_emulator.problems import GraphProblem, malformed, no_payload, untyped
 from graph_emulator.query_options import read_options
 from graph_emulator.records import KEPT_HEADERS, RequestLog, RequestRecord, parsed
 from graph_emulator.replication import replica_of
@@ -17,9 +17,11 @@ from graph_emulator.routes import ROUTES
 from graph_emulator.tenant import Tenant
 from graph_emulator.throttle import Throttle
 from graph_emulator.tokens import Caller, TokenDesk
+from graph_emulator.unserved import unserved
 from graph_emulator.wire import Request
 
-ROUTER = Router(ROUTES)
+ROUTER = Router(ROUTES, unserved)
+TYPED = frozenset({"POST", "PATCH", "PUT"})
 
 
 @dataclass(slots=True)
@@ -81,17 +83,28 @@ class Front:
             struck = self.faults.strike(route.operation, request.method, "/" + "/".join(segments))
             rules += (rule for rule in struck if rule.effect != "expired_token" or self._revoke(request))
             misbehave(rules, after_commit=False)
+        # The token is looked at before the Content-Type, and that before the path: timfee/cep-idp, 2025-06-11.
         caller = self.tokens.caller(request.headers.get("authorization"), now)
         record.app = caller.app_id
+        self._check_payload(request)
         options = read_options(request.query)
         headers = self.throttle.charge(caller.app_id, route, options, now)
-        call = self._call(request, version, now, route, parameters, options, caller, record.sequence)
+        call = self._call(request, version, now, route, parameters, options, caller, record)
         answer = route.handler(call)
         answer.headers.update(headers)
         if rules:
             misbehave(rules, after_commit=True)
             answer = tamper(rules, answer)
         return answer
+
+    def _check_payload(self, request: Request) -> None:
+        if request.method not in TYPED:
+            return
+        mode = self.tenant.settings.bodyless_writes
+        if not request.headers.get("content-type") and (request.body or mode != "lenient"):
+            raise untyped()
+        if not request.body and mode == "need_body":
+            raise no_payload()
 
     def _revoke(self, request: Request) -> bool:
         return self.tokens.refuse(request.headers.get("authorization"))
@@ -105,7 +118,7 @@ class Front:
         parameters: Mapping[str, str],
         options: Mapping[str, str],
         caller: Caller,
-        sequence: int,
+        record: RequestRecord,
     ) -> Call:
         settings = self.tenant.settings
         strictly = route.unlisted and settings.unlisted_permission == "all only"
@@ -125,11 +138,12 @@ class Front:
             caller,
             owned_only,
             now,
-            sequence,
-            replica_of(settings.seed, sequence)
+            record.sequence,
+            replica_of(settings.seed, record.sequence)
             if settings.replication_lag_seconds or settings.templates_lag_seconds or settings.change_lag_seconds
             else 0,
-            lambda step: self._step(step, version, now, sequence),
+            lambda step: self._step(step, version, now, record.sequence),
+            record.batch is not None,
         )
 
     def _step(self, request: Request, version: str, now: float, batch: int) -> Answer:

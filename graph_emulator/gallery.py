@@ -1,12 +1,12 @@
 """The application gallery: templates of applications, and the synchronization templates each brings."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
 from graph_emulator.gallery_crowd import crowd, is_integrated
 from graph_emulator.gallery_entries import ENTRIES
-from graph_emulator.identifiers import guid
+from graph_emulator.identifiers import guid, share
 
 # https://learn.microsoft.com/graph/api/applicationtemplate-instantiate
 NON_GALLERY = {
@@ -15,6 +15,48 @@ NON_GALLERY = {
     "china": "5a532e38-1581-4918-9658-008dc27c1d68",
 }
 GALLERY_HOME = "https://account.activedirectory.windowsazure.com:444/applications/default.aspx?metadata="
+AWS = "8b1025e4-1dd2-430b-a150-2ef79cd700f5"
+GOOGLE = "01303a13-8322-4e06-bee5-80d612907131"
+CROSS_TENANT = "518e5f48-1fc8-4c48-9387-9fdf28b0dfe7"
+CLOUD_SYNC = "1a4721b3-e57f-4451-ae87-ef078703ec94"
+"""Can be instantiated and is not in the list: entra-docs how-to-inbound-synch-ms-graph."""
+
+# App roles belong to the template, ids included: timfee/cep-idp instantiate-sso.json and instantiateProv.json, 2025-06.
+# Of those that are not named here nobody has shown any: they get the two that the non-gallery application has.
+ROLES = {
+    AWS: (("msiam_access", "7dfd756e-8c27-4472-b2b7-38c17fc5de5e"),),
+    GOOGLE: (
+        ("msiam_access", "8eea5c46-96fe-4398-b9c2-02ac04d931ca"),
+        ("Default Organization", "9e79c739-f165-49e8-8745-fe08f1634b3b"),
+    ),
+    CROSS_TENANT: (("msiam_access", guid("app role", CROSS_TENANT, "msiam_access")),),
+}
+REDIRECTS = {
+    AWS: ("https://signin.aws.amazon.com/saml",),
+    GOOGLE: ("https://www.google.com/a/*", "https://www.google.com"),
+}
+HOMES = {
+    AWS: "https://signin.aws.amazon.com/saml?metadata=aws|ISV9.1|primary|z",
+    GOOGLE: "https://www.google.com?metadata=googleapps|ISV9.1|primary|z",
+}
+# Two names occur twice in the gallery and a third but for case: listAppTemplates.json, 2025-06-11.
+NAMESAKES = {
+    "Litware Learning": "Litware Learning",
+    "Trey Research Travel": "Trey Research Travel",
+    "Fourth Coffee Source": "Fourth coffee source",
+}
+# The properties that were recorded (listAppTemplates.json, 2025-06-11); the metadata of 2026 declares more.
+RECORDED = (
+    "id",
+    "displayName",
+    "homePageUrl",
+    "supportedSingleSignOnModes",
+    "supportedProvisioningTypes",
+    "logoUrl",
+    "categories",
+    "publisher",
+    "description",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +86,18 @@ class Template:
     @property
     def home_page(self) -> str:
         """Where an application made from the template leads."""
-        if self.imports_roles:
-            return "https://signin.aws.amazon.com/saml?metadata=aws|ISV9.1|primary|z"
         key = "customappsso" if self.is_custom else self.slug
-        return f"{GALLERY_HOME}{key}|ISV9.1|primary|z"
+        return HOMES.get(self.id) or f"{GALLERY_HOME}{key}|ISV9.1|primary|z"
+
+    @property
+    def redirect_uris(self) -> tuple[str, ...]:
+        """Where a sign-in may lead back to; wildcards may be among them."""
+        return REDIRECTS.get(self.id, ())
+
+    @property
+    def roles(self) -> tuple[tuple[str, str], ...]:
+        """The names and ids of its app roles."""
+        return ROLES.get(self.id) or tuple((name, guid("app role", self.id, name)) for name in ("User", "msiam_access"))
 
     @property
     def slug(self) -> str:
@@ -59,13 +109,13 @@ class Template:
         return {
             "id": self.id,
             "displayName": self.display_name,
-            "homePageUrl": f"https://www.{self.slug}.example.com/",
+            "homePageUrl": "" if self.is_custom else f"https://www.{self.slug}.example.com/",
             "supportedSingleSignOnModes": list(self.sign_on_modes),
             "supportedProvisioningTypes": ["sync"] if self.synchronization else [],
             "logoUrl": f"https://images.example.net/app-logo/{self.slug}_215.png",
             "categories": list(self.categories),
             "publisher": self.publisher,
-            "description": None,
+            "description": None if share(self.id, "described") < 0.1 else f"Sign in to {self.display_name}.",
             "endpoints": [],
             "deprecationDate": None,
             "lastModifiedDateTime": "2026-03-02T10:15:30Z",
@@ -93,10 +143,10 @@ def _custom(cloud: str) -> Template:
     return Template(
         NON_GALLERY[cloud],
         "Custom",
-        None,
-        (),
-        ("password", "saml", "oidc", "notSupported"),
-        ("scim", "customappsso"),
+        "",
+        ("custom",),
+        ("password", "saml", "external"),
+        ("scim", "customappsso", "customappssoOutDelta", "customappssoRoleIn"),
         "scim",
         ("BaseAddress", "SecretToken"),
     )
@@ -113,11 +163,17 @@ def gallery(cloud: str, *, own_ids: bool = False) -> dict[str, Template]:
     salt = cloud if own_ids and cloud != "global" else ""
     entries = [_template(line, salt, known=True) for line in ENTRIES.strip().splitlines()]
     others = [_template(line, salt, known=False) for line in crowd()]
+    others += [
+        replace(template, id=guid("namesake", template.id), display_name=NAMESAKES[template.display_name])
+        for template in others
+        if template.display_name in NAMESAKES
+    ]
     return {template.id: template for template in (_custom(cloud), *entries, *others)}
 
 
 @cache
-def rendered(cloud: str, *, own_ids: bool = False) -> tuple[dict[str, Any], ...]:
-    """The same as Graph shows them, by name."""
+def rendered(cloud: str, *, own_ids: bool = False, whole: bool = False) -> tuple[dict[str, Any], ...]:
+    """The same as Graph lists them, by name; whole ones have every property that the metadata declares."""
     templates = sorted(gallery(cloud, own_ids=own_ids).values(), key=lambda t: (t.display_name.lower(), t.id))
-    return tuple(template.as_graph() for template in templates)
+    shown = (template.as_graph() for template in templates if template.id != CLOUD_SYNC)
+    return tuple(shown) if whole else tuple({name: value[name] for name in RECORDED} for value in shown)

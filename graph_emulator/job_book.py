@@ -2,6 +2,7 @@
 
 import heapq
 import math
+import re
 from typing import Any
 
 from graph_emulator.directory import Entry
@@ -9,7 +10,7 @@ from graph_emulator.identifiers import guid
 from graph_emulator.job_life import Surroundings, due_at, hold, plan_of, settle, wake
 from graph_emulator.jobs import Job
 from graph_emulator.on_demand import provision_now
-from graph_emulator.problems import GraphProblem, bad_request
+from graph_emulator.problems import GraphProblem, bad_request, credentials_missing
 from graph_emulator.provisioning_log import Event
 from graph_emulator.scope import Subject, wants_everybody
 from graph_emulator.settings import EmulatorError
@@ -24,6 +25,12 @@ RESTART_SCOPES = {
     "ForceDeletes": 32,
 }
 PORTAL_RESTART = 2 | 4 | 8
+STANDS_FOR = {"customappsso": "customappssoOutDelta"}
+"""A job of the one is made as a job of the other: AsteriusIT/asterius-idp entra-scim-2026-10-03.json."""
+JOB_ID = re.compile(r"[A-Za-z0-9]+\.[0-9a-f]{32}(\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})?")
+"""Template, tenant and application; older ids lack the third part."""
+DEFAULT_SETTINGS = {"AzureIngestionAttributeOptimization": "False", "LookaheadQueryEnabled": "False"}
+"""What a fresh job brings: timfee/cep-idp createSyncJob.json, 2025-06-12."""
 
 
 class JobBook:
@@ -61,7 +68,10 @@ class JobBook:
         return job.principal.deleted_at is None and self._jobs.get(job.principal.id, {}).get(job.id) is job
 
     def create(self, principal: Entry, template_id: str) -> Job:
-        """A new, disabled job.
+        """A new, disabled job; its template may be another than was asked for.
+
+        Its id follows from template, tenant and application, so that there is one of a template: that of
+        timfee/cep-idp createSyncJob.json, 2025-06-12.
 
         Raises:
             GraphProblem: 400, the application has no such synchronization template; 409, one exists already.
@@ -71,12 +81,20 @@ class JobBook:
                 f"The template '{template_id[:100]}' is not found for this application.", "InvalidTemplate"
             )
         settings, jobs = self._around.settings, self._jobs.setdefault(principal.id, {})
-        twins = [job for job in jobs.values() if job.template_id == template_id]
-        if twins and settings.duplicate_jobs == "conflict":
+        if settings.job_alias == "renamed":
+            template_id = STANDS_FOR.get(template_id, template_id)
+        twin = next((job for job in jobs.values() if job.template_id == template_id), None)
+        if twin and settings.duplicate_jobs == "conflict":
             raise GraphProblem(409, "Conflict", "A job of this template already exists for this service principal.")
+        if twin and settings.duplicate_jobs == "same":
+            return twin
         self._made += 1
-        job_id = ".".join((template_id, settings.tenant_id.replace("-", ""), guid(settings.seed, "job", self._made)))
-        job = jobs[job_id] = Job(job_id, template_id, principal, settings.fresh_job_code)
+        last = guid(settings.seed, "job", self._made) if twin else principal.value["appId"]
+        job_id = ".".join((template_id, settings.tenant_id.replace("-", ""), last))
+        job = Job(job_id, template_id, principal, settings.fresh_job_code, self._made, settings.last_success == "whole")
+        if settings.fresh_job_code == "Paused":
+            job.settings |= DEFAULT_SETTINGS
+        jobs[job_id] = job
         return job
 
     def of(self, principal_id: str, now: float) -> list[Job]:
@@ -90,8 +108,12 @@ class JobBook:
         """One job.
 
         Raises:
-            GraphProblem: 404, there is none of this id below this service principal.
+            GraphProblem: 400, no job has an id of this form; 404, there is none below this service principal.
         """
+        if not JOB_ID.fullmatch(job_id):
+            # Recorded: timfee/cep-idp startSyncJob_error.json, 2025-06-11.
+            text = f"Resource identifier '{job_id[:200]}' is invalid"
+            raise GraphProblem(400, "RequestResourceIdentifierInvalid", text, details=[])
         job = self._jobs.get(principal_id, {}).get(job_id)
         if job is None:
             raise GraphProblem(404, "ResourceNotFound", f"The job '{job_id[:200]}' was not found.")
@@ -113,7 +135,7 @@ class JobBook:
         secrets = self._around.secrets_of(job.principal.id).values
         settings = self._around.settings
         if not secrets and settings.start_without_credentials == "error":
-            raise bad_request("The credentials of this job have not been saved.", "CredentialsMissing")
+            raise credentials_missing()
         job.was_started, job.quarantine = True, None
         if job.schedule != "Active" or job.failures_in_a_row:
             self._run_soon(job, now)

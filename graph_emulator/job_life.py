@@ -59,7 +59,7 @@ def wake(job: Job, around: Surroundings, now: float) -> None:
 
 def _begin(job: Job, around: Surroundings) -> None:
     at, secrets = job.next_at, around.secrets_of(job.principal.id).values
-    execution = Execution(job.id, job.cycle_number, job.initial_due, at, at + _length(job, around.settings))
+    execution = Execution(job.id, job.life, job.cycle_number, job.initial_due, at, at + _length(job, around.settings))
     refusal = around.targets.refusal(job.principal.template, secrets)
     if refusal:
         execution.ends = at
@@ -132,7 +132,8 @@ def _roll(job: Job, settings: EmulatorSettings, now: float) -> None:
         job.cycle_number += cycles
         began = job.next_at + (cycles - 1) * settings.cycle_seconds
         counts = {**job.last.counts, "countExports": 0, "countExported": 0, "countImportedDeltas": 0}
-        job.last = Execution(job.id, job.cycle_number - 1, False, began, began + _length(job, settings), counts=counts)
+        ends = began + _length(job, settings)
+        job.last = Execution(job.id, job.life, job.cycle_number - 1, False, began, ends, counts=counts)
         job.last_successful = job.last
         job.steady_last = job.last.ends
         job.next_at = began + settings.cycle_seconds

@@ -11,7 +11,8 @@ from typing import Any
 from graph_emulator.clock import NEVER, to_ticks, write_ticks
 from graph_emulator.cycles import Target
 from graph_emulator.directory import Entry
-from graph_emulator.executions import Execution, never_began
+from graph_emulator.executions import Execution, ended, never_began
+from graph_emulator.schema import SCIM_GROUP, SCIM_USER
 
 TIME_SPAN_MAX = "P10675199DT2H48M5.4775807S"
 
@@ -47,6 +48,9 @@ class Job:
     template_id: str
     principal: Entry
     fresh_code: str
+    life: int = 0
+    """Its number among all jobs that were made; its id may have belonged to others."""
+    whole_success: bool = False
     schedule: str = "Disabled"
     before_deletion: str = "Disabled"
     """The schedule's state when the service principal went into the recycle bin."""
@@ -88,12 +92,13 @@ class Job:
 
     def as_graph(self, now: float) -> dict[str, Any]:
         """The object as Graph shows it."""
+        older = self.fresh_code == "NotConfigured" and not self.was_started
         return {
             "id": self.id,
             "templateId": self.template_id,
             "schedule": {
                 "expiration": self.expiration,
-                "interval": self.interval or (TIME_SPAN_MAX if self.principal.template.imports_roles else "PT40M"),
+                "interval": self.interval or (TIME_SPAN_MAX if older else "PT40M"),
                 "state": self.schedule,
             },
             "status": self._status(now),
@@ -109,15 +114,20 @@ class Job:
             "escrowsPruned": False,
             "code": self.code,
             "lastExecution": last,
-            "lastSuccessfulExecution": self.last_successful and self.last_successful.as_graph(),
+            "lastSuccessfulExecution": self._success(),
             "lastSuccessfulExecutionWithExports": self.last_with_exports and self.last_with_exports.as_graph(),
             "progress": self._progress(now),
             "quarantine": self.quarantine and self.quarantine.as_graph(),
             "steadyStateFirstAchievedTime": _moment(self.steady_first),
             "steadyStateLastAchievedTime": _moment(self.steady_last),
             "synchronizedEntryCountByType": self._entry_counts(now),
-            "troubleshootingUrl": None,
+            "troubleshootingUrl": "" if self.was_started else None,
         }
+
+    def _success(self) -> dict[str, Any] | None:
+        if self.last_successful is None:
+            return None
+        return self.last_successful.as_graph() if self.whole_success else ended(self.last_successful)
 
     def _progress(self, now: float) -> list[dict[str, Any]]:
         running = self.running
@@ -139,7 +149,9 @@ class Job:
         counts = Counter(kind for kind, _ in self.target.present.values())
         if self.running:
             counts.subtract(self.running.still_to_come(now))
-        return [{"key": kind, "value": counts[kind]} for kind in ("User", "Group") if counts[kind]]
+        # Keys are pairs of object types: "user to User" on Microsoft's page about cloud sync.
+        pairs = (("User", f"User to {SCIM_USER}"), ("Group", f"Group to {SCIM_GROUP}"))
+        return [{"key": key, "value": counts[kind]} for kind, key in pairs if counts[kind]]
 
 
 def _moment(seconds: float | None) -> str:

@@ -26,7 +26,7 @@ FIRST_NUMBER = 1_000_000
 def provision_now(job: Job, plan: CyclePlan, subject_id: str, subject: Subject, now: float) -> Execution:
     """Provision one subject outside of any cycle; its outcome counts and is logged like those of a cycle."""
     job.on_demand += 1
-    execution = Execution(job.id, FIRST_NUMBER + job.on_demand, False, now, now)
+    execution = Execution(job.id, job.life, FIRST_NUMBER + job.on_demand, False, now, now)
     kind, value = subject
     if subject_id not in plan.scope:
         outcome = Outcome(kind, value, "other", "skipped", OUT_OF_SCOPE)
@@ -67,10 +67,10 @@ def answer(event: Event, target: str, now: float, told: Told) -> dict[str, str]:
     reason = _reason(outcome) or None
     status = {"status": result, "errorCode": outcome.error, "reason": reason, "recommendedAction": None}
     summary = {
+        "provisioningSteps": _steps(outcome, target, now),
         "action": outcome.action.capitalize(),
         "changeId": event.change_id,
         "modifiedProperties": modified_properties(event),
-        "provisioningSteps": _steps(outcome, target, now),
         "reportableIdentifier": outcome.subject["displayName"],
         "statusInfo": status,
         "targetIdentity": {"id": event.target_id or None, "type": outcome.subject_type, "details": None},

@@ -19,11 +19,13 @@ class GraphProblem(Exception):
         *,
         headers: dict[str, str] | None = None,
         inner: dict[str, Any] | None = None,
+        details: list[dict[str, str]] | None = None,
     ) -> None:
         super().__init__(f"{status} {code}: {message}")
         self.status, self.code, self.message = status, code, message
         self.headers = headers or {}
         self.inner = inner or {}
+        self.details = details
 
     def envelope(self, request_id: str, client_request_id: str, now: float) -> dict[str, Any]:
         """The body of the answer."""
@@ -33,7 +35,8 @@ class GraphProblem(Exception):
             "client-request-id": client_request_id,
             **self.inner,
         }
-        return {"error": {"code": self.code, "message": self.message, "innerError": inner}}
+        details = {} if self.details is None else {"details": self.details}
+        return {"error": {"code": self.code, "message": self.message, **details, "innerError": inner}}
 
 
 def bad_request(message: str, code: str = "Request_BadRequest") -> GraphProblem:
@@ -44,6 +47,41 @@ def bad_request(message: str, code: str = "Request_BadRequest") -> GraphProblem:
 def malformed(message: str) -> GraphProblem:
     """What the front end of Graph says, before a service has seen the request."""
     return GraphProblem(400, "BadRequest", message)
+
+
+def invalid_value(name: str) -> GraphProblem:
+    """A property of the right type whose value the directory does not take.
+
+    Recorded of `definition`: timfee/cep-idp createPolicy_error.json, 2025-06-11.
+    """
+    message = f"Property {name} has an invalid value."
+    details = [{"code": "InvalidValue", "message": message, "target": name}]
+    return GraphProblem(400, "Request_BadRequest", message, details=details)
+
+
+def untyped() -> GraphProblem:
+    """A write that does not say what it sends; the gateway asks for that even where nothing is sent.
+
+    Recorded: timfee/cep-idp graph_startSyncJob.400.json, 2025-06-11.
+    """
+    return malformed("Write requests (excluding DELETE) must contain the Content-Type header declaration.")
+
+
+def no_payload() -> GraphProblem:
+    """A write that sends nothing, where a gateway wants something.
+
+    https://github.com/microsoftgraph/msgraph-sdk-go/issues/980
+    """
+    return malformed("Empty Payload. JSON content expected.")
+
+
+def credentials_missing() -> GraphProblem:
+    """What a job says that has no credentials.
+
+    Only the word is on record: hashicorp/terraform-provider-azuread
+    synchronization_job_provision_on_demand_resource_test.go.
+    """
+    return GraphProblem(400, "CredentialsMissing", "CredentialsMissing: the credentials of this job were not saved.")
 
 
 def not_found(identifier: str) -> GraphProblem:

@@ -1,14 +1,13 @@
 """From a path to its route: a tree of segments, literal ones first."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import unquote
 
 from graph_emulator.call import Answer, Call
 from graph_emulator.permissions import Permission
-from graph_emulator.problems import GraphProblem, malformed
 
 ALTERNATE_KEY = re.compile(r"(?i)^(applications|servicePrincipals)\(appId='([^']*)'\)$")
 
@@ -49,6 +48,9 @@ class Route:
         return not self.is_synchronization and not self.path.startswith("/applicationTemplates")
 
 
+Unserved = Callable[[Sequence[str], bool], Callable[[Call], Answer]]
+
+
 @dataclass(slots=True)
 class _Node:
     literal: dict[str, "_Node"] = field(default_factory=dict)
@@ -60,8 +62,14 @@ class _Node:
 class Router:
     """Finds the route of a path below the version."""
 
-    def __init__(self, routes: Iterable[Route]) -> None:
-        self._root = _Node()
+    def __init__(self, routes: Iterable[Route], unserved: Unserved) -> None:
+        """Grow the tree.
+
+        Args:
+            routes: what is served.
+            unserved: what answers where nothing is, from the segments and whether another method is served there.
+        """
+        self._root, self._unserved = _Node(), unserved
         for route in routes:
             node = self._root
             for segment in route.path.strip("/").split("/"):
@@ -77,32 +85,27 @@ class Router:
         return node.variable
 
     def find(self, method: str, segments: list[str]) -> tuple[Route, dict[str, str]]:
-        """The route and the values of its variables.
-
-        Raises:
-            GraphProblem: 400, an unknown segment; 405, the resource does not take this method.
-        """
-        node, parameters = self._root, {}
+        """The route and the values of its variables; where nothing is served, a route that refuses."""
+        node, parameters = self._root, dict[str, str]()
         for segment in segments:
             child = node.literal.get(segment) or node.literal.get(segment.lower())
-            if child is None:
-                if node.variable is None:
-                    raise malformed(f"Resource not found for the segment '{segment[:100]}'.")
+            if child is None and node.variable is not None:
                 child = node.variable
                 parameters[child.name] = segment
-            node = child
+            node = child or _Node()
         route = node.routes.get(method)
-        if route is not None:
-            return route, parameters
-        if not node.routes:
-            raise malformed(f"Resource not found for the segment '{segments[-1][:100] if segments else ''}'.")
-        raise GraphProblem(405, "Request_BadRequest", "Specified HTTP method is not allowed for the request target.")
+        if route is None:
+            route = Route(method, "/" + "/".join(segments), "", self._unserved(segments, bool(node.routes)))
+        return route, parameters
 
 
 def split_path(path: str) -> list[str]:
-    """The decoded segments of a path; an alternate key becomes two of them."""
+    """The decoded segments of a path; an alternate key becomes two of them, an empty one none.
+
+    An empty segment is dropped before the path is read: timfee/cep-idp graph_linkPolicy.400.json, 2025-06-11.
+    """
     segments: list[str] = []
-    for part in path.strip("/").split("/"):
+    for part in filter(None, path.split("/")):
         segment = unquote(part) if "%" in part else part
         if "(" in segment:
             if match := ALTERNATE_KEY.match(segment):

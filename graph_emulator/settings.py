@@ -88,12 +88,29 @@ class EmulatorSettings:
     """Further lag of the index that advanced queries read."""
     secrets_lag_seconds: float = 0.0
 
-    fresh_job_code: Literal["NotConfigured", "Paused"] = "NotConfigured"
-    duplicate_jobs: Literal["second", "conflict"] = "second"
+    bodyless_writes: Literal["need_type", "need_body", "lenient"] = "need_type"
+    """What a write without a body must have: a Content-Type, JSON all the same, or nothing."""
+    unknown_segments: Literal["not found", "malformed"] = "not found"
+    """What an unknown segment below an object is: a 404 of the directory, or a 400 of the gateway."""
+    no_jobs: Literal["404 in a batch", "404", "empty"] = "404 in a batch"
+    """How the list of jobs is answered of a service principal that has none."""
+
+    fresh_job_code: Literal["Paused", "NotConfigured"] = "Paused"
+    """How a job looks that was never started; NotConfigured is the older form, with its other interval."""
+    job_alias: Literal["renamed", "as asked"] = "renamed"
+    """Whether a job of a template that stands for another says so."""
+    last_success: Literal["end only", "whole"] = "end only"
+    """Whether the last successful execution of a job tells only when it ended."""
+    duplicate_jobs: Literal["conflict", "same", "second"] = "conflict"
     secrets_put: Literal["replace", "merge"] = "replace"
-    start_without_credentials: Literal["error", "quarantine"] = "error"
+    start_without_credentials: Literal["quarantine", "error"] = "quarantine"
+    """Whether the start is accepted, and the first cycle fails, or refused."""
+    on_demand_without_credentials: Literal["error", "failure"] = "error"
+    """Whether provisioning on demand is refused then, or answers that it failed."""
     validate_failure_status: int = 400
-    validate_failure_code: str = "SystemForCrossDomainIdentityManagementCredentialValidationFailure"
+    validate_failure_form: Literal["nested", "flat"] = "nested"
+    """Whether the code below stands inside of another one."""
+    validate_failure_code: str = "SystemForCrossDomainIdentityManagementCredentialValidationUnavailable"
     accepted_secrets: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     """Pairs of BaseAddress and the one SecretToken that the target system there accepts."""
     rejected_words: tuple[str, ...] = ("wrong", "rejected")
@@ -103,19 +120,19 @@ class EmulatorSettings:
     """What reading secrets and validating on the collection need: Application.ReadWrite.OwnedBy may do or not."""
     schema_form: Literal["as put", "without nulls", "reordered"] = "as put"
     """How a job's schema is shown: as it was put, without what is null or empty, or its lists in another order."""
-    job_patch: Literal["apply", "ignore", "refuse"] = "apply"
-    """What a PATCH of a job does: takes effect, answers 204 and changes nothing, or is a 400."""
+    job_patch: Literal["unknown", "apply", "ignore", "refuse"] = "unknown"
+    """What a PATCH of a job is: unknown, or it takes effect, or answers 204 and changes nothing, or is a 400."""
     jobs_after_restore: Literal["disabled", "running", "gone"] = "disabled"
     """What became of the jobs of a service principal that comes back from the recycle bin."""
-    on_demand_key: Literal["result", "type name"] = "result"
+    on_demand_key: Literal["type name", "result"] = "type name"
     """The `key` of a provisionOnDemand answer: JSON in a string, or the name of an internal type."""
-    on_demand_value: Literal["summary", "summaries", "steps"] = "summary"
+    on_demand_value: Literal["summaries", "summary", "steps"] = "summaries"
     """The `value` for a user: one event in a string, a list of such, or a list of its steps alone."""
     secrets_api: Literal["present", "removed from beta"] = "present"
     """Whether beta still has secrets, validateCredentials and acquireAccessToken after their removal date."""
     duplicate_assignment_code: str = "Request_BadRequest"
     user_role_id: str | None = None
-    """One id for the role `User` of every application; by default each application has its own."""
+    """One id for the role `User` of every template; by default each template has its own."""
 
     start_delay_seconds: float = 0.3
     initial_cycle_seconds: float = 1.2
@@ -132,8 +149,10 @@ class EmulatorSettings:
     log_page_size_maximum: int = 1000
     log_next_link_without_top: bool = False
     template_page_size: int = 100
-    template_next_link_without_top: bool = True
+    template_next_link_without_top: bool = False
     """Whether a list of templates without `$top` comes in pages, or whole."""
+    template_properties: Literal["nine", "all"] = "nine"
+    """Whether templates have the properties that were recorded, or those too that the metadata declares since."""
     template_count_segment: bool = True
     """Whether `/applicationTemplates/$count` exists."""
     unintegrated_templates: Literal["instantiate", "refuse"] = "instantiate"

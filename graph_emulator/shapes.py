@@ -13,18 +13,48 @@ INTEGRATED = "WindowsAzureActiveDirectoryIntegratedApp"
 CUSTOM_SINGLE_SIGN_ON = "WindowsAzureActiveDirectoryCustomSingleSignOnApplication"
 
 
-def _roles(seed: int, number: int, user_role_id: str | None) -> list[dict[str, Any]]:
+# Not in the answer of instantiate, only in a later GET; the rest is in both: timfee/cep-idp instantiate-sso.json and
+# appByTemplateProv.json, 2025-06.
+LATER = frozenset(
+    {
+        "appDescription",
+        "certification",
+        "disabledByMicrosoftStatus",
+        "isDeviceOnlyAuthSupported",
+        "nativeAuthenticationApisEnabled",
+        "notes",
+        "publisherDomain",
+        "requestSignatureVerification",
+        "servicePrincipalLockConfiguration",
+        "spa",
+        "uniqueName",
+    }
+)
+LATER_OF_WEB = frozenset({"implicitGrantSettings", "redirectUriSettings"})
+
+
+def just_made(value: dict[str, Any], *, principal: bool) -> dict[str, Any]:
+    """An object as the answer of instantiate shows it."""
+    shown = {name: each for name, each in value.items() if name not in LATER}
+    if principal:
+        shown.pop("description", None)
+    if "web" in shown:
+        shown["web"] = {name: each for name, each in shown["web"].items() if name not in LATER_OF_WEB}
+    return shown
+
+
+def _roles(template: Template, user_role_id: str | None) -> list[dict[str, Any]]:
     return [
         {
             "allowedMemberTypes": ["User"],
             "description": name,
             "displayName": name,
-            "id": (user_role_id if name == "User" else None) or guid(seed, "app role", number, name),
+            "id": (user_role_id if name == "User" else None) or identifier,
             "isEnabled": True,
             "origin": "Application",
             "value": None,
         }
-        for name in ("User", "msiam_access")
+        for name, identifier in template.roles
     ]
 
 
@@ -33,26 +63,40 @@ def _info() -> dict[str, None]:
     return dict.fromkeys(names)
 
 
-def _reply_urls(template: Template) -> list[str]:
-    return ["https://signin.aws.amazon.com/saml"] if template.imports_roles else []
+def _scope(identifier: str, display_name: str) -> dict[str, Any]:
+    """The one delegated scope that every application brings; its texts name the application."""
+    return {
+        "adminConsentDescription": f"Allow the application to access {display_name} on behalf of the signed-in user.",
+        "adminConsentDisplayName": f"Access {display_name}",
+        "id": identifier,
+        "isEnabled": True,
+        "type": "User",
+        "userConsentDescription": f"Allow the application to access {display_name} on your behalf.",
+        "userConsentDisplayName": f"Access {display_name}",
+        "value": "user_impersonation",
+    }
 
 
-def _api() -> dict[str, Any]:
+def _api(scope: dict[str, Any]) -> dict[str, Any]:
     return {
         "acceptMappedClaims": None,
         "knownClientApplications": [],
-        "oauth2PermissionScopes": [],
+        "oauth2PermissionScopes": [scope],
         "preAuthorizedApplications": [],
         "requestedAccessTokenVersion": None,
     }
+
+
+def _unverified() -> dict[str, None]:
+    return dict.fromkeys(("displayName", "verifiedPublisherId", "addedDateTime"))
 
 
 def _web(template: Template) -> dict[str, Any]:
     return {
         "homePageUrl": template.home_page,
         "logoutUrl": None,
-        "redirectUris": _reply_urls(template),
-        "redirectUriSettings": [],
+        "redirectUris": list(template.redirect_uris),
+        "redirectUriSettings": [{"uri": uri, "index": None} for uri in template.redirect_uris],
         "implicitGrantSettings": {"enableAccessTokenIssuance": False, "enableIdTokenIssuance": True},
     }
 
@@ -66,7 +110,7 @@ def new_application(
     created: str,
 ) -> dict[str, Any]:
     """The application registration."""
-    seed, roles = settings.seed, _roles(settings.seed, number, settings.user_role_id)
+    seed = settings.seed
     return {
         "id": guid(seed, "application", number),
         "deletedDateTime": None,
@@ -78,20 +122,34 @@ def new_application(
         "displayName": display_name,
         "groupMembershipClaims": None,
         "identifierUris": [],
-        "isFallbackPublicClient": None,
+        "isDeviceOnlyAuthSupported": None,
+        "isFallbackPublicClient": False,
+        "nativeAuthenticationApisEnabled": None,
         "notes": None,
         "publisherDomain": "contoso.example",
         "serviceManagementReference": reference,
         "signInAudience": "AzureADMyOrg",
         "tags": [],
+        "tokenEncryptionKeyId": None,
         "uniqueName": None,
-        "api": _api(),
-        "appRoles": roles,
+        "samlMetadataUrl": None,
+        "defaultRedirectUri": None,
+        "certification": None,
+        "optionalClaims": None,
+        "servicePrincipalLockConfiguration": None,
+        "requestSignatureVerification": None,
+        "addIns": [],
+        "api": _api(_scope(guid(seed, "scope", number), display_name)),
+        "appRoles": _roles(template, settings.user_role_id),
         "info": _info(),
         "keyCredentials": [],
+        "parentalControlSettings": {"countriesBlockedForMinors": [], "legalAgeGroupRule": "Allow"},
         "passwordCredentials": [],
+        "publicClient": {"redirectUris": []},
         "requiredResourceAccess": [],
+        "verifiedPublisher": _unverified(),
         "web": _web(template),
+        "spa": {"redirectUris": []},
     }
 
 
@@ -121,14 +179,17 @@ def new_service_principal(
         "notificationEmailAddresses": [],
         "preferredSingleSignOnMode": None,
         "preferredTokenSigningKeyThumbprint": None,
-        "replyUrls": _reply_urls(template),
+        "replyUrls": [uri for uri in template.redirect_uris if "*" not in uri],
         "servicePrincipalNames": [application["appId"]],
         "servicePrincipalType": "Application",
         "tags": [*custom, INTEGRATED],
         "tokenEncryptionKeyId": None,
         "samlSingleSignOnSettings": None,
-        "info": _info(),
+        "addIns": [],
         "appRoles": [dict(role) for role in application["appRoles"]],
+        "info": _info(),
         "keyCredentials": [],
+        "oauth2PermissionScopes": [dict(scope) for scope in application["api"]["oauth2PermissionScopes"]],
         "passwordCredentials": [],
+        "verifiedPublisher": _unverified(),
     }

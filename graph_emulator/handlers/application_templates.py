@@ -7,12 +7,13 @@ from typing import Any
 
 from graph_emulator.bodies import take
 from graph_emulator.call import Answer, Call
-from graph_emulator.gallery import Template, rendered
+from graph_emulator.gallery import RECORDED, Template, rendered
 from graph_emulator.handlers.directory_objects import render
 from graph_emulator.handlers.pages import plain_number
 from graph_emulator.odata import Field, Filterable
-from graph_emulator.problems import bad_request, malformed, not_found, unsupported_query
+from graph_emulator.problems import bad_request, invalid_value, malformed, not_found, unsupported_query
 from graph_emulator.query_options import allow_options, next_link, select, selected, whole_number
+from graph_emulator.shapes import just_made
 
 LARGEST_PAGE = 999
 FILTERABLE = Filterable(
@@ -27,11 +28,13 @@ ONLY_ON_REQUEST = ("riskScore", "riskFactors")
 
 def _rendered(call: Call) -> tuple[dict[str, Any], ...]:
     settings = call.tenant.settings
-    return rendered(settings.cloud, own_ids=settings.gallery_ids == "per cloud")
+    whole = settings.template_properties == "all"
+    return rendered(settings.cloud, own_ids=settings.gallery_ids == "per cloud", whole=whole)
 
 
 def _known(call: Call) -> list[str]:
-    return [*_rendered(call)[0], *ONLY_ON_REQUEST]
+    """What may be selected: everything that the metadata declares."""
+    return [*next(iter(call.tenant.gallery.values())).as_graph(), *ONLY_ON_REQUEST]
 
 
 def list_all(call: Call) -> Answer:
@@ -50,7 +53,7 @@ def list_all(call: Call) -> Answer:
     value: dict[str, Any] = {"@odata.context": call.context("applicationTemplates")}
     if options.get("$count", "").lower() == "true":
         value["@odata.count"] = len(found)
-    if names is None:
+    if names is None and settings.template_properties == "all":
         value["@microsoft.graph.tips"] = "Use $select to choose only the properties your app needs."
     if skip + top < len(found):
         value["@odata.nextLink"] = next_link(call.address, call.request.query, skip=str(skip + top))
@@ -76,36 +79,42 @@ def _sort(found: list[dict[str, Any]], order: str | None) -> None:
     found.sort(key=lambda t: str(t["displayName"]).lower(), reverse=direction.strip().lower() == "desc")
 
 
-def _template(call: Call) -> Template:
-    template = call.tenant.gallery.get(call.parameters["id"].lower())
-    if template is None:
-        raise not_found(call.parameters["id"])
-    return template
+def _template(call: Call) -> Template | None:
+    return call.tenant.gallery.get(call.parameters["id"].lower())
 
 
 def get(call: Call) -> Answer:
     """One template."""
     allow_options(call.options, ("$select",))
     names = selected(call.options, "applicationTemplate", _known(call))
-    value = select(_template(call).as_graph(), names)
+    template = _template(call)
+    if template is None:
+        raise not_found(call.parameters["id"])
+    value = template.as_graph()
+    if call.tenant.settings.template_properties == "nine":
+        value = {name: value[name] for name in RECORDED}
+    value = select(value, names)
     return Answer(200, {"@odata.context": call.context("applicationTemplates/$entity"), **value})
 
 
 def instantiate(call: Call) -> Answer:
     """Make an application and its service principal."""
     template = _template(call)
+    if template is None:
+        # Recorded: timfee/cep-idp graph_instantiateSSO.400.json, 2025-06-11.
+        raise malformed(f"App with appId: {call.parameters['id'][:100]} does not exist")
     if not template.integrated and call.tenant.settings.unintegrated_templates == "refuse":
         raise bad_request("The application template is not integrated with Microsoft Entra ID.")
     body = take(call.body, {"displayName": "string", "serviceManagementReference": "string"}, required=("displayName",))
     name = body["displayName"]
     if not name.strip() or len(name) > 256:
-        raise bad_request("Invalid value specified for property 'displayName' of resource 'Application'.")
+        raise invalid_value("displayName")
     application, principal = call.tenant.directory.instantiate(
         template, name, body.get("serviceManagementReference"), call.caller.object_id, call.now
     )
     value = {
         "@odata.context": call.context("microsoft.graph.applicationServicePrincipal"),
-        "application": render(call, application),
-        "servicePrincipal": render(call, principal),
+        "application": just_made(render(call, application), principal=False),
+        "servicePrincipal": just_made(render(call, principal), principal=True),
     }
     return Answer(201, value)

@@ -29,7 +29,9 @@ def list_all(call: Call) -> Answer:
     allow_options(call.options, ("$top", "$skiptoken"))
     entry = call.entry("servicePrincipal")
     found = call.tenant.assignments.seen(entry.id, call.replica, call.now)
-    return page_of(call, "appRoleAssignments", [_render(call, assignment) for assignment in found])
+    return page_of(
+        call, f"servicePrincipals('{entry.id}')/appRoleAssignedTo", [_render(call, assignment) for assignment in found]
+    )
 
 
 def add(call: Call) -> Answer:
@@ -41,7 +43,8 @@ def add(call: Call) -> Answer:
     call.tenant.jobs.settle(call.now)
     assignment = call.tenant.assignments.add(entry, body["principalId"], body["appRoleId"], call.now)
     call.tenant.jobs.touch(entry.id, call.now)
-    return Answer(201, {"@odata.context": call.context("appRoleAssignments/$entity"), **_render(call, assignment)})
+    context = call.context(f"servicePrincipals('{entry.id}')/appRoleAssignedTo/$entity")
+    return Answer(201, {"@odata.context": context, **_render(call, assignment)})
 
 
 def _resource(call: Call) -> Entry:

@@ -8,7 +8,7 @@ from graph_emulator.call import Answer, Call
 from graph_emulator.directory import Entry, Kind
 from graph_emulator.handlers.directory_properties import FILTERABLE, READ_ONLY, WRITABLE
 from graph_emulator.handlers.pages import count_of
-from graph_emulator.problems import bad_request, malformed, unsupported_query
+from graph_emulator.problems import bad_request, invalid_value, malformed, unsupported_query
 from graph_emulator.query_options import (
     allow_options,
     next_link,
@@ -129,19 +129,23 @@ def patch(call: Call, kind: Kind) -> Answer:
             if name in READ_ONLY[kind]:
                 raise bad_request(f"Property '{name}' is read-only and cannot be set.")
     changes = take(call.body, WRITABLE[kind])
-    _check_values(changes)
+    _check_values(changes, entry)
     call.tenant.directory.patch(entry, changes, call.now)
     return Answer(204)
 
 
-def _check_values(changes: dict[str, Any]) -> None:
+def _check_values(changes: dict[str, Any], entry: Entry) -> None:
     if "displayName" in changes and not 0 < len((changes["displayName"] or "").strip()) <= 256:
-        raise bad_request("Invalid value specified for property 'displayName'.")
+        raise invalid_value("displayName")
+    known = {password.get("keyId") for password in entry.value["passwordCredentials"]}
+    if any(password.get("keyId") not in known for password in changes.get("passwordCredentials") or ()):
+        # https://github.com/MicrosoftDocs/azure-docs/issues/59275
+        raise bad_request("New password credentials must be generated using service actions.")
     if len(changes.get("notes") or "") > 1024:
         raise bad_request("Property 'notes' has exceeded its maximum length of 1024.")
     tags = changes.get("tags") or []
     if len(set(tags)) != len(tags) or any(not 0 < len(tag) <= 256 for tag in tags):
-        raise bad_request("Invalid value specified for property 'tags'.")
+        raise invalid_value("tags")
 
 
 def delete(call: Call, kind: Kind) -> Answer:

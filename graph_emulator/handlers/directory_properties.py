@@ -9,6 +9,7 @@ from graph_emulator.directory import Kind
 from graph_emulator.odata import Field, Filterable
 
 _BOTH = {
+    "addIns": "object[]",
     "appRoles": "object[]",
     "description": "string",
     "displayName": "string",
@@ -17,17 +18,28 @@ _BOTH = {
     "notes": "string",
     "passwordCredentials": "object[]",
     "tags": "string[]",
+    "tokenEncryptionKeyId": "string",
 }
 WRITABLE: dict[Kind, dict[str, str]] = {
     "application": {
         **_BOTH,
         "api": "object",
+        "defaultRedirectUri": "string",
         "groupMembershipClaims": "string",
         "identifierUris": "string[]",
+        "isDeviceOnlyAuthSupported": "boolean",
         "isFallbackPublicClient": "boolean",
+        "nativeAuthenticationApisEnabled": "string",
+        "optionalClaims": "object",
+        "parentalControlSettings": "object",
+        "publicClient": "object",
+        "requestSignatureVerification": "object",
         "requiredResourceAccess": "object[]",
+        "samlMetadataUrl": "string",
         "serviceManagementReference": "string",
+        "servicePrincipalLockConfiguration": "object",
         "signInAudience": "string",
+        "spa": "object",
         "uniqueName": "string",
         "web": "object",
     },
@@ -45,7 +57,6 @@ WRITABLE: dict[Kind, dict[str, str]] = {
         "replyUrls": "string[]",
         "samlSingleSignOnSettings": "object",
         "servicePrincipalNames": "string[]",
-        "tokenEncryptionKeyId": "string",
     },
 }
 
@@ -56,12 +67,13 @@ def _words(text: str) -> frozenset[str]:
 
 READ_ONLY: dict[Kind, frozenset[str]] = {
     "application": _words(
-        """id deletedDateTime appId applicationTemplateId createdDateTime disabledByMicrosoftStatus isDisabled
-        publisherDomain"""
+        """id deletedDateTime appId applicationTemplateId certification createdDateTime disabledByMicrosoftStatus
+        isDisabled publisherDomain verifiedPublisher"""
     ),
     "servicePrincipal": _words(
         """id deletedDateTime appId appDescription appDisplayName appOwnerOrganizationId applicationTemplateId
-        createdByAppId disabledByMicrosoftStatus isDisabled servicePrincipalType synchronization"""
+        createdByAppId disabledByMicrosoftStatus isDisabled oauth2PermissionScopes servicePrincipalType
+        synchronization verifiedPublisher"""
     ),
 }
 

@@ -14,7 +14,7 @@ from graph_emulator.directory import Entry
 from graph_emulator.handlers.principals import synchronized_principal
 from graph_emulator.handlers.synchronization_jobs import job_of
 from graph_emulator.identifiers import opaque_id
-from graph_emulator.problems import bad_request, malformed
+from graph_emulator.problems import GraphProblem, bad_request
 from graph_emulator.query_options import allow_options
 
 ON_COLLECTION = {
@@ -33,7 +33,8 @@ def _pairs(items: list[dict[str, Any]]) -> dict[str, str]:
         pair = take(item, {"key": "string!", "value": "string"}, required=("key",))
         key = pair["key"]
         if key not in KEYS:
-            raise malformed(f"Requested value '{key[:100]}' was not found: synchronizationSecret.")
+            # Recorded of a key in another case: https://github.com/microsoftgraph/msgraph-beta-sdk-java/issues/372
+            raise GraphProblem(500, "InternalError", f"Requested value '{key[:100]}' was not found.")
         if key in found:
             raise bad_request(f"The key '{key}' was specified more than once.")
         found[key] = pair.get("value") or ""

@@ -10,9 +10,11 @@ from graph_emulator.call import Answer, Call
 from graph_emulator.handlers.principals import synchronized_principal
 from graph_emulator.job_book import RESTART_SCOPES
 from graph_emulator.jobs import Job
-from graph_emulator.problems import bad_request, malformed
+from graph_emulator.problems import GraphProblem, bad_request, malformed
 from graph_emulator.query_options import allow_options
+from graph_emulator.router import split_path
 from graph_emulator.schema import build_schema, in_form
+from graph_emulator.unserved import no_resource
 
 STATES = ("Active", "Disabled", "Paused")
 PAIR = {"name": "string", "value": "string"}
@@ -33,6 +35,10 @@ def list_all(call: Call) -> Answer:
     allow_options(call.options, ())
     principal = synchronized_principal(call)
     jobs = [job.as_graph(call.now) for job in call.tenant.jobs.of(principal.id, call.now)]
+    mode = call.tenant.settings.no_jobs
+    if not jobs and (mode == "404" or (mode == "404 in a batch" and call.is_batched)):
+        # In a batch: jeevansd/SCIM-CodeAuthGrantDeprecation AGENTS.md, 2026-05-09. The code was not kept.
+        raise GraphProblem(404, "ResourceNotFound", "There is no synchronization job of this service principal.")
     return Answer(200, {"@odata.context": _context(call, principal.id), "value": jobs})
 
 
@@ -58,7 +64,11 @@ def get(call: Call) -> Answer:
 def patch(call: Call) -> Answer:
     """Change schedule or settings of a job; what the service makes of it is not documented."""
     types = {"schedule": "object", "synchronizationJobSettings": "object[]", "templateId": "string", "id": "string"}
-    body, job, mode = take(call.body, types), job_of(call), call.tenant.settings.job_patch
+    mode = call.tenant.settings.job_patch
+    if mode == "unknown":
+        # https://github.com/microsoftgraph/microsoft-graph-docs-contrib/issues/3539
+        raise no_resource(split_path(call.request.path)[1:])
+    body, job = take(call.body, types), job_of(call)
     if mode == "refuse":
         raise bad_request("Update of a synchronization job is not supported.", "BadRequest")
     schedule = take(body.get("schedule") or {}, {"state": "string", "interval": "string", "expiration": "string"})
@@ -104,8 +114,8 @@ def restart(call: Call) -> Answer:
 
 
 def schema_of(job: Job) -> dict[str, Any]:
-    """The job's own schema, or the template's."""
-    return job.schema or build_schema(job.principal.template, job.template_id)
+    """The job's own schema, or the template's; its id is that of the job."""
+    return {**(job.schema or build_schema(job.principal.template, job.template_id)), "id": job.id}
 
 
 def get_schema(call: Call) -> Answer:
@@ -113,7 +123,7 @@ def get_schema(call: Call) -> Answer:
     allow_options(call.options, ())
     job = job_of(call)
     shown = in_form(schema_of(job), call.tenant.settings.schema_form)
-    return Answer(200, {"@odata.context": _context(call, job.principal.id, "/schema/$entity"), **shown})
+    return Answer(200, {"@odata.context": _context(call, job.principal.id, f"('{job.id}')/schema/$entity"), **shown})
 
 
 def put_schema(call: Call) -> Answer:

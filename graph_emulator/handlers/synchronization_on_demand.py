@@ -11,7 +11,7 @@ from graph_emulator.executions import Outcome
 from graph_emulator.handlers.synchronization_jobs import job_of, schema_of
 from graph_emulator.jobs import Job
 from graph_emulator.on_demand import Told, answer, refused
-from graph_emulator.problems import bad_request, malformed, not_found
+from graph_emulator.problems import bad_request, credentials_missing, malformed, not_found
 from graph_emulator.query_options import allow_options
 from graph_emulator.scope import Subject
 
@@ -25,7 +25,11 @@ def provision_on_demand(call: Call) -> Answer:
     subject_id, subject, members = _subject(call, job)
     settings, template = call.tenant.settings, job.principal.template
     told = Told(subject[0] == "Group", settings.on_demand_key == "type name", settings.on_demand_value)
-    refusal = call.tenant.targets.refusal(template, call.tenant.secrets_of(job.principal.id).values)
+    saved = call.tenant.secrets_of(job.principal.id).values
+    missing = template.credential_keys and not any(saved.get(key) for key in template.credential_keys)
+    if missing and settings.on_demand_without_credentials == "error":
+        raise credentials_missing()
+    refusal = call.tenant.targets.refusal(template, saved)
     if refusal:
         outcome = Outcome(*subject, "other", "failure", settings.validate_failure_code)
         value = refused(outcome, refusal, call.now, told)
@@ -44,7 +48,12 @@ def _subject(call: Call, job: Job) -> tuple[str, Subject, list[str]]:
         raise bad_request("Exactly one rule can be provisioned on demand at a time.", "BadRequest")
     found = take(parameters[0], {"ruleId": "string", "subjects": "object[]"}, required=("ruleId", "subjects"))
     if found["ruleId"] not in {rule.get("id") for rule in schema_of(job)["synchronizationRules"]}:
-        raise bad_request(f"The synchronization rule '{found['ruleId'][:100]}' was not found.", "BadRequest")
+        # Recorded: https://github.com/microsoftgraph/microsoft-graph-docs-contrib/issues/4247
+        raise bad_request(
+            f"The request identified this synchronization job: {job.id}.  The request also identified this "
+            f"synchronization rule: {found['ruleId'][:100]}.  However, the job does not include the rule.",
+            "RequestParameterInvalid",
+        )
     if job.principal.template.imports_roles:
         raise bad_request("Roles cannot be provisioned on demand.", "BadRequest")
     if len(found["subjects"]) != 1:

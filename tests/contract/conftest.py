@@ -15,6 +15,8 @@ SETTINGS = EmulatorSettings(
     start_delay_seconds=0.0,
     initial_cycle_seconds=100.0,
     cycle_seconds=2400.0,
+    # The SDK sends an action without a body as it is; Graph's gateway wants a Content-Type all the same.
+    bodyless_writes="lenient",
 )
 
 

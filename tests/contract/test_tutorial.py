@@ -65,7 +65,7 @@ async def job_of(stranger, synchronization, template, secrets):
     attempt = ValidateCredentialsPostRequestBody(template_id=template, credentials=pairs(secrets))
     await stranger.do(synchronization.jobs.validate_credentials.post(attempt))
     job = await stranger.read(synchronization.jobs.post(SynchronizationJob(template_id=template)))
-    assert (stranger.status, job.template_id, job.status.code) == (201, template, Code.NotConfigured)
+    assert (stranger.status, job.template_id, job.status.code) == (201, template, Code.Paused)
     assert job.status.steady_state_first_achieved_time == NEVER
     return synchronization.jobs.by_synchronization_job_id(job.id)
 

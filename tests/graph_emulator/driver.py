@@ -38,7 +38,8 @@ class Wire:
         return response
 
     async def send(self, method: str, path: str, body: Any = None, **options: Any) -> httpx.Response:
-        headers = {**self.headers, **options.pop("headers", {})}
+        typed = {"Content-Type": "application/json"} if method in ("POST", "PATCH", "PUT") else {}
+        headers = {**self.headers, **typed, **options.pop("headers", {})}
         if body is not None:
             options["json"] = body
         url = path if path.startswith(("https:", "/_emulator")) else f"/{self.version}{path}"

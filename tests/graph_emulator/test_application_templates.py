@@ -5,9 +5,9 @@ from tests.graph_emulator.driver import AWS, CUSTOM, error_of
 KNOWN = {
     AWS: "AWS Single-Account Access",
     CUSTOM: "Custom",
-    "21ed01d2-ec13-4e9e-86c1-cd546719ebc4": "AWS IAM Identity Center",
-    "229946b9-a9fb-45b8-9531-efa47453ac9e": "Azure AD SAML Toolkit",
-    "518e5f48-1fc8-4c48-9387-9fdf28b0dfe7": "Cross-tenant synchronization",
+    "21ed01d2-ec13-4e9e-86c1-cd546719ebc4": "AWS IAM Identity Center (successor to AWS Single Sign-On)",
+    "229946b9-a9fb-45b8-9531-efa47453ac9e": "Microsoft Entra SAML Toolkit",
+    "518e5f48-1fc8-4c48-9387-9fdf28b0dfe7": "Cross-Tenant Synchronization Preview",
 }
 
 
@@ -78,7 +78,7 @@ async def test_an_application_comes_with_its_service_principal(wire):
     assert application["serviceManagementReference"] == "CHG-1"
     assert application["tags"] == []
     assert principal["tags"] == ["WindowsAzureActiveDirectoryIntegratedApp"]
-    assert {role["displayName"] for role in principal["appRoles"]} == {"User", "msiam_access"}
+    assert [role["displayName"] for role in principal["appRoles"]] == ["msiam_access"]
 
 
 async def test_the_same_again_makes_a_second_pair(wire):
@@ -96,7 +96,7 @@ async def test_a_name_is_required(wire, body):
 
 async def test_an_unknown_template_makes_nothing(wire):
     path = "/applicationTemplates/00000000-0000-0000-0000-000000000000/instantiate"
-    assert error_of(await wire.send("POST", path, {"displayName": "x"})) == (404, "Request_ResourceNotFound")
+    assert error_of(await wire.send("POST", path, {"displayName": "x"})) == (400, "BadRequest")
     assert wire.emulator.state()["applications"] == []
 
 

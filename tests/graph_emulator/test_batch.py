@@ -116,8 +116,20 @@ async def test_synchronization_in_a_batch_is_a_switch(open_tenant):
     for allowed, status in ((True, 200), (False, 400)):
         wire = await open_tenant(batch_synchronization=allowed)
         _, principal = await wire.instantiate()
+        await wire.make_job(principal)
         made = await send(wire, step(1, f"/servicePrincipals/{principal}/synchronization/jobs"))
         assert made["1"]["status"] == status
+
+
+@pytest.mark.parametrize(
+    ("mode", "alone", "batched"), [("404 in a batch", 200, 404), ("404", 404, 404), ("empty", 200, 200)]
+)
+async def test_a_principal_without_jobs_is_a_switch(open_tenant, mode, alone, batched):
+    wire = await open_tenant(no_jobs=mode)
+    _, principal = await wire.instantiate()
+    path = f"/servicePrincipals/{principal}/synchronization/jobs"
+    assert (await wire.send("GET", path)).status_code == alone
+    assert (await send(wire, step(1, path)))["1"]["status"] == batched
 
 
 async def test_a_batch_carries_the_permissions_of_its_caller(open_tenant):

@@ -2,7 +2,7 @@ import pytest
 
 from tests.graph_emulator.driver import AWS, error_of
 
-FAILED = "SystemForCrossDomainIdentityManagementCredentialValidationFailure"
+FAILED = "CredentialValidationUnavailable"
 AWS_KEYS = {"ClientSecret": "AKIA", "SecretToken": "good"}
 
 
@@ -57,7 +57,12 @@ async def test_how_a_failed_validation_looks_is_a_switch(open_tenant):
     wire = await open_tenant(validate_failure_status=422, validate_failure_code="Unavailable")
     _, principal = await wire.instantiate()
     answer = await wire.validate(f"/servicePrincipals/{principal}/synchronization/jobs", {"SecretToken": "wrong"})
-    assert error_of(answer) == (422, "Unavailable")
+    assert error_of(answer) == (422, "CredentialValidationUnavailable")
+    assert answer.json()["error"]["innerError"]["code"] == "Unavailable"
+    wire = await open_tenant(validate_failure_form="flat", validate_failure_code="Unavailable")
+    _, principal = await wire.instantiate()
+    answer = await wire.validate(f"/servicePrincipals/{principal}/synchronization/jobs", {"SecretToken": "wrong"})
+    assert error_of(answer) == (400, "Unavailable")
 
 
 async def test_saved_credentials_can_be_tried(box):
@@ -108,7 +113,6 @@ async def test_saved_secrets_may_show_late(open_tenant):
     [
         {},
         {"value": {}},
-        {"value": [{"key": "NoSuchKey", "value": "x"}]},
         {"value": [{"value": "x"}]},
         {"value": [{"key": "SyncAll", "value": True}]},
         {"value": [{"key": "SyncAll", "value": "a"}, {"key": "SyncAll", "value": "b"}]},
@@ -121,6 +125,16 @@ async def test_a_malformed_set_is_refused_and_changes_nothing(box, body):
     await wire.save(principal, {"SecretToken": "good"})
     assert (await wire.send("PUT", f"{base}/secrets", body)).status_code == 400
     assert wire.emulator.state()["secrets"] == {principal: ["SecretToken"]}
+
+
+@pytest.mark.parametrize("key", ["NoSuchKey", "secretToken"])
+async def test_a_key_that_does_not_exist_breaks_the_service(box, key):
+    wire, _, base = box
+    assert error_of(await wire.send("PUT", f"{base}/secrets", {"value": [{"key": key, "value": "x"}]})) == (
+        500,
+        "InternalError",
+    )
+    assert wire.emulator.state()["secrets"] == {}
 
 
 async def test_secrets_outlive_the_job(box):

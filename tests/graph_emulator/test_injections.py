@@ -52,4 +52,4 @@ async def test_what_cannot_be_injected_is_said(wire, path, body, words):
 async def test_a_property_that_nobody_can_edit(wire):
     application, _ = await wire.instantiate()
     refused = await wire.send("POST", "/_emulator/edit", {"id": application, "changes": {"appId": "x"}})
-    assert "'appId' cannot be edited on application; known: api" in refused.json()["error"]
+    assert "'appId' cannot be edited on application; known: addIns" in refused.json()["error"]

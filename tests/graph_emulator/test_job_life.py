@@ -21,7 +21,10 @@ async def test_a_job_lives_from_created_to_steady(wire):
     wire.emulator.advance(settings.initial_cycle_seconds)
     status = await status_of(wire, job)
     assert (status["code"], status["progress"], status["quarantine"]) == ("Active", [], None)
-    assert status["lastExecution"] == status["lastSuccessfulExecution"] == status["lastSuccessfulExecutionWithExports"]
+    assert status["lastExecution"] == status["lastSuccessfulExecutionWithExports"]
+    success = status["lastSuccessfulExecution"]
+    assert (success["activityIdentifier"], success["timeBegan"], success["state"]) == (None, NEVER, "Succeeded")
+    assert success["timeEnded"] == status["lastExecution"]["timeEnded"]
     assert status["steadyStateFirstAchievedTime"] == status["lastExecution"]["timeEnded"] > NEVER
     assert len(status["lastExecution"]["timeEnded"].partition(".")[2]) == 8
 
@@ -30,6 +33,27 @@ async def test_a_job_lives_from_created_to_steady(wire):
     assert later["lastExecution"]["timeBegan"] > status["lastExecution"]["timeEnded"]
     assert later["steadyStateFirstAchievedTime"] == status["steadyStateFirstAchievedTime"]
     assert later["steadyStateLastAchievedTime"] > status["steadyStateLastAchievedTime"]
+
+
+async def test_the_last_success_may_be_told_as_a_whole(open_tenant):
+    wire = await open_tenant(last_success="whole")
+    _, job = await wire.running_job()
+    wire.settle()
+    status = await status_of(wire, job)
+    assert status["lastExecution"] == status["lastSuccessfulExecution"]
+
+
+async def test_a_job_that_was_deleted_and_made_again_has_its_id_and_events_of_its_own(open_tenant):
+    wire = await open_tenant(entry_failure_share=0.0)
+    principal, job = await wire.running_job()
+    wire.settle()
+    assert (await wire.send("DELETE", job)).status_code == 204
+    assert await wire.make_job(principal) == job
+    await wire.post(f"{job}/start")
+    wire.settle()
+    events = await wire.all_pages("/auditLogs/provisioning?$top=500")
+    assert len({event["id"] for event in events}) == len(events) > len(wire.user_ids) * 2
+    assert {event["jobId"] for event in events} == {job.rpartition("/")[2]}
 
 
 async def test_how_often_one_looks_does_not_matter(open_tenant):
@@ -54,16 +78,17 @@ async def test_a_job_that_nobody_looks_at_for_years_answers_at_once(wire):
 
 
 async def test_start_without_credentials_is_refused_or_ends_in_quarantine(open_tenant):
-    wire = await open_tenant()
+    wire = await open_tenant(start_without_credentials="error")
     _, principal = await wire.instantiate()
     job = await wire.make_job(principal)
     assert error_of(await wire.send("POST", f"{job}/start")) == (400, "CredentialsMissing")
-    assert (await status_of(wire, job))["code"] == "NotConfigured"
+    assert (await status_of(wire, job))["code"] == "Paused"
 
-    wire = await open_tenant(start_without_credentials="quarantine")
+    wire = await open_tenant()
     _, principal = await wire.instantiate()
     job = await wire.make_job(principal)
     await wire.post(f"{job}/start")
+    assert (await wire.get(job))["schedule"]["state"] == "Active"
     wire.settle()
     assert (await status_of(wire, job))["code"] == "Quarantine"
 

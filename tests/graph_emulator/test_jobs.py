@@ -1,6 +1,6 @@
 import pytest
 
-from tests.graph_emulator.driver import AWS, GOOD, NEVER, status_of
+from tests.graph_emulator.driver import AWS, CUSTOM, GOOD, NEVER, error_of, status_of
 
 
 async def test_an_application_lists_its_synchronization_templates(wire):
@@ -15,9 +15,12 @@ async def test_an_application_lists_its_synchronization_templates(wire):
 @pytest.mark.parametrize(
     ("template", "found"),
     [
-        ("Custom", {"scim": True, "customappsso": False}),
+        (
+            "Custom",
+            {"scim": True, "customappsso": False, "customappssoOutDelta": False, "customappssoRoleIn": False},
+        ),
         ("SAP Cloud Identity Services", {"sapCloudIdentityServices": False, "sapCloudIdentityServicesDepot": False}),
-        ("Azure AD SAML Toolkit", {}),
+        ("Microsoft Entra SAML Toolkit", {}),
     ],
 )
 async def test_some_have_several_templates_and_some_none(wire, template, found):
@@ -26,15 +29,18 @@ async def test_some_have_several_templates_and_some_none(wire, template, found):
     assert {t["id"]: t["default"] for t in templates} == found
 
 
-@pytest.mark.parametrize("code", ["NotConfigured", "Paused"])
-async def test_a_fresh_job_is_disabled(open_tenant, code):
+@pytest.mark.parametrize(
+    ("code", "interval", "settings"),
+    [("NotConfigured", "P10675199DT2H48M5.4775807S", 0), ("Paused", "PT40M", 2)],
+)
+async def test_a_fresh_job_is_disabled(open_tenant, code, interval, settings):
     wire = await open_tenant(fresh_job_code=code)
     _, principal = await wire.instantiate("AWS", AWS)
     path = f"/servicePrincipals/{principal}/synchronization/jobs"
     job = await wire.post(path, {"templateId": "aws"}, 201)
     assert job["id"].startswith(f"aws.{wire.emulator.settings.tenant_id.replace('-', '')}.")
-    assert job["schedule"] == {"expiration": None, "interval": "P10675199DT2H48M5.4775807S", "state": "Disabled"}
-    assert job["status"]["code"] == code
+    assert job["schedule"] == {"expiration": None, "interval": interval, "state": "Disabled"}
+    assert (job["status"]["code"], len(job["synchronizationJobSettings"])) == (code, settings)
     assert job["status"]["lastExecution"] is None
     assert job["status"]["steadyStateFirstAchievedTime"] == NEVER
     listed = await wire.get(path)
@@ -48,13 +54,22 @@ async def test_a_job_needs_a_template_of_its_application(wire, body):
     assert answer.status_code == 400
 
 
-async def test_the_same_job_again_is_a_second_one(wire):
+@pytest.mark.parametrize(("mode", "jobs"), [("same", 1), ("second", 2)])
+async def test_the_same_job_again_is_a_switch(open_tenant, mode, jobs):
+    wire = await open_tenant(duplicate_jobs=mode)
     _, principal = await wire.instantiate()
-    assert await wire.make_job(principal) != await wire.make_job(principal)
+    assert len({await wire.make_job(principal) for _ in range(2)}) == jobs
 
 
-async def test_the_same_job_again_may_be_a_conflict(open_tenant):
-    wire = await open_tenant(duplicate_jobs="conflict")
+@pytest.mark.parametrize(("mode", "made"), [("renamed", "customappssoOutDelta"), ("as asked", "customappsso")])
+async def test_a_job_may_be_of_another_template_than_was_asked_for(open_tenant, mode, made):
+    wire = await open_tenant(job_alias=mode)
+    _, principal = await wire.instantiate("One", CUSTOM)
+    job = await wire.get(await wire.make_job(principal, "customappsso"))
+    assert (job["templateId"], job["id"].split(".")[0]) == (made, made)
+
+
+async def test_the_same_job_again_is_a_conflict(wire):
     _, principal = await wire.instantiate()
     await wire.make_job(principal)
     path = f"/servicePrincipals/{principal}/synchronization/jobs"
@@ -94,7 +109,10 @@ async def test_a_schema_is_replaced_as_a_whole_and_begins_an_initial_cycle(wire)
 
 async def test_an_unknown_job_is_not_found(wire):
     _, principal = await wire.instantiate()
-    path = f"/servicePrincipals/{principal}/synchronization/jobs/BoxOutDelta.x.y"
-    assert (await wire.send("GET", path)).status_code == 404
-    assert (await wire.send("POST", f"{path}/start")).status_code == 404
-    assert (await wire.send("POST", f"{path}/stop")).status_code == 400
+    jobs = f"/servicePrincipals/{principal}/synchronization/jobs"
+    absent = f"{jobs}/BoxOutDelta.{'0' * 32}.{principal}"
+    assert error_of(await wire.send("GET", absent)) == (404, "ResourceNotFound")
+    assert error_of(await wire.send("POST", f"{absent}/start")) == (404, "ResourceNotFound")
+    for malformed in ("Initial", "BoxOutDelta.x.y"):
+        assert error_of(await wire.send("GET", f"{jobs}/{malformed}")) == (400, "RequestResourceIdentifierInvalid")
+    assert error_of(await wire.send("POST", f"{absent}/stop")) == (404, "UnknownError")

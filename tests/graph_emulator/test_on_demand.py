@@ -10,16 +10,22 @@ async def on_demand(wire, job, who, kind="User", status=200, **changes):
     return await wire.post(f"{job}/provisionOnDemand", body, status)
 
 
+def told(answer):
+    """What is told of the one subject."""
+    (found,) = json.loads(answer["value"])
+    return found
+
+
 def result_of(answer):
     return json.loads(answer["key"])["result"], json.loads(answer["key"])["details"]["errorCode"]
 
 
 async def test_a_user_in_scope_is_provisioned_and_each_step_is_told(open_tenant):
-    wire = await open_tenant(entry_failure_share=0.0)
+    wire = await open_tenant(entry_failure_share=0.0, on_demand_key="result")
     principal, job = await wire.running_job()
     answer = await on_demand(wire, job, wire.user_ids[0])
     assert result_of(answer) == ("Success", "")
-    steps = json.loads(answer["value"])["provisioningSteps"]
+    steps = told(answer)["provisioningSteps"]
     assert [step["type"] for step in steps] == ["Import", "Scoping", "Matching", "Export"]
     assert {step["status"] for step in steps} == {"Success"}
     events = await wire.all_pages(f"/auditLogs/provisioning?$top=10&$filter=servicePrincipal/id eq '{principal}'")
@@ -40,7 +46,8 @@ async def test_what_happened_on_demand_counts_once(open_tenant):
     assert entries_in(await status_of(wire, job)) == outcomes.count(("create", "success"))
 
 
-async def test_who_is_not_assigned_is_skipped(wire):
+async def test_who_is_not_assigned_is_skipped(open_tenant):
+    wire = await open_tenant(on_demand_key="result")
     _, principal = await wire.instantiate()
     job = await wire.make_job(principal)
     await wire.save(principal, {"SecretToken": "good"})
@@ -49,15 +56,26 @@ async def test_who_is_not_assigned_is_skipped(wire):
     assert result_of(await on_demand(wire, job, wire.user_ids[0])) == ("Success", "")
 
 
-async def test_bad_credentials_fail_within_a_good_answer(wire):
+async def test_bad_credentials_fail_within_a_good_answer(open_tenant):
+    wire = await open_tenant(on_demand_key="result", on_demand_without_credentials="failure")
     _, principal = await wire.instantiate()
     job = await wire.make_job(principal)
-    answer = await on_demand(wire, job, wire.user_ids[0])
-    assert result_of(answer) == ("Failure", "SystemForCrossDomainIdentityManagementCredentialValidationFailure")
-    assert [step["status"] for step in json.loads(answer["value"])["provisioningSteps"]] == ["Failure"]
+    for secrets in ({}, {"SecretToken": "wrong"}):
+        await wire.save(principal, secrets)
+        answer = await on_demand(wire, job, wire.user_ids[0])
+        assert result_of(answer) == ("Failure", wire.emulator.settings.validate_failure_code)
+        assert [step["status"] for step in told(answer)["provisioningSteps"]] == ["Failure"]
 
 
-async def test_a_group_with_at_most_five_of_its_members(wire):
+async def test_without_credentials_nothing_is_provisioned(wire):
+    _, principal = await wire.instantiate()
+    job = await wire.make_job(principal)
+    await wire.save(principal, {"SyncAll": "true"})
+    assert (await on_demand(wire, job, wire.user_ids[0], status=400))["error"]["code"] == "CredentialsMissing"
+
+
+async def test_a_group_with_at_most_five_of_its_members(open_tenant):
+    wire = await open_tenant(on_demand_key="result")
     _, job = await wire.running_job()
     group, members = next((g, m) for g, m in wire.emulator.tenant.people.members.items() if len(m) > 5)
     links = [{"objectId": member, "objectTypeName": "User"} for member in members]
@@ -78,8 +96,12 @@ async def test_what_cannot_be_provisioned_on_demand(wire):
     await on_demand(wire, job, wire.user_ids[0], "Group", status=400)
     await on_demand(wire, job, wire.user_ids[0], status=400, links={"members": []})
     subject = {"objectId": wire.user_ids[0], "objectTypeName": "User"}
-    for parameters in ([], [{"ruleId": "none", "subjects": [subject]}], [{"subjects": [subject]}]):
+    for parameters in ([], [{"subjects": [subject]}]):
         await wire.post(f"{job}/provisionOnDemand", {"parameters": parameters}, 400)
+    for rule in ("none", ""):
+        body = {"parameters": [{"ruleId": rule, "subjects": [subject]}]}
+        refused = await wire.post(f"{job}/provisionOnDemand", body, 400)
+        assert refused["error"]["code"] == "RequestParameterInvalid"
     rule = (await wire.get(f"{job}/schema"))["synchronizationRules"][0]["id"]
     two = [{"ruleId": rule, "subjects": [subject, subject]}]
     await wire.post(f"{job}/provisionOnDemand", {"parameters": two}, 400)
@@ -102,8 +124,7 @@ async def test_five_in_ten_seconds(open_tenant):
     await on_demand(wire, job, wire.user_ids[0])
 
 
-async def test_the_key_may_be_the_name_of_a_type(open_tenant):
-    wire = await open_tenant(on_demand_key="type name")
+async def test_the_key_is_the_name_of_a_type(wire):
     _, job = await wire.running_job()
     answer = await on_demand(wire, job, wire.user_ids[0])
     assert answer["key"] == "Microsoft.Identity.Health.CPP.Common.DataContracts.SyncFabric.StatusInfo"
@@ -122,21 +143,21 @@ async def test_the_value_comes_in_each_of_the_shapes_that_microsoft_shows(open_t
 
 
 async def test_after_a_change_of_the_mappings_an_account_is_updated_once(open_tenant):
-    wire = await open_tenant(entry_failure_share=0.0)
+    wire = await open_tenant(entry_failure_share=0.0, on_demand_key="result")
     _, job = await wire.running_job()
     who = wire.user_ids[0]
     await on_demand(wire, job, who)
     await wire.send("PUT", f"{job}/schema", await wire.get(f"{job}/schema"))
     answer = await on_demand(wire, job, who)
     assert result_of(answer) == ("Success", "")
-    assert json.loads(answer["value"])["action"] == "Update"
+    assert told(answer)["action"] == "Update"
     assert result_of(await on_demand(wire, job, who)) == ("Skipped", "RedundantExport")
 
 
 async def test_the_answer_and_the_log_name_the_same_change(open_tenant):
     wire = await open_tenant(entry_failure_share=0.0, log_latency_seconds=0.0)
     principal, job = await wire.running_job()
-    change = json.loads((await on_demand(wire, job, wire.user_ids[0]))["value"])["changeId"]
+    change = told(await on_demand(wire, job, wire.user_ids[0]))["changeId"]
     wire.emulator.advance(0.5)
     events = await wire.all_pages(f"/auditLogs/provisioning?$top=10&$filter=servicePrincipal/id eq '{principal}'")
     found = [event["sourceIdentity"]["id"] for event in events if event["changeId"] == change]

@@ -70,4 +70,4 @@ async def test_access_tokens_are_kept_with_the_secrets(wire, job):
     shown = {pair["key"]: pair["value"] for pair in (await wire.get(f"{path}/secrets"))["value"]}
     assert shown["Oauth2AccessToken"] == "*"
     await wire.post(f"{path}/acquireAccessToken", {"credentials": []}, 400)
-    await wire.post(f"{path}/acquireAccessToken", {"credentials": [{"key": "Nope"}]}, 400)
+    await wire.post(f"{path}/acquireAccessToken", {"credentials": [{"key": "Nope"}]}, 500)

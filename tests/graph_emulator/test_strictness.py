@@ -2,11 +2,12 @@ import pytest
 
 from tests.graph_emulator.driver import AWS, error_of
 
+NOBODY = "00000000-0000-4000-8000-000000000000"
 INSTANTIATE = f"/applicationTemplates/{AWS}/instantiate"
 
 
 async def test_an_error_is_an_envelope_with_the_identifiers_of_the_request(wire):
-    answer = await wire.send("GET", "/applications/x", headers={"client-request-id": "mine"})
+    answer = await wire.send("GET", f"/applications/{NOBODY}", headers={"client-request-id": "mine"})
     error = answer.json()["error"]
     assert (error["code"], bool(error["message"])) == ("Request_ResourceNotFound", True)
     inner = error["innerError"]
@@ -24,7 +25,7 @@ async def test_every_request_has_an_identifier_of_its_own(wire):
 @pytest.mark.parametrize(
     ("content", "headers", "status", "code"),
     [
-        (b'{"displayName":"x"}', {}, 400, "Request_BadRequest"),
+        (b'{"displayName":"x"}', {"Content-Type": ""}, 400, "BadRequest"),
         (b'{"displayName":"x"}', {"Content-Type": "text/plain"}, 415, "UnsupportedMediaType"),
         (b"{displayName:'x'}", {"Content-Type": "application/json"}, 400, "BadRequest"),
         (b"", {"Content-Type": "application/json"}, 400, "BadRequest"),
@@ -68,18 +69,21 @@ async def test_an_option_of_nobody_is_ignored(wire):
     [
         ("GET", "/nonsense", 400),
         ("GET", "/applications/x/nonsense", 400),
-        ("GET", "/servicePrincipals/x/synchronization", 400),
+        ("GET", f"/applications/{NOBODY}/nonsense", 404),
+        ("GET", f"/servicePrincipals/{NOBODY}/synchronization", 404),
         ("DELETE", "/organization", 405),
         ("PUT", "/applications", 405),
         ("GET", INSTANTIATE, 405),
         ("GET", "/../../../etc/passwd", 400),
-        ("GET", "/applications/..%2f..%2fetc%2fpasswd", 404),
-        ("GET", "/applications/%00", 404),
-        ("GET", "/applications/%ff%fe", 404),
+        ("GET", "/applications/..%2f..%2fetc%2fpasswd", 400),
+        ("GET", "/applications/%00", 400),
+        ("GET", "/applications/%ff%fe", 400),
     ],
 )
 async def test_addresses_that_lead_nowhere(wire, method, path, status):
-    answer = await wire.client.request(method, f"/v1.0{path}", headers=wire.headers)
+    answer = await wire.client.request(
+        method, f"/v1.0{path}", headers={**wire.headers, "Content-Type": "application/json"}
+    )
     assert answer.status_code == status or (status == 400 and answer.status_code == 404)
     assert "root:" not in answer.text
 

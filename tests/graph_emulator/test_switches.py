@@ -21,19 +21,20 @@ async def test_the_five_steps_work_with_every_switch(open_tenant, settings):
     _, principal = await wire.instantiate("One", CUSTOM)
     wire.emulator.advance(60)
     path = f"/servicePrincipals/{principal}/synchronization"
-    assert [t["id"] for t in (await wire.get(f"{path}/templates"))["value"]] == ["scim", "customappsso"]
+    assert [t["id"] for t in (await wire.get(f"{path}/templates"))["value"]][:1] == ["scim"]
     secrets = {**GOOD, "BaseAddress": "https://scim.example", "SyncAll": "true"}
     assert (await wire.validate(f"{path}/jobs", secrets)).status_code == 204
     job = await wire.make_job(principal, "scim")
     assert (await wire.save(principal, secrets)).status_code == 204
-    await wire.post(f"{job}/start")
+    await wire.post(f"{job}/start", {} if settings.get("bodyless_writes") == "need_body" else None)
     wire.emulator.advance(700)
     assert (await status_of(wire, job))["code"] == "Active"
     assert (await wire.get("/auditLogs/provisioning?$top=5"))["value"]
 
 
 @pytest.mark.parametrize(
-    ("mode", "status", "state"), [("apply", 204, "Paused"), ("ignore", 204, "Active"), ("refuse", 400, "Active")]
+    ("mode", "status", "state"),
+    [("unknown", 404, "Active"), ("apply", 204, "Paused"), ("ignore", 204, "Active"), ("refuse", 400, "Active")],
 )
 async def test_a_patch_of_a_job(open_tenant, mode, status, state):
     wire = await open_tenant(job_patch=mode)
@@ -42,8 +43,9 @@ async def test_a_patch_of_a_job(open_tenant, mode, status, state):
     body = {"schedule": {"state": "Paused"}, "synchronizationJobSettings": settings}
     assert (await wire.send("PATCH", job, body)).status_code == status
     shown = await wire.get(job)
-    assert (shown["schedule"]["state"], shown["synchronizationJobSettings"] == settings) == (state, mode == "apply")
-    assert (await wire.send("PATCH", job, {"schedule": {"state": "Runing"}})).status_code == 400
+    assert (shown["schedule"]["state"], settings[0] in shown["synchronizationJobSettings"]) == (state, mode == "apply")
+    refused = 404 if mode == "unknown" else 400
+    assert (await wire.send("PATCH", job, {"schedule": {"state": "Runing"}})).status_code == refused
 
 
 @pytest.mark.parametrize(("mode", "status"), [("all or owned", 200), ("all only", 401)])
@@ -80,7 +82,7 @@ async def test_the_api_for_secrets_may_end_in_beta(open_tenant, mode):
 
 async def test_templates_that_are_only_bookmarks(open_tenant):
     for mode, status in (("instantiate", 201), ("refuse", 400)):
-        wire = await open_tenant(unintegrated_templates=mode)
+        wire = await open_tenant(unintegrated_templates=mode, template_properties="all")
         found = [t for t in await wire.all_pages("/applicationTemplates") if not t["isEntraIntegrated"]]
         path = f"/applicationTemplates/{found[0]['id']}/instantiate"
         assert (await wire.send("POST", path, {"displayName": "x"})).status_code == status
@@ -93,7 +95,7 @@ async def test_ids_of_the_gallery_in_another_cloud(open_tenant):
 
     everywhere, own = await ids(cloud="usgov"), await ids(cloud="usgov", gallery_ids="per cloud")
     assert len(await ids() & everywhere) == len(everywhere) - 1
-    assert len(everywhere & own) == 5  # those that are documented
+    assert len(everywhere & own) == 17  # those that are on record
 
 
 async def test_the_gallery_whole_or_in_pages(open_tenant):
