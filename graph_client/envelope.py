@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -31,6 +31,8 @@ class ErrorBody:
     message: str | None = None
     request_id: str | None = None
     client_request_id: str | None = None
+    # Every code of it, the outer one first: the telling one may be nested.
+    codes: tuple[str, ...] = ()
 
 
 def read_json(content: bytes) -> Any:
@@ -75,6 +77,7 @@ def read_error(headers: Mapping[str, str], content: bytes, secrets: Iterable[str
         message=text(_message(error)) or text(_of_html(content, body)) or None,
         request_id=text(headers.get("request-id") or _deep(inner, "request-id")) or None,
         client_request_id=text(headers.get("client-request-id") or _deep(inner, "client-request-id")) or None,
+        codes=tuple(filter(None, map(text, _codes(error)))),
     )
 
 
@@ -86,6 +89,15 @@ def _message(error: Any) -> str:
     if not isinstance(details, list):
         return ""
     return "; ".join(filter(None, (_plain(_either(detail, "message", "code")) for detail in details)))
+
+
+def _codes(error: Any, depth: int = 10) -> Iterator[Any]:
+    if not isinstance(error, dict) or not depth:
+        return
+    yield error.get("code")
+    details = error.get("details")
+    for each in (_either(error, "innerError", "innererror"), *(details if isinstance(details, list) else ())):
+        yield from _codes(each, depth - 1)
 
 
 def _of_html(content: bytes, body: Any) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from .errors import GraphStatusError
@@ -10,8 +12,10 @@ from .permissions import needed
 __all__ = [
     "NOT_REPLICATED_TEXT",
     "Refusal",
+    "find_validation_code",
     "hint_for",
     "is_bodyless_refusal",
+    "is_lasting",
     "is_not_yet",
     "is_stale_token",
     "refusal_of",
@@ -21,6 +25,13 @@ NOT_REPLICATED_TEXT = "does not reference a valid application object"
 _ASSIGNED_TEXT = "permission being assigned already exists"
 # Neither has a code of its own. The first was recorded for a start, the second is microsoftgraph/msgraph-sdk-go#980.
 _BODYLESS_TEXTS = ("must contain the Content-Type header", "Empty Payload")
+# In the outer code, a nested one, or the text: Graph has no one code for it.
+_VALIDATION_CODE = re.compile(r"\w*CredentialValidation\w*", re.ASCII)
+# Recorded for a validation with the key "baseAddress": an InternalError with status 500.
+_UNKNOWN_KEY = re.compile("Requested value '[^']*' was not found", re.IGNORECASE)
+_REFUSED_CREDENTIALS = (
+    "the target system did not accept the credentials, or could not be reached: check its address, user and secret"
+)
 _OWNED_BY = "Application.ReadWrite.OwnedBy"
 
 
@@ -52,6 +63,19 @@ def refusal_of(error: GraphStatusError) -> Refusal:
 def is_bodyless_refusal(refusal: Refusal) -> bool:
     """Whether Graph's gateway refused a write for want of a body or its type, before anything was done."""
     return refusal.status == 400 and any(map(refusal.says, _BODYLESS_TEXTS))
+
+
+def find_validation_code(codes: Iterable[str], message: str) -> str | None:
+    """The code by which an error says that credentials could not be validated; None if it is about something else.
+
+    The longest is the one that names the kind of target system.
+    """
+    return max(_VALIDATION_CODE.findall(" ".join((*codes, message))), key=len, default=None)
+
+
+def is_lasting(refusal: Refusal) -> bool:
+    """Whether a failure of the service will be the same each time: it does not know a key of the credentials."""
+    return refusal.status == 500 and refusal.on_synchronization and bool(_UNKNOWN_KEY.search(refusal.message))
 
 
 def is_not_yet(refusal: Refusal) -> bool:
@@ -89,15 +113,21 @@ def hint_for(refusal: Refusal, retry_after_seconds: float | None = None) -> str 
             "an app-only caller may be limited to 250 directory objects (deleted ones count for 30 days): "
             "purge deletedItems, or use another identity or an administrator's"
         )
+    if find_validation_code((refusal.code,), refusal.message):
+        return _REFUSED_CREDENTIALS
     special = _BY_STATUS.get(refusal.status)
     if special is not None:
         return special(refusal)
     if refusal.status == 429:
         wait = f"wait {retry_after_seconds:g} s" if retry_after_seconds else "wait"
         return f"{wait}, then go on with fewer requests at a time"
-    if refusal.status >= 500:
-        return "a fault on Graph's side: try again later; quote the request-id to Microsoft if it stays"
-    return None
+    return _server_failed(refusal) if refusal.status >= 500 else None
+
+
+def _server_failed(refusal: Refusal) -> str:
+    if is_lasting(refusal):
+        return "Graph does not know a key of the credentials; keys are case-sensitive"
+    return "a fault on Graph's side: try again later; quote the request-id to Microsoft if it stays"
 
 
 def _bad_request(refusal: Refusal) -> str | None:
@@ -106,7 +136,7 @@ def _bad_request(refusal: Refusal) -> str | None:
     if refusal.says(_ASSIGNED_TEXT):
         return "this assignment exists already"
     if "credential" in f"{refusal.code} {refusal.path}".lower():
-        return "the target system did not accept the credentials: check its address, user and secret"
+        return _REFUSED_CREDENTIALS
     return None
 
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from .call import Call, Expects
 from .envelope import ErrorBody, read_error, read_json
 from .errors import GraphError, GraphStatusError, HostRefused, UnreadableAnswer, status_error_class
-from .hints import Refusal, hint_for, is_not_yet
+from .hints import Refusal, find_validation_code, hint_for, is_lasting, is_not_yet
 from .odata import query_string
 from .retry_after import retry_after_seconds
 
@@ -142,19 +142,21 @@ def _status_error(call: Call, url: str, answer: Answer) -> GraphStatusError:
     body = read_error(answer.headers, answer.content, call.secrets)
     message = body.message
     path = path_on_wire(url)
-    refusal = Refusal(call.method, path, answer.status, said.code or "", said.message or "")
+    validation = find_validation_code(said.codes, said.message or "")
+    refusal = Refusal(call.method, path, answer.status, validation or said.code or "", said.message or "")
     wait = retry_after_seconds(answer.headers.get("retry-after"), answer.received, answer.headers.get("date"))
-    kind = status_error_class(answer.status, said.code)
+    kind = status_error_class(answer.status, said.code, credentials_refused=validation is not None)
     error = kind(
         f"Graph: {message or _reason(answer.status)}",
-        code=body.code,
+        code=find_validation_code(body.codes, message or "") or body.code,
         message=message,
         hint=hint_for(refusal, wait),
         **_whence(call, url, answer, body),
     )
-    error.not_yet = is_not_yet(refusal)
+    error.not_yet = is_not_yet(refusal) and validation is None
+    error.heals = validation is None and not is_lasting(refusal)
     error.retry_after_seconds = wait
-    unknown = answer.status in (408, 429) or answer.status >= 500
+    unknown = validation is None and (answer.status in (408, 429) or answer.status >= 500)
     error.may_have_happened = unknown and call.method != "GET"
     return error
 

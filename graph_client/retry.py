@@ -40,7 +40,7 @@ def worth_repeating(call: Call, error: BaseException | None) -> bool:
     if isinstance(error, Conflict):
         return error.code == "Directory_ConcurrencyViolation"
     if isinstance(error, GraphStatusError):
-        return error.status in _HEALING_STATUS
+        return error.heals and error.status in _HEALING_STATUS
     # A body cut off on the way.
     return isinstance(error, UnreadableAnswer) and error.status in (200, 201)
 
