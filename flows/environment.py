@@ -113,15 +113,29 @@ class Environment:
             "authority": self.get("AZURE_AUTHORITY_HOST"),
             "api_version": self.get("ENTRA_FLEET_API_VERSION"),
             "ca_file": self._path("SSL_CERT_FILE"),
-            "proxy_url": self.get("HTTPS_PROXY") or self.get("https_proxy"),
         }
         try:
-            return GraphSettings.for_cloud(
+            settings = GraphSettings.for_cloud(
                 self.cloud,
                 **{name: value for name, value in given.items() if value is not None},
             )
         except ValueError as error:
             raise EnvironmentIncomplete(f"The environment names no usable Graph: {error}") from None
+        return self.proxied(settings)
+
+    def proxied(self, settings: GraphSettings) -> GraphSettings:
+        """Return settings with the proxy that this process is to use, whoever says where Graph is.
+
+        Raises:
+            EnvironmentIncomplete: The proxy cannot be used; the text does not show its password.
+        """
+        # HTTP_PROXY is for plain http, which none of Graph, sign-in and Key Vault are.
+        proxy_url = self._first("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
+        no_proxy = self._first("NO_PROXY", "no_proxy") or ""
+        try:
+            return replace(settings, proxy_url=proxy_url, no_proxy=no_proxy)
+        except ValueError as error:
+            raise EnvironmentIncomplete(f"The environment names no usable proxy: {error}") from None
 
     def budgeted(self, settings: GraphSettings) -> GraphSettings:
         """Return settings with the write budget that this application may use, if it is another than Graph's own.
@@ -172,6 +186,9 @@ class Environment:
             connection = self.require("AZURESUBSCRIPTION_SERVICE_CONNECTION_ID", "the service connection's id")
             return AzureDevOpsAssertion(url, token, connection, self.graph_settings())
         return None
+
+    def _first(self, *names: str) -> str | None:
+        return next(filter(None, map(self.get, names)), None)
 
     def _path(self, name: str) -> Path | None:
         value = self.get(name)

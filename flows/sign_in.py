@@ -71,7 +71,8 @@ async def _from_block(name: str) -> Identity:
     source = environment()
     key = block.fingerprint_key.get_secret_value() or source.fingerprint_key
     learn_secrets(key)
-    return Identity(source.budgeted(block.graph_settings()), block.tenant_id, block.sign_in_method(), block.cloud, key)
+    settings = source.budgeted(source.proxied(block.graph_settings()))
+    return Identity(settings, block.tenant_id, block.sign_in_method(), block.cloud, key)
 
 
 @asynccontextmanager

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from flows.environment import environment
 from flows.reconcile.references import Secret, Source, SourceError, read_secret_file
 from flows.sign_in import Identity
+from graph_client.errors import BadSettings
 
 if TYPE_CHECKING:
     from flows.key_vault import KeyVaults
@@ -62,7 +63,10 @@ class Sources:
                 ) from None
             if self._identity is None:
                 raise AssertionError("without an identity there is no such source")
-            self._vaults = self._vaults or KeyVaults(self._identity)
+            try:
+                self._vaults = self._vaults or KeyVaults(self._identity)
+            except BadSettings as error:
+                raise SourceError(error.what, error.hint or "") from None
         return await self._vaults.read(name)
 
 

@@ -64,7 +64,7 @@ class GraphHttp:
             headers={"User-Agent": settings.user_agent, "Accept": "application/json"},
             verify=ssl_context(settings) if transport is None else True,
             transport=transport,
-            proxy=settings.proxy_url if transport is None else None,
+            proxy=settings.proxy_for(settings.graph_url) if transport is None else None,
             limits=limits,
             event_hooks={"request": [self._count]},
             # Each request stands alone: no state of a gateway decides where the next one goes.

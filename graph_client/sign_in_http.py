@@ -74,7 +74,7 @@ class SignInHttp:
         if not self._plain_http and urlsplit(url).scheme != "https":
             raise AuthFailed("refused to sign in over plain http", hint="check the authority")
         try:
-            with self._client() as client:
+            with self._client(url) as client:
                 response = client.request(method, url, **parts)
         except httpx.RequestError as error:
             raise _unreachable(method, url, error) from None
@@ -82,7 +82,7 @@ class SignInHttp:
         _check(method, url, response)
         return response
 
-    def _client(self) -> httpx.Client:
+    def _client(self, url: str) -> httpx.Client:
         # One client for each request: tokens live for an hour, and nothing has to be closed.
         if self._transport is not None:
             return httpx.Client(transport=_Shared(self._transport), trust_env=False, timeout=self._limits())
@@ -90,11 +90,17 @@ class SignInHttp:
             self._context = self._trust()
         return httpx.Client(
             verify=self._context,
-            proxy=None if self._plain_http else self._settings.proxy_url,
+            proxy=None if self._plain_http else self._proxy_for(url),
             trust_env=False,
             timeout=self._limits(),
             headers={"User-Agent": self._settings.user_agent},
         )
+
+    def _proxy_for(self, url: str) -> str | None:
+        try:
+            return self._settings.proxy_for(url)
+        except BadSettings as error:
+            raise AuthFailed(error.what, hint=error.hint) from None
 
     def _trust(self) -> ssl.SSLContext:
         try:
