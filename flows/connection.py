@@ -19,6 +19,7 @@ from flows.reconcile.schema_knowledge import SchemaKnowledge
 from flows.sign_in import identity_of, signed_in_as
 from flows.sources import Sources
 from flows.store import Store, open_store
+from flows.withheld import redact_errors
 from graph_client import GraphClient, TokenClaims
 
 _current: ContextVar["Connection"] = ContextVar("connection")
@@ -74,7 +75,8 @@ async def connected(
             key = fingerprint_key(identity, store_url)
             token = _current.set(Connection(graph, claims, tenant_id, store, sources, key))
             try:
-                yield _current.get()
+                with redact_errors():
+                    yield _current.get()
             finally:
                 _current.reset(token)
 

@@ -18,8 +18,31 @@ from graph_client import (
     ManagedIdentity,
 )
 from graph_client.assertions import AzureDevOpsAssertion, FileAssertion, GitHubActionsAssertion
+from graph_client.redaction import learn_secrets, learn_url_password
 
 SignInMethod = ClientSecret | Certificate | FederatedAssertion | ManagedIdentity
+
+
+# What signs in, here or to a Prefect server, and the key of fingerprints.
+_SECRETS = (
+    "AZURE_CLIENT_SECRET",
+    "AZURE_CLIENT_CERTIFICATE_PASSWORD",
+    "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+    "SYSTEM_ACCESSTOKEN",
+    "IDENTITY_HEADER",
+    "MSI_SECRET",
+    "ENTRA_FLEET_FINGERPRINT_KEY",
+    "PREFECT_API_KEY",
+    "PREFECT_API_AUTH_STRING",
+    "PREFECT_SERVER_API_AUTH_STRING",
+)
+_URLS = (
+    "ENTRA_FLEET_STORE",
+    "PREFECT_API_URL",
+    "PREFECT_API_DATABASE_CONNECTION_URL",
+    "PREFECT_SERVER_DATABASE_CONNECTION_URL",
+    *("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"),
+)
 
 
 class EnvironmentIncomplete(Exception):
@@ -67,6 +90,13 @@ class Environment:
         """The key of the fingerprints of credentials."""
         return self.get("ENTRA_FLEET_FINGERPRINT_KEY")
 
+    def learn_secrets(self) -> None:
+        """Make known what is secret here, so that nothing prints it."""
+        learn_secrets(*(self.get(name) for name in _SECRETS))
+        for name in _URLS:
+            learn_url_password(self.get(name))
+        learn_secrets((self.get("PREFECT_API_AUTH_STRING") or "").partition(":")[2])
+
     @property
     def commit(self) -> str | None:
         """The commit a pipeline runs for, for the journal."""
@@ -83,15 +113,29 @@ class Environment:
             "authority": self.get("AZURE_AUTHORITY_HOST"),
             "api_version": self.get("ENTRA_FLEET_API_VERSION"),
             "ca_file": self._path("SSL_CERT_FILE"),
-            "proxy_url": self.get("HTTPS_PROXY") or self.get("https_proxy"),
         }
         try:
-            return GraphSettings.for_cloud(
+            settings = GraphSettings.for_cloud(
                 self.cloud,
                 **{name: value for name, value in given.items() if value is not None},
             )
         except ValueError as error:
             raise EnvironmentIncomplete(f"The environment names no usable Graph: {error}") from None
+        return self.proxied(settings)
+
+    def proxied(self, settings: GraphSettings) -> GraphSettings:
+        """Return settings with the proxy that this process is to use, whoever says where Graph is.
+
+        Raises:
+            EnvironmentIncomplete: The proxy cannot be used; the text does not show its password.
+        """
+        # HTTP_PROXY is for plain http, which none of Graph, sign-in and Key Vault are.
+        proxy_url = self._first("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
+        no_proxy = self._first("NO_PROXY", "no_proxy") or ""
+        try:
+            return replace(settings, proxy_url=proxy_url, no_proxy=no_proxy)
+        except ValueError as error:
+            raise EnvironmentIncomplete(f"The environment names no usable proxy: {error}") from None
 
     def budgeted(self, settings: GraphSettings) -> GraphSettings:
         """Return settings with the write budget that this application may use, if it is another than Graph's own.
@@ -142,6 +186,9 @@ class Environment:
             connection = self.require("AZURESUBSCRIPTION_SERVICE_CONNECTION_ID", "the service connection's id")
             return AzureDevOpsAssertion(url, token, connection, self.graph_settings())
         return None
+
+    def _first(self, *names: str) -> str | None:
+        return next(filter(None, map(self.get, names)), None)
 
     def _path(self, name: str) -> Path | None:
         value = self.get(name)

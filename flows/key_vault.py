@@ -131,10 +131,13 @@ class KeyVaults:
             # The session is ours: the SDK's own knows neither our CA nor our proxy, and asks the environment.
             self._session = self._session or aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(ssl=ssl_context(self._settings), limit=_AT_ONCE),
-                proxy=self._settings.proxy_url,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
             )
             transport = AioHttpTransport(session=self._session, session_owner=False)
-            self._clients[host] = SecretClient(f"https://{host}", self._credential, transport=transport, **_LIMITS)
+            url = f"https://{host}"
+            proxy = self._settings.proxy_for(url)
+            self._clients[host] = SecretClient(
+                url, self._credential, transport=transport, proxies={"https": proxy} if proxy else None, **_LIMITS
+            )
         return self._clients[host]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from flows.environment import EnvironmentIncomplete, SignInMethod, environment
 from graph_client import GraphClient, GraphSettings, MsalTokens, TokenClaims
+from graph_client.redaction import learn_secrets
 
 
 class WrongTenant(Exception):
@@ -38,9 +39,10 @@ async def identity_of(tenant: str | None, expected_tenant_id: str | None = None)
         EnvironmentIncomplete: It does not say how to sign in, or where.
         UnknownBlock: There is no such block, or no Prefect server to ask for it.
     """
+    source = environment()
+    source.learn_secrets()
     if tenant is not None:
         return await _from_block(tenant)
-    source = environment()
     tenant_id = source.tenant or expected_tenant_id
     if tenant_id is None:
         raise EnvironmentIncomplete("AZURE_TENANT_ID is not set: the tenant to sign in to.")
@@ -68,7 +70,9 @@ async def _from_block(name: str) -> Identity:
         ) from None
     source = environment()
     key = block.fingerprint_key.get_secret_value() or source.fingerprint_key
-    return Identity(source.budgeted(block.graph_settings()), block.tenant_id, block.sign_in_method(), block.cloud, key)
+    learn_secrets(key)
+    settings = source.budgeted(source.proxied(block.graph_settings()))
+    return Identity(settings, block.tenant_id, block.sign_in_method(), block.cloud, key)
 
 
 @asynccontextmanager

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from flows.environment import environment
 from flows.reconcile.references import Secret, Source, SourceError, read_secret_file
 from flows.sign_in import Identity
+from graph_client.errors import BadSettings
 
 if TYPE_CHECKING:
     from flows.key_vault import KeyVaults
@@ -62,7 +63,10 @@ class Sources:
                 ) from None
             if self._identity is None:
                 raise AssertionError("without an identity there is no such source")
-            self._vaults = self._vaults or KeyVaults(self._identity)
+            try:
+                self._vaults = self._vaults or KeyVaults(self._identity)
+            except BadSettings as error:
+                raise SourceError(error.what, error.hint or "") from None
         return await self._vaults.read(name)
 
 
@@ -81,7 +85,8 @@ def remembering(read: Callable[[str], Awaitable[T]], seconds: float) -> Callable
         if name not in answers:
             answers[name] = asyncio.ensure_future(read(name))
             answers[name].add_done_callback(partial(forget_in_time, name))
-        return await answers[name]
+        # Others wait for it too: one that gives up must not take it away from them.
+        return await asyncio.shield(answers[name])
 
     return remembered
 

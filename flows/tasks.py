@@ -27,7 +27,8 @@ from flows.reconcile.rotation import rotation
 from flows.reconcile.steps import application, assignments, credentials, job, owners, schema
 from flows.reconcile.steps.application import Placed
 from flows.reconcile.steps.failure import KNOWN_ERRORS, StepFailed
-from flows.withheld import withheld
+from flows.withheld import redact_errors
+from graph_client.parallel import gather
 
 
 class Keyed(Protocol):
@@ -66,7 +67,8 @@ def step(name: str) -> Callable[[StepFunction[Item, P, R]], StepFunction[Item, P
         @functools.wraps(function)
         async def run(plan: Item, *args: P.args, **kwargs: P.kwargs) -> R:
             try:
-                return await function(plan, *args, **kwargs)
+                with redact_errors():
+                    return await function(plan, *args, **kwargs)
             except KNOWN_ERRORS as error:
                 raise StepFailed.of(name, error) from None
 
@@ -84,7 +86,7 @@ def log() -> logging.LoggerAdapter[logging.Logger] | logging.Logger:
 @task(name="plan-fleet", cache_policy=NO_CACHE, persist_result=False)
 async def plan_fleet(fleet: Fleet, only: Collection[str] | None, save_all: bool, force: bool) -> Plan:
     """Look at the tenant and say what has to change."""
-    observed, memory = await asyncio.gather(
+    observed, memory = await gather(
         observe(connection().graph, fleet), asyncio.to_thread(remember, connection().store, fleet)
     )
     connection().schemas.learn(observed.languages)
@@ -99,7 +101,7 @@ async def plan_fleet(fleet: Fleet, only: Collection[str] | None, save_all: bool,
 async def plan_shard(part: Fleet, save_all: bool, force: bool) -> Plan:
     """Look at a part of a fleet, and at no more of the tenant than that takes."""
     keys = {key for each in part.instances for key in each.own_keys}
-    observed, memory = await asyncio.gather(
+    observed, memory = await gather(
         observe(connection().graph, part, keys), asyncio.to_thread(remember, connection().store, part)
     )
     connection().schemas.learn(observed.languages)
@@ -113,7 +115,8 @@ async def compare_credentials(plan: Plan) -> Plan:
     """Find the credentials that have changed since they were saved: one task for all, and no write."""
     if connection().fingerprint_key is None:
         log().warning(NO_KEY)
-    found = await fingerprints.compared(plan)
+    with redact_errors():
+        found = await fingerprints.compared(plan)
     log().info("plan of %s with its credentials compared: %s", plan.fleet, in_words(found.count()))
     return found
 
@@ -163,8 +166,7 @@ async def validate_credentials(plan: InstancePlan, placed: Placed, template_id: 
     values = await credentials.resolve_credentials(plan, connection().sources.by_scheme)
     log().info("%s: validating %s", plan.key, ", ".join(values))
     graph, principal_id = connection().graph, placed.service_principal_id
-    with withheld(values):
-        await credentials.validate_credentials(graph, plan, principal_id, template_id, values)
+    await credentials.validate_credentials(graph, plan, principal_id, template_id, values)
     connection().validated[plan.key] = values
 
 
@@ -181,9 +183,8 @@ async def save_credentials(plan: InstancePlan, placed: Placed, *, with_settings:
     values = connection().validated.get(plan.key, {})
     log().info("%s: saving %s", plan.key, ", ".join(values) or "settings")
     graph, principal_id = connection().graph, placed.service_principal_id
-    with withheld(values):
-        await credentials.save_credentials(graph, plan, principal_id, values, with_settings=with_settings)
-        await fingerprints.keep(plan, principal_id, values)
+    await credentials.save_credentials(graph, plan, principal_id, values, with_settings=with_settings)
+    await fingerprints.keep(plan, principal_id, values)
     connection().validated.pop(plan.key, None)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .errors import AuthFailed
+from .redaction import mask
 
 __all__ = ["auth_failed"]
 
@@ -57,10 +58,11 @@ def auth_failed(
     status: int | None = None,
 ) -> AuthFailed:
     """The error for an OAuth error answer (`error`, `error_description`, ids)."""
-    description = str(result.get("error_description") or result.get("message") or "")
+    # The service, or a proxy before it, may quote what it got: redacted before anything is cut.
+    description = mask(str(result.get("error_description") or result.get("message") or ""))
     found = _CODE.search(description)
-    oauth_error = result.get("error")
-    code = f"AADSTS{found.group(1)}" if found else (oauth_error if isinstance(oauth_error, str) else None)
+    oauth_error = mask(error) if isinstance(error := result.get("error"), str) else None
+    code = f"AADSTS{found.group(1)}" if found else oauth_error
     message = _TAIL.sub("", _CODE.sub("", description)).strip(" :")
     text = " ".join(message.split())[:_LONGEST_MESSAGE]
     return AuthFailed(
@@ -77,4 +79,4 @@ def auth_failed(
 
 def _identity(result: Mapping[str, Any]) -> str | None:
     identity = result.get("trace_id") or result.get("correlation_id")
-    return identity if isinstance(identity, str) else None
+    return mask(identity) if isinstance(identity, str) else None

@@ -12,8 +12,8 @@ from typing import Any, Protocol, cast
 import httpx
 
 from .aadsts import auth_failed
-from .envelope import masked
 from .errors import AuthFailed
+from .redaction import learn_secrets, mask
 from .retry import Clock, Retrying, Sleep
 from .settings import GraphSettings
 from .sign_in import Certificate, ClientSecret, FederatedAssertion, ManagedIdentity, SignInMethod
@@ -96,6 +96,7 @@ class MsalTokens:
         asked_at = self._clock()
         result = await self._retrying.run_sign_in(partial(asyncio.to_thread, self._acquire))
         self._current = str(result["access_token"])
+        learn_secrets(self._current)
         lifetime = float(result.get("expires_in") or 0.0)
         self._good_until = asked_at + max(lifetime - _MARGIN_SECONDS, lifetime / 2)
         return self._current
@@ -105,10 +106,10 @@ class MsalTokens:
             try:
                 return self._asked()
             except AuthFailed as error:
-                raise self._safe(error) from None
+                raise error from None
             # MSAL documents no closed set of exceptions.
             except Exception as error:  # noqa: BLE001
-                raise self._safe(_unexpected(error)) from None
+                raise _unexpected(error) from None
 
     def _asked(self) -> Mapping[str, Any]:
         if self._application is None:
@@ -145,17 +146,9 @@ class MsalTokens:
         )
         return cast("_Application", application)
 
-    def _safe(self, error: AuthFailed) -> AuthFailed:
-        if isinstance(self._method, ClientSecret):
-            secrets = (self._method.client_secret,)
-            error.what = masked(error.what, secrets)
-            error.args = (error.what,)
-            error.message = masked(error.message or "", secrets) or None
-        return error
-
 
 def _unexpected(error: Exception) -> AuthFailed:
-    text = " ".join(str(error).split())[:300]
+    text = " ".join(mask(str(error)).split())[:300]
     return AuthFailed(
         f"sign-in failed: {text or error.__class__.__name__}",
         hint="check tenant id, client id, credential and authority",
@@ -164,10 +157,14 @@ def _unexpected(error: Exception) -> AuthFailed:
 
 def _credential(method: ClientSecret | Certificate | FederatedAssertion) -> Any:
     if isinstance(method, ClientSecret):
+        learn_secrets(method.client_secret)
         return method.client_secret
     if isinstance(method, Certificate):
         # Likewise: few sign in this way, and cryptography is large.
         from .certificate import msal_certificate  # noqa: PLC0415
 
-        return msal_certificate(method)
+        learn_secrets(method.password)
+        credential = msal_certificate(method)
+        learn_secrets(credential["private_key"])
+        return credential
     return {"client_assertion": method.assertion}

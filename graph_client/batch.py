@@ -14,6 +14,7 @@ from typing import Any
 from .batch_protocol import LARGEST_BATCH, answers_in, as_of, batch_of, may_be_batched
 from .call import Call
 from .errors import GraphError, GraphStatusError, Unauthorized
+from .fresh_objects import FreshObjects
 from .protocol import Answer
 from .retry import worth_repeating
 from .session import Session
@@ -63,6 +64,11 @@ class BatchedSession:
     def settings(self) -> GraphSettings:
         """The settings of the session."""
         return self._session.settings
+
+    @property
+    def fresh_objects(self) -> FreshObjects:
+        """Those of the session."""
+        return self._session.fresh_objects
 
     async def request(self, call: Call) -> Any:
         """See `Session.request`."""

@@ -11,6 +11,7 @@ from .envelope import read_error
 from .errors import HostRefused
 from .hints import Refusal, is_stale_token
 from .protocol import same_origin
+from .redaction import learn_secrets
 from .tokens import TokenProvider
 
 __all__ = ["BearerAuth"]
@@ -28,6 +29,7 @@ class BearerAuth(httpx.Auth):
         if not same_origin(str(request.url), self._graph_url):
             raise HostRefused(f"refused to send the token to {request.url.host}", verb=request.method)
         token = await self._tokens.token()
+        learn_secrets(token)
         request.headers["Authorization"] = f"Bearer {token}"
         response = yield request
         # httpx reads the body for the synchronous form of this method only.
@@ -36,6 +38,7 @@ class BearerAuth(httpx.Auth):
             return
         renewed = await self._tokens.renew(token)
         if renewed != token:
+            learn_secrets(renewed)
             request.headers["Authorization"] = f"Bearer {renewed}"
             request.headers["client-request-id"] = str(uuid.uuid4())
             yield request

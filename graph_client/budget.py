@@ -7,8 +7,6 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from .call import Call
-from .errors import Throttled
 from .retry import Clock, Sleep
 
 __all__ = ["Budget"]
@@ -24,7 +22,6 @@ class Budget:
         name: what it is a budget of, for messages.
         limit: how much; a single call may cost more, and then has a window for itself.
         window_seconds: how long the stretch of time is.
-        longest_pause_seconds: how long a call waits for a pause to end.
         sleep: waits.
         clock: monotonic seconds.
     """
@@ -34,14 +31,12 @@ class Budget:
         name: str,
         limit: int,
         window_seconds: float,
-        longest_pause_seconds: float,
         sleep: Sleep,
         clock: Clock,
     ) -> None:
         self.name = name
         self._limit = limit
         self._window_seconds = window_seconds
-        self._longest_pause_seconds = longest_pause_seconds
         self._sleep = sleep
         self._clock = clock
         self._under_way = 0
@@ -70,14 +65,10 @@ class Budget:
         self._limit = min(self._limit, limit)
 
     @asynccontextmanager
-    async def spend(self, call: Call, cost: int = 1) -> AsyncIterator[None]:
-        """Wait until the cost fits; the context lasts until the answer.
-
-        Raises:
-            Throttled: when Graph asked for a longer pause than any call would wait; nothing was sent.
-        """
+    async def spend(self, cost: int = 1) -> AsyncIterator[None]:
+        """Wait until the cost fits; the context lasts until the answer."""
         async with self._turn:
-            await self._until_it_fits(call, cost)
+            await self._until_it_fits(cost)
             self._under_way += cost
         try:
             yield
@@ -86,9 +77,9 @@ class Budget:
             self._count(cost)
             self._answer_came.set()
 
-    async def _until_it_fits(self, call: Call, cost: int) -> None:
+    async def _until_it_fits(self, cost: int) -> None:
         while True:
-            wait = self._wait_seconds(call, cost)
+            wait = self._wait_seconds(cost)
             if wait is None:
                 self._answer_came.clear()
                 await self._answer_came.wait()
@@ -97,12 +88,10 @@ class Budget:
             else:
                 return
 
-    def _wait_seconds(self, call: Call, cost: int) -> float | None:
+    def _wait_seconds(self, cost: int) -> float | None:
         """How long until the cost may fit; None if that depends on answers that are still to come."""
         now = self._clock()
         paused = self._paused_until - now
-        if paused > self._longest_pause_seconds:
-            raise self._throttled(call, paused)
         if paused > 0:
             return paused
         while self._answered and self._answered[0][0] <= now - self._window_seconds:
@@ -119,13 +108,3 @@ class Budget:
     def _count(self, cost: int) -> None:
         self._answered.append((self._clock(), cost))
         self._answered_sum += cost
-
-    def _throttled(self, call: Call, paused_seconds: float) -> Throttled:
-        error = Throttled(
-            f"not sent: Graph asked for no {self.name} for another {paused_seconds:.0f} s",
-            verb=call.method,
-            path=call.path,
-            hint="try again after that time",
-        )
-        error.retry_after_seconds = paused_seconds
-        return error

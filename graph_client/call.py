@@ -25,6 +25,8 @@ class Expects(enum.Enum):
     """What a good answer holds."""
 
     OBJECT = "object"
+    # A part of a collection: an object with a list named `value`.
+    PAGE = "page"
     # Plain text, as `$count` answers.
     NUMBER = "number"
     NOTHING = "nothing"
@@ -34,7 +36,7 @@ class Expects(enum.Enum):
 class Call:
     """A call: `path` is relative to the API version, or a whole nextLink.
 
-    `grace_seconds`: how long answers that a fresh object explains (404, 403, 409 …) are taken as "not yet".
+    `none_if_absent`: a 404 means that there are none, also of a new object: it is not waited out.
     `secrets`: texts that must not show in an error, whoever quotes them.
     """
 
@@ -45,14 +47,14 @@ class Call:
     headers: Mapping[str, str] = field(default_factory=dict)
     repeat: Repeat = Repeat.IDEMPOTENT
     expects: Expects = Expects.OBJECT
-    grace_seconds: float = 0.0
+    none_if_absent: bool = False
     read_timeout_seconds: float | None = None
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
     @classmethod
-    def get(cls, path: str, query: Mapping[str, str] | None = None, *, grace_seconds: float = 0.0) -> Call:
+    def get(cls, path: str, query: Mapping[str, str] | None = None) -> Call:
         """A read."""
-        return cls(method="GET", path=path, query=query or {}, grace_seconds=grace_seconds)
+        return cls(method="GET", path=path, query=query or {})
 
     @classmethod
     def count(cls, path: str) -> Call:
@@ -63,14 +65,14 @@ class Call:
         return cls(method="GET", path=path, headers={"ConsistencyLevel": "eventual"}, expects=Expects.NUMBER)
 
     @classmethod
-    def create(cls, path: str, body: Any, *, grace_seconds: float = 0.0) -> Call:
+    def create(cls, path: str, body: Any) -> Call:
         """A POST that makes something new: never repeated after an unknown outcome."""
-        return cls(method="POST", path=path, body=body, repeat=Repeat.NEVER, grace_seconds=grace_seconds)
+        return cls(method="POST", path=path, body=body, repeat=Repeat.NEVER)
 
     @classmethod
-    def change(cls, method: str, path: str, body: Any = None, *, grace_seconds: float = 0.0) -> Call:
+    def change(cls, method: str, path: str, body: Any = None) -> Call:
         """A PUT, PATCH, DELETE or harmless POST: may be repeated, answers nothing."""
-        return cls(method=method, path=path, body=body, expects=Expects.NOTHING, grace_seconds=grace_seconds)
+        return cls(method=method, path=path, body=body, expects=Expects.NOTHING)
 
     @classmethod
     def once(cls, path: str, body: Any = None) -> Call:

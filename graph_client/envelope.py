@@ -1,20 +1,26 @@
-"""Graph's error envelope, read with tolerance: it may be nested, misspelt, empty, or HTML."""
+"""Graph's error envelope, read with tolerance: it may be nested, misspelt, empty, or HTML.
+
+Whoever answers may quote what it got, in any field. So each text is redacted whole, before it is squeezed and cut.
+"""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
-from urllib.parse import quote
 
 from pydantic_core import from_json
 
-__all__ = ["ErrorBody", "masked", "read_error", "read_json"]
+from .redaction import mask
+
+__all__ = ["ErrorBody", "read_error", "read_json"]
 
 _LONGEST_MESSAGE = 400
-_SHORTEST_SECRET = 4
+# Of a page of megabytes nobody wants to know more; what this cuts of a secret is masked as what is left of it.
+_LONGEST_FIELD = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +31,8 @@ class ErrorBody:
     message: str | None = None
     request_id: str | None = None
     client_request_id: str | None = None
+    # Every code of it, the outer one first: the telling one may be nested.
+    codes: tuple[str, ...] = ()
 
 
 def read_json(content: bytes) -> Any:
@@ -45,8 +53,13 @@ def read_json(content: bytes) -> Any:
     return json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
 
 
-def read_error(headers: Mapping[str, str], content: bytes) -> ErrorBody:
+def read_error(headers: Mapping[str, str], content: bytes, secrets: Iterable[str] = ()) -> ErrorBody:
     """The error of an answer, whatever its body is.
+
+    Args:
+        headers: of the answer.
+        content: its body.
+        secrets: values that were sent and must not show, besides the secrets that the process knows.
 
     https://learn.microsoft.com/graph/errors
     """
@@ -58,42 +71,41 @@ def read_error(headers: Mapping[str, str], content: bytes) -> ErrorBody:
     if isinstance(error, str):
         error = {"code": error, "message": _either(body, "error_description", "message")}
     inner = _either(error, "innerError", "innererror")
+    text = partial(_text, secrets=tuple(secrets))
     return ErrorBody(
-        code=_text(_either(error, "code")) or None,
-        message=_message(error) or _of_html(content, body) or None,
-        request_id=headers.get("request-id") or _deep(inner, "request-id") or None,
-        client_request_id=headers.get("client-request-id") or _deep(inner, "client-request-id") or None,
+        code=text(_either(error, "code")) or None,
+        message=text(_message(error)) or text(_of_html(content, body)) or None,
+        request_id=text(headers.get("request-id") or _deep(inner, "request-id")) or None,
+        client_request_id=text(headers.get("client-request-id") or _deep(inner, "client-request-id")) or None,
+        codes=tuple(filter(None, map(text, _codes(error)))),
     )
 
 
-def masked(text: str, secrets: Iterable[str]) -> str:
-    """The text without the secrets, plain or in the encodings in which services quote them."""
-    for secret in sorted(secrets, key=len, reverse=True):
-        if len(secret) < _SHORTEST_SECRET:
-            continue
-        quoted = json.dumps(secret)[1:-1]
-        unescaped = json.dumps(secret, ensure_ascii=False)[1:-1]
-        for form in (secret, unescaped, quoted, quote(secret, safe=""), quote(secret)):
-            text = text.replace(form, "***")
-    return text
-
-
 def _message(error: Any) -> str:
-    own = _text(_either(error, "message"))
-    if own:
+    own = _plain(_either(error, "message"))
+    if own.strip():
         return own
     details = _either(error, "details")
     if not isinstance(details, list):
         return ""
-    return "; ".join(filter(None, (_text(_either(detail, "message", "code")) for detail in details)))
+    return "; ".join(filter(None, (_plain(_either(detail, "message", "code")) for detail in details)))
+
+
+def _codes(error: Any, depth: int = 10) -> Iterator[Any]:
+    if not isinstance(error, dict) or not depth:
+        return
+    yield error.get("code")
+    details = error.get("details")
+    for each in (_either(error, "innerError", "innererror"), *(details if isinstance(details, list) else ())):
+        yield from _codes(each, depth - 1)
 
 
 def _of_html(content: bytes, body: Any) -> str:
     """The title of an HTML page that a gateway sent in Graph's place."""
     if body is not None or not content.lstrip().startswith(b"<"):
         return ""
-    title = re.search(rb"<title[^>]*>(.*?)</title>", content[:4096], re.IGNORECASE | re.DOTALL)
-    return _text(title.group(1).decode("utf-8", "replace")) if title else ""
+    title = re.search(rb"<title[^>]*>(.*?)</title>", content[:_LONGEST_FIELD], re.IGNORECASE | re.DOTALL)
+    return title.group(1).decode("utf-8", "replace") if title else ""
 
 
 def _deep(inner: Any, name: str) -> str:
@@ -102,7 +114,7 @@ def _deep(inner: Any, name: str) -> str:
     for _ in range(10):
         if not isinstance(inner, dict):
             break
-        found = _text(inner.get(name)) or found
+        found = _plain(inner.get(name)) or found
         inner = _either(inner, "innerError", "innererror")
     return found
 
@@ -113,7 +125,10 @@ def _either(value: Any, *names: str) -> Any:
     return next((value[name] for name in names if value.get(name) is not None), None)
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, (str, int)):
-        return ""
-    return " ".join(str(value).split())[:_LONGEST_MESSAGE]
+def _plain(value: Any) -> str:
+    return str(value) if isinstance(value, (str, int)) else ""
+
+
+def _text(value: Any, secrets: Iterable[str]) -> str:
+    redacted = mask(_plain(value)[:_LONGEST_FIELD], secrets)
+    return " ".join(redacted.split())[:_LONGEST_MESSAGE]

@@ -11,6 +11,7 @@ GraphError
 ├── WaitExpired             wait_until ran out of time
 └── GraphStatusError        Graph answered with an error status
     ├── BadRequest          400
+    │   └── CredentialsRefused  credentials that could not be validated, whatever the status
     ├── Unauthorized        401
     ├── Forbidden           403
     ├── NotFound            404
@@ -29,6 +30,7 @@ __all__ = [
     "BadRequest",
     "BadSettings",
     "Conflict",
+    "CredentialsRefused",
     "Forbidden",
     "GraphError",
     "GraphStatusError",
@@ -138,14 +140,29 @@ class WaitExpired(GraphError):
 
 
 class GraphStatusError(GraphError):
-    """Graph answered with an error status; `not_yet` marks answers that a fresh object explains."""
+    """Graph answered with an error status.
+
+    `not_yet` marks answers that a new object explains; `grace_seconds_left` is how long they may, if what the call
+    names is new. `heals` is false when the same call would fail in the same way. `wait_is_too_long` says that Graph
+    asks for a longer pause than any call waits.
+    """
 
     not_yet: bool = False
+    heals: bool = True
+    grace_seconds_left: float = 0.0
+    wait_is_too_long: bool = False
     retry_after_seconds: float | None = None
 
 
 class BadRequest(GraphStatusError):
     """400: the request is wrong, or names an object that is not replicated yet."""
+
+
+class CredentialsRefused(BadRequest):
+    """Credentials could not be validated, whatever the status: the target system rejected them, or gave no answer.
+
+    Graph has the same words for both, and quotes what it got.
+    """
 
 
 class Unauthorized(GraphStatusError):
@@ -187,8 +204,10 @@ _BY_STATUS: dict[int, type[GraphStatusError]] = {
 _QUOTA_CODE: str = "Directory_QuotaExceeded"
 
 
-def status_error_class(status: int, code: str | None) -> type[GraphStatusError]:
+def status_error_class(status: int, code: str | None, *, credentials_refused: bool = False) -> type[GraphStatusError]:
     """The class of the error for a status and a Graph error code."""
+    if credentials_refused:
+        return CredentialsRefused
     if code == _QUOTA_CODE:
         return QuotaExceeded
     if status >= 500:

@@ -2,14 +2,37 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from .errors import GraphStatusError
 from .permissions import needed
 
-__all__ = ["NOT_REPLICATED_TEXT", "Refusal", "hint_for", "is_not_yet", "is_stale_token", "says_unlicensed"]
+__all__ = [
+    "NOT_REPLICATED_TEXT",
+    "Refusal",
+    "find_validation_code",
+    "hint_for",
+    "is_bodyless_refusal",
+    "is_lasting",
+    "is_not_yet",
+    "is_stale_token",
+    "refusal_of",
+    "says_unlicensed",
+]
 
 NOT_REPLICATED_TEXT = "does not reference a valid application object"
 _ASSIGNED_TEXT = "permission being assigned already exists"
+# Neither has a code of its own. The first was recorded for a start, the second is microsoftgraph/msgraph-sdk-go#980.
+_BODYLESS_TEXTS = ("must contain the Content-Type header", "Empty Payload")
+# In the outer code, a nested one, or the text: Graph has no one code for it.
+_VALIDATION_CODE = re.compile(r"\w*CredentialValidation\w*", re.ASCII)
+# Recorded for a validation with the key "baseAddress": an InternalError with status 500.
+_UNKNOWN_KEY = re.compile("Requested value '[^']*' was not found", re.IGNORECASE)
+_REFUSED_CREDENTIALS = (
+    "the target system did not accept the credentials, or could not be reached: check its address, user and secret"
+)
 _UNLICENSED = ("NonPremiumTenant", "ApplicationHasNoDirectoryReadAccess")
 _OWNED_BY = "Application.ReadWrite.OwnedBy"
 
@@ -34,6 +57,29 @@ class Refusal:
         return text.lower() in self.message.lower()
 
 
+def refusal_of(error: GraphStatusError) -> Refusal:
+    """The parts of an error that decide what to do."""
+    return Refusal(error.verb or "", error.path or "", error.status or 0, error.code or "", error.message or "")
+
+
+def is_bodyless_refusal(refusal: Refusal) -> bool:
+    """Whether Graph's gateway refused a write for want of a body or its type, before anything was done."""
+    return refusal.status == 400 and any(map(refusal.says, _BODYLESS_TEXTS))
+
+
+def find_validation_code(codes: Iterable[str], message: str) -> str | None:
+    """The code by which an error says that credentials could not be validated; None if it is about something else.
+
+    The longest is the one that names the kind of target system.
+    """
+    return max(_VALIDATION_CODE.findall(" ".join((*codes, message))), key=len, default=None)
+
+
+def is_lasting(refusal: Refusal) -> bool:
+    """Whether a failure of the service will be the same each time: it does not know a key of the credentials."""
+    return refusal.status == 500 and refusal.on_synchronization and bool(_UNKNOWN_KEY.search(refusal.message))
+
+
 def is_not_yet(refusal: Refusal) -> bool:
     """Whether an object that was created a moment ago explains this answer.
 
@@ -45,6 +91,9 @@ def is_not_yet(refusal: Refusal) -> bool:
         return refusal.says(NOT_REPLICATED_TEXT)
     if refusal.status == 403:
         return refusal.on_synchronization and refusal.code != "Directory_QuotaExceeded"
+    if refusal.status == 401:
+        # The synchronization service's word for "not permitted", and for a principal that it has not heard of yet.
+        return refusal.on_synchronization and refusal.code == "UnknownError"
     if refusal.status == 409:
         return refusal.code != "Request_MultipleObjectsWithSameKeyValue"
     return False
@@ -75,15 +124,21 @@ def hint_for(refusal: Refusal, retry_after_seconds: float | None = None) -> str 
             "an app-only caller may be limited to 250 directory objects (deleted ones count for 30 days): "
             "purge deletedItems, or use another identity or an administrator's"
         )
+    if find_validation_code((refusal.code,), refusal.message):
+        return _REFUSED_CREDENTIALS
     special = _BY_STATUS.get(refusal.status)
     if special is not None:
         return special(refusal)
     if refusal.status == 429:
         wait = f"wait {retry_after_seconds:g} s" if retry_after_seconds else "wait"
         return f"{wait}, then go on with fewer requests at a time"
-    if refusal.status >= 500:
-        return "a fault on Graph's side: try again later; quote the request-id to Microsoft if it stays"
-    return None
+    return _server_failed(refusal) if refusal.status >= 500 else None
+
+
+def _server_failed(refusal: Refusal) -> str:
+    if is_lasting(refusal):
+        return "Graph does not know a key of the credentials; keys are case-sensitive"
+    return "a fault on Graph's side: try again later; quote the request-id to Microsoft if it stays"
 
 
 def _bad_request(refusal: Refusal) -> str | None:
@@ -92,7 +147,7 @@ def _bad_request(refusal: Refusal) -> str | None:
     if refusal.says(_ASSIGNED_TEXT):
         return "this assignment exists already"
     if "credential" in f"{refusal.code} {refusal.path}".lower():
-        return "the target system did not accept the credentials: check its address, user and secret"
+        return _REFUSED_CREDENTIALS
     return None
 
 

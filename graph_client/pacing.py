@@ -9,10 +9,12 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from urllib.parse import urlsplit
 
 from .budget import Budget
 from .call import Call
 from .concurrency import Concurrency
+from .errors import GraphStatusError, Throttled
 from .protocol import Answer
 from .retry import Clock, Sleep
 from .settings import GraphSettings
@@ -33,7 +35,7 @@ class Pacing:
             # A share that is less than one request makes the window longer instead.
             own = round(limit * settings.budget_share, 6)
             stretched = window_seconds / min(1.0, own)
-            return Budget(name, max(1, int(own)), stretched, settings.total_retry_seconds, sleep, clock)
+            return Budget(name, max(1, int(own)), stretched, sleep, clock)
 
         parts = settings.write_window_parts
         self.writes = budget("writes", settings.writes_per_window / parts, settings.write_window_seconds / parts)
@@ -44,6 +46,12 @@ class Pacing:
         self.on_demand = budget(
             "provisioning on demand", settings.on_demand_per_window, settings.on_demand_window_seconds
         )
+        self._sleep = sleep
+        self._clock = clock
+        self._longest_pause_seconds = settings.total_retry_seconds
+        self._first_backoff_seconds = settings.first_backoff_seconds
+        # Until when which objects are to be left alone.
+        self._paused: dict[str, float] = {}
         self._fewest_units = max(1, int(settings.fewest_units_per_window * settings.budget_share))
         self.concurrency = Concurrency(settings.requests_in_flight, clock)
 
@@ -61,11 +69,7 @@ class Pacing:
 
     @asynccontextmanager
     async def admit(self, calls: Sequence[Call]) -> AsyncIterator[None]:
-        """Hold a request back until the calls it carries fit their budgets, and it the limit on requests in flight.
-
-        Raises:
-            Throttled: see `Budget.spend`.
-        """
+        """Hold a request back until the calls it carries fit their budgets, and it the limit on requests in flight."""
         costs: Counter[Budget] = Counter()
         for call in calls:
             costs.update(self.costs_of(call))
@@ -73,7 +77,7 @@ class Pacing:
             # Always in this order, or two requests could wait for each other.
             for budget in (self.on_demand, self.reports, self.writes, self.units):
                 if costs[budget]:
-                    await stack.enter_async_context(budget.spend(calls[0], costs[budget]))
+                    await stack.enter_async_context(budget.spend(costs[budget]))
             await stack.enter_async_context(self.concurrency.one())
             yield
 
@@ -89,7 +93,31 @@ class Pacing:
         elif used < _NEAR_THE_LIMIT:
             self.concurrency.grow()
 
-    def pause(self, call: Call, answer: Answer, seconds: float) -> None:
+    def pause(self, call: Call, answer: Answer, error: GraphStatusError) -> None:
+        """Hold back what Graph wants to be left alone: the object of the call, and of a 429 its budget.
+
+        A pause that is longer than any call waits ends this one call, which is marked, and holds no other back.
+        """
+        asked = error.retry_after_seconds
+        error.wait_is_too_long = asked is not None and asked > self._longest_pause_seconds
+        if error.wait_is_too_long:
+            return
+        if asked:
+            self._paused[_object_of(call)] = self._clock() + asked
+        if isinstance(error, Throttled):
+            self._pause_budget(call, answer, self._first_backoff_seconds if asked is None else asked)
+
+    async def until_resumed(self, call: Call) -> None:
+        """Wait until the pause that Graph asked for is over, whoever sends the next call to the same object."""
+        key = _object_of(call)
+        while (until := self._paused.get(key)) is not None:
+            left = until - self._clock()
+            if left <= 0:
+                del self._paused[key]
+                return
+            await self._sleep(left)
+
+    def _pause_budget(self, call: Call, answer: Answer, seconds: float) -> None:
         """Hold back what belongs to the budget that Graph says is spent; without a word, the call's scarcest."""
         named = {
             "WriteLimitExceeded": self.writes,
@@ -103,6 +131,12 @@ class Pacing:
         if budget is self.units:
             self.units.tighten(self._fewest_units)
         budget.pause(seconds)
+
+
+def _object_of(call: Call) -> str:
+    """What a call is about: the first two parts of its path, such as a service principal, or a listing."""
+    path = urlsplit(call.path).path.removeprefix("/v1.0").removeprefix("/beta")
+    return "/".join(path.split("/")[:3])
 
 
 def _share(text: str | None) -> float:

@@ -10,9 +10,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from .call import Call, Expects
-from .envelope import ErrorBody, masked, read_error, read_json
+from .envelope import ErrorBody, read_error, read_json
 from .errors import GraphError, GraphStatusError, HostRefused, UnreadableAnswer, status_error_class
-from .hints import Refusal, hint_for, is_not_yet
+from .hints import Refusal, find_validation_code, hint_for, is_lasting, is_not_yet
 from .odata import query_string
 from .retry_after import retry_after_seconds
 
@@ -105,8 +105,29 @@ def decode(call: Call, url: str, answer: Answer) -> Any:
     except ValueError:
         raise _unreadable(call, url, answer, "Graph's answer is not JSON") from None
     if not isinstance(value, int if call.expects is Expects.NUMBER else dict):
-        raise _unreadable(call, url, answer, f"Graph's answer is not a JSON {call.expects.value}")
+        kind = "number" if call.expects is Expects.NUMBER else "object"
+        raise _unreadable(call, url, answer, f"Graph's answer is not a JSON {kind}")
+    if isinstance(value, dict) and call.expects is Expects.PAGE and (fault := _page_fault(value, answer, call)):
+        raise _unreadable(call, url, answer, fault)
     return value
+
+
+def _page_fault(page: Mapping[str, Any], answer: Answer, call: Call) -> str | None:
+    """What makes a page useless although its status is 200; a part of a page must never pass for all of it.
+
+    Graph begins to answer before it has read everything, so what goes wrong then shows inside the answer:
+    https://github.com/microsoftgraph/microsoft-graph-docs-contrib/issues/3648
+    """
+    if isinstance(page.get("error"), dict):
+        body = read_error(answer.headers, answer.content, call.secrets)
+        reason = ": ".join(filter(None, (body.code, body.message)))
+        return f"Graph's page broke off with an error: {reason or 'no reason given'}"
+    items = page.get("value")
+    if not isinstance(items, list):
+        return "Graph's page has no list of values"
+    if any(isinstance(item, dict) and item.keys() == {"error"} for item in items):
+        return "Graph's page has an error among its values"
+    return None
 
 
 def next_link_of(page: Mapping[str, Any]) -> str | None:
@@ -116,22 +137,26 @@ def next_link_of(page: Mapping[str, Any]) -> str | None:
 
 
 def _status_error(call: Call, url: str, answer: Answer) -> GraphStatusError:
-    body = read_error(answer.headers, answer.content)
-    message = masked(body.message or "", call.secrets)
+    # What to do is told by what was said, what is shown holds no secret.
+    said = read_error(answer.headers, answer.content)
+    body = read_error(answer.headers, answer.content, call.secrets)
+    message = body.message
     path = path_on_wire(url)
-    refusal = Refusal(call.method, path, answer.status, body.code or "", message)
+    validation = find_validation_code(said.codes, said.message or "")
+    refusal = Refusal(call.method, path, answer.status, validation or said.code or "", said.message or "")
     wait = retry_after_seconds(answer.headers.get("retry-after"), answer.received, answer.headers.get("date"))
-    kind = status_error_class(answer.status, body.code)
+    kind = status_error_class(answer.status, said.code, credentials_refused=validation is not None)
     error = kind(
         f"Graph: {message or _reason(answer.status)}",
-        code=body.code,
-        message=message or None,
+        code=find_validation_code(body.codes, message or "") or body.code,
+        message=message,
         hint=hint_for(refusal, wait),
         **_whence(call, url, answer, body),
     )
-    error.not_yet = is_not_yet(refusal)
+    error.not_yet = is_not_yet(refusal) and validation is None
+    error.heals = validation is None and not is_lasting(refusal)
     error.retry_after_seconds = wait
-    unknown = answer.status in (408, 429) or answer.status >= 500
+    unknown = validation is None and (answer.status in (408, 429) or answer.status >= 500)
     error.may_have_happened = unknown and call.method != "GET"
     return error
 
@@ -142,7 +167,7 @@ def _unreadable(call: Call, url: str, answer: Answer, what: str) -> GraphError:
         what,
         hint="check graph_url and any proxy between; quote the request-id to Microsoft if it stays",
         may_have_happened=call.method != "GET" and not redirected,
-        **_whence(call, url, answer, ErrorBody(request_id=answer.headers.get("request-id"))),
+        **_whence(call, url, answer, read_error(answer.headers, b"", call.secrets)),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any, Protocol, Self, TypeVar
 
-from .call import Call
+from .call import Call, Expects
 from .errors import UnreadableAnswer
 from .protocol import next_link_of, path_on_wire
 from .sender import Sender
@@ -38,17 +38,18 @@ async def read(session: Sender, call: Call, kind: type[R]) -> R:
 
 
 async def pages(session: Sender, call: Call) -> AsyncIterator[list[Any]]:
-    """The pages of a collection as they came; every nextLink is followed as it is.
+    """The pages of a collection as they came; every nextLink is followed as it is, within bounds.
 
     Raises:
-        UnreadableAnswer: for a page without `value`, or links that go in a circle.
+        UnreadableAnswer: for a page without `value` or with an error in it, links that go in a circle, and a
+            listing that does not end.
     """
+    bounds, call = session.settings, replace(call, expects=Expects.PAGE)
     followed: set[str] = set()
+    empty_in_a_row = 0
     while True:
         page = await session.request(call)
-        value = page.get("value")
-        if not isinstance(value, list):
-            raise _unreadable("Graph's page has no list of values", call)
+        value = page["value"]
         yield value
         link = next_link_of(page)
         if link is None:
@@ -56,6 +57,10 @@ async def pages(session: Sender, call: Call) -> AsyncIterator[list[Any]]:
         if link in followed:
             raise _unreadable("Graph's nextLink leads to a page that was read already", call)
         followed.add(link)
+        # A page may be empty and have another after it, but links that only lead on must not be followed for ever.
+        empty_in_a_row = 0 if value else empty_in_a_row + 1
+        if empty_in_a_row >= bounds.max_empty_pages or len(followed) >= bounds.max_pages:
+            raise _unreadable(f"Graph's listing does not end: {len(followed)} pages so far", call)
         # The link carries the whole query.
         call = replace(call, path=link, query={})
 

@@ -16,6 +16,7 @@ from .errors import (
     Forbidden,
     GraphError,
     GraphStatusError,
+    NotFound,
     QuotaExceeded,
     TransportFailed,
     UnreadableAnswer,
@@ -41,17 +42,19 @@ def worth_repeating(call: Call, error: BaseException | None) -> bool:
     if isinstance(error, Conflict):
         return error.code == "Directory_ConcurrencyViolation"
     if isinstance(error, GraphStatusError):
-        return error.status in _HEALING_STATUS
+        return error.heals and error.status in _HEALING_STATUS
     # A body cut off on the way.
     return isinstance(error, UnreadableAnswer) and error.status in (200, 201)
 
 
 def in_grace(call: Call, error: BaseException | None) -> bool:
-    """Whether the error says "not yet" about an object that the caller knows to be new."""
-    if call.grace_seconds <= 0 or not isinstance(error, GraphStatusError) or not error.not_yet:
+    """Whether the error says "not yet" about a new object, and waiting is all that is to be done about it."""
+    if not isinstance(error, GraphStatusError) or not error.not_yet or error.grace_seconds_left <= 0:
         return False
-    # A conflict on a create may mean that the thing is there: the caller has to look.
-    return not (call.repeat is Repeat.NEVER and isinstance(error, Conflict))
+    if isinstance(error, NotFound) and (call.none_if_absent or call.method == "DELETE"):
+        return False
+    # Graph is known to answer 404 although it did what was asked: the caller has to look before a repetition.
+    return call.repeat is not Repeat.NEVER
 
 
 def is_licence_doubtful(call: Call, error: BaseException | None) -> bool:
@@ -176,19 +179,18 @@ class _Course:
         error = state.outcome.exception() if state.outcome else None
         elapsed = self._clock() - self._started
         graceful = in_grace(self._call, error)
-        allowed = self._call.grace_seconds if graceful else self._settings.total_retry_seconds
-        late = elapsed + state.upcoming_sleep > allowed
+        left = getattr(error, "grace_seconds_left", 0.0) if graceful else self._settings.total_retry_seconds - elapsed
+        late = state.upcoming_sleep > left
         spent = self._faults >= self._settings.attempts
         if (late or spent) and isinstance(error, GraphError):
-            error.gave_up = self._farewell(error, state, elapsed, allowed, late=late)
+            error.gave_up = self._farewell(error, state, elapsed, left, late=late)
         return late or spent
 
     def _farewell(
-        self, error: GraphError, state: tenacity.RetryCallState, elapsed: float, allowed: float, *, late: bool
+        self, error: GraphError, state: tenacity.RetryCallState, elapsed: float, left: float, *, late: bool
     ) -> str:
         text = f"gave up after {state.attempt_number} attempts in {elapsed:.0f} s"
         asked = getattr(error, "retry_after_seconds", None)
         if late and asked is not None:
-            left = max(0.0, allowed - elapsed)
-            text += f" (Graph asks to wait {asked:g} s, {left:.0f} s of the retry budget are left)"
+            text += f" (Graph asks to wait {asked:g} s, {max(0.0, left):.0f} s of the retry budget are left)"
         return text

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from .call import Call
+from .fresh_objects import FreshObjects
 from .settings import GraphSettings
 
 __all__ = ["Sender"]
@@ -16,6 +17,10 @@ class Sender(Protocol):
     @property
     def settings(self) -> GraphSettings:
         """Where Graph is, page sizes, time limits."""
+
+    @property
+    def fresh_objects(self) -> FreshObjects:
+        """What was created minutes ago."""
 
     async def request(self, call: Call) -> Any:
         """The decoded answer of a call: a dict, or None where nothing is expected.

@@ -1,37 +1,42 @@
-"""The one place that sends."""
+"""The one way to Graph: paced, repeated where that is safe, decoded."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
-import uuid
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime
-from http.cookiejar import CookieJar, DefaultCookiePolicy
+from contextvars import ContextVar
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import httpx
 
-from .bearer import BearerAuth
 from .call import Call
-from .errors import GraphError, NotFound, Throttled, TransportFailed, UnreadableAnswer
+from .errors import (
+    BadRequest,
+    Forbidden,
+    GraphStatusError,
+    NotFound,
+    Unauthorized,
+)
+from .fresh_objects import FreshObjects
+from .hints import is_bodyless_refusal, refusal_of
+from .http import GraphHttp
 from .pacing import Pacing
-from .protocol import Answer, content_of, decode, path_on_wire, url_of
+from .permissions import missing
+from .protocol import Answer, decode, url_of
 from .retry import Clock, Retrying, Sleep
+from .server_clock import ServerClock, WallClock, read_utc_now
 from .settings import GraphSettings
-from .tls import ssl_context
-from .tokens import TokenProvider
+from .tokens import TokenClaims, TokenProvider
 from .wait import wait_until
 
 __all__ = ["Session"]
 
 T = TypeVar("T")
 Attempt = Callable[[Call], Awaitable[Any]]
-logger = logging.getLogger(__name__)
-
-# Raised before a byte of the request leaves: the connection itself failed, or none was free.
-_NOTHING_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+# Whether `wait_until` is looking: then nothing else waits for what is new.
+_looking: ContextVar[bool] = ContextVar("looking", default=False)
 
 
 class Session:
@@ -45,14 +50,17 @@ class Session:
         transport: httpx.AsyncBaseTransport | None = None,
         sleep: Sleep = asyncio.sleep,
         clock: Clock = time.monotonic,
+        wall_clock: WallClock = read_utc_now,
     ) -> None:
         self.settings = settings
-        self.requests_sent = 0
+        self.server_clock = ServerClock(wall_clock)
+        self.fresh_objects = FreshObjects(settings.fresh_object_seconds, clock, self.server_clock.now)
+        self._tokens = tokens
         self._sleep = sleep
         self._clock = clock
         self._pacing = Pacing(settings, sleep, clock)
         self._retrying = Retrying(settings, sleep, clock)
-        self._http = _http_client(settings, tokens, transport, self._count)
+        self._http = GraphHttp(settings, tokens, clock, self.server_clock, transport)
 
     async def request(self, call: Call, attempt: Attempt | None = None) -> Any:
         """The decoded answer of a call: a dict, or None where nothing is expected.
@@ -65,13 +73,25 @@ class Session:
             GraphError: see the tree in `errors`.
         """
         send = attempt or self.attempt
+
+        async def explained() -> Any:
+            await self._pacing.until_resumed(call)
+            try:
+                return await send(call)
+            except GraphStatusError as error:
+                await self._explain(call, error)
+                raise
+
         try:
-            return await self._retrying.run(call, lambda: send(call))
+            answer = await self._retrying.run(call, explained)
         except NotFound as error:
             # An earlier attempt got lost on its way back, but did its work.
-            if call.method == "DELETE" and error.may_have_happened:
-                return None
-            raise
+            if call.method != "DELETE" or not error.may_have_happened:
+                raise
+            answer = None
+        if call.method == "DELETE":
+            self.fresh_objects.remove(call.path)
+        return answer
 
     async def wait_until(
         self,
@@ -83,8 +103,17 @@ class Session:
     ) -> T:
         """See `wait.wait_until`."""
         settings = self.settings
+
+        async def look() -> T | None:
+            # The look itself tells what "not yet" means here; a call that waited for better news would hide it.
+            token = _looking.set(True)
+            try:
+                return await check()
+            finally:
+                _looking.reset(token)
+
         return await wait_until(
-            check,
+            look,
             seen=seen,
             within_seconds=within_seconds,
             interval_seconds=interval_seconds or settings.grace_interval_seconds,
@@ -92,6 +121,11 @@ class Session:
             sleep=self._sleep,
             clock=self._clock,
         )
+
+    @property
+    def requests_sent(self) -> int:
+        """Requests on the wire so far."""
+        return self._http.requests_sent
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -102,8 +136,15 @@ class Session:
         return url_of(self.settings.graph_url, self.settings.api_version, call)
 
     async def attempt(self, call: Call) -> Any:
-        """Send a call once, and decode its answer."""
-        return self.decoded(call, await self.exchange(call, (call,)))
+        """Send a call once, and decode its answer; a write that was refused for its empty body has `{}` as one."""
+        try:
+            return self.decoded(call, await self.exchange(call, (call,)))
+        except BadRequest as error:
+            if call.body is not None or not is_bodyless_refusal(refusal_of(error)):
+                raise
+        # The gateway refused before the service saw it, so this is safe for every call.
+        filled = replace(call, body={})
+        return self.decoded(filled, await self.exchange(filled, (filled,)))
 
     async def exchange(self, call: Call, counted: Sequence[Call]) -> Answer:
         """Send a request once.
@@ -114,7 +155,7 @@ class Session:
         """
         url = self.url_of(call)
         async with self._pacing.admit(counted):
-            return await self._send(call, url)
+            return await self._http.send(call, url)
 
     def decoded(self, call: Call, answer: Answer) -> Any:
         """The value of an answer; one that asks for a pause holds back what comes after.
@@ -126,120 +167,20 @@ class Session:
         self._pacing.learn(call, answer)
         try:
             return decode(call, url, answer)
-        except Throttled as error:
-            pause = error.retry_after_seconds
-            self._pacing.pause(call, answer, self.settings.first_backoff_seconds if pause is None else pause)
+        except GraphStatusError as error:
+            self._pacing.pause(call, answer, error)
             raise
 
-    async def _send(self, call: Call, url: str) -> Answer:
-        request = self._http.build_request(
-            call.method,
-            url,
-            content=content_of(call),
-            headers=_headers(call),
-            timeout=_limits(self.settings, call),
-        )
-        started = self._clock()
-        try:
-            async with asyncio.timeout(self.settings.attempt_timeout_seconds):
-                response = await self._http.send(request)
-        except httpx.DecodingError:
-            raise _garbled(call, url) from None
-        except httpx.RequestError as error:
-            raise _no_answer(call, url, request, error) from None
-        except TimeoutError as error:
-            raise _no_answer(call, url, request, error) from None
-        _log(call, url, response, self._clock() - started)
-        return Answer(
-            status=response.status_code,
-            headers={name.lower(): value for name, value in response.headers.items()},
-            content=response.content,
-            received=datetime.now(UTC),
-            client_request_id=request.headers["client-request-id"],
-        )
+    async def _explain(self, call: Call, error: GraphStatusError) -> None:
+        """Decide what an error means by what we know besides: what is new, and what our token may do."""
+        left = self.fresh_objects.seconds_left(call.path)
+        if isinstance(error, Unauthorized):
+            error.not_yet = error.not_yet and left > 0
+        if isinstance(error, (Unauthorized, Forbidden)):
+            error.not_yet = error.not_yet and await self._may_be_permitted(call)
+        error.grace_seconds_left = 0.0 if _looking.get() else left
 
-    async def _count(self, request: httpx.Request) -> None:  # noqa: ARG002  # httpx gives it
-        self.requests_sent += 1
-
-
-def _http_client(
-    settings: GraphSettings,
-    tokens: TokenProvider,
-    transport: httpx.AsyncBaseTransport | None,
-    count: Callable[[httpx.Request], Awaitable[None]],
-) -> httpx.AsyncClient:
-    limits = httpx.Limits(
-        max_connections=settings.requests_in_flight, max_keepalive_connections=settings.requests_in_flight
-    )
-    return httpx.AsyncClient(
-        auth=BearerAuth(tokens, settings.graph_url),
-        headers={"User-Agent": settings.user_agent, "Accept": "application/json"},
-        verify=ssl_context(settings) if transport is None else True,
-        transport=transport,
-        proxy=settings.proxy_url if transport is None else None,
-        limits=limits,
-        event_hooks={"request": [count]},
-        # Each request stands alone: no state of a gateway decides where the next one goes.
-        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-        follow_redirects=False,
-        trust_env=False,
-    )
-
-
-def _headers(call: Call) -> dict[str, str]:
-    headers = {"client-request-id": str(uuid.uuid4()), **call.headers}
-    # Graph's gateway wants it of every write, with a body or without: "Write requests (excluding DELETE) must contain
-    # the Content-Type header declaration."
-    if call.body is not None or call.method in {"POST", "PATCH", "PUT"}:
-        headers["Content-Type"] = "application/json"
-    return headers
-
-
-def _limits(settings: GraphSettings, call: Call) -> httpx.Timeout:
-    return httpx.Timeout(
-        connect=settings.connect_timeout_seconds,
-        read=call.read_timeout_seconds or settings.read_timeout_seconds,
-        write=settings.write_timeout_seconds,
-        pool=settings.pool_timeout_seconds,
-    )
-
-
-def _no_answer(call: Call, url: str, request: httpx.Request, error: Exception) -> GraphError:
-    text = str(error)
-    reason = f"{error.__class__.__name__}: {text}" if text else error.__class__.__name__
-    distrust = "CERTIFICATE_VERIFY_FAILED" in text
-    nothing_sent = isinstance(error, _NOTHING_SENT)
-    failed = TransportFailed(
-        f"no answer from {request.url.host}: {reason}",
-        verb=call.method,
-        path=path_on_wire(url),
-        client_request_id=request.headers["client-request-id"],
-        hint="trust its CA: name the file in ca_file (SSL_CERT_FILE)"
-        if distrust
-        else "check graph_url, the network and any proxy",
-        may_have_happened=not nothing_sent and call.method != "GET",
-    )
-    failed.nothing_sent = nothing_sent
-    failed.heals = not distrust
-    return failed
-
-
-def _garbled(call: Call, url: str) -> GraphError:
-    return UnreadableAnswer(
-        "the answer is not compressed as it says",
-        verb=call.method,
-        path=path_on_wire(url),
-        hint="check any proxy between",
-        may_have_happened=call.method != "GET",
-    )
-
-
-def _log(call: Call, url: str, response: httpx.Response, elapsed_seconds: float) -> None:
-    logger.debug(
-        "%s %s: %s in %.3f s, request-id %s",
-        call.method,
-        path_on_wire(url),
-        response.status_code,
-        elapsed_seconds,
-        response.headers.get("request-id"),
-    )
+    async def _may_be_permitted(self, call: Call) -> bool:
+        claims = TokenClaims.of(await self._tokens.token())
+        opaque = claims.tenant_id is None and not claims.roles
+        return opaque or not missing(call.method, call.path, claims.roles)

@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
 from .errors import BadSettings
+from .proxy import find_proxy
 
 __all__ = ["CLOUDS", "ApiVersion", "Cloud", "GraphSettings"]
 
@@ -43,7 +44,8 @@ class GraphSettings:
     """Addresses, time limits and budgets of a client; every number carries its unit in its name.
 
     Raises:
-        BadSettings: for a URL that is not a plain https root, or a number that is not positive.
+        BadSettings: for a URL that is not a plain https root, a proxy that cannot be used, or a number that is not
+            positive.
     """
 
     graph_url: str = CLOUDS["global"].graph_url
@@ -51,6 +53,8 @@ class GraphSettings:
     api_version: ApiVersion = "v1.0"
     ca_file: Path | None = None
     proxy_url: str | None = None
+    # Hosts that are reached without it, as NO_PROXY lists them; this machine always is.
+    no_proxy: str = ""
     user_agent: str = "graph-client/0.1.0"
 
     connect_timeout_seconds: float = 10.0
@@ -67,6 +71,8 @@ class GraphSettings:
     total_retry_seconds: float = 300.0
     first_backoff_seconds: float = 1.0
     longest_backoff_seconds: float = 30.0
+    # How long after its creation an object may be unknown to some replica or service.
+    fresh_object_seconds: float = 600.0
     grace_interval_seconds: float = 2.0
     longest_grace_interval_seconds: float = 10.0
 
@@ -76,6 +82,9 @@ class GraphSettings:
 
     page_size: int = 999
     log_page_size: int = 500
+    # A listing of more is given up: ten million objects, or five million events of one window.
+    max_pages: int = 10_000
+    max_empty_pages: int = 50
     # How long a read waits for others to share its request.
     batch_linger_seconds: float = 0.01
 
@@ -110,6 +119,8 @@ class GraphSettings:
             if isinstance(value, (int, float)) and not 0 < value < float("inf"):
                 raise BadSettings(f"{field.name} must be a positive number, not {value}")
 
+        for url in (self.graph_url, self.authority):
+            self.proxy_for(url)
         if self.budget_share > 1:
             raise BadSettings(f"budget_share is a part of the whole, at most 1, not {self.budget_share}")
 
@@ -120,6 +131,14 @@ class GraphSettings:
             raise BadSettings(f"cloud {cloud!r} is unknown", hint=f"use one of: {', '.join(CLOUDS)}")
         roots = CLOUDS[cloud]
         return cls(**{"graph_url": roots.graph_url, "authority": roots.authority, **changes})
+
+    def proxy_for(self, url: str) -> str | None:
+        """The proxy to reach a URL through, or None.
+
+        Raises:
+            BadSettings: see `proxy.check_proxy`.
+        """
+        return find_proxy(url, self.proxy_url, self.no_proxy)
 
     @property
     def writes_per_second(self) -> float:

@@ -14,6 +14,7 @@ import httpx
 from .aadsts import auth_failed
 from .envelope import read_json
 from .errors import AuthFailed, BadSettings
+from .redaction import learn_secrets, learn_url_password, mask
 from .retry_after import retry_after_seconds
 from .settings import GraphSettings
 from .tls import ssl_context
@@ -21,6 +22,10 @@ from .tls import ssl_context
 __all__ = ["SignInHttp"]
 
 logger = logging.getLogger(__name__)
+
+# X-IDENTITY-HEADER is how App Service and Functions ask for a managed identity's token, `secret` how they did before.
+# https://learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference
+_PROOFS = frozenset({"client_secret", "client_assertion", "assertion", "authorization", "x-identity-header", "secret"})
 
 
 class SignInHttp:
@@ -65,10 +70,11 @@ class SignInHttp:
         Raises:
             AuthFailed: when there is no answer, or none that MSAL could read.
         """
+        _learn(parts, self._settings.proxy_url)
         if not self._plain_http and urlsplit(url).scheme != "https":
             raise AuthFailed("refused to sign in over plain http", hint="check the authority")
         try:
-            with self._client() as client:
+            with self._client(url) as client:
                 response = client.request(method, url, **parts)
         except httpx.RequestError as error:
             raise _unreachable(method, url, error) from None
@@ -76,7 +82,7 @@ class SignInHttp:
         _check(method, url, response)
         return response
 
-    def _client(self) -> httpx.Client:
+    def _client(self, url: str) -> httpx.Client:
         # One client for each request: tokens live for an hour, and nothing has to be closed.
         if self._transport is not None:
             return httpx.Client(transport=_Shared(self._transport), trust_env=False, timeout=self._limits())
@@ -84,11 +90,17 @@ class SignInHttp:
             self._context = self._trust()
         return httpx.Client(
             verify=self._context,
-            proxy=None if self._plain_http else self._settings.proxy_url,
+            proxy=None if self._plain_http else self._proxy_for(url),
             trust_env=False,
             timeout=self._limits(),
             headers={"User-Agent": self._settings.user_agent},
         )
+
+    def _proxy_for(self, url: str) -> str | None:
+        try:
+            return self._settings.proxy_for(url)
+        except BadSettings as error:
+            raise AuthFailed(error.what, hint=error.hint) from None
 
     def _trust(self) -> ssl.SSLContext:
         try:
@@ -99,6 +111,14 @@ class SignInHttp:
 
     def _limits(self) -> httpx.Timeout:
         return httpx.Timeout(self._settings.sign_in_timeout_seconds)
+
+
+def _learn(parts: Mapping[str, Any], proxy_url: str | None) -> None:
+    """Learn what proves who we are: whoever answers may quote it."""
+    learn_url_password(proxy_url)
+    for name, value in {**(parts.get("data") or {}), **(parts.get("headers") or {})}.items():
+        if name.lower() in _PROOFS and isinstance(value, str):
+            learn_secrets(value.removeprefix("Bearer "))
 
 
 def _texts(data: Any) -> Any:
@@ -146,7 +166,7 @@ def _check(method: str, url: str, response: httpx.Response) -> None:
 
 
 def _unreachable(method: str, url: str, error: httpx.RequestError) -> AuthFailed:
-    text = str(error) or error.__class__.__name__
+    text = mask(str(error)) or error.__class__.__name__
     distrust = "CERTIFICATE_VERIFY_FAILED" in text
     failed = AuthFailed(
         f"{urlsplit(url).netloc} gave no answer: {text}",

@@ -11,6 +11,7 @@ from flows.cli.errors import CommandFailed
 from flows.cli.options import FleetArgument, ForceOption, OnlyOption, Output, OutputOption, StoreOption, TenantOption
 from flows.cli.output import aside, person, print_json
 from flows.cli.plan_file import PlanOptions, write_plan_file
+from graph_client.parallel import gather
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -89,7 +90,7 @@ async def _plan(fleet: "Fleet", tenant: str | None, options: PlanOptions) -> "Pl
     from flows.sign_in import signed_in
 
     async with signed_in(tenant, fleet.tenant_id) as (graph, _):
-        observed, memory = await asyncio.gather(observe(graph, fleet, options.only), memory_of(fleet))
+        observed, memory = await gather(observe(graph, fleet, options.only), memory_of(fleet))
         plan = diff(
             fleet,
             observed,

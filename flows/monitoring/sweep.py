@@ -1,6 +1,5 @@
 """One look at the jobs of a fleet."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from flows.monitoring.triage import Triage
 from flows.store import JobObservation
 from graph_client import GraphClient, Resources
 from graph_client.errors import NotFound
+from graph_client.parallel import gather
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ async def sweep(graph: GraphClient, fleet: str, targets: Sequence[Target], now: 
 
     Source: https://learn.microsoft.com/graph/api/synchronization-synchronization-list-jobs
     """
-    return Sweep(fleet, await asyncio.gather(*(_reading(graph.batched, target, now) for target in targets)))
+    return Sweep(fleet, await gather(*(_reading(graph.batched, target, now) for target in targets)))
 
 
 async def _reading(graph: Resources, target: Target, now: datetime) -> Reading:

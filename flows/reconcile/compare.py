@@ -14,6 +14,7 @@ from flows.reconcile.references import (
     resolve,
 )
 from flows.reconcile.steps.failure import StepFailed
+from graph_client.parallel import gather
 
 STEP = "compare-credentials"
 _AT_ONCE = 16
@@ -44,7 +45,7 @@ async def compare(
         async with gate:
             return await _compare(plan.tenant_id, each, known, fingerprint_key, sources)
 
-    return replace(plan, instances=tuple(await asyncio.gather(*(compared(each) for each in plan.instances))))
+    return replace(plan, instances=tuple(await gather(*(compared(each) for each in plan.instances))))
 
 
 def _known(plan: InstancePlan, kept: Fingerprints) -> Mapping[str, str]:

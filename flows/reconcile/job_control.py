@@ -1,6 +1,5 @@
 """What starting, pausing or restarting the job of an instance comes to."""
 
-import asyncio
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
@@ -17,6 +16,7 @@ from flows.reconcile.steps.failure import StepFailed
 from graph_client import GraphClient, Resources
 from graph_client.errors import NotFound
 from graph_client.models import SynchronizationJob
+from graph_client.parallel import gather
 
 Verb = Literal["start", "pause", "restart"]
 DONE: dict[Verb, str] = {"start": "started", "pause": "paused", "restart": "restarted"}
@@ -87,7 +87,7 @@ async def plan_job_controls(
             return JobControl(instance.key, verb, state, *ids, needed=False, refusal=refusal)
         return JobControl(instance.key, verb, state, *ids, scope if verb == "restart" else None, needed)
 
-    return await asyncio.gather(*map(planned, wanted))
+    return list(await gather(*map(planned, wanted)))
 
 
 def decide(key: str, verb: Verb, job: SynchronizationJob | None, scope: str, *, force: bool) -> bool:

@@ -1,6 +1,5 @@
 """What the tenant holds of a fleet."""
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -20,6 +19,7 @@ from graph_client import GraphClient, Resources
 from graph_client.errors import Forbidden, NotFound, Unauthorized
 from graph_client.models import Application, ServicePrincipal, SynchronizationJob
 from graph_client.odata import text_literal
+from graph_client.parallel import gather
 
 _APPLICATION_FIELDS = (
     "id",
@@ -29,6 +29,7 @@ _APPLICATION_FIELDS = (
     "applicationTemplateId",
     "notes",
     "serviceManagementReference",
+    "createdDateTime",
 )
 _SERVICE_PRINCIPAL_FIELDS = ("id", "appId", "displayName", "tags", "applicationTemplateId", "appRoles")
 _VALUES_PER_FILTER = 15  # Graph refuses more in one `in`
@@ -62,7 +63,7 @@ async def observe(graph: GraphClient, fleet: Fleet, keys: Collection[str] | None
     wishes = [(item, desired.get(item.key or "")) for item in wanted]
     wishes += [(item, adopting[application_id]) for application_id, item in named.items()]
     looks = (_looked_up_for(graph.batched, item, instance) for item, instance in wishes)
-    looked = dict(zip((item for item, _ in wishes), await asyncio.gather(*looks), strict=True))
+    looked = dict(zip((item for item, _ in wishes), await gather(*looks), strict=True))
     observed = Observed(
         {key: tuple(looked.get(item, item) for item in items) for key, items in instances.items()},
         namesakes,
@@ -73,7 +74,7 @@ async def observe(graph: GraphClient, fleet: Fleet, keys: Collection[str] | None
     planned = [each for each in fleet.instances if keys is None or each.key in keys]
     absent = [each for each in planned if not observed.bearers(each)]
     mapped = _mapped((looked[item], instance) for item, instance in wishes)
-    principals, deleted, languages = await asyncio.gather(
+    principals, deleted, languages = await gather(
         _principals(graph, observed, planned),
         find_deleted(graph, fleet) if absent else _nothing(),
         languages_of(graph.batched, mapped),
@@ -164,7 +165,7 @@ async def find_named(graph: GraphClient, application_ids: Collection[str]) -> di
 async def applications_in(graph: GraphClient, field: str, values: Iterable[str]) -> list[Application]:
     """Return the applications whose id or appId is one of some values."""
     conditions = _conditions(field, values)
-    pages = await asyncio.gather(*(find_app_registrations(graph.batched, condition) for condition in conditions))
+    pages = await gather(*(find_app_registrations(graph.batched, condition) for condition in conditions))
     return [application for page in pages for application in page]
 
 
@@ -176,7 +177,7 @@ async def find_app_registrations(graph: Resources, condition: str) -> list[Appli
 async def principals_of(graph: GraphClient, app_ids: Iterable[str]) -> dict[str | None, ServicePrincipal]:
     """Return the service principals with these appIds, by appId."""
     conditions = _conditions("appId", app_ids)
-    found = await asyncio.gather(*(find_service_principals(graph.batched, condition) for condition in conditions))
+    found = await gather(*(find_service_principals(graph.batched, condition) for condition in conditions))
     return {app_id: principal for part in found for app_id, principal in part.items()}
 
 
@@ -250,7 +251,7 @@ async def looked_up(
     if principal_id is None:
         return item
     try:
-        jobs, secrets, assignees, owned_by = await asyncio.gather(
+        jobs, secrets, assignees, owned_by = await gather(
             graph.synchronization.jobs(principal_id),
             _secrets(graph, principal_id),
             assigned(graph, principal_id) if with_assignments else _nobody(),

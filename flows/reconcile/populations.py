@@ -1,11 +1,11 @@
 """How many users a scoping filter selects before and after, as far as the directory can tell."""
 
-import asyncio
 from dataclasses import replace
 
 from flows.reconcile.plan import InstancePlan, Plan
 from graph_client import GraphClient
 from graph_client.errors import GraphError
+from graph_client.parallel import gather
 
 FILTERS_MAX = 10
 """So many filters are counted for a plan: an estimate is not worth more requests."""
@@ -24,7 +24,7 @@ async def estimated(graph: GraphClient, plan: Plan) -> Plan:
     filters = list(dict.fromkeys(wanted))[:FILTERS_MAX]
     if not filters and not any(instance.selections for instance in plan.instances):
         return plan
-    counts = dict(zip(filters, await asyncio.gather(*(_count(graph, each) for each in filters)), strict=True))
+    counts = dict(zip(filters, await gather(*(_count(graph, each) for each in filters)), strict=True))
     return replace(plan, instances=tuple(_with_counts(each, counts) for each in plan.instances))
 
 

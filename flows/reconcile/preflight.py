@@ -17,6 +17,7 @@ from flows.reconcile.references import (  # the fleet file's references
 from flows.reconcile.templates import find_templates
 from graph_client import GraphClient
 from graph_client.errors import GraphError
+from graph_client.parallel import gather
 
 _AT_ONCE = 10
 """References read at the same time; a vault throttles more."""
@@ -86,7 +87,7 @@ async def check_references(instances: Iterable[Instance], sources: Mapping[str, 
             return Check("reference", False, f"{message} (and {len(others)} more)" if others else message, hint)
         return None
 
-    found = await asyncio.gather(*(problem_of(text, users) for text, users in uses.items()))
+    found = await gather(*(problem_of(text, users) for text, users in uses.items()))
     problems = [check for check in found if check]
     readable = len(uses) - len(problems)
     good = [Check("reference", True, f"{readable} of {len(uses)} can be read")] if readable or not uses else []

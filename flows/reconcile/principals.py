@@ -1,6 +1,5 @@
 """The users and groups that a plan speaks of."""
 
-import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -8,6 +7,7 @@ from flows.reconcile.assignments import Assigned
 from flows.reconcile.fleet import Assignment
 from graph_client import GraphClient
 from graph_client.errors import BadRequest, Forbidden, NotFound, Unauthorized
+from graph_client.parallel import gather
 
 _REFUSED = (BadRequest, Forbidden, NotFound, Unauthorized)
 """What tells that a plan has to do without; anything else may be a defect or an outage."""
@@ -37,8 +37,8 @@ async def find_principals(
     """
     named = {each.principal_id: each for each in added if each.name}
     groups = {each.principal_id for each in removed if each.principal_type == "Group"}
-    names = dict(zip(named, await asyncio.gather(*(_name(graph, each) for each in named.values())), strict=True))
-    sizes = dict(zip(groups, await asyncio.gather(*(_members(graph, each) for each in groups)), strict=True))
+    names = dict(zip(named, await gather(*(_name(graph, each) for each in named.values())), strict=True))
+    sizes = dict(zip(groups, await gather(*(_members(graph, each) for each in groups)), strict=True))
     return {each: Principal(names.get(each), sizes.get(each)) for each in {*names, *sizes}}
 
 

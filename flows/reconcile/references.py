@@ -8,10 +8,12 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import SecretStr
+
+from graph_client.redaction import learn_secrets
 
 SECRET_FILE_BYTES_MAX = 65_536
 
@@ -127,8 +129,12 @@ async def _value(reference: Reference, sources: Mapping[str, Source]) -> Secret:
         what = f"cannot be read ({type(error).__name__})"
         raise SourceError(what, "Check the name, and that this process may read it.") from None
     secret = given if isinstance(given, Secret) else Secret(SecretStr(given))
-    _check(secret.value.get_secret_value())
-    return secret
+    value = secret.value.get_secret_value()
+    learn_secrets(value)
+    # Most editors and shells end what they write with a newline.
+    value = value.removesuffix("\n").removesuffix("\r") if value.endswith("\r\n") else value.removesuffix("\n")
+    _check(value)
+    return replace(secret, value=SecretStr(value))
 
 
 def _check(value: str) -> None:
@@ -149,7 +155,7 @@ def _missing(reference: Reference) -> SourceError:
 
 
 def read_secret_file(name: str) -> str:
-    """The source of `${file:…}` references: the text of a file without one newline at its end.
+    """The source of `${file:…}` references: the text of a file.
 
     Raises:
         SourceError: there is no such file, or it is no text.
@@ -164,7 +170,6 @@ def read_secret_file(name: str) -> str:
         what = f"the file is larger than {SECRET_FILE_BYTES_MAX:,} bytes"
         raise SourceError(what, "Point at a file that holds the secret alone.")
     try:
-        text = content.decode("utf-8")
+        return content.decode("utf-8")
     except UnicodeDecodeError:
         raise SourceError("the file is not UTF-8 text", "Save the secret as UTF-8.") from None
-    return text.removesuffix("\n").removesuffix("\r") if text.endswith("\r\n") else text.removesuffix("\n")

@@ -1,6 +1,5 @@
 """What retiring instances comes to: which applications go, and what goes with them."""
 
-import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
@@ -18,6 +17,7 @@ from flows.reconcile.steps.failure import StepFailed
 from graph_client import GraphClient
 from graph_client.errors import NotFound
 from graph_client.odata import text_literal
+from graph_client.parallel import gather
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ async def plan_retirements(
         except StepFailed as refusal:
             return replace(plan, refusal=refusal)
 
-    return await asyncio.gather(*map(planned, live))
+    return list(await gather(*map(planned, live)))
 
 
 def _check_share(count: int, of: int, *, force: bool) -> None:
@@ -159,7 +159,7 @@ async def _looked_up(graph: GraphClient, plan: Retirement, found: ObservedInstan
         return plan
     plan = replace(plan, service_principal_id=found.service_principal_id)
     try:
-        jobs, principals = await asyncio.gather(
+        jobs, principals = await gather(
             graph.batched.synchronization.jobs(found.service_principal_id),
             assigned(graph.batched, found.service_principal_id),
         )

@@ -1,6 +1,5 @@
 """The schemas of jobs as the tenant has them, and what they may consist of."""
 
-import asyncio
 from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -9,6 +8,7 @@ from flows.mappings.vocabulary import NOTHING_KNOWN, Vocabulary
 from graph_client import Resources
 from graph_client.errors import Forbidden, NotFound, Unauthorized
 from graph_client.models import SynchronizationJob
+from graph_client.parallel import gather
 
 T = TypeVar("T")
 TemplateIds = tuple[str, str]
@@ -46,7 +46,7 @@ async def languages_of(
     """
     first = {ids: (principal_id, job) for ids, principal_id, job in jobs}
     looks = (language_of(graph, principal_id, job.id, job.template_id) for principal_id, job in first.values())
-    return dict(zip(first, await asyncio.gather(*looks), strict=True))
+    return dict(zip(first, await gather(*looks), strict=True))
 
 
 async def language_of(
@@ -54,7 +54,7 @@ async def language_of(
 ) -> SchemaLanguage:
     """Return what the schema of a job may consist of, as far as this identity may read it."""
     schemas = graph.synchronization_schemas
-    default, operators, functions = await asyncio.gather(
+    default, operators, functions = await gather(
         _readable(schemas.of_template(service_principal_id, template_id)) if template_id else _nothing(),
         _readable(schemas.filter_operators(service_principal_id, job_id)),
         _readable(schemas.functions(service_principal_id, job_id)),

@@ -1,6 +1,5 @@
 """Finding the gallery templates that a fleet file names."""
 
-import asyncio
 import difflib
 import uuid
 from collections.abc import Iterable
@@ -9,6 +8,7 @@ from dataclasses import dataclass
 from graph_client import GraphClient, Resources
 from graph_client.errors import NotFound
 from graph_client.models import ApplicationTemplate
+from graph_client.parallel import gather
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ async def find_templates(
     templates: dict[str, ApplicationTemplate] = {}
     problems: dict[str, TemplateProblem] = {}
     wanted = sorted(names)
-    for name, found in zip(wanted, await asyncio.gather(*(_find(graph.batched, each) for each in wanted)), strict=True):
+    for name, found in zip(wanted, await gather(*(_find(graph.batched, each) for each in wanted)), strict=True):
         if found is None:
             problems[name] = await _unknown(graph, name)
         elif "sync" not in (found.supported_provisioning_types or ()):

@@ -15,6 +15,7 @@ from flows.reconcile.subjects import Kind
 from graph_client import GraphClient, Resources
 from graph_client.errors import Forbidden, NotFound, Unauthorized
 from graph_client.models import SynchronizationJob, SynchronizationRule
+from graph_client.parallel import gather
 
 _STEP = "find-job"
 
@@ -79,9 +80,7 @@ async def _place(graph: Resources, instance: Instance, bearers: list[ObservedIns
         job = None
     if job is None:
         raise StepFailed("JobMissing", f"{key} has no provisioning job.", "Apply first.", step=_STEP)
-    rules, secrets = await asyncio.gather(
-        graph.synchronization.rules(principal_id, job.id), _secret_names(graph, principal_id)
-    )
+    rules, secrets = await gather(graph.synchronization.rules(principal_id, job.id), _secret_names(graph, principal_id))
     if any(name.lower().startswith("oauth2") for name in secrets) and _runs(job):
         raise StepFailed(
             "PauseFirst",

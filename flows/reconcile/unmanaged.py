@@ -1,6 +1,5 @@
 """What the tenant holds that a fleet could take in: applications that bear no mark yet."""
 
-import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -19,6 +18,7 @@ from flows.reconcile.templates import find_templates
 from graph_client import GraphClient, Resources
 from graph_client.errors import NotFound
 from graph_client.odata import text_literal
+from graph_client.parallel import gather
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,8 @@ async def find_unmanaged(graph: GraphClient, fleet: str, template: str | None, t
     ours = await find_app_registrations(graph, f"tags/any(t:startswith(t,{text_literal(tag_prefix(fleet))}))")
     taken = [instance_of(each, None, each.app_id or "").key for each in ours]
     mine = [item for item in items if item.mark is None or item.mark.fleet == fleet]
-    looked, names = await asyncio.gather(
-        asyncio.gather(*(looked_up(graph.batched, item) for item in mine)),
+    looked, names = await gather(
+        gather(*(looked_up(graph.batched, item) for item in mine)),
         _template_names(graph, {item.template_id for item in mine if item.template_id}),
     )
     return Unmanaged(
@@ -83,7 +83,7 @@ async def _tagged(graph: GraphClient, tag: str) -> list[ObservedInstance]:
 
 async def _template_names(graph: GraphClient, ids: Iterable[str]) -> dict[str, str]:
     wanted = sorted(ids)
-    names = await asyncio.gather(*(_template_name(graph.batched, each) for each in wanted))
+    names = await gather(*(_template_name(graph.batched, each) for each in wanted))
     return dict(zip(wanted, names, strict=True))
 
 

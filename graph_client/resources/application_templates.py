@@ -47,4 +47,6 @@ class ApplicationTemplates:
         if service_management_reference is not None:
             body["serviceManagementReference"] = service_management_reference
         call = Call.create(path_of("applicationTemplates", template_id, "instantiate"), body)
-        return await read(self._session, call, ApplicationServicePrincipal)
+        made = await read(self._session, call, ApplicationServicePrincipal)
+        self._session.fresh_objects.add(made.application.id, made.application.app_id, made.service_principal.id)
+        return made

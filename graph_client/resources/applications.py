@@ -24,15 +24,12 @@ class Applications:
     def __init__(self, session: Sender) -> None:
         self._session = session
 
-    async def get(
-        self, application_id: str, *, select: Sequence[str] | None = None, grace_seconds: float = 0.0
-    ) -> Application:
+    async def get(self, application_id: str, *, select: Sequence[str] | None = None) -> Application:
         """One application, by object id."""
         path = path_of("applications", application_id)
-        call = Call.get(path, options(select=select), grace_seconds=grace_seconds)
-        return await read(self._session, call, Application)
+        return self._noted(await read(self._session, Call.get(path, options(select=select)), Application))
 
-    def list(
+    async def list(
         self,
         *,
         filter: str | None = None,  # noqa: A002  # OData says $filter
@@ -41,12 +38,13 @@ class Applications:
         """The applications that a filter of the default query mode selects."""
         top = self._session.settings.page_size
         call = Call.get("/applications", options(filter=filter, select=select, top=top))
-        return items(self._session, call, Application)
+        async for application in items(self._session, call, Application):
+            yield self._noted(application)
 
-    async def patch(self, application_id: str, changes: Mapping[str, Any], *, grace_seconds: float = 0.0) -> None:
+    async def patch(self, application_id: str, changes: Mapping[str, Any]) -> None:
         """Change some properties; collections such as tags are replaced whole."""
         path = path_of("applications", application_id)
-        await self._session.request(Call.change("PATCH", path, dict(changes), grace_seconds=grace_seconds))
+        await self._session.request(Call.change("PATCH", path, dict(changes)))
 
     def owners(self, application_id: str) -> AsyncIterator[Entity]:
         """The owners of the application, by object id."""
@@ -66,3 +64,8 @@ class Applications:
     async def delete(self, application_id: str) -> None:
         """Move the application to the deleted items, where it stays for 30 days."""
         await self._session.request(Call.change("DELETE", path_of("applications", application_id)))
+
+    def _noted(self, application: Application) -> Application:
+        if created_at := application.created_date_time:
+            self._session.fresh_objects.add(application.id, application.app_id, created_at=created_at)
+        return application

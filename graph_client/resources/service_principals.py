@@ -22,15 +22,13 @@ class ServicePrincipals:
     def __init__(self, session: Sender) -> None:
         self._session = session
 
-    async def get(
-        self, service_principal_id: str, *, select: Sequence[str] | None = None, grace_seconds: float = 0.0
-    ) -> ServicePrincipal:
+    async def get(self, service_principal_id: str, *, select: Sequence[str] | None = None) -> ServicePrincipal:
         """One service principal, by object id."""
         path = path_of("servicePrincipals", service_principal_id)
-        call = Call.get(path, options(select=select), grace_seconds=grace_seconds)
+        call = Call.get(path, options(select=select))
         return await read(self._session, call, ServicePrincipal)
 
-    def list(
+    async def list(
         self,
         *,
         filter: str | None = None,  # noqa: A002  # OData says $filter
@@ -39,7 +37,10 @@ class ServicePrincipals:
         """The service principals that a filter of the default query mode selects."""
         top = self._session.settings.page_size
         call = Call.get("/servicePrincipals", options(filter=filter, select=select, top=top))
-        return items(self._session, call, ServicePrincipal)
+        async for principal in items(self._session, call, ServicePrincipal):
+            # v1.0 does not tell when it was created; its application does.
+            self._session.fresh_objects.relate(principal.app_id, principal.id)
+            yield principal
 
     async def delete(self, service_principal_id: str) -> None:
         """Move the service principal to the deleted items."""
@@ -51,16 +52,14 @@ class ServicePrincipals:
         call = Call.get(path, options(top=self._session.settings.page_size))
         return items(self._session, call, AppRoleAssignment)
 
-    async def assign(
-        self, service_principal_id: str, principal_id: str, app_role_id: str, *, grace_seconds: float = 0.0
-    ) -> AppRoleAssignment:
+    async def assign(self, service_principal_id: str, principal_id: str, app_role_id: str) -> AppRoleAssignment:
         """Assign a user or group to a role; never repeated after an unknown outcome.
 
         https://learn.microsoft.com/graph/api/serviceprincipal-post-approleassignedto
         """
         body = {"principalId": principal_id, "resourceId": service_principal_id, "appRoleId": app_role_id}
         path = path_of("servicePrincipals", service_principal_id, "appRoleAssignedTo")
-        call = Call.create(path, body, grace_seconds=grace_seconds)
+        call = Call.create(path, body)
         return await read(self._session, call, AppRoleAssignment)
 
     async def unassign(self, service_principal_id: str, assignment_id: str) -> None:

@@ -6,6 +6,7 @@ https://learn.microsoft.com/graph/api/resources/synchronization-overview
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from graph_client.call import Call, path_of
 from graph_client.errors import NotFound
@@ -31,12 +32,10 @@ class Synchronization:
         self._credentials = SynchronizationCredentials(session)
         self._on_demand = SynchronizationOnDemand(session)
 
-    async def templates(
-        self, service_principal_id: str, *, grace_seconds: float = 0.0
-    ) -> list[SynchronizationTemplate]:
+    async def templates(self, service_principal_id: str) -> list[SynchronizationTemplate]:
         """The connectors that the application offers."""
         path = _path(service_principal_id, "templates")
-        call = Call.get(path, grace_seconds=grace_seconds)
+        call = Call.get(path)
         return [template async for template in items(self._session, call, SynchronizationTemplate)]
 
     async def jobs(self, service_principal_id: str) -> list[SynchronizationJob]:
@@ -51,7 +50,7 @@ class Synchronization:
         https://learn.microsoft.com/graph/api/synchronization-synchronization-list-jobs
         https://github.com/jeevansd/SCIM-CodeAuthGrantDeprecation (AGENTS.md, 2026-05-09)
         """
-        call = Call.get(_path(service_principal_id, "jobs"))
+        call = replace(Call.get(_path(service_principal_id, "jobs")), none_if_absent=True)
         try:
             return [job async for job in items(self._session, call, SynchronizationJob)]
         except NotFound as error:
@@ -61,22 +60,20 @@ class Synchronization:
                 )
             return []
 
-    async def create_job(
-        self, service_principal_id: str, template_id: str, *, grace_seconds: float = 0.0
-    ) -> SynchronizationJob:
+    async def create_job(self, service_principal_id: str, template_id: str) -> SynchronizationJob:
         """Make a job, which does not run yet; never repeated after an unknown outcome.
 
         https://learn.microsoft.com/graph/api/synchronization-synchronization-post-jobs
         """
         path = _path(service_principal_id, "jobs")
-        call = Call.create(path, {"templateId": template_id}, grace_seconds=grace_seconds)
-        return await read(self._session, call, SynchronizationJob)
+        call = Call.create(path, {"templateId": template_id})
+        job = await read(self._session, call, SynchronizationJob)
+        self._session.fresh_objects.add(job.id)
+        return job
 
-    async def get_job(
-        self, service_principal_id: str, job_id: str, *, grace_seconds: float = 0.0
-    ) -> SynchronizationJob:
+    async def get_job(self, service_principal_id: str, job_id: str) -> SynchronizationJob:
         """One job with its status."""
-        call = Call.get(_path(service_principal_id, "jobs", job_id), grace_seconds=grace_seconds)
+        call = Call.get(_path(service_principal_id, "jobs", job_id))
         return await read(self._session, call, SynchronizationJob)
 
     async def delete_job(self, service_principal_id: str, job_id: str) -> None:
@@ -111,9 +108,7 @@ class Synchronization:
         """
         await self._credentials.validate_saved(service_principal_id, job_id)
 
-    async def save_secrets(
-        self, service_principal_id: str, credentials: Mapping[str, str], *, grace_seconds: float = 0.0
-    ) -> None:
+    async def save_secrets(self, service_principal_id: str, credentials: Mapping[str, str]) -> None:
         """Save credentials, always the whole set: the service may replace what it has. "" removes a key.
 
         Raises:
@@ -121,7 +116,7 @@ class Synchronization:
 
         https://learn.microsoft.com/graph/api/synchronization-serviceprincipal-put-synchronization
         """
-        await self._credentials.save(service_principal_id, credentials, grace_seconds=grace_seconds)
+        await self._credentials.save(service_principal_id, credentials)
 
     async def secrets(self, service_principal_id: str) -> dict[str, str]:
         """The saved credentials by key; sensitive values read "*"."""

@@ -65,16 +65,13 @@ class SynchronizationCredentials:
         )
         await self._session.request(call)
 
-    async def save(
-        self, service_principal_id: str, credentials: Mapping[str, str], *, grace_seconds: float = 0.0
-    ) -> None:
+    async def save(self, service_principal_id: str, credentials: Mapping[str, str]) -> None:
         """See `Synchronization.save_secrets`."""
         call = Call(
             method="PUT",
             path=_secrets_path(service_principal_id),
             body={"value": _pairs(credentials)},
             expects=Expects.NOTHING,
-            grace_seconds=grace_seconds,
             secrets=tuple(credentials.values()),
         )
         await self._session.request(call)

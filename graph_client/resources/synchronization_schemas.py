@@ -22,12 +22,12 @@ class SynchronizationSchemas:
     def __init__(self, session: Sender) -> None:
         self._session = session
 
-    async def get(self, service_principal_id: str, job_id: str, *, grace_seconds: float = 0.0) -> dict[str, Any]:
+    async def get(self, service_principal_id: str, job_id: str) -> dict[str, Any]:
         """The schema of a job, its own or its template's.
 
         https://learn.microsoft.com/graph/api/synchronization-synchronizationschema-get
         """
-        call = Call.get(_job(service_principal_id, job_id), grace_seconds=grace_seconds)
+        call = Call.get(_job(service_principal_id, job_id))
         return _without_context(await self._session.request(call))
 
     async def of_template(self, service_principal_id: str, template_id: str) -> dict[str, Any]:

@@ -135,7 +135,6 @@ async def test_the_client_reads_what_is_on_record(name, ask, take, value):
 # The name of an exchange, what the client is asked, and the error that it makes of the refusal.
 REFUSED = (
     ("instantiate unknown template", instantiated, errors.BadRequest),
-    ("key credentials with password", lambda graph: graph.service_principals.patch(PRINCIPAL, {}), errors.BadRequest),
     ("start malformed job id", started, errors.BadRequest),
     ("schema patch", job, errors.NotFound),
     ("on demand unknown rule", on_demand, errors.BadRequest),

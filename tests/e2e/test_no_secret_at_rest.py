@@ -1,10 +1,5 @@
 """A secret is searched for in everything a run leaves behind."""
 
-import base64
-import json
-import pickle
-import urllib.parse
-
 import pytest
 
 from flows.cli.prefect_server import PrefectServer
@@ -12,38 +7,13 @@ from flows.environment import with_variables
 from flows.store import open_store
 from tests.cli.conftest import finished, started
 from tests.estates import TENANT, estate, fleet, instance
+from tests.leaks import ENCODINGS, leaks, spell
 
 GOOD = 'Ma"rk+er/é-good-4711'
 REJECTED = 'Ma"rk+er/é-rejected-4711'
+# Of which the run knows nothing: no reference leads there.
 PLANTED = 'Ma"rk+er/é-planted-good-4711'
 ROTATED = 'Ma"rk+er/é-rotated-good-4711'
-
-
-def forms(secret):
-    """The secret as it might be written: plain, in base64 at each offset, for a URL, in JSON, pickled."""
-    raw = secret.encode()
-    yield raw
-    for padding in range(3):
-        whole = base64.b64encode(b"\0" * padding + raw)
-        # The first and last characters depend on what stands beside it.
-        yield whole[4:-4]
-        yield base64.urlsafe_b64encode(b"\0" * padding + raw)[4:-4]
-    yield urllib.parse.quote(secret).encode()
-    yield urllib.parse.quote_plus(secret).encode()
-    yield json.dumps(secret)[1:-1].encode()
-    yield json.dumps(secret, ensure_ascii=False)[1:-1].encode()
-    yield pickle.dumps(secret)[4:-4]
-    yield raw.decode().encode("utf-16-le")
-
-
-def leaks(secret, directory, *texts):
-    """The names of files, and numbers of texts, that hold the secret in any form."""
-    found = [
-        path.name
-        for path in sorted(directory.rglob("*"))
-        if path.is_file() and any(form in path.read_bytes() for form in forms(secret))
-    ]
-    return found + [number for number, text in enumerate(texts) if any(form in text.encode() for form in forms(secret))]
 
 
 @pytest.fixture
@@ -65,6 +35,8 @@ def left_behind(tmp_path):
 
 
 FAULTY = """
+import os
+
 from flows.cli.main import main
 from flows.reconcile.steps import credentials
 from prefect.logging import get_run_logger
@@ -84,7 +56,8 @@ async def faulty(graph, plan, principal, template, values):
             (held["SecretToken"] + chr(0xDC80)).encode()
         case "planted":
             get_run_logger().info("sending %s", held)
-            print(held)
+            get_run_logger().info("sending %s", os.environ["PLANTED"])
+            print(os.environ["PLANTED"])
     await validate(graph, plan, principal, template, values)
 
 credentials.validate_credentials = faulty
@@ -127,9 +100,9 @@ def test_a_secret_is_nowhere_after_runs_that_succeed_fail_and_crash(left_behind,
 
     rotated = run("rotate", "--only", "held", "--only", "planted", TOKEN=ROTATED, OTHER=REJECTED)
     assert "1 rotated, 1 failed" in rotated.out
-    crashed = run("apply", "--save-credentials", program=("-c", FAULTY), OTHER=PLANTED)
+    crashed = run("apply", "--save-credentials", program=("-c", FAULTY), PLANTED=PLANTED)
     assert [key for key in CRASHING if f"{key} failed at run" not in crashed.err] == []
-    assert crashed.err.count("Withheld: ") == 3
+    assert crashed.err.count("Redacted: ") == 3
 
     with open_store(f"sqlite:///{directory / 'store.db'}") as store:
         assert len(store.fingerprints.known(TENANT)) == 5
@@ -141,8 +114,7 @@ def test_a_secret_is_nowhere_after_runs_that_succeed_fail_and_crash(left_behind,
     assert len(printed) - 2 in found
 
 
-@pytest.mark.parametrize("form", range(13))
-def test_a_planted_leak_is_found(tmp_path, form):
-    planted = list(forms(GOOD))[form]
-    (tmp_path / "log").write_bytes(b"before " + planted + b" after")
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_a_planted_leak_is_found(tmp_path, encoding):
+    (tmp_path / "log").write_bytes(b"before " + spell(GOOD, encoding) + b" after")
     assert leaks(GOOD, tmp_path) == ["log"]

@@ -2,14 +2,16 @@ import pytest
 from prefect.settings import PREFECT_HOME
 
 from flows.blocks import AppCredentials, EntraTenant
-from flows.environment import with_variables
+from flows.environment import Environment, EnvironmentIncomplete, with_variables
 from flows.provision import provision_fleet
-from flows.sign_in import UnknownBlock
+from flows.sign_in import UnknownBlock, identity_of
 from tests.estates import TENANT, estate, fleet, instance
 
 pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("prefect_api")]
 
 SIGN_IN = ("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET", "AZURE_AUTHORITY_HOST", "ENTRA_FLEET_GRAPH_URL")
+
+PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy")
 
 
 @pytest.fixture
@@ -43,6 +45,45 @@ async def test_a_run_signs_in_with_the_block_it_names(tenant):
         outcome = await provision(fleet(instance("one")), tenant="prod")
     assert outcome.summary["created"] == 1
     assert {record.app for record in tenant.requests()} == {tenant.emulator.settings.client_id}
+
+
+@pytest.mark.parametrize("named", [None, "prod"], ids=["environment", "block"])
+@pytest.mark.parametrize(
+    ("variables", "proxy", "is_direct"),
+    [
+        ({"HTTPS_PROXY": "http://p.example:1"}, "http://p.example:1", False),
+        ({"https_proxy": "p.example:1"}, "http://p.example:1", False),
+        ({"ALL_PROXY": "http://p.example:1"}, "http://p.example:1", False),
+        ({"HTTPS_PROXY": "http://p.example:1", "no_proxy": ".vault.azure.net"}, "http://p.example:1", True),
+    ],
+)
+@pytest.mark.usefixtures("block")
+async def test_the_proxy_of_the_environment_holds_whoever_says_where_graph_is(
+    tenant, named, variables, proxy, is_direct
+):
+    signed_in = {} if named else {**tenant.served.environment, "AZURE_TENANT_ID": TENANT}
+    with with_variables({**signed_in, **dict.fromkeys(PROXY_VARIABLES, ""), **variables}):
+        settings = (await identity_of(named)).settings
+    assert settings.proxy_for("https://graph.microsoft.com") == proxy
+    assert settings.proxy_for("https://kv.vault.azure.net") == (None if is_direct else proxy)
+    # The embedded tenant is on this machine.
+    assert settings.proxy_for(settings.graph_url) is None
+
+
+@pytest.mark.parametrize("proxy", ["socks5://me:pa55word@p.example:1", "http://me:pa55word@p.example:port"])
+def test_a_proxy_that_cannot_be_used_is_said_without_its_password(proxy):
+    block = EntraTenant(tenant_id=TENANT, client_id="a", client_secret="b")
+    source = Environment({"HTTPS_PROXY": proxy})
+    for settings_of in (source.graph_settings, lambda: source.proxied(block.graph_settings())):
+        with pytest.raises(EnvironmentIncomplete) as caught:
+            settings_of()
+        assert "pa55word" not in str(caught.value)
+        assert "HTTPS_PROXY" in str(caught.value)
+
+
+def test_a_proxy_for_plain_http_is_not_for_graph():
+    settings = Environment({"HTTP_PROXY": "http://p.example:1"}).graph_settings()
+    assert settings.proxy_for(settings.graph_url) is None
 
 
 @pytest.mark.usefixtures("block")

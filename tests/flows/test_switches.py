@@ -60,13 +60,14 @@ async def test_the_invariants_hold_whatever_graph_turns_out_to_do(tmp_path, swit
 
 @pytest.mark.parametrize(
     "switched",
-    [{"validate_failure_status": 400}, {"validate_failure_status": 401}],
-    ids=["400", "401"],
+    [{"validate_failure_status": status} for status in (400, 401, 500)],
+    ids=["400", "401", "500"],
 )
 async def test_a_rejected_credential_is_never_saved_whatever_its_answer(tmp_path, switched):
     with estate(tmp_path / "tenant", **switched) as tenant, with_variables({"TOKEN": "wrong"}):
         outcome = await provision(fleet(instance("one")))
         assert outcome.instances[0].failure.step == "validate-credentials"
+        assert len(tenant.requests("validate_credentials")) == 1
         assert tenant.requests("put_secrets") + tenant.requests("start_job") == []
 
 

@@ -5,7 +5,7 @@ import pytest
 import respx
 
 from graph_client import GraphClient, StaticTokens
-from graph_client.errors import GraphError
+from graph_client.errors import CredentialsRefused, GraphError
 from graph_client.settings import GraphSettings
 from tests.graph_client.doubles import GRAPH, SIGN_IN, FakeTime, refusal
 
@@ -55,7 +55,9 @@ QUOTA = (
     "purge deletedItems, or use another identity or an administrator's"
 )
 FAULT = "a fault on Graph's side: try again later; quote the request-id to Microsoft if it stays"
-REJECTED = "the target system did not accept the credentials: check its address, user and secret"
+REJECTED = (
+    "the target system did not accept the credentials, or could not be reached: check its address, user and secret"
+)
 NOT_ON_SYNCHRONIZATION = dict.fromkeys(CALLS, UNKNOWN)
 BY_PATH = {call: ABSENT_JOB if call in ON_SYNCHRONIZATION else ABSENT for call in CALLS}
 
@@ -146,6 +148,38 @@ async def test_an_error_answer(call, status, code, retry_after, again, hint):
 async def test_an_answer_that_its_words_or_its_code_explain(call, status, code, message, hint):
     error, sent, _ = await asked(call, refusal(status, code, message))
     assert (error.hint, sent) == (hint, 1)
+
+
+LONG = "SystemForCrossDomainIdentityManagementCredentialValidationUnavailable"
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 424, 429, 500, 503])
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        ({"code": LONG, "message": "Unauthorized (401)"}, LONG),
+        ({"code": "CredentialValidationUnavailable", "message": "404 Not Found"}, "CredentialValidationUnavailable"),
+        # As recorded, but for where the long one was.
+        ({"code": "CredentialValidationUnavailable", "message": f"… {LONG} … Unauthorized (401) …"}, LONG),
+        ({"code": "BadRequest", "message": "no", "innerError": {"innerError": {"code": LONG}}}, LONG),
+        ({"code": "UnknownError", "message": "", "details": [{"code": LONG, "message": "no"}]}, LONG),
+    ],
+)
+async def test_credentials_that_cannot_be_validated_are_known_by_the_word_whatever_the_status(status, error, code):
+    found, sent, _ = await asked("validate", httpx.Response(status, json={"error": error}))
+    assert isinstance(found, CredentialsRefused)
+    assert (found.code, found.status, found.hint, sent) == (code, status, REJECTED, 1)
+    assert not found.not_yet
+    assert not found.may_have_happened
+
+
+@pytest.mark.parametrize("call", ["validate", "save"])
+async def test_a_key_that_graph_does_not_know_is_not_tried_again(call):
+    """Recorded for a validation, in an issue of the SDK for Java."""
+    unknown = refusal(500, "InternalError", "Requested value 'baseAddress' was not found.")
+    error, sent, _ = await asked(call, unknown)
+    assert (error.status, sent) == (500, 1)
+    assert "case-sensitive" in error.hint
 
 
 @pytest.mark.parametrize("call", CALLS)

@@ -4,20 +4,16 @@ import asyncio
 
 import pytest
 
-from graph_client import errors
 from graph_client.budget import Budget
-from graph_client.call import Call
 from tests.graph_client.doubles import FakeTime
 
-READ = Call.get("/applications")
 
-
-def budget(time, limit, window_seconds=10.0, longest_pause_seconds=300.0):
-    return Budget("writes", limit, window_seconds, longest_pause_seconds, time.sleep, time.clock)
+def budget(time, limit, window_seconds=10.0):
+    return Budget("writes", limit, window_seconds, time.sleep, time.clock)
 
 
 async def spend(paced, cost=1):
-    async with paced.spend(READ, cost):
+    async with paced.spend(cost):
         pass
 
 
@@ -46,7 +42,7 @@ async def test_below_the_limit_nothing_waits():
 async def test_it_counts_from_the_answer_on():
     time = FakeTime()
     paced = budget(time, 1)
-    async with paced.spend(READ):
+    async with paced.spend():
         time.now += 7.0
     await spend(paced)
     assert time.slept == [10.0]
@@ -58,7 +54,7 @@ async def test_while_the_answers_that_hold_it_are_to_come_it_waits_for_them():
     answered = asyncio.Event()
 
     async def slow():
-        async with paced.spend(READ):
+        async with paced.spend():
             await answered.wait()
 
     slow_ones = [asyncio.ensure_future(slow()) for _ in range(2)]
@@ -76,7 +72,7 @@ async def test_a_call_that_fails_is_counted_all_the_same():
     time = FakeTime()
     paced = budget(time, 1)
     with pytest.raises(ConnectionResetError):
-        async with paced.spend(READ):
+        async with paced.spend():
             raise ConnectionResetError
     await spend(paced)
     assert time.slept == [10.0]
@@ -147,15 +143,3 @@ async def test_a_pause_holds_everything_back():
     paced.pause(5.0)
     await spend(paced)
     assert time.slept == [30.0]
-
-
-async def test_a_pause_longer_than_any_call_would_wait_is_an_error():
-    time = FakeTime()
-    paced = budget(time, 5, longest_pause_seconds=60.0)
-    paced.pause(3600.0)
-    with pytest.raises(errors.Throttled) as caught:
-        await spend(paced)
-    assert "not sent" in str(caught.value)
-    assert caught.value.retry_after_seconds == 3600.0
-    assert not caught.value.may_have_happened
-    assert time.slept == []

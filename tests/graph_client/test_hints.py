@@ -83,7 +83,10 @@ def test_the_quota_hint_does_not_send_people_to_a_permission():
         (SYNC, 409, "Conflict", "", True),
         (SP, 409, "Directory_ConcurrencyViolation", "", True),
         (SP, 409, "Request_MultipleObjectsWithSameKeyValue", "", False),
-        (SYNC, 401, "UnknownError", "", False),
+        (SYNC, 401, "UnknownError", "", True),
+        (SYNC, 401, "InvalidAuthenticationToken", "", False),
+        (SYNC, 401, "CredentialValidationUnavailable", "", False),
+        (SP, 401, "UnknownError", "", False),
         (SP, 500, "", "", False),
     ],
 )

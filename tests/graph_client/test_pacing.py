@@ -69,6 +69,51 @@ async def test_a_429_without_retry_after_pauses_shortly():
     assert time.slept == [1.0]
 
 
+@pytest.mark.parametrize("status", [429, 503])
+async def test_a_pause_beyond_reason_ends_its_own_call_and_no_other(status):
+    time = FakeTime()
+    script = Script(refusal(status, "x", retry_after="86400"), answer(204))
+    async with client(script, time) as graph:
+        with pytest.raises(errors.GraphStatusError) as caught:
+            await graph.applications.patch("1", {"notes": "x"})
+        assert caught.value.wait_is_too_long
+        await graph.applications.patch("2", {"notes": "x"})
+        await graph.applications.patch("1", {"notes": "x"})
+    assert time.slept == []
+
+
+CALLS = {
+    "start": lambda graph: graph.synchronization.start("1", "aws.1"),
+    "read": lambda graph: graph.synchronization.get_job("1", "aws.1"),
+    "batched": lambda graph: graph.batched.synchronization.get_job("1", "aws.1"),
+}
+
+
+@pytest.mark.parametrize("status", [429, 503, 504])
+@pytest.mark.parametrize("again", CALLS.values(), ids=CALLS)
+async def test_whoever_asks_for_the_same_object_again_waits_as_long_as_graph_said(status, again):
+    """The client does not repeat a start; a step looks at the job, and may start it again."""
+    time = FakeTime()
+    script = Script(refusal(status, "x", retry_after="20"), answer(200, {"id": "aws.1"}))
+    async with client(script, time) as graph:
+        with pytest.raises(errors.GraphStatusError):
+            await CALLS["start"](graph)
+        time.now += 5.0
+        await again(graph)
+    assert time.slept == [15.0]
+
+
+async def test_a_503_holds_no_other_object_back():
+    time = FakeTime()
+    script = Script(refusal(503, "x", retry_after="20"), answer(204))
+    async with client(script, time) as graph:
+        with pytest.raises(errors.ServerFailed):
+            await CALLS["start"](graph)
+        await graph.synchronization.start("2", "aws.2")
+        await graph.applications.patch("1", {"notes": "x"})
+    assert time.slept == []
+
+
 def limits(share, **settings):
     time = FakeTime()
     pacing = Pacing(dataclasses.replace(SETTINGS, budget_share=share, **settings), time.sleep, time.clock)

@@ -1,5 +1,8 @@
 """Collections, page after page."""
 
+import itertools
+
+import httpx
 import pytest
 
 from graph_client import errors
@@ -37,6 +40,56 @@ async def test_links_in_a_circle_are_an_error():
     with pytest.raises(errors.UnreadableAnswer, match="read already"):
         await all_of(script)
     assert len(script.requests) == 3
+
+
+def fresh_links(items_of):
+    """A listing that always has another page, behind a link that was never given before."""
+    numbers = itertools.count(1)
+    return Script(lambda _: page(items_of(number := next(numbers)), f"{LINK}{number}"))
+
+
+async def test_empty_pages_that_only_lead_on_are_given_up():
+    script = fresh_links(lambda _: [])
+    with pytest.raises(errors.UnreadableAnswer):
+        await all_of(script, max_empty_pages=7)
+    assert len(script.requests) == 7
+
+
+async def test_a_listing_without_an_end_is_given_up():
+    script = fresh_links(lambda number: [{"id": str(number)}])
+    with pytest.raises(errors.UnreadableAnswer):
+        await all_of(script, max_pages=30)
+    assert len(script.requests) == 30
+
+
+async def test_empty_pages_between_full_ones_are_no_reason_to_give_up():
+    steps = [page([{"id": str(n)}] if n % 4 == 0 else [], f"{LINK}{n}") for n in range(12)]
+    assert await all_of(Script(*steps, page([])), max_empty_pages=4) == ["0", "4", "8"]
+
+
+# The first is how microsoft-graph-docs-contrib#3648 shows it; the others are what else may come of the same.
+BROKEN = {
+    "an error in an item": b'{"value":[{"id":"1"},{"id":"2"{"error":{"code":"BadRequest","message":"null value"}}',
+    "cut off": b'{"value":[{"id":"1"},{"id":',
+    "an error among the items": b'{"value":[{"id":"1"},{"error":{"code":"BadRequest","message":"null value"}}]}',
+    "an error after the items": b'{"value":[{"id":"1"}],"error":{"code":"BadRequest","message":"null value"}}',
+    "an error instead of items": b'{"error":{"code":"UnknownError","message":"null value"}}',
+}
+
+
+@pytest.mark.parametrize("content", BROKEN.values(), ids=BROKEN)
+async def test_a_page_that_breaks_inside_a_200_is_read_again(content):
+    script = Script(page([{"id": "0"}], LINK), httpx.Response(200, content=content), page([{"id": "1"}, {"id": "2"}]))
+    assert await all_of(script) == ["0", "1", "2"]
+
+
+@pytest.mark.parametrize("content", BROKEN.values(), ids=BROKEN)
+async def test_a_page_that_stays_broken_is_never_a_short_list(content):
+    script = Script(page([{"id": "0"}], LINK), httpx.Response(200, content=content))
+    with pytest.raises(errors.UnreadableAnswer) as caught:
+        await all_of(script, attempts=3)
+    assert len(script.requests) == 1 + 3
+    assert caught.value.gave_up
 
 
 async def test_a_fault_between_pages_is_repeated():

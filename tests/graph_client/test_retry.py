@@ -222,65 +222,6 @@ async def test_what_an_earlier_attempt_may_have_done_is_not_forgotten():
     assert not (await run(script, IDEMPOTENT["get"][0])).may_have_happened
 
 
-NOT_YET = {
-    "404": refusal(404, "Request_ResourceNotFound"),
-    "403": refusal(403, "Authorization_RequestDenied"),
-    "400": refusal(400, "Request_BadRequest", "'1' does not reference a valid application object."),
-}
-
-
-@named(NOT_YET)
-async def test_within_the_grace_a_create_is_repeated_after_a_clean_refusal(case):
-    script = Script(case, case, answer(201, JOB))
-    time = FakeTime()
-    call = lambda graph: graph.synchronization.create_job(SP, "aws", grace_seconds=60)  # noqa: E731
-    assert await run(script, call, time) is None
-    assert time.slept == [2.0, 3.0]
-
-
-@named(NOT_YET)
-async def test_without_a_grace_it_is_not(case):
-    script = Script(case, answer(201, JOB))
-    assert await run(script, ONCE["create job"][0]) is not None
-    assert len(script.requests) == 1
-
-
-async def test_the_grace_is_bounded_by_time_not_by_attempts():
-    time = FakeTime()
-    script = Script(NOT_YET["404"])
-    call = lambda graph: graph.service_principals.get(SP, grace_seconds=90)  # noqa: E731
-    error = await run(script, call, time)
-    assert isinstance(error, errors.NotFound)
-    assert len(script.requests) > 6
-    assert 80.0 <= sum(time.slept) <= 90.0
-    assert max(time.slept) == 10.0
-
-
-async def test_a_conflict_is_within_the_grace_of_a_change_but_not_of_a_create():
-    conflict = refusal(409, "Conflict")
-    change = Script(conflict, answer(204))
-    call = lambda graph: graph.synchronization.save_secrets(SP, {"Url": "u"}, grace_seconds=60)  # noqa: E731
-    assert await run(change, call) is None
-    create = Script(conflict, answer(201, JOB))
-    call = lambda graph: graph.synchronization.create_job(SP, "aws", grace_seconds=60)  # noqa: E731
-    assert isinstance(await run(create, call), errors.Conflict)
-
-
-async def test_a_fault_within_the_grace_still_ends_a_create():
-    script = Script(NOT_YET["404"], refusal(504, "x"), answer(201, JOB))
-    call = lambda graph: graph.synchronization.create_job(SP, "aws", grace_seconds=60)  # noqa: E731
-    error = await run(script, call)
-    assert len(script.requests) == 2
-    assert error.may_have_happened
-
-
-async def test_a_wrong_tenant_is_not_waited_for():
-    script = Script(refusal(404, "Directory_ObjectNotFound"))
-    call = lambda graph: graph.service_principals.get(SP, grace_seconds=60)  # noqa: E731
-    assert isinstance(await run(script, call), errors.NotFound)
-    assert len(script.requests) == 1
-
-
 async def test_every_attempt_has_an_id_of_its_own():
     script = Script(refusal(503, "x"), refusal(503, "x"), answer(200, SERVICE_PRINCIPAL))
     await run(script, IDEMPOTENT["get"][0])

@@ -33,6 +33,48 @@ async def test_every_request_says_who_and_which_it_is():
     assert "content-type" not in headers
 
 
+WRITES = {
+    "start": lambda graph: graph.synchronization.start("1", "aws.1"),
+    "pause": lambda graph: graph.synchronization.pause("1", "aws.1"),
+    "discover": lambda graph: graph.synchronization_schemas.discover("1", "aws.1", "2"),
+    "patch": lambda graph: graph.applications.patch("1", {"notes": "x"}),
+    "put": lambda graph: graph.synchronization.save_secrets("1", {"Url": "u"}),
+    "create": create,
+}
+BODYLESS = [
+    refusal(400, "BadRequest", "Write requests (excluding DELETE) must contain the Content-Type header declaration."),
+    refusal(400, "BadRequest", "Empty Payload. JSON content expected."),
+]
+
+
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
+async def test_every_write_has_a_content_type_and_a_length_body_or_not(write):
+    script = Script(answer(200, {"id": "1"}))
+    async with client(script) as graph:
+        await write(graph)
+    (request,) = script.requests
+    assert request.headers["content-type"] == "application/json"
+    assert int(request.headers["content-length"]) == len(request.content)
+
+
+@pytest.mark.parametrize("said", BODYLESS, ids=["no type", "empty"])
+@pytest.mark.parametrize("write", ["start", "pause", "discover"])
+async def test_a_write_that_the_gateway_refused_for_its_empty_body_is_sent_once_more_with_one(write, said):
+    script = Script(said, answer(200, {}))
+    async with client(script) as graph:
+        await WRITES[write](graph)
+    assert script.bodies() == [None, {}]
+
+
+@pytest.mark.parametrize("write", ["start", "pause", "put"])
+async def test_and_no_more_than_once(write):
+    script = Script(BODYLESS[0])
+    async with client(script) as graph:
+        with pytest.raises(errors.BadRequest):
+            await WRITES[write](graph)
+    assert script.bodies()[1:] in ([], [{}])
+
+
 async def test_time_limits_come_from_the_settings():
     script = Script(answer(204))
     limits = {"connect_timeout_seconds": 1.0, "read_timeout_seconds": 2.0, "write_timeout_seconds": 3.0}

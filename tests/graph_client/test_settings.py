@@ -108,6 +108,8 @@ def test_every_number_names_its_unit():
         "write_window_parts",
         "page_size",
         "log_page_size",
+        "max_pages",
+        "max_empty_pages",
         "requests_in_flight",
         "budget_share",
     }

@@ -62,7 +62,7 @@ async def test_the_environment_changes_nothing(monkeypatch, tmp_path):
     (tmp_path / "netrc").write_text("machine graph.example login a password b")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     session = Session(GraphSettings(graph_url=GRAPH), StaticTokens(TOKEN))
-    assert session._http._mounts == {}
+    assert session._http._http._mounts == {}
     await session.aclose()
     script = Script(answer(200, {"id": "1"}))
     async with client(script) as graph:

@@ -1,4 +1,4 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -42,6 +42,7 @@ def execution(state="Succeeded", began=ONCE, **counts):
         (job("Paused", None), "paused"),
         (job("NotRun"), "initial-cycle"),
         (job("NotRun", execution=execution("Failed", NEVER)), "initial-cycle"),
+        (job("NotRun", execution=execution("Failed", None)), "initial-cycle"),
         (job("Active", steady=ONCE, execution=execution()), "steady"),
         (job("Active", steady=ONCE, execution=execution("EntryLevelErrors")), "degraded"),
         (job("Active", steady=ONCE, execution=execution("Failed")), "degraded"),
@@ -56,6 +57,20 @@ def execution(state="Succeeded", began=ONCE, **counts):
 )
 def test_a_job_is_in_one_of_the_named_states(found, state):
     assert assess(found).state == state
+
+
+@pytest.mark.parametrize("began", [NEVER, None])
+def test_a_success_counts_from_its_end_as_graph_may_not_say_when_it_began(began):
+    """A healthy job on Microsoft's page has a lastSuccessfulExecution that began in the year 1 and ended lately.
+
+    https://learn.microsoft.com/entra/identity/hybrid/cloud-sync/concept-attributes
+    """
+    success = {"state": "Succeeded", "timeBegan": began, "timeEnded": ONCE, "activityIdentifier": None}
+    found = job("Active", steady=ONCE, execution=execution(), lastSuccessfulExecution=success)
+    ended = datetime.fromisoformat(ONCE)
+    assert assess(found, ended + timedelta(hours=1)).last_success == ended
+    assert not assess(found, ended + timedelta(hours=1)).stale
+    assert assess(found, ended + timedelta(days=2)).stale
 
 
 def test_a_quarantine_tells_its_reason_and_since_when():

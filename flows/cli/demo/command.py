@@ -10,7 +10,7 @@ import typer
 
 from flows.cli.errors import FAILED
 from flows.cli.options import Output, OutputOption
-from flows.cli.output import aside, person, print_json, show_failure
+from flows.cli.output import aside, person, print_json
 
 if TYPE_CHECKING:
     from flows.cli.demo.rehearsal import Rehearsal
@@ -61,9 +61,6 @@ def _show(rehearsal: "Rehearsal", profile: str, seed: int, differences: list[str
     console.print(rehearsal_table(rehearsal))
     console.print()
     console.print(summary_grid(rehearsal, differences))
-    for each in rehearsal.outcome.instances:
-        if each.failure:
-            show_failure(each.key, each.failure)
 
 
 def _keep(prefect_url: str, tenant_url: str, directory: Path) -> None:

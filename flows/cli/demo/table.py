@@ -9,6 +9,7 @@ from flows.cli.demo.fleet import NON_GALLERY
 from flows.cli.demo.rehearsal import Rehearsal
 from flows.cli.tables import coloured
 from flows.counts import in_words
+from flows.reconcile.steps.failure import StepFailed
 
 _ERRORS_SHOWN = 3
 _TEMPLATE_WIDTH = 20
@@ -46,9 +47,17 @@ def summary_grid(rehearsal: Rehearsal, differences: list[str]) -> Table:
     if importers := rehearsal.role_importers:
         why = "AWS Single-Account Access imports roles, which show in the directory audit log"
         grid.add_row("no events", f"{', '.join(importers)}: {why} and not among provisioning events")
+    for each in outcome.instances:
+        if each.failure:
+            grid.add_row("failed", Text(_in_one_line(each.key, each.failure), style="red"))
     agreed = "agrees, one by one, on applications, job states and events"
     grid.add_row("the tenant", Text("\n".join(differences), style="red") if differences else agreed)
     return grid
+
+
+def _in_one_line(key: str, failure: StepFailed) -> str:
+    what = failure.message.splitlines()[0].rstrip(".")
+    return f"{key} at {failure.step}: {what}. A second apply finishes it."
 
 
 def _counted(counts: Mapping[str, int]) -> str:

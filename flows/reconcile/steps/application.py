@@ -1,12 +1,11 @@
 """Creating the application of an instance exactly once."""
 
-import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from flows.reconcile.bearers import heal_double
 from flows.reconcile.mark import Mark, tag_prefix
-from flows.reconcile.plan import Action, InstancePlan
+from flows.reconcile.plan import InstancePlan
 from flows.reconcile.steps.failure import StepFailed
 from flows.reconcile.steps.lookup import look_for
 from flows.reconcile.steps.once import once
@@ -15,6 +14,9 @@ from graph_client import GraphClient, Resources
 from graph_client.errors import NotFound
 from graph_client.models import Application, SynchronizationTemplate
 from graph_client.odata import text_literal
+from graph_client.parallel import gather
+
+_FIELDS = ("id", "appId", "createdDateTime")
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,9 @@ async def create_application(graph: GraphClient, plan: InstancePlan) -> Placed:
         return Placed(made.application.id, made.service_principal.id, made.application.app_id)
 
     # Graph is known to answer 404 although it made the application.
-    return await once(instantiate, lambda: _look_again(graph, plan), misleading=NotFound)
+    placed = await once(instantiate, lambda: _look_again(graph, plan), misleading=NotFound)
+    graph.note_created(placed.application_id, placed.service_principal_id)
+    return placed
 
 
 async def locate(graph: GraphClient, plan: InstancePlan) -> Placed:
@@ -83,7 +87,7 @@ async def wait_until_ready(graph: GraphClient, placed: Placed) -> list[Synchroni
     """
 
     async def look() -> list[SynchronizationTemplate] | None:
-        _, _, templates = await asyncio.gather(
+        _, _, templates = await gather(
             graph.batched.applications.get(placed.application_id, select=("id",)),
             graph.batched.service_principals.get(placed.service_principal_id, select=("id",)),
             graph.batched.synchronization.templates(placed.service_principal_id),
@@ -107,11 +111,7 @@ async def name_and_mark(graph: GraphClient, plan: InstancePlan, placed: Placed) 
 
     Source: https://learn.microsoft.com/graph/api/application-update
     """
-    # A replica may still not have what was made a moment ago, also after others had it.
-    grace = patience().ready_seconds if plan.action is Action.CREATE else 0.0
-    application = await graph.batched.applications.get(
-        placed.application_id, select=("id", "tags"), grace_seconds=grace
-    )
+    application = await graph.batched.applications.get(placed.application_id, select=("id", "tags"))
     tag = Mark(plan.fleet, plan.key).tag
     ours = {tag, *(change.before for change in plan.changes if change.field == "mark")}
     # PATCH replaces the whole collection; the tags of others decide where the application shows.
@@ -131,7 +131,7 @@ async def name_and_mark(graph: GraphClient, plan: InstancePlan, placed: Placed) 
         "serviceManagementReference": plan.instance.service_management_reference,
     }
     changes = {name: value for name, value in description.items() if value is not None}
-    await graph.applications.patch(placed.application_id, changes, grace_seconds=grace)
+    await graph.applications.patch(placed.application_id, changes)
 
 
 async def ensure_sole_bearer(graph: GraphClient, plan: InstancePlan, placed: Placed) -> None:
@@ -177,12 +177,12 @@ async def _bearers(graph: GraphClient, plan: InstancePlan) -> dict[str, Applicat
     mark = Mark(plan.fleet, plan.key)
     name = text_literal(mark.unique_name(plan.instance.display_name))
     conditions = (f"displayName eq {name}", f"tags/any(t:t eq {text_literal(mark.tag)})")
-    found = await asyncio.gather(*(_applications(graph.batched, condition) for condition in conditions))
+    found = await gather(*(_applications(graph.batched, condition) for condition in conditions))
     return {application.id: application for part in found for application in part}
 
 
 async def _applications(graph: Resources, condition: str) -> list[Application]:
-    return [each async for each in graph.applications.list(filter=condition, select=("id", "appId"))]
+    return [each async for each in graph.applications.list(filter=condition, select=_FIELDS)]
 
 
 def _two(plan: InstancePlan, application_ids: Iterable[str]) -> StepFailed:

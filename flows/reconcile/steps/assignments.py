@@ -5,8 +5,9 @@ from contextlib import suppress
 from flows.reconcile.assignments import Assigned, missing, pending, shown
 from flows.reconcile.plan import InstancePlan
 from flows.reconcile.steps.failure import StepFailed
+from flows.reconcile.steps.once import once
 from graph_client import GraphClient, Resources
-from graph_client.errors import BadRequest, NotFound
+from graph_client.errors import BadRequest, Conflict, NotFound
 
 
 async def assign_principals(graph: GraphClient, plan: InstancePlan, service_principal_id: str) -> tuple[str, ...]:
@@ -30,15 +31,26 @@ async def assign_principals(graph: GraphClient, plan: InstancePlan, service_prin
                 f"{plan.key} has no role {assignment.role or 'that is the obvious one'!r} to assign to.",
                 f"It has {names}; correct the role in the fleet file.",
             )
-        try:
-            await graph.service_principals.assign(service_principal_id, assignment.principal_id, role)
-        except BadRequest:
-            # Graph words a duplicate as a bad request, and reads lag behind writes: look rather than guess.
-            if Assigned(assignment.principal_id, role) not in await assigned(graph, service_principal_id):
-                raise
+        await _assign(graph, service_principal_id, assignment.principal_id, role)
     for removal in plan.removals:
         await _remove(graph, service_principal_id, removal)
     return tuple(shown(each) for each in pending(plan.instance, plan.template_id, principal.app_roles))
+
+
+async def _assign(graph: GraphClient, service_principal_id: str, principal_id: str, role: str) -> None:
+    async def is_assigned() -> bool | None:
+        return Assigned(principal_id, role) in await assigned(graph, service_principal_id) or None
+
+    async def assign() -> bool:
+        try:
+            await graph.service_principals.assign(service_principal_id, principal_id, role)
+        except (BadRequest, Conflict):
+            # Graph words a duplicate as a bad request or a conflict, and reads lag behind writes: look, never guess.
+            if not await is_assigned():
+                raise
+        return True
+
+    await once(assign, is_assigned)
 
 
 async def _remove(graph: GraphClient, service_principal_id: str, assigned: Assigned) -> None:

@@ -34,7 +34,8 @@ async def validate_credentials(
     """Have the provisioning service try the credentials on the target system, before anything is saved.
 
     Raises:
-        StepFailed: The target system rejected them; the text is its answer.
+        StepFailed: The target system rejected them or gave no answer, which Graph does not tell apart; the text is
+            what Graph quotes of it.
 
     Source: https://learn.microsoft.com/graph/api/synchronization-synchronizationjob-validatecredentials
     """
@@ -47,7 +48,7 @@ async def validate_credentials(
     except BadRequest as error:
         raise StepFailed(
             error.code or "CredentialsRejected",
-            f"The target system rejected the credentials of {plan.key}: {error.message}",
+            f"The target system rejected the credentials of {plan.key}, or could not be reached: {error.message}",
             "Nothing was saved, and the job keeps the credentials it has. Correct them, then try again."
             if plan.job_id
             else "Nothing was saved and the job was not started. Correct the credentials, then apply again.",

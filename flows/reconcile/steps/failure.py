@@ -4,6 +4,7 @@ from typing import Any, Self
 
 from flows.reconcile.references import ReferenceError  # noqa: A004  # a reference in the fleet file's sense
 from graph_client.errors import GraphError
+from graph_client.redaction import mask
 
 
 class StepFailed(Exception):
@@ -12,12 +13,12 @@ class StepFailed(Exception):
     def __init__(
         self, code: str, message: str, hint: str = "", *, request_id: str | None = None, step: str = ""
     ) -> None:
-        super().__init__(code, message, hint, request_id, step)
-        self.code = code
-        self.message = message
-        self.hint = hint
-        self.request_id = request_id
+        self.code = mask(code)
+        self.message = mask(message)
+        self.hint = mask(hint)
+        self.request_id = mask(request_id) if request_id else None
         self.step = step
+        super().__init__(self.code, self.message, self.hint, self.request_id, step)
 
     def __str__(self) -> str:
         return "\n".join(filter(None, (self.message, self.hint)))

@@ -1,6 +1,5 @@
 """Creating, starting and pausing the synchronization job of an instance."""
 
-import asyncio
 from collections.abc import Sequence
 
 from flows.monitoring.health import JobState, assess, job_of
@@ -10,8 +9,9 @@ from flows.reconcile.steps.failure import StepFailed
 from flows.reconcile.steps.lookup import look_for
 from flows.reconcile.steps.once import once
 from graph_client import GraphClient
-from graph_client.errors import BadRequest, Conflict
+from graph_client.errors import BadRequest, Conflict, NotFound
 from graph_client.models import SynchronizationJob, SynchronizationTemplate
+from graph_client.parallel import gather
 
 
 def choose_template(plan: InstancePlan, templates: Sequence[SynchronizationTemplate]) -> str:
@@ -50,9 +50,7 @@ async def create_job(graph: GraphClient, plan: InstancePlan, placed: Placed, tem
     Source: https://learn.microsoft.com/graph/api/synchronization-synchronization-post-jobs
     """
     service_principal_id = placed.service_principal_id
-    _, found = await asyncio.gather(
-        ensure_sole_bearer(graph, plan, placed), _find(graph, service_principal_id, template_id)
-    )
+    _, found = await gather(ensure_sole_bearer(graph, plan, placed), _find(graph, service_principal_id, template_id))
     if found:
         return _never_started(plan, found)
 
@@ -63,7 +61,9 @@ async def create_job(graph: GraphClient, plan: InstancePlan, placed: Placed, tem
         made = await _look_again(graph, service_principal_id, template_id)
         return _never_started(plan, made) if made else None
 
-    return await once(create, look_again, misleading=Conflict)
+    job_id = await once(create, look_again, misleading=Conflict)
+    graph.note_created(job_id)
+    return job_id
 
 
 async def start_job(graph: GraphClient, service_principal_id: str, job_id: str) -> str:
@@ -140,7 +140,11 @@ async def state_of(graph: GraphClient, service_principal_id: str, job_id: str) -
 
 
 async def _find(graph: GraphClient, service_principal_id: str, template_id: str) -> SynchronizationJob | None:
-    jobs = await graph.batched.synchronization.jobs(service_principal_id)
+    try:
+        jobs = await graph.batched.synchronization.jobs(service_principal_id)
+    except NotFound:
+        # A service principal without jobs was seen to answer so: its readiness has been waited for before.
+        return None
     return job_of(jobs, template_id)
 
 

@@ -1,8 +1,9 @@
 """Making people owners of an application."""
 
 from flows.reconcile.plan import InstancePlan
+from flows.reconcile.steps.once import once
 from graph_client import GraphClient, Resources
-from graph_client.errors import BadRequest
+from graph_client.errors import BadRequest, Conflict
 
 
 async def add_owners(graph: GraphClient, plan: InstancePlan, application_id: str) -> None:
@@ -12,14 +13,24 @@ async def add_owners(graph: GraphClient, plan: InstancePlan, application_id: str
     """
     there = await owners(graph, application_id)
     for owner in plan.instance.owners:
-        if owner in there:
-            continue
+        if owner not in there:
+            await _add_owner(graph, application_id, owner)
+
+
+async def _add_owner(graph: GraphClient, application_id: str, owner: str) -> None:
+    async def is_owner() -> bool | None:
+        return owner in await owners(graph, application_id) or None
+
+    async def add() -> bool:
         try:
             await graph.applications.add_owner(application_id, owner)
-        except BadRequest:
-            # Graph words a duplicate as a bad request, and reads lag behind writes: look rather than guess.
-            if owner not in await owners(graph, application_id):
+        except (BadRequest, Conflict):
+            # Graph words a duplicate as a bad request or a conflict, and reads lag behind writes: look, never guess.
+            if not await is_owner():
                 raise
+        return True
+
+    await once(add, is_owner)
 
 
 async def owners(graph: Resources, application_id: str) -> frozenset[str]:

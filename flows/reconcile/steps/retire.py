@@ -6,10 +6,11 @@ from flows.reconcile.mark import Mark
 from flows.reconcile.retirement import Retirement
 from flows.reconcile.steps.failure import StepFailed
 from flows.reconcile.steps.lookup import look_for
-from flows.reconcile.steps.once import ATTEMPTS
 from flows.reconcile.steps.patience import patience
 from graph_client import GraphClient
 from graph_client.errors import NotFound, WaitExpired
+
+_ATTEMPTS = 3
 
 
 async def pause_job(graph: GraphClient, service_principal_id: str, job_id: str) -> None:
@@ -45,7 +46,7 @@ async def delete_application(graph: GraphClient, plan: Retirement) -> None:
         with suppress(NotFound):
             await graph.service_principals.delete(plan.service_principal_id or "")
         return
-    for _ in range(ATTEMPTS):
+    for _ in range(_ATTEMPTS):
         # One replica that does not have it is no proof: it may be the last to hear of a new application.
         if not await look_for(graph, lambda: _is_ours(graph, plan, application_id)):
             return
@@ -55,7 +56,7 @@ async def delete_application(graph: GraphClient, plan: Retirement) -> None:
                 return
     raise StepFailed(
         "StillThere",
-        f"The application {application_id} of {plan.key} still shows after it was deleted {ATTEMPTS} times.",
+        f"The application {application_id} of {plan.key} still shows after it was deleted {_ATTEMPTS} times.",
         "Retire it again later.",
     )
 
@@ -72,14 +73,14 @@ async def purge(graph: GraphClient, plan: Retirement) -> None:
 
 
 async def _purge(graph: GraphClient, object_id: str) -> None:
-    for attempt in range(1, ATTEMPTS + 1):
+    for attempt in range(1, _ATTEMPTS + 1):
         try:
             await graph.deleted_items.purge(object_id)
         except NotFound:
             # What was deleted a moment ago may show in the bin a little later.
             if not await look_for(graph, lambda: graph.deleted_items.get(object_id)):
                 return
-            if attempt == ATTEMPTS:
+            if attempt == _ATTEMPTS:
                 raise
         else:
             return

@@ -1,6 +1,5 @@
 """Saving the schema of an instance's job: its mappings and scoping filters."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -12,8 +11,8 @@ from flows.reconcile.schema_changes import SchemaMerge, merge_of
 from flows.reconcile.schemas import SchemaLanguage
 from flows.reconcile.steps.failure import StepFailed
 from flows.reconcile.steps.once import once
-from flows.reconcile.steps.patience import patience
 from graph_client import GraphClient
+from graph_client.parallel import gather
 
 Keep = Callable[[Mapping[str, Any]], Awaitable[None]]
 """Writes a schema down before it is replaced."""
@@ -92,8 +91,7 @@ async def restore(graph: GraphClient, plan: InstancePlan, schema: Mapping[str, A
 
 async def _as_planned(graph: GraphClient, plan: InstancePlan, service_principal_id: str, job_id: str) -> dict[str, Any]:
     """Read the schema, and make sure that nobody has changed it since the plan was made."""
-    grace = patience().lookup_seconds
-    now = await graph.synchronization_schemas.get(service_principal_id, job_id, grace_seconds=grace)
+    now = await graph.synchronization_schemas.get(service_principal_id, job_id)
     if plan.schema_digest not in {None, digest_of(now)}:
         raise StepFailed(
             "SchemaChanged",
@@ -132,7 +130,7 @@ async def _parse(
     """Have Graph read the expressions that are new: it knows best, and makes the tree that a schema holds."""
     unknown = [each for each in new_expressions(merge.wishes) if each not in sources]
     parse = graph.synchronization_schemas.parse_expression
-    answers = await asyncio.gather(*(parse(service_principal_id, job_id, each) for each in unknown))
+    answers = await gather(*(parse(service_principal_id, job_id, each) for each in unknown))
     for expression, answer in zip(unknown, answers, strict=True):
         if answer.parsing_succeeded is False:
             reason = answer.error.message if answer.error else "no reason given"

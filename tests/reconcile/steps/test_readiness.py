@@ -95,6 +95,12 @@ def test_what_never_shows_ends_after_ten_minutes_and_few_looks(shown):
 
 
 def test_a_permission_that_is_missing_is_no_matter_of_waiting():
-    denied = FaultRule("status", status=401, operation="list_synchronization_templates")
     with pytest.raises(Unauthorized):
-        wait(faults=[denied])
+        wait(roles=("Application.ReadWrite.All",))
+
+
+def test_a_principal_that_the_synchronization_service_has_not_heard_of_is():
+    denied = [FaultRule("status", status=401, operation="list_synchronization_templates", occurrence=n) for n in (1, 2)]
+    _, templates, seconds = wait(faults=denied)
+    assert templates
+    assert seconds < 5.0

@@ -1,0 +1,175 @@
+"""Requests on the wire to Graph: connections, headers, time limits, and what goes wrong with them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+
+import httpx
+
+from .bearer import BearerAuth
+from .call import Call
+from .errors import GraphError, TransportFailed, UnreadableAnswer
+from .protocol import Answer, content_of, path_on_wire
+from .redaction import learn_url_password, mask
+from .retry import Clock
+from .server_clock import ServerClock
+from .settings import GraphSettings
+from .tls import ssl_context
+from .tokens import TokenProvider
+
+__all__ = ["GraphHttp"]
+
+logger = logging.getLogger(__name__)
+
+# Raised before a byte of the request leaves: the connection itself failed, or none was free.
+_NOTHING_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+
+# Graph's gateway refuses these without the header, body or not: "Write requests (excluding DELETE) must contain the
+# Content-Type header declaration." https://learn.microsoft.com/graph/use-the-api#http-methods
+_WITH_CONTENT_TYPE = frozenset({"POST", "PATCH", "PUT"})
+
+
+class GraphHttp:
+    """Sends a call once, authorized, and returns whatever came back.
+
+    Args:
+        settings: where Graph is, and the time limits.
+        tokens: who signs in.
+        clock: monotonic seconds.
+        server_clock: learns the time from each answer.
+        transport: the seam for tests and for the embedded tenant.
+    """
+
+    def __init__(
+        self,
+        settings: GraphSettings,
+        tokens: TokenProvider,
+        clock: Clock,
+        server_clock: ServerClock,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.requests_sent = 0
+        self._settings = settings
+        self._clock = clock
+        self._server_clock = server_clock
+        learn_url_password(settings.proxy_url)
+        limits = httpx.Limits(
+            max_connections=settings.requests_in_flight, max_keepalive_connections=settings.requests_in_flight
+        )
+        self._http = httpx.AsyncClient(
+            auth=BearerAuth(tokens, settings.graph_url),
+            headers={"User-Agent": settings.user_agent, "Accept": "application/json"},
+            verify=ssl_context(settings) if transport is None else True,
+            transport=transport,
+            proxy=settings.proxy_for(settings.graph_url) if transport is None else None,
+            limits=limits,
+            event_hooks={"request": [self._count]},
+            # Each request stands alone: no state of a gateway decides where the next one goes.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+            follow_redirects=False,
+            trust_env=False,
+        )
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def send(self, call: Call, url: str) -> Answer:
+        """Send a call once.
+
+        Raises:
+            TransportFailed: when there is no answer.
+            UnreadableAnswer: when it is not compressed as it says.
+            AuthFailed: when no token can be had.
+        """
+        request = self._http.build_request(
+            call.method,
+            url,
+            content=content_of(call),
+            headers=_headers(call),
+            timeout=_limits(self._settings, call),
+        )
+        started, sent = self._clock(), self._server_clock.read_wall_clock()
+        try:
+            async with asyncio.timeout(self._settings.attempt_timeout_seconds):
+                response = await self._http.send(request)
+        except httpx.DecodingError:
+            raise _garbled(call, url) from None
+        except httpx.RequestError as error:
+            raise _no_answer(call, url, request, error) from None
+        except TimeoutError as error:
+            raise _no_answer(call, url, request, error) from None
+        _log(call, url, response, self._clock() - started)
+        received = self._server_clock.read_wall_clock()
+        self._server_clock.learn(response.headers.get("date"), sent, received)
+        return Answer(
+            status=response.status_code,
+            headers={name.lower(): value for name, value in response.headers.items()},
+            content=response.content,
+            received=received,
+            client_request_id=request.headers["client-request-id"],
+        )
+
+    async def _count(self, request: httpx.Request) -> None:  # noqa: ARG002  # httpx gives it
+        self.requests_sent += 1
+
+
+def _headers(call: Call) -> dict[str, str]:
+    headers = {"client-request-id": str(uuid.uuid4()), **call.headers}
+    if call.method in _WITH_CONTENT_TYPE:
+        headers["Content-Type"] = "application/json"
+    return headers
+
+
+def _limits(settings: GraphSettings, call: Call) -> httpx.Timeout:
+    return httpx.Timeout(
+        connect=settings.connect_timeout_seconds,
+        read=call.read_timeout_seconds or settings.read_timeout_seconds,
+        write=settings.write_timeout_seconds,
+        pool=settings.pool_timeout_seconds,
+    )
+
+
+def _no_answer(call: Call, url: str, request: httpx.Request, error: Exception) -> GraphError:
+    # A proxy's refusal is in it, and may quote what it got.
+    text = mask(str(error), call.secrets)
+    reason = f"{error.__class__.__name__}: {text}" if text else error.__class__.__name__
+    distrust = "CERTIFICATE_VERIFY_FAILED" in text
+    nothing_sent = isinstance(error, _NOTHING_SENT)
+    failed = TransportFailed(
+        f"no answer from {request.url.host}: {reason}",
+        verb=call.method,
+        path=path_on_wire(url),
+        client_request_id=request.headers["client-request-id"],
+        hint="trust its CA: name the file in ca_file (SSL_CERT_FILE)"
+        if distrust
+        else "check graph_url, the network and any proxy",
+        may_have_happened=not nothing_sent and call.method != "GET",
+    )
+    failed.nothing_sent = nothing_sent
+    failed.heals = not distrust
+    return failed
+
+
+def _garbled(call: Call, url: str) -> GraphError:
+    return UnreadableAnswer(
+        "the answer is not compressed as it says",
+        verb=call.method,
+        path=path_on_wire(url),
+        hint="check any proxy between",
+        may_have_happened=call.method != "GET",
+    )
+
+
+def _log(call: Call, url: str, response: httpx.Response, elapsed_seconds: float) -> None:
+    logger.debug(
+        "%s %s: %s in %.3f s, request-id %s",
+        call.method,
+        path_on_wire(url),
+        response.status_code,
+        elapsed_seconds,
+        mask(response.headers.get("request-id", ""), call.secrets),
+    )

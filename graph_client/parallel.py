@@ -1,0 +1,59 @@
+"""Calls side by side that end together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar, overload
+
+__all__ = ["gather"]
+
+T = TypeVar("T")
+T1 = TypeVar("T1")
+T2 = TypeVar("T2")
+T3 = TypeVar("T3")
+T4 = TypeVar("T4")
+T5 = TypeVar("T5")
+
+
+@overload
+async def gather(one: Coroutine[Any, Any, T1], two: Coroutine[Any, Any, T2], /) -> tuple[T1, T2]: ...
+@overload
+async def gather(
+    one: Coroutine[Any, Any, T1], two: Coroutine[Any, Any, T2], three: Coroutine[Any, Any, T3], /
+) -> tuple[T1, T2, T3]: ...
+@overload
+async def gather(
+    one: Coroutine[Any, Any, T1],
+    two: Coroutine[Any, Any, T2],
+    three: Coroutine[Any, Any, T3],
+    four: Coroutine[Any, Any, T4],
+    /,
+) -> tuple[T1, T2, T3, T4]: ...
+@overload
+async def gather(
+    one: Coroutine[Any, Any, T1],
+    two: Coroutine[Any, Any, T2],
+    three: Coroutine[Any, Any, T3],
+    four: Coroutine[Any, Any, T4],
+    five: Coroutine[Any, Any, T5],
+    /,
+) -> tuple[T1, T2, T3, T4, T5]: ...
+@overload
+async def gather(*calls: Coroutine[Any, Any, T]) -> tuple[T, ...]: ...
+async def gather(*calls: Coroutine[Any, Any, Any]) -> tuple[Any, ...]:
+    """The results of calls that run side by side, in their order.
+
+    Unlike with asyncio.gather, none goes on in the background once another has failed: the rest are cancelled and have
+    ended before the error leaves, and send nothing more.
+
+    Raises:
+        Exception: the first that a call raised.
+    """
+    tasks: list[asyncio.Task[Any]] = []
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks += [group.create_task(call) for call in calls]
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+    return tuple(task.result() for task in tasks)

@@ -1,0 +1,285 @@
+"""Redaction: the secrets that this process knows now, and texts without them, however they are quoted.
+
+Services quote what they were sent: in JSON, in URLs, in HTML, as Basic authorization, cut, squeezed or in capitals. So
+a text is not compared with a list of spellings. It is decoded layer by layer, each layer is folded (case, blanks,
+quotation marks), and the folded secret is looked for in each. Only base64, hexadecimal digits and misread bytes,
+which cannot be decoded without knowing where they begin, are looked for as they would be spelled.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import re
+from collections.abc import Iterable, Iterator
+from threading import Lock
+from typing import NamedTuple
+from urllib.parse import unquote, urlsplit
+
+__all__ = ["MASK", "Redaction", "forget_secrets", "learn_secrets", "learn_url_password", "mask", "mask_bytes"]
+
+MASK = "***"
+_WINDOW = 4
+# Services cut what they quote: this much of the beginning of a secret, folded, is masked too.
+_SHORTEST_BEGINNING = 12
+# Of a secret of several lines (PEM, a JSON key) one may be quoted alone.
+_SHORTEST_LINE = 16
+_LAYERS_MAX = 5
+
+# What quoting adds, removes or changes: blanks, quotation marks, backslashes, and "+", which stands for a blank in a
+# form and for "-" in the base64 of URLs. UTF-16 read as text has a NUL beside each letter.
+_DROPPED = dict.fromkeys(
+    [*range(0x21), 0x7F, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200C), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000, 0xFEFF]
+    + [ord(sign) for sign in "\"'`\\+-"]
+)
+_FOLDED: dict[int, int | None] = {**_DROPPED, ord("_"): ord("/")}
+
+_PERCENT = r"(?P<percent>(?:%[0-9A-Fa-f]{2})+)|(?P<units>(?:[\\%]u[0-9A-Fa-f]{4})+)"
+_BACKSLASH = (
+    r"(?P<bytes>(?:\\x[0-9A-Fa-f]{2})+)|(?P<points>(?:\\u[0-9A-Fa-f]{4})+)|(?P<point>\\U[0-9A-Fa-f]{8})"
+    r"|(?P<sign>\\[nrtbfva0])|(?P<other>\\.)"
+)
+_HTML = r"(?P<html>&(?:\#[0-9]{1,7}|\#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});)"
+# Read all at once, since quoted text is quoted again; and each for itself, since what stands before a secret may look
+# like the beginning of an escape of another kind, as the backslash of a path does.
+_READINGS = tuple(
+    re.compile(pattern, re.DOTALL)
+    for pattern in (
+        f"{_PERCENT}|{_BACKSLASH}|{_HTML}",
+        _PERCENT,
+        _HTML,
+        _BACKSLASH,
+        # As `repr` writes a text, whose characters may look like bytes of UTF-8.
+        _BACKSLASH.replace("<bytes>", "<latin>"),
+        _BACKSLASH.replace(r"|(?P<sign>\\[nrtbfva0])", ""),
+    )
+)
+_SIGNS = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", "v": "\v", "a": "\a", "0": "\0"}
+
+
+class _Layer(NamedTuple):
+    """A text, and for each character where it begins and ends in the text that it was decoded from."""
+
+    text: str
+    spans: list[tuple[int, int]]
+
+
+class Redaction:
+    """A set of secrets, and texts without them."""
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        self._known: set[str] = set()
+        self._short: set[str] = set()
+        # By their first characters: a text is scanned once, however many secrets there are.
+        self._needles: dict[str, tuple[str, ...]] = {}
+        self._lock = Lock()
+        self.learn(*secrets)
+
+    def __repr__(self) -> str:
+        return f"Redaction(<{len(self._known)} secrets>)"
+
+    def learn(self, *secrets: str | None) -> None:
+        """Add secrets; None and empty ones are none."""
+        for secret in secrets:
+            if not secret or secret in self._known:
+                continue
+            with self._lock:
+                self._known.add(secret)
+                lines = [line for line in secret.splitlines() if len(line) >= _SHORTEST_LINE and line[:5] != "-----"]
+                for part in {secret, *lines}:
+                    self._add(part)
+
+    def forget(self) -> None:
+        """Know nothing."""
+        with self._lock:
+            self._known, self._short, self._needles = set(), set(), {}
+
+    def mask(self, text: str) -> str:
+        """The text with `***` in place of each secret, and of what is left of one that was cut.
+
+        A secret of fewer than four letters and digits is masked where it stands alone.
+        """
+        if not self._known:
+            return text
+        for short in self._short:
+            text = re.sub(rf"(?<![\w-]){re.escape(short)}(?![\w-])", MASK, text)
+        found = [span for layer in _layers(text) for span in self._spans(layer)]
+        return _without(text, sorted(found))
+
+    def mask_bytes(self, content: bytes) -> bytes:
+        """The bytes without the secrets, in any encoding that contains ASCII or is UTF-16."""
+        return self.mask(content.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+
+    def _add(self, secret: str) -> None:
+        needles = {needle for needle in _needles_of(secret) if len(needle) >= _WINDOW}
+        if len(_fold(secret)) < _WINDOW:
+            self._short.add(secret)
+        for needle in needles:
+            start = needle[:_WINDOW]
+            others = self._needles.get(start, ())
+            self._needles[start] = tuple(sorted({*others, needle}, key=len, reverse=True))
+
+    def _spans(self, layer: _Layer) -> Iterator[tuple[int, int]]:
+        folded = _fold(layer.text)
+        hits = list(self._hits(folded))
+        if not hits:
+            return
+        origins = [place for place, char in enumerate(layer.text) for _ in _fold(char)]
+        for start, end in hits:
+            yield layer.spans[origins[start]][0], layer.spans[origins[end - 1]][1]
+
+    def _hits(self, folded: str) -> Iterator[tuple[int, int]]:
+        needles, place, last = self._needles, 0, len(folded) - _WINDOW
+        while place <= last:
+            known = needles.get(folded[place : place + _WINDOW], ())
+            length = max((_quoted(needle, folded, place) for needle in known), default=0)
+            if length:
+                yield place, place + length
+            place += 1
+
+
+def _quoted(needle: str, folded: str, place: int) -> int:
+    """How much of a needle stands at a place: all of it, a beginning that tells something, or nothing."""
+    if folded.startswith(needle, place):
+        return len(needle)
+    longest = min(len(needle), len(folded) - place)
+    length = next((index for index in range(longest) if needle[index] != folded[place + index]), longest)
+    return length if length >= _SHORTEST_BEGINNING else 0
+
+
+def _fold(text: str) -> str:
+    return text.casefold().translate(_FOLDED)
+
+
+def _layers(text: str) -> Iterator[_Layer]:
+    plain = _Layer(text, [(place, place + 1) for place in range(len(text))])
+    yield plain
+    seen = {text}
+    for escaped in _READINGS:
+        layer: _Layer | None = plain
+        for _ in range(_LAYERS_MAX):
+            layer = _decode(layer, escaped) if layer else None
+            if layer and layer.text not in seen:
+                seen.add(layer.text)
+                yield layer
+
+
+def _decode(layer: _Layer, escaped: re.Pattern[str]) -> _Layer | None:
+    """The text with each escape replaced by what it stands for; None where there is none."""
+    texts: list[str] = []
+    spans: list[tuple[int, int]] = []
+    end = 0
+    for match in escaped.finditer(layer.text):
+        texts.append(layer.text[end : match.start()])
+        spans += layer.spans[end : match.start()]
+        place = match.start()
+        for char, width in _unescape(match):
+            texts.append(char)
+            spans += [(layer.spans[place][0], layer.spans[place + width - 1][1])] * len(char)
+            place += width
+        end = match.end()
+    return _Layer("".join(texts) + layer.text[end:], spans + layer.spans[end:]) if end else None
+
+
+def _unescape(match: re.Match[str]) -> Iterator[tuple[str, int]]:
+    """What an escape stands for, character by character, each with the width of its escape."""
+    text = match[0]
+    match match.lastgroup:
+        case "percent":
+            yield from _characters(bytes.fromhex(text.replace("%", "")), 3)
+        case "bytes":
+            yield from _characters(bytes.fromhex(text.replace("\\x", "")), 4)
+        case "latin":
+            for char in bytes.fromhex(text.replace("\\x", "")).decode("latin-1"):
+                yield char, 4
+        case "units" | "points":
+            units = bytes.fromhex(re.sub(r"[\\%]u", "", text)).decode("utf-16-be", "surrogatepass")
+            for char in units:
+                yield char, 12 if ord(char) > 0xFFFF else 6
+        case "point":
+            yield _character(text, int(text.strip("\\U"), 16)), len(text)
+        case "html":
+            yield _entity(text), len(text)
+        case "sign":
+            yield _SIGNS[text[1]], len(text)
+        case _:
+            yield text[1], len(text)
+
+
+def _entity(text: str) -> str:
+    if text[1] != "#":
+        return html.unescape(text)
+    # Not by html.unescape, which corrects what browsers correct.
+    digits = text.strip("&#;")
+    return _character(text, int(f"0{digits}", 16) if digits[0] in "xX" else int(digits))
+
+
+def _character(text: str, point: int) -> str:
+    return chr(point) if point < 0x110000 else text
+
+
+def _characters(content: bytes, width: int) -> Iterator[tuple[str, int]]:
+    try:
+        for char in content.decode():
+            yield char, width * len(char.encode())
+    except UnicodeDecodeError:
+        for char in content.decode("latin-1"):
+            yield char, width
+
+
+def _needles_of(secret: str) -> Iterator[str]:
+    """What to look for in folded text."""
+    for spelled in (secret, secret.upper(), secret.lower()):
+        # A secret may itself hold what looks like an escape, and is decoded with the text around it.
+        yield from (_fold(layer.text) for layer in _layers(spelled))
+    content = secret.encode("utf-8", "surrogatepass")
+    yield content.hex()
+    for before in range(3):
+        # Alone, and inside `user:secret`: characters that also depend on what stands beside it are left out.
+        encoded = base64.b64encode(b"\0" * before + content).decode()
+        yield _fold(encoded[-(-before * 8 // 6) : (before + len(content)) * 8 // 6])
+    if not secret.isascii():
+        wide = [secret.encode(codec, "surrogatepass") for codec in ("utf-16-le", "utf-16-be")]
+        for read in (content, *wide):
+            yield _fold(read.decode("latin-1"))
+            yield _fold(read.decode("cp1252", "replace"))
+            yield _fold(read.decode("utf-8", "replace"))
+            yield _fold(read.decode("utf-8", "surrogateescape"))
+
+
+def _without(text: str, spans: list[tuple[int, int]]) -> str:
+    parts: list[str] = []
+    end = 0
+    for start, stop in spans:
+        if start >= end:
+            parts += [text[end:start], MASK]
+        end = max(end, stop)
+    return "".join(parts) + text[end:]
+
+
+# Of the process, since what is known here must not get out of it, whoever writes.
+_PROCESS = Redaction()
+
+learn_secrets = _PROCESS.learn
+forget_secrets = _PROCESS.forget
+mask_bytes = _PROCESS.mask_bytes
+
+
+def learn_url_password(url: str | None) -> None:
+    """Learn the password that stands in a URL, if one does."""
+    try:
+        password = urlsplit(url or "").password
+    except ValueError:
+        return
+    if password:
+        learn_secrets(password, unquote(password))
+
+
+def mask(text: str, also: Iterable[str] = ()) -> str:
+    """The text without the secrets that the process knows.
+
+    Args:
+        text: what a service answered, or an error says; not cut or squeezed yet.
+        also: values that must not show in this one text, although they need not be secrets.
+    """
+    return Redaction(also).mask(_PROCESS.mask(text))

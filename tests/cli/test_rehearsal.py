@@ -1,0 +1,41 @@
+"""The demo's comparison of what the flows reported with what the tenant holds."""
+
+from flows.cli.demo.rehearsal import Rehearsal
+from flows.monitoring.sweep import Sweep
+from flows.reconcile.outcome import FleetOutcome, InstanceOutcome
+from flows.reconcile.steps.failure import StepFailed
+
+
+def rehearsal(*keys_that_failed):
+    outcomes = []
+    for key in keys_that_failed:
+        outcome = InstanceOutcome(key, "created")
+        outcome.fail(StepFailed("Throttled", "Graph: wait.", step="create-job"))
+        outcomes.append(outcome)
+    return Rehearsal(Fleet, FleetOutcome("demo", outcomes, 1, 1.0), Sweep("demo", []), [], [])
+
+
+class Fleet:
+    fleet = "demo"
+
+
+def tenant(*tags):
+    applications = [
+        {"appId": str(n), "displayName": "x", "tags": [f"entra-fleet:demo:{tag}"]} for n, tag in enumerate(tags)
+    ]
+    principals = [{"appId": each["appId"], "id": f"sp-{each['appId']}"} for each in applications]
+    return {"applications": applications, "servicePrincipals": principals, "jobs": {}, "events": {}}
+
+
+def test_an_instance_that_failed_contradicts_nothing_whatever_was_made_of_it():
+    assert rehearsal("one", "two").differences(tenant("one")) == []
+
+
+def test_two_applications_of_one_key_do_all_the_same():
+    (difference,) = rehearsal("one").differences(tenant("one", "one"))
+    assert difference.startswith("one: 2 applications")
+
+
+def test_what_the_flows_know_nothing_of_is_told():
+    (difference,) = rehearsal("one").differences(tenant("one", "stray"))
+    assert difference.startswith("stray: ")

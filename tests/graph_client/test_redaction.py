@@ -1,0 +1,169 @@
+"""Redaction: whatever quotes a secret, however, and wherever in an answer."""
+
+import json
+import logging
+import string
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from graph_client.call import Call
+from graph_client.errors import GraphError
+from graph_client.protocol import Answer, decode
+from graph_client.redaction import MASK, Redaction, learn_secrets, learn_url_password, mask
+from tests.graph_client.doubles import Script, client
+from tests.leaks import ENCODINGS, leaks_into, spell
+
+SECRETS = {
+    "token": 'Ma"rk+er/é-good-4711',
+    "quotes": "both'\"\\\n\x01kinds  two  blanks é😀%41\\u0042&amp;x",
+    "key": "-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC\nBKcwggSjAgEAAoIBAQ==\n-----END KEY-----\n",
+    "long": "".join(string.printable[(place * place) % 94] for place in range(600)),
+}
+FIELDS = ("code", "message", "details", "request-id", "client-request-id", "header", "page", "oauth")
+
+
+def answer_of(field, text):
+    """An error answer that has a text in one field."""
+    error, headers = {"code": "BadRequest", "message": "No."}, {}
+    content = None
+    if field in ("code", "message"):
+        error[field] = text
+    elif field == "details":
+        error |= {"message": "", "details": [{"code": "x", "message": text}]}
+    elif field.endswith("request-id"):
+        error["innerError"] = {"innererror": {field: text}}
+    elif field == "header":
+        headers["request-id"] = text
+    elif field == "page":
+        content = f"<html><title>502 {text}</title></html>".encode("utf-8", "surrogateescape")
+    elif field == "oauth":
+        error = "invalid_client"
+    body = {"error": error, "error_description": text} if field == "oauth" else {"error": error}
+    content = content or json.dumps(body).encode()
+    return Answer(400, headers, content, datetime.now(UTC))
+
+
+def told_by(answer, secrets=()):
+    call = Call(method="POST", path="/jobs/validateCredentials", secrets=tuple(secrets))
+    with pytest.raises(GraphError) as caught:
+        decode(call, "https://graph.example/v1.0/jobs", answer)
+    return str(caught.value) + repr(caught.value) + repr(vars(caught.value)) + str(caught.value.message)
+
+
+def quoted(secret, encoding):
+    return spell(secret, encoding).decode("utf-8", "surrogateescape")
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("secret", SECRETS.values(), ids=SECRETS)
+def test_a_secret_is_found_in_each_encoding_that_the_search_for_leaks_knows(secret, encoding):
+    redaction = Redaction([secret])
+    masked = redaction.mask(f"before {quoted(secret, encoding)} after")
+    assert MASK in masked
+    assert masked.startswith("before ")
+    assert masked.endswith(" after")
+    assert not leaks_into(masked, secret)
+    content = redaction.mask_bytes(b"before " + spell(secret, encoding) + b" after")
+    assert not leaks_into(content.decode("utf-8", "surrogateescape"), secret)
+
+
+@pytest.mark.parametrize("field", FIELDS)
+@pytest.mark.parametrize("secret", SECRETS.values(), ids=SECRETS)
+def test_an_error_holds_no_secret_in_any_field(field, secret):
+    for encoding in ENCODINGS:
+        text = "x" * 390 + quoted(secret, encoding)
+        assert not leaks_into(told_by(answer_of(field, text), [secret]), secret), encoding
+
+
+# At least as many letters and digits as a secret needs that is worth the name.
+CHARACTERS = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
+TOKENS = st.text(string.ascii_letters + string.digits, min_size=12, max_size=12)
+
+
+@st.composite
+def secrets(draw, longest=8_192):
+    """A secret of up to 8 KB, and a part of it that must not show either."""
+    core = draw(TOKENS)
+    secret = draw(st.sampled_from([core, "", " ", "\n\n", '"', "'"])).join([draw(CHARACTERS), core, draw(CHARACTERS)])
+    return (secret * draw(st.sampled_from([1, 1, 1, 2, 20])))[:longest], core
+
+
+# Half an escape before a secret would be read together with its beginning.
+AROUND = st.text(max_size=10).filter(lambda text: not set(text) & set("%&"))
+QUOTED = (secrets(), st.sampled_from(sorted(ENCODINGS)), st.sampled_from(FIELDS), AROUND)
+
+
+def assert_not_told(secret_and_core, encoding, field, around):
+    secret, core = secret_and_core
+    told = told_by(answer_of(field, around + quoted(secret, encoding) + around), [secret])
+    assert not leaks_into(told, secret)
+    assert core not in told
+
+
+@given(*QUOTED)
+@settings(max_examples=60)
+def test_no_secret_is_quoted_by_an_error(secret, encoding, field, around):
+    assert_not_told(secret, encoding, field, around)
+
+
+@pytest.mark.proof
+@given(*QUOTED)
+@settings(max_examples=1_500)
+def test_no_secret_is_quoted_by_an_error_in_many_tries(secret, encoding, field, around):
+    assert_not_told(secret, encoding, field, around)
+
+
+@pytest.mark.parametrize("kept", [12, 30, 200, 599])
+def test_what_is_left_of_a_secret_that_was_cut_is_masked(kept):
+    secret = SECRETS["long"].replace(" ", "")
+    masked = Redaction([secret]).mask(f"got {secret[: kept + 20]}… and more")
+    assert masked.startswith(f"got {MASK}")
+    assert secret[:8] not in masked
+
+
+def test_a_line_of_a_key_is_masked_alone():
+    line = SECRETS["key"].splitlines()[1]
+    assert Redaction([SECRETS["key"]]).mask(f"unreadable: {line}!") == f"unreadable: {MASK}!"
+
+
+def test_a_short_secret_is_masked_where_it_stands_alone():
+    redaction = Redaction(["7x", "-"])
+    assert redaction.mask("pin 7x, 17x7x, prod-7x") == f"pin {MASK}, 17x7x, prod-7x"
+
+
+def test_other_text_stays_as_it_is():
+    text = 'Text with "quotes" %41 \\u0041 &amp; é + - and\nlines'
+    assert Redaction(SECRETS.values()).mask(text) == text
+    assert Redaction().mask(text) is text
+    assert Redaction(["", None]).mask(text) is text
+
+
+def test_values_of_one_call_are_masked_in_its_error_alone():
+    assert mask("user jane.doe", ["jane.doe"]) == f"user {MASK}"
+    assert mask("user jane.doe") == "user jane.doe"
+
+
+@pytest.mark.parametrize(
+    "url", ["http://me:pa%2Fss-4711@proxy:8080", "http://me:pa/ss-4711@proxy", "http://[", "", None]
+)
+def test_the_password_of_a_url_is_learned(url):
+    learn_url_password(url)
+    assert mask("no text") == "no text"
+    if url and "%2F" in url:
+        assert mask("pa/ss-4711") == mask("pa%2Fss-4711") == MASK
+
+
+async def test_a_proxy_that_quotes_the_token_or_its_password_is_not_told(caplog):
+    caplog.set_level(logging.DEBUG, "graph_client")
+    token, password = "eyJtoken.of.graph4711", "pr0xy-Pass"
+    learn_secrets(token, password)
+    for step in (httpx.ProxyError(f"407 no {token}"), httpx.ProxyError(f"407 {quoted(password, 'base64 after 2')}")):
+        async with client(Script(step), attempts=1) as graph:
+            with pytest.raises(GraphError) as caught:
+                await graph.applications.get("1")
+        assert MASK in str(caught.value)
+        assert token not in str(caught.value)
