@@ -148,8 +148,7 @@ async def _provision(plan: InstancePlan, outcome: InstanceOutcome, run_id: str) 
         await tasks.validate_credentials(plan, placed, template_id)
     outcome.job_id = plan.job_id or await tasks.create_job(plan, placed, template_id)
     outcome.job_state = outcome.job_state or "created"
-    if authorize:
-        await tasks.save_credentials(plan, placed)
+    validated = await tasks.save_credentials(plan, placed) if authorize else False
 
     if plan.touches("mappings"):
         job_template_id = template_id or plan.job_template_id
@@ -161,10 +160,10 @@ async def _provision(plan: InstancePlan, outcome: InstanceOutcome, run_id: str) 
 
     # Step 4: start the job.
     if plan.touches("job_state"):
-        if not plan.instance.credentials and plan.instance.job == "running":
-            await tasks.validate_saved_credentials(plan, placed, outcome.job_id)
-        change_state = tasks.start_job if plan.instance.job == "running" else tasks.pause_job
-        outcome.job_state = await change_state(plan, placed, outcome.job_id)
+        if plan.instance.job == "running":
+            outcome.job_state = await tasks.start_job(plan, placed, outcome.job_id, validated)
+        else:
+            outcome.job_state = await tasks.pause_job(plan, placed, outcome.job_id)
 
 
 def _outcome(

@@ -2,11 +2,11 @@
 
 from contextlib import suppress
 
-from flows.reconcile.assignments import Assigned, missing, pending, shown
+from flows.reconcile.assignments import Assigned, explain_unknown_role, missing, pending, shown
 from flows.reconcile.plan import InstancePlan
 from flows.reconcile.steps.failure import StepFailed
 from graph_client import GraphClient, Resources
-from graph_client.errors import BadRequest, NotFound
+from graph_client.errors import BadRequest, Conflict, NotFound
 
 
 async def assign_principals(graph: GraphClient, plan: InstancePlan, service_principal_id: str) -> tuple[str, ...]:
@@ -24,16 +24,11 @@ async def assign_principals(graph: GraphClient, plan: InstancePlan, service_prin
     there = await assigned(graph, service_principal_id)
     for assignment, role in missing(plan.instance, plan.template_id, principal.app_roles, there):
         if role is None:
-            names = ", ".join(filter(None, (each.display_name for each in principal.app_roles))) or "none"
-            raise StepFailed(
-                "RoleNotFound",
-                f"{plan.key} has no role {assignment.role or 'that is the obvious one'!r} to assign to.",
-                f"It has {names}; correct the role in the fleet file.",
-            )
+            raise StepFailed("RoleNotFound", *explain_unknown_role(plan.key, assignment.role, principal.app_roles))
         try:
             await graph.service_principals.assign(service_principal_id, assignment.principal_id, role)
-        except BadRequest:
-            # Graph words a duplicate as a bad request, and reads lag behind writes: look rather than guess.
+        except (BadRequest, Conflict):
+            # Graph words a duplicate as a bad request or a conflict, and reads lag behind writes: look, never guess.
             if Assigned(assignment.principal_id, role) not in await assigned(graph, service_principal_id):
                 raise
     for removal in plan.removals:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from flows.reconcile.plan import InstancePlan
 from flows.reconcile.references import Secret, Source, resolve
-from flows.reconcile.settings import job_settings
+from flows.reconcile.settings import SETTINGS, job_settings
 from flows.reconcile.steps.failure import StepFailed
 from graph_client import GraphClient
 from graph_client.errors import BadRequest
@@ -55,11 +55,11 @@ async def validate_credentials(
         ) from None
 
 
-async def validate_saved(graph: GraphClient, plan: InstancePlan, service_principal_id: str, job_id: str) -> None:
-    """Have the credentials tried that the tenant holds, where the fleet file names none.
+async def validate_saved(graph: GraphClient, key: str, service_principal_id: str, job_id: str) -> None:
+    """Have the provisioning service try the credentials that the tenant holds; masked keys are no evidence.
 
     Raises:
-        StepFailed: There are none, or the target system rejected them.
+        StepFailed: There are none, or the target system rejected them; the text is its answer.
 
     Source: https://learn.microsoft.com/graph/api/synchronization-synchronizationjob-validatecredentials
     """
@@ -68,9 +68,11 @@ async def validate_saved(graph: GraphClient, plan: InstancePlan, service_princip
     except BadRequest as error:
         raise StepFailed(
             error.code or "CredentialsRejected",
-            f"The fleet file names no credentials for {plan.key}, and those in the tenant do not work: {error.message}",
-            "The job was not started. Name them in credentials, or authorize the application in the portal.",
+            f"The credentials that the tenant holds for {key} do not work: {error.message}",
+            "The job was not started. Save those of the fleet file with apply --save-credentials, or where it names "
+            "none, authorize the application in the portal.",
             request_id=error.request_id,
+            step="validate-saved-credentials",
         ) from None
 
 
@@ -81,7 +83,7 @@ async def save_credentials(
     credentials: Mapping[str, Secret],
     *,
     with_settings: bool = True,
-) -> None:
+) -> bool:
     """Save the whole set of credentials and settings, keeping what the tenant has besides.
 
     Args:
@@ -90,6 +92,9 @@ async def save_credentials(
         service_principal_id: Whose credentials they are.
         credentials: The values that were validated.
         with_settings: Save the settings of the fleet file as well, which Graph keeps in the same set.
+
+    Returns:
+        Whether the credentials in the tenant are now the very ones that were validated, and no others besides.
 
     Raises:
         StepFailed: The tenant holds a sensitive value that the file does not name and that saving would erase.
@@ -106,6 +111,8 @@ async def save_credentials(
             "Its value cannot be read back, and saving would erase it. Name it in credentials.",
         )
     await graph.synchronization.save_secrets(service_principal_id, {**saved, **wanted})
+    besides = saved.keys() - wanted.keys() - SETTINGS
+    return bool(credentials) and not besides and plan.instance.credentials.keys() <= credentials.keys()
 
 
 def _disclosed(credentials: Mapping[str, Secret]) -> dict[str, str]:

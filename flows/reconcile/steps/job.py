@@ -3,14 +3,16 @@
 import asyncio
 from collections.abc import Sequence
 
-from flows.monitoring.health import JobState, assess, job_of
+from flows.monitoring.health import JobState, assess
+from flows.monitoring.own_job import default_template, find_own_job
 from flows.reconcile.plan import InstancePlan
 from flows.reconcile.steps.application import Placed, ensure_sole_bearer
+from flows.reconcile.steps.credentials import validate_saved
 from flows.reconcile.steps.failure import StepFailed
 from flows.reconcile.steps.lookup import look_for
 from flows.reconcile.steps.once import once
 from graph_client import GraphClient
-from graph_client.errors import BadRequest, Conflict
+from graph_client.errors import Conflict
 from graph_client.models import SynchronizationJob, SynchronizationTemplate
 
 
@@ -30,9 +32,8 @@ def choose_template(plan: InstancePlan, templates: Sequence[SynchronizationTempl
             f"{plan.instance.template} has no synchronization template {named!r}.",
             f"It has {', '.join(ids)}; correct synchronization_template in the fleet file.",
         )
-    obvious = ids if len(ids) == 1 else [template.id for template in templates if template.default]
-    if len(obvious) == 1:
-        return obvious[0]
+    if obvious := default_template(templates):
+        return obvious
     raise StepFailed(
         "SynchronizationTemplateUnclear",
         f"{plan.instance.template} has {len(ids)} synchronization templates and no single default.",
@@ -66,13 +67,28 @@ async def create_job(graph: GraphClient, plan: InstancePlan, placed: Placed, tem
     return await once(create, look_again, misleading=Conflict)
 
 
-async def start_job(graph: GraphClient, service_principal_id: str, job_id: str) -> str:
-    """Start the job, unless it has been started, and return its state.
+async def start_job(graph: GraphClient, key: str, service_principal_id: str, job_id: str, *, validated: bool) -> str:
+    """Start the job, or resume it, with credentials that were validated; return its state.
 
-    A start whose answer was lost is not repeated blindly: starting a running job again can stop it for good.
+    Every start goes through here, as Graph starts a job without working credentials, or without any. A start whose
+    answer was lost is not repeated blindly: starting a running job again can stop it for good.
+
+    Args:
+        graph: A signed-in client.
+        key: The instance.
+        service_principal_id: Object id of the service principal.
+        job_id: Its job.
+        validated: Whether this run has validated the credentials that the tenant holds, and saved them since; if not,
+            those are validated first.
+
+    Raises:
+        StepFailed: The credentials in the tenant do not work; nothing was started.
+        GraphError: Graph refused, or the outcome stayed unknown.
 
     Source: https://learn.microsoft.com/graph/api/synchronization-synchronizationjob-start
     """
+    if not validated:
+        await validate_saved(graph, key, service_principal_id, job_id)
 
     async def start() -> str:
         await graph.synchronization.start(service_principal_id, job_id)
@@ -94,17 +110,27 @@ async def pause_job(graph: GraphClient, service_principal_id: str, job_id: str) 
     return "paused"
 
 
-async def restart_job(graph: GraphClient, service_principal_id: str, job_id: str, reset_scope: str) -> None:
+async def restart_job(
+    graph: GraphClient, key: str, service_principal_id: str, job_id: str, reset_scope: str, *, has_run: bool
+) -> None:
     """Restart the job; twice where an answer is lost, which comes to the same.
 
     Args:
         graph: A signed-in client.
+        key: The instance.
         service_principal_id: Object id of the service principal.
         job_id: Its job.
         reset_scope: What to forget, in Graph's words.
+        has_run: Whether a cycle of it has begun at any time; for a job that never ran a restart is a start.
+
+    Raises:
+        StepFailed: It never ran, and the credentials in the tenant do not work; nothing was restarted.
+        GraphError: Graph refused.
 
     Source: https://learn.microsoft.com/graph/api/synchronization-synchronizationjob-restart
     """
+    if not has_run:
+        await validate_saved(graph, key, service_principal_id, job_id)
 
     async def restart() -> None:
         await graph.synchronization.restart(service_principal_id, job_id, reset_scope=reset_scope)
@@ -115,33 +141,13 @@ async def restart_job(graph: GraphClient, service_principal_id: str, job_id: str
     await once(restart, not_to_be_told)
 
 
-async def validate_before_start(graph: GraphClient, key: str, service_principal_id: str, job_id: str) -> None:
-    """Have the saved credentials tried, before a job is started that never ran.
-
-    Raises:
-        StepFailed: There are none, or the target system rejected them.
-
-    Source: https://learn.microsoft.com/graph/api/synchronization-synchronizationjob-validatecredentials
-    """
-    try:
-        await graph.synchronization.validate_saved_credentials(service_principal_id, job_id)
-    except BadRequest as error:
-        raise StepFailed(
-            error.code or "CredentialsRejected",
-            f"The credentials saved for {key} do not work: {error.message}",
-            "The job was not started. Correct them, then: entra-fleet apply --save-credentials.",
-            request_id=error.request_id,
-        ) from None
-
-
 async def state_of(graph: GraphClient, service_principal_id: str, job_id: str) -> JobState:
     """Return how the job is doing now."""
     return assess(await graph.batched.synchronization.get_job(service_principal_id, job_id)).state
 
 
 async def _find(graph: GraphClient, service_principal_id: str, template_id: str) -> SynchronizationJob | None:
-    jobs = await graph.batched.synchronization.jobs(service_principal_id)
-    return job_of(jobs, template_id)
+    return (await find_own_job(graph.batched, service_principal_id, template_id)).job
 
 
 async def _look_again(graph: GraphClient, service_principal_id: str, template_id: str) -> SynchronizationJob | None:

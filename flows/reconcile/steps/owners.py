@@ -2,7 +2,7 @@
 
 from flows.reconcile.plan import InstancePlan
 from graph_client import GraphClient, Resources
-from graph_client.errors import BadRequest
+from graph_client.errors import BadRequest, Conflict
 
 
 async def add_owners(graph: GraphClient, plan: InstancePlan, application_id: str) -> None:
@@ -16,8 +16,8 @@ async def add_owners(graph: GraphClient, plan: InstancePlan, application_id: str
             continue
         try:
             await graph.applications.add_owner(application_id, owner)
-        except BadRequest:
-            # Graph words a duplicate as a bad request, and reads lag behind writes: look rather than guess.
+        except (BadRequest, Conflict):
+            # Graph words a duplicate as a bad request or a conflict, and reads lag behind writes: look, never guess.
             if owner not in await owners(graph, application_id):
                 raise
 
