@@ -165,4 +165,4 @@ async def provision(graph: GraphClient, plan: InstancePlan) -> None:
     await credentials.validate_credentials(graph, plan, placed.service_principal_id, template_id, values)
     job_id = await job.create_job(graph, plan, placed, template_id)
     validated = await credentials.save_credentials(graph, plan, placed.service_principal_id, values)
-    await job.start_job(graph, plan.key, placed.service_principal_id, job_id, validated=validated)
+    await job.start_job(graph, credentials.Start(plan.key, placed.service_principal_id, job_id, validated))

@@ -10,6 +10,7 @@ from flows.connection import connection
 from flows.reconcile.fleet import Fleet
 from flows.reconcile.job_control import JobControl, Verb, plan_job_controls
 from flows.reconcile.steps import job
+from flows.reconcile.steps.credentials import Start
 from flows.tasks import log, step
 from graph_client.errors import GraphError
 
@@ -28,10 +29,9 @@ async def plan_controls(
 
 @step("start-job")
 async def start_job(plan: JobControl) -> str:
-    """Start the job, or resume it, once the credentials that the tenant holds were validated; return its state."""
-    log().info("%s: validating the saved credentials, then starting job %s", plan.key, plan.job_id)
-    graph, principal_id = connection().graph, plan.service_principal_id
-    return await job.start_job(graph, plan.key, principal_id, plan.job_id, validated=False)
+    """Start the job, or resume it; one that never ran only once its saved credentials work. Return its state."""
+    log().info("%s: starting job %s", plan.key, plan.job_id)
+    return await job.start_job(connection().graph, _start(plan))
 
 
 @step("pause-job")
@@ -45,9 +45,12 @@ async def pause_job(plan: JobControl) -> str:
 async def restart_job(plan: JobControl) -> str:
     """Restart the job; return its state."""
     log().info("%s: restarting job %s, forgetting %s", plan.key, plan.job_id, plan.reset_scope)
-    graph, principal_id, scope = connection().graph, plan.service_principal_id, plan.reset_scope or ""
-    await job.restart_job(graph, plan.key, principal_id, plan.job_id, scope, has_run=plan.has_run)
+    await job.restart_job(connection().graph, _start(plan), plan.reset_scope or "")
     # The restart is done: not being able to look would not undo it.
     with suppress(GraphError):
-        return await job.state_of(graph, principal_id, plan.job_id)
+        return await job.state_of(connection().graph, plan.service_principal_id, plan.job_id)
     return "initial-cycle"
+
+
+def _start(plan: JobControl) -> Start:
+    return Start(plan.key, plan.service_principal_id, plan.job_id, has_run=plan.has_run)

@@ -26,6 +26,7 @@ from flows.reconcile.populations import estimated
 from flows.reconcile.rotation import rotation
 from flows.reconcile.steps import application, assignments, credentials, job, owners, schema
 from flows.reconcile.steps.application import Placed
+from flows.reconcile.steps.credentials import Start
 from flows.reconcile.steps.failure import KNOWN_ERRORS, StepFailed
 from flows.withheld import withheld
 
@@ -234,7 +235,16 @@ async def assign_principals(plan: InstancePlan, placed: Placed) -> tuple[str, ..
 async def start_job(plan: InstancePlan, placed: Placed, job_id: str, validated: bool) -> str:
     """Step 4: start the provisioning job; return its state."""
     log().info("%s: starting job %s", plan.key, job_id)
-    return await job.start_job(connection().graph, plan.key, placed.service_principal_id, job_id, validated=validated)
+    start = Start(
+        plan.key,
+        placed.service_principal_id,
+        job_id,
+        validated,
+        has_run=plan.health.has_run,
+        in_file=bool(plan.instance.credentials),
+        validation="validate-saved-credentials",
+    )
+    return await job.start_job(connection().graph, start)
 
 
 @step("pause-job")

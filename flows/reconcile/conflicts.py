@@ -108,9 +108,9 @@ def unassignable(instance: Instance, observed: Observed, found: ObservedInstance
         return None
     lacking = missing(instance, found.template_id or "", found.roles, found.assigned)
     unknown = [each for each, role in lacking if role is None]
-    return (
-        Conflict("RoleNotFound", *explain_unknown_role(instance.key, unknown[0].role, found.roles)) if unknown else None
-    )
+    if not unknown:
+        return None
+    return Conflict("RoleNotFound", *explain_unknown_role(instance.key, unknown[0].role, found.roles))
 
 
 def _half_there(instance: Instance, observed: Observed, found: ObservedInstance) -> Conflict | None:

@@ -150,7 +150,8 @@ def _planned_change(
     saved = changes.saved_secrets(instance, found, health)
     paused_by = _paused_by(health, memory)
     merge = _merge(instance, found, observed, memory) if job else None
-    conflict = _conflict(instance, found, observed, len(removals), wishes) or (merge and merge.conflict(instance.key))
+    conflict = _conflict(instance, found, observed, len(removals), wishes)
+    conflict = conflict or (merge.conflict(instance.key) if merge else None)
     needed = (
         *changes.description_changes(fleet, instance, found),
         *changes.credential_changes(instance, saved, health, wishes.save_all),

@@ -120,9 +120,10 @@ class InstancePlan:
         """How many requests that change something an apply would send."""
         areas = [_area(change.field) for change in self.changes]
         counted = sum(area in _ONE_BY_ONE for area in areas) + sum(_WRITES[area] for area in set(areas) - _ONE_BY_ONE)
-        # Credentials are validated before they are saved, and at the latest before a start.
-        starts = any(change.field == "job_state" and change.after == "running" for change in self.changes)
-        return counted + (starts or (self.touches("credentials") and bool(self.instance.credentials)))
+        # Credentials are validated before they are saved, and at the latest before a first start.
+        begins = any(each.field == "job_state" and each.after == "running" for each in self.changes)
+        first = begins and not self.health.has_run
+        return counted + (first or (self.touches("credentials") and bool(self.instance.credentials)))
 
     @property
     def held(self) -> bool:

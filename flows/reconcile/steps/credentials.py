@@ -1,6 +1,7 @@
 """Validating and saving the credentials of an instance."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from flows.reconcile.plan import InstancePlan
 from flows.reconcile.references import Secret, Source, resolve
@@ -10,6 +11,23 @@ from graph_client import GraphClient
 from graph_client.errors import BadRequest
 
 _MASK = "*"
+
+
+@dataclass(frozen=True)
+class Start:
+    """A job that is to be started, and what vouches for the credentials that the tenant holds."""
+
+    key: str
+    service_principal_id: str
+    job_id: str
+    validated: bool = False
+    """Whether this run has validated the credentials that the tenant holds, and saved them since."""
+    has_run: bool = False
+    """Whether a cycle of the job has begun at any time."""
+    in_file: bool = True
+    """Whether the fleet file names credentials."""
+    validation: str = ""
+    """The step that fails where they do not work; the start itself if empty."""
 
 
 async def resolve_credentials(plan: InstancePlan, sources: Mapping[str, Source]) -> dict[str, Secret]:
@@ -55,7 +73,7 @@ async def validate_credentials(
         ) from None
 
 
-async def validate_saved(graph: GraphClient, key: str, service_principal_id: str, job_id: str) -> None:
+async def validate_saved(graph: GraphClient, start: Start) -> None:
     """Have the provisioning service try the credentials that the tenant holds; masked keys are no evidence.
 
     Raises:
@@ -63,16 +81,19 @@ async def validate_saved(graph: GraphClient, key: str, service_principal_id: str
 
     Source: https://learn.microsoft.com/graph/api/synchronization-synchronizationjob-validatecredentials
     """
+    what, hint = f"The credentials saved for {start.key} do not work", "Correct them, then: apply --save-credentials."
+    if not start.in_file:
+        what = f"The fleet file names no credentials for {start.key}, and those in the tenant do not work"
+        hint = "Name them in credentials, or authorize the application in the portal."
     try:
-        await graph.synchronization.validate_saved_credentials(service_principal_id, job_id)
+        await graph.synchronization.validate_saved_credentials(start.service_principal_id, start.job_id)
     except BadRequest as error:
         raise StepFailed(
             error.code or "CredentialsRejected",
-            f"The credentials that the tenant holds for {key} do not work: {error.message}",
-            "The job was not started. Save those of the fleet file with apply --save-credentials, or where it names "
-            "none, authorize the application in the portal.",
+            f"{what}: {error.message}",
+            f"The job was not started. {hint}",
             request_id=error.request_id,
-            step="validate-saved-credentials",
+            step=start.validation,
         ) from None
 
 

@@ -7,7 +7,7 @@ from flows.monitoring.health import JobState, assess
 from flows.monitoring.own_job import default_template, find_own_job
 from flows.reconcile.plan import InstancePlan
 from flows.reconcile.steps.application import Placed, ensure_sole_bearer
-from flows.reconcile.steps.credentials import validate_saved
+from flows.reconcile.steps.credentials import Start, validate_saved
 from flows.reconcile.steps.failure import StepFailed
 from flows.reconcile.steps.lookup import look_for
 from flows.reconcile.steps.once import once
@@ -67,19 +67,11 @@ async def create_job(graph: GraphClient, plan: InstancePlan, placed: Placed, tem
     return await once(create, look_again, misleading=Conflict)
 
 
-async def start_job(graph: GraphClient, key: str, service_principal_id: str, job_id: str, *, validated: bool) -> str:
-    """Start the job, or resume it, with credentials that were validated; return its state.
+async def start_job(graph: GraphClient, start: Start) -> str:
+    """Start the job, or resume it, and return its state; one that never ran only with credentials that work.
 
-    Every start goes through here, as Graph starts a job without working credentials, or without any. A start whose
-    answer was lost is not repeated blindly: starting a running job again can stop it for good.
-
-    Args:
-        graph: A signed-in client.
-        key: The instance.
-        service_principal_id: Object id of the service principal.
-        job_id: Its job.
-        validated: Whether this run has validated the credentials that the tenant holds, and saved them since; if not,
-            those are validated first.
+    Every start goes through here: Graph starts a job whose credentials were never validated, or that has none. A start
+    whose answer was lost is not repeated blindly: starting a running job again can stop it for good.
 
     Raises:
         StepFailed: The credentials in the tenant do not work; nothing was started.
@@ -87,18 +79,23 @@ async def start_job(graph: GraphClient, key: str, service_principal_id: str, job
 
     Source: https://learn.microsoft.com/graph/api/synchronization-synchronizationjob-start
     """
-    if not validated:
-        await validate_saved(graph, key, service_principal_id, job_id)
+    await _ensure_validated(graph, start)
 
-    async def start() -> str:
-        await graph.synchronization.start(service_principal_id, job_id)
+    async def attempt() -> str:
+        await graph.synchronization.start(start.service_principal_id, start.job_id)
         return "initial-cycle"
 
     async def started() -> str | None:
-        state = assess(await graph.synchronization.get_job(service_principal_id, job_id)).state
+        state = assess(await graph.synchronization.get_job(start.service_principal_id, start.job_id)).state
         return None if state in {"created", "paused"} else state
 
-    return await once(start, started)
+    return await once(attempt, started)
+
+
+async def _ensure_validated(graph: GraphClient, start: Start) -> None:
+    """Have the credentials in the tenant tried, unless this run has, or the job has run with some."""
+    if not (start.validated or start.has_run):
+        await validate_saved(graph, start)
 
 
 async def pause_job(graph: GraphClient, service_principal_id: str, job_id: str) -> str:
@@ -110,18 +107,13 @@ async def pause_job(graph: GraphClient, service_principal_id: str, job_id: str) 
     return "paused"
 
 
-async def restart_job(
-    graph: GraphClient, key: str, service_principal_id: str, job_id: str, reset_scope: str, *, has_run: bool
-) -> None:
+async def restart_job(graph: GraphClient, start: Start, reset_scope: str) -> None:
     """Restart the job; twice where an answer is lost, which comes to the same.
 
     Args:
         graph: A signed-in client.
-        key: The instance.
-        service_principal_id: Object id of the service principal.
-        job_id: Its job.
+        start: The job; if it never ran, a restart is a start.
         reset_scope: What to forget, in Graph's words.
-        has_run: Whether a cycle of it has begun at any time; for a job that never ran a restart is a start.
 
     Raises:
         StepFailed: It never ran, and the credentials in the tenant do not work; nothing was restarted.
@@ -129,11 +121,10 @@ async def restart_job(
 
     Source: https://learn.microsoft.com/graph/api/synchronization-synchronizationjob-restart
     """
-    if not has_run:
-        await validate_saved(graph, key, service_principal_id, job_id)
+    await _ensure_validated(graph, start)
 
     async def restart() -> None:
-        await graph.synchronization.restart(service_principal_id, job_id, reset_scope=reset_scope)
+        await graph.synchronization.restart(start.service_principal_id, start.job_id, reset_scope=reset_scope)
 
     async def not_to_be_told() -> None:
         return None
