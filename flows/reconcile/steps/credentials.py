@@ -81,7 +81,8 @@ async def validate_saved(graph: GraphClient, start: Start) -> None:
 
     Source: https://learn.microsoft.com/graph/api/synchronization-synchronizationjob-validatecredentials
     """
-    what, hint = f"The credentials saved for {start.key} do not work", "Correct them, then: apply --save-credentials."
+    what = f"The credentials saved for {start.key} do not work"
+    hint = "Correct them, then: entra-fleet apply --save-credentials."
     if not start.in_file:
         what = f"The fleet file names no credentials for {start.key}, and those in the tenant do not work"
         hint = "Name them in credentials, or authorize the application in the portal."
