@@ -80,9 +80,8 @@ async def provision_fleet(
         if not dry_run:
             await shards_settled(desired)
         plan = await tasks.plan_fleet(desired, only, save_credentials, force)
-        if not (dry_run or plan_digest):
-            # What was reviewed is done exactly: a plan reads no secret.
-            plan = await tasks.compare_credentials(plan)
+        # What was reviewed is done exactly: a plan reads no secret.
+        plan = plan if dry_run or plan_digest else await tasks.compare_credentials(plan)
         await artifacts.publish_plan(plan)
         if dry_run:
             return Completed(message=f"{plan.writes} writes to do: {_counts(plan.count())}", data=plan)

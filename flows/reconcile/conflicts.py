@@ -2,7 +2,6 @@
 
 import shlex
 
-from flows.monitoring.health import unreadable
 from flows.reconcile.assignments import explain_unknown_role, missing
 from flows.reconcile.bearers import heal_double
 from flows.reconcile.fleet import Instance
@@ -115,7 +114,7 @@ def unassignable(instance: Instance, observed: Observed, found: ObservedInstance
 
 def _half_there(instance: Instance, observed: Observed, found: ObservedInstance) -> Conflict | None:
     """Return the conflict of an application and a service principal of which one was deleted."""
-    again = f"or retire what is left (entra-fleet retire FLEET --only {instance.key}) and apply."
+    again = f"or take away what is left, then apply: entra-fleet retire FLEET --only {instance.key}"
     if found.service_principal_id is None and found.app_id in observed.deleted_principals:
         return Conflict(
             "ServicePrincipalDeleted",
@@ -135,10 +134,9 @@ def _half_there(instance: Instance, observed: Observed, found: ObservedInstance)
 def _unreadable(instance: Instance, found: ObservedInstance) -> Conflict | None:
     if (error := found.unreadable) is None:
         return None
-    health = unreadable(error)
     return Conflict(
-        health.error_code or "",
-        f"Graph does not show the jobs of {instance.key}: {health.error_message}",
+        error.code or type(error).__name__,
+        f"Graph does not show the jobs of {instance.key}: {error.message or error.what}",
         error.hint or "It was left alone; all others are as the plan says. Plan again later.",
     )
 

@@ -135,8 +135,8 @@ MUTANTS = (
     Mutant(
         "do something else than was reviewed",
         "flows/provision.py",
-        "if refusal := refused(plan, force=force, digest=rollout.reviewed, in_waves=rollout.in_waves):",
-        "if refusal := refused(plan, force=force, digest=None, in_waves=rollout.in_waves):",
+        "refusal = refused(plan, force=force, digest=rollout.reviewed, in_waves=rollout.in_waves)",
+        "refusal = refused(plan, force=force, digest=None, in_waves=rollout.in_waves)",
         ("tests/flows/test_safety.py",),
     ),
     Mutant(

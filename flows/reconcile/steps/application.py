@@ -71,8 +71,8 @@ async def locate(graph: GraphClient, plan: InstancePlan) -> Placed:
         raise StepFailed(
             "ServicePrincipalMissing",
             f"The application {plan.application_id} of {plan.key} has no service principal.",
-            "If it was made minutes ago, apply again. If not, its service principal is gone for good: retire it "
-            f"(entra-fleet retire FLEET --only {plan.key}), and apply.",
+            "If it was made minutes ago, apply again. If not, it is gone for good: take away what is left, then apply: "
+            f"entra-fleet retire FLEET --only {plan.key}",
         )
     raise StepFailed("ApplicationGone", f"The application of {plan.key} is no longer there.", "Apply again.")
 
