@@ -164,5 +164,5 @@ async def provision(graph: GraphClient, plan: InstancePlan) -> None:
     await application.name_and_mark(graph, plan, placed)
     await credentials.validate_credentials(graph, plan, placed.service_principal_id, template_id, values)
     job_id = await job.create_job(graph, plan, placed, template_id)
-    await credentials.save_credentials(graph, plan, placed.service_principal_id, values)
-    await job.start_job(graph, placed.service_principal_id, job_id)
+    validated = await credentials.save_credentials(graph, plan, placed.service_principal_id, values)
+    await job.start_job(graph, credentials.Start(plan.key, placed.service_principal_id, job_id, validated))

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field, replace
 from flows.environment import EnvironmentIncomplete, environment
 from flows.fingerprint_key import fingerprint_key
 from flows.reconcile.fingerprint import FingerprintKey
-from flows.reconcile.quota import Quota
+from flows.reconcile.permissions import permissions_known
+from flows.reconcile.quota import CallerBreaker
 from flows.reconcile.references import Secret
 from flows.reconcile.schema_knowledge import SchemaKnowledge
 from flows.sign_in import identity_of, signed_in_as
@@ -37,7 +38,7 @@ class Connection:
     fingerprint_key: FingerprintKey | None
     validated: dict[str, dict[str, Secret]] = field(default_factory=dict, repr=False)
     """Credentials by key from their validation until they are saved, so that what is saved is what was validated."""
-    quota: Quota = field(default_factory=Quota)
+    breaker: CallerBreaker = field(default_factory=CallerBreaker)
     schemas: SchemaKnowledge = field(default_factory=SchemaKnowledge)
 
 
@@ -73,7 +74,8 @@ async def connected(
         tenant_id = _tenant_of(claims, expected_tenant_id)
         with await asyncio.to_thread(open_store, store_url) as store:
             key = fingerprint_key(identity, store_url)
-            token = _current.set(Connection(graph, claims, tenant_id, store, sources, key))
+            breaker = CallerBreaker(permissions_known=permissions_known(claims))
+            token = _current.set(Connection(graph, claims, tenant_id, store, sources, key, breaker=breaker))
             try:
                 with redact_errors():
                     yield _current.get()

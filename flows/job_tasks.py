@@ -10,6 +10,7 @@ from flows.connection import connection
 from flows.reconcile.fleet import Fleet
 from flows.reconcile.job_control import JobControl, Verb, plan_job_controls
 from flows.reconcile.steps import job
+from flows.reconcile.steps.credentials import Start
 from flows.tasks import log, step
 from graph_client.errors import GraphError
 
@@ -20,6 +21,8 @@ async def plan_controls(
 ) -> list[JobControl]:
     """Look at the jobs, and say which of them are to be touched."""
     controls = await plan_job_controls(connection().graph, fleet, verb, only, scope, force=force)
+    for warning in filter(None, (each.warning for each in controls)):
+        log().warning("%s", warning)
     log().info("%s: %d of %d jobs to %s", fleet.fleet, sum(each.needed for each in controls), len(controls), verb)
     return controls
 
@@ -27,12 +30,8 @@ async def plan_controls(
 @step("start-job")
 async def start_job(plan: JobControl) -> str:
     """Start the job, or resume it; one that never ran only once its saved credentials work. Return its state."""
-    graph = connection().graph
-    if plan.state == "created":
-        log().info("%s: validating the saved credentials", plan.key)
-        await job.validate_before_start(graph, plan.key, plan.service_principal_id, plan.job_id)
     log().info("%s: starting job %s", plan.key, plan.job_id)
-    return await job.start_job(graph, plan.service_principal_id, plan.job_id)
+    return await job.start_job(connection().graph, _start(plan))
 
 
 @step("pause-job")
@@ -46,8 +45,12 @@ async def pause_job(plan: JobControl) -> str:
 async def restart_job(plan: JobControl) -> str:
     """Restart the job; return its state."""
     log().info("%s: restarting job %s, forgetting %s", plan.key, plan.job_id, plan.reset_scope)
-    await job.restart_job(connection().graph, plan.service_principal_id, plan.job_id, plan.reset_scope or "")
+    await job.restart_job(connection().graph, _start(plan), plan.reset_scope or "")
     # The restart is done: not being able to look would not undo it.
     with suppress(GraphError):
         return await job.state_of(connection().graph, plan.service_principal_id, plan.job_id)
     return "initial-cycle"
+
+
+def _start(plan: JobControl) -> Start:
+    return Start(plan.key, plan.service_principal_id, plan.job_id, has_run=plan.has_run)

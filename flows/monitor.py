@@ -61,6 +61,8 @@ async def monitor_fleet(
             if until == "once" or seen.settled == len(targets) or time.monotonic() >= deadline:
                 break
             await asyncio.sleep(min(interval_seconds, max(0.0, deadline - time.monotonic())))
+        for warning in seen.warnings():
+            get_run_logger().warning("%s", warning)
         seen = await triage_quarantines(seen)
         await artifacts.publish_health(seen)
     return _final_state(seen, timed_out=until == "settled" and seen.settled < len(targets))
@@ -85,7 +87,9 @@ async def sweep_jobs(fleet: Fleet, targets: list[Target]) -> Sweep:
     run = connection()
     now = datetime.now(UTC)
     seen = await sweeping.sweep(run.graph, fleet.fleet, targets, now)
-    observations = [reading.observation(fleet.tenant_id, fleet.fleet, now) for reading in seen.readings]
+    # What could not be read is as it was, as far as anybody knows.
+    known = [reading for reading in seen.readings if reading.health.state != "unknown"]
+    observations = [reading.observation(fleet.tenant_id, fleet.fleet, now) for reading in known]
     await asyncio.to_thread(run.store.jobs.record_all, observations)
     await tell_episodes(run.store, fleet.tenant_id, fleet.fleet)
     return seen

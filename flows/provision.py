@@ -23,6 +23,7 @@ from flows.names import name_of_run
 from flows.parameters import read_fleet
 from flows.reconcile.canary_rules import CanaryRules
 from flows.reconcile.outcome import FleetOutcome, InstanceOutcome
+from flows.reconcile.permissions import missing_permissions
 from flows.reconcile.plan import DESCRIPTION, Action, InstancePlan, Plan
 from flows.reconcile.safety import refused
 from flows.reconcile.steps.failure import StepFailed
@@ -75,18 +76,18 @@ async def provision_fleet(
     quiet_expected_failures()
     desired = read_fleet(fleet)
     started = time.monotonic()
-    async with connected(tenant, desired.tenant_id):
+    async with connected(tenant, desired.tenant_id) as run:
         if not dry_run:
             await shards_settled(desired)
         plan = await tasks.plan_fleet(desired, only, save_credentials, force)
-        if not (dry_run or plan_digest):
-            # What was reviewed is done exactly: a plan reads no secret.
-            plan = await tasks.compare_credentials(plan)
+        # What was reviewed is done exactly: a plan reads no secret.
+        plan = plan if dry_run or plan_digest else await tasks.compare_credentials(plan)
         await artifacts.publish_plan(plan)
         if dry_run:
             return Completed(message=f"{plan.writes} writes to do: {_counts(plan.count())}", data=plan)
         rollout = await rollout_of(desired, plan, canary, canary_rules, plan_digest, change, force=force)
-        if refusal := refused(plan, force=force, digest=rollout.reviewed, in_waves=rollout.in_waves):
+        refusal = refused(plan, force=force, digest=rollout.reviewed, in_waves=rollout.in_waves)
+        if refusal := refusal or missing_permissions(plan, run.claims):
             return Failed(message=str(refusal), data=refusal)
         options = {"tenant": tenant, "concurrency": concurrency, "compare": not plan_digest}
         options |= {"save_credentials": save_credentials, "force": force}
@@ -119,12 +120,12 @@ async def apply_plan(
 async def provision_instance(plan: InstancePlan, run_id: str) -> State | InstanceOutcome:
     """Take one instance through its steps; what fails is in the outcome, with how far it came."""
     outcome = InstanceOutcome.of(plan)
-    quota = connection().quota
+    breaker = connection().breaker
     try:
-        quota.check(plan.key)
+        breaker.check(plan.key)
         await _provision(plan, outcome, run_id)
     except StepFailed as failure:
-        quota.heed(failure)
+        breaker.heed(failure, creating=plan.action is Action.CREATE)
         outcome.fail(failure)
     await journal.record_instance(run_id, plan, outcome)
     return Failed(message=str(outcome.failure), data=outcome) if outcome.failure else outcome
@@ -148,8 +149,7 @@ async def _provision(plan: InstancePlan, outcome: InstanceOutcome, run_id: str) 
         await tasks.validate_credentials(plan, placed, template_id)
     outcome.job_id = plan.job_id or await tasks.create_job(plan, placed, template_id)
     outcome.job_state = outcome.job_state or "created"
-    if authorize:
-        await tasks.save_credentials(plan, placed)
+    validated = await tasks.save_credentials(plan, placed) if authorize else False
 
     if plan.touches("mappings"):
         job_template_id = template_id or plan.job_template_id
@@ -161,10 +161,10 @@ async def _provision(plan: InstancePlan, outcome: InstanceOutcome, run_id: str) 
 
     # Step 4: start the job.
     if plan.touches("job_state"):
-        if not plan.instance.credentials and plan.instance.job == "running":
-            await tasks.validate_saved_credentials(plan, placed, outcome.job_id)
-        change_state = tasks.start_job if plan.instance.job == "running" else tasks.pause_job
-        outcome.job_state = await change_state(plan, placed, outcome.job_id)
+        if plan.instance.job == "running":
+            outcome.job_state = await tasks.start_job(plan, placed, outcome.job_id, validated)
+        else:
+            outcome.job_state = await tasks.pause_job(plan, placed, outcome.job_id)
 
 
 def _outcome(

@@ -69,7 +69,7 @@ async def restore_instance(plan: InstancePlan, version: int, run_id: str) -> Ins
     outcome = InstanceOutcome.of(plan)
     try:
         if plan.action is Action.UPDATE:
-            await schema_tasks.restore_schema(plan, version, run_id)
+            outcome.job_state = await schema_tasks.restore_schema(plan, version, run_id)
             outcome.outcome = "restored"
     except StepFailed as failure:
         outcome.fail(failure)

@@ -54,8 +54,9 @@ class Watch:
 
     def open(self, reading: Reading) -> bool:
         """Tell whether a cycle of the job is still to be waited for."""
-        running = self.outcomes[reading.target.key].failure is None and reading.health.state in RUNNING
-        return running and not self.ended(reading.health)
+        health = reading.health
+        awaited = health.state in RUNNING or health.state == "unknown"
+        return self.outcomes[reading.target.key].failure is None and awaited and not self.ended(health)
 
 
 async def watched(

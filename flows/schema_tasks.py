@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from prefect import task
@@ -10,13 +11,15 @@ from prefect.cache_policies import NO_CACHE
 from flows import schemas
 from flows.connection import connection
 from flows.mappings.digest import digest_of
+from flows.monitoring.health import JobState
 from flows.reconcile.fleet import Fleet
 from flows.reconcile.job_schemas import find_schema, replacing
 from flows.reconcile.plan import Action, FieldChange, InstancePlan, Plan
-from flows.reconcile.steps import schema
+from flows.reconcile.steps import job, schema
 from flows.reconcile.steps.failure import StepFailed
 from flows.store import JobPlace
 from flows.tasks import log, step
+from graph_client.errors import GraphError
 
 
 @task(name="plan-restore", cache_policy=NO_CACHE, persist_result=False)
@@ -40,20 +43,25 @@ async def plan_restore(fleet: Fleet, key: str, version: int | None) -> tuple[Pla
         application_id=found.application_id,
         service_principal_id=found.service_principal_id,
         job_id=found.job_id,
+        health=found.health,
         schema_digest=digest_of(found.schema),
     )
     return Plan(fleet.fleet, fleet.tenant_id, (instance,), ()), chosen
 
 
 @step("restore-schema")
-async def restore_schema(plan: InstancePlan, version: int, run_id: str) -> None:
-    """Put a version of the schema whole, after the one that is there has been kept."""
+async def restore_schema(plan: InstancePlan, version: int, run_id: str) -> JobState:
+    """Put a version of the schema whole, after the one that is there has been kept; return the job's state then."""
     run = connection()
     principal_id, job_id = plan.service_principal_id or "", plan.job_id or ""
     wanted = await _content(JobPlace(run.tenant_id, principal_id, job_id), plan.key, version)
     log().info("%s: going back to version %s of the schema; an initial cycle begins", plan.key, version)
     keep = schemas.keeper(plan, principal_id, job_id, run_id, "restore")
     await schema.restore(run.graph, plan, wanted, keep)
+    # The restore is done: not being able to look would not undo it.
+    with suppress(GraphError):
+        return await job.state_of(run.graph, principal_id, job_id)
+    return plan.health.state
 
 
 async def _newest(place: JobPlace, key: str) -> int:

@@ -26,6 +26,7 @@ from flows.reconcile.populations import estimated
 from flows.reconcile.rotation import rotation
 from flows.reconcile.steps import application, assignments, credentials, job, owners, schema
 from flows.reconcile.steps.application import Placed
+from flows.reconcile.steps.credentials import Start
 from flows.reconcile.steps.failure import KNOWN_ERRORS, StepFailed
 from flows.withheld import redact_errors
 from graph_client.parallel import gather
@@ -178,14 +179,19 @@ async def create_job(plan: InstancePlan, placed: Placed, template_id: str) -> st
 
 
 @step("save-credentials")
-async def save_credentials(plan: InstancePlan, placed: Placed, *, with_settings: bool = True) -> None:
-    """Step 3, second half: save the very values that were validated, and the settings."""
+async def save_credentials(plan: InstancePlan, placed: Placed, *, with_settings: bool = True) -> bool:
+    """Step 3, second half: save the very values that were validated, and the settings.
+
+    Returns:
+        Whether the credentials in the tenant are now the very ones that were validated.
+    """
     values = connection().validated.get(plan.key, {})
     log().info("%s: saving %s", plan.key, ", ".join(values) or "settings")
     graph, principal_id = connection().graph, placed.service_principal_id
-    await credentials.save_credentials(graph, plan, principal_id, values, with_settings=with_settings)
+    validated = await credentials.save_credentials(graph, plan, principal_id, values, with_settings=with_settings)
     await fingerprints.keep(plan, principal_id, values)
     connection().validated.pop(plan.key, None)
+    return validated
 
 
 @step("save-schema")
@@ -226,17 +232,20 @@ async def assign_principals(plan: InstancePlan, placed: Placed) -> tuple[str, ..
     return await assignments.assign_principals(connection().graph, plan, placed.service_principal_id)
 
 
-@step("validate-saved-credentials")
-async def validate_saved_credentials(plan: InstancePlan, placed: Placed, job_id: str) -> None:
-    """Step 3 for an application that was authorized in the portal: test the connection with what is saved."""
-    await credentials.validate_saved(connection().graph, plan, placed.service_principal_id, job_id)
-
-
 @step("start-job")
-async def start_job(plan: InstancePlan, placed: Placed, job_id: str) -> str:
+async def start_job(plan: InstancePlan, placed: Placed, job_id: str, validated: bool) -> str:
     """Step 4: start the provisioning job; return its state."""
     log().info("%s: starting job %s", plan.key, job_id)
-    return await job.start_job(connection().graph, placed.service_principal_id, job_id)
+    start = Start(
+        plan.key,
+        placed.service_principal_id,
+        job_id,
+        validated,
+        has_run=plan.health.has_run,
+        in_file=bool(plan.instance.credentials),
+        validation="validate-saved-credentials",
+    )
+    return await job.start_job(connection().graph, start)
 
 
 @step("pause-job")

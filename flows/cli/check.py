@@ -68,7 +68,7 @@ async def _check_tenant(
     identity: "Identity", tenant_id: str, instances: "tuple[Instance, ...]", reading_only: bool
 ) -> "list[Check]":
     from flows.reconcile.permissions import check_log, check_permissions, needs_of
-    from flows.reconcile.preflight import Check, check_templates
+    from flows.reconcile.preflight import Check, check_principals, check_templates
     from flows.sign_in import WrongTenant, signed_in_as
     from graph_client.errors import GraphError
 
@@ -80,6 +80,7 @@ async def _check_tenant(
                 *check_permissions(needs_of(instances, reading_only=reading_only), claims),
                 *await check_log(graph, claims),
                 *await check_templates(graph, instances),
+                *([] if reading_only else await check_principals(graph, instances)),
             ]
     except (WrongTenant, GraphError) as error:
         return [Check.failed("sign-in", error)]

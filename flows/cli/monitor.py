@@ -44,7 +44,7 @@ def command(
         "interval_seconds": interval_seconds,
     }
     seen = run_flow(monitor_fleet, parameters)
-    _warn_of_credentials(desired, seen)
+    _warn(desired, seen)
     if output is Output.JSON:
         print_json(seen.as_json())
     else:
@@ -53,13 +53,14 @@ def command(
         raise typer.Exit(FAILED)
 
 
-def _warn_of_credentials(desired: "Fleet", seen: "Sweep") -> None:
+def _warn(desired: "Fleet", seen: "Sweep") -> None:
     from rich.text import Text
 
     from flows.monitoring.expiry import expiring
     from flows.monitoring.rejection import rejections
 
-    for warning in (*rejections(seen.readings), *expiring(desired.instances, datetime.now(UTC).date())):
+    credentials = (*rejections(seen.readings), *expiring(desired.instances, datetime.now(UTC).date()))
+    for warning in (*seen.warnings(), *credentials):
         aside().print(Text(str(warning)), soft_wrap=True)
 
 

@@ -29,6 +29,7 @@ _COLOURS = {
     "degraded": "yellow",
     "quarantined": "red",
     "missing": "red",
+    "unknown": "red",
 }
 
 

@@ -1,14 +1,15 @@
 """How a provisioning job is doing, as one word and its reason."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from flows.monitoring.iso import iso
+from graph_client.errors import GraphError, GraphStatusError, UnreadableAnswer
 from graph_client.models import SynchronizationJob, SynchronizationQuarantine, SynchronizationTaskExecution
 
-JobState = Literal["created", "initial-cycle", "steady", "degraded", "quarantined", "paused", "missing"]
+JobState = Literal["created", "initial-cycle", "steady", "degraded", "quarantined", "paused", "missing", "unknown"]
 
 RUNNING = frozenset({"initial-cycle", "steady", "degraded"})
 """States of a job that does its work."""
@@ -21,6 +22,9 @@ TARGET_UNUSABLE = "EncounteredQuarantineException"
 
 STALE_AFTER = timedelta(hours=24)
 """A running job that had no successful cycle for so long is stale; incremental cycles are 20 to 40 minutes apart."""
+
+UNREADABLE = (GraphStatusError, UnreadableAnswer)
+"""Answers that make the job of one instance unknown; what is wrong with all of them ends the look."""
 
 _COUNTS = ("imported", "entitled", "exported", "escrowed")
 
@@ -55,7 +59,7 @@ class JobHealth:
     @property
     def well(self) -> bool:
         """Whether nobody needs to act."""
-        return self.state not in {"quarantined", "missing"}
+        return self.state not in {"quarantined", "missing", "unknown"}
 
     @property
     def escrows(self) -> int:
@@ -68,9 +72,15 @@ class JobHealth:
         return self.state in {"created", "initial-cycle"} and self.last_execution is None
 
     @property
+    def has_run(self) -> bool:
+        """Whether a cycle of it has begun at any time."""
+        return self.last_execution is not None or self.last_success is not None
+
+    @property
     def ailing(self) -> bool:
         """Whether somebody should look at it, also where nobody has to act yet."""
-        return self.state == "degraded" or self.held_by is not None or self.escrows > 0 or self.stale
+        doubtful = self.state in {"degraded", "unknown"}
+        return doubtful or self.held_by is not None or self.escrows > 0 or self.stale
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -96,6 +106,7 @@ class JobHealth:
             "state": self.state,
             "quarantine": self._quarantine(),
             "reason": self.reason,
+            "error": self._unreadable(),
             "last_execution": iso(self.last_execution),
             "last_success": iso(self.last_success),
             "escrows": self.escrows,
@@ -104,6 +115,14 @@ class JobHealth:
             "counts": dict(self.counts),
         }
 
+    @property
+    def unreadable_because(self) -> str:
+        """Why the state is unknown, in Graph's words."""
+        return ": ".join(filter(None, (self.error_code, self.error_message))) if self.state == "unknown" else ""
+
+    def _unreadable(self) -> dict[str, Any] | None:
+        return {"code": self.error_code, "message": self.error_message} if self.state == "unknown" else None
+
     def _quarantine(self) -> dict[str, Any] | None:
         if self.state != "quarantined":
             return None
@@ -111,10 +130,11 @@ class JobHealth:
         return {"reason": self.reason, "since": iso(self.since), "error": error if self.error_code else None}
 
 
-def job_of(jobs: Iterable[SynchronizationJob], synchronization_template: str | None) -> SynchronizationJob | None:
-    """Return the job made from that synchronization template, or from any if None; the same one each time."""
-    fitting = [job for job in jobs if synchronization_template in {None, job.template_id}]
-    return min(fitting, key=lambda job: job.id, default=None)
+def unreadable(error: GraphError) -> JobHealth:
+    """Return the health of a job that Graph does not show; what there is to say is the error."""
+    return JobHealth(
+        "unknown", error_code=error.code or type(error).__name__, error_message=error.message or error.what
+    )
 
 
 def assess(job: SynchronizationJob | None, now: datetime | None = None) -> JobHealth:

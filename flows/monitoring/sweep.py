@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from flows.monitoring.health import JobHealth, assess, job_of
+from flows.monitoring.health import UNREADABLE, JobHealth, assess, unreadable
 from flows.monitoring.iso import iso
+from flows.monitoring.own_job import find_own_job, other_jobs
 from flows.monitoring.stall import stalled_since
 from flows.monitoring.triage import Triage
 from flows.store import JobObservation
 from graph_client import GraphClient, Resources
-from graph_client.errors import NotFound
 from graph_client.parallel import gather
 
 
@@ -35,6 +35,8 @@ class Reading:
     stalled_since: datetime | None = None
     triage: Triage | None = None
     """Why it is in quarantine, and what to do about it."""
+    other_jobs: tuple[str, ...] = ()
+    """Ids of jobs that somebody else added to the service principal; they are left alone."""
 
     @property
     def well(self) -> bool:
@@ -52,6 +54,8 @@ class Reading:
         health = self.health
         if health.state == "missing":
             return "there is no job" if self.target.service_principal_id else "there is no application"
+        if health.state == "unknown":
+            return f"Graph does not show its jobs: {health.unreadable_because}"
         error = ": ".join(filter(None, (health.error_code, health.error_message))) if health.reason else ""
         late = f"no execution since {iso(health.last_execution)}" if self.stalled_since else ""
         return "; ".join(filter(None, (late, health.reason, error))) or None
@@ -65,6 +69,7 @@ class Reading:
             "since": iso(self.since),
             "why": self.why,
             "triage": self.triage.as_json() if self.triage else None,
+            "other_jobs": list(self.other_jobs),
         }
 
     def observation(self, tenant_id: str, fleet: str, observed_at: datetime) -> JobObservation:
@@ -111,6 +116,14 @@ class Sweep:
         """The readings, those that somebody needs to act on first."""
         return sorted(self.readings, key=lambda reading: (reading.well, reading.target.key))
 
+    def warnings(self) -> list[str]:
+        """Return what to know of service principals that have jobs of others, a line each."""
+        return [
+            f"{each.target.key}: its service principal has {other_jobs(each.other_jobs)}"
+            for each in self.readings
+            if each.other_jobs
+        ]
+
     def count(self) -> dict[str, int]:
         """Return the number of jobs by state, in alphabetical order."""
         return dict(sorted(Counter(str(reading.health.state) for reading in self.readings).items()))
@@ -141,9 +154,10 @@ async def _reading(graph: Resources, target: Target, now: datetime) -> Reading:
     if target.service_principal_id is None:
         return Reading(target, assess(None))
     try:
-        jobs = await graph.synchronization.jobs(target.service_principal_id)
-    except NotFound:
-        return Reading(target, assess(None))
-    job = job_of(jobs, target.synchronization_template)
-    health = assess(job, now)
-    return Reading(target, health, stalled_since(job, health, now))
+        found = await find_own_job(graph, target.service_principal_id, target.synchronization_template)
+    except UNREADABLE as error:
+        # What cannot be read of one hides none of the others.
+        return Reading(target, unreadable(error))
+    health = assess(found.job, now)
+    others = tuple(sorted(job.id for job in found.others))
+    return Reading(target, health, stalled_since(found.job, health, now), other_jobs=others)

@@ -44,7 +44,10 @@ def adopted(item: ObservedInstance, key: str, template: str) -> Adopted:
     Raises:
         NotAdoptable: It has no provisioning job, or something that a fleet file cannot say.
     """
-    job = item.job_for(None)
+    if item.unreadable:
+        raise NotAdoptable(f"its jobs cannot be read: {item.unreadable.what}")
+    # Which of several is meant can be told by nobody but the reader of the file: it names the template.
+    job = item.job_for(None) or min(item.jobs, key=lambda job: job.id, default=None)
     if job is None:
         raise NotAdoptable("it has no provisioning job")
     if item.application_id is None:

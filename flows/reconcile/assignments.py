@@ -12,6 +12,9 @@ DEFAULT_ACCESS = "00000000-0000-0000-0000-000000000000"
 _ROLE_IMPORTERS = {"8b1025e4-1dd2-430b-a150-2ef79cd700f5"}
 """Templates whose connector imports the roles; AWS Single-Account Access has none before its first cycle."""
 
+_DEFAULT_ROLE = {"Default Access", DEFAULT_ACCESS}
+"""What the portal and Graph call it."""
+
 _USUAL = ("User", "msiam_access")
 _MAY_BE_NAMED = {"User", "Group"}
 
@@ -38,6 +41,8 @@ def role_id(roles: Sequence[AppRole], wanted: str | None) -> str | None:
     Source: https://learn.microsoft.com/graph/api/resources/approle
     """
     enabled = [role for role in roles if role.is_enabled is not False]
+    if wanted in _DEFAULT_ROLE and not enabled:
+        return DEFAULT_ACCESS
     if wanted is not None:
         return next((role.id for role in enabled if wanted in {role.display_name, role.value, role.id}), None)
     if not enabled:
@@ -85,6 +90,13 @@ def surplus(instance: Instance, roles: Sequence[AppRole], there: Collection[Assi
     gone = [each for each in there if each not in wanted and each.principal_type in _MAY_BE_NAMED]
     kept = [each for each in gone if each.principal_id not in waiting]
     return tuple(sorted(kept, key=lambda each: (each.principal_id, each.role_id)))
+
+
+def explain_unknown_role(key: str, role: str | None, roles: Sequence[AppRole]) -> tuple[str, str]:
+    """Return what to say of a role that an application does not have, and what to do."""
+    names = ", ".join(filter(None, (each.display_name for each in roles))) or "none"
+    message = f"{key} has no role {role or 'that is the obvious one'!r} to assign to."
+    return message, f"It has {names}; correct the role in the fleet file."
 
 
 def shown(assignment: Assignment) -> str:

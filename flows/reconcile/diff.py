@@ -6,14 +6,15 @@ from datetime import datetime
 from typing import Literal
 
 from flows.mappings.population import selections
-from flows.monitoring.health import JobHealth, assess
+from flows.monitoring.health import JobHealth, assess, unreadable
+from flows.monitoring.own_job import other_jobs
 from flows.reconcile import changes
 from flows.reconcile.assignments import misnamed, pending, shown, surplus
-from flows.reconcile.conflicts import conflict_of, too_many_removals
+from flows.reconcile.conflicts import conflict_of, too_many_removals, unassignable, unclear_job
 from flows.reconcile.fleet import Fleet, Instance
 from flows.reconcile.memory import Memory
 from flows.reconcile.observed import Observed, ObservedInstance
-from flows.reconcile.plan import Action, FieldChange, InstancePlan, Orphan, Plan
+from flows.reconcile.plan import Action, Conflict, FieldChange, InstancePlan, Orphan, Plan
 from flows.reconcile.schema_changes import SchemaMerge, initial_cycle, merge_of
 from flows.reconcile.schemas import SchemaLanguage
 
@@ -84,8 +85,9 @@ def diff(
 def _plan(fleet: str, instance: Instance, observed: Observed, memory: Memory, wishes: _Wishes) -> InstancePlan:
     bearers = observed.bearers(instance)
     if conflict := conflict_of(fleet, instance, observed, bearers):
-        return InstancePlan(fleet, instance, Action.CONFLICT, conflict=conflict)
-    template_id = observed.templates[instance.template].id
+        return _left_alone(InstancePlan(fleet, instance, Action.CONFLICT, conflict=conflict), bearers, memory, wishes)
+    template = observed.templates.get(instance.template)
+    template_id = template.id if template else bearers[0].template_id or ""
     waiting = pending(instance, template_id, bearers[0].roles if bearers else None)
     names = {key: principal.name for key, principal in observed.principals.items()}
     if bearers:
@@ -96,11 +98,46 @@ def _plan(fleet: str, instance: Instance, observed: Observed, memory: Memory, wi
         Action.CREATE,
         template_id,
         pending=tuple(shown(each) for each in waiting),
-        warnings=tuple(misnamed(instance.assignments, names)),
+        warnings=(*_remarks(instance, observed, bearers), *misnamed(instance.assignments, names)),
     )
+    if bearers:
+        return _planned_change(common, bearers[0], observed, memory, wishes)
+    if conflict := unassignable(instance, observed, None):
+        return replace(common, action=Action.CONFLICT, conflict=conflict)
+    return replace(common, changes=changes.creation(instance, waiting))
+
+
+def _left_alone(
+    plan: InstancePlan, bearers: tuple[ObservedInstance, ...], memory: Memory, wishes: _Wishes
+) -> InstancePlan:
+    """Return a plan in conflict with what there is to know of its job: that runs, or does not, all the same."""
+    found = next((each for each in bearers if each.jobs), bearers[0] if bearers else None)
+    if found is None:
+        return plan
+    job = found.job_for(plan.instance.synchronization_template)
+    health = unreadable(found.unreadable) if found.unreadable else assess(job, wishes.now)
+    return replace(
+        plan,
+        health=health,
+        paused_by=_paused_by(health, memory),
+        app_id=found.app_id or None,
+        application_id=found.application_id,
+        service_principal_id=found.service_principal_id,
+        job_id=job.id if job else None,
+    )
+
+
+def _remarks(instance: Instance, observed: Observed, bearers: tuple[ObservedInstance, ...]) -> tuple[str, ...]:
+    """Return what to know of an instance that nothing has to be done about."""
+    problem = observed.problems.get(instance.template)
+    renamed = (f"{problem.message} {problem.hint}",) if problem else ()
     if not bearers:
-        return replace(common, changes=changes.creation(instance, waiting))
-    return _planned_change(common, bearers[0], observed, memory, wishes)
+        return renamed
+    others = bearers[0].other_jobs(instance.synchronization_template)
+    added = (f"its service principal has {other_jobs(others)}",) if others else ()
+    principal = bearers[0].service_principal_id is None
+    lost = ("its service principal does not show; an apply looks for it, and does nothing if it is gone",)
+    return (*renamed, *added, *(lost if principal else ()))
 
 
 def _planned_change(
@@ -108,12 +145,12 @@ def _planned_change(
 ) -> InstancePlan:
     fleet, instance = common.fleet, common.instance
     removals = surplus(instance, found.roles, found.assigned)
-    conflict = None if wishes.force else too_many_removals(instance, len(removals), len(found.assigned))
     job = found.job_for(instance.synchronization_template)
     health = assess(job, wishes.now)
     saved = changes.saved_secrets(instance, found, health)
     paused_by = _paused_by(health, memory)
     merge = _merge(instance, found, observed, memory) if job else None
+    conflict = _conflict(instance, found, observed, len(removals), wishes)
     conflict = conflict or (merge.conflict(instance.key) if merge else None)
     needed = (
         *changes.description_changes(fleet, instance, found),
@@ -143,6 +180,16 @@ def _planned_change(
         selections=selections(merge.wishes, everybody=instance.scope == "all") if merge and not conflict else (),
         conflict=conflict,
     )
+
+
+def _conflict(
+    instance: Instance, found: ObservedInstance, observed: Observed, removals: int, wishes: _Wishes
+) -> Conflict | None:
+    """Return what of the changes to an instance no step could do, or none should."""
+    conflict = unclear_job(instance, found) or unassignable(instance, observed, found)
+    if conflict or wishes.force:
+        return conflict
+    return too_many_removals(instance, removals, len(found.assigned))
 
 
 def _merge(instance: Instance, found: ObservedInstance, observed: Observed, memory: Memory) -> SchemaMerge | None:

@@ -1,10 +1,11 @@
 """What starting, pausing or restarting the job of an instance comes to."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from flows.monitoring.health import TOO_MANY_DELETES, JobState, assess, job_of
+from flows.monitoring.health import TOO_MANY_DELETES, UNREADABLE, JobState, assess
+from flows.monitoring.own_job import OwnJob, find_own_job, other_jobs
 from flows.reconcile.bearers import find_bearers, two_applications
 from flows.reconcile.diff import select
 from flows.reconcile.fleet import Fleet, Instance
@@ -14,7 +15,6 @@ from flows.reconcile.plan import FieldChange
 from flows.reconcile.reset_scope import SAFE
 from flows.reconcile.steps.failure import StepFailed
 from graph_client import GraphClient, Resources
-from graph_client.errors import NotFound
 from graph_client.models import SynchronizationJob
 from graph_client.parallel import gather
 
@@ -37,6 +37,15 @@ class JobControl:
     """Whether there is anything to do."""
     refusal: StepFailed | None = None
     """Why it is not done."""
+    has_run: bool = False
+    """Whether a cycle of the job has begun at any time."""
+    others: tuple[str, ...] = ()
+    """Ids of jobs that somebody else added to the service principal; they are left alone."""
+
+    @property
+    def warning(self) -> str | None:
+        """What to know of the jobs of others."""
+        return f"{self.key}: its service principal has {other_jobs(self.others)}" if self.others else None
 
     @property
     def changes(self) -> tuple[FieldChange, ...]:
@@ -78,14 +87,17 @@ async def plan_job_controls(
         found = bearers.of(instance.key, instance)
         if len(found) != 1:
             return JobControl(instance.key, verb, "missing", needed=False, refusal=_nowhere(instance.key, found))
-        job = await _job(graph.batched, found[0], instance)
-        state = assess(job).state
-        ids = (found[0].application_id, found[0].service_principal_id or "", job.id if job else "")
         try:
-            needed = decide(instance.key, verb, job, scope, force=force)
+            own = await _own_job(graph.batched, found[0], instance)
+        except UNREADABLE as error:
+            unknown = replace(_control(instance.key, verb, found[0], OwnJob()), state="unknown")
+            return replace(unknown, refusal=StepFailed.of("find-job", error))
+        control = _control(instance.key, verb, found[0], own)
+        try:
+            needed = decide(instance.key, verb, own.job, scope, force=force)
         except StepFailed as refusal:
-            return JobControl(instance.key, verb, state, *ids, needed=False, refusal=refusal)
-        return JobControl(instance.key, verb, state, *ids, scope if verb == "restart" else None, needed)
+            return replace(control, refusal=refusal)
+        return replace(control, reset_scope=scope if verb == "restart" else None, needed=needed)
 
     return list(await gather(*map(planned, wanted)))
 
@@ -141,11 +153,22 @@ def _nowhere(key: str, found: tuple[ObservedInstance, ...]) -> StepFailed:
     return StepFailed("NotCreated", f"No application bears the mark of {key}.", "Apply first.", step="find")
 
 
-async def _job(graph: Resources, item: ObservedInstance, instance: Instance) -> SynchronizationJob | None:
+async def _own_job(graph: Resources, item: ObservedInstance, instance: Instance) -> OwnJob:
     if item.service_principal_id is None:
-        return None
-    try:
-        jobs = await graph.synchronization.jobs(item.service_principal_id)
-    except NotFound:
-        return None
-    return job_of(jobs, instance.synchronization_template)
+        return OwnJob()
+    return await find_own_job(graph, item.service_principal_id, instance.synchronization_template)
+
+
+def _control(key: str, verb: Verb, item: ObservedInstance, own: OwnJob) -> JobControl:
+    health = assess(own.job)
+    return JobControl(
+        key,
+        verb,
+        health.state,
+        item.application_id,
+        item.service_principal_id or "",
+        own.job.id if own.job else "",
+        needed=False,
+        has_run=health.has_run,
+        others=tuple(sorted(job.id for job in own.others)),
+    )

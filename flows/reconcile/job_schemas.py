@@ -8,6 +8,7 @@ from flows.mappings.differences import Difference, differences
 from flows.mappings.document import Mappings
 from flows.mappings.merge import wishes
 from flows.mappings.table import found_in, matching, table_of
+from flows.monitoring.health import JobHealth, assess
 from flows.reconcile.diff import select
 from flows.reconcile.fleet import Fleet, Instance
 from flows.reconcile.observe import observe
@@ -24,6 +25,7 @@ class JobSchema:
     service_principal_id: str
     job_id: str
     schema: Mapping[str, Any] = field(repr=False)
+    health: JobHealth
 
 
 async def find_schema(graph: GraphClient, fleet: Fleet, key: str) -> JobSchema:
@@ -36,6 +38,8 @@ async def find_schema(graph: GraphClient, fleet: Fleet, key: str) -> JobSchema:
     """
     (instance,) = select(fleet, [key])
     bearers = (await observe(graph, fleet, instance.own_keys)).bearers(instance)
+    for error in filter(None, (each.unreadable for each in bearers)):
+        raise error
     job = bearers[0].job_for(instance.synchronization_template) if len(bearers) == 1 else None
     if job is None:
         raise StepFailed(
@@ -46,7 +50,8 @@ async def find_schema(graph: GraphClient, fleet: Fleet, key: str) -> JobSchema:
         )
     found = bearers[0]
     schema = await graph.synchronization_schemas.get(found.service_principal_id or "", job.id)
-    return JobSchema(instance, found.application_id or "", found.service_principal_id or "", job.id, schema)
+    ids = (found.application_id or "", found.service_principal_id or "", job.id)
+    return JobSchema(instance, *ids, schema, assess(job))
 
 
 def replacing(now: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[Difference]:

@@ -7,16 +7,14 @@ from typing import Any
 
 from flows.reconcile.assignments import Assigned, missing, surplus
 from flows.reconcile.fleet import Assignment, Fleet, Instance
+from flows.reconcile.instance_state import read_instance_for
 from flows.reconcile.mark import tag_prefix
 from flows.reconcile.observed import Observed, ObservedInstance
 from flows.reconcile.principals import Principal, find_principals
-from flows.reconcile.recycle_bin import find_deleted
-from flows.reconcile.schemas import TemplateIds, languages_of, schema_of
-from flows.reconcile.steps.assignments import assigned
-from flows.reconcile.steps.owners import owners
-from flows.reconcile.templates import find_templates
+from flows.reconcile.recycle_bin import find_deleted, find_deleted_principals
+from flows.reconcile.schemas import TemplateIds, languages_of
+from flows.reconcile.templates import find_templates, with_new_names
 from graph_client import GraphClient, Resources
-from graph_client.errors import Forbidden, NotFound, Unauthorized
 from graph_client.models import Application, ServicePrincipal, SynchronizationJob
 from graph_client.odata import text_literal
 from graph_client.parallel import gather
@@ -62,7 +60,7 @@ async def observe(graph: GraphClient, fleet: Fleet, keys: Collection[str] | None
     named = await find_named(graph, adopting)
     wishes = [(item, desired.get(item.key or "")) for item in wanted]
     wishes += [(item, adopting[application_id]) for application_id, item in named.items()]
-    looks = (_looked_up_for(graph.batched, item, instance) for item, instance in wishes)
+    looks = (read_instance_for(graph.batched, item, instance) for item, instance in wishes)
     looked = dict(zip((item for item, _ in wishes), await gather(*looks), strict=True))
     observed = Observed(
         {key: tuple(looked.get(item, item) for item in items) for key, items in instances.items()},
@@ -72,14 +70,39 @@ async def observe(graph: GraphClient, fleet: Fleet, keys: Collection[str] | None
         named={application_id: looked[item] for application_id, item in named.items()},
     )
     planned = [each for each in fleet.instances if keys is None or each.key in keys]
-    absent = [each for each in planned if not observed.bearers(each)]
     mapped = _mapped((looked[item], instance) for item, instance in wishes)
-    principals, deleted, languages = await gather(
+    languages, problems, observed = await gather(
+        languages_of(graph.batched, mapped),
+        with_new_names(graph.batched, problems, _templates_in_use(observed, fleet)),
+        _with_directory(graph, fleet, observed, planned),
+    )
+    return replace(observed, languages=languages, problems=problems)
+
+
+async def _with_directory(
+    graph: GraphClient, fleet: Fleet, observed: Observed, planned: Iterable[Instance]
+) -> Observed:
+    """Add the users and groups that the plan speaks of, and what of the fleet is in the recycle bin."""
+    planned = list(planned)
+    bearers = [observed.bearers(each) for each in planned]
+    halves = [item for items in bearers for item in items if None in item.object_ids]
+    absent = not all(bearers) or any(not item.application_id for item in halves)
+    principals, deleted, deleted_principals = await gather(
         _principals(graph, observed, planned),
         find_deleted(graph, fleet) if absent else _nothing(),
-        languages_of(graph.batched, mapped),
+        find_deleted_principals(graph, [item.app_id for item in halves if not item.service_principal_id]),
     )
-    return replace(observed, principals=principals, deleted=deleted, languages=languages)
+    return replace(observed, principals=principals, deleted=deleted, deleted_principals=deleted_principals)
+
+
+def _templates_in_use(observed: Observed, fleet: Fleet) -> dict[str, str]:
+    """Return the ids of the templates that instances were made from, by what the fleet file calls them."""
+    return {
+        instance.template: item.template_id
+        for instance in fleet.instances
+        for item in observed.bearers(instance)
+        if item.template_id
+    }
 
 
 def _mapped(
@@ -106,18 +129,23 @@ def _adopting(
 
 
 async def _principals(graph: GraphClient, observed: Observed, planned: Iterable[Instance]) -> dict[str, Principal]:
-    """Look up whom the plan would assign or take away."""
+    """Look up whom the plan would assign, make an owner, or take away."""
     added: list[Assignment] = []
     removed: list[Assigned] = []
+    owners: list[str] = []
     for instance in planned:
         bearers = observed.bearers(instance)
         if not bearers:
             added += instance.assignments
+            owners += instance.owners
             continue
         found = bearers[0]
+        if found.unreadable:
+            continue
         added += [each for each, _ in missing(instance, found.template_id or "", found.roles, found.assigned)]
         removed += surplus(instance, found.roles, found.assigned)
-    return await find_principals(graph, added, removed)
+        owners += [each for each in instance.owners if each not in found.owners]
+    return await find_principals(graph, added, removed, owners)
 
 
 async def find_applications(
@@ -233,47 +261,5 @@ def instance_of(application: Application | None, principal: ServicePrincipal | N
     )
 
 
-async def _looked_up_for(graph: Resources, item: ObservedInstance, wanted: Instance | None) -> ObservedInstance:
-    """Return an instance with its job, its secrets, and what else the fleet file speaks of."""
-    assignments, owning = bool(wanted and wanted.assignments), bool(wanted and wanted.owners)
-    found = await looked_up(graph, item, with_assignments=assignments, with_owners=owning)
-    job = found.job_for(wanted.synchronization_template) if wanted and wanted.mappings else None
-    if job is None or found.service_principal_id is None:
-        return found
-    return replace(found, schema=await schema_of(graph, found.service_principal_id, job))
-
-
-async def looked_up(
-    graph: Resources, item: ObservedInstance, *, with_assignments: bool = True, with_owners: bool = True
-) -> ObservedInstance:
-    """Return an instance with its job, its secrets, and if wanted who is assigned and who owns it."""
-    principal_id, application_id = item.service_principal_id, item.application_id
-    if principal_id is None:
-        return item
-    try:
-        jobs, secrets, assignees, owned_by = await gather(
-            graph.synchronization.jobs(principal_id),
-            _secrets(graph, principal_id),
-            assigned(graph, principal_id) if with_assignments else _nobody(),
-            owners(graph, application_id) if with_owners and application_id else _nobody(),
-        )
-    except NotFound:
-        # Made moments ago and not replicated yet, or deleted since the listing: the steps will find out which.
-        return item
-    return replace(item, jobs=tuple(jobs), secrets=secrets, assigned=assignees, owners=owned_by)
-
-
-async def _nobody() -> frozenset[Any]:
-    return frozenset()
-
-
 async def _nothing() -> tuple[Any, ...]:
     return ()
-
-
-async def _secrets(graph: Resources, service_principal_id: str) -> dict[str, str] | None:
-    try:
-        return await graph.synchronization.secrets(service_principal_id)
-    except (Unauthorized, Forbidden):
-        # Reading them takes the permission to write them, which one who only plans need not have.
-        return None

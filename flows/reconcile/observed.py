@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from flows.monitoring.health import job_of
+from flows.monitoring.own_job import choose_job
 from flows.reconcile.assignments import Assigned
 from flows.reconcile.fleet import Instance
 from flows.reconcile.mark import Mark
@@ -12,7 +12,8 @@ from flows.reconcile.principals import Principal
 from flows.reconcile.recycle_bin import DeletedApplication
 from flows.reconcile.schemas import SchemaLanguage, TemplateIds
 from flows.reconcile.templates import TemplateProblem
-from graph_client.models import ApplicationTemplate, AppRole, SynchronizationJob
+from graph_client.errors import GraphError
+from graph_client.models import ApplicationTemplate, AppRole, SynchronizationJob, SynchronizationTemplate
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +41,15 @@ class ObservedInstance:
     """Values as Graph shows them, the sensitive ones as `*`; None if they may not be read."""
     schema: Mapping[str, Any] | None = None
     """The schema of its job; looked up only for instances whose file has mappings."""
+    synchronization_templates: tuple[SynchronizationTemplate, ...] = ()
+    """What the application offers; looked up only where the jobs alone do not tell which is ours."""
+    unreadable: GraphError | None = None
+    """Why its jobs are not known, although it is there."""
+
+    @property
+    def object_ids(self) -> tuple[str | None, str | None]:
+        """The ids of application and service principal; None for one that does not show."""
+        return self.application_id, self.service_principal_id
 
     @property
     def mark(self) -> Mark | None:
@@ -52,8 +62,13 @@ class ObservedInstance:
         return self.mark.key if self.mark else None
 
     def job_for(self, synchronization_template: str | None) -> SynchronizationJob | None:
-        """Return the job made from that synchronization template, or from any if None."""
-        return job_of(self.jobs, synchronization_template)
+        """Return the job that is ours, of that synchronization template or of the default one if None."""
+        return choose_job(self.jobs, synchronization_template, self.synchronization_templates)
+
+    def other_jobs(self, synchronization_template: str | None) -> tuple[str, ...]:
+        """Return the ids of the jobs that are not ours."""
+        own = self.job_for(synchronization_template)
+        return tuple(sorted(job.id for job in self.jobs if job is not own))
 
 
 @dataclass(frozen=True)
@@ -69,13 +84,15 @@ class Observed:
     problems: Mapping[str, TemplateProblem]
     """Why a name or id in the fleet file leads to no usable template."""
     principals: Mapping[str, Principal] = field(default_factory=dict)
-    """Users and groups that would be assigned or taken away, by object id."""
+    """Users and groups that would be assigned, made owners or taken away, by object id."""
     named: Mapping[str, ObservedInstance] = field(default_factory=dict)
     """Applications without the fleet's mark that the file says to adopt, by object id."""
     languages: Mapping[TemplateIds, SchemaLanguage] = field(default_factory=dict)
     """Of jobs whose schema was looked up."""
     deleted: tuple[DeletedApplication, ...] = ()
     """What bears the fleet's mark in the recycle bin; looked up only if an instance is not there."""
+    deleted_principals: frozenset[str] = frozenset()
+    """The appIds of applications whose service principal alone is in the recycle bin."""
 
     def bearers(self, instance: Instance) -> tuple[ObservedInstance, ...]:
         """Return the applications that bear the mark of an instance, or the mark it had before its key changed.

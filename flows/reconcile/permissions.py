@@ -1,15 +1,18 @@
 """Which application permissions a fleet file needs, and for what."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from flows.reconcile.fleet import Instance
+from flows.reconcile.plan import DESCRIPTION, Plan
 from flows.reconcile.preflight import Check
+from flows.reconcile.safety import PlanRefused
 from graph_client import GraphClient, TokenClaims
 from graph_client.errors import GraphError
 from graph_client.permissions import missing
 
 _OWNED_BY = "Application.ReadWrite.OwnedBy"
+_MARK = ("PATCH", "/applications/id")
 _JOBS = "/servicePrincipals/id/synchronization/jobs"
 _ASSIGNED = "/servicePrincipals/id/appRoleAssignedTo"
 
@@ -37,7 +40,7 @@ READING = (
 _CREATING = Need(
     "create and mark applications",
     "apply",
-    (("POST", "/applicationTemplates/id/instantiate"), ("PATCH", "/applications/id")),
+    (("POST", "/applicationTemplates/id/instantiate"), _MARK),
 )
 _RUNNING = Need(
     "save credentials and run jobs",
@@ -57,6 +60,48 @@ def needs_of(instances: Collection[Instance], *, reading_only: bool = False) -> 
     assigning = (_ASSIGNING,) if any(instance.assignments for instance in instances) else ()
     owning = (_OWNING,) if any(instance.owners for instance in instances) else ()
     return (*READING, _CREATING, _RUNNING, *assigning, *owning)
+
+
+def needs_of_plan(plan: Plan) -> tuple[Need, ...]:
+    """Return what it takes to carry out a plan, and no more."""
+    areas = {change.field.partition(".")[0] for each in plan.instances for change in each.changes}
+    marking = Need("mark applications", "apply", (_MARK,))
+    wanted = {
+        _CREATING: {"application"},
+        marking: set() if "application" in areas else set(DESCRIPTION),
+        _RUNNING: {"credentials", "job", "job_state", "mappings"},
+        _ASSIGNING: {"assignments"},
+        _OWNING: {"owners"},
+    }
+    return tuple(need for need, fields in wanted.items() if fields & areas)
+
+
+def missing_permissions(plan: Plan, claims: TokenClaims) -> "PermissionsMissing | None":
+    """Return why a plan cannot be carried out by this caller, as far as its token tells.
+
+    Source: https://learn.microsoft.com/graph/permissions-reference
+    """
+    if claims.app_id is None:
+        return None
+    lacking = {name: need.purpose for need in needs_of_plan(plan) for name in need.lacks(claims.roles)}
+    return PermissionsMissing(lacking) if lacking else None
+
+
+class PermissionsMissing(PlanRefused):
+    """The token shows that Graph would refuse what is to be done, one instance after the other."""
+
+    def __init__(self, lacking: Mapping[str, str]) -> None:
+        named = ", ".join(f"{name} (to {purpose})" for name, purpose in lacking.items())
+        super().__init__(
+            f"The signed-in application lacks what this plan takes: {named}.\n"
+            "Nothing was written. Grant it as application permission of Microsoft Graph with admin consent, then apply."
+        )
+        self.lacking = tuple(lacking)
+
+
+def permissions_known(claims: TokenClaims) -> bool:
+    """Tell whether a token shows its permissions, and none that holds for what the caller owns only."""
+    return claims.app_id is not None and not _RUNNING.lacks(set(claims.roles) - {_OWNED_BY})
 
 
 def check_permissions(needs: Sequence[Need], claims: TokenClaims) -> list[Check]:

@@ -28,8 +28,8 @@ class Action(StrEnum):
 DESCRIPTION = ("mark", "display_name", "notes", "service_management_reference")
 """Fields of the application itself; one write changes them all."""
 
-_WRITES = {"application": 1, "mark": 1, "credentials": 2, "job": 1, "mappings": 1, "job_state": 1}
-"""Requests that change something, by field; credentials are validated and saved."""
+_WRITES = {"application": 1, "mark": 1, "credentials": 1, "job": 1, "mappings": 1, "job_state": 1}
+"""Requests that change something, by field."""
 
 _ONE_BY_ONE = {"assignments", "owners"}
 
@@ -119,7 +119,11 @@ class InstancePlan:
     def writes(self) -> int:
         """How many requests that change something an apply would send."""
         areas = [_area(change.field) for change in self.changes]
-        return sum(area in _ONE_BY_ONE for area in areas) + sum(_WRITES[area] for area in set(areas) - _ONE_BY_ONE)
+        counted = sum(area in _ONE_BY_ONE for area in areas) + sum(_WRITES[area] for area in set(areas) - _ONE_BY_ONE)
+        # Credentials are validated before they are saved, and at the latest before a first start.
+        begins = any(each.field == "job_state" and each.after == "running" for each in self.changes)
+        first = begins and not self.health.has_run
+        return counted + (first or (self.touches("credentials") and bool(self.instance.credentials)))
 
     @property
     def held(self) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 from flows.reconcile.fleet import Instance
 from flows.reconcile.fleet_file_errors import FleetFileError
+from flows.reconcile.principals import find_principals
 from flows.reconcile.references import (  # the fleet file's references
     Reference,
     ReferenceError,  # noqa: A004
@@ -105,6 +106,34 @@ async def check_templates(graph: GraphClient, instances: Iterable[Instance]) -> 
         return [Check.failed("template", error)]
     good = [Check("template", True, name) for name in templates]
     return good + [Check("template", False, each.message, each.hint) for each in problems.values()]
+
+
+async def check_principals(graph: GraphClient, instances: Iterable[Instance]) -> list[Check]:
+    """Look up every group, user and owner that the fleet file names; nothing if it names none.
+
+    Source: https://learn.microsoft.com/graph/api/user-get, https://learn.microsoft.com/graph/api/group-get
+    """
+    instances = tuple(instances)
+    named = [each for instance in instances for each in instance.assignments]
+    owners = [owner for instance in instances for owner in instance.owners]
+    if not named and not owners:
+        return []
+    try:
+        found = await find_principals(graph, named, (), owners)
+    except GraphError as error:
+        return [Check.failed("principal", error)]
+    kinds = dict.fromkeys(owners, "user or service principal")
+    kinds |= {each.principal_id: "group" if each.group else "user" for each in named}
+    hint = "Correct assignments or owners: they take object ids, and group and user tell them apart."
+    problems = [
+        Check("principal", False, f"the tenant has no {kinds[each]} {each}", hint)
+        for each, principal in found.items()
+        if principal.exists is False
+    ]
+    known = sum(principal.exists is True for principal in found.values())
+    unread = len(found) - known - len(problems)
+    untold = f"{unread} may not be read by this caller; a wrong id among them is found by the apply" if unread else ""
+    return [Check("principal", True, f"{known} of {len(found)} are there", untold), *problems]
 
 
 def check_quota(count: int) -> list[Check]:

@@ -1,5 +1,6 @@
 """What of a fleet was deleted and can be restored."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -52,6 +53,17 @@ async def deleted_applications(graph: GraphClient, fleet: Fleet) -> tuple[Delete
             name, moment = each.display_name or "", each.deleted_date_time
             deleted.append(DeletedApplication(mark.key, name, each.id, moment, each.app_id))
     return tuple(sorted(deleted, key=lambda each: each.deleted_at or _LONG_AGO))
+
+
+async def find_deleted_principals(graph: GraphClient, app_ids: Collection[str]) -> frozenset[str]:
+    """Return those of some appIds whose service principal is in the recycle bin; none where it may not be read."""
+    if not app_ids:
+        return frozenset()
+    try:
+        found = [each.app_id or "" async for each in graph.deleted_items.service_principals()]
+    except GraphStatusError:
+        return frozenset()
+    return frozenset(found) & frozenset(app_ids)
 
 
 async def deleted_service_principal(graph: GraphClient, app_id: str | None) -> str | None:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
-from flows.monitoring.health import JobHealth, assess
+from flows.monitoring.health import UNREADABLE, JobHealth, assess
 from flows.reconcile.bearers import Bearers, find_bearers, two_applications
 from flows.reconcile.diff import UnknownKey
 from flows.reconcile.fleet import Fleet
@@ -106,6 +106,8 @@ async def plan_retirements(
             return await _from_bin(graph, plan, gone[-1]) if gone and purge else replace(plan, purge=False)
         except StepFailed as refusal:
             return replace(plan, refusal=refusal)
+        except UNREADABLE as error:
+            return replace(plan, refusal=StepFailed.of("find-job", error))
 
     return list(await gather(*map(planned, live)))
 

@@ -7,6 +7,8 @@ from typing import Any
 from flows.reconcile.fleet import Instance
 
 _NOTIFICATION = "SyncNotificationSettings"
+SETTINGS = frozenset({"SyncAll", "SkipOutOfScopeDeletions", _NOTIFICATION})
+"""Keys that say how a job works, and are no credentials."""
 
 
 def job_settings(instance: Instance, observed: Mapping[str, str]) -> dict[str, str]:

@@ -2,8 +2,8 @@
 
 import difflib
 import uuid
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from graph_client import GraphClient, Resources
 from graph_client.errors import NotFound
@@ -45,6 +45,27 @@ async def find_templates(
         else:
             templates[name] = found
     return templates, problems
+
+
+async def with_new_names(
+    graph: Resources, problems: Mapping[str, TemplateProblem], in_use: Mapping[str, str]
+) -> dict[str, TemplateProblem]:
+    """Return the problems, those of renamed templates with the name that the gallery gives them now.
+
+    Args:
+        graph: A signed-in client.
+        problems: By the name or id that the fleet file uses.
+        in_use: The template that applications were made from, by the name or id that the fleet file uses.
+
+    Source: https://learn.microsoft.com/graph/api/applicationtemplate-get
+    """
+    renamed = dict(problems)
+    for name, problem in problems.items():
+        template = await _find(graph, in_use[name]) if name in in_use else None
+        if template and template.display_name and template.display_name != name:
+            hint = f"It is called {template.display_name!r} now: name it so, or by its id {template.id}."
+            renamed[name] = replace(problem, hint=hint)
+    return renamed
 
 
 async def _find(graph: Resources, name: str) -> ApplicationTemplate | None:

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from flows.monitoring.health import assess, job_of
+from flows.monitoring.health import assess
+from flows.monitoring.own_job import find_own_job
 from flows.reconcile.bearers import two_applications
 from flows.reconcile.diff import select
 from flows.reconcile.fleet import Fleet, Instance
@@ -13,7 +14,7 @@ from flows.reconcile.observed import ObservedInstance
 from flows.reconcile.steps.failure import StepFailed
 from flows.reconcile.subjects import Kind
 from graph_client import GraphClient, Resources
-from graph_client.errors import Forbidden, NotFound, Unauthorized
+from graph_client.errors import Forbidden, Unauthorized
 from graph_client.models import SynchronizationJob, SynchronizationRule
 from graph_client.parallel import gather
 
@@ -74,10 +75,7 @@ async def _place(graph: Resources, instance: Instance, bearers: list[ObservedIns
     principal_id = bearers[0].service_principal_id if bearers else None
     if principal_id is None:
         raise StepFailed("NotCreated", f"No application bears the mark of {key}.", "Apply first.", step=_STEP)
-    try:
-        job = job_of(await graph.synchronization.jobs(principal_id), instance.synchronization_template)
-    except NotFound:
-        job = None
+    job = (await find_own_job(graph, principal_id, instance.synchronization_template)).job
     if job is None:
         raise StepFailed("JobMissing", f"{key} has no provisioning job.", "Apply first.", step=_STEP)
     rules, secrets = await gather(graph.synchronization.rules(principal_id, job.id), _secret_names(graph, principal_id))

@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from flows.reconcile.instance_state import read_instance
 from flows.reconcile.mark import tag_prefix
 from flows.reconcile.observe import (
     applications_in,
     find_app_registrations,
     find_service_principals,
     instance_of,
-    looked_up,
     principals_of,
 )
 from flows.reconcile.observed import ObservedInstance
@@ -53,7 +53,7 @@ async def find_unmanaged(graph: GraphClient, fleet: str, template: str | None, t
     taken = [instance_of(each, None, each.app_id or "").key for each in ours]
     mine = [item for item in items if item.mark is None or item.mark.fleet == fleet]
     looked, names = await gather(
-        gather(*(looked_up(graph.batched, item) for item in mine)),
+        gather(*(read_instance(graph.batched, item) for item in mine)),
         _template_names(graph, {item.template_id for item in mine if item.template_id}),
     )
     return Unmanaged(

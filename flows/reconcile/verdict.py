@@ -64,7 +64,7 @@ class Seen:
     @property
     def watched(self) -> bool:
         """Whether there is a job that runs, and that a cycle is to be expected of."""
-        return self.outcome.failure is None and (self.health.state in RUNNING or self.health.state == "quarantined")
+        return self.outcome.failure is None and self.health.state in {*RUNNING, "quarantined", "unknown"}
 
 
 def judge(seen: Seen, rules: CanaryRules) -> Verdict:
@@ -98,6 +98,8 @@ def _reasons(seen: Seen, rules: CanaryRules, failures: int) -> Collection[str]:
     if health.state == "quarantined":
         if not seen.was_quarantined:
             reasons.append(f"in quarantine: {health.reason or 'no reason given'}")
+    elif health.state == "unknown":
+        reasons.append(f"its job cannot be read: {health.unreadable_because}")
     elif not seen.ended:
         reasons.append(f"no cycle has ended within {rules.timeout_minutes:g} minutes")
     elif health.reason == "Failed":

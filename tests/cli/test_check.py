@@ -5,13 +5,16 @@ import re
 
 import pytest
 
+from graph_emulator import Emulator
 from graph_emulator.fault_words import read_fault
 from graph_emulator.settings import ALL_ROLES, EmulatorSettings
 from tests.estates import TENANT, estate, fleet, instance
 
-SOMEBODY = "11111111-1111-1111-1111-111111111111"
+NOBODY = "11111111-1111-1111-1111-111111111111"
+PEOPLE = Emulator().state()
+USER, GROUP = PEOPLE["users"][0]["id"], PEOPLE["groups"][0]["id"]
 CLIENT = EmulatorSettings().client_id
-EVERYTHING = fleet(instance("one", owners=[SOMEBODY], assignments=[{"group": SOMEBODY}]))
+EVERYTHING = fleet(instance("one", owners=[USER], assignments=[{"group": GROUP}]))
 SIGNED_IN = f"ok     sign-in     tenant {TENANT} as application {CLIENT}"
 GRANT = "Grant this application permission of Microsoft Graph with admin consent"
 NEEDS = [
@@ -52,13 +55,26 @@ def test_all_is_well_and_nothing_was_written(tenant, check):
         *(f"ok     permission  {need}" for need in NEEDS),
         "ok     log         the provisioning log answers",
         "ok     template    Box",
-        "contoso: all 12 checks passed.",
+        "ok     principal   2 of 2 are there",
+        "contoso: all 13 checks passed.",
     ]
     assert (result.out.splitlines(), result.err, result.code) == (lines, "", 0)
     assert [request.operation for request in tenant.requests()] == [
         "list_provisioning_events",
         "list_application_templates",
+        "get_group",
+        "get_user",
     ]
+
+
+@pytest.mark.usefixtures("tenant")
+def test_ids_that_are_no_group_and_no_user_are_named(check):
+    groups, users = [{"group": USER}], [{"user": GROUP}]
+    wanted = fleet(instance("one", owners=[NOBODY], assignments=groups), instance("two", assignments=users))
+    _, result = check(wanted, "--output", "json")
+    wrong = [each["message"] for each in json.loads(result.out)["checks"] if not each["ok"]]
+    assert sorted(message.split()[-1] for message in wrong) == sorted([NOBODY, GROUP, USER])
+    assert result.code == 1
 
 
 @pytest.mark.usefixtures("tenant")
@@ -209,10 +225,10 @@ def test_without_anything_to_sign_in_with_the_references_are_checked_all_the_sam
 
 
 def test_another_tenants_credential(tenant, check):
-    _, result = check(fleet(instance("one"), tenant_id=SOMEBODY))
+    _, result = check(fleet(instance("one"), tenant_id=NOBODY))
     assert failures(result) == [
         (
-            f"sign-in     The fleet file is for tenant {SOMEBODY}, the credential signs in to {TENANT}.",
+            f"sign-in     The fleet file is for tenant {NOBODY}, the credential signs in to {TENANT}.",
             "Nothing was sent to Graph. Use that tenant's credential, or correct tenant_id in the fleet file.",
         )
     ]

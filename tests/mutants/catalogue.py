@@ -45,10 +45,24 @@ MUTANTS = (
     Mutant(
         "start before credentials are saved",
         "flows/provision.py",
-        "    if authorize:\n        await tasks.save_credentials(plan, placed)\n",
-        "    if authorize:\n        await tasks.start_job(plan, placed, outcome.job_id)\n"
-        "        await tasks.save_credentials(plan, placed)\n",
+        "    validated = await tasks.save_credentials(plan, placed) if authorize else False\n",
+        "    await tasks.start_job(plan, placed, outcome.job_id, True)\n"
+        "    validated = await tasks.save_credentials(plan, placed) if authorize else False\n",
         (PROVISIONED,),
+    ),
+    Mutant(
+        "take masked keys for evidence",
+        "flows/reconcile/steps/job.py",
+        "if not (start.validated or start.has_run):",
+        "if False and not (start.validated or start.has_run):",
+        ("tests/proof/test_starts.py",),
+    ),
+    Mutant(
+        "take the first job for ours",
+        "flows/monitoring/own_job.py",
+        "if wanted is None and len(found) <= 1:",
+        "if wanted is None:",
+        ("tests/proof/test_own_job.py",),
     ),
     Mutant(
         "drop the rename",
@@ -123,8 +137,8 @@ MUTANTS = (
     Mutant(
         "do something else than was reviewed",
         "flows/provision.py",
-        "if refusal := refused(plan, force=force, digest=rollout.reviewed, in_waves=rollout.in_waves):",
-        "if refusal := refused(plan, force=force, digest=None, in_waves=rollout.in_waves):",
+        "refusal = refused(plan, force=force, digest=rollout.reviewed, in_waves=rollout.in_waves)",
+        "refusal = refused(plan, force=force, digest=None, in_waves=rollout.in_waves)",
         ("tests/flows/test_safety.py",),
     ),
     Mutant(

@@ -71,6 +71,13 @@ async def locate(graph: GraphClient, plan: InstancePlan) -> Placed:
     found = await (look_for(graph, lambda: _find_by_app_id(graph, app_id)) if app_id else _look_again(graph, plan))
     if found:
         return found
+    if plan.application_id:
+        raise StepFailed(
+            "ServicePrincipalMissing",
+            f"The application {plan.application_id} of {plan.key} has no service principal.",
+            "If it was made minutes ago, apply again. If not, it is gone for good: take away what is left, then apply: "
+            f"entra-fleet retire FLEET --only {plan.key}",
+        )
     raise StepFailed("ApplicationGone", f"The application of {plan.key} is no longer there.", "Apply again.")
 
 

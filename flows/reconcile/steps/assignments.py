@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 
-from flows.reconcile.assignments import Assigned, missing, pending, shown
+from flows.reconcile.assignments import Assigned, explain_unknown_role, missing, pending, shown
 from flows.reconcile.plan import InstancePlan
 from flows.reconcile.steps.failure import StepFailed
 from flows.reconcile.steps.once import once
@@ -25,12 +25,7 @@ async def assign_principals(graph: GraphClient, plan: InstancePlan, service_prin
     there = await assigned(graph, service_principal_id)
     for assignment, role in missing(plan.instance, plan.template_id, principal.app_roles, there):
         if role is None:
-            names = ", ".join(filter(None, (each.display_name for each in principal.app_roles))) or "none"
-            raise StepFailed(
-                "RoleNotFound",
-                f"{plan.key} has no role {assignment.role or 'that is the obvious one'!r} to assign to.",
-                f"It has {names}; correct the role in the fleet file.",
-            )
+            raise StepFailed("RoleNotFound", *explain_unknown_role(plan.key, assignment.role, principal.app_roles))
         await _assign(graph, service_principal_id, assignment.principal_id, role)
     for removal in plan.removals:
         await _remove(graph, service_principal_id, removal)

@@ -1,15 +1,33 @@
 """Validating and saving the credentials of an instance."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from flows.reconcile.plan import InstancePlan
 from flows.reconcile.references import Secret, Source, resolve
-from flows.reconcile.settings import job_settings
+from flows.reconcile.settings import SETTINGS, job_settings
 from flows.reconcile.steps.failure import StepFailed
 from graph_client import GraphClient
 from graph_client.errors import BadRequest
 
 _MASK = "*"
+
+
+@dataclass(frozen=True)
+class Start:
+    """A job that is to be started, and what vouches for the credentials that the tenant holds."""
+
+    key: str
+    service_principal_id: str
+    job_id: str
+    validated: bool = False
+    """Whether this run has validated the credentials that the tenant holds, and saved them since."""
+    has_run: bool = False
+    """Whether a cycle of the job has begun at any time."""
+    in_file: bool = True
+    """Whether the fleet file names credentials."""
+    validation: str = ""
+    """The step that fails where they do not work; the start itself if empty."""
 
 
 async def resolve_credentials(plan: InstancePlan, sources: Mapping[str, Source]) -> dict[str, Secret]:
@@ -56,22 +74,28 @@ async def validate_credentials(
         ) from None
 
 
-async def validate_saved(graph: GraphClient, plan: InstancePlan, service_principal_id: str, job_id: str) -> None:
-    """Have the credentials tried that the tenant holds, where the fleet file names none.
+async def validate_saved(graph: GraphClient, start: Start) -> None:
+    """Have the provisioning service try the credentials that the tenant holds; masked keys are no evidence.
 
     Raises:
-        StepFailed: There are none, or the target system rejected them.
+        StepFailed: There are none, or the target system rejected them; the text is its answer.
 
     Source: https://learn.microsoft.com/graph/api/synchronization-synchronizationjob-validatecredentials
     """
+    what = f"The credentials saved for {start.key} do not work"
+    hint = "Correct them, then: entra-fleet apply --save-credentials."
+    if not start.in_file:
+        what = f"The fleet file names no credentials for {start.key}, and those in the tenant do not work"
+        hint = "Name them in credentials, or authorize the application in the portal."
     try:
-        await graph.synchronization.validate_saved_credentials(service_principal_id, job_id)
+        await graph.synchronization.validate_saved_credentials(start.service_principal_id, start.job_id)
     except BadRequest as error:
         raise StepFailed(
             error.code or "CredentialsRejected",
-            f"The fleet file names no credentials for {plan.key}, and those in the tenant do not work: {error.message}",
-            "The job was not started. Name them in credentials, or authorize the application in the portal.",
+            f"{what}: {error.message}",
+            f"The job was not started. {hint}",
             request_id=error.request_id,
+            step=start.validation,
         ) from None
 
 
@@ -82,7 +106,7 @@ async def save_credentials(
     credentials: Mapping[str, Secret],
     *,
     with_settings: bool = True,
-) -> None:
+) -> bool:
     """Save the whole set of credentials and settings, keeping what the tenant has besides.
 
     Args:
@@ -91,6 +115,9 @@ async def save_credentials(
         service_principal_id: Whose credentials they are.
         credentials: The values that were validated.
         with_settings: Save the settings of the fleet file as well, which Graph keeps in the same set.
+
+    Returns:
+        Whether the credentials in the tenant are now the very ones that were validated, and no others besides.
 
     Raises:
         StepFailed: The tenant holds a sensitive value that the file does not name and that saving would erase.
@@ -107,6 +134,8 @@ async def save_credentials(
             "Its value cannot be read back, and saving would erase it. Name it in credentials.",
         )
     await graph.synchronization.save_secrets(service_principal_id, {**saved, **wanted})
+    besides = saved.keys() - wanted.keys() - SETTINGS
+    return bool(credentials) and not besides and plan.instance.credentials.keys() <= credentials.keys()
 
 
 def _disclosed(credentials: Mapping[str, Secret]) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from typing import Any, Self
 
 from flows.reconcile.references import ReferenceError  # noqa: A004  # a reference in the fleet file's sense
-from graph_client.errors import GraphError
+from graph_client.errors import Forbidden, GraphError, Unauthorized
 from graph_client.redaction import mask
 
 
@@ -11,13 +11,22 @@ class StepFailed(Exception):
     """A step of one instance cannot be done; trying it again now would not help."""
 
     def __init__(
-        self, code: str, message: str, hint: str = "", *, request_id: str | None = None, step: str = ""
+        self,
+        code: str,
+        message: str,
+        hint: str = "",
+        *,
+        request_id: str | None = None,
+        step: str = "",
+        denied: bool = False,
     ) -> None:
         self.code = mask(code)
         self.message = mask(message)
         self.hint = mask(hint)
         self.request_id = mask(request_id) if request_id else None
         self.step = step
+        self.denied = denied
+        """Whether Graph refused it to the caller, as it does where a permission is missing."""
         super().__init__(self.code, self.message, self.hint, self.request_id, step)
 
     def __str__(self) -> str:
@@ -35,7 +44,7 @@ class StepFailed(Exception):
 
     @classmethod
     def of(cls, step: str, error: "StepFailed | GraphError | ReferenceError") -> Self:
-        """Return `error` as the failure of `step`."""
+        """Return `error` as the failure of `step`, or of the step that it names itself."""
         if isinstance(error, GraphError):
             lines = str(error).splitlines()
             hint = lines.pop() if error.hint or error.gave_up else ""
@@ -45,11 +54,13 @@ class StepFailed(Exception):
                 hint,
                 request_id=error.request_id,
                 step=step,
+                denied=isinstance(error, (Forbidden, Unauthorized)),
             )
         if isinstance(error, ReferenceError):
             message, _, hint = str(error).partition("\n")
             return cls("ReferenceUnresolved", message, hint, step=step)
-        return cls(error.code, error.message, error.hint, request_id=error.request_id, step=step)
+        named, denied = error.step or step, error.denied
+        return cls(error.code, error.message, error.hint, request_id=error.request_id, step=named, denied=denied)
 
 
 KNOWN_ERRORS = (StepFailed, GraphError, ReferenceError)

@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 
-from flows.monitoring.health import JobState, assess, job_of
+from flows.monitoring.health import JobState, assess
+from flows.monitoring.own_job import default_template, find_own_job
 from flows.reconcile.plan import InstancePlan
 from flows.reconcile.steps.application import Placed, ensure_sole_bearer
+from flows.reconcile.steps.credentials import Start, validate_saved
 from flows.reconcile.steps.failure import StepFailed
 from flows.reconcile.steps.lookup import look_for
 from flows.reconcile.steps.once import once
 from graph_client import GraphClient
-from graph_client.errors import BadRequest, Conflict, NotFound
+from graph_client.errors import Conflict
 from graph_client.models import SynchronizationJob, SynchronizationTemplate
 from graph_client.parallel import gather
 
@@ -30,9 +32,8 @@ def choose_template(plan: InstancePlan, templates: Sequence[SynchronizationTempl
             f"{plan.instance.template} has no synchronization template {named!r}.",
             f"It has {', '.join(ids)}; correct synchronization_template in the fleet file.",
         )
-    obvious = ids if len(ids) == 1 else [template.id for template in templates if template.default]
-    if len(obvious) == 1:
-        return obvious[0]
+    if obvious := default_template(templates):
+        return obvious
     raise StepFailed(
         "SynchronizationTemplateUnclear",
         f"{plan.instance.template} has {len(ids)} synchronization templates and no single default.",
@@ -66,23 +67,35 @@ async def create_job(graph: GraphClient, plan: InstancePlan, placed: Placed, tem
     return job_id
 
 
-async def start_job(graph: GraphClient, service_principal_id: str, job_id: str) -> str:
-    """Start the job, unless it has been started, and return its state.
+async def start_job(graph: GraphClient, start: Start) -> str:
+    """Start the job, or resume it, and return its state; one that never ran only with credentials that work.
 
-    A start whose answer was lost is not repeated blindly: starting a running job again can stop it for good.
+    Every start goes through here: Graph starts a job whose credentials were never validated, or that has none. A start
+    whose answer was lost is not repeated blindly: starting a running job again can stop it for good.
+
+    Raises:
+        StepFailed: The credentials in the tenant do not work; nothing was started.
+        GraphError: Graph refused, or the outcome stayed unknown.
 
     Source: https://learn.microsoft.com/graph/api/synchronization-synchronizationjob-start
     """
+    await _ensure_validated(graph, start)
 
-    async def start() -> str:
-        await graph.synchronization.start(service_principal_id, job_id)
+    async def attempt() -> str:
+        await graph.synchronization.start(start.service_principal_id, start.job_id)
         return "initial-cycle"
 
     async def started() -> str | None:
-        state = assess(await graph.synchronization.get_job(service_principal_id, job_id)).state
+        state = assess(await graph.synchronization.get_job(start.service_principal_id, start.job_id)).state
         return None if state in {"created", "paused"} else state
 
-    return await once(start, started)
+    return await once(attempt, started)
+
+
+async def _ensure_validated(graph: GraphClient, start: Start) -> None:
+    """Have the credentials in the tenant tried, unless this run has, or the job has run with some."""
+    if not (start.validated or start.has_run):
+        await validate_saved(graph, start)
 
 
 async def pause_job(graph: GraphClient, service_principal_id: str, job_id: str) -> str:
@@ -94,44 +107,29 @@ async def pause_job(graph: GraphClient, service_principal_id: str, job_id: str) 
     return "paused"
 
 
-async def restart_job(graph: GraphClient, service_principal_id: str, job_id: str, reset_scope: str) -> None:
+async def restart_job(graph: GraphClient, start: Start, reset_scope: str) -> None:
     """Restart the job; twice where an answer is lost, which comes to the same.
 
     Args:
         graph: A signed-in client.
-        service_principal_id: Object id of the service principal.
-        job_id: Its job.
+        start: The job; if it never ran, a restart is a start.
         reset_scope: What to forget, in Graph's words.
+
+    Raises:
+        StepFailed: It never ran, and the credentials in the tenant do not work; nothing was restarted.
+        GraphError: Graph refused.
 
     Source: https://learn.microsoft.com/graph/api/synchronization-synchronizationjob-restart
     """
+    await _ensure_validated(graph, start)
 
     async def restart() -> None:
-        await graph.synchronization.restart(service_principal_id, job_id, reset_scope=reset_scope)
+        await graph.synchronization.restart(start.service_principal_id, start.job_id, reset_scope=reset_scope)
 
     async def not_to_be_told() -> None:
         return None
 
     await once(restart, not_to_be_told)
-
-
-async def validate_before_start(graph: GraphClient, key: str, service_principal_id: str, job_id: str) -> None:
-    """Have the saved credentials tried, before a job is started that never ran.
-
-    Raises:
-        StepFailed: There are none, or the target system rejected them.
-
-    Source: https://learn.microsoft.com/graph/api/synchronization-synchronizationjob-validatecredentials
-    """
-    try:
-        await graph.synchronization.validate_saved_credentials(service_principal_id, job_id)
-    except BadRequest as error:
-        raise StepFailed(
-            error.code or "CredentialsRejected",
-            f"The credentials saved for {key} do not work: {error.message}",
-            "The job was not started. Correct them, then: entra-fleet apply --save-credentials.",
-            request_id=error.request_id,
-        ) from None
 
 
 async def state_of(graph: GraphClient, service_principal_id: str, job_id: str) -> JobState:
@@ -140,12 +138,7 @@ async def state_of(graph: GraphClient, service_principal_id: str, job_id: str) -
 
 
 async def _find(graph: GraphClient, service_principal_id: str, template_id: str) -> SynchronizationJob | None:
-    try:
-        jobs = await graph.batched.synchronization.jobs(service_principal_id)
-    except NotFound:
-        # A service principal without jobs was seen to answer so: its readiness has been waited for before.
-        return None
-    return job_of(jobs, template_id)
+    return (await find_own_job(graph.batched, service_principal_id, template_id)).job
 
 
 async def _look_again(graph: GraphClient, service_principal_id: str, template_id: str) -> SynchronizationJob | None:
