@@ -5,6 +5,8 @@ reads like it.
 """
 
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, nullcontext
 from functools import partial
 from typing import Annotated, Any
 
@@ -14,14 +16,16 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 from pydantic import Field
 
-from flows import artifacts, journal, schemas, tasks
+from flows import artifacts, journal, schemas, shard_runs, tasks
 from flows.connection import connected, connection
 from flows.counts import in_words
+from flows.lease import WAIT_MINUTES, WaitMinutes, exclusive, lease_id
 from flows.logs import quiet_expected_failures
 from flows.mapping import final_state, map_instances
 from flows.names import name_of_run
 from flows.parameters import read_fleet
 from flows.reconcile.canary_rules import CanaryRules
+from flows.reconcile.fleet import Fleet
 from flows.reconcile.outcome import FleetOutcome, InstanceOutcome
 from flows.reconcile.plan import DESCRIPTION, Action, InstancePlan, Plan
 from flows.reconcile.safety import refused
@@ -54,6 +58,7 @@ async def provision_fleet(
     shards_at_once: Annotated[int, Field(ge=1, le=64)] = 8,
     canary: Annotated[int, Field(ge=1)] | list[str] | None = None,
     canary_rules: CanaryRules | None = None,
+    wait_minutes: WaitMinutes = WAIT_MINUTES,
 ) -> State:
     """Make the tenant what the fleet file says, one instance's failure never stopping another's work.
 
@@ -71,13 +76,12 @@ async def provision_fleet(
         shards_at_once: Shards under way at once, if it is split.
         canary: How many instances go first, or their keys; empty for all at once.
         canary_rules: What holds a wave, and whom to try in the first one.
+        wait_minutes: How long to wait for another run that writes for this fleet.
     """
     quiet_expected_failures()
     desired = read_fleet(fleet)
     started = time.monotonic()
-    async with connected(tenant, desired.tenant_id):
-        if not dry_run:
-            await shards_settled(desired)
+    async with connected(tenant, desired.tenant_id), nullcontext() if dry_run else _alone(desired, wait_minutes):
         plan = await tasks.plan_fleet(desired, only, save_credentials, force)
         if not (dry_run or plan_digest):
             # What was reviewed is done exactly: a plan reads no secret.
@@ -89,7 +93,7 @@ async def provision_fleet(
         if refusal := refused(plan, force=force, digest=rollout.reviewed, in_waves=rollout.in_waves):
             return Failed(message=str(refusal), data=refusal)
         options = {"tenant": tenant, "concurrency": concurrency, "compare": not plan_digest}
-        options |= {"save_credentials": save_credentials, "force": force}
+        options |= {"save_credentials": save_credentials, "force": force, "lease_id": lease_id()}
         sharding = await sharding_of(desired, shard_size, shards_at_once, options)
         async with journal.journaled(desired, plan, change) as entry:
             apply = partial(apply_plan, run_id=entry.run_id, concurrency=concurrency, sharding=sharding)
@@ -97,6 +101,14 @@ async def provision_fleet(
             entry.outcome = outcome = _outcome(plan, instances, rollout, started)
         await artifacts.publish_applied(outcome, sharding.lines)
     return final_state(outcome)
+
+
+@asynccontextmanager
+async def _alone(fleet: Fleet, wait_minutes: float) -> AsyncIterator[None]:
+    """Be the only run that writes for a fleet; shards that a dead one has left are waited for."""
+    async with exclusive(fleet, "apply", wait_minutes, despite_shards=shard_runs.deployed()):
+        await shards_settled(fleet)
+        yield
 
 
 async def apply_plan(

@@ -33,6 +33,10 @@ def progress_shown(opening: str) -> Iterator[None]:
         phases = {}
 
         def show(progress: Progress) -> None:
+            if progress.phase == "lease":
+                # Nothing else happens until the other run has ended, so it is said where there is no terminal, too.
+                console.print(progress.text, soft_wrap=True, markup=False)
+                return
             bars.update(first, visible=False)
             if progress.phase not in phases:
                 phases[progress.phase] = bars.add_task(_WORDS.get(progress.phase, progress.phase), text="")

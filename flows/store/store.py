@@ -22,6 +22,7 @@ from flows.store.job_episodes import JobEpisodes
 from flows.store.job_history import JobHistory
 from flows.store.job_schemas import JobSchemas
 from flows.store.journal import Journal
+from flows.store.leases import Leases
 from flows.store.on_demand_results import OnDemandResults
 from flows.store.provisioning_events import ProvisioningEvents
 from flows.store.retention import Retention
@@ -42,6 +43,7 @@ class Store:
     def __init__(self, database: Database) -> None:
         self._database = database
         self.journal = Journal(database)
+        self.leases = Leases(database)
         self.jobs = JobHistory(database)
         self.job_episodes = JobEpisodes(database)
         self.instances = Instances(database)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.store import SCHEMA_VERSION, engine, open_store
+from flows.store import SCHEMA_VERSION, StoreVersionError, engine, open_store
 from tests.cli.conftest import ROOT, Finished
 
 COMMANDS = [("audit",), ("store", "prune", "--yes"), ("store", "upgrade")]
@@ -48,11 +48,15 @@ def like_anybody():
         ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
 
 
+def before_the_first_release():
+    return str(StoreVersionError("", "0007", SCHEMA_VERSION)).partition("\n")[2]
+
+
 @named([("audit",), ("store", "prune", "--yes")])
 @pytest.mark.parametrize(
     ("version", "remedy"),
     [
-        ("0000", "Run `entra-fleet store upgrade` (stop other runs first)."),
+        ("0007", before_the_first_release()),
         ("9999", "It was written by a newer release: upgrade entra-fleet."),
     ],
 )

@@ -5,6 +5,9 @@ from typing import Any, Self
 from flows.reconcile.references import ReferenceError  # noqa: A004  # a reference in the fleet file's sense
 from graph_client.errors import GraphError
 
+FLEET_BUSY = "FleetBusy"
+"""The code of a run that another run of the same fleet did not let begin."""
+
 
 class StepFailed(Exception):
     """A step of one instance cannot be done; trying it again now would not help."""
