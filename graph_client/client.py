@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -13,6 +14,7 @@ import httpx
 from .batch import BatchedSession
 from .resources import Resources
 from .retry import Clock, Sleep
+from .server_clock import WallClock, read_utc_now
 from .session import Session
 from .settings import GraphSettings
 from .tokens import TokenClaims, TokenProvider
@@ -31,6 +33,7 @@ class GraphClient(Resources):
         transport: the seam for tests and for the embedded tenant.
         sleep: waits; tests give one that does not.
         clock: monotonic seconds.
+        wall_clock: this machine's clock, aware and in UTC.
     """
 
     def __init__(
@@ -41,9 +44,10 @@ class GraphClient(Resources):
         transport: httpx.AsyncBaseTransport | None = None,
         sleep: Sleep = asyncio.sleep,
         clock: Clock = time.monotonic,
+        wall_clock: WallClock = read_utc_now,
     ) -> None:
         self._tokens = tokens
-        self._session = Session(settings, tokens, transport=transport, sleep=sleep, clock=clock)
+        self._session = Session(settings, tokens, transport=transport, sleep=sleep, clock=clock, wall_clock=wall_clock)
         super().__init__(self._session)
         self._batched_session = BatchedSession(self._session)
         self._batched = Resources(self._batched_session)
@@ -83,6 +87,18 @@ class GraphClient(Resources):
     def requests_sent(self) -> int:
         """Requests to Graph on the wire so far: repeated ones included, a batch as one, sign-in not."""
         return self._session.requests_sent
+
+    @property
+    def clock_skew_seconds(self) -> float | None:
+        """How far this machine's clock is ahead of Graph's, by the Date header of its answers; None before the first.
+
+        The header has whole seconds: a skew that it does not prove is 0.
+        """
+        return self._session.server_clock.skew_seconds
+
+    def now(self) -> datetime:
+        """The time at Graph, in UTC: this machine's clock, corrected by the Date header of the last answer."""
+        return self._session.server_clock.now()
 
     async def claims(self) -> TokenClaims:
         """Who we are by the token; signs in, sends nothing to Graph.

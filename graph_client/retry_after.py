@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-__all__ = ["retry_after_seconds"]
+__all__ = ["read_http_date", "retry_after_seconds"]
 
 _NUMBER = re.compile(r"\d{1,9}(\.\d+)?", re.ASCII)
 
@@ -22,13 +22,14 @@ def retry_after_seconds(value: str | None, now: datetime, date: str | None = Non
     text = (value or "").strip()
     if _NUMBER.fullmatch(text):
         return float(text)
-    until = _http_date(text)
+    until = read_http_date(text)
     if until is None:
         return None
-    return max(0.0, (until - (_http_date(date or "") or now)).total_seconds())
+    return max(0.0, (until - (read_http_date(date or "") or now)).total_seconds())
 
 
-def _http_date(text: str) -> datetime | None:
+def read_http_date(text: str) -> datetime | None:
+    """The moment of an HTTP date, in UTC; None for any other text."""
     try:
         moment = parsedate_to_datetime(text)
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

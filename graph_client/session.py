@@ -7,7 +7,6 @@ import logging
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, TypeVar
 
@@ -19,6 +18,7 @@ from .errors import GraphError, NotFound, Throttled, TransportFailed, Unreadable
 from .pacing import Pacing
 from .protocol import Answer, content_of, decode, path_on_wire, url_of
 from .retry import Clock, Retrying, Sleep
+from .server_clock import ServerClock, WallClock, read_utc_now
 from .settings import GraphSettings
 from .tls import ssl_context
 from .tokens import TokenProvider
@@ -45,9 +45,11 @@ class Session:
         transport: httpx.AsyncBaseTransport | None = None,
         sleep: Sleep = asyncio.sleep,
         clock: Clock = time.monotonic,
+        wall_clock: WallClock = read_utc_now,
     ) -> None:
         self.settings = settings
         self.requests_sent = 0
+        self.server_clock = ServerClock(wall_clock)
         self._sleep = sleep
         self._clock = clock
         self._pacing = Pacing(settings, sleep, clock)
@@ -139,7 +141,7 @@ class Session:
             headers=_headers(call),
             timeout=_limits(self.settings, call),
         )
-        started = self._clock()
+        started, sent = self._clock(), self.server_clock.read_wall_clock()
         try:
             async with asyncio.timeout(self.settings.attempt_timeout_seconds):
                 response = await self._http.send(request)
@@ -150,11 +152,13 @@ class Session:
         except TimeoutError as error:
             raise _no_answer(call, url, request, error) from None
         _log(call, url, response, self._clock() - started)
+        received = self.server_clock.read_wall_clock()
+        self.server_clock.learn(response.headers.get("date"), sent, received)
         return Answer(
             status=response.status_code,
             headers={name.lower(): value for name, value in response.headers.items()},
             content=response.content,
-            received=datetime.now(UTC),
+            received=received,
             client_request_id=request.headers["client-request-id"],
         )
 
