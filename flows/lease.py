@@ -13,7 +13,7 @@ from prefect.runtime import flow_run
 from pydantic import Field
 
 from flows.connection import connection
-from flows.progress import Progress, report
+from flows.progress import note
 from flows.reconcile.fleet import Fleet
 from flows.reconcile.steps.failure import FLEET_BUSY, StepFailed
 from flows.store import LeaseHolder, StoreError
@@ -90,7 +90,7 @@ async def _take(fleet: Fleet, wanted: LeaseHolder, wait_minutes: float, despite_
             told = other.holder
             text = f"waiting up to {wait_minutes:g} minutes: {_describe(fleet, other)}"
             get_run_logger().warning("%s", text)
-            report(Progress("lease", 0, 0, text))
+            note(text)
         await asyncio.sleep(min(pause, left))
         pause = min(pause * 1.5, _LONGEST_POLL_SECONDS)
 

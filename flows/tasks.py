@@ -4,7 +4,6 @@ import asyncio
 import functools
 import logging
 from collections.abc import Callable, Collection, Coroutine
-from datetime import UTC, datetime
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
 
 from prefect import task
@@ -88,7 +87,7 @@ async def plan_fleet(fleet: Fleet, only: Collection[str] | None, save_all: bool,
         observe(connection().graph, fleet), asyncio.to_thread(remember, connection().store, fleet)
     )
     connection().schemas.learn(observed.languages)
-    now = datetime.now(UTC)
+    now = connection().graph.now()
     plan = diff(fleet, observed, memory=memory, only=only, save_all=save_all, force=force, now=now)
     plan = await estimated(connection().graph, plan)
     log().info("plan of %s: %s", fleet.fleet, in_words(plan.count()))
@@ -103,7 +102,7 @@ async def plan_shard(part: Fleet, save_all: bool, force: bool) -> Plan:
         observe(connection().graph, part, keys), asyncio.to_thread(remember, connection().store, part)
     )
     connection().schemas.learn(observed.languages)
-    plan = diff(part, observed, memory=memory, save_all=save_all, force=force, now=datetime.now(UTC))
+    plan = diff(part, observed, memory=memory, save_all=save_all, force=force, now=connection().graph.now())
     log().info("plan of %d instances of %s: %s", len(part.instances), part.fleet, in_words(plan.count()))
     return plan
 

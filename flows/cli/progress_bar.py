@@ -7,7 +7,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColu
 from rich.progress import Progress as Bars
 
 from flows.cli.output import aside
-from flows.progress import Progress, listening
+from flows.progress import NOTE, Progress, listening
 
 _WORDS = {
     "provision": "provisioning instances",
@@ -33,8 +33,8 @@ def progress_shown(opening: str) -> Iterator[None]:
         phases = {}
 
         def show(progress: Progress) -> None:
-            if progress.phase == "lease":
-                # Nothing else happens until the other run has ended, so it is said where there is no terminal, too.
+            if progress.phase == NOTE:
+                # Said where there is no terminal, too.
                 console.print(progress.text, soft_wrap=True, markup=False)
                 return
             bars.update(first, visible=False)
