@@ -17,7 +17,7 @@ from graph_client import GraphClient
 from graph_emulator import Clock, Emulator, EmulatorSettings
 
 TENANT = EmulatorSettings().tenant_id
-HASTY = Patience(lookup_seconds=1.0, ready_seconds=30.0, interval_seconds=0.05)
+HASTY = Patience(lookup_seconds=1.0, ready_seconds=30.0, interval_seconds=0.05, second_look_seconds=0.05)
 QUICK = {"start_delay_seconds": 0.0, "initial_cycle_seconds": 0.05, "log_latency_seconds": 0.0, "cycle_seconds": 3600.0}
 DATABRICKS = "Azure Databricks SCIM Provisioning Connector"
 NON_GALLERY = "8adf8e6e-67b2-4cf2-a259-e3dc5476c621"

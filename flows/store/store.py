@@ -112,7 +112,10 @@ def open_store(url: str | None = None) -> Store:
 
 
 def existing_store(url: str | None = None) -> Store | None:
-    """Open a store if there is one, making nothing; arguments and errors as of `open_store`."""
+    """Open a store if there is one, making nothing; arguments and errors as of `open_store`.
+
+    One that this user may only read is opened for reading.
+    """
     address = store_address(url)
     if address.path and not (address.path.exists() and address.path.stat().st_size):
         return None

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from flows.reconcile.bearers import heal_double
 from flows.reconcile.mark import Mark, tag_prefix
@@ -16,6 +16,8 @@ from graph_client.errors import NotFound
 from graph_client.models import Application, SynchronizationTemplate
 from graph_client.odata import text_literal
 
+_SECOND_LOOK_SECONDS_MAX = 15.0
+
 
 @dataclass(frozen=True)
 class Placed:
@@ -24,6 +26,8 @@ class Placed:
     application_id: str
     service_principal_id: str
     app_id: str | None = None
+    requested_at: float | None = field(default=None, compare=False)
+    """When this run asked for them, by the loop's clock; None if they were there."""
 
 
 async def create_application(graph: GraphClient, plan: InstancePlan) -> Placed:
@@ -50,8 +54,10 @@ async def create_application(graph: GraphClient, plan: InstancePlan) -> Placed:
         )
         return Placed(made.application.id, made.service_principal.id, made.application.app_id)
 
+    requested_at = asyncio.get_running_loop().time()
     # Graph is known to answer 404 although it made the application.
-    return await once(instantiate, lambda: _look_again(graph, plan), misleading=NotFound)
+    placed = await once(instantiate, lambda: _look_again(graph, plan), misleading=NotFound)
+    return replace(placed, requested_at=requested_at)
 
 
 async def locate(graph: GraphClient, plan: InstancePlan) -> Placed:
@@ -137,12 +143,27 @@ async def name_and_mark(graph: GraphClient, plan: InstancePlan, placed: Placed) 
 async def ensure_sole_bearer(graph: GraphClient, plan: InstancePlan, placed: Placed) -> None:
     """Make sure that no second run made the same instance, before anything is started.
 
+    Runs with one store exclude each other by a lease; of runs with several the directory tells, late. What this run has
+    made is looked for until the search shows it. By then another run may have been creating its own without having
+    seen this one: as long as that took, its application may take as well, and then it is looked for again.
+
     Raises:
-        StepFailed: Another application bears the mark; both are named.
+        StepFailed: Another application has the mark; both are named.
     """
-    bearers = {placed.application_id, *await _bearers(graph, plan)}
-    if len(bearers) > 1:
-        raise _two(plan, bearers)
+
+    async def look() -> bool | None:
+        bearers = await _bearers(graph, plan)
+        if bearers.keys() - {placed.application_id}:
+            raise _two(plan, {placed.application_id, *bearers})
+        return placed.application_id in bearers or None
+
+    if placed.requested_at is None:
+        await look()
+        return
+    await look_for(graph, look)
+    passed = asyncio.get_running_loop().time() - placed.requested_at
+    await asyncio.sleep(min(max(passed, patience().second_look_seconds), _SECOND_LOOK_SECONDS_MAX))
+    await look()
 
 
 async def _find(graph: GraphClient, plan: InstancePlan) -> Placed | None:
@@ -190,5 +211,5 @@ def _two(plan: InstancePlan, application_ids: Iterable[str]) -> StepFailed:
     return StepFailed(
         "TwoApplications",
         f"{len(ids)} applications are {plan.key}: {' and '.join(ids)}.",
-        f"Two runs made it at the same time; neither was started. {heal_double(plan.key)}",
+        f"Another run, with another store, made one of them; this run started no job of it. {heal_double(plan.key)}",
     )
