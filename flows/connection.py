@@ -10,8 +10,11 @@ from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 
+from prefect.logging import get_run_logger
+
 from flows.environment import EnvironmentIncomplete, environment
 from flows.fingerprint_key import fingerprint_key
+from flows.progress import note
 from flows.reconcile.fingerprint import FingerprintKey
 from flows.reconcile.permissions import permissions_known
 from flows.reconcile.quota import CallerBreaker
@@ -22,6 +25,9 @@ from flows.sources import Sources
 from flows.store import Store, open_store
 from flows.withheld import redact_errors
 from graph_client import GraphClient, TokenClaims
+
+CLOCK_SKEW_SECONDS = 120.0
+"""How far this machine's clock may be from Graph's before it is said."""
 
 _current: ContextVar["Connection"] = ContextVar("connection")
 
@@ -81,6 +87,18 @@ async def connected(
                     yield _current.get()
             finally:
                 _current.reset(token)
+                _tell_clock_skew(graph.clock_skew_seconds)
+
+
+def _tell_clock_skew(seconds: float | None) -> None:
+    if seconds is None or abs(seconds) < CLOCK_SKEW_SECONDS:
+        return
+    text = (
+        f"This machine's clock is {abs(seconds) / 60:.0f} minutes {'ahead of' if seconds > 0 else 'behind'} Graph's. "
+        "What comes from Graph is dated by Graph's clock; the journal and --since are by this one: set it right."
+    )
+    get_run_logger().warning("%s", text)
+    note(text)
 
 
 def _tenant_of(claims: TokenClaims, expected_tenant_id: str | None) -> str:

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from flows import artifacts, job_tasks, journal
 from flows.connection import connected
+from flows.lease import WAIT_MINUTES, WaitMinutes, exclusive
 from flows.logs import quiet_expected_failures
 from flows.mapping import final_state, map_instances
 from flows.names import name_of_run
@@ -41,6 +42,7 @@ async def control_jobs(
     reset: list[ResetScope] | None = None,
     force: bool = False,
     change: Annotated[str | None, Field(max_length=200)] = None,
+    wait_minutes: WaitMinutes = WAIT_MINUTES,
 ) -> State:
     """Start, pause or restart jobs, one's failure never stopping another's.
 
@@ -52,12 +54,13 @@ async def control_jobs(
         reset: What a restart forgets; empty for nothing.
         force: Restart what is paused, and with a reset that is dangerous.
         change: Ticket this change belongs to.
+        wait_minutes: How long to wait for another run that writes for this fleet.
     """
     quiet_expected_failures()
     desired = read_fleet(fleet)
     scope = reset_scope(reset or (), force=force)
     started = time.monotonic()
-    async with connected(tenant, desired.tenant_id) as run:
+    async with connected(tenant, desired.tenant_id) as run, exclusive(desired, f"jobs-{action}", wait_minutes):
         controls = await job_tasks.plan_controls(desired, action, only, scope, force)
         async with journal.journaled(desired, None, change, f"jobs-{action}") as entry:
             outcomes = {each.key: each.outcome() for each in controls}

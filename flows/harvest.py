@@ -47,9 +47,9 @@ async def harvest_logs(
     """
     quiet_expected_failures()
     async with connected(tenant):
-        now = datetime.now(UTC)
         await find_marks()
-        result = await read_log(now, since, timedelta(minutes=overlap_minutes), all_applications)
+        # Graph's clock: it dates the events, and this machine's may be wrong.
+        result = await read_log(connection().graph.now(), since, timedelta(minutes=overlap_minutes), all_applications)
         await artifacts.publish_harvest(result)
         await artifacts.publish_report(await gather_report())
     text = f"{result.new} new of {result.read} events"
@@ -67,7 +67,7 @@ async def find_marks() -> None:
         for item in await find_applications(run.graph, None)
         if item.mark and item.service_principal_id
     ]
-    await asyncio.to_thread(run.store.instances.keep, run.tenant_id, marked)
+    await asyncio.to_thread(run.store.instances.keep, run.tenant_id, marked, run.graph.now())
 
 
 @task(name="read-provisioning-log", cache_policy=NO_CACHE, persist_result=False)
@@ -85,7 +85,7 @@ async def read_log(now: datetime, since: datetime | None, overlap: timedelta, al
             told_at = percent // 10
             logger.info("%d %%: %s", percent, text)
 
-    return await harvesting.harvest(
+    result = await harvesting.harvest(
         run.graph,
         run.store,
         tenant_id=run.tenant_id,
@@ -95,6 +95,10 @@ async def read_log(now: datetime, since: datetime | None, overlap: timedelta, al
         overlap=overlap,
         on_stored=tell,
     )
+    if result.rewound_from:
+        text = "the watermark %s lay in the future, set by a wrong clock: the log was read again from the last event"
+        logger.warning(text, iso(result.rewound_from))
+    return result
 
 
 def _ours(now: datetime, overlap: timedelta) -> set[str]:

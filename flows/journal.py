@@ -10,11 +10,15 @@ from prefect.runtime import flow_run
 
 from flows.connection import connection
 from flows.environment import environment
+from flows.lease import lease_id
 from flows.reconcile.fleet import Fleet
 from flows.reconcile.outcome import FleetOutcome, InstanceOutcome
 from flows.reconcile.plan import FieldChange as FieldPlan
 from flows.reconcile.plan import InstancePlan, Plan
 from flows.store import Change, ChangeError, FieldChange, Run
+
+_WITHOUT_LEASE = frozenset({"try"})
+"""What changes users in target systems, and nothing that an apply would change."""
 
 
 @dataclass
@@ -29,18 +33,31 @@ class Entry:
 async def journaled(
     fleet: Fleet, plan: Plan | None, ticket: str | None, command: str = "apply"
 ) -> AsyncIterator[Entry]:
-    """Write down that a command began and how it ended, an interruption included."""
+    """Write down that a command began and how it ended, an interruption included.
+
+    Raises:
+        LookupError: It writes to the tenant without holding the fleet's lease.
+    """
+    if command not in _WITHOUT_LEASE:
+        lease_id()
     run = _run(fleet, plan, ticket, command)
     store = connection().store
     entry = Entry(await asyncio.to_thread(store.journal.begin, run))
     try:
         yield entry
     finally:
-        outcome = entry.outcome
-        word = "interrupted" if outcome is None else "failed" if outcome.failed else "done"
-        counts = outcome.summary if outcome else {}
+        counts = entry.outcome.summary if entry.outcome else {}
         # Not in a thread: an interrupted run is not given the time to wait for one.
-        store.journal.finish(entry.run_id, word, counts, datetime.now(UTC))
+        store.journal.finish(entry.run_id, _ending(entry.outcome), counts, datetime.now(UTC))
+
+
+def _ending(outcome: FleetOutcome | None) -> str:
+    """Return how a run ended, as the store documents it."""
+    if outcome is None:
+        return "interrupted"
+    if not outcome.failed:
+        return "completed"
+    return "partial" if outcome.failed < len(outcome.instances) else "failed"
 
 
 class OtherStore(Exception):

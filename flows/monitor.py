@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from prefect import flow, task
@@ -48,11 +47,11 @@ async def monitor_fleet(
     """
     quiet_expected_failures()
     watched = read_fleet(fleet)
-    for expiry in expiring(watched.instances, datetime.now(UTC).date()):
-        get_run_logger().warning("%s", expiry)
     deadline = time.monotonic() + timeout_minutes * 60
     async with connected(tenant, watched.tenant_id):
         targets = await find_targets(watched)
+        for expiry in expiring(watched.instances, connection().graph.now().date()):
+            get_run_logger().warning("%s", expiry)
         bar = await ProgressArtifact.start(watched.fleet, "settling", len(targets))
         while True:
             seen = await sweep_jobs(watched, targets)
@@ -85,7 +84,7 @@ async def find_targets(fleet: Fleet) -> list[Target]:
 async def sweep_jobs(fleet: Fleet, targets: list[Target]) -> Sweep:
     """Read every job, keep what differs from the last time, and tell Prefect of episodes that began or ended."""
     run = connection()
-    now = datetime.now(UTC)
+    now = run.graph.now()
     seen = await sweeping.sweep(run.graph, fleet.fleet, targets, now)
     # What could not be read is as it was, as far as anybody knows.
     known = [reading for reading in seen.readings if reading.health.state != "unknown"]

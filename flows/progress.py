@@ -5,6 +5,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
+NOTE = "note"
+"""The phase of what is no progress, but has to be known."""
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -36,3 +39,8 @@ def report(progress: Progress) -> None:
     listener = _listener.get()
     if listener is not None:
         listener(progress)
+
+
+def note(text: str) -> None:
+    """Tell the listener, if there is one, what has to be known whatever comes of the run."""
+    report(Progress(NOTE, 0, 0, text))

@@ -5,6 +5,8 @@ reads like it.
 """
 
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, nullcontext
 from functools import partial
 from typing import Annotated, Any
 
@@ -14,14 +16,16 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 from pydantic import Field
 
-from flows import artifacts, journal, schemas, tasks
+from flows import artifacts, journal, schemas, shard_runs, tasks
 from flows.connection import connected, connection
 from flows.counts import in_words
+from flows.lease import WAIT_MINUTES, WaitMinutes, exclusive, lease_id
 from flows.logs import quiet_expected_failures
 from flows.mapping import final_state, map_instances
 from flows.names import name_of_run
 from flows.parameters import read_fleet
 from flows.reconcile.canary_rules import CanaryRules
+from flows.reconcile.fleet import Fleet
 from flows.reconcile.outcome import FleetOutcome, InstanceOutcome
 from flows.reconcile.permissions import missing_permissions
 from flows.reconcile.plan import DESCRIPTION, Action, InstancePlan, Plan
@@ -55,6 +59,7 @@ async def provision_fleet(
     shards_at_once: Annotated[int, Field(ge=1, le=64)] = 8,
     canary: Annotated[int, Field(ge=1)] | list[str] | None = None,
     canary_rules: CanaryRules | None = None,
+    wait_minutes: WaitMinutes = WAIT_MINUTES,
 ) -> State:
     """Make the tenant what the fleet file says, one instance's failure never stopping another's work.
 
@@ -72,13 +77,12 @@ async def provision_fleet(
         shards_at_once: Shards under way at once, if it is split.
         canary: How many instances go first, or their keys; empty for all at once.
         canary_rules: What holds a wave, and whom to try in the first one.
+        wait_minutes: How long to wait for another run that writes for this fleet.
     """
     quiet_expected_failures()
     desired = read_fleet(fleet)
     started = time.monotonic()
-    async with connected(tenant, desired.tenant_id) as run:
-        if not dry_run:
-            await shards_settled(desired)
+    async with connected(tenant, desired.tenant_id) as run, nullcontext() if dry_run else _alone(desired, wait_minutes):
         plan = await tasks.plan_fleet(desired, only, save_credentials, force)
         # What was reviewed is done exactly: a plan reads no secret.
         plan = plan if dry_run or plan_digest else await tasks.compare_credentials(plan)
@@ -90,7 +94,7 @@ async def provision_fleet(
         if refusal := refusal or missing_permissions(plan, run.claims):
             return Failed(message=str(refusal), data=refusal)
         options = {"tenant": tenant, "concurrency": concurrency, "compare": not plan_digest}
-        options |= {"save_credentials": save_credentials, "force": force}
+        options |= {"save_credentials": save_credentials, "force": force, "lease_id": lease_id()}
         sharding = await sharding_of(desired, shard_size, shards_at_once, options)
         async with journal.journaled(desired, plan, change) as entry:
             apply = partial(apply_plan, run_id=entry.run_id, concurrency=concurrency, sharding=sharding)
@@ -98,6 +102,14 @@ async def provision_fleet(
             entry.outcome = outcome = _outcome(plan, instances, rollout, started)
         await artifacts.publish_applied(outcome, sharding.lines)
     return final_state(outcome)
+
+
+@asynccontextmanager
+async def _alone(fleet: Fleet, wait_minutes: float) -> AsyncIterator[None]:
+    """Be the only run that writes for a fleet; shards that a dead one has left are waited for."""
+    async with exclusive(fleet, "apply", wait_minutes, despite_shards=shard_runs.deployed()):
+        await shards_settled(fleet)
+        yield
 
 
 async def apply_plan(
@@ -147,7 +159,8 @@ async def _provision(plan: InstancePlan, outcome: InstanceOutcome, run_id: str) 
     # Steps 2 and 3: test the connection before the job is made, so that a bad credential leaves none behind.
     if authorize and plan.instance.credentials:
         await tasks.validate_credentials(plan, placed, template_id)
-    outcome.job_id = plan.job_id or await tasks.create_job(plan, placed, template_id)
+    created = None if plan.job_id else await tasks.create_job(plan, placed, template_id)
+    outcome.job_id = job_id = created.id if created else plan.job_id or ""
     outcome.job_state = outcome.job_state or "created"
     validated = await tasks.save_credentials(plan, placed) if authorize else False
 
@@ -162,7 +175,9 @@ async def _provision(plan: InstancePlan, outcome: InstanceOutcome, run_id: str) 
     # Step 4: start the job.
     if plan.touches("job_state"):
         if plan.instance.job == "running":
-            outcome.job_state = await tasks.start_job(plan, placed, outcome.job_id, validated)
+            outcome.job_state = await tasks.start_job(
+                plan, placed, job_id, validated, created.look_again_at if created else None
+            )
         else:
             outcome.job_state = await tasks.pause_job(plan, placed, outcome.job_id)
 

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from flows import artifacts, journal, schema_tasks
 from flows.connection import connected
+from flows.lease import WAIT_MINUTES, WaitMinutes, exclusive
 from flows.logs import quiet_expected_failures
 from flows.mapping import final_state
 from flows.names import name_of_run
@@ -36,6 +37,7 @@ async def restore_schema(
     version: Annotated[int | None, Field(ge=1)] = None,
     tenant: str | None = None,
     change: Annotated[str | None, Field(max_length=200)] = None,
+    wait_minutes: WaitMinutes = WAIT_MINUTES,
 ) -> State:
     """Put a schema that the store kept, whole; the one that is there is kept before.
 
@@ -45,11 +47,12 @@ async def restore_schema(
         version: Version; empty for the one before the last write.
         tenant: EntraTenant block; empty for the environment.
         change: Ticket this change belongs to.
+        wait_minutes: How long to wait for another run that writes for this fleet.
     """
     quiet_expected_failures()
     desired = read_fleet(fleet)
     started = time.monotonic()
-    async with connected(tenant, desired.tenant_id) as run:
+    async with connected(tenant, desired.tenant_id) as run, exclusive(desired, "restore", wait_minutes):
         try:
             plan, chosen = await schema_tasks.plan_restore(desired, key, version)
         except StepFailed as failure:

@@ -12,6 +12,7 @@ from pydantic import Field
 from flows import artifacts, journal
 from flows import retire_tasks as tasks
 from flows.connection import connected
+from flows.lease import WAIT_MINUTES, WaitMinutes, exclusive
 from flows.logs import quiet_expected_failures
 from flows.mapping import final_state, map_instances
 from flows.names import name_of_run
@@ -40,6 +41,7 @@ async def retire_instances(
     purge: bool = False,
     force: bool = False,
     change: Annotated[str | None, Field(max_length=200)] = None,
+    wait_minutes: WaitMinutes = WAIT_MINUTES,
 ) -> State:
     """Take instances away, one's failure never stopping another's; what is gone already is no failure.
 
@@ -51,11 +53,12 @@ async def retire_instances(
         purge: Remove them from the recycle bin too, for good.
         force: Retire however large a part of the fleet.
         change: Ticket this change belongs to.
+        wait_minutes: How long to wait for another run that writes for this fleet.
     """
     quiet_expected_failures()
     desired = read_fleet(fleet)
     started = time.monotonic()
-    async with connected(tenant, desired.tenant_id) as run:
+    async with connected(tenant, desired.tenant_id) as run, exclusive(desired, "retire", wait_minutes):
         plans = await tasks.plan_retirement(desired, only, application_id, purge, force)
         async with journal.journaled(desired, None, change, "retire") as entry:
             outcomes = {each.key: each.outcome() for each in plans}

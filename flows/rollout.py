@@ -96,9 +96,11 @@ class InWaves:
         """Change the instances of a wave, those of earlier waves that were paused included, and judge it."""
         begun = {key for each in self.rollout.waves if each.number <= wave.number for key in each.members}
         todo = tuple(each for each in changing(plan) if each.key in begun - self._done)
+        # Compared with what Graph says of cycles and events, so by Graph's clock.
+        graph = connection().graph
         if wave.began_at is None or wave.state == "held":
             # What was paused since has to show another cycle.
-            wave = replace(wave, began_at=datetime.now(UTC), applied_at=None)
+            wave = replace(wave, began_at=graph.now(), applied_at=None)
         before = {each.key: each.health.escrows for each in plan.instances if each.key in wave.members}
         wave = replace(wave, state="applying", before=wave.before or before)
         await self._save(wave)
@@ -106,7 +108,7 @@ class InWaves:
             for outcome in await run(replace(plan, instances=todo)):
                 self._outcomes[outcome.key] = outcome
                 self._done.add(outcome.key)
-        applied_at = datetime.now(UTC) if todo else wave.applied_at or datetime.now(UTC)
+        applied_at = graph.now() if todo else wave.applied_at or graph.now()
         wave = replace(wave, state="applied", applied_at=applied_at)
         await self._save(wave)
         verdicts, passed = await self._judge(wave, plan, run_id)
@@ -120,7 +122,7 @@ class InWaves:
         outcomes = {key: self._outcomes[key] for key in wave.members}
         users = self.rules.users if wave.number == 1 else []
         trials = await try_users(self.fleet, outcomes, users, run_id)
-        now = datetime.now(UTC)
+        now = connection().graph.now()
         watch = Watch(self.fleet, report.name, wave.began_at or now, wave.applied_at or now, outcomes, self.rules)
         quarantined = [each.key for each in plan.instances if each.health.state == "quarantined"]
         seen = await watched(watch, wave.before, quarantined, trials)

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from flows import artifacts, journal, tasks
 from flows.connection import connected
+from flows.lease import WAIT_MINUTES, WaitMinutes, exclusive
 from flows.logs import quiet_expected_failures
 from flows.mapping import final_state, map_instances
 from flows.names import name_of_run
@@ -37,6 +38,7 @@ async def rotate_credentials(
     only: Annotated[list[str], Field(min_length=1)],
     tenant: str | None = None,
     change: Annotated[str | None, Field(max_length=200)] = None,
+    wait_minutes: WaitMinutes = WAIT_MINUTES,
 ) -> State:
     """Try the credentials that the fleet file refers to on the jobs, and save those that work.
 
@@ -45,11 +47,12 @@ async def rotate_credentials(
         only: Keys whose credentials are new.
         tenant: EntraTenant block; empty for the environment.
         change: Ticket this change belongs to.
+        wait_minutes: How long to wait for another run that writes for this fleet.
     """
     quiet_expected_failures()
     desired = read_fleet(fleet)
     started = time.monotonic()
-    async with connected(tenant, desired.tenant_id) as run:
+    async with connected(tenant, desired.tenant_id) as run, exclusive(desired, "rotate", wait_minutes):
         plan = await tasks.plan_rotation(desired, only)
         async with journal.journaled(desired, plan, change, "rotate") as entry:
             instances = await _rotate(plan, entry.run_id)

@@ -9,12 +9,14 @@ from pydantic import Field
 
 from flows import artifacts, journal, tasks
 from flows.connection import connected
+from flows.lease import exclusive
 from flows.logs import quiet_expected_failures
 from flows.mapping import final_state
 from flows.parameters import read_fleet
 from flows.provision import apply_plan
 from flows.reconcile.outcome import FleetOutcome
 from flows.reconcile.parts import held_to
+from flows.store.leases import SHARD
 from flows.task_runner import LoopTaskRunner
 
 
@@ -34,6 +36,7 @@ async def provision_shard(
     force: bool = False,
     compare: bool = True,
     planned: dict[str, list[list[str | None]]] | None = None,
+    lease_id: str | None = None,
 ) -> State:
     """Make a part of the tenant what its part of the fleet says; a second run of it does what is left.
 
@@ -47,11 +50,15 @@ async def provision_shard(
         force: Do also what is held back without it.
         compare: Look whether credentials have changed.
         planned: What may be changed about instances that are there, by key; the apply has judged it.
+        lease_id: The lease of the apply, under which this works.
     """
     quiet_expected_failures()
     part = read_fleet(fleet)
     started = time.monotonic()
-    async with connected(tenant, part.tenant_id, writes_per_second) as run:
+    async with (
+        connected(tenant, part.tenant_id, writes_per_second) as run,
+        exclusive(part, SHARD, 0, shard_of=lease_id),
+    ):
         await journal.require(run_id)
         plan = await tasks.plan_shard(part, save_credentials, force)
         if compare:

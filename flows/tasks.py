@@ -4,7 +4,6 @@ import asyncio
 import functools
 import logging
 from collections.abc import Callable, Collection, Coroutine
-from datetime import UTC, datetime
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
 
 from prefect import task
@@ -28,6 +27,7 @@ from flows.reconcile.steps import application, assignments, credentials, job, ow
 from flows.reconcile.steps.application import Placed
 from flows.reconcile.steps.credentials import Start
 from flows.reconcile.steps.failure import KNOWN_ERRORS, StepFailed
+from flows.reconcile.steps.job import CreatedJob
 from flows.withheld import redact_errors
 from graph_client.parallel import gather
 
@@ -91,7 +91,7 @@ async def plan_fleet(fleet: Fleet, only: Collection[str] | None, save_all: bool,
         observe(connection().graph, fleet), asyncio.to_thread(remember, connection().store, fleet)
     )
     connection().schemas.learn(observed.languages)
-    now = datetime.now(UTC)
+    now = connection().graph.now()
     plan = diff(fleet, observed, memory=memory, only=only, save_all=save_all, force=force, now=now)
     plan = await estimated(connection().graph, plan)
     log().info("plan of %s: %s", fleet.fleet, in_words(plan.count()))
@@ -106,7 +106,7 @@ async def plan_shard(part: Fleet, save_all: bool, force: bool) -> Plan:
         observe(connection().graph, part, keys), asyncio.to_thread(remember, connection().store, part)
     )
     connection().schemas.learn(observed.languages)
-    plan = diff(part, observed, memory=memory, save_all=save_all, force=force, now=datetime.now(UTC))
+    plan = diff(part, observed, memory=memory, save_all=save_all, force=force, now=connection().graph.now())
     log().info("plan of %d instances of %s: %s", len(part.instances), part.fleet, in_words(plan.count()))
     return plan
 
@@ -172,7 +172,7 @@ async def validate_credentials(plan: InstancePlan, placed: Placed, template_id: 
 
 
 @step("create-job")
-async def create_job(plan: InstancePlan, placed: Placed, template_id: str) -> str:
+async def create_job(plan: InstancePlan, placed: Placed, template_id: str) -> CreatedJob:
     """Step 2: create the provisioning job, once it is certain that no other run made this instance too."""
     log().info("%s: creating the job from template %s", plan.key, template_id)
     return await job.create_job(connection().graph, plan, placed, template_id)
@@ -233,8 +233,12 @@ async def assign_principals(plan: InstancePlan, placed: Placed) -> tuple[str, ..
 
 
 @step("start-job")
-async def start_job(plan: InstancePlan, placed: Placed, job_id: str, validated: bool) -> str:
+async def start_job(
+    plan: InstancePlan, placed: Placed, job_id: str, validated: bool, look_again_at: float | None
+) -> str:
     """Step 4: start the provisioning job; return its state."""
+    if look_again_at is not None:
+        await application.ensure_still_sole(connection().graph, plan, placed, look_again_at)
     log().info("%s: starting job %s", plan.key, job_id)
     start = Start(
         plan.key,

@@ -46,10 +46,11 @@ async def plan_trials(
 async def try_subject(attempt: Attempt, fleet: Fleet, run_id: str | None) -> State | Trial:
     """Provision one user or group now, and keep what came of it."""
     log().info("%s: provisioning %s on demand", attempt.key, attempt.subject.label)
+    graph = connection().graph
     try:
-        trial = await provision(connection().graph, attempt)
+        trial = await provision(graph, attempt)
     except KNOWN_ERRORS as error:
-        trial = untried(attempt, StepFailed.of("provision-on-demand", error))
+        trial = untried(attempt, StepFailed.of("provision-on-demand", error), graph.now())
     await asyncio.to_thread(_keep, trial, fleet, run_id)
     if trial.ok:
         return trial

@@ -3,13 +3,21 @@
 import time
 from collections import defaultdict
 from contextlib import contextmanager
+from datetime import timedelta
+from email.utils import formatdate
+from functools import partial
 
+import httpx
+import pytest
+
+from flows import sign_in
 from flows.environment import with_variables
 from flows.reconcile.steps.patience import Patience, with_patience
+from graph_client import GraphClient
 from graph_emulator import Clock, Emulator, EmulatorSettings
 
 TENANT = EmulatorSettings().tenant_id
-HASTY = Patience(lookup_seconds=1.0, ready_seconds=30.0, interval_seconds=0.05)
+HASTY = Patience(lookup_seconds=1.0, ready_seconds=30.0, interval_seconds=0.05, second_look_seconds=0.05)
 QUICK = {"start_delay_seconds": 0.0, "initial_cycle_seconds": 0.05, "log_latency_seconds": 0.0, "cycle_seconds": 3600.0}
 DATABRICKS = "Azure Databricks SCIM Provisioning Connector"
 NON_GALLERY = "8adf8e6e-67b2-4cf2-a259-e3dc5476c621"
@@ -75,6 +83,18 @@ def a_minute_behind():
     return Clock(lambda: time.time() - 60)
 
 
+class _Dated(httpx.AsyncBaseTransport):
+    """Carries what goes to Graph to the emulator, whose answers say what time it is there."""
+
+    def __init__(self, emulator):
+        self._inner, self._clock = emulator.transport(), emulator.clock
+
+    async def handle_async_request(self, request):
+        answer = await self._inner.handle_async_request(request)
+        answer.headers["date"] = formatdate(self._clock.now(), usegmt=True)
+        return answer
+
+
 @contextmanager
 def estate(directory, faults=(), patience=HASTY, clock=None, **settings):
     """Serve a tenant over TLS, sign in to it by the environment, and keep a store beside it."""
@@ -87,6 +107,18 @@ def estate(directory, faults=(), patience=HASTY, clock=None, **settings):
         with_patience(patience),
     ):
         yield Estate(emulator, served)
+
+
+@contextmanager
+def estate_behind(directory, **span):
+    """A tenant whose clock is so far behind this machine's, and whose answers say so."""
+    seconds = timedelta(**span).total_seconds()
+    with (
+        estate(directory, clock=Clock(lambda: time.time() - seconds), entry_failure_share=0.0) as served,
+        pytest.MonkeyPatch.context() as patched,
+    ):
+        patched.setattr(sign_in, "GraphClient", partial(GraphClient, transport=_Dated(served.emulator)))
+        yield served
 
 
 def instance(key, template="Box", **fields):

@@ -9,7 +9,17 @@ import typer
 from flows.cli.asking import require_terminal
 from flows.cli.canary import CanaryLimitOption, CanaryOption, CanaryOptions, CanaryUserOption, show_rollout
 from flows.cli.errors import FAILED, BadUsage
-from flows.cli.options import FleetArgument, ForceOption, OnlyOption, Output, OutputOption, StoreOption, TenantOption
+from flows.cli.options import (
+    FleetArgument,
+    ForceOption,
+    OnlyOption,
+    Output,
+    OutputOption,
+    StoreOption,
+    TenantOption,
+    WaitOption,
+    wait_parameter,
+)
 from flows.cli.output import aside, person, print_json, show_failure
 from flows.cli.plan_file import PlanFile, PlanOptions
 from flows.counts import in_words
@@ -29,6 +39,7 @@ def command(
     concurrency: Annotated[int, typer.Option(min=1, max=64, help="Instances worked on at once.")] = 10,
     only: OnlyOption = None,
     change: Annotated[str | None, typer.Option(metavar="TICKET", help="Ticket to note in the journal.")] = None,
+    wait: WaitOption = None,
     save_credentials: Annotated[bool, typer.Option(help="Save credentials that are there already again.")] = False,
     force: ForceOption = False,
     canary: CanaryOption = None,
@@ -55,7 +66,8 @@ def command(
         if digest is None:
             return
 
-    parameters = {"tenant": tenant, "concurrency": concurrency, "change": change, "plan_digest": digest, **waves}
+    parameters = {"tenant": tenant, "concurrency": concurrency, "change": change, "plan_digest": digest}
+    parameters |= waves | wait_parameter(wait)
     outcome = _apply({"fleet": str(fleet.resolve()), **parameters, **asdict(options)}, reviewed)
     report_outcome(outcome, output)
 

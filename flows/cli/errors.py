@@ -2,6 +2,7 @@
 
 FAILED = 1
 USAGE = 2
+BUSY = 3
 
 
 class CommandFailed(Exception):
@@ -19,13 +20,15 @@ def exit_code_of(error: Exception) -> int | None:
     from flows.reconcile.diff import UnknownKey
     from flows.reconcile.fleet_file import FleetFileError
     from flows.reconcile.safety import PlanRefused
-    from flows.reconcile.steps.failure import StepFailed
+    from flows.reconcile.steps.failure import FLEET_BUSY, StepFailed
     from flows.sign_in import UnknownBlock, WrongTenant
     from flows.store import StoreError
     from graph_client.errors import GraphError
 
     if isinstance(error, BadUsage | UnknownKey):
         return USAGE
+    if isinstance(error, StepFailed) and error.code == FLEET_BUSY:
+        return BUSY
     failures = (
         CommandFailed,
         WrongTenant,

@@ -40,5 +40,8 @@ def command(
         return
     console = person()
     console.print(f"{result.new} new of {result.read} events; complete up to {iso(result.watermark)}.")
+    if result.rewound_from:
+        text = f"The last harvest was complete up to {iso(result.rewound_from)}, by a wrong clock"
+        console.print(f"{text}: the log was read again from the last event.", soft_wrap=True)
     for gap in result.gaps:
         console.print(f"gap: {iso(gap.start)} to {iso(gap.end)}: {gap.reason}", soft_wrap=True)

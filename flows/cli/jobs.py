@@ -17,7 +17,9 @@ from flows.cli.options import (
     OutputOption,
     StoreOption,
     TenantOption,
+    WaitOption,
     YesOption,
+    wait_parameter,
 )
 from flows.cli.output import aside, person, show_failure
 
@@ -35,12 +37,13 @@ def start(
     only: OnlyOption = None,
     yes: YesOption = False,
     change: ChangeOption = None,
+    wait: WaitOption = None,
     tenant: TenantOption = None,
     store: StoreOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Start jobs, or resume those that are paused."""
-    _control(fleet, yes, store, output, action="start", only=only, change=change, tenant=tenant)
+    _control(fleet, yes, store, output, action="start", only=only, change=change, tenant=tenant, **wait_parameter(wait))
 
 
 @app.command()
@@ -49,12 +52,13 @@ def pause(
     only: OnlyOption = None,
     yes: YesOption = False,
     change: ChangeOption = None,
+    wait: WaitOption = None,
     tenant: TenantOption = None,
     store: StoreOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Pause jobs; the cycle in progress finishes."""
-    _control(fleet, yes, store, output, action="pause", only=only, change=change, tenant=tenant)
+    _control(fleet, yes, store, output, action="pause", only=only, change=change, tenant=tenant, **wait_parameter(wait))
 
 
 @app.command()
@@ -68,13 +72,14 @@ def restart(
     force: Annotated[bool, typer.Option("--force", help="Restart what is paused, and with a dangerous reset.")] = False,
     yes: YesOption = False,
     change: ChangeOption = None,
+    wait: WaitOption = None,
     tenant: TenantOption = None,
     store: StoreOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Restart jobs: lift their quarantine, and forget what is asked for."""
     parameters = {"action": "restart", "only": only, "reset": _scopes(reset), "force": force, "change": change}
-    _control(fleet, yes, store, output, tenant=tenant, **parameters)
+    _control(fleet, yes, store, output, tenant=tenant, **parameters, **wait_parameter(wait))
 
 
 def _control(fleet: Path, yes: bool, store: str | None, output: Output, **parameters: Any) -> None:

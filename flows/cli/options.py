@@ -34,4 +34,15 @@ ForceOption = Annotated[
 ]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
 ChangeOption = Annotated[str | None, typer.Option("--change", metavar="TICKET", help="Ticket to note in the journal.")]
+WaitOption = Annotated[
+    float | None,
+    typer.Option(
+        min=0, max=1440, metavar="MINUTES", help="How long to wait while another run writes for this fleet; else 10."
+    ),
+]
 OneKeyOption = Annotated[str, typer.Option("--only", metavar="KEY", help="The instance.", show_default=False)]
+
+
+def wait_parameter(minutes: float | None) -> dict[str, float]:
+    """Return `--wait` as a parameter of a flow, which knows what holds without it."""
+    return {} if minutes is None else {"wait_minutes": minutes}

@@ -1,7 +1,6 @@
 """`entra-fleet plan`."""
 
 import asyncio
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -98,7 +97,7 @@ async def _plan(fleet: "Fleet", tenant: str | None, options: PlanOptions) -> "Pl
             only=options.only,
             save_all=options.save_credentials,
             force=options.force,
-            now=datetime.now(UTC),
+            now=graph.now(),
         )
         return await estimated(graph, plan)
 

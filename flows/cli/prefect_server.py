@@ -12,13 +12,13 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import httpx
 from platformdirs import user_cache_path
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_KEY, PREFECT_API_URL, temporary_settings
 
 from flows.cli.child import Child
+from flows.cli.temporary import temporary_directory
 
 _START_SECONDS = 120.0
 
@@ -129,8 +129,8 @@ def prefect_api_url() -> Iterator[str]:
     if url := PREFECT_API_URL.value():
         yield url
         return
-    with TemporaryDirectory(prefix="entra-fleet-", ignore_cleanup_errors=True) as directory:
-        server = PrefectServer(Path(directory) / "prefect")
+    with temporary_directory() as directory:
+        server = PrefectServer(directory / "prefect")
         try:
             server.wait()
             yield server.api_url

@@ -46,6 +46,11 @@ def descendants(pid: int, known: frozenset[Process] = frozenset()) -> frozenset[
     return frozenset(found)
 
 
+def running_pids() -> frozenset[int]:
+    """Return the numbers of the processes that run on this machine, as far as this one sees them."""
+    return frozenset(process.pid for process in _processes())
+
+
 def end_all(family: frozenset[Process], patience_seconds: float) -> None:
     """End those of the processes that still run: ask them, wait, and then ask no more."""
     for number, seconds in ((signal.SIGTERM, patience_seconds), (signal.SIGKILL, _DYING_SECONDS)):

@@ -7,7 +7,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColu
 from rich.progress import Progress as Bars
 
 from flows.cli.output import aside
-from flows.progress import Progress, listening
+from flows.progress import NOTE, Progress, listening
 
 _WORDS = {
     "provision": "provisioning instances",
@@ -33,6 +33,10 @@ def progress_shown(opening: str) -> Iterator[None]:
         phases = {}
 
         def show(progress: Progress) -> None:
+            if progress.phase == NOTE:
+                # Said where there is no terminal, too.
+                console.print(progress.text, soft_wrap=True, markup=False)
+                return
             bars.update(first, visible=False)
             if progress.phase not in phases:
                 phases[progress.phase] = bars.add_task(_WORDS.get(progress.phase, progress.phase), text="")

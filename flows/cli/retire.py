@@ -14,7 +14,9 @@ from flows.cli.options import (
     OutputOption,
     StoreOption,
     TenantOption,
+    WaitOption,
     YesOption,
+    wait_parameter,
 )
 from flows.cli.output import aside, person, show_failure
 
@@ -35,6 +37,7 @@ def command(
     force: Annotated[bool, typer.Option("--force", help="Retire however large a part of the fleet.")] = False,
     yes: YesOption = False,
     change: ChangeOption = None,
+    wait: WaitOption = None,
     tenant: TenantOption = None,
     store: StoreOption = None,
     output: OutputOption = Output.TEXT,
@@ -55,7 +58,7 @@ def command(
     from flows.cli.engine import run_flow
     from flows.retire import retire_instances
 
-    parameters = {"only": only, "tenant": tenant, **look, "change": change}
+    parameters = {"only": only, "tenant": tenant, **look, "change": change, **wait_parameter(wait)}
     outcome = run_flow(retire_instances, {"fleet": desired.to_object(), **parameters})
     if not application_id:
         _warn_of_return(desired, [each.key for each in outcome.instances if not each.failure])

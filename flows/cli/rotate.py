@@ -6,7 +6,7 @@ import typer
 
 from flows.cli.asking import require_terminal
 from flows.cli.errors import FAILED
-from flows.cli.options import FleetArgument, Output, OutputOption, StoreOption, TenantOption
+from flows.cli.options import FleetArgument, Output, OutputOption, StoreOption, TenantOption, WaitOption, wait_parameter
 from flows.cli.output import aside, print_json
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ def command(
     only: Annotated[list[str], typer.Option("--only", metavar="KEY", help="Instance whose credentials are new.")],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Rotate without asking.")] = False,
     change: Annotated[str | None, typer.Option(metavar="TICKET", help="Ticket to note in the journal.")] = None,
+    wait: WaitOption = None,
     tenant: TenantOption = None,
     store: StoreOption = None,
     output: OutputOption = Output.TEXT,
@@ -37,7 +38,13 @@ def command(
     from flows.cli.engine import run_flow
     from flows.rotate import rotate_credentials
 
-    parameters = {"fleet": desired.to_object(), "only": only, "tenant": tenant, "change": change}
+    parameters = {
+        "fleet": desired.to_object(),
+        "only": only,
+        "tenant": tenant,
+        "change": change,
+        **wait_parameter(wait),
+    }
     outcome = run_flow(rotate_credentials, parameters)
     if output is Output.JSON:
         print_json(outcome.as_json())

@@ -13,7 +13,9 @@ from flows.cli.options import (
     OutputOption,
     StoreOption,
     TenantOption,
+    WaitOption,
     YesOption,
+    wait_parameter,
 )
 
 
@@ -25,6 +27,7 @@ def command(
     ] = None,
     yes: YesOption = False,
     change: ChangeOption = None,
+    wait: WaitOption = None,
     tenant: TenantOption = None,
     store: StoreOption = None,
     output: OutputOption = Output.TEXT,
@@ -44,7 +47,7 @@ def command(
     from flows.cli.engine import run_flow
     from flows.restore import restore_schema
 
-    parameters = {"key": only, "version": version, "tenant": tenant, "change": change}
+    parameters = {"key": only, "version": version, "tenant": tenant, "change": change, **wait_parameter(wait)}
     report_outcome(run_flow(restore_schema, {"fleet": desired.to_object(), **parameters}), output)
 
 

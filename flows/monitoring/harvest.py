@@ -34,6 +34,9 @@ PARCEL = 2000
 RETENTION = timedelta(days=30)
 """How long Graph keeps the log with an Entra ID P1 or P2 licence; 7 days without."""
 
+CLOCK_TOLERANCE = timedelta(minutes=1)
+"""How far a watermark may lie in the future: `Date` has whole seconds, and Graph has many clocks."""
+
 
 async def harvest(
     graph: GraphClient,
@@ -57,7 +60,8 @@ async def harvest(
         tenant_id: The tenant the client is signed in to.
         service_principal_ids: The applications whose events are kept; None for all of the tenant. One that
             joins later has its events from then on, less `overlap`; `since` reads the earlier ones.
-        now: Where to stop. A clock that is wrong by more than `overlap` loses events.
+        now: Where to stop, by Graph's clock. A watermark that lies later was set by a wrong one: what follows the
+            last event that is stored is read again.
         since: Read again from here. It never skips what has not been read yet.
         overlap: How far before the watermark to read again, for events that came late.
         retention: How long Graph keeps events: how far a first harvest goes back, and when a gap is reported.
@@ -75,16 +79,24 @@ async def harvest(
     scope: Scope = "tenant" if service_principal_ids is None else "fleet"
     kept = None if service_principal_ids is None else {given.lower() for given in service_principal_ids}
     end = whole_second(now)
-    watermark = await asyncio.to_thread(store.harvests.watermark, tenant_id, scope)
+    watermark, rewound_from = await asyncio.to_thread(_watermark, store, tenant_id, scope, end)
     start = _start(watermark, end, since=since, overlap=overlap, retention=retention)
     gaps = _gaps(since if watermark is None else watermark, end - retention)
     for gap in gaps:
         await asyncio.to_thread(store.harvests.record_gap, tenant_id, gap, scope=scope)
-    result, span = HarvestResult(watermark=watermark, gaps=gaps), Window(start, end)
+    result, span = HarvestResult(watermark=watermark, gaps=gaps, rewound_from=rewound_from), Window(start, end)
     log = _Log(graph, store, tenant_id, scope, span, kept, top, parcel, on_stored, result)
     with rarely_collected():
         await log.read()
     return log.result
+
+
+def _watermark(store: Store, tenant_id: str, scope: Scope, end: datetime) -> tuple[datetime | None, datetime | None]:
+    """Return how far the log has been read, and the watermark in the future that said otherwise."""
+    watermark = store.harvests.watermark(tenant_id, scope)
+    if watermark is None or watermark <= end + CLOCK_TOLERANCE:
+        return watermark, None
+    return store.harvests.rewind(tenant_id, scope, end), watermark
 
 
 def _start(
@@ -97,7 +109,6 @@ def _start(
 ) -> datetime:
     if watermark is None:
         return end - retention if since is None else whole_second(since)
-    # A watermark ahead of now was set by a clock that was wrong.
     resumed = min(watermark, end) - overlap
     # Past the retention too: Graph may have kept more than is promised.
     return whole_second(resumed if since is None else min(resumed, since))

@@ -18,6 +18,7 @@ class HarvestResult:
         watermark: The moment before which every event is stored.
         gaps: Spans that the log had forgotten before they were read, or that could not be read.
         dropped: Events of other applications, not stored.
+        rewound_from: A watermark in the future, set by a wrong clock, that was taken back to the last event stored.
         progress: How much of the time from where it began up to now has been read, between 0 and 1.
     """
 
@@ -26,6 +27,7 @@ class HarvestResult:
     watermark: datetime | None = None
     gaps: tuple[Gap, ...] = ()
     dropped: int = 0
+    rewound_from: datetime | None = None
     progress: float = field(default=0.0, compare=False)
 
     def as_json(self) -> dict[str, Any]:
@@ -34,4 +36,10 @@ class HarvestResult:
             {"reason": gap.reason, "start": iso(gap.start), "end": iso(gap.end), "detail": gap.detail}
             for gap in self.gaps
         ]
-        return {"read": self.read, "new": self.new, "watermark": iso(self.watermark), "gaps": gaps}
+        return {
+            "read": self.read,
+            "new": self.new,
+            "watermark": iso(self.watermark),
+            "gaps": gaps,
+            "rewound_from": iso(self.rewound_from),
+        }

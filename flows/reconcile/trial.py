@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal, get_args
 
 from flows.monitoring.iso import iso
@@ -178,9 +178,9 @@ def attempts(places: Collection[Place], subjects: Collection[Subject]) -> list[A
     return found
 
 
-def untried(attempt: Attempt, failure: StepFailed) -> Trial:
+def untried(attempt: Attempt, failure: StepFailed, tried_at: datetime) -> Trial:
     """Return what came of an attempt that Graph refused."""
-    return replace(_begun(attempt), outcome="failed", failure=failure)
+    return replace(_begun(attempt, tried_at), outcome="failed", failure=failure)
 
 
 async def provision(graph: GraphClient, attempt: Attempt) -> Trial:
@@ -196,7 +196,7 @@ async def provision(graph: GraphClient, attempt: Attempt) -> Trial:
     """
     place, subject = attempt.place, attempt.subject
     rule_id, word = place.rule_for(subject.kind)
-    trial = _begun(attempt)
+    trial = _begun(attempt, graph.now())
     for attempts_left in reversed(range(_ATTEMPTS)):
         try:
             told = await graph.synchronization.provision_on_demand(
@@ -215,10 +215,10 @@ async def provision(graph: GraphClient, attempt: Attempt) -> Trial:
     raise AssertionError("the last attempt returns or raises")
 
 
-def _begun(attempt: Attempt) -> Trial:
+def _begun(attempt: Attempt, tried_at: datetime) -> Trial:
     place = attempt.place
     ids = (place.key, place.service_principal_id, place.job_id)
-    return Trial(*ids, attempt.subject, datetime.now(UTC), "unknown")
+    return Trial(*ids, attempt.subject, tried_at, "unknown")
 
 
 def _told(trial: Trial, told: OnDemandAnswer) -> Trial:

@@ -19,6 +19,7 @@ from flows.store.job_episode import JobEpisode
 from flows.store.job_history import JobObservation
 from flows.store.job_schemas import JobPlace, SchemaVersion
 from flows.store.journal import Change, ChangeError, FieldChange, Recorded, Run
+from flows.store.leases import LeaseHolder
 from flows.store.on_demand_results import OnDemandResult
 from flows.store.provisioning_events import ErrorCount, EventCount, EventFilter
 from flows.store.retention import Kind
@@ -48,6 +49,7 @@ __all__ = [
     "JobPlace",
     "Kind",
     "KnownInstance",
+    "LeaseHolder",
     "OnDemandResult",
     "Period",
     "Recorded",

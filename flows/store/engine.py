@@ -2,6 +2,7 @@
 
 import sqlite3
 from pathlib import Path
+from urllib.parse import quote
 
 from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -11,7 +12,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from flows.store.address import StoreAddress
 from flows.store.database import Database, explained
 from flows.store.errors import StoreError
-from flows.store.files import ensure_private
+from flows.store.files import ensure_private, is_writable
 from flows.store.json_text import json_text
 
 SCHEMA = "entra_fleet"
@@ -31,13 +32,19 @@ def connect(address: StoreAddress, *, create: bool = True) -> Database:
 
     Args:
         address: Where it is.
-        create: Whether to make an SQLite file or a PostgreSQL schema where there is none.
+        create: Whether to make an SQLite file or a PostgreSQL schema where there is none. Without it, an SQLite file
+            that this user may not write to is opened for reading.
 
     Raises:
         StoreError: The file cannot be made or opened, the server cannot be reached, or its driver is missing.
     """
     try:
-        engine = _sqlite(address, address.path) if address.path else _postgresql(address, create)
+        if address.path is None:
+            engine = _postgresql(address, create)
+        elif create or is_writable(address.path):
+            engine = _sqlite(address, address.path)
+        else:
+            engine = _read_only_sqlite(address, address.path)
     except ModuleNotFoundError:
         remedy = "Install it: pip install 'entra-fleet[postgres]'."
         raise StoreError(f"{address}: the PostgreSQL driver psycopg is not installed.\n{remedy}") from None
@@ -57,6 +64,28 @@ def _sqlite(address: StoreAddress, path: Path) -> Engine:
     )
     event.listen(engine, "connect", _set_up_sqlite)
     return engine
+
+
+def _read_only_sqlite(address: StoreAddress, path: Path) -> Engine:
+    """Return an engine that reads, and makes no file beside the store.
+
+    Source: https://www.sqlite.org/wal.html#read_only_databases
+    """
+    log = path.with_name(path.name + "-wal")
+    # Without a log no process writes, and SQLite need not make an index of it; else it reads the index that is there.
+    mode = "mode=ro" if log.exists() and log.stat().st_size else "mode=ro&immutable=1"
+    uri = f"file:{quote(str(path.absolute()))}?{mode}"
+
+    def open_file() -> sqlite3.Connection:
+        return sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+
+    engine = create_engine(address.url, hide_parameters=True, creator=open_file)
+    event.listen(engine, "connect", _set_up_reading)
+    return engine
+
+
+def _set_up_reading(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
+    connection.execute(f"PRAGMA cache_size = -{_CACHE_KIBIBYTES}")
 
 
 def _set_up_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:

@@ -13,3 +13,8 @@ def ensure_private(path: Path) -> None:
     # A directory of an earlier mode may be shared on purpose, so only a new one is closed to others.
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+
+
+def is_writable(path: Path) -> bool:
+    """Return whether this user may write to a file and make others beside it, as SQLite does."""
+    return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)

@@ -5,12 +5,12 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import Connection, Delete, Text, cast, delete, select
+from sqlalchemy import Connection, Delete, Text, cast, delete, func, select, update
 
 from flows.store.database import Database, Upsert
 from flows.store.event_rows import row_of
 from flows.store.identities import IdentityKeeper
-from flows.store.tables import HARVEST_GAP, HARVEST_WATERMARK, PROVISIONING_EVENT
+from flows.store.tables import HARVEST_GAP, HARVEST_WATERMARK, INSTANCE, PROVISIONING_EVENT
 
 if TYPE_CHECKING:
     from graph_client.models import ProvisioningEvent
@@ -63,6 +63,26 @@ class Harvests:
         statement = select(table.watermark).where(table.tenant_id == tenant_id, table.scope == scope)
         with self._database.read() as connection:
             return connection.scalar(statement)
+
+    def rewind(self, tenant_id: str, scope: Scope, before: datetime) -> datetime | None:
+        """Take back a watermark that lies in the future, to the last event before a moment that this scope stored.
+
+        Returns:
+            The watermark now; None if there is no such event, as before the first harvest.
+        """
+        event, mark = PROVISIONING_EVENT.c, HARVEST_WATERMARK.c
+        last = select(func.max(event.activity_at)).where(event.tenant_id == tenant_id, event.activity_at < before)
+        if scope == "tenant":
+            # What a harvest of the fleet's applications stored says nothing of the others.
+            last = last.where(event.service_principal_id.not_in(select(INSTANCE.c.service_principal_id)))
+        mine = (mark.tenant_id == tenant_id, mark.scope == scope)
+        with self._database.write() as connection:
+            found: datetime | None = connection.scalar(last)
+            if found is None:
+                connection.execute(delete(HARVEST_WATERMARK).where(*mine))
+            else:
+                connection.execute(update(HARVEST_WATERMARK).where(*mine).values(watermark=found))
+        return found
 
     def save(
         self,

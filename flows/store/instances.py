@@ -27,9 +27,9 @@ class Instances:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def keep(self, tenant_id: str, instances: Iterable[KnownInstance]) -> None:
-        """Write down who bears which mark now."""
-        now = datetime.now(UTC)
+    def keep(self, tenant_id: str, instances: Iterable[KnownInstance], seen_at: datetime | None = None) -> None:
+        """Write down who has which mark, seen at a moment by Graph's clock; None for now."""
+        now = seen_at or datetime.now(UTC)
         found = {
             (id_ := folded(each.service_principal_id)): {
                 **asdict(each),

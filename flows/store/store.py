@@ -22,6 +22,7 @@ from flows.store.job_episodes import JobEpisodes
 from flows.store.job_history import JobHistory
 from flows.store.job_schemas import JobSchemas
 from flows.store.journal import Journal
+from flows.store.leases import Leases
 from flows.store.on_demand_results import OnDemandResults
 from flows.store.provisioning_events import ProvisioningEvents
 from flows.store.retention import Retention
@@ -42,6 +43,7 @@ class Store:
     def __init__(self, database: Database) -> None:
         self._database = database
         self.journal = Journal(database)
+        self.leases = Leases(database)
         self.jobs = JobHistory(database)
         self.job_episodes = JobEpisodes(database)
         self.instances = Instances(database)
@@ -110,7 +112,10 @@ def open_store(url: str | None = None) -> Store:
 
 
 def existing_store(url: str | None = None) -> Store | None:
-    """Open a store if there is one, making nothing; arguments and errors as of `open_store`."""
+    """Open a store if there is one, making nothing; arguments and errors as of `open_store`.
+
+    One that this user may only read is opened for reading.
+    """
     address = store_address(url)
     if address.path and not (address.path.exists() and address.path.stat().st_size):
         return None

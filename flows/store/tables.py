@@ -10,7 +10,7 @@ from sqlalchemy.types import TypeEngine
 
 from flows.store.moment import Moment
 
-SCHEMA_VERSION = "0007"
+SCHEMA_VERSION = "0100"
 """Version of these tables: the newest migration."""
 
 VERSION_TABLE = "entra_fleet_version"

@@ -5,7 +5,7 @@ import threading
 from sqlalchemy import Connection, inspect, text
 
 from flows.store.database import Database
-from flows.store.errors import StoreError, StoreVersionError
+from flows.store.errors import FIRST_VERSION, StoreError, StoreVersionError
 from flows.store.tables import SCHEMA_VERSION, VERSION_TABLE
 
 # Alembic keeps the migration that runs in module globals.
@@ -40,14 +40,14 @@ def upgrade(database: Database) -> str | None:
     """Bring the tables to this program's version in one transaction, under a lock; return the version before.
 
     Raises:
-        StoreVersionError: The tables are newer.
+        StoreVersionError: The tables are newer, or were made before the first release.
         StoreError: The database is not a store.
     """
     with _one_migration_at_a_time, database.write(lock="schema") as connection:
         found = _version(database, connection)
         if found == SCHEMA_VERSION:
             return found
-        if found is not None and not (found.isdecimal() and int(found) < int(SCHEMA_VERSION)):
+        if found is not None and not (found.isdecimal() and FIRST_VERSION <= int(found) < int(SCHEMA_VERSION)):
             raise StoreVersionError(str(database.address), found, SCHEMA_VERSION)
         _migrate(connection)
         return found

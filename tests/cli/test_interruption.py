@@ -31,4 +31,4 @@ def test_ctrl_c_ends_with_130_and_the_next_apply_completes(killer, path, prefect
     assert (completed.err, completed.code) == ("", 0)
     assert_all_is_well(killer, STATES)
     with open_store(f"sqlite:///{killer.store}") as store:
-        assert {run.outcome for run in store.journal.runs()} <= {"interrupted", "done"}
+        assert {run.outcome for run in store.journal.runs()} <= {"interrupted", "completed"}

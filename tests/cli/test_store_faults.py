@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from flows.store import SCHEMA_VERSION, engine, open_store
+from flows.store import SCHEMA_VERSION, Change, Run, StoreVersionError, engine, open_store
 from tests.cli.conftest import ROOT, Finished
+from tests.store.events import MOMENT, event
 
 COMMANDS = [("audit",), ("store", "prune", "--yes"), ("store", "upgrade")]
 READ_ONLY = "Make the file and its directory writable for this user.\n"
@@ -48,11 +49,15 @@ def like_anybody():
         ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
 
 
+def before_the_first_release():
+    return str(StoreVersionError("", "0007", SCHEMA_VERSION)).partition("\n")[2]
+
+
 @named([("audit",), ("store", "prune", "--yes")])
 @pytest.mark.parametrize(
     ("version", "remedy"),
     [
-        ("0000", "Run `entra-fleet store upgrade` (stop other runs first)."),
+        ("0007", before_the_first_release()),
         ("9999", "It was written by a newer release: upgrade entra-fleet."),
     ],
 )
@@ -105,20 +110,48 @@ def test_a_store_that_another_process_writes_to(entra_fleet_here, sqlite_url, pa
     other.close()
 
 
-@named([*COMMANDS, ("events",)])
-def test_a_file_that_is_read_only(sqlite_url, path, command):
-    path.chmod(0o400)
-    result = in_child(*command, "--store", sqlite_url, before=like_anybody)
-    assert (result.out, result.err, result.code) == ("", f"{sqlite_url}: Permission denied: {path}\n{READ_ONLY}", 1)
-
-
-@named(COMMANDS)
-def test_a_directory_that_is_read_only(sqlite_url, path, command):
-    path.parent.chmod(0o500)
-    result = in_child(*command, "--store", sqlite_url, before=like_anybody)
+@pytest.fixture(params=["file", "directory"])
+def read_only(path, request):
+    """A store of which the file, or the directory, may not be written to."""
+    with open_store(f"sqlite:///{path}") as store:
+        run = Run(tenant_id="t", fleet="contoso", command="apply", started_at=MOMENT)
+        store.journal.record(
+            store.journal.begin(run), Change(key="eu", action="create", outcome="created", recorded_at=MOMENT)
+        )
+        store.harvests.save("t", [event("e1")])
+    (path if request.param == "file" else path.parent).chmod(0o400 if request.param == "file" else 0o500)
+    yield path
     path.parent.chmod(0o700)
-    text = f"{sqlite_url}: attempt to write a readonly database\n{READ_ONLY}"
-    assert (result.out, result.err, result.code) == ("", text, 1)
+
+
+@named([("store", "upgrade"), ("store", "prune", "--keep-days", "1", "--yes")])
+def test_what_writes_says_that_it_cannot(sqlite_url, read_only, command):
+    result = in_child(*command, "--store", sqlite_url, before=like_anybody)
+    assert (result.out, result.code) == ("", 1)
+    assert result.err.endswith(READ_ONLY)
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [("audit", "contoso"), ("events", "DuplicateTargetEntries"), ("why Adèle", "DuplicateTargetEntries")],
+)
+def test_what_reads_reads_what_is_read_only_and_leaves_nothing(sqlite_url, read_only, command, told):
+    result = in_child(*command.split(), "--store", sqlite_url, before=like_anybody)
+    assert (result.code, told in result.out) == (0, True), result.err
+    assert [each.name for each in read_only.parent.iterdir()] == ["store.db"]
+
+
+def test_a_store_in_use_is_read_with_what_its_log_has(sqlite_url, path):
+    """The log of a writer that is at work has the newest rows; the file alone would lack them."""
+    with open_store(sqlite_url) as writer:
+        writer.journal.begin(Run(tenant_id="t", fleet="contoso", command="apply", started_at=MOMENT))
+        path.parent.chmod(0o500)
+        code = f"from flows.store import require_store; print(len(require_store({sqlite_url!r}).journal.runs()))"
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=ROOT, check=False, capture_output=True, text=True, preexec_fn=like_anybody
+        )
+        path.parent.chmod(0o700)
+    assert (done.stdout, done.stderr) == ("1\n", "")
 
 
 def test_a_disk_that_is_full(entra_fleet_here, sqlite_url, monkeypatch):

@@ -7,6 +7,7 @@ from prefect.client.orchestration import get_client
 
 from flows import journal, shard_runs
 from flows.connection import connected, connection
+from flows.lease import exclusive
 from flows.reconcile.fleet_file import fleet_from_object
 from flows.shard import provision_shard
 from flows.store import Change, ChangeError
@@ -18,7 +19,12 @@ DOCUMENT = fleet(*(instance(f"k{n}") for n in range(4)))
 @pytest.fixture
 async def apply(tenant):
     """An apply that has begun, in the journal and with its store; its id there."""
-    async with connected(None), journal.journaled(fleet_from_object(DOCUMENT), None, None) as entry:
+    wanted = fleet_from_object(DOCUMENT)
+    async with (
+        connected(None),
+        exclusive(wanted, "apply", 0),
+        journal.journaled(wanted, None, None) as entry,
+    ):
         yield entry.run_id
 
 

@@ -170,7 +170,7 @@ async def test_the_journal_says_who_paused_what(jobs):
     with open_store(environment().store_url) as store:
         (run,) = store.journal.runs()
         (change,) = store.journal.changes(run.id)
-    assert (run.command, run.ticket, run.outcome, run.counts["paused"]) == ("jobs-pause", "CHG-7", "done", 1)
+    assert (run.command, run.ticket, run.outcome, run.counts["paused"]) == ("jobs-pause", "CHG-7", "completed", 1)
     assert (change.key, change.action, change.outcome, change.job_id) == ("a", "pause", "paused", jobs.id("a"))
     (field,) = change.fields
     assert (field.field, field.after) == ("job_state", "paused")

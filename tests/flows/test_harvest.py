@@ -9,7 +9,7 @@ from flows.provision import provision_fleet
 from flows.store import EventFilter, open_store
 from graph_client.errors import Forbidden
 from graph_emulator import FaultRule
-from tests.estates import AWS, TENANT, estate, fleet, instance
+from tests.estates import AWS, TENANT, estate, estate_behind, fleet, instance
 
 pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("prefect_api")]
 
@@ -115,3 +115,14 @@ async def test_a_log_that_cannot_be_read_is_said_in_three_lines_and_no_traceback
         await (await harvest_logs(return_state=True)).aresult()
     assert "ProvisioningLog.Read.All" in caplog.text
     assert "Traceback" not in caplog.text
+
+
+async def test_the_watermark_is_by_the_clock_of_the_tenant(tmp_path):
+    with estate_behind(tmp_path / "behind", hours=3) as tenant, with_variables({"TOKEN": "good"}):
+        await provision_fleet(FLEET)
+        await monitor_fleet(FLEET, until="settled", interval_seconds=0.1)
+        _, first = await harvest()
+        _, second = await harvest()
+    there = datetime.fromtimestamp(tenant.emulator.clock.now(), UTC)
+    assert there - timedelta(minutes=5) < first.watermark <= second.watermark <= there + timedelta(seconds=2)
+    assert second.rewound_from is None

@@ -3,10 +3,10 @@ import pytest
 from flows.environment import environment, with_variables
 from flows.harvest import harvest_logs
 from flows.monitor import monitor_fleet
-from flows.progress import listening
+from flows.progress import NOTE, listening
 from flows.provision import provision_fleet
 from flows.store import open_store
-from tests.estates import AWS, TENANT, estate, fleet, instance
+from tests.estates import AWS, TENANT, estate, estate_behind, fleet, instance
 from tests.store.databases import observations
 
 pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("prefect_api")]
@@ -107,3 +107,14 @@ async def test_a_tag_that_never_shows_on_the_service_principal_hides_nothing(tmp
         assert (outcome.summary["unchanged"], tenant.requests(writes=True)) == (2, [])
         _, seen = await monitor(until="settled")
         assert seen.unwell == []
+
+
+async def test_a_machine_that_is_two_days_ahead_calls_no_job_stalled_and_says_so_once(tmp_path):
+    told = []
+    with estate_behind(tmp_path / "behind", days=2), with_variables({"TOKEN": "good"}):
+        await provision_fleet(FLEET)
+        await monitor(until="settled")
+        with listening(told.append):
+            _, seen = await monitor()
+    assert [each.stalled_since for each in seen.readings] == [None, None]
+    assert [each.phase for each in told].count(NOTE) == 1

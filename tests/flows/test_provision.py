@@ -114,7 +114,7 @@ async def test_the_journal_says_who_applied_what(tenant):
     with open_store(environment().store_url) as store:
         (run,) = store.journal.runs()
         (change,) = store.journal.changes(run.id)
-    assert (run.tenant_id, run.fleet, run.outcome, run.ticket) == (TENANT, "contoso", "done", "CHG-1")
+    assert (run.tenant_id, run.fleet, run.outcome, run.ticket) == (TENANT, "contoso", "completed", "CHG-1")
     assert (run.actor_app_id, bool(run.plan_digest), bool(run.flow_run_id)) == (
         tenant.emulator.settings.client_id,
         True,

@@ -2,13 +2,20 @@
 
 import pytest
 
-from flows.environment import with_variables
+from flows.environment import environment, with_variables
+from flows.store import open_store
 from tests.estates import fleet, instance
 from tests.flows.provisioning import provision, tenant, token
 
 pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("prefect_api")]
 
 __all__ = ["tenant", "token"]
+
+
+def journaled():
+    """How the runs ended, as the journal has it."""
+    with open_store(environment().store_url) as store:
+        return [run.outcome for run in store.journal.runs()]
 
 
 async def test_a_rejected_credential_stops_that_instance_and_no_other(tenant):
@@ -27,6 +34,7 @@ async def test_a_rejected_credential_stops_that_instance_and_no_other(tenant):
     assert failure.request_id
     assert outcome.instances[1].service_principal_id not in tenant.jobs()
     assert "a wrong token" not in str(failure)
+    assert journaled() == ["partial"]
 
 
 async def test_a_corrected_credential_is_finished_by_the_next_apply(tenant):
@@ -42,6 +50,7 @@ async def test_if_all_fail_the_run_fails(tenant):
     with with_variables({"TOKEN": "a wrong token"}):
         state, _ = await provision(fleet(instance("one")))
     assert (state.name, state.message) == ("Failed", "1 failed")
+    assert journaled() == ["failed"]
     assert len(tenant.applications()) == 1
 
 

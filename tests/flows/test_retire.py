@@ -216,7 +216,7 @@ async def test_the_journal_keeps_what_was_retired_and_the_store_forgets_its_fing
         (run,) = store.journal.runs()
         (change,) = store.journal.changes(run.id)
         known = store.fingerprints.known(TENANT)
-    assert (run.command, run.ticket, run.outcome) == ("retire", "CHG-9", "done")
+    assert (run.command, run.ticket, run.outcome) == ("retire", "CHG-9", "completed")
     assert (change.action, change.outcome, change.service_principal_id) == ("retire", "retired", principal)
     assert (change.fields[0].field, change.fields[0].before, change.fields[0].after) == (
         "application",

@@ -158,7 +158,7 @@ async def test_the_journal_says_what_was_rotated():
         (change,) = store.journal.changes(run.id)
     assert (run.command, run.outcome, run.ticket, run.counts) == (
         "rotate",
-        "done",
+        "completed",
         "CHG-2",
         {"rotated": 1, "failed": 0},
     )

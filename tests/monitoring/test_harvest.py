@@ -8,7 +8,7 @@ import pytest
 from flows.monitoring.harvest import harvest
 from flows.monitoring.harvest_result import HarvestResult
 from flows.monitoring.windows import PAGES_PER_WINDOW
-from flows.store import EventFilter, Gap
+from flows.store import EventFilter, Gap, KnownInstance
 from tests.monitoring.log_server import NOW, OURS, TENANT, THEIRS, LogServer, minutes_ago, v1_event
 
 
@@ -173,13 +173,33 @@ def broken(number):
     raise ConnectionAbortedError("killed")
 
 
-async def test_a_watermark_set_by_a_clock_ahead_does_not_stop_the_harvest(store):
-    server = LogServer()
-    await run(server, store, now=NOW + timedelta(hours=5))
-    server.events.append(v1_event("a", minutes_ago(10)))
+async def test_a_watermark_set_by_a_clock_ahead_is_taken_back_to_the_last_event(store):
+    server = LogServer([v1_event("known", minutes_ago(300))])
+    ahead = NOW + timedelta(hours=3)
+    await run(server, store, now=ahead)
+    server.events += [v1_event(f"late-{number}", minutes_ago(number)) for number in (10, 120, 290)]
     result = await run(server, store)
-    assert result.new == 1
-    assert store.harvests.watermark(TENANT) == NOW + timedelta(hours=5)
+    assert (result.new, result.rewound_from, result.gaps) == (3, ahead, ())
+    assert store.harvests.watermark(TENANT) == NOW
+    again = await run(server, store)
+    assert (again.new, again.rewound_from) == (0, None)
+
+
+async def test_what_was_forgotten_behind_a_watermark_in_the_future_is_a_gap(store):
+    long_ago = NOW - timedelta(days=40)
+    await run(LogServer([v1_event("old", long_ago)]), store, now=long_ago + timedelta(hours=1))
+    store.harvests.save(TENANT, [], watermark=NOW + timedelta(days=1))
+    result = await run(LogServer(), store)
+    assert result.gaps == (Gap("retention", long_ago, NOW - timedelta(days=30)),)
+
+
+async def test_what_the_fleet_has_stored_does_not_tell_how_far_the_tenant_was_read(store):
+    server, ahead = LogServer([v1_event("theirs", minutes_ago(300), principal=THEIRS)]), NOW + timedelta(hours=3)
+    store.instances.keep(TENANT, [KnownInstance(OURS, "contoso", "eu")])
+    await run(server, store, service_principal_ids=None, now=ahead)
+    server.events += [v1_event("ours", minutes_ago(5)), v1_event("missed", minutes_ago(200), principal=THEIRS)]
+    await run(server, store)
+    assert (await run(server, store, service_principal_ids=None)).new == 1
 
 
 async def test_the_result_so_far_is_told_whenever_some_are_stored(store):

@@ -3,16 +3,20 @@
 import asyncio
 import random
 from contextvars import ContextVar
+from dataclasses import replace
 
 import pytest
 
 from flows import connection
+from flows.reconcile.steps.patience import with_patience
 from flows.store import open_store
-from tests.estates import DATABRICKS, fleet, instance
+from tests.estates import DATABRICKS, HASTY, fleet, instance
 from tests.proof.looks import mark_of, states_of_jobs
 from tests.proof.world import world as a_world
 
 WANTED = fleet(instance("box"), instance("bricks", DATABRICKS))
+# Some requests take a second here, a hundred times as long as others.
+PATIENT = replace(HASTY, second_look_seconds=3.0)
 LAG = {"replication_lag_seconds": 4.0, "propagation_seconds": 3.0, "templates_lag_seconds": 6.0}
 
 chance = ContextVar("chance")
@@ -24,18 +28,19 @@ def world(tmp_path_factory, request):
     with a_world(tmp_path_factory.mktemp("world"), **request.param) as made, pytest.MonkeyPatch.context() as patched:
         # The environment has one store for the process; here are two.
         patched.setattr(connection, "open_store", lambda url: open_store(store.get(url)))
-        yield made
+        with with_patience(PATIENT):
+            yield made
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_at_most_one_of_two_is_started(world, seed):
+def test_of_two_neither_is_started(world, seed):
     race(world, seed)
 
 
 @pytest.mark.proof
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("part", range(10))
-def test_at_most_one_of_two_is_started_in_any_order_of_events(world, part):
+def test_of_two_neither_is_started_in_any_order_of_events(world, part):
     for seed in range(100 + part * 50, 150 + part * 50):
         race(world, seed)
 
@@ -86,7 +91,7 @@ class Course:
 
 
 def check_what_they_left(world, outcomes):
-    """The keys that got two applications: at most one of them started, and named with the other by who saw both."""
+    """The keys that got two applications: neither started, and both named by both runs."""
     started = world.operations_by_principal()
     doubles = {}
     for mark, applications in world.applications().items():
@@ -99,8 +104,8 @@ def check_what_they_left(world, outcomes):
         assert len(applications) == 2
         running = [name for name in principals_of(world, applications) if "start_job" in started[name]]
         refusals = [failure for failure in failures if failure]
-        assert len(running) <= 1
-        assert len(refusals) == 2 - len(running)
+        assert running == []
+        assert len(refusals) == 2
         for refusal in refusals:
             assert refusal.code == "TwoApplications"
             assert all(application["id"] in refusal.message for application in applications)

@@ -1,6 +1,7 @@
 """A tenant, a store and our flows in one thread, where waiting takes no time."""
 
 import shutil
+import sqlite3
 from contextlib import contextmanager
 from functools import partial
 
@@ -73,7 +74,7 @@ class World(Estate):
 
     async def doing(self, flow, *arguments, store=None, **parameters):
         """What comes of a flow, once it is run."""
-        with with_variables({"ENTRA_FLEET_STORE": f"sqlite:///{store or self.store}"}):
+        with with_variables({"ENTRA_FLEET_STORE": store or f"sqlite:///{self.store}"}):
             return await run_flow(flow, *arguments, **parameters)
 
 
@@ -137,7 +138,8 @@ def _hasty_disk():
     """Have no store wait for the disk: nobody cuts the power here, and disks may be slow."""
 
     def hurry(connection, *_):
-        connection.execute("PRAGMA synchronous = OFF")
+        if isinstance(connection, sqlite3.Connection):
+            connection.execute("PRAGMA synchronous = OFF")
 
     event.listen(Engine, "checkout", hurry)
     try:

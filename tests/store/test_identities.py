@@ -1,14 +1,7 @@
 import pytest
-from sqlalchemy import insert
 
-from flows.store import open_store, upgrade_store
-from flows.store.address import StoreAddress
-from flows.store.engine import connect
-from flows.store.event_rows import row_of
 from flows.store.identities import plain
-from flows.store.tables import PROVISIONING_EVENT
-from tests.store.events import MOMENT, TENANT, event, succeeded
-from tests.store.test_upgrade import make
+from tests.store.events import TENANT, succeeded
 
 
 def identity(id_, name, upn=None, kind="User"):
@@ -75,22 +68,6 @@ def test_names_that_no_database_takes_are_mended(store):
     store.harvests.save(TENANT, [succeeded("e1", sourceIdentity=identity("u\0", "half \ud83d name", "a\0@x"))])
     (found,) = store.identities.find("half ? name")
     assert (found.id, found.user_principal_name) == ("u\ufffd", "a\ufffd@x")
-
-
-def test_an_upgrade_finds_the_people_in_the_events_that_are_there(store_url):
-    make(store_url, "0003")
-    database = connect(StoreAddress.parse(store_url))
-    with database.write() as connection:
-        for number, each in enumerate(PEOPLE):
-            row = row_of(event(f"e{number}", sourceIdentity=each), TENANT, MOMENT)
-            connection.execute(insert(PROVISIONING_EVENT), row)
-    database.close()
-    upgrade_store(store_url)
-    with open_store(store_url) as store:
-        found = store.identities.find("contoso.com")
-        assert [(each.id, each.name) for each in found] == sorted(
-            ((each["id"], each["displayName"]) for each in PEOPLE if each["details"]), key=lambda each: plain(each[1])
-        )
 
 
 def test_an_ascii_text_is_compared_like_any_other():

@@ -55,16 +55,6 @@ def observation(state: str):
     return JobObservation(tenant_id=TENANT, fleet="contoso", key="eu", observed_at=moment, state=state)
 
 
-def test_an_older_store_is_refused_with_the_command_to_run(store_url):
-    open_store(store_url).close()
-    set_version(store_url, "0000")
-    with pytest.raises(StoreVersionError) as caught:
-        open_store(store_url)
-    assert (caught.value.found, caught.value.needed) == ("0000", SCHEMA_VERSION)
-    assert f"the store has version 0000, this program needs {SCHEMA_VERSION}.\n" in str(caught.value)
-    assert str(caught.value).endswith("Run `entra-fleet store upgrade` (stop other runs first).")
-
-
 @pytest.mark.parametrize("version", ["9999", "ae1027a6acf"])
 @pytest.mark.parametrize("use", [open_store, upgrade_store])
 def test_a_newer_store_is_refused_and_left_alone(store_url, version, use):

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory, mkdtemp
+from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +11,7 @@ import typer
 from flows.cli.errors import FAILED
 from flows.cli.options import Output, OutputOption
 from flows.cli.output import aside, person, print_json
+from flows.cli.temporary import temporary_directory
 
 if TYPE_CHECKING:
     from flows.cli.demo.rehearsal import Rehearsal
@@ -49,8 +50,8 @@ def _directory(keep: bool) -> Iterator[Path]:
     if keep:
         yield Path(mkdtemp(prefix="entra-fleet-demo-"))
         return
-    with TemporaryDirectory(prefix="entra-fleet-demo-", ignore_cleanup_errors=True) as directory:
-        yield Path(directory)
+    with temporary_directory("demo") as directory:
+        yield directory
 
 
 def _show(rehearsal: "Rehearsal", profile: str, seed: int, differences: list[str]) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from prefect.client.orchestration import PrefectClient, get_client
@@ -18,6 +17,7 @@ from flows.cli.child import Child
 from flows.cli.deploy.automations import make_automations, switch_off, switched_off
 from flows.cli.deploy.prefect_yaml import write_prefect_yaml
 from flows.cli.prefect_server import PrefectApi
+from flows.cli.temporary import temporary_directory
 
 POOL = "entra-fleet"
 TAG = "entra-fleet"
@@ -43,8 +43,8 @@ def deploy(api: PrefectApi, document: dict[str, Any], notify: str | None, log_fi
     """
     with api.used():
         off = asyncio.run(_prepare())
-        with TemporaryDirectory(prefix="entra-fleet-") as temporary:
-            file = Path(temporary) / "prefect.yaml"
+        with temporary_directory() as temporary:
+            file = temporary / "prefect.yaml"
             write_prefect_yaml(file, document)
             arguments = ["--no-prompt", "deploy", "--all", "--prefect-file", str(file)]
             Child("prefect", arguments, log_file, api.variables, directory).finish(_DEPLOY_SECONDS)

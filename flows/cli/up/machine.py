@@ -17,6 +17,7 @@ from flows.cli.deploy.fleets_file import read_fleets_file
 from flows.cli.deploy.prefect_yaml import prefect_yaml
 from flows.cli.errors import CommandFailed
 from flows.cli.prefect_server import PrefectApi, PrefectServer
+from flows.cli.up.dead_runs import crash_dead_runs
 from flows.cli.up.embedded import DEPLOYMENT, embedded_tenant
 from flows.cli.up.home import Home
 from flows.cli.up.stopping import Stop
@@ -112,6 +113,10 @@ class Machine:
         Raises:
             CommandFailed: It did not start.
         """
+        if self._server:
+            # This home is locked and its server had no other worker, so whatever has no process is dead.
+            with self._api.used():
+                asyncio.run(crash_dead_runs(POOL))
         variables = {
             **self._api.variables,
             **self._worker_variables,

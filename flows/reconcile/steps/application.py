@@ -1,7 +1,8 @@
 """Creating the application of an instance exactly once."""
 
+import asyncio
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from flows.reconcile.bearers import heal_double
 from flows.reconcile.mark import Mark, tag_prefix
@@ -18,6 +19,8 @@ from graph_client.parallel import gather
 
 _FIELDS = ("id", "appId", "createdDateTime")
 
+_SECOND_LOOK_SECONDS_MAX = 15.0
+
 
 @dataclass(frozen=True)
 class Placed:
@@ -26,6 +29,8 @@ class Placed:
     application_id: str
     service_principal_id: str
     app_id: str | None = None
+    requested_at: float | None = field(default=None, compare=False)
+    """When this run asked for them, by the loop's clock; None if they were there."""
 
 
 async def create_application(graph: GraphClient, plan: InstancePlan) -> Placed:
@@ -52,10 +57,11 @@ async def create_application(graph: GraphClient, plan: InstancePlan) -> Placed:
         )
         return Placed(made.application.id, made.service_principal.id, made.application.app_id)
 
+    requested_at = asyncio.get_running_loop().time()
     # Graph is known to answer 404 although it made the application.
     placed = await once(instantiate, lambda: _look_again(graph, plan), misleading=NotFound)
     graph.note_created(placed.application_id, placed.service_principal_id)
-    return placed
+    return replace(placed, requested_at=requested_at)
 
 
 async def locate(graph: GraphClient, plan: InstancePlan) -> Placed:
@@ -141,15 +147,42 @@ async def name_and_mark(graph: GraphClient, plan: InstancePlan, placed: Placed) 
     await graph.applications.patch(placed.application_id, changes)
 
 
-async def ensure_sole_bearer(graph: GraphClient, plan: InstancePlan, placed: Placed) -> None:
-    """Make sure that no second run made the same instance, before anything is started.
+async def ensure_sole_bearer(graph: GraphClient, plan: InstancePlan, placed: Placed) -> float | None:
+    """Make sure that no second run created the same instance, before its job is created.
+
+    Runs with one store exclude each other by a lease; of runs with several the directory tells, late. What this run has
+    created is looked for until the search shows it.
+
+    Returns:
+        When to look again, by the loop's clock: by now another run may have created its own without having seen this
+        one, and the search may take as long to show that. None if this run has created nothing.
 
     Raises:
-        StepFailed: Another application bears the mark; both are named.
+        StepFailed: Another application has the mark; both are named.
     """
-    bearers = {placed.application_id, *await _bearers(graph, plan)}
-    if len(bearers) > 1:
-        raise _two(plan, bearers)
+    if placed.requested_at is None:
+        await _look_for_another(graph, plan, placed)
+        return None
+    await look_for(graph, lambda: _look_for_another(graph, plan, placed))
+    now = asyncio.get_running_loop().time()
+    return now + min(max(now - placed.requested_at, patience().second_look_seconds), _SECOND_LOOK_SECONDS_MAX)
+
+
+async def ensure_still_sole(graph: GraphClient, plan: InstancePlan, placed: Placed, look_again_at: float) -> None:
+    """Look for a second run's application once more, before the job is started; mostly its moment has passed by then.
+
+    Raises:
+        StepFailed: Another application has the mark; both are named.
+    """
+    await asyncio.sleep(max(look_again_at - asyncio.get_running_loop().time(), 0.0))
+    await _look_for_another(graph, plan, placed)
+
+
+async def _look_for_another(graph: GraphClient, plan: InstancePlan, placed: Placed) -> bool | None:
+    bearers = await _bearers(graph, plan)
+    if bearers.keys() - {placed.application_id}:
+        raise _two(plan, {placed.application_id, *bearers})
+    return placed.application_id in bearers or None
 
 
 async def _find(graph: GraphClient, plan: InstancePlan) -> Placed | None:
@@ -197,5 +230,5 @@ def _two(plan: InstancePlan, application_ids: Iterable[str]) -> StepFailed:
     return StepFailed(
         "TwoApplications",
         f"{len(ids)} applications are {plan.key}: {' and '.join(ids)}.",
-        f"Two runs made it at the same time; neither was started. {heal_double(plan.key)}",
+        f"Another run, with another store, made one of them; this run started no job of it. {heal_double(plan.key)}",
     )

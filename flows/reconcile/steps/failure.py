@@ -6,6 +6,9 @@ from flows.reconcile.references import ReferenceError  # noqa: A004  # a referen
 from graph_client.errors import Forbidden, GraphError, Unauthorized
 from graph_client.redaction import mask
 
+FLEET_BUSY = "FleetBusy"
+"""The code of a run that another run of the same fleet did not let begin."""
+
 
 class StepFailed(Exception):
     """A step of one instance cannot be done; trying it again now would not help."""

@@ -1,6 +1,7 @@
 """Creating, starting and pausing the synchronization job of an instance."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from flows.monitoring.health import JobState, assess
 from flows.monitoring.own_job import default_template, find_own_job
@@ -41,8 +42,17 @@ def choose_template(plan: InstancePlan, templates: Sequence[SynchronizationTempl
     )
 
 
-async def create_job(graph: GraphClient, plan: InstancePlan, placed: Placed, template_id: str) -> str:
-    """Create the provisioning job, unless there is one of this template, and return its id.
+@dataclass(frozen=True)
+class CreatedJob:
+    """A job that was created, or found where an earlier run had created it."""
+
+    id: str
+    look_again_at: float | None
+    """When to look again for a second run's application, by the loop's clock."""
+
+
+async def create_job(graph: GraphClient, plan: InstancePlan, placed: Placed, template_id: str) -> CreatedJob:
+    """Create the provisioning job, unless there is one of this template.
 
     Raises:
         StepFailed: A second run made the same instance, or there is a job that has been started before.
@@ -51,9 +61,11 @@ async def create_job(graph: GraphClient, plan: InstancePlan, placed: Placed, tem
     Source: https://learn.microsoft.com/graph/api/synchronization-synchronization-post-jobs
     """
     service_principal_id = placed.service_principal_id
-    _, found = await gather(ensure_sole_bearer(graph, plan, placed), _find(graph, service_principal_id, template_id))
+    look_again_at, found = await gather(
+        ensure_sole_bearer(graph, plan, placed), _find(graph, service_principal_id, template_id)
+    )
     if found:
-        return _never_started(plan, found)
+        return CreatedJob(_never_started(plan, found), look_again_at)
 
     async def create() -> str:
         return (await graph.synchronization.create_job(service_principal_id, template_id)).id
@@ -64,7 +76,7 @@ async def create_job(graph: GraphClient, plan: InstancePlan, placed: Placed, tem
 
     job_id = await once(create, look_again, misleading=Conflict)
     graph.note_created(job_id)
-    return job_id
+    return CreatedJob(job_id, look_again_at)
 
 
 async def start_job(graph: GraphClient, start: Start) -> str:

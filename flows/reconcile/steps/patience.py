@@ -15,12 +15,14 @@ class Patience:
         ready_seconds: How long a new application may take to show everywhere.
         interval_seconds: The first pause between two looks; later ones grow.
         good_reads: How many reads in favour count as proof.
+        second_look_seconds: How long to wait at least before what a second run may have made is looked for again.
     """
 
     lookup_seconds: float = 30.0
     ready_seconds: float = 600.0
     interval_seconds: float = 0.5
     good_reads: int = 2
+    second_look_seconds: float = 1.0
 
 
 _DEFAULT = Patience()

@@ -1,0 +1,49 @@
+"""Directories for the time of one command, removed by the next one if the command was killed."""
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory, gettempdir
+
+_PREFIX = "entra-fleet-"
+_LOCK = "in-use.lock"
+
+
+@contextmanager
+def temporary_directory(name: str = "") -> Iterator[Path]:
+    """Yield a directory that goes with the command; those of commands that were killed go now.
+
+    Args:
+        name: A part of its name.
+    """
+    _remove_leftovers()
+    prefix = _PREFIX + (f"{name}-" if name else "")
+    with TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True) as made:
+        directory = Path(made)
+        part = directory / f"{_LOCK}.part"
+        with part.open("w") as lock:
+            # Locked before it has its name: a command that starts now would take it for a dead one's.
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            part.rename(directory / _LOCK)
+            yield directory
+
+
+def _remove_leftovers() -> None:
+    """Remove the directories of this user whose process has ended: nothing holds their lock."""
+    for lock in Path(gettempdir()).glob(f"{_PREFIX}*/{_LOCK}"):
+        # Another user's, or gone meanwhile.
+        with suppress(OSError):
+            if lock.lstat().st_uid == os.getuid() and not _is_held(lock):
+                shutil.rmtree(lock.parent, ignore_errors=True)
+
+
+def _is_held(path: Path) -> bool:
+    with path.open() as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False

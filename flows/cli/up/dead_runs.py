@@ -1,0 +1,35 @@
+"""The runs of an earlier worker of this home that nothing works on any more."""
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, WorkPoolFilter
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.states import Crashed
+
+from flows.cli.process_tree import running_pids
+
+_BEGUN = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
+_WHY = "Its worker was killed. Run it again: it takes up where this one ended."
+
+
+async def crash_dead_runs(pool: str) -> int:
+    """Have the runs of a work pool whose processes have ended count as crashed, and return how many.
+
+    Prefect would keep them Running, with the places that they hold, until their heartbeat is missed. To be called
+    before a worker is started, on a server that has no other: a run without a process was left before it had one.
+    """
+    begun = FlowRunFilter.model_validate({"state": {"type": {"any_": _BEGUN}}})
+    async with get_client() as client:
+        found = await client.read_flow_runs(
+            flow_run_filter=begun, work_pool_filter=WorkPoolFilter.model_validate({"name": {"any_": [pool]}})
+        )
+        alive = running_pids()
+        dead = [run for run in found if _pid_of(run) not in alive]
+        for run in dead:
+            await client.set_flow_run_state(run.id, Crashed(message=_WHY), force=True)
+    return len(dead)
+
+
+def _pid_of(run: FlowRun) -> int | None:
+    # Some versions of Prefect write HOST:PID.
+    number = (run.infrastructure_pid or "").rpartition(":")[2]
+    return int(number) if number.isdecimal() else None
