@@ -86,11 +86,6 @@ class SynchronizationTaskExecution(Resource):
     count_imported_deltas: int | None = None
     count_imported_reference_deltas: int | None = None
 
-    @property
-    def has_begun(self) -> bool:
-        """Whether it ran at all: a fresh job shows a "Failed" execution of the year 0001."""
-        return self.time_began is not None
-
 
 class SynchronizationProgress(Resource):
     """How far a cycle has come."""

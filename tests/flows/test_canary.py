@@ -231,7 +231,7 @@ async def test_users_are_tried_on_the_canaries_only(jobs):
     assert state.name == "Completed"
     assert len(jobs.tenant.requests("provision_on_demand")) == 1
     (verdict,) = outcome.rollout.waves[0].verdicts
-    assert verdict.tried == (f"{who['displayName']}: skipped",)
+    assert verdict.tried == (f"{who['displayName']}: unchanged",)
 
 
 async def test_a_user_of_whom_nothing_is_known_holds_it_although_the_cycle_is_well(jobs):

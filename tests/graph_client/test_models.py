@@ -63,9 +63,9 @@ def test_a_running_job():
     assert status.steady_state_last_achieved_time is None
     assert status.quarantine.reason == "SomethingNewIn2030"
     assert status.quarantine.error.tenant_actionable is True
-    assert status.last_execution.has_begun
+    assert status.last_execution.time_began is not None
     assert (status.last_execution.count_entitled, status.last_execution.count_exported) == (12, 9007199254740993)
-    assert not status.last_successful_execution.has_begun
+    assert status.last_successful_execution.time_began is None
     assert status.progress[0].completed_units == 5
     assert status.entry_counts == {"User": 42, "Group": 0}
     assert status.model_extra == {"newProperty": {"deep": [1]}}
