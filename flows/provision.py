@@ -6,7 +6,7 @@ reads like it.
 
 import time
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
@@ -20,7 +20,7 @@ from flows.counts import in_words
 from flows.logs import quiet_expected_failures
 from flows.mapping import final_state, map_instances
 from flows.names import name_of_run
-from flows.parameters import read_fleet
+from flows.parameters import FleetParameter, read_fleet
 from flows.reconcile.canary_rules import CanaryRules
 from flows.reconcile.outcome import FleetOutcome, InstanceOutcome
 from flows.reconcile.plan import DESCRIPTION, Action, InstancePlan, Plan
@@ -41,7 +41,7 @@ _APPLIED = {Action.CREATE, Action.ADOPT, Action.UPDATE}
     retries=0,
 )
 async def provision_fleet(
-    fleet: str | dict[str, Any],
+    fleet: FleetParameter,
     tenant: str | None = None,
     only: list[str] | None = None,
     dry_run: bool = False,
