@@ -75,10 +75,9 @@ class QuotingEmulator(Emulator):
                 encoding, field = self.kinds[self.quoted % len(self.kinds)]
                 self.quoted += 1
                 text = quoted(pairs["SecretToken"], encoding)
-                if field == "header":
-                    # A header takes one line of Latin-1.
-                    text = " ".join(text.encode("latin-1", "replace").decode("latin-1").split())
-                    text = "".join(char for char in text if char.isprintable())
+                if field == "header" and not (text.isascii() and text.isprintable()):
+                    # A header takes one line of ASCII.
+                    field = "message"
                 headers, content = error_with(field, f"the target system answered 401 to {text}")
                 return Response(400, content, {"content-type": "application/json", **headers})
         return super().handle(request)

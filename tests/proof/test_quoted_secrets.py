@@ -28,7 +28,7 @@ VALUES = secrets(longest=2_000).filter(lambda drawn: "\0" not in drawn[0] and dr
 
 
 @given(VALUES)
-@settings(max_examples=5)
+@settings(max_examples=3)
 def test_no_apply_keeps_a_secret_that_was_quoted(tmp_path_factory, drawn):
     secret, core = drawn
     directory = tmp_path_factory.mktemp("quoting")
