@@ -163,6 +163,6 @@ async def provision(graph: GraphClient, plan: InstancePlan) -> None:
     template_id = job.choose_template(plan, await application.wait_until_ready(graph, placed))
     await application.name_and_mark(graph, plan, placed)
     await credentials.validate_credentials(graph, plan, placed.service_principal_id, template_id, values)
-    job_id = await job.create_job(graph, plan, placed, template_id)
+    job_id = (await job.create_job(graph, plan, placed, template_id)).id
     validated = await credentials.save_credentials(graph, plan, placed.service_principal_id, values)
     await job.start_job(graph, credentials.Start(plan.key, placed.service_principal_id, job_id, validated))

@@ -7,7 +7,7 @@ from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 from flows.artifact_key import artifact_key
 from flows.connection import connection
 from flows.counts import in_words
-from flows.markdown import table
+from flows.markdown import plain, table
 from flows.monitoring.harvest_result import HarvestResult
 from flows.monitoring.iso import iso
 from flows.monitoring.sweep import Sweep
@@ -35,7 +35,7 @@ async def publish_plan(plan: Plan) -> None:
         for each in filter(worth_showing, plan.instances)
     ]
     counts = in_words(plan.count())
-    lines = [f"Plan of {plan.fleet}: {counts}; {plan.writes} writes", *besides(plan)[:ROWS_MAX]]
+    lines = [f"Plan of {plan.fleet}: {counts}; {plan.writes} writes", *map(plain, besides(plan)[:ROWS_MAX])]
     await acreate_table_artifact(
         key=artifact_key(plan.fleet, "plan"), table=rows[:ROWS_MAX], description="\n\n".join(lines)
     )
@@ -110,7 +110,7 @@ async def publish_health(seen: Sweep) -> None:
 async def publish_harvest(result: HarvestResult) -> None:
     """Show what a harvest brought, and what it could not bring."""
     gaps = "\n".join(
-        f"- {gap.reason}: {iso(gap.start)} to {iso(gap.end)} {gap.detail or ''}".rstrip() for gap in result.gaps
+        f"- {gap.reason}: {iso(gap.start)} to {iso(gap.end)} {plain(gap.detail or '')}".rstrip() for gap in result.gaps
     )
     await acreate_markdown_artifact(
         key="harvest",

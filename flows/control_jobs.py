@@ -1,7 +1,7 @@
 """control-jobs: start, pause or restart the jobs of a fleet."""
 
 import time
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
@@ -15,7 +15,7 @@ from flows.lease import WAIT_MINUTES, WaitMinutes, exclusive
 from flows.logs import quiet_expected_failures
 from flows.mapping import final_state, map_instances
 from flows.names import name_of_run
-from flows.parameters import read_fleet
+from flows.parameters import FleetParameter, read_fleet
 from flows.reconcile.job_control import DONE, JobControl
 from flows.reconcile.outcome import FleetOutcome, InstanceOutcome
 from flows.reconcile.reset_scope import ResetScope, reset_scope
@@ -35,7 +35,7 @@ _TASKS = {"start": job_tasks.start_job, "pause": job_tasks.pause_job, "restart":
     retries=0,
 )
 async def control_jobs(
-    fleet: str | dict[str, Any],
+    fleet: FleetParameter,
     action: Literal["start", "pause", "restart"],
     tenant: str | None = None,
     only: list[str] | None = None,

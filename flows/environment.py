@@ -5,7 +5,7 @@ them.
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -36,6 +36,8 @@ _SECRETS = (
     "PREFECT_API_AUTH_STRING",
     "PREFECT_SERVER_API_AUTH_STRING",
 )
+# A fleet file comes from whoever may start a run, who may not be who signs in.
+_OWN_PREFIXES = ("AZURE_", "ENTRA_FLEET_", "PREFECT_")
 _URLS = (
     "ENTRA_FLEET_STORE",
     "PREFECT_API_URL",
@@ -89,6 +91,23 @@ class Environment:
     def fingerprint_key(self) -> str | None:
         """The key of the fingerprints of credentials."""
         return self.get("ENTRA_FLEET_FINGERPRINT_KEY")
+
+    def is_own(self, name: str) -> bool:
+        """Tell whether a variable is for this program, and never a secret of a target system."""
+        name = name.upper()
+        return name.startswith(_OWN_PREFIXES) or name in _SECRETS or name in {url.upper() for url in _URLS}
+
+    @property
+    def own_files(self) -> Sequence[Path]:
+        """The files that sign in or hold keys of this program."""
+        names = ("AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_FEDERATED_TOKEN_FILE")
+        return [path for path in map(self._path, names) if path]
+
+    @property
+    def allowed_references(self) -> Sequence[str] | None:
+        """Patterns of the references that runs in this process may resolve; None for all."""
+        patterns = self.get("ENTRA_FLEET_REFERENCES")
+        return None if patterns is None else [each.strip() for each in patterns.split(",") if each.strip()]
 
     def learn_secrets(self) -> None:
         """Make known what is secret here, so that nothing prints it."""

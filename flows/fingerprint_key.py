@@ -4,6 +4,7 @@ from flows.environment import EnvironmentIncomplete
 from flows.reconcile.fingerprint import FingerprintKey
 from flows.sign_in import Identity
 from flows.store.key_file import key_beside
+from graph_client.redaction import learn_secrets
 
 _LENGTH_MIN = 16
 
@@ -22,6 +23,7 @@ def fingerprint_key(identity: Identity, store_url: str | None) -> FingerprintKey
     """
     if identity.fingerprint_key is None:
         beside = key_beside(store_url)
+        learn_secrets(beside.decode("latin-1") if beside else None)
         return FingerprintKey(beside) if beside else None
     if len(identity.fingerprint_key) < _LENGTH_MIN:
         raise EnvironmentIncomplete(

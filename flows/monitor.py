@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
@@ -21,7 +21,7 @@ from flows.monitoring.evidence import triaged
 from flows.monitoring.expiry import expiring
 from flows.monitoring.sweep import Sweep, Target
 from flows.names import name_of_run
-from flows.parameters import read_fleet
+from flows.parameters import FleetParameter, read_fleet
 from flows.progress import Progress, report
 from flows.progress_artifact import ProgressArtifact
 from flows.reconcile.fleet import Fleet
@@ -30,7 +30,7 @@ from flows.reconcile.observe import find_instances
 
 @flow(name="monitor-fleet", flow_run_name=name_of_run("monitor"), persist_result=False)
 async def monitor_fleet(
-    fleet: str | dict[str, Any],
+    fleet: FleetParameter,
     tenant: str | None = None,
     until: Literal["once", "settled"] = "once",
     timeout_minutes: Annotated[float, Field(gt=0)] = 60,

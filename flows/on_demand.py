@@ -1,7 +1,7 @@
 """provision-on-demand: try instances on users or groups now, and tell each step."""
 
 import time
-from typing import Annotated, Any
+from typing import Annotated
 
 from prefect import flow
 from prefect.client.schemas.objects import State
@@ -12,7 +12,7 @@ from flows import journal
 from flows.connection import connected
 from flows.logs import quiet_expected_failures
 from flows.names import name_of_run
-from flows.parameters import read_fleet
+from flows.parameters import FleetParameter, read_fleet
 from flows.progress import Progress, report
 from flows.reconcile.fleet import Fleet
 from flows.reconcile.outcome import FleetOutcome, InstanceOutcome
@@ -25,7 +25,7 @@ OUTCOMES = ("tried", "failed")
 
 @flow(name="provision-on-demand", flow_run_name=name_of_run("try"), persist_result=False, retries=0)
 async def provision_on_demand(
-    fleet: str | dict[str, Any],
+    fleet: FleetParameter,
     only: Annotated[list[str], Field(min_length=1)],
     users: list[str] | None = None,
     groups: list[str] | None = None,

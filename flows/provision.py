@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
@@ -23,7 +23,7 @@ from flows.lease import WAIT_MINUTES, WaitMinutes, exclusive, lease_id
 from flows.logs import quiet_expected_failures
 from flows.mapping import final_state, map_instances
 from flows.names import name_of_run
-from flows.parameters import read_fleet
+from flows.parameters import FleetParameter, read_fleet
 from flows.reconcile.canary_rules import CanaryRules
 from flows.reconcile.fleet import Fleet
 from flows.reconcile.outcome import FleetOutcome, InstanceOutcome
@@ -46,7 +46,7 @@ _APPLIED = {Action.CREATE, Action.ADOPT, Action.UPDATE}
     retries=0,
 )
 async def provision_fleet(
-    fleet: str | dict[str, Any],
+    fleet: FleetParameter,
     tenant: str | None = None,
     only: list[str] | None = None,
     dry_run: bool = False,

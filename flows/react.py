@@ -17,7 +17,7 @@ from flows.logs import quiet_expected_failures
 from flows.monitoring import evidence
 from flows.monitoring.reaction import Reaction, react
 from flows.notification import tell
-from flows.parameters import read_fleet
+from flows.parameters import FleetParameter, read_fleet
 from flows.quarantine_event import QuarantineEvent
 from flows.reconcile.outcome import FleetOutcome
 from flows.store import require_store
@@ -31,7 +31,7 @@ def _name() -> str:
 @flow(name="react-to-quarantine", flow_run_name=_name, persist_result=False)
 async def react_to_quarantine(
     event: QuarantineEvent,
-    fleet: str | dict[str, Any] | None = None,
+    fleet: FleetParameter | None = None,
     tenant: str | None = None,
     restart: bool = False,
     notify: str | None = None,

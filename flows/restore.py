@@ -1,7 +1,7 @@
 """restore-schema: the mappings of one job as they were before a write of ours."""
 
 import time
-from typing import Annotated, Any
+from typing import Annotated
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
@@ -15,7 +15,7 @@ from flows.lease import WAIT_MINUTES, WaitMinutes, exclusive
 from flows.logs import quiet_expected_failures
 from flows.mapping import final_state
 from flows.names import name_of_run
-from flows.parameters import read_fleet
+from flows.parameters import FleetParameter, read_fleet
 from flows.reconcile.outcome import FleetOutcome, InstanceOutcome
 from flows.reconcile.plan import Action, InstancePlan
 from flows.reconcile.steps.failure import StepFailed
@@ -32,7 +32,7 @@ _OUTCOMES = ("restored", "unchanged", "failed")
     retries=0,
 )
 async def restore_schema(
-    fleet: str | dict[str, Any],
+    fleet: FleetParameter,
     key: str,
     version: Annotated[int | None, Field(ge=1)] = None,
     tenant: str | None = None,

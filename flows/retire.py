@@ -1,7 +1,7 @@
 """retire-instances: pause and delete the job, then the application of an instance."""
 
 import time
-from typing import Annotated, Any
+from typing import Annotated
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
@@ -16,7 +16,7 @@ from flows.lease import WAIT_MINUTES, WaitMinutes, exclusive
 from flows.logs import quiet_expected_failures
 from flows.mapping import final_state, map_instances
 from flows.names import name_of_run
-from flows.parameters import read_fleet
+from flows.parameters import FleetParameter, read_fleet
 from flows.reconcile.outcome import FleetOutcome, InstanceOutcome
 from flows.reconcile.retirement import Retirement
 from flows.reconcile.steps.failure import StepFailed
@@ -34,7 +34,7 @@ OUTCOMES = ("retired", "purged", "unchanged", "failed")
     retries=0,
 )
 async def retire_instances(
-    fleet: str | dict[str, Any],
+    fleet: FleetParameter,
     only: Annotated[list[str], Field(min_length=1)],
     tenant: str | None = None,
     application_id: str | None = None,

@@ -4,6 +4,7 @@ from prefect.artifacts import acreate_table_artifact
 
 from flows.artifact_key import artifact_key
 from flows.artifacts import ROWS_MAX
+from flows.markdown import plain
 from flows.reconcile.rollout_report import RolloutReport, WaveReport
 from flows.reconcile.verdict import Verdict
 
@@ -12,7 +13,7 @@ async def publish_waves(fleet: str, report: RolloutReport) -> None:
     """Show each wave with the verdict on each of its instances, those that did not fare well first."""
     rows = [_row(wave, each) for wave in report.waves for each in sorted(wave.verdicts, key=lambda each: each.good)]
     waves = "\n".join(f"- {each.name}: {len(each.members)} instances, {each.state}" for each in report.waves)
-    why = "\n\n".join(report.why())
+    why = "\n\n".join(map(plain, report.why()))
     await acreate_table_artifact(
         key=artifact_key(fleet, "waves"),
         table=rows[:ROWS_MAX],

@@ -1,7 +1,7 @@
 """rotate-credentials: new credentials for jobs that are there, tried before they are saved; nothing else is touched."""
 
 import time
-from typing import Annotated, Any
+from typing import Annotated
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
@@ -15,7 +15,7 @@ from flows.lease import WAIT_MINUTES, WaitMinutes, exclusive
 from flows.logs import quiet_expected_failures
 from flows.mapping import final_state, map_instances
 from flows.names import name_of_run
-from flows.parameters import read_fleet
+from flows.parameters import FleetParameter, read_fleet
 from flows.reconcile.outcome import FleetOutcome, InstanceOutcome
 from flows.reconcile.plan import Action, InstancePlan, Plan
 from flows.reconcile.steps.application import Placed
@@ -34,7 +34,7 @@ _OUTCOMES = ("rotated", "failed")
     retries=0,
 )
 async def rotate_credentials(
-    fleet: str | dict[str, Any],
+    fleet: FleetParameter,
     only: Annotated[list[str], Field(min_length=1)],
     tenant: str | None = None,
     change: Annotated[str | None, Field(max_length=200)] = None,

@@ -1,7 +1,10 @@
 """Where the values behind references come from."""
 
 import asyncio
+import os.path
+import re
 from collections.abc import Awaitable, Callable, Mapping
+from fnmatch import fnmatchcase
 from functools import partial
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
@@ -9,6 +12,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from flows.environment import environment
 from flows.reconcile.references import Secret, Source, SourceError, read_secret_file
 from flows.sign_in import Identity
+from flows.store.key_file import KEY_SUFFIX
 from graph_client.errors import BadSettings
 
 if TYPE_CHECKING:
@@ -19,6 +23,10 @@ T = TypeVar("T")
 
 MEMORY_SECONDS = 30.0
 """How long what a block or a vault answered is good: many instances, and an instance's steps, then share one read."""
+
+
+# Nobody wrote these: environments and memory of processes, devices.
+_SHOWN_BY_KERNEL = re.compile(r"/(proc|sys|dev(?!/shm/))/")
 
 
 class Sources:
@@ -40,7 +48,8 @@ class Sources:
         sources: dict[str, Source] = {"env": _from_environment, "file": read_secret_file, "block": from_block}
         if identity:
             sources["keyvault"] = remembering(self._from_key_vault, memory_seconds)
-        self.by_scheme: Mapping[str, Source] = MappingProxyType(sources)
+        guarded = {scheme: _guarded(scheme, source) for scheme, source in sources.items()}
+        self.by_scheme: Mapping[str, Source] = MappingProxyType(guarded)
 
     async def __aenter__(self) -> Self:
         return self
@@ -68,6 +77,27 @@ class Sources:
             except BadSettings as error:
                 raise SourceError(error.what, error.hint or "") from None
         return await self._vaults.read(name)
+
+
+def _guarded(scheme: str, source: Source) -> Source:
+    """Return a source that has nothing but what the one who runs this process lets a fleet file have."""
+
+    def read(name: str) -> str | Secret | Awaitable[str | Secret]:
+        place = os.path.realpath(name) if scheme == "file" else name
+        if (scheme == "env" and environment().is_own(name)) or (scheme == "file" and _is_own_file(place)):
+            raise SourceError("belongs to entra-fleet itself", "Keep secrets of target systems under other names.")
+        allowed = environment().allowed_references
+        if allowed is not None and not any(fnmatchcase(f"{scheme}:{place}", pattern) for pattern in allowed):
+            what = "is not among the references that ENTRA_FLEET_REFERENCES allows here"
+            raise SourceError(what, "Add it there, where the flow runs, or correct the reference.")
+        return source(name)
+
+    return read
+
+
+def _is_own_file(place: str) -> bool:
+    own = {os.path.realpath(path) for path in environment().own_files}
+    return place in own or place.endswith(KEY_SUFFIX) or _SHOWN_BY_KERNEL.match(place) is not None
 
 
 def remembering(read: Callable[[str], Awaitable[T]], seconds: float) -> Callable[[str], Awaitable[T]]:

@@ -22,6 +22,7 @@ from flows.reconcile.fleet import Fleet
 from flows.reconcile.observe import observe
 from flows.reconcile.plan import InstancePlan, Plan
 from flows.reconcile.populations import estimated
+from flows.reconcile.references import Secret
 from flows.reconcile.rotation import rotation
 from flows.reconcile.steps import application, assignments, credentials, job, owners, schema
 from flows.reconcile.steps.application import Placed
@@ -132,7 +133,13 @@ async def plan_rotation(fleet: Fleet, only: Collection[str]) -> Plan:
 @step("check-references")
 async def check_references(plan: InstancePlan) -> None:
     """Make sure that every credential can be read, before anything is made that would wait for it."""
-    await credentials.resolve_credentials(plan, connection().sources.by_scheme)
+    await _resolved(plan)
+
+
+async def _resolved(plan: InstancePlan) -> dict[str, Secret]:
+    values = await credentials.resolve_credentials(plan, connection().sources.by_scheme)
+    credentials.check_size(plan.instance, values, connection().graph.settings.credential_bytes_max)
+    return values
 
 
 @step("create-application")
@@ -164,7 +171,7 @@ async def mark_application(plan: InstancePlan, placed: Placed) -> None:
 @step("validate-credentials")
 async def validate_credentials(plan: InstancePlan, placed: Placed, template_id: str) -> None:
     """Step 3, first half: test the connection to the target system."""
-    values = await credentials.resolve_credentials(plan, connection().sources.by_scheme)
+    values = await _resolved(plan)
     log().info("%s: validating %s", plan.key, ", ".join(values))
     graph, principal_id = connection().graph, placed.service_principal_id
     await credentials.validate_credentials(graph, plan, principal_id, template_id, values)

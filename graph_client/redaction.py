@@ -89,6 +89,10 @@ class Redaction:
                 for part in {secret, *lines}:
                     self._add(part)
 
+    def knows(self, secret: str) -> bool:
+        """Whether this is one of them."""
+        return secret in self._known
+
     def forget(self) -> None:
         """Know nothing."""
         with self._lock:
@@ -282,4 +286,5 @@ def mask(text: str, also: Iterable[str] = ()) -> str:
         text: what a service answered, or an error says; not cut or squeezed yet.
         also: values that must not show in this one text, although they need not be secrets.
     """
-    return Redaction(also).mask(_PROCESS.mask(text))
+    unknown = [value for value in also if not _PROCESS.knows(value)]
+    return Redaction(unknown).mask(_PROCESS.mask(text))

@@ -23,14 +23,19 @@ class Cloud:
 
     authority: str
     graph_url: str
+    credential_bytes_max: int | None = None
 
+
+# In Azure Government the saved credentials, the notification mail and the mails about SSO certificates share 1 KB:
+# https://learn.microsoft.com/entra/identity/app-provisioning/known-issues
+_GOVERNMENT_BYTES_MAX = 1024
 
 # https://learn.microsoft.com/graph/deployments
 CLOUDS: Mapping[str, Cloud] = MappingProxyType(
     {
         "global": Cloud("https://login.microsoftonline.com", "https://graph.microsoft.com"),
-        "usgov": Cloud("https://login.microsoftonline.us", "https://graph.microsoft.us"),
-        "usgov-dod": Cloud("https://login.microsoftonline.us", "https://dod-graph.microsoft.us"),
+        "usgov": Cloud("https://login.microsoftonline.us", "https://graph.microsoft.us", _GOVERNMENT_BYTES_MAX),
+        "usgov-dod": Cloud("https://login.microsoftonline.us", "https://dod-graph.microsoft.us", _GOVERNMENT_BYTES_MAX),
         "china": Cloud("https://login.chinacloudapi.cn", "https://microsoftgraph.chinacloudapi.cn"),
     }
 )
@@ -55,6 +60,8 @@ class GraphSettings:
     proxy_url: str | None = None
     # Hosts that are reached without it, as NO_PROXY lists them; this machine always is.
     no_proxy: str = ""
+    # What Graph keeps of the credentials of one service principal; None where no limit is documented.
+    credential_bytes_max: int | None = None
     user_agent: str = "graph-client/0.1.0"
 
     connect_timeout_seconds: float = 10.0
@@ -129,8 +136,9 @@ class GraphSettings:
         """Settings of a named cloud (global, usgov, usgov-dod, china), with any field changed by keyword."""
         if cloud not in CLOUDS:
             raise BadSettings(f"cloud {cloud!r} is unknown", hint=f"use one of: {', '.join(CLOUDS)}")
-        roots = CLOUDS[cloud]
-        return cls(**{"graph_url": roots.graph_url, "authority": roots.authority, **changes})
+        known = CLOUDS[cloud]
+        own = {name: getattr(known, name) for name in ("graph_url", "authority", "credential_bytes_max")}
+        return cls(**{**own, **changes})
 
     def proxy_for(self, url: str) -> str | None:
         """The proxy to reach a URL through, or None.

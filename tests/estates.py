@@ -96,10 +96,10 @@ class _Dated(httpx.AsyncBaseTransport):
 
 
 @contextmanager
-def estate(directory, faults=(), patience=HASTY, clock=None, **settings):
+def estate(directory, faults=(), patience=HASTY, clock=None, emulator=Emulator, **settings):
     """Serve a tenant over TLS, sign in to it by the environment, and keep a store beside it."""
     directory.mkdir(exist_ok=True)
-    emulator = Emulator(EmulatorSettings(**(QUICK | settings)), clock or a_minute_behind(), faults)
+    emulator = emulator(EmulatorSettings(**(QUICK | settings)), clock or a_minute_behind(), faults)
     store = {"ENTRA_FLEET_STORE": f"sqlite:///{directory / 'store.db'}"}
     with (
         emulator.serve(port=0, directory=directory) as served,

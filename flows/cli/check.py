@@ -40,7 +40,7 @@ async def _preflight(path: Path, only: list[str] | None, tenant: str | None, rea
     from flows.environment import EnvironmentIncomplete
     from flows.reconcile.diff import select
     from flows.reconcile.fleet_file import FleetFileError, load_fleet
-    from flows.reconcile.preflight import Check, Preflight, check_file, check_quota, check_references
+    from flows.reconcile.preflight import Check, Preflight, check_file, check_quota, check_references, check_sizes
     from flows.sign_in import UnknownBlock, identity_of
     from flows.sources import Sources
 
@@ -59,6 +59,8 @@ async def _preflight(path: Path, only: list[str] | None, tenant: str | None, rea
     if not reading_only:
         async with Sources(identity) as sources:
             checks += check_quota(len(instances)) + await check_references(instances, sources.by_scheme)
+            bytes_max = identity.settings.credential_bytes_max if identity else None
+            checks += await check_sizes(instances, sources.by_scheme, bytes_max)
     if identity:
         checks += await _check_tenant(identity, fleet.tenant_id, instances, reading_only)
     return Preflight(fleet.fleet, checks)

@@ -1,7 +1,6 @@
 """`entra-fleet events`."""
 
 import json
-import sys
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
@@ -11,6 +10,7 @@ import typer
 
 from flows.cli.errors import BadUsage, CommandFailed
 from flows.cli.options import StoreOption
+from flows.cli.output import print_json_text
 from flows.cli.records import Format, print_records
 from flows.cli.since import SinceOption, since
 
@@ -103,7 +103,7 @@ def _print_events(events: Iterable[Mapping[str, Any]]) -> None:
         ours = json.dumps({"fleet": event["fleet"], "key": event["key"]}, ensure_ascii=False)
         # The event as Graph sent it, to the letter: reading and writing it again would take ten times as long.
         raw = event["raw"]
-        sys.stdout.write(f"{ours[:-1]}, {raw[1:]}\n" if raw != "{}" else f"{ours}\n")
+        print_json_text(f"{ours[:-1]}, {raw[1:]}" if raw != "{}" else ours)
 
 
 def _flat(event: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ Only what `--help` needs is imported here; each command imports what it uses.
 """
 
 import sys
+import traceback
 
 import typer
 
@@ -29,8 +30,10 @@ from flows.cli import (
 )
 from flows.cli.demo import command as demo
 from flows.cli.deploy import command as deploy
-from flows.cli.errors import exit_code_of
+from flows.cli.errors import FAILED, exit_code_of
+from flows.cli.output import accept_any_encoding, show_error
 from flows.cli.up import command as up
+from graph_client.redaction import mask
 
 app = typer.Typer(
     name="entra-fleet",
@@ -66,11 +69,13 @@ app.command("deploy")(deploy.command)
 
 def main() -> None:
     """Run the command line, and end the process with the exit code of the contract."""
+    accept_any_encoding()
     try:
         app()
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  # a traceback may quote a secret, and is redacted too
         code = exit_code_of(error)
         if code is None:
-            raise
-        sys.stderr.write(f"{error}\n")
-        sys.exit(code)
+            show_error(mask("".join(traceback.format_exception(error)).rstrip()))
+        else:
+            show_error(mask(str(error)))
+        sys.exit(code or FAILED)

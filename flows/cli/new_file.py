@@ -1,9 +1,9 @@
 """Writing a text to a file that must not be there yet, or to standard output."""
 
-import sys
 from pathlib import Path
 
 from flows.cli.errors import CommandFailed
+from flows.cli.output import print_text
 
 
 def refuse_existing(out: Path | None) -> None:
@@ -23,10 +23,10 @@ def write_new(text: str, out: Path | None) -> None:
         CommandFailed: The file is there already, or cannot be written.
     """
     if out is None:
-        sys.stdout.write(text)
+        print_text(text)
         return
     try:
-        with out.open("x", encoding="utf-8") as file:
+        with out.open("x", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
     except FileExistsError:
         raise CommandFailed(f"{out} exists already.\nName another file.") from None

@@ -65,7 +65,7 @@ def _write_markdown(path: Path, plan: "Plan", refusal: Exception | None) -> None
     from flows.plan_markdown import plan_markdown
 
     try:
-        path.write_text(plan_markdown(plan, refusal), encoding="utf-8")
+        path.write_text(plan_markdown(plan, refusal), encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise CommandFailed(f"{path}: {error.strerror}\nName a file in a directory this user may write to.") from None
 

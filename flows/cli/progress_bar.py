@@ -19,12 +19,12 @@ _WORDS = {
 @contextmanager
 def progress_shown(opening: str) -> Iterator[None]:
     """Show a bar for each phase that reports, on standard error; nothing where that is no terminal."""
-    columns = (SpinnerColumn(), TextColumn("{task.description:32}"), BarColumn(24), MofNCompleteColumn())
+    columns = (SpinnerColumn(), TextColumn("{task.description:32}", markup=False), BarColumn(24), MofNCompleteColumn())
     console = aside()
     with Bars(
         *columns,
         TimeElapsedColumn(),
-        TextColumn("[dim]{task.fields[text]}"),
+        TextColumn("{task.fields[text]}", style="dim", markup=False),
         console=console,
         transient=True,
         disable=not console.is_terminal,

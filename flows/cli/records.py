@@ -2,12 +2,16 @@
 
 import csv
 import json
-import sys
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+from flows.cli.output import print_json_text, print_text
+
+# With a blank or an invisible character before it too, and as the wide form of East Asian writing:
+# https://owasp.org/www-community/attacks/CSV_Injection
+_FORMULA = re.compile(r"[\t\r\n]|[\s\u200b-\u200f\u2060\ufeff\x00-\x1f]*[=+\-@\uff1d\uff0b\uff0d\uff20]")
 
 
 class Format(StrEnum):
@@ -27,7 +31,7 @@ def print_records(records: Iterable[Mapping[str, Any]], columns: Sequence[str], 
     """
     if form is Format.JSONL:
         for record in records:
-            sys.stdout.write(json.dumps(record, ensure_ascii=False) + "\n")
+            print_json_text(json.dumps(record, ensure_ascii=False))
         return
     rows = csv.writer(_StandardOutput(), lineterminator="\r\n")
     rows.writerow(columns)
@@ -39,7 +43,7 @@ class _StandardOutput:
 
     def write(self, line: str) -> None:
         """Print a line as every other program here ends it."""
-        sys.stdout.write(line.removesuffix("\r\n") + "\n")
+        print_text(line.removesuffix("\r\n") + "\n")
 
 
 def cell(value: Any) -> str:
@@ -47,5 +51,4 @@ def cell(value: Any) -> str:
     if value is None:
         return ""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    # https://owasp.org/www-community/attacks/CSV_Injection
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return f"'{text}" if _FORMULA.match(text) else text

@@ -30,7 +30,7 @@ def command(
         ensure_known(opened, fleet)
         page = html_of(gather(opened, days=days, fleet=fleet))
     try:
-        out.write_text(page, encoding="utf-8")
+        out.write_text(page, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise CommandFailed(
             f"{out}: {error.strerror}.\nName a file in a directory you may write to with --out."

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from flows.reconcile.fleet_file_errors import Lines, Place, refusal
-from flows.reconcile.fleet_file_tree import Entry, Fields, Items, Node, Text, below
+from flows.reconcile.fleet_file_tree import DEPTH_MAX, Entry, Fields, Items, Node, Text, below, too_deep
 
 CELL = re.compile(r'(?:"([^"]*(?:""[^"]*)*)"|((?:[^",\r\n][^,\r\n]*)?))(,|\r\n|\r|\n|\Z)')
 
@@ -74,6 +74,8 @@ def _columns(header: list[Cell]) -> dict[str, Columns]:
     for number, cell in enumerate(header):
         name = cell.value.strip()
         *parents, last = name.split(".")
+        if len(parents) > DEPTH_MAX:
+            raise too_deep(cell.place)
         if len(header) == 1 and ";" in name:
             advice = "Save the file with commas between the cells."
             raise refusal(cell.place, "the columns are separated by ';'", advice)
@@ -83,7 +85,7 @@ def _columns(header: list[Cell]) -> dict[str, Columns]:
         for parent in parents:
             level = level.setdefault(parent, {}) if isinstance(level, dict) else level
         if not isinstance(level, dict) or last in level:
-            what = f"the column {name} collides with one before it"
+            what = f"the column {below(Place(), name)} collides with one before it"
             raise refusal(cell.place, what, "Keep one column for each field.")
         level[last] = number
     return columns

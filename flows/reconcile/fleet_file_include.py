@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import glob
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from flows.mappings.document import Mappings
 from flows.reconcile.fleet_file_errors import FleetFileError, Place, Problem, nearest, refusal
 from flows.reconcile.fleet_file_fields import shown
 from flows.reconcile.fleet_file_merging import INSTANCE_ONLY, merged
@@ -41,10 +43,11 @@ def gather(root: Entry, path: Path | None, sources: Sources) -> Gathered:
     if not isinstance(root.node, Fields):
         advice = "Begin with 'fleet:', 'tenant_id:' and 'instances:'."
         raise refusal(root.place, f"the top level {kind_of(root.node)}, not a map of fields", advice)
+    sections = SECTIONS if path else (*SECTIONS, MAPPING_FILES)
+    _require_known(root, (*HEADER, "renamed_from", *sections), "fleet file", "'fleet:', 'tenant_id:' and 'instances:'.")
     if path is not None and path.suffix.lower() == ".csv":
         what = "CSV holds instances only, not a fleet"
         raise refusal(Place(str(path)), what, "Name it under 'include:' in a YAML fleet file.")
-    sections = SECTIONS if path else (*SECTIONS, MAPPING_FILES)
     header = {name: entry for name, entry in root.node.entries.items() if name not in sections}
     gathered = Gathered(root._replace(node=Fields(header)))
     mappings = None if path else root.node.entries.get(MAPPING_FILES)
@@ -111,6 +114,7 @@ class _File:
         if self.path is not None:
             root = self.sources.mappings(self.path.parent / name)
             if isinstance(root.node, Fields):
+                _require_known(root, tuple(Mappings.model_fields), "mappings file", "'object_mappings:'.")
                 return root
             advice = "Begin it with 'object_mappings:'; entra-fleet schema export writes one."
             raise refusal(root.place, f"the top level {kind_of(root.node)}, not a map of fields", advice)
@@ -158,11 +162,22 @@ class _File:
         if not isinstance(root.node, Fields):
             advice = "Begin with 'instances:'."
             raise refusal(root.place, f"the top level {kind_of(root.node)}, not a map of fields", advice)
+        _require_known(root, (*SECTIONS, *HEADER), "file of instances", "'instances:'.")
         inner = _File(self.gathered, self.sources, path, chain)
         for name, entry in root.node.entries.items():
             if name not in SECTIONS:
                 inner.problem(entry.place, *_foreign(name))
         inner.collect(root.node, defaults)
+
+
+def _require_known(root: Entry, known: Sequence[str], what: str, beginning: str) -> None:
+    """Refuse a map that has none of the fields that it should, without a word of what it has.
+
+    Whoever starts a run names the file: it may be any that this process can read.
+    """
+    names = root.node.entries if isinstance(root.node, Fields) else {}
+    if names and not any(nearest(name, known) for name in names):
+        raise refusal(root.place, f"is no {what}: it has none of its fields", f"Begin with {beginning}")
 
 
 def _matches(folder: Path, pattern: str) -> list[Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import stat
 from pathlib import Path
 
 from flows.reconcile.fleet_file_csv import read_csv
@@ -66,6 +67,9 @@ class Sources:
     def _content(self, path: Path) -> bytes:
         place = Place(str(path))
         try:
+            # A pipe or a device may never end, and opening one may wait for ever.
+            if not stat.S_ISREG(path.stat().st_mode) and not path.is_dir():
+                raise refusal(place, "is not a regular file", "Write the fleet to a file, and name that.")
             with path.open("rb") as file:
                 content = file.read(FILE_BYTES_MAX + 1)
         except FileNotFoundError:

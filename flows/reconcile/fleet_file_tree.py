@@ -11,6 +11,7 @@ from flows.reconcile.fleet_file_errors import Place, refusal
 
 VALUES_MAX = 2_000_000
 DEPTH_MAX = 40
+NAME_SHOWN = 60
 
 Plain = str | list["Plain"] | dict[str, "Plain"]
 
@@ -80,6 +81,8 @@ def below(place: Place, name: str | int) -> str:
         return f"{place.path}.…"
     if isinstance(name, int):
         return f"{place.path}[{name}]"
+    # The file may be none of ours, and its names may be anything.
+    name = name if len(name) <= NAME_SHOWN else f"{name[:NAME_SHOWN]}…"
     return f"{place.path}.{name}" if place.path else name
 
 

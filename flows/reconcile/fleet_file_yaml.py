@@ -37,6 +37,8 @@ from flows.reconcile.fleet_file_tree import (
 
 # Parsers disagree on whether U+0085, U+2028 and U+2029 break a line, so the text could change unseen.
 ILLEGAL = re.compile("[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# Python's parser takes three seconds for a million characters.
+PURE_CHARACTERS_MAX = 300_000
 STRING_TAGS = (None, "", "!", "!!str", "tag:yaml.org,2002:str")
 
 
@@ -56,7 +58,7 @@ def read_yaml(text: str, file: str, *, pure: bool = False) -> Entry:
     try:
         return _Reader(file, YAML(typ="safe", pure=pure).parse(text)).document()
     except MarkedYAMLError as error:
-        if not pure:
+        if not pure and len(text) <= PURE_CHARACTERS_MAX:
             # The C parser refuses some YAML 1.2, such as a URL inside braces; Python's has the last word.
             return read_yaml(text, file, pure=True)
         raise _syntax_error(error, file) from None

@@ -56,6 +56,38 @@ def fleet_schema() -> dict[str, Any]:
     }
 
 
+def fleet_parameter_schema() -> dict[str, Any]:
+    """The schema of a flow's `fleet`: the path of a file, or what `fleet_from_object` accepts, as far as form goes.
+
+    Whoever keeps parameters can refuse with it what would otherwise be kept: a secret in place of its reference. It
+    stands within other schemas, so that it refers to nothing.
+    """
+    schema = fleet_schema()
+    definitions = schema.pop("$defs")
+    for name in ("$schema", "anyOf"):
+        del schema[name]
+    del schema["properties"]["include"]
+    schema["properties"]["mapping_files"] = {
+        "type": "object",
+        "description": "Mappings by the name that instances give.",
+    }
+    return {"anyOf": [{"type": "string", "title": "Path of a fleet file"}, _self_contained(schema, definitions)]}
+
+
+def _self_contained(value: Any, definitions: dict[str, Any]) -> Any:
+    """The schema with what it refers to in its place; None counts as an absent field."""
+    if isinstance(value, list):
+        return [_self_contained(each, definitions) for each in value]
+    if not isinstance(value, dict):
+        return value
+    if reference := value.get("$ref"):
+        return _self_contained(definitions[reference.rpartition("/")[2]], definitions)
+    made = {name: _self_contained(each, definitions) for name, each in value.items() if name != "oneOf"}
+    if isinstance(properties := made.get("properties"), dict):
+        made["properties"] = {name: {"anyOf": [each, {"type": "null"}]} for name, each in properties.items()}
+    return made
+
+
 def mappings_schema() -> dict[str, Any]:
     """The schema of a mappings file."""
     definitions = _mappings()

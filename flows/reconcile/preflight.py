@@ -15,6 +15,8 @@ from flows.reconcile.references import (  # the fleet file's references
     Source,
     resolve,
 )
+from flows.reconcile.steps.credentials import check_size
+from flows.reconcile.steps.failure import StepFailed
 from flows.reconcile.templates import find_templates
 from graph_client import GraphClient
 from graph_client.errors import GraphError
@@ -93,6 +95,31 @@ async def check_references(instances: Iterable[Instance], sources: Mapping[str, 
     readable = len(uses) - len(problems)
     good = [Check("reference", True, f"{readable} of {len(uses)} can be read")] if readable or not uses else []
     return good + problems
+
+
+async def check_sizes(
+    instances: Iterable[Instance], sources: Mapping[str, Source], bytes_max: int | None
+) -> list[Check]:
+    """Return the instances with more credentials than the cloud keeps; what cannot be read is for others to tell."""
+    if bytes_max is None:
+        return []
+    gate = asyncio.Semaphore(_AT_ONCE)
+
+    async def problem_of(instance: Instance) -> Check | None:
+        try:
+            async with gate:
+                values = {
+                    key: await resolve(text, sources, instance=instance.key, key=key)
+                    for key, text in instance.credentials.items()
+                }
+            check_size(instance, values, bytes_max)
+        except ReferenceError:
+            return None
+        except StepFailed as error:
+            return Check("reference", False, error.message, error.hint)
+        return None
+
+    return [check for check in await asyncio.gather(*map(problem_of, instances)) if check]
 
 
 async def check_templates(graph: GraphClient, instances: Iterable[Instance]) -> list[Check]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import stat
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -161,6 +162,9 @@ def read_secret_file(name: str) -> str:
         SourceError: there is no such file, or it is no text.
     """
     try:
+        if not stat.S_ISREG(Path(name).stat().st_mode):
+            # A pipe or a device may never end.
+            raise SourceError("is not a regular file", "Point at a file that holds the secret alone.")
         with Path(name).open("rb") as file:
             content = file.read(SECRET_FILE_BYTES_MAX + 1)
     except OSError as error:

@@ -5,6 +5,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from flows.control_characters import escape_controls
 from flows.report.charts import events_by_day, slowest_jobs
 from flows.report.contents import Report, statuses_of
 from flows.report.words import duration, moment, number, shortened
@@ -25,9 +26,15 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_without_controls,
     )
     environment.filters |= {"duration": duration, "moment": moment, "number": number, "shortened": shortened}
     return environment
+
+
+def _without_controls(value: Any) -> Any:
+    """Show what turns the direction of writing, which HTML takes as it is; our own markup has none."""
+    return escape_controls(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _context(report: Report) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from flows.data_directory import default_file
 from flows.store.address import StoreAddress
 from flows.store.errors import StoreError
 
-_SUFFIX = ".fingerprint-key"
+KEY_SUFFIX = ".fingerprint-key"
 _BYTES = 32
 
 
@@ -25,7 +25,7 @@ def key_beside(url: str | None) -> bytes | None:
     store = default_file() if url is None else StoreAddress.parse(url).path
     if store is None:
         return None
-    path = store.with_name(store.name + _SUFFIX)
+    path = store.with_name(store.name + KEY_SUFFIX)
     try:
         if not path.exists():
             _make(path)

@@ -183,6 +183,18 @@ def test_every_reference_that_leads_nowhere_is_named_and_no_value_shown(check, t
 
 
 @pytest.mark.usefixtures("tenant")
+def test_credentials_that_the_cloud_cannot_keep_are_told_with_the_number(check):
+    _, result = check(fleet(instance("one"), instance("two")), "--output", "json", TOKEN="x" * 1_025)
+    assert json.loads(result.out)["ok"]
+    large = {"ENTRA_FLEET_CLOUD": "usgov", "TOKEN": "x" * 1_025}
+    _, result = check(fleet(instance("one"), instance("two")), "--output", "json", **large)
+    wrong = [each for each in json.loads(result.out)["checks"] if not each["ok"]]
+    assert [each["check"] for each in wrong] == ["reference", "reference"]
+    assert "1,025" in wrong[0]["message"]
+    assert "1,024" in wrong[0]["message"]
+
+
+@pytest.mark.usefixtures("tenant")
 def test_only_the_instances_asked_for_are_looked_at(check):
     document = fleet(instance("one", "Bux"), instance("two"))
     assert check(document)[1].code == 1

@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 import pytest
 
 from tests.docs.pages import DOCS, ROOT
+from tests.leaks import ENCODINGS
 
 PAGES = sorted([*DOCS.glob("*.md"), *ROOT.glob("*.md")])
 LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)")
@@ -28,3 +29,11 @@ def test_every_link_between_pages_leads_somewhere(page):
 def test_a_picture_says_what_it_shows_to_those_who_cannot_see_it(picture):
     root = ElementTree.parse(picture).getroot()
     assert root.find("{http://www.w3.org/2000/svg}title").text
+
+
+def test_the_encodings_that_redaction_finds_are_those_that_the_search_for_leaks_knows():
+    table = (DOCS / "security.md").read_text().partition("| encoding |")[2].partition("\n\n")[0]
+    listed = set(re.findall(r"^\| ([\w -]+?) \|", table, re.MULTILINE)) - {"---"}
+    searched = {re.split(r"[,(]| with| in | of | after", name)[0].strip() for name in ENCODINGS}
+    same = {"form": "URL", "lower case": "capitals", "URL path": "URL"}
+    assert listed == {same.get(name, name) for name in searched}

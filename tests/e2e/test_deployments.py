@@ -96,6 +96,23 @@ def test_wrong_parameters_are_refused_by_the_server(deployed):
     assert "999 is greater than the maximum of 64" in answer.text
 
 
+def test_what_no_run_may_have_is_refused_before_it_is_kept(deployed, entra_fleet):
+    assert entra_fleet("deploy", PREFECT_API_URL=deployed).code == 0
+    path = f"{deployed}/deployments/{names(deployed)['on-demand']['id']}/create_flow_run"
+
+    def answer(**parameters):
+        return httpx.post(path, json={"parameters": parameters}).status_code
+
+    literal = fleet(instance("one", credentials={"SecretToken": "the-secret-itself"}))
+    assert [answer(fleet=literal), answer(fleet="fleet.yaml", onyl=["one"]), answer(fleet=fleet(instance("one")))] == [
+        409,
+        409,
+        201,
+    ]
+    kept = httpx.post(f"{deployed}/flow_runs/filter", json={}).text
+    assert "the-secret-itself" not in kept
+
+
 FLEETS = """
 [fleets.contoso]
 fleet = "contoso.yaml"

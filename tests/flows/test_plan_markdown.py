@@ -1,3 +1,5 @@
+import html
+
 import pytest
 
 from flows.plan_markdown import CHARACTERS_MAX, plan_markdown
@@ -39,6 +41,25 @@ def test_a_name_cannot_break_out_of_its_cell(name):
     assert row.count("|") == 5
     assert "<script" not in text
     assert "](" not in text
+
+
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [
+        ("@org/team", "@org"),
+        ("see #12", "#1"),
+        ("see !12", "!1"),
+        ("https://x.example", "://"),
+        ("www.x.example", "www."),
+        ("\u202egnp.exe", "\u202e"),
+        ("\x1b[31m", "\x1b"),
+    ],
+)
+def test_a_name_mentions_nobody_and_links_nowhere(name, read):
+    (row,) = rows(plan_markdown(plan(planned("eu", changes=[FieldChange("display_name", "old", name)]))))
+    assert read not in row
+    # GitHub looks for mentions after it has read entities.
+    assert read not in html.unescape(row) or "://" in read or "www" in read
 
 
 def test_what_is_as_it_should_be_is_only_counted():

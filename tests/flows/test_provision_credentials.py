@@ -4,8 +4,9 @@ import pytest
 
 from flows.environment import environment, with_variables
 from flows.store import open_store
+from graph_emulator.faults import FaultRule
 from tests.estates import fleet, instance
-from tests.flows.provisioning import provision, tenant, token
+from tests.flows.provisioning import provision, tenant, token, writes
 
 pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("prefect_api")]
 
@@ -102,3 +103,27 @@ async def test_what_the_tenant_holds_in_the_clear_is_kept(tenant):
     values = {pair["key"]: pair["value"] for pair in saved.body["value"]}
     assert (values["Domain"], values["SyncAll"]) == ("contoso", "true")
     assert '"DeleteThresholdValue":9' in values["SyncNotificationSettings"]
+
+
+async def test_credentials_that_the_cloud_cannot_keep_stop_the_instance_before_anything_is_made(tenant):
+    wanted = fleet(instance("one", notification_email="idops@contoso.com"))
+    with with_variables({"ENTRA_FLEET_CLOUD": "usgov", "TOKEN": "x" * 1024}):
+        _, outcome = await provision(wanted)
+        (one,) = outcome.instances
+        assert (one.failure.step, one.failure.code) == ("check-references", "CredentialsTooLarge")
+        assert "1,041" in one.failure.message
+        assert "1,024" in one.failure.message
+        assert writes(tenant) == []
+    with with_variables({"ENTRA_FLEET_CLOUD": "usgov", "TOKEN": "x" * 1007}):
+        _, outcome = await provision(wanted)
+        assert outcome.failed == 0
+
+
+async def test_elsewhere_the_size_only_explains_that_saving_was_refused(tenant):
+    with with_variables({"TOKEN": "x" * 2_000}):
+        assert (await provision(fleet(instance("one"))))[1].failed == 0
+        tenant.emulator.add_faults([FaultRule("status", operation="put_secrets", status=400)])
+        _, outcome = await provision(fleet(instance("two")))
+    (two,) = [each for each in outcome.instances if each.key == "two"]
+    assert two.failure.step == "save-credentials"
+    assert "1,024" in two.failure.hint

@@ -157,6 +157,13 @@ def test_errors_name_row_and_column(content, expected, tmp_path):
     assert str(caught.value) == expected
 
 
+def test_a_header_of_thousands_of_dots_is_refused_in_a_line(tmp_path):
+    with pytest.raises(FleetFileError) as caught:
+        load(f"key,{'a.' * 3_000}b\na,A\n", tmp_path)
+    assert "nested more than" in str(caught.value)
+    assert len(str(caught.value)) < 200
+
+
 cells = st.text(alphabet=st.characters(exclude_categories=("Cs", "Cc")) | st.sampled_from(',"\r\n'), min_size=1)
 
 

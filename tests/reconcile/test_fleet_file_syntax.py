@@ -1,8 +1,11 @@
 """What a user sees when a fleet file cannot be read, or is no YAML for a fleet."""
 
+import os
+
 import pytest
 
 from flows.reconcile.fleet_file import FleetFileError, load_fleet
+from flows.reconcile.fleet_file_yaml import PURE_CHARACTERS_MAX
 
 TENANT = "tenant_id: 7928d5b5-7442-4a97-a02d-66f9a9972ec0\n"
 HEAD = "fleet: contoso\n" + TENANT
@@ -160,3 +163,45 @@ def test_csv_is_no_fleet(tmp_path):
     assert text_of_error("fleet.csv") == (
         "fleet.csv: CSV holds instances only, not a fleet\nName it under 'include:' in a YAML fleet file."
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("shadow", "root:$6$salt$hash4711:19000:0:99999:7:::\ndaemon:*:19000:0:99999:7:::\n"),
+        ("secrets.yaml", "password: hash4711\nhash4711: x\n"),
+        ("key.json", '{"type": "account", "hash4711": "x"}'),
+        ("environment", "PASSWORD=hash4711\nOTHER=hash4711\n"),
+        ("credentials", "[default]\nhash4711 = hash4711\n"),
+        ("long", "fleet: a\n" + "x" * 5_000 + "hash4711: y\n"),
+    ],
+)
+def test_nothing_is_told_of_a_file_that_holds_no_fleet(name, content, tmp_path):
+    (tmp_path / name).write_text(content)
+    including = tmp_path / "fleet.yaml"
+    for text in (
+        None,
+        HEAD + f"include: [{name}]\n",
+        HEAD + INSTANCE + f"    mappings: {name}\n",
+    ):
+        if text:
+            including.write_text(text)
+        with pytest.raises(FleetFileError) as caught:
+            load_fleet(including if text else tmp_path / name)
+        assert "hash4711" not in str(caught.value)
+        assert len(str(caught.value)) < 1_500
+
+
+@pytest.mark.parametrize("name", ["pipe", "/dev/zero", "/dev/stdin"])
+def test_a_pipe_or_device_is_not_read(name, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(FleetFileError, match="is not a regular file"):
+        load_fleet(tmp_path / name)
+
+
+def test_the_slow_parser_reads_no_large_file(tmp_path):
+    # What libyaml refuses and Python's parser takes.
+    text = HEAD + INSTANCE + "    tags: {a: http://x}\n"
+    (tmp_path / "fleet.yaml").write_text(text + f"# {'x' * PURE_CHARACTERS_MAX}\n")
+    with pytest.raises(FleetFileError, match="is not valid YAML"):
+        load_fleet(tmp_path / "fleet.yaml")

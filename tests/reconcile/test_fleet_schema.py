@@ -11,7 +11,7 @@ from flows.reconcile.fleet_file import FleetFileError, fleet_from_object
 from flows.reconcile.fleet_file_credentials import ALLOWED_KEYS, SENSITIVE_KEYS
 from flows.reconcile.fleet_file_tree import plain
 from flows.reconcile.fleet_file_yaml import read_yaml
-from flows.reconcile.fleet_schema import fleet_schema
+from flows.reconcile.fleet_schema import fleet_parameter_schema, fleet_schema
 from flows.reconcile.starter import starter_text
 
 TENANT = "7928d5b5-7442-4a97-a02d-66f9a9972ec0"
@@ -142,3 +142,43 @@ def test_an_editor_offers_every_field_with_its_description():
     assert set(instance["properties"]["credentials"]["properties"]) == set(ALLOWED_KEYS)
     assert "'title'" not in str(instance)
     assert set(ALLOWED_KEYS) > SENSITIVE_KEYS
+
+
+PARAMETER = jsonschema.Draft202012Validator(fleet_parameter_schema())
+
+
+@pytest.mark.parametrize(
+    "parameter",
+    [
+        "fleet.yaml",
+        fleet(),
+        fleet(notes=None, credentials={"SecretToken": "${env:TOKEN}", "Domain": "contoso"}),
+        fleet(assignments=[{"group": TENANT, "user": None}], owners=[TENANT]),
+        fleet(mappings="shared") | {"mapping_files": {"shared": {"object_mappings": []}}},
+        fleet() | {"defaults": None},
+    ],
+)
+def test_a_parameter_may_be_what_a_run_takes(parameter):
+    assert PARAMETER.is_valid(parameter)
+
+
+@pytest.mark.parametrize(
+    "parameter",
+    [
+        5,
+        {},
+        fleet(credentials={"SecretToken": "the secret itself"}),
+        fleet(credentials={"Password": ""}),
+        fleet() | {"defaults": {"credentials": {"Password": "the secret itself"}}},
+        fleet(credentials={"Unknown": "x"}),
+        fleet(unknown="x"),
+        fleet() | {"unknown": "x"},
+        fleet() | {"include": ["/etc/shadow"]},
+    ],
+)
+def test_a_parameter_with_a_secret_or_an_unknown_field_is_none(parameter):
+    assert not PARAMETER.is_valid(parameter)
+
+
+def test_the_schema_of_a_parameter_refers_to_nothing():
+    assert "$ref" not in str(fleet_parameter_schema())

@@ -1,5 +1,7 @@
 """References to secrets become values, or errors that hold none."""
 
+import os
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -194,10 +196,21 @@ async def test_a_source_that_fails_with_the_value_in_its_text(asynchronous):
         ("secret\r", "secret\r"),
     ],
 )
-async def test_a_secret_file_loses_one_newline(content, expected, tmp_path):
+async def test_a_secret_loses_one_newline_whatever_its_source(content, expected, tmp_path):
     (tmp_path / "secret").write_bytes(content.encode())
-    found = await value(f"${{file:{tmp_path}/secret}}", file=read_secret_file)
-    assert found.get_secret_value() == expected
+    sources = {
+        f"${{file:{tmp_path}/secret}}": {"file": read_secret_file},
+        "${env:TOKEN}": {"env": lambda name: content},
+        "${keyvault:vault/name}": {"keyvault": lambda name: Secret(SecretStr(content), "v1")},
+    }
+    for text, source in sources.items():
+        assert (await value(text, **source)).get_secret_value() == expected
+
+
+async def test_a_pipe_or_device_is_no_secret_file(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for name in (tmp_path / "pipe", "/dev/zero", tmp_path):
+        assert "is not a regular file" in await refused(f"${{file:{name}}}", file=read_secret_file)
 
 
 async def test_a_secret_file_that_is_not_there(tmp_path):

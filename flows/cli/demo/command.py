@@ -7,6 +7,7 @@ from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.text import Text
 
 from flows.cli.errors import FAILED
 from flows.cli.options import Output, OutputOption
@@ -58,7 +59,7 @@ def _show(rehearsal: "Rehearsal", profile: str, seed: int, differences: list[str
     from flows.cli.demo.table import rehearsal_table, summary_grid
 
     console = person()
-    console.print(f"\n[bold]entra-fleet demo[/bold]: profile {profile}, seed {seed}\n")
+    console.print(Text.assemble("\n", ("entra-fleet demo", "bold"), f": profile {profile}, seed {seed}\n"))
     console.print(rehearsal_table(rehearsal))
     console.print()
     console.print(summary_grid(rehearsal, differences))

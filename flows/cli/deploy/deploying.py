@@ -61,9 +61,23 @@ async def _prepare() -> set[str]:
 
 async def _complete(document: dict[str, Any], notify: str | None, off: set[str]) -> list[str]:
     async with get_client() as client:
+        await refuse_unknown_parameters(client)
         await switch_off(client, off)
         await make_automations(client, notify)
         return await _left_over(client, {each["name"] for each in document["deployments"]})
+
+
+async def refuse_unknown_parameters(client: PrefectClient) -> None:
+    """Have the server refuse runs of our deployments with parameters that they do not have.
+
+    Prefect's own schema of a flow's parameters admits any; the run would be refused only once it is under way.
+    """
+    ours = DeploymentFilter(tags=DeploymentFilterTags(all_=[TAG]))
+    for deployment in await client.read_deployments(deployment_filter=ours, limit=_PAGE):
+        schema = {**(deployment.parameter_openapi_schema or {}), "additionalProperties": False}
+        if schema != deployment.parameter_openapi_schema:
+            body = {"parameter_openapi_schema": schema}
+            await client.request("PATCH", "/deployments/{id}", path_params={"id": deployment.id}, json=body)
 
 
 async def _make_work_pool(client: PrefectClient) -> None:

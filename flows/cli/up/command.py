@@ -65,5 +65,5 @@ def _show(machine: "Machine", worker: bool) -> None:
     console = person()
     console.print(f"entra-fleet is up{running}. Ctrl-C stops it.", soft_wrap=True)
     for label, text in machine.facts():
-        console.print(f"{label:<9}{text}", soft_wrap=True, markup=False)
+        console.print(f"{label:<9}{text}", soft_wrap=True)
     console.file.flush()

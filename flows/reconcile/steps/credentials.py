@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from flows.reconcile.fleet import Instance
 from flows.reconcile.plan import InstancePlan
 from flows.reconcile.references import Secret, Source, resolve
 from flows.reconcile.settings import SETTINGS, job_settings
@@ -11,6 +12,9 @@ from graph_client import GraphClient
 from graph_client.errors import BadRequest
 
 _MASK = "*"
+# Of every cloud in an earlier page, of Azure Government alone today, so that elsewhere it only explains a refusal:
+# https://learn.microsoft.com/azure/active-directory/manage-apps/application-provisioning-config-problem-storage-limit
+_BYTES_ONCE_DOCUMENTED = 1024
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,30 @@ async def resolve_credentials(plan: InstancePlan, sources: Mapping[str, Source])
         key: await resolve(value, sources, instance=plan.key, key=key)
         for key, value in plan.instance.credentials.items()
     }
+
+
+def check_size(instance: Instance, credentials: Mapping[str, Secret], bytes_max: int | None) -> None:
+    """Make sure that Graph can keep the credentials, before anything is made that would wait for them.
+
+    Args:
+        instance: Whose they are; its notification mail shares the room.
+        credentials: The values.
+        bytes_max: How much Graph keeps; None for no limit.
+
+    Raises:
+        StepFailed: They are too large.
+
+    Source: https://learn.microsoft.com/entra/identity/app-provisioning/known-issues
+    """
+    texts = [*_disclosed(credentials).values(), instance.notification_email or ""]
+    size = sum(len(text.encode()) for text in texts)
+    if bytes_max is not None and size > bytes_max:
+        raise StepFailed(
+            "CredentialsTooLarge",
+            f"The credentials and the notification mail of {instance.key} have {size:,} bytes, and this cloud keeps "
+            f"{bytes_max:,} for an application.",
+            "Have the target system issue a shorter token, or leave notification_email out.",
+        )
 
 
 async def validate_credentials(
@@ -133,7 +161,17 @@ async def save_credentials(
             f"The tenant holds {', '.join(lost)} for {plan.key}, which the fleet file does not name.",
             "Its value cannot be read back, and saving would erase it. Name it in credentials.",
         )
-    await graph.synchronization.save_secrets(service_principal_id, {**saved, **wanted})
+    whole = {**saved, **wanted}
+    try:
+        await graph.synchronization.save_secrets(service_principal_id, whole)
+    except BadRequest as error:
+        size = sum(len(value.encode()) for value in whole.values())
+        if size > _BYTES_ONCE_DOCUMENTED:
+            error.hint = (
+                f"the credentials have {size:,} bytes, and Graph may keep no more than {_BYTES_ONCE_DOCUMENTED:,} for "
+                "an application, its SAML certificate included: use a shorter token"
+            )
+        raise
     besides = saved.keys() - wanted.keys() - SETTINGS
     return bool(credentials) and not besides and plan.instance.credentials.keys() <= credentials.keys()
 

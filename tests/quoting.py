@@ -1,0 +1,83 @@
+"""Services that quote what they got: a secret, in any encoding, in any field of an answer."""
+
+import json
+import string
+
+from hypothesis import strategies as st
+
+from graph_emulator import Emulator
+from graph_emulator.wire import Response
+from tests.leaks import ENCODINGS, spell
+
+FIELDS = ("code", "message", "details", "request-id", "client-request-id", "header", "page", "oauth")
+
+
+def quoted(secret, encoding):
+    """A secret in one encoding, as text."""
+    return spell(secret, encoding).decode("utf-8", "surrogateescape")
+
+
+def error_with(field, text):
+    """Headers and body of an error answer that has a text in one field."""
+    error, headers, body = {"code": "BadRequest", "message": "No."}, {}, {}
+    if field in ("code", "message"):
+        error[field] = text
+    elif field == "details":
+        error |= {"message": "", "details": [{"code": "x", "message": text}]}
+    elif field.endswith("request-id"):
+        error["innerError"] = {"innererror": {field: text}}
+    elif field == "header":
+        headers["request-id"] = text
+    elif field == "page":
+        return headers, f"<html><title>502 {text}</title></html>".encode("utf-8", "surrogateescape")
+    elif field == "oauth":
+        error, body = "invalid_client", {"error_description": text}
+    return headers, json.dumps({"error": error, **body}).encode()
+
+
+# At least as many letters and digits as a secret needs that is worth the name.
+_CHARACTERS = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
+_CORES = st.text(string.ascii_letters + string.digits, min_size=12, max_size=12)
+
+
+@st.composite
+def secrets(draw, longest=8_192):
+    """A secret of up to 8 KB, and a part of it that must not show either."""
+    core = draw(_CORES)
+    blank = draw(st.sampled_from([core, "", " ", "\n\n", '"', "'"]))
+    secret = blank.join([draw(_CHARACTERS), core, draw(_CHARACTERS)])
+    return (secret * draw(st.sampled_from([1, 1, 1, 2, 20])))[:longest], core
+
+
+# Half an escape before a secret would be read together with its beginning.
+_AROUND = st.text(max_size=10).filter(lambda text: not set(text) & set("%&"))
+QUOTED = (secrets(), st.sampled_from(sorted(ENCODINGS)), st.sampled_from(FIELDS), _AROUND)
+
+
+class QuotingEmulator(Emulator):
+    """A tenant in which what holds credentials is refused, each time in another encoding and field.
+
+    `quotes` is which operations do so, by the end of their path.
+    """
+
+    quotes = ("validateCredentials",)
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.kinds = [(encoding, FIELDS[number % len(FIELDS)]) for number, encoding in enumerate(ENCODINGS)]
+        self.quoted = 0
+
+    def handle(self, request):
+        if request.path.endswith(self.quotes) and request.method in ("POST", "PUT"):
+            body = json.loads(request.body)
+            pairs = {each["key"]: each["value"] for each in body.get("credentials", body.get("value", []))}
+            if "SecretToken" in pairs:
+                encoding, field = self.kinds[self.quoted % len(self.kinds)]
+                self.quoted += 1
+                text = quoted(pairs["SecretToken"], encoding)
+                if field == "header" and not (text.isascii() and text.isprintable()):
+                    # A header takes one line of ASCII.
+                    field = "message"
+                headers, content = error_with(field, f"the target system answered 401 to {text}")
+                return Response(400, content, {"content-type": "application/json", **headers})
+        return super().handle(request)
