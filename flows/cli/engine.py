@@ -8,9 +8,8 @@ from typing import Any
 
 from prefect.events.worker import EventsWorker
 from prefect.logging.handlers import APILogHandler, PrefectConsoleHandler
-from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from flows.cli.prefect_server import prefect_api_url
+from flows.cli.prefect_server import PrefectApi, prefect_api
 from flows.cli.progress_bar import progress_shown
 
 AnyFlow = Callable[..., Awaitable[Any]]
@@ -23,14 +22,14 @@ def run_flow(flow: AnyFlow, parameters: Mapping[str, Any]) -> Any:
         Exception: What the flow raised.
         KeyboardInterrupt: It was interrupted; what was begun is in the store.
     """
-    with progress_shown("starting Prefect"), prefect_api_url() as url:
-        return run_flow_against(url, flow, parameters)
+    with progress_shown("starting Prefect"), prefect_api() as api:
+        return run_flow_against(api, flow, parameters)
 
 
-def run_flow_against(api_url: str, flow: AnyFlow, parameters: Mapping[str, Any]) -> Any:
+def run_flow_against(api: PrefectApi, flow: AnyFlow, parameters: Mapping[str, Any]) -> Any:
     """Run a flow in this process against a server, and return what it returned; raises as `run_flow`."""
     _keep_off_the_terminal()
-    with temporary_settings({PREFECT_API_URL: api_url}):
+    with api.used():
         result = asyncio.run(_run(flow, parameters))
     if isinstance(result, BaseException):
         raise result

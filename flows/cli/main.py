@@ -30,6 +30,7 @@ from flows.cli import (
 from flows.cli.demo import command as demo
 from flows.cli.deploy import command as deploy
 from flows.cli.errors import exit_code_of
+from flows.cli.isolation import isolate_process
 from flows.cli.up import command as up
 
 app = typer.Typer(
@@ -66,6 +67,7 @@ app.command("deploy")(deploy.command)
 
 def main() -> None:
     """Run the command line, and end the process with the exit code of the contract."""
+    isolate_process()
     try:
         app()
     except Exception as error:

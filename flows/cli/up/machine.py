@@ -75,11 +75,12 @@ class Machine:
             self.remarks.append(f"Using the Prefect server of PREFECT_API_URL, {url}.")
             return
         say("starting a Prefect server")
-        self._server = PrefectServer(self._home.directory, self._port, self._home.server_variables(self._port))
+        home = self._home
+        self._server = PrefectServer(home.directory, self._port, home.auth_string(), home.server_variables())
         self._running.callback(self._server.stop)
         self._server.wait()
         self._children.append(self._server.child)
-        self._api = self._home.api(self._server.api_url)
+        self._api = self._server.api
 
     def serve_tenant(self) -> Path:
         """Serve an embedded tenant with an example fleet; return the file that has it deployed."""
@@ -116,7 +117,6 @@ class Machine:
             **self._api.variables,
             **self._worker_variables,
             "PREFECT_WORKER_QUERY_SECONDS": _WORKER_QUERY_SECONDS,
-            "DO_NOT_TRACK": "1",
         }
         # A name that lasts: the UI lists every name that there ever was.
         arguments = ["worker", "start", "--pool", POOL, "--name", socket.gethostname(), "--install-policy", "never"]
