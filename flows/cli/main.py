@@ -71,8 +71,18 @@ def main() -> None:
     try:
         app()
     except Exception as error:
-        code = exit_code_of(error)
+        worded = _worded(error)
+        code = exit_code_of(worded)
         if code is None:
             raise
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"{worded}\n")
         sys.exit(code)
+
+
+def _worded(error: Exception) -> Exception:
+    """Return an error with its words for a person, where it came from Prefect."""
+    if exit_code_of(error) is not None or "prefect" not in sys.modules:
+        return error
+    from flows.cli.prefect_failure import prefect_failure
+
+    return prefect_failure(error) or error

@@ -5,6 +5,7 @@ tracebacks and loses the last task runs; a process of our own does neither.
 """
 
 import os
+import re
 import secrets
 import socket
 import sqlite3
@@ -52,6 +53,11 @@ class PrefectApi:
     url: str
     auth_string: str | None = field(default=None, repr=False)
     home: Path | None = None
+
+    @property
+    def address(self) -> str:
+        """Its URL as a person may see it: without user and password."""
+        return re.sub("//[^/@]*@", "//", self.url)
 
     @property
     def variables(self) -> dict[str, str | None]:
@@ -128,6 +134,19 @@ class PrefectServer:
         if self._fresh:
             _keep_template(self._home / "prefect.db")
 
+    @contextmanager
+    def required(self) -> Iterator[None]:
+        """Have what fails in the context blamed on the server, if it has ended meanwhile.
+
+        Raises:
+            CommandFailed: Something failed, and the server has ended.
+        """
+        try:
+            yield
+        except Exception:
+            self.child.require()
+            raise
+
     def stop(self) -> None:
         """Stop it."""
         self.child.stop()
@@ -172,7 +191,8 @@ def prefect_api() -> Iterator[PrefectApi]:
         server = PrefectServer(Path(directory) / "prefect", auth_string=new_auth_string(), keeps_log=False)
         try:
             server.wait()
-            yield server.api
+            with server.required():
+                yield server.api
         finally:
             server.stop()
 

@@ -70,7 +70,7 @@ class Stage:
         fleet = read_fleet(str(path))
         parameters = {"fleet": fleet.to_object()}
         began = datetime.now(UTC) - timedelta(minutes=1)
-        with progress_shown("starting a Prefect server"):
+        with progress_shown("starting a Prefect server"), self._server.required():
             self._server.wait()
             outcome = self._run(provision_fleet, {**parameters, "concurrency": concurrency})
             waiting = {"until": "settled", "timeout_minutes": _SETTLE_MINUTES, "interval_seconds": _LOOK_SECONDS}

@@ -43,9 +43,10 @@ def command(
     url = PREFECT_API_URL.value()
     if not url:
         raise BadUsage("No Prefect server is configured.\nSet PREFECT_API_URL, or start one with entra-fleet up.")
+    api = PrefectApi(url)
     log_file = user_log_path("entra-fleet", appauthor=False, ensure_exists=True) / "deploy.log"
     with aside().status("deploying"):
-        left_over = deploy(PrefectApi(url), document, notify or (file.notify if file else None), log_file, Path.cwd())
+        left_over = deploy(api, document, notify or (file.notify if file else None), log_file, Path.cwd())
     for line in told(left_over):
         aside().print(line, soft_wrap=True)
-    person().print(f"{len(document['deployments'])} deployments on {url}.", soft_wrap=True)
+    person().print(f"{len(document['deployments'])} deployments on {api.address}.", soft_wrap=True)

@@ -72,7 +72,7 @@ class Machine:
         self._running.enter_context(self._home.held())
         if url := PREFECT_API_URL.value():
             self._api = PrefectApi(url)
-            self.remarks.append(f"Using the Prefect server of PREFECT_API_URL, {url}.")
+            self.remarks.append(f"Using the Prefect server of PREFECT_API_URL, {self._api.address}.")
             return
         say("starting a Prefect server")
         home = self._home
@@ -146,7 +146,7 @@ class Machine:
 
     def facts(self) -> Iterator[tuple[str, str]]:
         """Yield what a person needs to know, each with its label."""
-        ui = self._api.url.removesuffix("/api")
+        ui = self._api.address.removesuffix("/api")
         yield "UI", ui
         if self._server:
             yield "sign in", f"with the line in {self._home.auth_file}"
