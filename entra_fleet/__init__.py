@@ -28,16 +28,16 @@ _FLOWS = {
 _HOME = Path(__file__).parent.parent
 
 
-def claim(*packages: str) -> None:
-    """Have this process import packages of ours where others of the same name come first on its path."""
-    strangers = {name for name in packages if not _is_ours(name)}
+def claim_packages() -> None:
+    """Have this process import our packages where others of the same name come first on its path."""
+    strangers = {name for name in _PACKAGES if not _is_ours(name)}
     for module in [each for each in sys.modules if each.partition(".")[0] in strangers]:
         del sys.modules[module]
     sys.path.insert(0, str(_HOME))
     try:
         importlib.invalidate_caches()
         # Once a package is there, all that is below it comes from the same place.
-        for name in packages:
+        for name in _PACKAGES:
             importlib.import_module(name)
     finally:
         sys.path.remove(str(_HOME))
@@ -51,5 +51,5 @@ def _is_ours(name: str) -> bool:
 def __getattr__(name: str) -> Any:
     if name not in _FLOWS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    claim(*_PACKAGES)
+    claim_packages()
     return getattr(importlib.import_module(f"flows.{_FLOWS[name]}"), name)

@@ -18,7 +18,7 @@ _STOP_SECONDS = 15.0
 _POLL_SECONDS = 0.05
 _PRIVATE = 0o077
 # Ours, whatever else is named flows in the folder it runs in or on the path.
-_PROGRAM = "import entra_fleet; entra_fleet.claim('flows'); from flows.cli.tether import main; main()"
+_PROGRAM = "from entra_fleet import claim_packages; claim_packages(); from flows.cli.tether import main; main()"
 
 
 class Child:

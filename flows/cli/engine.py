@@ -7,9 +7,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import State
 from prefect.events.worker import EventsWorker
 from prefect.logging.handlers import APILogHandler, PrefectConsoleHandler
-from prefect.states import Cancelled, State
+from prefect.states import Cancelled
 
 from flows.cli.errors import CommandFailed
 from flows.cli.prefect_server import PrefectApi, prefect_api

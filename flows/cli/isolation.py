@@ -31,9 +31,9 @@ def isolated(variables: Mapping[str, str]) -> dict[str, str]:
     Args:
         variables: The environment of this process.
     """
-    # Python reads the lower-case name first, and the other one only where that is missing.
-    names = [name for name in ("no_proxy", "NO_PROXY") if variables.get(name)]
-    direct = [each.strip() for each in variables[names[0]].split(",")] if names else []
+    # Python reads the lower-case name first where it is there, though it be empty.
+    names = [name for name in ("no_proxy", "NO_PROXY") if name in variables]
+    direct = [each.strip() for each in variables[names[0]].split(",") if each.strip()] if names else []
     wanted = direct if "*" in direct else [*direct, *(host for host in _LOOPBACK if host not in direct)]
     # -P of Python, for what its children start.
     return {

@@ -25,22 +25,26 @@ def prefect_failure(error: Exception) -> CommandFailed | None:
             return CommandFailed(f"PREFECT_API_URL is no URL.\nWrite it as http://HOST:PORT/api, {_WAY_OUT}")
         if isinstance(cause, httpx.TransportError) and _is_of_prefect(cause):
             reason = str(cause).partition("\n")[0].rstrip(".") or type(cause).__name__
-            return CommandFailed(f"{_server()} cannot be reached: {reason}.\nStart it, correct the URL, {_WAY_OUT}")
+            return CommandFailed(f"{_server()} cannot be reached: {reason}.{_advice('Start it, correct the URL, ')}")
     return None
 
 
 def _refused(response: httpx.Response) -> CommandFailed:
     said = f"{_server()} answered {response.status_code}"
     if response.status_code == 401:
-        return CommandFailed(f"{said}: it wants a password.\nSet PREFECT_API_AUTH_STRING to USER:PASSWORD, {_WAY_OUT}")
+        return CommandFailed(f"{said}: it wants a password.{_advice('Set PREFECT_API_AUTH_STRING to USER:PASSWORD, ')}")
     asked = response.request.url.path
-    return CommandFailed(
-        f"{said} to {asked}.\nLook at the server's log, or correct the URL: most end in /api; {_WAY_OUT}"
-    )
+    return CommandFailed(f"{said} to {asked}.{_advice('Look at its log, or correct the URL: most end in /api; ')}")
 
 
 def _server() -> str:
-    return f"The Prefect server of PREFECT_API_URL, {PrefectApi(PREFECT_API_URL.value() or '').address},"
+    if url := PREFECT_API_URL.value():
+        return f"The Prefect server of PREFECT_API_URL, {PrefectApi(url).address},"
+    return "The Prefect server of this command"
+
+
+def _advice(first: str) -> str:
+    return f"\n{first}{_WAY_OUT}" if PREFECT_API_URL.value() else ""
 
 
 def _is_of_prefect(error: httpx.TransportError) -> bool:

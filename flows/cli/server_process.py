@@ -43,7 +43,9 @@ class OneWriterAtATime(AioSqliteConfiguration):
 
 def main() -> None:
     """Run the command line of Prefect."""
-    MODELS_DEPENDENCIES["database_config"] = OneWriterAtATime(PREFECT_API_DATABASE_CONNECTION_URL.value())
+    url = PREFECT_API_DATABASE_CONNECTION_URL.value() or ""
+    if url.startswith("sqlite"):
+        MODELS_DEPENDENCIES["database_config"] = OneWriterAtATime(url)
     collections.KNOWN_VIEWS.clear()
     # No address that can be fetched: Prefect then takes its own copy.
     collections.KNOWN_VIEWS[_WORKER_TYPES] = f"installed:{_WORKER_TYPES}"

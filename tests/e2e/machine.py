@@ -29,10 +29,10 @@ def until(ready, *, what):
 class Machine:
     """A running `up`."""
 
-    def __init__(self, home, *arguments, **variables):
+    def __init__(self, home, *arguments, start=started, **variables):
         self.home = home
         self.api = None
-        self.process = started("up", "--dir", home, *arguments, PREFECT_API_URL="", **variables)
+        self.process = start("up", "--dir", home, *arguments, PREFECT_API_URL="", **variables)
         self.said = deque()
         self._complained = []
         self._readers = [
