@@ -184,6 +184,7 @@ def prefect_api() -> Iterator[PrefectApi]:
     Raises:
         CommandFailed: The server cannot be used, or none could be started.
     """
+    require_usable_proxies()
     if url := PREFECT_API_URL.value():
         yield PrefectApi(url)
         return

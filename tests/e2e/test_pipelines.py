@@ -311,7 +311,7 @@ def test_secrets_reach_only_the_jobs_that_need_them_and_no_pull_request():
         seen.setdefault(name, set()).update(secret for secret in SECRETS if secret in text)
     assert seen == {"preview": set(), "plan": {"ENTRA_FLEET_STORE"}, "apply": SECRETS}
     workflow = YAML(typ="safe").load(CI / "github-actions.yaml")
-    # A secret of an environment, which lets main in only; one of the repository would be in reach of a changed workflow.
+    # Secrets of an environment, which lets main in only: one of the repository is in reach of a changed workflow.
     with_secrets = {name for name, job in workflow["jobs"].items() if "secrets." in json.dumps(job)}
     assert with_secrets == {name for name, job in workflow["jobs"].items() if "environment" in job} == {"plan", "apply"}
     assert [name for name, job in workflow["jobs"].items() if "pull-requests" in job["permissions"]] == ["preview"]

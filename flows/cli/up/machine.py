@@ -16,6 +16,7 @@ from flows.cli.deploy.deploying import POOL, deploy, told
 from flows.cli.deploy.fleets_file import read_fleets_file
 from flows.cli.deploy.prefect_yaml import prefect_yaml
 from flows.cli.errors import CommandFailed
+from flows.cli.isolation import require_usable_proxies
 from flows.cli.prefect_server import PrefectApi, PrefectServer
 from flows.cli.up.embedded import DEPLOYMENT, embedded_tenant
 from flows.cli.up.home import Home
@@ -65,8 +66,9 @@ class Machine:
         """Start a server, or use the one that PREFECT_API_URL names.
 
         Raises:
-            CommandFailed: The port or the directory is in use, or the server did not start.
+            CommandFailed: The port or the directory is in use, the server did not start, or a proxy cannot be used.
         """
+        require_usable_proxies()
         if not PREFECT_API_URL.value():
             self._require_free_port()
         self._running.enter_context(self._home.held())
