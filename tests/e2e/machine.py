@@ -82,13 +82,8 @@ class Machine:
             self.api.close()
 
     def ask(self, method, path, body=None):
-        """The server's answer; a busy SQLite says 503 for a while, which Prefect's own client bears, too."""
-
-        def answer():
-            found = self.api.request(method, path, json=body)
-            return found if found.status_code != 503 else None
-
-        return until(answer, what=path)
+        """The server's answer."""
+        return self.api.request(method, path, json=body)
 
     def change(self, path, **body):
         self.ask("PATCH", path, body).raise_for_status()
