@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("graph_client", "graph_emulator", "flows")
+PACKAGES = ("graph_client", "graph_emulator", "flows", "entra_fleet")
 FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 FILE_LINES_MAX = 300
 FUNCTION_LINES_MAX = 40

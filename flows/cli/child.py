@@ -1,18 +1,24 @@
 """A process that a command starts for itself and ends."""
 
+import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from flows.cli.errors import CommandFailed
+from flows.cli.isolation import isolated
 from flows.cli.process_tree import Process, descendants, end_all
 from flows.environment import environment
 
 _STOP_SECONDS = 15.0
 _POLL_SECONDS = 0.05
 _PRIVATE = 0o077
+# Ours, whatever else is named flows in the folder it runs in or on the path.
+_PROGRAM = "from entra_fleet import claim_packages; claim_packages(); from flows.cli.tether import main; main()"
 
 
 class Child:
@@ -24,6 +30,8 @@ class Child:
         log_file: Where its output goes.
         variables: Environment variables beside those of this process; None takes one away.
         directory: Where it runs; None for here.
+        name: What a person knows it by; None for the module's name.
+        keeps_log: Whether the log outlives the command. If not, a copy of it does when something fails.
     """
 
     def __init__(
@@ -33,16 +41,19 @@ class Child:
         log_file: Path,
         variables: Mapping[str, str | None] | None = None,
         directory: Path | None = None,
+        name: str | None = None,
+        keeps_log: bool = True,
     ) -> None:
-        self.module = module
+        self.name = name or module
         self.log_file = log_file
+        self._keeps_log = keeps_log
         self._family: frozenset[Process] = frozenset()
-        seen = {**environment().variables, **(variables or {})}
+        seen = {**isolated(environment().variables), **(variables or {})}
         # Readable for its owner only, whatever the umask of this process.
         log_file.touch(mode=0o600)
         with log_file.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603  # this interpreter, running a module of ours
-                [sys.executable, "-m", "flows.cli.tether", module, *arguments],
+                [sys.executable, "-P", "-c", _PROGRAM, module, *arguments],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -67,11 +78,9 @@ class Child:
         deadline = time.monotonic() + timeout_seconds
         while not ready():
             if self.ended:
-                raise CommandFailed(f"{self.module} did not start: {self._last_line()}\nIts log is {self.log_file}.")
+                raise self._failure(f"did not start: {self._last_line()}")
             if time.monotonic() > deadline:
-                raise CommandFailed(
-                    f"{self.module} was not ready within {timeout_seconds:.0f} s.\nIts log is {self.log_file}."
-                )
+                raise self._failure(f"was not ready within {timeout_seconds:.0f} s.")
             time.sleep(_POLL_SECONDS)
 
     def finish(self, timeout_seconds: float) -> None:
@@ -83,13 +92,11 @@ class Child:
         try:
             code = self._process.wait(timeout_seconds)
         except subprocess.TimeoutExpired:
-            raise CommandFailed(
-                f"{self.module} took longer than {timeout_seconds:.0f} s.\nIts log is {self.log_file}."
-            ) from None
+            raise self._failure(f"took longer than {timeout_seconds:.0f} s.") from None
         finally:
             self.stop()
         if code:
-            raise CommandFailed(f"{self.module} failed: {self._last_line()}\nIts log is {self.log_file}.")
+            raise self._failure(f"failed: {self._last_line()}")
 
     def require(self) -> None:
         """Make sure that it runs, and remember what it has started by now.
@@ -99,7 +106,7 @@ class Child:
         """
         self._family = descendants(self._process.pid, self._family)
         if self.ended:
-            raise CommandFailed(f"{self.module} has ended: {self._last_line()}\nIts log is {self.log_file}.")
+            raise self._failure(f"has ended: {self._last_line()}")
 
     def end_children(self, patience_seconds: float) -> None:
         """Ask what it has started to end, and wait until it has."""
@@ -119,6 +126,17 @@ class Child:
         end_all(family, timeout_seconds)
         if self._process.stdin:
             self._process.stdin.close()
+
+    def _failure(self, what: str) -> CommandFailed:
+        return CommandFailed(f"{self.name} {what}\nIts log is {self._kept_log()}.")
+
+    def _kept_log(self) -> Path:
+        if self._keeps_log:
+            return self.log_file
+        descriptor, path = tempfile.mkstemp(prefix=f"{self.name}-", suffix=".log")
+        with os.fdopen(descriptor, "wb") as kept, self.log_file.open("rb") as log:
+            shutil.copyfileobj(log, kept)
+        return Path(path)
 
     def _last_line(self) -> str:
         lines = self.log_file.read_text(errors="replace").strip().splitlines()

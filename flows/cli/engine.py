@@ -6,11 +6,14 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import State
 from prefect.events.worker import EventsWorker
 from prefect.logging.handlers import APILogHandler, PrefectConsoleHandler
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.states import Cancelled
 
-from flows.cli.prefect_server import prefect_api_url
+from flows.cli.errors import CommandFailed
+from flows.cli.prefect_server import PrefectApi, prefect_api
 from flows.cli.progress_bar import progress_shown
 
 AnyFlow = Callable[..., Awaitable[Any]]
@@ -20,17 +23,18 @@ def run_flow(flow: AnyFlow, parameters: Mapping[str, Any]) -> Any:
     """Run a flow in this process, with live progress, and return what it returned.
 
     Raises:
+        CommandFailed: Somebody cancelled the run meanwhile, or there is no server to run it.
         Exception: What the flow raised.
         KeyboardInterrupt: It was interrupted; what was begun is in the store.
     """
-    with progress_shown("starting Prefect"), prefect_api_url() as url:
-        return run_flow_against(url, flow, parameters)
+    with progress_shown("starting Prefect"), prefect_api() as api:
+        return run_flow_against(api, flow, parameters)
 
 
-def run_flow_against(api_url: str, flow: AnyFlow, parameters: Mapping[str, Any]) -> Any:
+def run_flow_against(api: PrefectApi, flow: AnyFlow, parameters: Mapping[str, Any]) -> Any:
     """Run a flow in this process against a server, and return what it returned; raises as `run_flow`."""
     _keep_off_the_terminal()
-    with temporary_settings({PREFECT_API_URL: api_url}):
+    with api.used():
         result = asyncio.run(_run(flow, parameters))
     if isinstance(result, BaseException):
         raise result
@@ -39,10 +43,24 @@ def run_flow_against(api_url: str, flow: AnyFlow, parameters: Mapping[str, Any])
 
 async def _run(flow: AnyFlow, parameters: Mapping[str, Any]) -> Any:
     try:
-        state = await flow(**parameters, return_state=True)
+        state: State[Any] = await flow(**parameters, return_state=True)
+        if state.is_cancelled() or not state.is_final():
+            await _leave_cancelled(state)
+            raise CommandFailed(
+                f"Somebody stopped this run in Prefect, which has it as {state.name}.\n"
+                "What it did until then is in the store. Run the command again to do what is left."
+            )
         return await state.aresult(raise_on_failure=False)
     finally:
         await _drain()
+
+
+async def _leave_cancelled(state: State[Any]) -> None:
+    """Have a run end that waits for somebody to end it: there is no worker that would."""
+    run_id = state.state_details.flow_run_id
+    if run_id and not state.is_final():
+        async with get_client() as client:
+            await client.set_flow_run_state(run_id, Cancelled(), force=True)
 
 
 async def _drain() -> None:

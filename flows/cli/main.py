@@ -31,6 +31,7 @@ from flows.cli import (
 from flows.cli.demo import command as demo
 from flows.cli.deploy import command as deploy
 from flows.cli.errors import FAILED, exit_code_of
+from flows.cli.isolation import isolate_process
 from flows.cli.output import accept_any_encoding, show_error
 from flows.cli.up import command as up
 from graph_client.redaction import mask
@@ -70,12 +71,23 @@ app.command("deploy")(deploy.command)
 def main() -> None:
     """Run the command line, and end the process with the exit code of the contract."""
     accept_any_encoding()
+    isolate_process()
     try:
         app()
     except Exception as error:  # noqa: BLE001  # a traceback may quote a secret, and is redacted too
-        code = exit_code_of(error)
+        worded = _worded(error)
+        code = exit_code_of(worded)
         if code is None:
             show_error(mask("".join(traceback.format_exception(error)).rstrip()))
         else:
-            show_error(mask(str(error)))
+            show_error(mask(str(worded)))
         sys.exit(code or FAILED)
+
+
+def _worded(error: Exception) -> Exception:
+    """Return an error with its words for a person, where it came from Prefect."""
+    if exit_code_of(error) is not None or "prefect" not in sys.modules:
+        return error
+    from flows.cli.prefect_failure import prefect_failure
+
+    return prefect_failure(error) or error

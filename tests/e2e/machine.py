@@ -29,10 +29,10 @@ def until(ready, *, what):
 class Machine:
     """A running `up`."""
 
-    def __init__(self, home, *arguments, **variables):
+    def __init__(self, home, *arguments, start=started, **variables):
         self.home = home
         self.api = None
-        self.process = started("up", "--dir", home, *arguments, PREFECT_API_URL="", **variables)
+        self.process = start("up", "--dir", home, *arguments, PREFECT_API_URL="", **variables)
         self.said = deque()
         self._complained = []
         self._readers = [
@@ -82,13 +82,8 @@ class Machine:
             self.api.close()
 
     def ask(self, method, path, body=None):
-        """The server's answer; a busy SQLite says 503 for a while, which Prefect's own client bears, too."""
-
-        def answer():
-            found = self.api.request(method, path, json=body)
-            return found if found.status_code != 503 else None
-
-        return until(answer, what=path)
+        """The server's answer."""
+        return self.api.request(method, path, json=body)
 
     def change(self, path, **body):
         self.ask("PATCH", path, body).raise_for_status()

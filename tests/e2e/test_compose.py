@@ -1,6 +1,7 @@
 """The processes of deployments/compose.yaml, by its commands and settings, with a real PostgreSQL and a real Redis."""
 
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -30,15 +31,23 @@ FOLDER = ROOT / "deployments"
 SERVICES = YAML(typ="safe").load(FOLDER / "compose.yaml")["services"]
 OURS = {name: each for name, each in SERVICES.items() if each["image"] == "entra-fleet"}
 ONCE = {name for name, each in OURS.items() if each["restart"] == "no"}
-PROGRAMS = {"prefect": "prefect", "entra-fleet": "flows.cli"}
-AUTH = ("admin", "change-me")
+PROGRAMS = {"prefect": ["-m", "prefect"], "entra-fleet": ["-m", "flows.cli"], "python": []}
+AUTH = ("admin", "made-up-for-this")
+SECRETS = {
+    "POSTGRES_PASSWORD": "none: the server of the tests trusts",
+    "PREFECT_AUTH_STRING": ":".join(AUTH),
+    "PREFECT_ENCRYPTION_KEY": Fernet.generate_key().decode(),
+    "ENTRA_FLEET_FINGERPRINT_KEY": "a key of the fingerprints in the store",
+}
+"""What a person puts into .env."""
+REQUIRED = re.compile(r"\$\{(\w+):\?[^}]+}")
 
 
-def env_file(name):
-    """The example of a file of secrets, as its lines say."""
-    lines = (FOLDER / f"{name}.example").read_text().splitlines()
+def example(name):
+    """The variables of the example of a file of secrets."""
+    lines = (FOLDER / name).read_text().splitlines()
     pairs = (line.partition("=") for line in lines if line and not line.startswith("#"))
-    return {name: value for name, _, value in pairs if value}
+    return {name: value for name, _, value in pairs}
 
 
 class Site:
@@ -77,9 +86,9 @@ class Site:
         own |= {"PREFECT_WORKER_WEBSERVER_PORT": str(port), "PREFECT_WORKER_QUERY_SECONDS": "1"}
         with (self._directory / f"{name}.log").open("ab") as log:
             child = subprocess.Popen(
-                [sys.executable, "-m", PROGRAMS[program], *arguments],
+                [sys.executable, *PROGRAMS[program], *arguments],
                 cwd=ROOT,
-                env={**os.environ, **self._variables, **env_file(service["env_file"]), **own},
+                env={**os.environ, **self._variables, **own},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -113,6 +122,7 @@ class Site:
     def _placed(self, value, port):
         for place, real in self._places.items():
             value = value.replace(place, real)
+        value = REQUIRED.sub(lambda found: SECRETS[found[1]], value)
         value = value.replace("http://server:4200", f"http://127.0.0.1:{self.ports[0] if self.ports else port}")
         return {"4200": str(port), "0.0.0.0": "127.0.0.1"}.get(value, value)
 
@@ -126,8 +136,7 @@ def tenant(tmp_path_factory):
 @pytest.fixture(scope="module")
 def site(tmp_path_factory, postgres_database, redis_urls, tenant):
     """Everything that the compose file starts, in its order, with two servers."""
-    secrets = {"PREFECT_SERVER_ENCRYPTION_KEY": Fernet.generate_key().decode(), "TOKEN": "good"}
-    made = Site(tmp_path_factory.mktemp("compose"), postgres_database, redis_urls, secrets)
+    made = Site(tmp_path_factory.mktemp("compose"), postgres_database, redis_urls, {"TOKEN": "good"})
     try:
         made.once("migrate")
         made.start("services")
@@ -178,11 +187,35 @@ def test_nobody_is_let_in_without_the_password(site):
         assert known.post("/block_documents/filter", json={}).status_code == 200
 
 
+def test_a_write_needs_a_token_against_forgery(site):
+    with site.client(0) as known:
+        assert known.post("/flows/", json={"name": "forged"}).status_code == 403
+
+
+def test_nothing_starts_without_its_secrets():
+    # Compose takes an empty value for a missing one: https://docs.docker.com/reference/compose-file/interpolation/
+    assert example("env.example") == dict.fromkeys(SECRETS, "")
+    server = {"PREFECT_SERVER_API_AUTH_STRING", "PREFECT_SERVER_ENCRYPTION_KEY"}
+    worker = {"PREFECT_API_AUTH_STRING", "ENTRA_FLEET_FINGERPRINT_KEY"}
+    for name, secrets in {"server": server, "services": server, "worker": worker}.items():
+        given = SERVICES[name]["environment"]
+        assert {key for key in secrets if REQUIRED.fullmatch(given[key])} == secrets
+    assert REQUIRED.fullmatch(SERVICES["postgres"]["environment"]["POSTGRES_PASSWORD"])
+    assert set(example("worker.env.example").values()) == {""}
+
+
+def test_the_secrets_of_the_fleet_reach_the_workers_alone():
+    assert [name for name, each in OURS.items() if "env_file" in each] == ["worker"]
+    assert [name for name, each in OURS.items() if "ENTRA_FLEET_FINGERPRINT_KEY" in each["environment"]] == ["worker"]
+
+
 def test_every_setting_is_one_that_prefect_knows():
     known = _get_valid_setting_names(Settings)
     given = {key for each in OURS.values() for key in each["environment"]}
-    given |= {key for name in ("server.env", "worker.env") for key in env_file(name)}
-    assert {key for key in given if key.startswith("PREFECT_")} - known == {"PREFECT_REDIS_MESSAGING_URL"}
+    given |= set(example("worker.env.example"))
+    # Read by prefect-redis, and from the environment by the server itself.
+    others = {"PREFECT_REDIS_MESSAGING_URL", "PREFECT_SERVER_ENCRYPTION_KEY"}
+    assert {key for key in given if key.startswith("PREFECT_")} - known == others
 
 
 def test_our_containers_can_write_nothing_but_their_temporary_folder():
@@ -191,6 +224,26 @@ def test_our_containers_can_write_nothing_but_their_temporary_folder():
     dockerfile = (FOLDER / "Dockerfile").read_text()
     assert "USER 10001" in dockerfile
     assert "PREFECT_HOME=/tmp/prefect" in dockerfile
+
+
+def test_images_and_packages_are_named_by_their_version():
+    lines = (FOLDER / "Dockerfile").read_text().splitlines()
+    images = [line.split()[1] for line in lines if line.startswith("FROM")]
+    images += [each["image"] for each in SERVICES.values() if each not in OURS.values()]
+    assert [each for each in images if not re.fullmatch(r"\w+:\d+\.\d+(\.\d+)?-[\w-]+(@sha256:\w{64})?", each)] == []
+    for name in ("requirements.lock", "build.lock"):
+        lock = (FOLDER / name).read_text()
+        named = re.findall(r"^([\w.-]+)(?:\[[\w,]+])?==\S+.*\\\n    --hash=sha256:\w{64}", lock, re.MULTILINE)
+        assert len(named) == len(re.findall(r"^\w", lock, re.MULTILINE)) > 0
+        assert "://" not in lock
+
+
+def test_the_lock_has_what_the_constraints_have():
+    constraints = (ROOT / "constraints.txt").read_text()
+    pinned = dict(re.findall(r"^([\w.-]+)==(\S+)", constraints, re.MULTILINE))
+    for name in ("requirements.lock", "build.lock"):
+        locked = dict(re.findall(r"^([\w.-]+)==(\S+)", (FOLDER / name).read_text(), re.MULTILINE))
+        assert {each: version for each, version in locked.items() if pinned.get(each) != version} == {}
 
 
 def test_the_image_is_made_of_what_is_there():

@@ -43,6 +43,9 @@ VALUES = {
     "github.event.pull_request.number": "7",
 }
 
+SECRETS = {"ENTRA_FLEET_STORE", "ENTRA_FLEET_FINGERPRINT_KEY", "DATABRICKS_TOKEN"}
+"""What a job has only if the pipeline gives it."""
+
 
 class TokenService(BaseHTTPRequestHandler):
     """Gives a job its OIDC token: GitHub's way by GET, Azure DevOps' by POST."""
@@ -102,15 +105,21 @@ class Pipeline:
         """Run the lines of one step; it sees what the pipeline gives it and nothing of this process but the PATH."""
         given = {name: expanded(value, self.variables | VALUES) for name, value in given.items()}
         (self.checkout / "outputs").write_text("")
+        own = {name: value for name, value in self.variables.items() if name not in SECRETS}
         return subprocess.run(
             [*shell, "-c", script],
             cwd=self.checkout,
-            env=self.variables | given,
+            env=own | given,
             capture_output=True,
             text=True,
             timeout=100,
             check=False,
         )
+
+
+def steps_of(job):
+    """The steps of a job of Azure DevOps."""
+    return job.get("steps") or job["strategy"]["runOnce"]["deploy"]["steps"]
 
 
 def expanded(text, values):
@@ -137,8 +146,8 @@ def checkout(tmp_path):
 def pipeline(tmp_path, checkout, prefect_server):
     """A tenant that trusts the jobs of a pipeline, and the pipeline."""
     clients = [
-        Client(id_, "", roles, federated=(FederatedCredential(ISSUER, job),))
-        for id_, roles, job in ((READER, READING, "plan"), (WRITER, WRITING, "apply"))
+        Client(id_, "", roles, federated=tuple(FederatedCredential(ISSUER, job) for job in jobs))
+        for id_, roles, jobs in ((READER, READING, ("preview", "plan")), (WRITER, WRITING, ("apply",)))
     ]
     with (
         token_service(tmp_path) as issuer,
@@ -194,8 +203,7 @@ def azure_devops(pipeline):
 
     def run(stage, name):
         (job,) = next(each for each in stages if each["stage"] == stage)["jobs"]
-        steps = job.get("steps") or job["strategy"]["runOnce"]["deploy"]["steps"]
-        (step,) = (each for each in steps if each.get("displayName") == name)
+        (step,) = (each for each in steps_of(job) if each.get("displayName") == name)
         return pipeline.run(step["script"], step["env"], shell=("bash",))
 
     return run
@@ -212,14 +220,15 @@ def outputs(pipeline):
 
 def test_github_shows_a_plan_on_the_pull_request_and_applies_the_reviewed_one(pipeline, github):
     pipeline.write_fleet(ONE)
-    planned = github("plan", "Plan")
-    assert (planned.returncode, outputs(pipeline)) == (0, "changes=true\n"), planned.stderr
+    assert github("preview", "Plan").returncode == 0
     summary = (pipeline.checkout / "summary").read_text()
     assert summary.startswith("### contoso: 1 create; 6 writes to do.\n\n| instance | action |")
     assert "| one | create | App one from Box, job running | missing |" in summary
-    assert github("plan", "Show it on the pull request").returncode == 0
+    assert github("preview", "Show it on the pull request").returncode == 0
     told, _, comment = (pipeline.checkout / "gh-was-told").read_text().partition("\n")
     assert (told, comment) == ("pr comment 7 --edit-last --create-if-none --body-file plan.md", summary)
+    planned = github("plan", "Plan")
+    assert (planned.returncode, outputs(pipeline)) == (0, "changes=true\n"), planned.stderr
     assert pipeline.tenant.requests(writes=True) == []
     applied = github("apply", "Apply the reviewed plan")
     assert applied.returncode == 0, applied.stderr
@@ -233,6 +242,8 @@ def test_github_shows_a_plan_on_the_pull_request_and_applies_the_reviewed_one(pi
 
 def test_azure_devops_does_the_same(pipeline, azure_devops):
     pipeline.write_fleet(ONE)
+    shown = azure_devops("preview", "Plan")
+    assert (shown.returncode, "##vso[task.uploadsummary]" in shown.stdout) == (0, True), shown.stderr
     planned = azure_devops("plan", "Plan")
     assert planned.returncode == 0, planned.stderr
     assert f"##vso[task.uploadsummary]{pipeline.checkout}/plan.md\n" in planned.stdout
@@ -257,10 +268,11 @@ def test_what_was_not_reviewed_is_not_applied(pipeline, github):
     assert "no longer what an apply would do" in applied.stderr
 
 
+@pytest.mark.parametrize("job", ["preview", "plan"])
 @pytest.mark.parametrize("run", ["github", "azure_devops"])
-def test_a_file_that_cannot_be_read_is_no_plan_with_changes(pipeline, run, request):
+def test_a_file_that_cannot_be_read_is_no_plan_with_changes(pipeline, run, job, request):
     (pipeline.checkout / "fleet.yaml").write_text("fleet: [")
-    planned = request.getfixturevalue(run)("plan", "Plan")
+    planned = request.getfixturevalue(run)(job, "Plan")
     assert planned.returncode in {1, 2}
     assert (outputs(pipeline), "setvariable" in planned.stdout) == ("", False)
     assert "fleet.yaml" in planned.stderr
@@ -274,3 +286,39 @@ def test_a_job_that_the_tenant_does_not_trust_is_told_so(pipeline, github):
     assert (refused.returncode, pipeline.tenant.requests(writes=True)) == (1, [])
     assert "id-token: write" in refused.stderr
     assert len(refused.stderr.splitlines()) <= 3
+
+
+def jobs_of_both():
+    """Each job of both pipelines: its name, what it and its steps give, its steps; as text where they differ."""
+    workflow = YAML(typ="safe").load(CI / "github-actions.yaml")
+    for name, job in workflow["jobs"].items():
+        yield name, json.dumps([workflow["env"], job]), [each["run"] for each in job["steps"] if "run" in each]
+    pipeline = YAML(typ="safe").load(CI / "azure-pipelines.yaml")
+    for stage in pipeline["stages"]:
+        scripts = [each["script"] for each in steps_of(stage["jobs"][0]) if "script" in each]
+        yield stage["stage"], json.dumps([pipeline["variables"], stage]), scripts
+
+
+def test_every_job_installs_the_same_by_version_and_hash():
+    installs = {script for *_, scripts in jobs_of_both() for script in scripts if "install" in script}
+    assert installs == {"pip install --require-hashes --requirement entra-fleet.lock"}
+    assert all(any("install" in script for script in scripts) for *_, scripts in jobs_of_both())
+
+
+def test_secrets_reach_only_the_jobs_that_need_them_and_no_pull_request():
+    seen = {}
+    for name, text, _ in jobs_of_both():
+        seen.setdefault(name, set()).update(secret for secret in SECRETS if secret in text)
+    assert seen == {"preview": set(), "plan": {"ENTRA_FLEET_STORE"}, "apply": SECRETS}
+    workflow = YAML(typ="safe").load(CI / "github-actions.yaml")
+    # Secrets of an environment, which lets main in only: one of the repository is in reach of a changed workflow.
+    with_secrets = {name for name, job in workflow["jobs"].items() if "secrets." in json.dumps(job)}
+    assert with_secrets == {name for name, job in workflow["jobs"].items() if "environment" in job} == {"plan", "apply"}
+    assert [name for name, job in workflow["jobs"].items() if "pull-requests" in job["permissions"]] == ["preview"]
+
+
+def test_actions_are_named_by_their_commit():
+    used = re.findall(r"uses: (\S+)(.*)", (CI / "github-actions.yaml").read_text())
+    assert used
+    assert [each for each, _ in used if not re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", each)] == []
+    assert [comment for _, comment in used if not re.fullmatch(r" # v\d+\.\d+\.\d+", comment)] == []

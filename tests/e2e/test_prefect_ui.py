@@ -46,8 +46,8 @@ def run(server, tmp_path_factory):
     """The run of an apply of which one instance failed."""
     directory = tmp_path_factory.mktemp("tenant")
     with estate(directory), with_variables({"TOKEN": "good", "BAD": "wrong"}):
-        run_flow_against(server.api_url, provision_fleet, {"fleet": FLEET})
-        run_flow_against(server.api_url, monitor_fleet, {"fleet": FLEET})
+        run_flow_against(server.api, provision_fleet, {"fleet": FLEET})
+        run_flow_against(server.api, monitor_fleet, {"fleet": FLEET})
     asked = {"flow_runs": {"name": {"any_": ["provision seen"]}}}
     (found,) = httpx.post(f"{server.api_url}/flow_runs/filter", json=asked).json()
     return found

@@ -41,6 +41,7 @@ def first(home, webhook):
     try:
         machine.wait_until_up()
         seen = SimpleNamespace(text=machine.text, url=machine.url)
+        seen.writes = forty_writes(machine)
         seen.stranger = httpx.get(f"{machine.url}/api/version", trust_env=False)
         seen.forged = httpx.post(
             f"{machine.url}/api/flows/", json={"name": "x"}, auth=machine.api.auth, trust_env=False
@@ -81,6 +82,14 @@ def second(first, home):
         machine.close()
 
 
+def forty_writes(machine):
+    """The codes of writes one after the other, while the example is being provisioned."""
+    later = {"state": {"type": "SCHEDULED", "state_details": {"scheduled_time": "2100-01-01T00:00:00Z"}}}
+    path = f"/deployments/{machine.deployment('drift-check-demo')['id']}/create_flow_run"
+    pairs = ((("/variables/", {"name": f"v{n}", "value": n}), (path, later)) for n in range(20))
+    return [machine.api.post(*where, json=body).status_code for pair in pairs for *where, body in pair]
+
+
 def state_of(machine, run_id):
     return machine.ask("GET", f"/flow_runs/{run_id}").json()["state"]["type"]
 
@@ -98,6 +107,10 @@ def test_it_says_where_the_ui_is_how_to_sign_in_and_what_to_do_first(first, home
     assert str(home / "auth-string") in first.text
     assert (home / "auth-string").read_text().strip() not in first.text
     assert "on-demand-demo → Run → Quick run" in first.text
+
+
+def test_forty_writes_succeed_as_soon_as_it_is_up(first):
+    assert set(first.writes) <= {200, 201}
 
 
 def test_a_stranger_is_refused(first):

@@ -16,6 +16,7 @@ from flows.cli.temporary import temporary_directory
 
 if TYPE_CHECKING:
     from flows.cli.demo.rehearsal import Rehearsal
+    from flows.cli.demo.stage import Stage
 
 
 def command(
@@ -39,7 +40,7 @@ def command(
             else:
                 _show(rehearsal, profile, seed, differences)
             if keep:
-                _keep(stage.prefect_url, stage.tenant_url, directory)
+                _keep(stage, directory)
     except EmulatorError as error:
         raise typer.BadParameter(str(error)) from None
     if rehearsal.outcome.failed or rehearsal.seen.unwell or differences:
@@ -65,9 +66,16 @@ def _show(rehearsal: "Rehearsal", profile: str, seed: int, differences: list[str
     console.print(summary_grid(rehearsal, differences))
 
 
-def _keep(prefect_url: str, tenant_url: str, directory: Path) -> None:
+def _keep(stage: "Stage", directory: Path) -> None:
     from signal import pause
 
-    aside().print(f"Prefect UI   {prefect_url}\ntenant       {tenant_url}/_emulator/state\nfiles        {directory}")
+    lines = {
+        "Prefect UI": stage.prefect_url,
+        "sign in": f"with {stage.prefect_sign_in}",
+        "tenant": f"{stage.tenant_url}/_emulator/state",
+        "files": str(directory),
+    }
+    for label, text in lines.items():
+        aside().print(f"{label:<13}{text}", markup=False, soft_wrap=True)
     aside().print("Ctrl-C ends it.")
     pause()

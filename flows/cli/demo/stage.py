@@ -10,7 +10,7 @@ from typing import Any, Self
 from flows.cli.demo.fleet import write_fleet
 from flows.cli.demo.rehearsal import Rehearsal
 from flows.cli.engine import run_flow_against
-from flows.cli.prefect_server import PrefectServer
+from flows.cli.prefect_server import PrefectServer, new_auth_string
 from flows.cli.progress_bar import progress_shown
 from flows.environment import with_variables
 from flows.harvest import harvest_logs
@@ -44,16 +44,18 @@ class Stage:
         self._running = ExitStack()
         self._store_url = f"sqlite:///{directory / 'store.db'}"
         self.prefect_url = ""
+        self.prefect_sign_in = ""
         self.tenant_url = ""
 
     def __enter__(self) -> Self:
         with ExitStack() as starting:
-            self._server = PrefectServer(self._directory / "prefect")
+            self._server = PrefectServer(self._directory / "prefect", auth_string=new_auth_string(), keeps_log=False)
             starting.callback(self._server.stop)
             served = starting.enter_context(self._emulator.serve(port=0, directory=self._directory))
             variables = {**served.environment, "ENTRA_FLEET_STORE": self._store_url}
             starting.enter_context(with_variables(variables))
             self.prefect_url, self.tenant_url = self._server.url, served.url
+            self.prefect_sign_in = self._server.api.auth_string or ""
             self._running = starting.pop_all()
         return self
 
@@ -68,7 +70,7 @@ class Stage:
         fleet = read_fleet(str(path))
         parameters = {"fleet": fleet.to_object()}
         began = datetime.now(UTC) - timedelta(minutes=1)
-        with progress_shown("starting a Prefect server"):
+        with progress_shown("starting a Prefect server"), self._server.required():
             self._server.wait()
             outcome = self._run(provision_fleet, {**parameters, "concurrency": concurrency})
             waiting = {"until": "settled", "timeout_minutes": _SETTLE_MINUTES, "interval_seconds": _LOOK_SECONDS}
@@ -90,4 +92,4 @@ class Stage:
         return settings.log_latency_seconds + late + 1.0
 
     def _run(self, flow: Any, parameters: dict[str, Any]) -> Any:
-        return run_flow_against(self._server.api_url, flow, parameters)
+        return run_flow_against(self._server.api, flow, parameters)

@@ -32,6 +32,7 @@ def command(
     from flows.cli.deploy.deploying import deploy, told
     from flows.cli.deploy.fleets_file import read_fleets_file
     from flows.cli.deploy.prefect_yaml import prefect_yaml, write_prefect_yaml
+    from flows.cli.isolation import require_usable_proxies
     from flows.cli.prefect_server import PrefectApi
 
     file = read_fleets_file(fleets) if fleets else None
@@ -43,9 +44,11 @@ def command(
     url = PREFECT_API_URL.value()
     if not url:
         raise BadUsage("No Prefect server is configured.\nSet PREFECT_API_URL, or start one with entra-fleet up.")
+    require_usable_proxies()
+    api = PrefectApi(url)
     log_file = user_log_path("entra-fleet", appauthor=False, ensure_exists=True) / "deploy.log"
     with aside().status("deploying"):
-        left_over = deploy(PrefectApi(url), document, notify or (file.notify if file else None), log_file, Path.cwd())
+        left_over = deploy(api, document, notify or (file.notify if file else None), log_file, Path.cwd())
     for line in told(left_over):
         aside().print(line, soft_wrap=True)
-    person().print(f"{len(document['deployments'])} deployments on {url}.", soft_wrap=True)
+    person().print(f"{len(document['deployments'])} deployments on {api.address}.", soft_wrap=True)

@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-import secrets
 import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,10 +10,7 @@ from pathlib import Path
 from cryptography.fernet import Fernet
 
 from flows.cli.errors import CommandFailed
-from flows.cli.prefect_server import PrefectApi
-
-_USER = "admin"
-_PASSWORD_BYTES = 24
+from flows.cli.prefect_server import PrefectApi, new_auth_string
 
 
 class Home:
@@ -56,24 +52,18 @@ class Home:
                 ) from None
             yield
 
-    def server_variables(self, port: int) -> dict[str, str]:
-        """Return the settings of a server that keeps blocks and tells nobody who does not sign in."""
+    def server_variables(self) -> dict[str, str]:
+        """Return the settings of a server that keeps blocks, and does not keep runs for ever."""
         return {
             "PREFECT_SERVER_ENCRYPTION_KEY": self._secret("encryption-key", lambda: Fernet.generate_key().decode()),
-            "PREFECT_SERVER_API_AUTH_STRING": self._auth_string(),
-            "PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED": "true",
-            # The UI may be opened under either name of this machine.
-            "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": f"http://127.0.0.1:{port},http://localhost:{port}",
-            # SQLite lets one write at a time: those who come at the same time wait, and get no 503.
-            "PREFECT_SERVER_DATABASE_TIMEOUT": "60",
             "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": "P7D",
             "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
             "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(30 * 86_400),
         }
 
-    def api(self, api_url: str) -> PrefectApi:
-        """Return how to reach the server of this directory."""
-        return PrefectApi(api_url, self._auth_string(), self.directory)
+    def auth_string(self) -> str:
+        """Return what to sign in to the server of this directory with."""
+        return self._secret("auth-string", new_auth_string)
 
     @property
     def auth_file(self) -> Path:
@@ -86,9 +76,6 @@ class Home:
         exports = {"PREFECT_API_URL": api.url, "PREFECT_API_AUTH_STRING": api.auth_string or ""}
         _write(path, "".join(f"export {name}={shlex.quote(value)}\n" for name, value in exports.items()))
         return path
-
-    def _auth_string(self) -> str:
-        return self._secret("auth-string", lambda: f"{_USER}:{secrets.token_urlsafe(_PASSWORD_BYTES)}")
 
     def _secret(self, name: str, make: Callable[[], str]) -> str:
         path = self.path(name)

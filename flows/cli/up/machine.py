@@ -16,6 +16,7 @@ from flows.cli.deploy.deploying import POOL, deploy, told
 from flows.cli.deploy.fleets_file import read_fleets_file
 from flows.cli.deploy.prefect_yaml import prefect_yaml
 from flows.cli.errors import CommandFailed
+from flows.cli.isolation import require_usable_proxies
 from flows.cli.prefect_server import PrefectApi, PrefectServer
 from flows.cli.up.dead_runs import crash_dead_runs
 from flows.cli.up.embedded import DEPLOYMENT, embedded_tenant
@@ -66,21 +67,23 @@ class Machine:
         """Start a server, or use the one that PREFECT_API_URL names.
 
         Raises:
-            CommandFailed: The port or the directory is in use, or the server did not start.
+            CommandFailed: The port or the directory is in use, the server did not start, or a proxy cannot be used.
         """
+        require_usable_proxies()
         if not PREFECT_API_URL.value():
             self._require_free_port()
         self._running.enter_context(self._home.held())
         if url := PREFECT_API_URL.value():
             self._api = PrefectApi(url)
-            self.remarks.append(f"Using the Prefect server of PREFECT_API_URL, {url}.")
+            self.remarks.append(f"Using the Prefect server of PREFECT_API_URL, {self._api.address}.")
             return
         say("starting a Prefect server")
-        self._server = PrefectServer(self._home.directory, self._port, self._home.server_variables(self._port))
+        home = self._home
+        self._server = PrefectServer(home.directory, self._port, home.auth_string(), home.server_variables())
         self._running.callback(self._server.stop)
         self._server.wait()
         self._children.append(self._server.child)
-        self._api = self._home.api(self._server.api_url)
+        self._api = self._server.api
 
     def serve_tenant(self) -> Path:
         """Serve an embedded tenant with an example fleet; return the file that has it deployed."""
@@ -121,7 +124,6 @@ class Machine:
             **self._api.variables,
             **self._worker_variables,
             "PREFECT_WORKER_QUERY_SECONDS": _WORKER_QUERY_SECONDS,
-            "DO_NOT_TRACK": "1",
         }
         # A name that lasts: the UI lists every name that there ever was.
         arguments = ["worker", "start", "--pool", POOL, "--name", socket.gethostname(), "--install-policy", "never"]
@@ -151,7 +153,7 @@ class Machine:
 
     def facts(self) -> Iterator[tuple[str, str]]:
         """Yield what a person needs to know, each with its label."""
-        ui = self._api.url.removesuffix("/api")
+        ui = self._api.address.removesuffix("/api")
         yield "UI", ui
         if self._server:
             yield "sign in", f"with the line in {self._home.auth_file}"

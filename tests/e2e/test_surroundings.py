@@ -1,0 +1,111 @@
+"""The installed program in a folder that has packages of the same names, behind a proxy that lets nothing through."""
+
+import json
+import re
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.cli.conftest import finished
+from tests.e2e.machine import Machine
+from tests.e2e.proxy import LoggingProxy
+from tests.e2e.wheel import installed_wheel, starter
+from tests.estates import estate, fleet, instance
+
+THEIRS = "raise ImportError('of the folder, not of the program')\n"
+COEXISTENCE = """
+import os, sys
+sys.path.insert(0, os.getcwd())
+from prefect.plugins import load_prefect_collections
+load_prefect_collections()
+import flows.theirs
+"""
+
+
+@pytest.fixture(scope="module")
+def proxy():
+    proxy = LoggingProxy()
+    yield proxy
+    proxy.close()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A team's repository: a fleet file, and flows of their own."""
+    folder = tmp_path_factory.mktemp("team")
+    (folder / "flows").mkdir()
+    (folder / "flows" / "__init__.py").touch()
+    (folder / "flows" / "theirs.py").touch()
+    for name in ("graph_client", "graph_emulator"):
+        (folder / f"{name}.py").write_text(THEIRS)
+    with (folder / "fleet.yaml").open("w") as file:
+        YAML(typ="safe").dump(fleet(instance("one")), file)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tenant(tmp_path_factory):
+    with estate(tmp_path_factory.mktemp("tenant")) as tenant:
+        yield tenant
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory, folder):
+    return starter(installed_wheel(tmp_path_factory.mktemp("wheel")), folder)
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory, start, proxy, tenant):
+    machine = Machine(
+        tmp_path_factory.mktemp("up") / "home", "--port", "0", start=start, TOKEN="good", **proxy.variables
+    )
+    try:
+        yield machine.wait_until_up()
+    finally:
+        if machine.process.poll() is None:
+            machine.stop()
+        machine.close()
+
+
+@pytest.fixture(scope="module")
+def run(machine, start, proxy):
+    """Runs the installed command as env.sh of `up` has it."""
+    exports = re.findall(r"export (\w+)='?([^'\n]*)", (machine.home / "env.sh").read_text())
+
+    def run(*arguments, **variables):
+        return finished(start(*arguments, **{**proxy.variables, "TOKEN": "good", **dict(exports), **variables}))
+
+    return run
+
+
+def test_a_deployed_run_takes_our_flow_and_the_fleet_of_the_folder(machine, tenant):
+    run = machine.ended(machine.run("on-demand").json()["id"])
+    assert (run["state"]["name"], run["state"]["message"]) == ("Completed", "1 created")
+    assert list(tenant.applications()) == ["entra-fleet:contoso:one"]
+
+
+@pytest.mark.parametrize(
+    "arguments", [("plan", "fleet.yaml"), ("apply", "fleet.yaml", "--yes"), ("monitor", "fleet.yaml"), ("harvest",)]
+)
+def test_commands_work_with_the_server_of_up(run, tenant, arguments):
+    result = run(*arguments)
+    assert (result.code, "Traceback" in result.err) == (0, False), result.err
+    assert len(tenant.applications()) == 1
+
+
+def test_a_command_that_starts_a_server_for_itself_works(start, proxy):
+    arguments = ("demo", "--instances", "2", "--output", "json")
+    result = finished(start(*arguments, PREFECT_API_URL="", **proxy.variables))
+    assert result.code == 0, result.err
+    assert json.loads(result.out)["differences"] == []
+
+
+def test_their_packages_stay_theirs_where_prefect_loads_all_that_is_installed(start):
+    result = finished(start("-c", COEXISTENCE, program="python"))
+    assert (result.code, result.err) == (0, "")
+
+
+def test_nothing_asked_the_proxy_for_anything(machine, proxy):
+    # Last: what all of the above did, in this process, the server, the worker and its runs.
+    assert machine.stop() == ([], 0)
+    assert proxy.asked == []
