@@ -19,6 +19,7 @@ def wait_for_writes(tenant, count, process):
     while len(tenant.requests(writes=True)) < count:
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 @pytest.fixture
