@@ -40,7 +40,7 @@ def started(*arguments, program=("-m", "flows.cli"), stdin=subprocess.DEVNULL, *
 
 
 def finished(process):
-    out, err = process.communicate(timeout=110)
+    out, err = process.communicate(timeout=280)
     return Finished(process.returncode, out, err)
 
 

@@ -16,7 +16,7 @@ from tests.proof import invariants
 from tests.proof.looks import states_of_jobs
 
 # Some processes of Prefect are started in each, at two seconds of work apiece and more.
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(900)
 
 KEYS = [f"k{n}" for n in range(4)]
 ALONE = {"shard_size": 100}

@@ -108,7 +108,7 @@ class Pipeline:
             env=self.variables | given,
             capture_output=True,
             text=True,
-            timeout=100,
+            timeout=280,
             check=False,
         )
 

@@ -10,9 +10,10 @@ from flows.sign_in import signed_in
 from tests.estates import TENANT, estate
 from tests.reconcile.crowds import settle
 
-pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("prefect_api")]
+pytestmark = pytest.mark.usefixtures("without_prefect")
 
 
+@pytest.mark.prefect
 async def test_an_adopting_apply_writes_each_mark_and_the_next_one_nothing(tmp_path):
     path = tmp_path / "fleet.yaml"
     with estate(tmp_path / "tenant") as tenant:

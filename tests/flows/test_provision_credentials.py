@@ -6,11 +6,12 @@ from flows.environment import with_variables
 from tests.estates import fleet, instance
 from tests.flows.provisioning import provision, tenant, token
 
-pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("prefect_api")]
+pytestmark = pytest.mark.usefixtures("without_prefect")
 
 __all__ = ["tenant", "token"]
 
 
+@pytest.mark.prefect
 async def test_a_rejected_credential_stops_that_instance_and_no_other(tenant):
     bad = instance("bad", credentials={"SecretToken": "${env:BAD}"})
     with with_variables({"BAD": "a wrong token"}):
