@@ -3,7 +3,7 @@ from contextlib import contextmanager
 import httpx
 import pytest
 from prefect.events.worker import EventsWorker
-from prefect.logging.handlers import APILogHandler
+from prefect.logging.handlers import APILogWorker
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.cli.prefect_server import PrefectServer
@@ -22,7 +22,7 @@ def prefect_api(tmp_path_factory):
         with temporary_settings({PREFECT_API_URL: server.api_url}):
             yield
             # What is still to be sent belongs to this server, and would be looked for after it has gone.
-            APILogHandler.flush()
+            APILogWorker.drain_all(timeout=5)
             EventsWorker.drain_all()
     finally:
         server.stop()
