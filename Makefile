@@ -3,18 +3,18 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-# A worker for each processor; a file's tests stay together, for they share what is expensive to start.
+# A worker for each processor. They agree on the order of tests only if sets have the same order in all of them.
 WORKERS ?= auto
-# Workers agree on the order of tests only if sets have the same order in all of them.
-PYTEST := PYTHONHASHSEED=0 $(BIN)/pytest -q --numprocesses=$(WORKERS) --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
+PYTEST := PYTHONHASHSEED=0 $(BIN)/pytest -q --numprocesses=$(WORKERS) --maxprocesses=4
 
 .PHONY: demo test lint check coverage proof mutants clean
 
 demo: .venv/core
 	$(BIN)/entra-fleet demo
 
+# A file's tests stay together, for they share what is expensive to start.
 test: .venv/dev
-	$(PYTEST)
+	$(PYTEST) --dist=loadfile --no-loadscope-reorder
 
 lint: .venv/dev
 	$(BIN)/ruff check .
@@ -30,7 +30,7 @@ coverage: .venv/dev
 	$(BIN)/coverage report
 
 proof: .venv/dev
-	$(BIN)/pytest -q -m 'proof or not proof' tests/proof
+	$(PYTEST) --dist=worksteal -m proof
 
 mutants: .venv/dev
 	$(BIN)/python -m tests.mutants
