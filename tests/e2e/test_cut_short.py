@@ -105,6 +105,7 @@ async def planned(name):
         return diff(document, await observe(graph, document))
 
 
+@pytest.mark.proof  # the two after it kill a worker, and retry a run
 def test_a_killed_worker_is_made_good_by_the_retry_of_its_run(site):
     worker = site.start_worker()
     killed = in_the_middle(site, lambda: kill_all(worker))

@@ -13,7 +13,6 @@ from tests.reconcile.crowds import settle
 pytestmark = pytest.mark.usefixtures("without_prefect")
 
 
-@pytest.mark.prefect
 async def test_an_adopting_apply_writes_each_mark_and_the_next_one_nothing(tmp_path):
     path = tmp_path / "fleet.yaml"
     with estate(tmp_path / "tenant") as tenant:
