@@ -7,6 +7,7 @@ import socket
 import ssl
 import tempfile
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +23,38 @@ if TYPE_CHECKING:
     from graph_emulator.emulator import Emulator
 
 START_SECONDS = 15.0
+STOP_SECONDS = 1.0
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn's server, stopped at once: its own looks every tenth of a second, and then waits another."""
+
+    _ticks: "asyncio.Task[None] | None" = None
+
+    def stop(self) -> None:
+        """Stop serving; called from any thread."""
+        self.should_exit = True
+        if (ticks := self._ticks) is not None:
+            with suppress(RuntimeError):  # its loop has ended
+                ticks.get_loop().call_soon_threadsafe(ticks.cancel)
+
+    async def main_loop(self) -> None:
+        """Tick as uvicorn does until `stop` is called."""
+        self._ticks = asyncio.create_task(super().main_loop())
+        await asyncio.wait({self._ticks})
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close the listeners; answers that are on their way have a second to get out."""
+        for listener in [*self.servers, *(sockets or ())]:
+            listener.close()
+        state = self.server_state
+        for connection in list(state.connections):
+            connection.shutdown()
+        deadline = time.monotonic() + STOP_SECONDS
+        while (state.connections or state.tasks) and time.monotonic() < deadline:  # noqa: ASYNC110 - uvicorn sets no event
+            await asyncio.sleep(0.002)
+        for task in state.tasks:
+            task.cancel()
 
 
 class Served:
@@ -33,7 +66,7 @@ class Served:
         self._wanted_directory = directory
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self._socket: socket.socket | None = None
-        self._server: uvicorn.Server | None = None
+        self._server: _Server | None = None
         self._thread: threading.Thread | None = None
         self.directory = directory or Path()
 
@@ -117,10 +150,9 @@ class Served:
             log_level="critical",
             access_log=False,
             server_header=False,
-            timeout_graceful_shutdown=1,
             ssl_context_factory=lambda _config, _default: context,
         )
-        server = self._server = uvicorn.Server(config)
+        server = self._server = _Server(config)
         sockets = [self._socket] if self._socket else []
 
         def run() -> None:
@@ -143,7 +175,7 @@ class Served:
     ) -> None:
         """Stop listening; open connections have a second to finish."""
         if self._server is not None:
-            self._server.should_exit = True
+            self._server.stop()
         if self._thread is not None:
             self._thread.join(timeout=10)
         if self._socket is not None:

@@ -1,10 +1,12 @@
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
 from ruamel.yaml import YAML
 
 from flows.cli.main import main
@@ -38,13 +40,34 @@ def started(*arguments, program=("-m", "flows.cli"), stdin=subprocess.DEVNULL, *
 
 
 def finished(process):
-    out, err = process.communicate(timeout=110)
+    out, err = process.communicate(timeout=280)
     return Finished(process.returncode, out, err)
 
 
 @pytest.fixture
-def entra_fleet():
-    """Runs the command and waits for its end."""
+def entra_fleet(monkeypatch, capsys):
+    """Runs the command in this process, with an environment of its own: a child takes seconds to begin."""
+
+    def run(*arguments, **variables):
+        monkeypatch.setattr(sys, "argv", ["entra-fleet", *map(str, arguments)])
+        capsys.readouterr()
+        with environment_of_a_child(variables), pytest.raises(SystemExit) as ended:
+            main()
+        written = capsys.readouterr()
+        return Finished(ended.value.code or 0, written.out, written.err)
+
+    return run
+
+
+@pytest.fixture
+def entra_fleet_here(entra_fleet):
+    """The same; its parts can be given other limits."""
+    return entra_fleet
+
+
+@pytest.fixture
+def entra_fleet_process():
+    """Runs the command as a process and waits for its end: for what only a process has."""
 
     def run(*arguments, **variables):
         return finished(started(*arguments, **variables))
@@ -52,19 +75,18 @@ def entra_fleet():
     return run
 
 
-@pytest.fixture
-def entra_fleet_here(monkeypatch, capsys):
-    """Runs the command in this process: quicker than a child, and its parts can be given other limits."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["entra-fleet", *map(str, arguments)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        written = capsys.readouterr()
-        return Finished(ended.value.code, written.out, written.err)
-
-    return run
+@contextmanager
+def environment_of_a_child(variables):
+    """Have this process's environment, and Prefect's settings that come from it, be a child's for a while."""
+    before = dict(os.environ)
+    os.environ.update(variables)
+    api = {PREFECT_API_URL: variables["PREFECT_API_URL"] or None} if "PREFECT_API_URL" in variables else {}
+    try:
+        with temporary_settings(api):
+            yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 @pytest.fixture

@@ -21,11 +21,11 @@ def ended(result, code, text):
     assert "Traceback" not in result.err
 
 
-def test_a_file_that_is_not_there(entra_fleet, tmp_path):
+def test_a_file_that_is_not_there(entra_fleet_process, tmp_path):
     path = tmp_path / "nope.yaml"
     text = f"{path}: there is no such file\nCheck the path, or write the file there."
-    ended(entra_fleet("plan", path), 1, text)
-    ended(entra_fleet("apply", path, "--yes"), 1, text)
+    ended(entra_fleet_process("plan", path), 1, text)
+    ended(entra_fleet_process("apply", path, "--yes"), 1, text)
 
 
 def test_yaml_that_does_not_parse(entra_fleet, write_fleet):
@@ -158,14 +158,14 @@ def test_a_template_that_cannot_be_used(entra_fleet, write_fleet, prefect_server
 
 @pytest.mark.usefixtures("tenant")
 def test_an_unset_variable_of_one_instance_and_a_rejected_credential_of_another(
-    entra_fleet, write_fleet, prefect_server
+    entra_fleet_process, write_fleet, prefect_server
 ):
     wanted = fleet(
         instance("unset", credentials={"SecretToken": "${env:UNSET}"}),
         instance("rejected", credentials={"SecretToken": "${env:BAD}"}),
         instance("good"),
     )
-    result = entra_fleet(
+    result = entra_fleet_process(
         "apply", write_fleet(wanted), "--yes", TOKEN="good", BAD="wrong", PREFECT_API_URL=prefect_server.api_url
     )
     assert result.err.startswith(
@@ -212,7 +212,7 @@ def test_a_cloud_that_does_not_exist(entra_fleet, write_fleet):
     )
 
 
-def test_values_that_yaml_would_twist_come_through_as_written(tenant, entra_fleet, write_fleet, prefect_server):
+def test_values_that_yaml_would_twist_come_through_as_written(tenant, entra_fleet_process, write_fleet, prefect_server):
     text = f"""\
 fleet: contoso
 tenant_id: {TENANT}
@@ -224,7 +224,7 @@ instances:
     notes: 2027-05-01
     credentials: {{ClientSecret: "${{env:TOKEN}}", SecretToken: "${{env:TOKEN}}"}}
 """
-    result = entra_fleet("apply", write_fleet(text), "--yes", TOKEN="x", PREFECT_API_URL=prefect_server.api_url)
+    result = entra_fleet_process("apply", write_fleet(text), "--yes", TOKEN="x", PREFECT_API_URL=prefect_server.api_url)
     assert (result.err, result.code) == ("", 0)
     (application,) = tenant.applications()["entra-fleet:contoso:no"]
     assert (application["displayName"], application["notes"]) == ("012345670123", "2027-05-01")

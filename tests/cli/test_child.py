@@ -19,7 +19,7 @@ else:
     subprocess.Popen([sys.executable, "-m", "stubborn", "below"], start_new_session=True)
 time.sleep(600)
 """
-PATIENCE_SECONDS = 20
+PATIENCE_SECONDS = 100
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The command `events`, as a process."""
+"""The command `events`."""
 
 import csv
 import io

@@ -12,7 +12,7 @@ from tests.proof.looks import assert_all_is_well
 __all__ = ["killer", "path"]
 
 
-@pytest.mark.parametrize("request_number", [3, 12, 20])
+@pytest.mark.parametrize("request_number", [3, pytest.param(12, marks=pytest.mark.proof), 20])
 def test_ctrl_c_ends_with_130_and_the_next_apply_completes(killer, path, prefect_server, request_number):
     killer.reset()
     killer.emulator.doom(request_number, after_commit=False, with_signal=signal.SIGINT)

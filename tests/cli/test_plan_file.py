@@ -85,7 +85,7 @@ def test_whoever_says_yes_says_it_to_what_was_shown(run, write_fleet, tenant, pr
     if slipped_in:
         write_fleet(fleet(instance("one", notes="slipped in")))
     os.write(keyboard, b"y\n")
-    _, error = process.communicate(timeout=110)
+    _, error = process.communicate(timeout=280)
     assert process.returncode == (1 if slipped_in else 0), error
     assert bool(tenant.requests(writes=True)) is not slipped_in
     assert (b"is no longer the one that was reviewed" in error) is slipped_in

@@ -15,10 +15,11 @@ FLEET = fleet(instance("a"), instance("b"))
 
 
 def wait_for_writes(tenant, count, process):
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 200
     while len(tenant.requests(writes=True)) < count:
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 @pytest.fixture
@@ -94,7 +95,7 @@ def test_a_key_that_is_nowhere(entra_fleet, write_fleet, tenant, prefect_server)
     assert tenant.requests(writes=True) == []
 
 
-@pytest.mark.parametrize("writes", [1, 2, 3, 4])
+@pytest.mark.parametrize("writes", [1, *(pytest.param(number, marks=pytest.mark.proof) for number in (2, 4)), 3])
 def test_a_killed_run_is_completed_by_the_next(tmp_path, write_fleet, prefect_server, entra_fleet, writes):
     path = write_fleet(FLEET)
     arguments = ("retire", path, "--only", "a", "--purge", "--yes")

@@ -38,7 +38,7 @@ def in_child(*arguments, before):
         capture_output=True,
         text=True,
         preexec_fn=before,
-        timeout=110,
+        timeout=280,
     )
     return Finished(done.returncode, done.stdout, done.stderr)
 

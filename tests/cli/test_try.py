@@ -54,9 +54,9 @@ def test_a_person_sees_each_step_and_what_changed(entra_fleet, write_fleet, who,
     assert "On demand in a: created" in story
 
 
-def test_the_json_is_one_document(entra_fleet, write_fleet, who, prefect_server):
+def test_the_json_is_one_document(entra_fleet_process, write_fleet, who, prefect_server):
     arguments = ("try", write_fleet(FLEET), "--only", "a", "--user", who["id"], "--output", "json")
-    result = entra_fleet(*arguments, PREFECT_API_URL=prefect_server.api_url)
+    result = entra_fleet_process(*arguments, PREFECT_API_URL=prefect_server.api_url)
     document = json.loads(result.out)
     (trial,) = document["trials"]
     assert (result.code, document["as_expected"], trial["outcome"]) == (0, True, "created")

@@ -1,4 +1,4 @@
-"""The commands `monitor` and `harvest`, as processes."""
+"""The commands `monitor` and `harvest`."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -9,7 +9,9 @@ from tests.estates import fleet, instance
 AN_HOUR_AGO = (datetime.now(UTC) - timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def test_a_quarantine_is_seen_and_the_events_are_kept(tenant, entra_fleet, write_fleet, prefect_server):
+def test_a_quarantine_is_seen_and_the_events_are_kept(
+    tenant, entra_fleet, entra_fleet_process, write_fleet, prefect_server
+):
     path = write_fleet(fleet(instance("box"), instance("other")))
     api = {"PREFECT_API_URL": prefect_server.api_url, "TOKEN": "good"}
     assert entra_fleet("apply", path, "--yes", **api).code == 0
@@ -18,7 +20,7 @@ def test_a_quarantine_is_seen_and_the_events_are_kept(tenant, entra_fleet, write
     box = next(jobs[0]["id"] for jobs in tenant.jobs().values())
     tenant.emulator.quarantine(box, "EncounteredQuarantineException")
 
-    seen = entra_fleet("monitor", path, "--output", "json", **api)
+    seen = entra_fleet_process("monitor", path, "--output", "json", **api)
     first, second = json.loads(seen.out)["instances"]
     unwell, well = (first, second) if first["job_id"] == box else (second, first)
     assert (seen.code, unwell["state"], unwell["why"]) == (1, "quarantined", "EncounteredQuarantineException")
@@ -27,7 +29,7 @@ def test_a_quarantine_is_seen_and_the_events_are_kept(tenant, entra_fleet, write
 
     tenant.emulator.add_faults([FaultRule("truncate", operation="list_provisioning_events", occurrence=1)])
     options = ("--since", AN_HOUR_AGO, "--overlap-minutes", "60", "--all", "--output", "json")
-    harvested = json.loads(entra_fleet("harvest", *options, **api).out)
+    harvested = json.loads(entra_fleet_process("harvest", *options, **api).out)
     happened = sum(len(ids) for ids in tenant.emulator.event_ids().values())
     assert (harvested["new"], harvested["gaps"]) == (happened, [])
 

@@ -14,7 +14,7 @@ import httpx
 from flows.cli.process_tree import descendants
 from tests.cli.conftest import started
 
-PATIENCE_SECONDS = 90
+PATIENCE_SECONDS = 250
 
 
 def until(ready, *, what):

@@ -13,7 +13,7 @@ import httpx
 from flows.cli import prefect_server, process_tree
 
 ROOT = Path(__file__).parent.parent.parent
-PATIENCE_SECONDS = 100.0
+PATIENCE_SECONDS = 250.0
 
 
 def wait_until(ready, what, seconds=PATIENCE_SECONDS):

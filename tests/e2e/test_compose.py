@@ -25,7 +25,7 @@ from tests.store.databases import postgres_database
 
 __all__ = ["postgres_database", "redis_urls"]
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(900)
 
 FOLDER = ROOT / "deployments"
 SERVICES = YAML(typ="safe").load(FOLDER / "compose.yaml")["services"]
@@ -70,7 +70,7 @@ class Site:
         """Run a service that ends, to its end."""
         assert name in ONCE
         child = self.start(name)
-        assert child.wait(timeout=100) == 0, self.log()
+        assert child.wait(timeout=280) == 0, self.log()
 
     def start(self, name):
         """Start a service, and return its process."""

@@ -16,7 +16,7 @@ from tests.proof import invariants
 from tests.proof.looks import states_of_jobs
 
 # Some processes of Prefect are started in each, at two seconds of work apiece and more.
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(900)
 
 KEYS = [f"k{n}" for n in range(4)]
 ALONE = {"shard_size": 100}
@@ -105,6 +105,7 @@ async def planned(name):
         return diff(document, await observe(graph, document))
 
 
+@pytest.mark.proof  # the two after it kill a worker, and retry a run
 def test_a_killed_worker_is_made_good_by_the_retry_of_its_run(site):
     worker = site.start_worker()
     killed = in_the_middle(site, lambda: kill_all(worker))

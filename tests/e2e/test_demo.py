@@ -3,10 +3,10 @@ import json
 import pytest
 
 
-@pytest.mark.parametrize(("seed", "profile"), [(1, "calm"), (7, "lossy")])
-def test_the_demo_reports_what_the_tenant_holds(entra_fleet, seed, profile):
+@pytest.mark.parametrize(("seed", "profile"), [pytest.param(1, "calm", marks=pytest.mark.proof), (7, "lossy")])
+def test_the_demo_reports_what_the_tenant_holds(entra_fleet_process, seed, profile):
     arguments = ("--instances", 5, "--seed", seed, "--profile", profile, "--output", "json")
-    result = entra_fleet("demo", *arguments, PREFECT_API_URL="")
+    result = entra_fleet_process("demo", *arguments, PREFECT_API_URL="")
     assert result.code == 0, result.err
     said = json.loads(result.out)
     assert said["differences"] == []
@@ -18,8 +18,8 @@ def test_the_demo_reports_what_the_tenant_holds(entra_fleet, seed, profile):
     assert "Traceback" not in result.err
 
 
-def test_a_profile_that_does_not_exist(entra_fleet):
-    result = entra_fleet("demo", "--profile", "angry", PREFECT_API_URL="")
+def test_a_profile_that_does_not_exist(entra_fleet_process):
+    result = entra_fleet_process("demo", "--profile", "angry", PREFECT_API_URL="")
     assert result.code == 2
     assert "angry" in result.err
     assert "Traceback" not in result.err

@@ -28,7 +28,7 @@ def prefect(*arguments, api_url):
         env={**os.environ, "PREFECT_API_URL": api_url},
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=280,
         check=False,
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr

@@ -27,7 +27,7 @@ def tenant(tmp_path):
 
 @pytest.fixture
 def run(entra_fleet, prefect_server):
-    """Runs a command as a process, and looks how it ends."""
+    """Runs a command, and looks how it ends."""
 
     def run(*arguments, code=0):
         variables = {"TOKEN": "good", "COLUMNS": "200", "PREFECT_API_URL": prefect_server.api_url}

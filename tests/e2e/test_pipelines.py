@@ -112,7 +112,7 @@ class Pipeline:
             env=own | given,
             capture_output=True,
             text=True,
-            timeout=100,
+            timeout=280,
             check=False,
         )
 

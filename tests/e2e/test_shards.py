@@ -12,7 +12,7 @@ from tests.estates import estate, fleet, instance
 from tests.proof import invariants
 
 # Some processes of Prefect are started in each, at two seconds of work apiece and more.
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(900)
 
 WRITES, SECONDS = 90, 15.0
 SPLIT = {"shard_size": 3, "shards_at_once": 2}

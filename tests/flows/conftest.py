@@ -2,21 +2,41 @@ from contextlib import contextmanager
 
 import httpx
 import pytest
-from prefect.settings import PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS, temporary_settings
-from prefect.testing.utilities import prefect_test_harness
+from prefect.events.worker import EventsWorker
+from prefect.logging.handlers import APILogWorker
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from flows.cli.prefect_server import PrefectServer
+from tests.proof.prefect_aside import prefect_aside
 from tests.store.databases import postgres_database, postgres_url
 
-__all__ = ["postgres_database", "postgres_url", "prefect_api", "prefect_calls"]
+__all__ = ["postgres_database", "postgres_url", "prefect_api", "prefect_calls", "without_prefect"]
 
 
 @pytest.fixture(scope="session")
-def prefect_api():
-    """A Prefect server of the test harness, for all tests that run flows."""
-    with (
-        temporary_settings({PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS: 120}),
-        prefect_test_harness(server_startup_timeout=120),
-    ):
+def prefect_api(tmp_path_factory):
+    """A Prefect server for all tests that run flows on one; migrating its database was done before, if ever."""
+    server = PrefectServer(tmp_path_factory.mktemp("prefect"))
+    try:
+        server.wait()
+        with temporary_settings({PREFECT_API_URL: server.api_url}):
+            yield
+            # What is still to be sent belongs to this server, and would be looked for after it has gone.
+            APILogWorker.drain_all(timeout=5)
+            EventsWorker.drain_all()
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def without_prefect(request):
+    """Flows as their functions, at a third of the time; a test with the mark `prefect` runs them on the server."""
+    if request.node.get_closest_marker("prefect"):
+        request.getfixturevalue("prefect_api")
+        yield
+        return
+    # Whatever asks Prefect's API all the same is refused at once, instead of having a server started for it.
+    with prefect_aside(), temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
         yield
 
 

@@ -10,7 +10,7 @@ from flows.sign_in import signed_in
 from tests.estates import TENANT, estate
 from tests.reconcile.crowds import settle
 
-pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("prefect_api")]
+pytestmark = pytest.mark.usefixtures("without_prefect")
 
 
 async def test_an_adopting_apply_writes_each_mark_and_the_next_one_nothing(tmp_path):

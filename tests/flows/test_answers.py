@@ -14,14 +14,14 @@ from flows.monitor import monitor_fleet
 from flows.provision import provision_fleet
 from tests.estates import estate, fleet, instance
 
-pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("prefect_api")]
+pytestmark = pytest.mark.usefixtures("without_prefect")
 
 FLEET = fleet(instance("one"), instance("two"))
 
 
 def why(*arguments):
     command = [sys.executable, "-m", "flows.cli", "why", *arguments, "--output", "json"]
-    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True, timeout=100).stdout)
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True, timeout=280).stdout)
 
 
 async def test_the_story_of_somebody_is_that_of_the_tenants_log(tmp_path):

@@ -14,7 +14,7 @@ from graph_emulator import Clock, FaultRule
 from tests.estates import TENANT, estate, fleet, instance
 from tests.reconcile.crowds import settle
 
-pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("prefect_api")]
+pytestmark = pytest.mark.usefixtures("without_prefect")
 
 KEYS = [f"k{number:02}" for number in range(12)]
 OFTEN = {"cycle_seconds": 0.25, "initial_cycle_seconds": 0.04, "entry_failure_share": 0.0, "eventful_cycles": 0}
@@ -107,6 +107,7 @@ def states(rollout):
     return [wave.state for wave in rollout.waves]
 
 
+@pytest.mark.prefect
 async def test_the_canary_goes_first_then_a_tenth_then_the_rest(jobs):
     state, outcome = await roll_out()
     assert (state.name, outcome.summary["updated"]) == ("Completed", 12)

@@ -13,7 +13,7 @@ from tests.cli.conftest import finished, started
 from tests.estates import DATABRICKS, TENANT, estate, fleet, instance
 from tests.key_vault import key_vaults
 
-pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("prefect_api")]
+pytestmark = pytest.mark.usefixtures("without_prefect")
 
 SAVED = ["validate_job_credentials", "put_secrets"]
 
@@ -152,6 +152,7 @@ async def test_the_key_of_the_environment_leaves_no_file(tmp_path):
     assert list((tmp_path / "tenant").glob("*fingerprint*")) == []
 
 
+@pytest.mark.prefect
 async def test_without_a_key_nothing_is_fingerprinted_and_the_log_says_so(tenant, postgres_url, caplog):
     with with_variables({"ENTRA_FLEET_STORE": postgres_url}), caplog.at_level(logging.WARNING):
         await provision(two())
@@ -174,6 +175,7 @@ async def test_the_store_holds_no_value(tenant):
     assert b"good token" not in content
 
 
+@pytest.mark.prefect
 async def test_a_block_is_loaded_once_for_all_that_are_compared(tenant, prefect_calls):
     fields = {f"k{n}": f"good {n}" for n in range(20)}
     await AppCredentials(fields=fields).save("box", overwrite=True)

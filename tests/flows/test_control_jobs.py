@@ -11,7 +11,7 @@ from graph_emulator import FaultRule
 from tests.estates import estate, fleet, instance
 from tests.reconcile.crowds import settle
 
-pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("prefect_api")]
+pytestmark = pytest.mark.usefixtures("without_prefect")
 
 KEYS = ("a", "b", "c")
 FLEET = fleet(*(instance(key) for key in KEYS))
@@ -54,6 +54,7 @@ async def control(action, **parameters):
     return state, await state.aresult(raise_on_failure=False)
 
 
+@pytest.mark.prefect
 async def test_jobs_are_paused_and_resumed_once(jobs):
     state, outcome = await control("pause")
     assert (state.name, outcome.summary) == ("Completed", {"paused": 3, "unchanged": 0, "failed": 0})

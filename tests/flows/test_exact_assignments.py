@@ -8,7 +8,7 @@ from graph_emulator import EmulatorSettings
 from tests.estates import AWS, estate, fleet, instance
 from tests.flows.provisioning import provision, tenant, token, writes
 
-pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("prefect_api")]
+pytestmark = pytest.mark.usefixtures("without_prefect")
 
 __all__ = ["tenant", "token"]
 
@@ -27,6 +27,7 @@ def only(assignments, **fields):
     return fleet(instance("one", assignments=assignments, assignments_mode="exact", **fields))
 
 
+@pytest.mark.prefect
 async def test_whom_the_file_does_not_name_is_taken_away_after_the_others_were_added(tenant):
     users, groups = people_of(tenant)
     await provision(fleet(instance("one", assignments=[users[0], groups[0]])))

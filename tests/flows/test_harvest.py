@@ -11,7 +11,7 @@ from graph_client.errors import Forbidden
 from graph_emulator import FaultRule
 from tests.estates import AWS, TENANT, estate, estate_behind, fleet, instance
 
-pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("prefect_api")]
+pytestmark = pytest.mark.usefixtures("without_prefect")
 
 FLEET = fleet(instance("aws", AWS), instance("box"))
 AN_HOUR_AGO = datetime.now(UTC) - timedelta(hours=1)
@@ -42,6 +42,7 @@ def held(tenant):
     return {(principal, status): n for principal, counts in events.items() for status, n in counts.items()}
 
 
+@pytest.mark.prefect
 async def test_each_event_is_kept_once(tenant):
     _, first = await harvest(since=AN_HOUR_AGO)
     _, again = await harvest(since=AN_HOUR_AGO)
@@ -109,6 +110,7 @@ async def test_how_far_is_read_again_is_a_parameter(tenant):
     assert (0 < usual.new < 10, usual.new + wide.new) == (True, 100)
 
 
+@pytest.mark.prefect
 async def test_a_log_that_cannot_be_read_is_said_in_three_lines_and_no_traceback(tenant, caplog):
     tenant.emulator.add_faults([FaultRule("status", operation="list_provisioning_events", status=403)])
     with pytest.raises(Forbidden):

@@ -16,7 +16,7 @@ from tests.estates import TENANT, estate, fleet, instance
 pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("prefect_api")]
 
 FLEET = fleet(instance("box"), fleet="told")
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 200
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from tests.flows.provisioning import provision, tenant, token, writes
 from tests.mappings.schemas import attribute, mappings, schema_of, users
 
 __all__ = ["tenant", "token"]
-pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("prefect_api")]
+pytestmark = pytest.mark.usefixtures("without_prefect")
 
 NOT_TOLD = "how many users are in scope before and after cannot be told."
 TITLE = {"title": {"expression": 'Join(", ", [jobTitle], [department])', "when": "on create"}}
@@ -68,6 +68,7 @@ def changes(plan):
     return [(each.field, each.before, each.after, each.origin) for each in plan.changes]
 
 
+@pytest.mark.prefect
 async def test_a_new_job_gets_its_mappings_before_it_starts(tenant):
     state, outcome = await provision(wanted())
     assert (state.is_completed(), outcome.summary["created"]) == (True, 1)

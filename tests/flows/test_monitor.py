@@ -9,7 +9,7 @@ from flows.store import open_store
 from tests.estates import AWS, TENANT, estate, estate_behind, fleet, instance
 from tests.store.databases import observations
 
-pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("prefect_api")]
+pytestmark = pytest.mark.usefixtures("without_prefect")
 
 FLEET = fleet(instance("aws", AWS), instance("box"))
 
@@ -41,6 +41,7 @@ async def test_it_waits_until_every_job_has_settled(tenant):
     assert tenant.requests(writes=True)[-1].operation == "start_job"
 
 
+@pytest.mark.prefect
 async def test_once_looks_once_and_keeps_what_changed(tenant):
     await monitor(until="settled")
     tenant.forget()

@@ -18,7 +18,7 @@ from graph_emulator import FaultRule
 from tests.estates import estate, fleet, instance
 from tests.reconcile.crowds import settle
 
-pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("prefect_api")]
+pytestmark = pytest.mark.usefixtures("without_prefect")
 
 KEYS = ("a", "b")
 FLEET = fleet(*(instance(key) for key in KEYS))
@@ -75,6 +75,7 @@ def operations(tenant):
     return [record.operation for record in tenant.requests()]
 
 
+@pytest.mark.prefect
 async def test_one_user_takes_seven_requests_two_of_them_in_one(tenant):
     who = user(tenant)
     state, outcome = await attempt(who["id"])

@@ -7,7 +7,7 @@ from flows.monitor import monitor_fleet
 from tests.estates import fleet, instance
 from tests.flows.provisioning import provision, tenant, token, writes
 
-pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("prefect_api")]
+pytestmark = pytest.mark.usefixtures("without_prefect")
 
 __all__ = ["tenant", "token"]
 
@@ -28,6 +28,7 @@ async def test_our_own_pause_is_lifted_when_the_file_says_running(tenant, tmp_pa
     assert (outcome.summary["updated"], writes(tenant)) == (1, ["start_job"])
 
 
+@pytest.mark.prefect
 async def test_somebody_elses_pause_is_lifted_on_request_only(tenant):
     _, outcome = await provision(RUNNING)
     tenant.emulator.act_on_job(outcome.instances[0].job_id, "pause")

@@ -7,13 +7,14 @@ from flows.store import open_store
 from tests.estates import AWS, DATABRICKS, NON_GALLERY, TENANT, fleet, instance
 from tests.flows.provisioning import provision, tenant, token
 
-pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("prefect_api")]
+pytestmark = pytest.mark.usefixtures("without_prefect")
 
 __all__ = ["tenant", "token"]
 
 IN_ORDER = ["validate_credentials", "create_job", "put_secrets", "start_job"]
 
 
+@pytest.mark.prefect
 async def test_each_kind_of_instance_ends_with_a_started_job(tenant):
     wanted = fleet(*(instance(f"k{n}", each) for n, each in enumerate([AWS, "Box", DATABRICKS, NON_GALLERY])))
     state, outcome = await provision(wanted)
@@ -87,6 +88,7 @@ async def test_a_namesake_that_is_not_ours_is_left_alone(tenant):
     assert [record.path for record in tenant.requests(writes=True) if theirs["id"] in record.path] == []
 
 
+@pytest.mark.prefect
 async def test_fifty_instances_cost_at_most_twenty_calls_to_prefect_and_nine_each_to_graph(tenant, prefect_calls):
     with prefect_calls() as calls:
         state, _ = await provision(fleet(*(instance(f"k{n}") for n in range(50))), concurrency=20)

@@ -8,7 +8,7 @@ from graph_emulator.faults import FaultRule
 from tests.estates import fleet, instance
 from tests.flows.provisioning import provision, tenant, token, writes
 
-pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("prefect_api")]
+pytestmark = pytest.mark.usefixtures("without_prefect")
 
 __all__ = ["tenant", "token"]
 
@@ -19,6 +19,7 @@ def journaled():
         return [run.outcome for run in store.journal.runs()]
 
 
+@pytest.mark.prefect
 async def test_a_rejected_credential_stops_that_instance_and_no_other(tenant):
     bad = instance("bad", credentials={"SecretToken": "${env:BAD}"})
     with with_variables({"BAD": "a wrong token"}):

@@ -2,23 +2,24 @@
 
 import pytest
 
-from flows.reconcile.steps.patience import Patience
+from flows.reconcile.steps.patience import Patience, with_patience
 from graph_emulator import FaultRule
 from tests.estates import AWS, DATABRICKS, NON_GALLERY, estate, fleet, instance
 from tests.flows.provisioning import provision, tenant, token
+from tests.proof.world import world
 
-pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("prefect_api")]
+pytestmark = pytest.mark.usefixtures("without_prefect")
 
 __all__ = ["tenant", "token"]
 
 
 @pytest.mark.parametrize("profile", ["laggy", "flaky", "lossy", "expiring"])
-async def test_whatever_the_tenant_does_there_is_one_application_a_key(tmp_path, profile):
+def test_whatever_the_tenant_does_there_is_one_application_a_key(tmp_path, profile):
     wanted = fleet(*(instance(f"k{n}", each) for n, each in enumerate(["Box", DATABRICKS, AWS, NON_GALLERY])))
-    with estate(tmp_path / "tenant", patience=Patience(interval_seconds=0.1), profile=profile, seed=3) as tenant:
-        await provision(wanted)
+    with world(tmp_path, profile=profile, seed=3) as tenant, with_patience(Patience(interval_seconds=0.1)):
+        tenant.apply(wanted)
         tenant.emulator.faults.clear()
-        _, outcome = await provision(wanted)
+        outcome = tenant.apply(wanted)
         assert outcome.failed == 0
         assert {tag: len(found) for tag, found in tenant.applications().items()} == {
             f"entra-fleet:contoso:k{n}": 1 for n in range(4)
@@ -51,6 +52,7 @@ async def test_a_write_whose_answer_is_lost_is_done_once(tmp_path, operation, fa
         assert tenant.requests(writes=True) == []
 
 
+@pytest.mark.prefect
 async def test_a_start_whose_answer_is_lost_is_not_repeated(tmp_path):
     lost = FaultRule("status", status=503, operation="start_job", occurrence=1, retry_after="0", after_commit=True)
     with estate(tmp_path / "tenant", faults=[lost]) as tenant:

@@ -5,11 +5,12 @@ import pytest
 from tests.estates import fleet, instance
 from tests.flows.provisioning import provision, tenant, token
 
-pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("prefect_api")]
+pytestmark = pytest.mark.usefixtures("without_prefect")
 
 __all__ = ["tenant", "token"]
 
 
+@pytest.mark.prefect
 async def test_users_and_groups_are_assigned_once(tenant):
     state = tenant.emulator.state()
     assigned = [{"user": state["users"][0]["id"]}, {"group": state["groups"][0]["id"], "role": "User"}]

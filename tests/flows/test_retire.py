@@ -8,9 +8,10 @@ from flows.retire import retire_instances
 from flows.store import open_store
 from graph_emulator import FaultRule
 from tests.estates import TENANT, estate, fleet, instance
+from tests.proof.world import world
 from tests.reconcile.crowds import settle
 
-pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("prefect_api")]
+pytestmark = pytest.mark.usefixtures("without_prefect")
 
 FLEET = fleet(instance("a"), instance("b"))
 IN_ORDER = ["pause_job", "delete_job", "delete_application"]
@@ -143,6 +144,7 @@ async def test_a_large_part_of_the_fleet_goes_only_by_force(tenant):
     assert outcome.summary["retired"] == 5
 
 
+@pytest.mark.prefect
 async def test_purging_removes_what_was_retired_and_nothing_else(tenant):
     await retire("b")
     tenant.forget()
@@ -192,16 +194,16 @@ async def test_a_run_that_ends_between_any_two_calls_is_finished_by_the_next(ten
 
 
 @pytest.mark.parametrize("profile", ["calm", "laggy"])
-async def test_a_retired_key_can_come_back_while_its_namesake_is_in_the_recycle_bin(tmp_path, profile):
+def test_a_retired_key_can_come_back_while_its_namesake_is_in_the_recycle_bin(tmp_path, profile):
     wanted = fleet(instance("a"))
-    with estate(tmp_path / "laggy", profile=profile, seed=3) as tenant, with_variables({"TOKEN": "good"}):
+    with world(tmp_path, profile=profile, seed=3) as tenant:
         for _ in range(2):
-            outcome = await provision_fleet(wanted)
+            outcome = tenant.apply(wanted)
             assert outcome.summary["created"] == 1
-            while (await retire("a", wanted=wanted))[1].failed:
+            while tenant.run(tenant.doing(retire_instances, wanted, ["a"])).failed:
                 pass
             assert tags(tenant) == []
-        outcome = await provision_fleet(wanted)
+        outcome = tenant.apply(wanted)
         assert (outcome.summary["created"], len(application_ids(tenant, "a"))) == (1, 1)
         assert len(binned(tenant)) == 4
 

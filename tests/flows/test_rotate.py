@@ -7,7 +7,7 @@ from flows.rotate import rotate_credentials
 from flows.store import open_store
 from tests.estates import estate, fleet, instance
 
-pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("prefect_api")]
+pytestmark = pytest.mark.usefixtures("without_prefect")
 
 SAVED = ["validate_job_credentials", "put_secrets"]
 
@@ -76,6 +76,7 @@ async def test_nothing_else_of_the_file_is_touched(tenant):
     assert saved(tenant) == {"SecretToken": "another good token", "SyncAll": "true"}
 
 
+@pytest.mark.prefect
 @pytest.mark.usefixtures("provisioned")
 async def test_a_rejected_credential_is_not_saved_and_no_other_suffers(tenant):
     with with_variables({"OTHER": "a wrong token"}):
@@ -136,6 +137,7 @@ async def test_a_key_that_is_not_in_the_file_is_named(tenant):
     assert tenant.requests() == []
 
 
+@pytest.mark.prefect
 @pytest.mark.usefixtures("tenant")
 async def test_no_key_is_no_rotation():
     state, _ = await rotate(two())

@@ -7,7 +7,7 @@ from flows.reconcile.safety import PlanChanged, PlanRefused
 from tests.estates import estate, fleet, instance
 from tests.flows.provisioning import provision, tenant, token, writes
 
-pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("prefect_api")]
+pytestmark = pytest.mark.usefixtures("without_prefect")
 
 __all__ = ["tenant", "token"]
 
@@ -16,6 +16,7 @@ def many(count, **fields):
     return [instance(f"k{n}", **fields) for n in range(count)]
 
 
+@pytest.mark.prefect
 async def test_a_plan_that_changes_too_much_of_what_runs_is_refused_with_zero_writes(tenant):
     await provision(fleet(*many(10)))
     tenant.forget()

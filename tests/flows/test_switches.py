@@ -9,7 +9,7 @@ from flows.provision import provision_fleet
 from graph_emulator import Clock, FaultRule, both_ways
 from tests.estates import AWS, DATABRICKS, estate, fleet, instance
 
-pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("prefect_api")]
+pytestmark = pytest.mark.usefixtures("without_prefect")
 
 LOST = [
     FaultRule("status", operation="instantiate", occurrence=1, status=503, retry_after="0", after_commit=True),
@@ -71,6 +71,7 @@ async def test_a_rejected_credential_is_never_saved_whatever_its_answer(tmp_path
         assert tenant.requests("put_secrets") + tenant.requests("start_job") == []
 
 
+@pytest.mark.prefect
 async def test_where_credentials_cannot_be_saved_nothing_is_started(tmp_path):
     beta = with_variables({"TOKEN": "good", "ENTRA_FLEET_API_VERSION": "beta"})
     with estate(tmp_path / "tenant", secrets_api="removed from beta") as tenant, beta:

@@ -92,7 +92,7 @@ async def test_a_flow_that_fails_cancels_what_it_mapped():
 
     with pytest.raises(RuntimeError, match="enough"):
         await failing()
-    await asyncio.wait_for(cancelled.wait(), timeout=5)
+    await asyncio.wait_for(cancelled.wait(), timeout=100)
 
 
 async def test_what_an_interrupted_flow_mapped_has_stopped_before_what_it_uses_is_closed():

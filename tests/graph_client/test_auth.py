@@ -72,7 +72,7 @@ async def test_signing_in_does_not_block_the_event_loop():
     server = SignInServer()
 
     def slow(request):
-        assert may_answer.wait(timeout=10)
+        assert may_answer.wait(timeout=100)
         return server(request)
 
     waiting = asyncio.ensure_future(tokens_of(slow).token())
@@ -90,7 +90,7 @@ async def test_a_cancelled_sign_in_does_not_run_beside_the_next_one():
         at_once += 1
         most = max(most, at_once)
         entered.set()
-        assert may_answer.wait(timeout=10)
+        assert may_answer.wait(timeout=100)
         at_once -= 1
         return server(request)
 

@@ -38,7 +38,7 @@ def test_the_command_serves_until_it_is_stopped(tmp_path, number):
         for root in (url, url.replace("localhost", "127.0.0.1")):
             assert httpx.get(f"{root}/_emulator/clock", verify=trust).status_code == 200
         process.send_signal(number)
-        output, errors = process.communicate(timeout=10)
+        output, errors = process.communicate(timeout=100)
     assert (process.returncode, output, errors) == (0, "", "")
 
 
@@ -57,7 +57,7 @@ def test_the_command_serves_until_it_is_stopped(tmp_path, number):
 )
 def test_what_cannot_be_served_is_one_clear_line(tmp_path, arguments, status, words):
     with start("--dir", tmp_path, *arguments) as process:
-        output, errors = process.communicate(timeout=20)
+        output, errors = process.communicate(timeout=100)
     assert (process.returncode, output) == (status, "")
     assert words in errors.splitlines()[-1]
     assert "Traceback" not in errors

@@ -200,7 +200,7 @@ async def test_a_restart_breaks_off_the_running_cycle(wire):
     assert status["lastExecution"]["countExported"] == sum(counts.values()) - half > 0
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(100)
 async def test_a_job_that_is_paused_while_some_of_its_objects_fail_rests(open_tenant):
     wire = await open_tenant(entry_failure_share=1.0, eventful_cycles=0, cycle_seconds=10.0)
     principal, _ = await wire.running_job()

@@ -44,7 +44,7 @@ def noticed(mutant: Mutant, tree: Path) -> bool:
     file.write_text(sound.replace(mutant.text, mutant.instead), encoding="utf-8")
     try:
         ended = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *mutant.killers],
+            [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--timeout=120", *mutant.killers],
             cwd=tree,
             env={**os.environ, "PYTHONPATH": str(tree)},
             capture_output=True,

@@ -3,30 +3,45 @@
 What is left out is only Prefect's: runs in its database, retries after a crash, artifacts. tests/flows has those.
 """
 
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from uuid import uuid4
 
 import pytest
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.context import FlowRunContext
+from prefect.flows import Flow
 from prefect.logging import disable_run_logger
-from prefect.states import Completed
+from prefect.states import Completed, exception_to_failed_state
 from prefect.tasks import Task
+from prefect.utilities.callables import get_call_parameters
 
-from flows import artifacts, mapping, progress_artifact, rollout_artifact, shard_runs, task_runner, trial_artifact
+from flows import (
+    artifacts,
+    job_events,
+    mapping,
+    notes,
+    progress_artifact,
+    rollout_artifact,
+    shard_runs,
+    task_runner,
+    trial_artifact,
+)
 from flows.task_runner import LoopTaskRunner
 
 
 @contextmanager
 def prefect_aside():
-    """Have tasks called as what they are, and nothing sent to Prefect's API."""
+    """Have flows and tasks called as what they are, and nothing sent to Prefect's API."""
     with pytest.MonkeyPatch.context() as patched, disable_run_logger():
+        patched.setattr(Flow, "__call__", _call_flow)
         patched.setattr(Task, "__call__", _call)
         patched.setattr(task_runner, "run_task_async", _run_task)
         # Both ask the server about a run that it does not know.
         patched.setattr(shard_runs, "deployed", lambda: False)
         patched.setattr(mapping, "fleet_of_run", lambda: None)
-        for module in (artifacts, progress_artifact, rollout_artifact, trial_artifact):
+        patched.setattr(job_events, "get_client", _nobody)
+        patched.setattr(job_events, "_send", _nothing)
+        for module in (artifacts, notes, progress_artifact, rollout_artifact, trial_artifact):
             for name in vars(module):
                 if name.startswith(("acreate_", "aupdate_")):
                     patched.setattr(module, name, _nothing)
@@ -35,13 +50,33 @@ def prefect_aside():
 
 async def run_flow(flow, *args, **parameters):
     """The result of a flow's function; mapped tasks run on the task runner it was made for."""
+    with _in_a_run():
+        state = await flow.fn(*args, **parameters)
+        return await state.aresult(raise_on_failure=False)
+
+
+@contextmanager
+def _in_a_run():
     flow_run = FlowRun(flow_id=uuid4())
     with (
         LoopTaskRunner() as runner,
         FlowRunContext.model_construct(task_runner=runner, flow_run=flow_run, parameters={}),
     ):
-        state = await flow.fn(*args, **parameters)
-        return await state.aresult(raise_on_failure=False)
+        yield
+
+
+async def _call_flow(flow, *args, return_state=False, **parameters):
+    state = await _flow_state(flow, *args, **parameters)
+    return state if return_state else await state.aresult()
+
+
+async def _flow_state(flow, *args, **parameters):
+    try:
+        validated = flow.validate_parameters(get_call_parameters(flow.fn, args, parameters))
+        with _in_a_run():
+            return await _state_of(flow.fn(**validated))
+    except Exception as error:  # noqa: BLE001  # Prefect makes a state of it, whatever it is
+        return await exception_to_failed_state(error, message="Flow run encountered an exception:")
 
 
 def _call(task, *args, return_state=False, **named):
@@ -59,3 +94,8 @@ async def _run_task(task, parameters, **_):
 
 async def _nothing(*_, **__):
     return None
+
+
+@asynccontextmanager
+async def _nobody():
+    yield None

@@ -44,6 +44,8 @@ def postgres_database() -> Iterator[URL]:
     name = f"entra_fleet_test_{uuid4().hex[:12]}"
     try:
         _run(_server(), f"CREATE DATABASE {name}")
+        # Nobody cuts the power here, and disks may be slow.
+        _run(_server(), f"ALTER DATABASE {name} SET synchronous_commit = off")
     except (OperationalError, ModuleNotFoundError) as error:
         remedy = (
             "no PostgreSQL to test with: start one (docker run -p 5432:5432 "
