@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks.figures import Figure
 from benchmarks.fleets import fleet_of
 from benchmarks.tenant import tenant
-from flows.environment import environment
+from flows.configuration.environment import environment
 
 ROUNDS = 3
 

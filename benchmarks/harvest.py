@@ -16,7 +16,7 @@ from typing import Any
 from benchmarks.figures import Figure
 from benchmarks.postgres import database
 from benchmarks.tenant import Tenant, client, tenant
-from flows.environment import environment
+from flows.configuration.environment import environment
 from flows.monitoring.harvest import harvest
 from flows.store import open_store
 

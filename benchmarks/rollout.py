@@ -16,18 +16,18 @@ from pydantic import SecretStr
 
 from benchmarks.fleets import fleet_of
 from benchmarks.virtual_time import run
+from flows.credentials.references import Secret
+from flows.fleet_file.loader import fleet_from_object
 from flows.monitoring.sweep import Target, sweep
-from flows.reconcile.diff import diff
-from flows.reconcile.fleet_file import fleet_from_object
-from flows.reconcile.observe import observe
-from flows.reconcile.plan import InstancePlan
-from flows.reconcile.references import Secret
-from flows.reconcile.steps import application, credentials, job
+from flows.plan.diff import diff
+from flows.plan.plan import InstancePlan
+from flows.steps import application, credentials, job
+from flows.tenant.observe import observe
 from graph_client import GraphClient, GraphSettings, StaticTokens
 from graph_emulator import Clock, Emulator, EmulatorSettings
 from graph_emulator.clock import FROZEN_START
-from graph_emulator.records import RequestRecord
-from graph_emulator.wire import Request, Response
+from graph_emulator.http.request_log import RequestRecord
+from graph_emulator.http.wire import Request, Response
 
 
 @dataclass(frozen=True)

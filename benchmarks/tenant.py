@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from flows.environment import Environment
+from flows.configuration.environment import Environment
 from graph_client import GraphClient, MsalTokens
 from graph_emulator import Emulator, EmulatorSettings
 

@@ -12,4 +12,4 @@ _OURS = Path(__file__).parent.parent / "flows" / "__init__.py"
 _found = find_spec("flows")
 
 if _found and _found.origin and Path(_found.origin) == _OURS:
-    import_module("flows.blocks")
+    import_module("flows.configuration.blocks")

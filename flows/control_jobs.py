@@ -3,28 +3,24 @@
 import time
 from typing import Annotated, Literal
 
-from prefect import flow, task
-from prefect.cache_policies import NO_CACHE
+from prefect import flow
 from prefect.client.schemas.objects import State
-from prefect.states import Failed
 from pydantic import Field
 
-from flows import artifacts, job_tasks, journal
-from flows.connection import connected
-from flows.lease import WAIT_MINUTES, WaitMinutes, exclusive
-from flows.logs import quiet_expected_failures
-from flows.mapping import final_state, map_instances
-from flows.names import name_of_run
-from flows.parameters import FleetParameter, read_fleet
-from flows.reconcile.job_control import DONE, JobControl
-from flows.reconcile.outcome import FleetOutcome, InstanceOutcome
-from flows.reconcile.reset_scope import ResetScope, reset_scope
-from flows.reconcile.steps.failure import StepFailed
-from flows.task_runner import LoopTaskRunner
-
-WIDTH = 10
-
-_TASKS = {"start": job_tasks.start_job, "pause": job_tasks.pause_job, "restart": job_tasks.restart_job}
+from flows.artifacts import tables as artifacts
+from flows.fleet_file.loader import FleetParameter, read_fleet
+from flows.plan.job_control import DONE
+from flows.plan.reset_scope import ResetScope, reset_scope
+from flows.run import journal
+from flows.run.context import connected
+from flows.run.lease import WAIT_MINUTES, WaitMinutes, exclusive
+from flows.run.log_filter import quiet_expected_failures
+from flows.run.names import name_of_run
+from flows.run.outcome import FleetOutcome
+from flows.run.task_runner import LoopTaskRunner
+from flows.tasks import jobs as job_tasks
+from flows.tasks.jobs import WIDTH, control_job
+from flows.tasks.mapped import final_state, map_instances
 
 
 @flow(
@@ -74,15 +70,3 @@ async def control_jobs(
             entry.outcome = outcome
         await artifacts.publish_outcome(outcome, "jobs")
     return final_state(outcome)
-
-
-@task(name="control-job", task_run_name="{plan.key}", cache_policy=NO_CACHE, persist_result=False)
-async def control_job(plan: JobControl, run_id: str) -> State | InstanceOutcome:
-    """Start, pause or restart the job of one instance; what fails is in the outcome."""
-    outcome = plan.outcome()
-    try:
-        outcome.job_state = await _TASKS[plan.verb](plan)
-    except StepFailed as failure:
-        outcome.fail(failure)
-    await journal.record(run_id, plan.verb, plan.changes, outcome)
-    return Failed(message=str(outcome.failure), data=outcome) if outcome.failure else outcome

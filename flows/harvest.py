@@ -11,19 +11,18 @@ from prefect.logging import get_run_logger
 from prefect.states import Completed
 from pydantic import Field
 
-from flows import artifacts
-from flows.connection import connected, connection
-from flows.logs import quiet_expected_failures
+from flows.artifacts import tables as artifacts
+from flows.formatting.text import iso
 from flows.monitoring import harvest as harvesting
-from flows.monitoring.harvest import OVERLAP
-from flows.monitoring.harvest_result import HarvestResult
-from flows.monitoring.iso import iso
-from flows.names import name_of_run
-from flows.progress import Progress, report
-from flows.reconcile.observe import find_applications
-from flows.report.contents import Report
-from flows.report.gathering import gather
+from flows.monitoring.harvest import OVERLAP, HarvestResult
+from flows.report.build import gather
+from flows.report.models import Report
+from flows.run.context import connected, connection
+from flows.run.log_filter import quiet_expected_failures
+from flows.run.names import name_of_run
+from flows.run.progress import Progress, report
 from flows.store import KnownInstance
+from flows.tenant.observe import find_applications
 
 OVERLAP_MINUTES = OVERLAP.total_seconds() / 60
 _REPORT_DAYS = 7

@@ -4,28 +4,23 @@ import asyncio
 import time
 from typing import Annotated, Literal
 
-from prefect import flow, task
-from prefect.cache_policies import NO_CACHE
+from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 from pydantic import Field
 
-from flows import artifacts
-from flows.connection import connected, connection
-from flows.counts import in_words
-from flows.job_events import tell_episodes
-from flows.logs import quiet_expected_failures
-from flows.monitoring import sweep as sweeping
-from flows.monitoring.evidence import triaged
-from flows.monitoring.expiry import expiring
-from flows.monitoring.sweep import Sweep, Target
-from flows.names import name_of_run
-from flows.parameters import FleetParameter, read_fleet
-from flows.progress import Progress, report
-from flows.progress_artifact import ProgressArtifact
-from flows.reconcile.fleet import Fleet
-from flows.reconcile.observe import find_instances
+from flows.artifacts import tables as artifacts
+from flows.artifacts.progress import ProgressArtifact
+from flows.fleet_file.loader import FleetParameter, read_fleet
+from flows.formatting.text import in_words
+from flows.monitoring.credential_warnings import expiring
+from flows.monitoring.sweep import Sweep
+from flows.run.context import connected, connection
+from flows.run.log_filter import quiet_expected_failures
+from flows.run.names import name_of_run
+from flows.run.progress import Progress, report
+from flows.tasks.monitor import find_targets, sweep_jobs, triage_quarantines
 
 
 @flow(name="monitor-fleet", flow_run_name=name_of_run("monitor"), persist_result=False)
@@ -65,39 +60,6 @@ async def monitor_fleet(
         seen = await triage_quarantines(seen)
         await artifacts.publish_health(seen)
     return _final_state(seen, timed_out=until == "settled" and seen.settled < len(targets))
-
-
-@task(name="find-jobs", cache_policy=NO_CACHE, persist_result=False)
-async def find_targets(fleet: Fleet) -> list[Target]:
-    """Find the service principal of each instance by the fleet's mark."""
-    found = await find_instances(connection().graph, fleet)
-    seen = {key: items[0] for key, items in found.items()}
-    return [
-        Target(each.key, item.service_principal_id, each.synchronization_template, item.app_id)
-        if (item := seen.get(each.key))
-        else Target(each.key, None, each.synchronization_template)
-        for each in fleet.instances
-    ]
-
-
-@task(name="sweep-jobs", cache_policy=NO_CACHE, persist_result=False)
-async def sweep_jobs(fleet: Fleet, targets: list[Target]) -> Sweep:
-    """Read every job, keep what differs from the last time, and tell Prefect of episodes that began or ended."""
-    run = connection()
-    now = run.graph.now()
-    seen = await sweeping.sweep(run.graph, fleet.fleet, targets, now)
-    # What could not be read is as it was, as far as anybody knows.
-    known = [reading for reading in seen.readings if reading.health.state != "unknown"]
-    observations = [reading.observation(fleet.tenant_id, fleet.fleet, now) for reading in known]
-    await asyncio.to_thread(run.store.jobs.record_all, observations)
-    await tell_episodes(run.store, fleet.tenant_id, fleet.fleet)
-    return seen
-
-
-@task(name="triage-quarantines", cache_policy=NO_CACHE, persist_result=False)
-async def triage_quarantines(seen: Sweep) -> Sweep:
-    """Join each quarantine with the failures of its cycles."""
-    return await asyncio.to_thread(triaged, connection().store, seen)
 
 
 def _final_state(seen: Sweep, *, timed_out: bool) -> State:

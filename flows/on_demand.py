@@ -8,17 +8,18 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 from pydantic import Field
 
-from flows import journal
-from flows.connection import connected
-from flows.logs import quiet_expected_failures
-from flows.names import name_of_run
-from flows.parameters import FleetParameter, read_fleet
-from flows.progress import Progress, report
-from flows.reconcile.fleet import Fleet
-from flows.reconcile.outcome import FleetOutcome, InstanceOutcome
-from flows.reconcile.trial import Attempt, Expectation, Trial, Trials
-from flows.trial_artifact import publish_trials
-from flows.trial_tasks import plan_trials, tried
+from flows.artifacts.on_demand import publish_trials
+from flows.fleet_file.loader import FleetParameter, read_fleet
+from flows.fleet_file.models import Fleet
+from flows.on_demand_provisioning.result import Attempt, Expectation, Trial, Trials
+from flows.plan.outcome import InstanceOutcome
+from flows.run import journal
+from flows.run.context import connected
+from flows.run.log_filter import quiet_expected_failures
+from flows.run.names import name_of_run
+from flows.run.outcome import FleetOutcome
+from flows.run.progress import Progress, report
+from flows.tasks.on_demand import plan_trials, tried
 
 OUTCOMES = ("tried", "failed")
 

@@ -8,12 +8,12 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 from pydantic import Field
 
-from flows import notes
-from flows.environment import EnvironmentIncomplete
-from flows.logs import quiet_expected_failures
-from flows.reconcile.permissions import EVERYTHING, READING, check_log, check_permissions
-from flows.reconcile.preflight import Check, Preflight
-from flows.sign_in import UnknownBlock, signed_in
+from flows.artifacts import notes
+from flows.configuration.environment import EnvironmentIncomplete
+from flows.configuration.sign_in import UnknownBlock, signed_in
+from flows.plan.permissions import EVERYTHING, READING, check_log, check_permissions
+from flows.plan.preflight import Check, Preflight
+from flows.run.log_filter import quiet_expected_failures
 from graph_client.errors import GraphError
 
 

@@ -16,24 +16,29 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 from pydantic import Field
 
-from flows import artifacts, journal, schemas, shard_runs, tasks
-from flows.connection import connected, connection
-from flows.counts import in_words
-from flows.lease import WAIT_MINUTES, WaitMinutes, exclusive, lease_id
-from flows.logs import quiet_expected_failures
-from flows.mapping import final_state, map_instances
-from flows.names import name_of_run
-from flows.parameters import FleetParameter, read_fleet
-from flows.reconcile.canary_rules import CanaryRules
-from flows.reconcile.fleet import Fleet
-from flows.reconcile.outcome import FleetOutcome, InstanceOutcome
-from flows.reconcile.permissions import missing_permissions
-from flows.reconcile.plan import DESCRIPTION, Action, InstancePlan, Plan
-from flows.reconcile.safety import refused
-from flows.reconcile.steps.failure import StepFailed
-from flows.rollout import AllAtOnce, InWaves, rollout_of
-from flows.sharding import Sharding, sharding_of, shards_settled
-from flows.task_runner import LoopTaskRunner
+from flows.apply import shard_runs
+from flows.apply.rollout import AllAtOnce, InWaves, rollout_of
+from flows.apply.sharding import Sharding, sharding_of, shards_settled
+from flows.artifacts import tables as artifacts
+from flows.errors import StepFailed
+from flows.fleet_file.loader import FleetParameter, read_fleet
+from flows.fleet_file.models import Fleet
+from flows.formatting.text import in_words
+from flows.plan.outcome import InstanceOutcome
+from flows.plan.permissions import missing_permissions
+from flows.plan.plan import DESCRIPTION, Action, InstancePlan, Plan
+from flows.plan.safety import refused
+from flows.rollout.rules import CanaryRules
+from flows.run import journal
+from flows.run.context import connected, connection
+from flows.run.lease import WAIT_MINUTES, WaitMinutes, exclusive, lease_id
+from flows.run.log_filter import quiet_expected_failures
+from flows.run.names import name_of_run
+from flows.run.outcome import FleetOutcome
+from flows.run.task_runner import LoopTaskRunner
+from flows.tasks import provision as tasks
+from flows.tasks import schema_history as schemas
+from flows.tasks.mapped import final_state, map_instances
 
 _APPLIED = {Action.CREATE, Action.ADOPT, Action.UPDATE}
 

@@ -10,16 +10,16 @@ from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 from prefect.states import Completed
 
-from flows import notes
+from flows.artifacts import notes
+from flows.configuration.environment import environment
 from flows.control_jobs import control_jobs
-from flows.environment import environment
-from flows.logs import quiet_expected_failures
-from flows.monitoring import evidence
-from flows.monitoring.reaction import Reaction, react
-from flows.notification import tell
-from flows.parameters import FleetParameter, read_fleet
-from flows.quarantine_event import QuarantineEvent
-from flows.reconcile.outcome import FleetOutcome
+from flows.fleet_file.loader import FleetParameter, read_fleet
+from flows.monitoring import quarantine_triage as evidence
+from flows.monitoring.quarantine_event import QuarantineEvent
+from flows.monitoring.quarantine_reaction import Reaction, react
+from flows.run.log_filter import quiet_expected_failures
+from flows.run.notification import tell
+from flows.run.outcome import FleetOutcome
 from flows.store import require_store
 
 

@@ -9,18 +9,20 @@ from prefect.client.schemas.objects import State
 from prefect.states import Failed
 from pydantic import Field
 
-from flows import artifacts, journal
-from flows import retire_tasks as tasks
-from flows.connection import connected
-from flows.lease import WAIT_MINUTES, WaitMinutes, exclusive
-from flows.logs import quiet_expected_failures
-from flows.mapping import final_state, map_instances
-from flows.names import name_of_run
-from flows.parameters import FleetParameter, read_fleet
-from flows.reconcile.outcome import FleetOutcome, InstanceOutcome
-from flows.reconcile.retirement import Retirement
-from flows.reconcile.steps.failure import StepFailed
-from flows.task_runner import LoopTaskRunner
+from flows.artifacts import tables as artifacts
+from flows.errors import StepFailed
+from flows.fleet_file.loader import FleetParameter, read_fleet
+from flows.plan.outcome import InstanceOutcome
+from flows.plan.retirement import Retirement
+from flows.run import journal
+from flows.run.context import connected
+from flows.run.lease import WAIT_MINUTES, WaitMinutes, exclusive
+from flows.run.log_filter import quiet_expected_failures
+from flows.run.names import name_of_run
+from flows.run.outcome import FleetOutcome
+from flows.run.task_runner import LoopTaskRunner
+from flows.tasks import retire as tasks
+from flows.tasks.mapped import final_state, map_instances
 
 WIDTH = 10
 OUTCOMES = ("retired", "purged", "unchanged", "failed")

@@ -9,18 +9,20 @@ from prefect.client.schemas.objects import State
 from prefect.states import Failed
 from pydantic import Field
 
-from flows import artifacts, journal, tasks
-from flows.connection import connected
-from flows.lease import WAIT_MINUTES, WaitMinutes, exclusive
-from flows.logs import quiet_expected_failures
-from flows.mapping import final_state, map_instances
-from flows.names import name_of_run
-from flows.parameters import FleetParameter, read_fleet
-from flows.reconcile.outcome import FleetOutcome, InstanceOutcome
-from flows.reconcile.plan import Action, InstancePlan, Plan
-from flows.reconcile.steps.application import Placed
-from flows.reconcile.steps.failure import StepFailed
-from flows.task_runner import LoopTaskRunner
+from flows.artifacts import tables as artifacts
+from flows.errors import StepFailed
+from flows.fleet_file.loader import FleetParameter, read_fleet
+from flows.plan.outcome import InstanceOutcome, Placed
+from flows.plan.plan import Action, InstancePlan, Plan
+from flows.run import journal
+from flows.run.context import connected
+from flows.run.lease import WAIT_MINUTES, WaitMinutes, exclusive
+from flows.run.log_filter import quiet_expected_failures
+from flows.run.names import name_of_run
+from flows.run.outcome import FleetOutcome
+from flows.run.task_runner import LoopTaskRunner
+from flows.tasks import provision as tasks
+from flows.tasks.mapped import final_state, map_instances
 
 _AT_ONCE = 10
 _OUTCOMES = ("rotated", "failed")

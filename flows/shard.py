@@ -7,17 +7,19 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from pydantic import Field
 
-from flows import artifacts, journal, tasks
-from flows.connection import connected
-from flows.lease import exclusive
-from flows.logs import quiet_expected_failures
-from flows.mapping import final_state
-from flows.parameters import read_fleet
+from flows.apply.shard_parts import held_to
+from flows.artifacts import tables as artifacts
+from flows.fleet_file.loader import read_fleet
 from flows.provision import apply_plan
-from flows.reconcile.outcome import FleetOutcome
-from flows.reconcile.parts import held_to
+from flows.run import journal
+from flows.run.context import connected
+from flows.run.lease import exclusive
+from flows.run.log_filter import quiet_expected_failures
+from flows.run.outcome import FleetOutcome
+from flows.run.task_runner import LoopTaskRunner
 from flows.store.leases import SHARD
-from flows.task_runner import LoopTaskRunner
+from flows.tasks import provision as tasks
+from flows.tasks.mapped import final_state
 
 
 @flow(

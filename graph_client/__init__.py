@@ -1,12 +1,12 @@
 """Microsoft Graph for application provisioning: typed, async, polite."""
 
 from . import errors
-from .auth import MsalTokens
 from .client import GraphClient
 from .resources import Resources
 from .settings import CLOUDS, Cloud, GraphSettings
-from .sign_in import Certificate, ClientSecret, FederatedAssertion, ManagedIdentity, SignInMethod
-from .tokens import StaticTokens, TokenClaims, TokenProvider
+from .sign_in.methods import Certificate, ClientSecret, FederatedAssertion, ManagedIdentity, SignInMethod
+from .sign_in.msal_tokens import MsalTokens
+from .sign_in.tokens import StaticTokens, TokenClaims, TokenProvider
 
 __all__ = [
     "CLOUDS",

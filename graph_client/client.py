@@ -17,7 +17,7 @@ from .retry import Clock, Sleep
 from .server_clock import WallClock, read_utc_now
 from .session import Session
 from .settings import GraphSettings
-from .tokens import TokenClaims, TokenProvider
+from .sign_in.tokens import TokenClaims, TokenProvider
 
 __all__ = ["GraphClient"]
 

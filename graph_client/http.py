@@ -9,7 +9,6 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
 
-from .bearer import BearerAuth
 from .call import Call
 from .errors import GraphError, TransportFailed, UnreadableAnswer
 from .protocol import Answer, content_of, path_on_wire
@@ -17,8 +16,9 @@ from .redaction import learn_url_password, mask
 from .retry import Clock
 from .server_clock import ServerClock
 from .settings import GraphSettings
+from .sign_in.bearer_auth import BearerAuth
+from .sign_in.tokens import TokenProvider
 from .tls import ssl_context
-from .tokens import TokenProvider
 
 __all__ = ["GraphHttp"]
 

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from .call import Call, Expects
-from .envelope import ErrorBody, read_error, read_json
+from .error_body import ErrorBody, read_error, read_json
 from .errors import GraphError, GraphStatusError, HostRefused, UnreadableAnswer, status_error_class
 from .hints import Refusal, find_validation_code, hint_for, is_lasting, is_not_yet
 from .odata import query_string

@@ -22,13 +22,13 @@ from .errors import (
 from .fresh_objects import FreshObjects
 from .hints import is_bodyless_refusal, refusal_of
 from .http import GraphHttp
-from .pacing import Pacing
 from .permissions import missing
 from .protocol import Answer, decode, url_of
 from .retry import Clock, Retrying, Sleep
 from .server_clock import ServerClock, WallClock, read_utc_now
 from .settings import GraphSettings
-from .tokens import TokenClaims, TokenProvider
+from .sign_in.tokens import TokenClaims, TokenProvider
+from .throttling.pacing import Pacing
 from .wait import wait_until
 
 __all__ = ["Session"]

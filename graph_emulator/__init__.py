@@ -5,8 +5,8 @@ It shares no code with the client, so that a wrong name cannot be wrong on both 
 
 from graph_emulator.clock import Clock
 from graph_emulator.emulator import Emulator
-from graph_emulator.faults import FaultRule
-from graph_emulator.profiles import PROFILES
+from graph_emulator.faults.profiles import PROFILES
+from graph_emulator.faults.rules import FaultRule
 from graph_emulator.settings import Client, EmulatorError, EmulatorSettings, FederatedCredential
 from graph_emulator.switches import SWITCHES, both_ways
 

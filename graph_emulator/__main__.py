@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from graph_emulator.emulator import Emulator
-from graph_emulator.fault_words import read_fault
-from graph_emulator.profiles import PROFILES
+from graph_emulator.faults.profiles import PROFILES
+from graph_emulator.faults.text import read_fault
 from graph_emulator.settings import EmulatorError, EmulatorSettings
 
 

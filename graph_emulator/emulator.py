@@ -8,28 +8,28 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import orjson
 
-from graph_emulator.call import Answer
 from graph_emulator.clock import Clock
-from graph_emulator.control import control
-from graph_emulator.fault_effects import truncated
-from graph_emulator.faults import FaultRule, Faults
-from graph_emulator.front import Front
-from graph_emulator.identity import SignIn
-from graph_emulator.injections import act_on_job, delete_object, edit_mapping, edit_object, edit_secrets, schema_of
-from graph_emulator.latency import latency_of
-from graph_emulator.profiles import profile_named, settled
-from graph_emulator.records import RequestLog
-from graph_emulator.routes import ROUTES
+from graph_emulator.faults.effects import truncated
+from graph_emulator.faults.latency import latency_of
+from graph_emulator.faults.profiles import profile_named, settled
+from graph_emulator.faults.rules import FaultRule, Faults
+from graph_emulator.faults.throttle import Throttle
+from graph_emulator.http.call import Answer
+from graph_emulator.http.control_api import control
+from graph_emulator.http.graph_api import Front
+from graph_emulator.http.request_log import RequestLog
+from graph_emulator.http.routes import ROUTES
+from graph_emulator.http.sign_in_api import answer_sign_in
+from graph_emulator.http.transport import EmulatorTransport
+from graph_emulator.http.wire import Request, Response
+from graph_emulator.portal_edits import act_on_job, delete_object, edit_mapping, edit_object, edit_secrets, schema_of
 from graph_emulator.settings import EmulatorSettings
-from graph_emulator.sign_in_door import answer_sign_in
+from graph_emulator.sign_in.token_endpoint import SignIn
+from graph_emulator.sign_in.tokens import TokenDesk
 from graph_emulator.tenant import Tenant
-from graph_emulator.throttle import Throttle
-from graph_emulator.tokens import TokenDesk
-from graph_emulator.transport import EmulatorTransport
-from graph_emulator.wire import Request, Response
 
 if TYPE_CHECKING:
-    from graph_emulator.server import Served
+    from graph_emulator.http.server import Served
 
 GRAPH_TYPE = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
 OPERATIONS = frozenset(route.operation for route in ROUTES)
@@ -204,6 +204,6 @@ class Emulator:
             port: 0 takes a free one.
             directory: where `ca.pem` and `env.sh` are written; a temporary one by default.
         """
-        from graph_emulator.server import Served  # noqa: PLC0415 - uvicorn is not needed in process
+        from graph_emulator.http.server import Served  # noqa: PLC0415 - uvicorn is not needed in process
 
         return Served(self, port, directory)

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from graph_emulator.assignments import Assignments
-from graph_emulator.credentials import SavedSecrets, TargetSystems
-from graph_emulator.directory import Directory
-from graph_emulator.gallery import gallery
-from graph_emulator.job_book import JobBook
-from graph_emulator.job_life import Surroundings
-from graph_emulator.people import People
-from graph_emulator.provisioning_log import ProvisioningLog
+from graph_emulator.directory.assignments import Assignments
+from graph_emulator.directory.directory import Directory
+from graph_emulator.directory.gallery import gallery
+from graph_emulator.directory.people import People
+from graph_emulator.provisioning.credentials import SavedSecrets, TargetSystems
+from graph_emulator.provisioning.job_lifecycle import Surroundings
+from graph_emulator.provisioning.provisioning_log import ProvisioningLog
+from graph_emulator.provisioning.scheduler import JobBook
 from graph_emulator.settings import EmulatorError, EmulatorSettings
 
 

@@ -10,9 +10,9 @@ from functools import partial
 import httpx
 import pytest
 
-from flows import sign_in
-from flows.environment import with_variables
-from flows.reconcile.steps.patience import Patience, with_patience
+from flows.configuration import sign_in
+from flows.configuration.environment import with_variables
+from flows.steps.wait_limits import Patience, with_patience
 from graph_client import GraphClient
 from graph_emulator import Clock, Emulator, EmulatorSettings
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import trustme
 
-from flows.environment import environment, with_variables
+from flows.configuration.environment import environment, with_variables
 
 DOMAIN = "vault.azure.net"
 

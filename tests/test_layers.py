@@ -20,12 +20,38 @@ FORBIDDEN = {
     "flows/store": ("flows.reconcile", "flows.monitoring", "flows.cli", "prefect"),
     # Of reconcile only how files are read: mappings are a part of the fleet file.
     "flows/mappings": (
-        *("flows.store", "flows.monitoring", "flows.cli", "flows.tasks", "flows.environment", "prefect"),
-        *("flows.reconcile.fleet", "flows.reconcile.plan", "flows.reconcile.diff", "flows.reconcile.steps"),
+        *(
+            "flows.store",
+            "flows.monitoring",
+            "flows.cli",
+            "flows.tasks.provision",
+            "flows.configuration.environment",
+            "prefect",
+        ),
+        *("flows.fleet_file.models", "flows.plan.plan", "flows.plan.diff", "flows.reconcile.steps"),
     ),
-    "flows/reconcile": ("flows.store", "flows.cli", "flows.tasks", "flows.environment", "prefect"),
-    "flows/monitoring": ("flows.reconcile", "flows.cli", "flows.tasks", "flows.environment", "prefect"),
-    "flows/report": ("flows.reconcile", "flows.cli", "flows.tasks", "flows.environment", "graph_client", "prefect"),
+    "flows/reconcile": (
+        "flows.store",
+        "flows.cli",
+        "flows.tasks.provision",
+        "flows.configuration.environment",
+        "prefect",
+    ),
+    "flows/monitoring": (
+        "flows.reconcile",
+        "flows.cli",
+        "flows.tasks.provision",
+        "flows.configuration.environment",
+        "prefect",
+    ),
+    "flows/report": (
+        "flows.reconcile",
+        "flows.cli",
+        "flows.tasks.provision",
+        "flows.configuration.environment",
+        "graph_client",
+        "prefect",
+    ),
     "flows": ("graph_emulator",),
 }
 FLOW_FILES = (
@@ -104,7 +130,7 @@ def test_only_one_file_reads_the_environment():
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"}
     }
-    assert readers == {"flows/environment.py"}
+    assert readers == {"flows/configuration/environment.py"}
 
 
 def test_only_one_file_retries():

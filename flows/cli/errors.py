@@ -16,12 +16,12 @@ class BadUsage(CommandFailed):
 def exit_code_of(error: Exception) -> int | None:
     """Return the exit code for an error that needs no traceback, or None for a defect."""
     # Whatever command raised the error has imported these; `--help` has not.
-    from flows.environment import EnvironmentIncomplete
-    from flows.reconcile.diff import UnknownKey
-    from flows.reconcile.fleet_file import FleetFileError
-    from flows.reconcile.safety import PlanRefused
-    from flows.reconcile.steps.failure import FLEET_BUSY, StepFailed
-    from flows.sign_in import UnknownBlock, WrongTenant
+    from flows.configuration.environment import EnvironmentIncomplete
+    from flows.configuration.sign_in import UnknownBlock, WrongTenant
+    from flows.errors import FLEET_BUSY, StepFailed
+    from flows.fleet_file.loader import FleetFileError
+    from flows.plan.diff import UnknownKey
+    from flows.plan.safety import PlanRefused
     from flows.store import StoreError
     from graph_client.errors import GraphError
 

@@ -8,7 +8,7 @@ import traceback
 
 import typer
 
-from flows.cli import (
+from flows.cli.commands import (
     adopt,
     apply,
     audit,
@@ -25,14 +25,14 @@ from flows.cli import (
     rotate,
     schema,
     store,
-    trial,
     why,
 )
+from flows.cli.commands import try_users as trial
 from flows.cli.demo import command as demo
 from flows.cli.deploy import command as deploy
 from flows.cli.errors import FAILED, exit_code_of
-from flows.cli.isolation import isolate_process
-from flows.cli.output import accept_any_encoding, show_error
+from flows.cli.output.console import accept_any_encoding, show_error
+from flows.cli.processes.isolation import isolate_process
 from flows.cli.up import command as up
 from graph_client.redaction import mask
 
@@ -88,6 +88,6 @@ def _worded(error: Exception) -> Exception:
     """Return an error with its words for a person, where it came from Prefect."""
     if exit_code_of(error) is not None or "prefect" not in sys.modules:
         return error
-    from flows.cli.prefect_failure import prefect_failure
+    from flows.cli.processes.prefect_failure import prefect_failure
 
     return prefect_failure(error) or error

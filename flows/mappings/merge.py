@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from flows.mappings.document import SCOPES, AttributeMapping, Mappings, ObjectMapping
-from flows.mappings.json_text import essence, read_object
+from flows.documents.errors import Problem
+from flows.mappings.json_values import essence, read_object
+from flows.mappings.models import SCOPES, AttributeMapping, Mappings, ObjectMapping
 from flows.mappings.rows import texts_of
 from flows.mappings.table import Found, found_in, is_nameable, matching, same_groups
-from flows.reconcile.fleet_file_errors import Problem
 
 FIELDS = ("enabled", "flow", *SCOPES, "extra")
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from flows.mappings.document import SOURCES, AttributeMapping
 from flows.mappings.expressions import essence_of, quoted
-from flows.mappings.json_text import compact, essence, read_object
-from flows.mappings.words import FLOW_BEHAVIOR, WHEN, value_of, word_of
+from flows.mappings.graph_enums import FLOW_BEHAVIOR, WHEN, value_of, word_of
+from flows.mappings.json_values import compact, essence, read_object
+from flows.mappings.models import SOURCES, AttributeMapping
 
 _KNOWN = (
     "targetAttributeName",

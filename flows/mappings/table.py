@@ -11,10 +11,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from flows.mappings.clauses import Clause, line_of, read_line
-from flows.mappings.document import SCOPES, AttributeMapping, Mappings, ObjectMapping
-from flows.mappings.json_text import compact, essence
+from flows.mappings.graph_enums import flow_words
+from flows.mappings.json_values import compact, essence
+from flows.mappings.models import SCOPES, AttributeMapping, Mappings, ObjectMapping
 from flows.mappings.rows import row_of
-from flows.mappings.words import flow_words
 
 _KNOWN = (
     "attributeMappings",

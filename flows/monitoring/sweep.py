@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from flows.formatting.text import iso
 from flows.monitoring.health import UNREADABLE, JobHealth, assess, unreadable
-from flows.monitoring.iso import iso
 from flows.monitoring.own_job import find_own_job, other_jobs
-from flows.monitoring.stall import stalled_since
+from flows.monitoring.stalled import stalled_since
 from flows.monitoring.triage import Triage
 from flows.store import JobObservation
 from graph_client import GraphClient, Resources

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from flows.formatting.text import iso
 from flows.monitoring.error_codes import ErrorCode, error_codes
-from flows.monitoring.iso import iso
-from flows.monitoring.proposal import Proposal, follow, follow_words, join, propose, with_restart
+from flows.monitoring.remediation import Proposal, follow, follow_words, join, propose, with_restart
 from flows.store import Failure
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from flows.report.contents import STATUSES, Report, statuses_of
-from flows.report.words import duration, number, shortened
+from flows.report.models import STATUSES, Report, statuses_of
+from flows.report.text import duration, number, shortened
 
 _STEPS_SECONDS = [
     *(1, 5, 15, 30, 60, 300, 900, 1800),

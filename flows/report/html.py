@@ -5,10 +5,10 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from flows.control_characters import escape_controls
+from flows.formatting.control_characters import escape_controls
 from flows.report.charts import events_by_day, slowest_jobs
-from flows.report.contents import Report, statuses_of
-from flows.report.words import duration, moment, number, shortened
+from flows.report.models import Report, statuses_of
+from flows.report.text import duration, moment, number, shortened
 
 _ATTENTION_MAX = 12
 _EPISODES_MAX = 200

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
-from flows.markdown import plain, table
-from flows.report.contents import Application, Report, statuses_of
-from flows.report.words import moment, number, shortened
+from flows.formatting.markdown import plain, table
+from flows.report.models import Application, Report, statuses_of
+from flows.report.text import moment, number, shortened
 
 _ROWS_MAX = 20
 

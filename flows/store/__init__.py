@@ -15,8 +15,8 @@ from flows.store.failures import Failure
 from flows.store.harvests import Gap, Scope, joined
 from flows.store.identities import Identity
 from flows.store.instances import KnownInstance
-from flows.store.job_episode import JobEpisode
-from flows.store.job_history import JobObservation
+from flows.store.job_episodes import JobEpisode
+from flows.store.job_observation import JobObservation
 from flows.store.job_schemas import JobPlace, SchemaVersion
 from flows.store.journal import Change, ChangeError, FieldChange, Recorded, Run
 from flows.store.leases import LeaseHolder
@@ -25,8 +25,8 @@ from flows.store.provisioning_events import ErrorCount, EventCount, EventFilter
 from flows.store.retention import Kind
 from flows.store.rollouts import Rollout, RolloutWave
 from flows.store.store import Store, existing_store, open_store, require_store, store_address, upgrade_store
-from flows.store.stories import ApplicationStory, Step
 from flows.store.tables import SCHEMA_VERSION
+from flows.store.user_history import ApplicationStory, Step
 
 __all__ = [
     "SCHEMA_VERSION",

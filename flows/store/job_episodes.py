@@ -1,18 +1,121 @@
 """The episodes of the jobs, written in the transaction of the observation that began or ended them."""
 
-from collections.abc import Iterable
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from sqlalchemy import ColumnElement, Connection, insert, select, update
 
 from flows.store.database import Database
-from flows.store.job_episode import BEGINNINGS, JobEpisode, Word, episodes_after
 from flows.store.tables import JOB_EPISODE
 
 if TYPE_CHECKING:
-    from flows.store.job_history import JobObservation
+    from flows.store.job_observation import JobObservation
+
+Kind = Literal["initial-cycle", "quarantine", "stall"]
+Word = Literal["quarantined", "stalled", "recovered", "steady"]
+
+BEGINNINGS: dict[Kind, Word] = {"quarantine": "quarantined", "stall": "stalled"}
+ENDS: dict[Kind, Word] = {"quarantine": "recovered", "stall": "recovered", "initial-cycle": "steady"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobEpisode:
+    """An episode of one job; the fields are the columns of table `job_episode`."""
+
+    tenant_id: str
+    fleet: str
+    key: str
+    job_id: str
+    kind: Kind
+    began_at: datetime
+    noticed_at: datetime
+    ended_at: datetime | None = None
+    reason: str | None = None
+    error_code: str | None = None
+    service_principal_id: str | None = None
+    begin_told_at: datetime | None = None
+    end_told_at: datetime | None = None
+    id: int | None = None
+
+    def untold(self) -> Iterator[Word]:
+        """Yield what has happened and was not told yet."""
+        if self.kind in BEGINNINGS and self.begin_told_at is None:
+            yield BEGINNINGS[self.kind]
+        if self.ended_at is not None and self.end_told_at is None:
+            yield ENDS[self.kind]
+
+
+def episodes_after(known: Iterable[JobEpisode], now: "JobObservation") -> list[JobEpisode]:
+    """Return the episodes that an observation begins or ends, as they are then.
+
+    Args:
+        known: The instance's episodes that last, and the initial cycles it has had.
+        now: How its job is.
+    """
+    if now.job_id is None:
+        return []  # not there for the moment, perhaps: what lasts goes on
+    found: list[JobEpisode | None] = []
+    ours: dict[Kind, JobEpisode] = {}
+    for episode in known:
+        if episode.job_id == now.job_id:
+            ours[episode.kind] = episode
+        elif episode.ended_at is None:
+            # Its job was replaced: over, but nothing that recovered.
+            found.append(replace(episode, ended_at=now.observed_at, end_told_at=now.observed_at))
+    found += [_initial_cycle(ours.get("initial-cycle"), now)] if now.state in _CYCLING else []
+    found += [_quarantine(ours.get("quarantine"), now), _stall(ours.get("stall"), now)]
+    return [episode for episode in found if episode is not None]
+
+
+_THROUGH = frozenset({"steady", "degraded"})
+_CYCLING = _THROUGH | {"created", "initial-cycle"}
+_RUNNING = _THROUGH | {"initial-cycle"}
+
+
+def _initial_cycle(known: JobEpisode | None, now: "JobObservation") -> JobEpisode | None:
+    lasting = known or _begun("initial-cycle", now.observed_at, now)
+    if now.state in _THROUGH and lasting.ended_at is None:
+        return replace(lasting, ended_at=now.observed_at)
+    return None if known else lasting
+
+
+def _quarantine(known: JobEpisode | None, now: "JobObservation") -> JobEpisode | None:
+    if now.state == "quarantined":
+        return None if known else _begun("quarantine", now.since or now.observed_at, now)
+    if known is None or now.state not in _RUNNING:
+        return None
+    # The status may flap, and a restart alone lifts a quarantine: only a cycle that went well has ended it.
+    well = now.state == "steady" if now.last_success_at is None else now.last_success_at > known.began_at
+    return replace(known, ended_at=now.observed_at) if well else None
+
+
+def _stall(known: JobEpisode | None, now: "JobObservation") -> JobEpisode | None:
+    if known is None:
+        return _begun("stall", now.stalled_since, now) if now.stalled_since else None
+    ran = now.last_execution_at is not None and now.last_execution_at > known.began_at
+    return replace(known, ended_at=now.observed_at) if ran else None
+
+
+def _begun(kind: Kind, began_at: datetime, now: "JobObservation") -> JobEpisode:
+    quarantine = kind == "quarantine"
+    return JobEpisode(
+        tenant_id=now.tenant_id,
+        fleet=now.fleet,
+        key=now.key,
+        job_id=now.job_id or "",
+        kind=kind,
+        began_at=began_at,
+        noticed_at=now.observed_at,
+        reason=now.reason if quarantine else None,
+        error_code=now.error_code if quarantine else None,
+        service_principal_id=now.service_principal_id,
+    )
+
+
+if TYPE_CHECKING:
+    from flows.store.job_observation import JobObservation
 
 _EPISODE = JOB_EPISODE.c
 

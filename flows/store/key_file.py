@@ -5,7 +5,7 @@ import secrets
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
-from flows.data_directory import default_file
+from flows.configuration.data_directory import default_file
 from flows.store.address import StoreAddress
 from flows.store.errors import StoreError
 

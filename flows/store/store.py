@@ -5,7 +5,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
-from flows.data_directory import default_file
+from flows.configuration.data_directory import default_file
 from flows.store.address import StoreAddress
 from flows.store.coverage import Coverage, coverage
 from flows.store.database import Database
@@ -27,7 +27,7 @@ from flows.store.on_demand_results import OnDemandResults
 from flows.store.provisioning_events import ProvisioningEvents
 from flows.store.retention import Retention
 from flows.store.rollouts import Rollouts
-from flows.store.stories import Stories
+from flows.store.user_history import Stories
 from flows.store.versions import ensure_version, upgrade, version_of
 
 

@@ -5,8 +5,8 @@ https://learn.microsoft.com/graph/aad-advanced-queries
 
 from typing import Any
 
-from graph_emulator.directory import Kind
-from graph_emulator.odata import Field, Filterable
+from graph_emulator.directory.directory import Kind
+from graph_emulator.http.odata import Field, Filterable
 
 _BOTH = {
     "addIns": "object[]",

@@ -10,7 +10,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from ruamel.yaml import YAML
 
 from flows.cli.main import main
-from flows.cli.prefect_server import PrefectServer
+from flows.cli.processes.prefect_server import PrefectServer
 from tests.estates import estate
 from tests.store.databases import postgres_database, postgres_url, sqlite_url, store_url  # noqa: F401  # fixtures
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from flows.reconcile.fleet_file import load_fleet
+from flows.fleet_file.loader import load_fleet
 from tests.estates import DATABRICKS, TENANT
-from tests.reconcile.crowds import settle
+from tests.tenant.crowds import settle
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from flows.environment import with_variables
+from flows.configuration.environment import with_variables
 from graph_emulator import EmulatorSettings
 from tests.certificates import expired_certificate
 from tests.estates import AWS, TENANT, estate, fleet, instance

@@ -6,7 +6,7 @@ import pytest
 
 from graph_emulator import Clock
 from tests.estates import estate, fleet, instance
-from tests.reconcile.crowds import settle
+from tests.tenant.crowds import settle
 
 KEYS = ("a", "b", "c")
 FLEET = fleet(*(instance(key, notes="changed") for key in KEYS))

@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from flows.cli.child import Child
 from flows.cli.errors import CommandFailed
-from flows.cli.process_tree import _of_proc, _of_ps, descendants, end_all
+from flows.cli.processes.child import Child
+from flows.cli.processes.process_tree import _of_proc, _of_ps, descendants, end_all
 
 STUBBORN = """
 import os, signal, subprocess, sys, time

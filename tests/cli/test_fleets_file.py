@@ -7,8 +7,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from flows.cli.deploy.fleets_file import read_fleets_file
+from flows.cli.deploy.packaged_files import shipped
 from flows.cli.deploy.prefect_yaml import prefect_yaml
-from flows.cli.deploy.shipped import shipped
 from flows.cli.errors import CommandFailed
 from tests.estates import fleet, instance
 

@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from flows.cli.errors import CommandFailed
-from flows.cli.isolation import isolated, require_usable_proxies
+from flows.cli.processes.isolation import isolated, require_usable_proxies
 
 
 @pytest.mark.parametrize(

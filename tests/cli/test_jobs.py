@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.estates import fleet, instance
-from tests.reconcile.crowds import settle
+from tests.tenant.crowds import settle
 
 FLEET = fleet(instance("a"), instance("b"))
 

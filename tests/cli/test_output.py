@@ -11,10 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from flows.cli.main import main
-from flows.cli.new_file import write_new
-from flows.cli.output import accept_any_encoding, aside, person, print_json, print_text, show_error
-from flows.cli.records import Format, print_records
-from flows.reconcile.steps.failure import StepFailed
+from flows.cli.output.console import accept_any_encoding, aside, person, print_json, print_text, show_error
+from flows.cli.output.new_file import write_new
+from flows.cli.output.records import Format, print_records
+from flows.errors import StepFailed
 from graph_client.redaction import learn_secrets
 
 CLI = Path(__file__).parent.parent.parent / "flows" / "cli"

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from flows.cli.plan_file import PlanFile, PlanOptions, write_plan_file
-from flows.reconcile.plan import Plan
-from tests.reconcile.test_diff import fleet, held, plan_one
+from flows.cli.arguments.plan_file import PlanFile, PlanOptions, write_plan_file
+from flows.plan.plan import Plan
+from tests.plan.test_diff import fleet, held, plan_one
 
 
 def planned(*instances):

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from flows.environment import environment
+from flows.configuration.environment import environment
 from flows.store import open_store
 from tests.cli.conftest import ROOT
 from tests.estates import fleet, instance

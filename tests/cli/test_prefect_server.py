@@ -7,9 +7,9 @@ import httpx
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from flows.cli.child import Child
 from flows.cli.errors import CommandFailed
-from flows.cli.prefect_server import PrefectServer, new_auth_string
+from flows.cli.processes.child import Child
+from flows.cli.processes.prefect_server import PrefectServer, new_auth_string
 from tests.cli.conftest import finished, started
 from tests.e2e.machine import until
 from tests.estates import estate, fleet, instance

@@ -8,13 +8,13 @@ import typer
 from flows.cli.main import app
 from flows.monitoring.error_codes import error_codes
 from flows.monitoring.triage import explain, triage
-from flows.reconcile.diff import diff
-from flows.reconcile.job_control import plan_job_controls
-from flows.reconcile.observe import observe
-from flows.reconcile.reset_scope import ResetScope, reset_scope
-from flows.reconcile.rotation import rotation
+from flows.plan.diff import diff
+from flows.plan.job_control import plan_job_controls
+from flows.plan.reset_scope import ResetScope, reset_scope
+from flows.plan.rotation import rotation
 from flows.store import Failure
-from tests.reconcile.crowds import crowd, graph_of
+from flows.tenant.observe import observe
+from tests.tenant.crowds import crowd, graph_of
 
 KEY = "k0"
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from flows.cli.records import Format, cell, print_records
+from flows.cli.output.records import Format, cell, print_records
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,10 @@
 """The demo's comparison of what the flows reported with what the tenant holds."""
 
-from flows.cli.demo.rehearsal import Rehearsal
+from flows.cli.demo.result import Rehearsal
+from flows.errors import StepFailed
 from flows.monitoring.sweep import Sweep
-from flows.reconcile.outcome import FleetOutcome, InstanceOutcome
-from flows.reconcile.steps.failure import StepFailed
+from flows.plan.outcome import InstanceOutcome
+from flows.run.outcome import FleetOutcome
 
 
 def rehearsal(*keys_that_failed):

@@ -6,10 +6,10 @@ import time
 
 import pytest
 
-from flows.environment import with_variables
+from flows.configuration.environment import with_variables
 from tests.cli.conftest import finished, started
 from tests.estates import estate, fleet, instance
-from tests.reconcile.crowds import settle
+from tests.tenant.crowds import settle
 
 FLEET = fleet(instance("a"), instance("b"))
 

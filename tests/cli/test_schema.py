@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from flows.environment import with_variables
-from flows.sign_in import signed_in
+from flows.configuration.environment import with_variables
+from flows.configuration.sign_in import signed_in
 from tests.estates import fleet, instance
 from tests.mappings.schemas import attribute
 

@@ -5,7 +5,7 @@ import tomllib
 
 import pytest
 
-from flows.cli.deploy.shipped import shipped
+from flows.cli.deploy.packaged_files import shipped
 from tests.cli.conftest import ROOT, finished, started
 
 WHEEL = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
@@ -27,7 +27,7 @@ def installed(tmp_path):
 PROGRAM = """
 import sys
 from flows.cli.deploy.prefect_yaml import prefect_yaml
-from flows.cli.deploy.shipped import shipped
+from flows.cli.deploy.packaged_files import shipped
 print(shipped("prefect.yaml").is_relative_to(sys.argv[1]))
 print(len(prefect_yaml()["deployments"]), len(list(shipped("deployments/automations").glob("*.yaml"))))
 """

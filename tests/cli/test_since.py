@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import typer
 
-from flows.cli.since import since
+from flows.cli.arguments.since import since
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from flows.cli.main import app
-from flows.environment import with_variables
+from flows.configuration.environment import with_variables
 from flows.store import open_store
 from tests.estates import estate, fleet, instance
 

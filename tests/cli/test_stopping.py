@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from flows.cli.up.stopping import interruptible
+from flows.cli.up.signals import interruptible
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
 

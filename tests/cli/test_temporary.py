@@ -7,10 +7,10 @@ import tempfile
 
 import pytest
 
-from flows.cli.temporary import temporary_directory
+from flows.cli.processes.temporary_directory import temporary_directory
 
 HOLDING = """
-from flows.cli.temporary import temporary_directory
+from flows.cli.processes.temporary_directory import temporary_directory
 with temporary_directory("demo") as directory:
     (directory / "prefect.db").write_text("4 MB")
     print(directory, flush=True)

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from flows.environment import environment
+from flows.configuration.environment import environment
 from flows.store import LeaseHolder, open_store
 from graph_emulator import Emulator
 from tests.cli.conftest import finished, started

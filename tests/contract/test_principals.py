@@ -4,7 +4,7 @@ import pytest
 
 from graph_client.errors import Forbidden, NotFound
 from graph_emulator import EmulatorSettings
-from tests.reconcile.crowds import crowd, graph_of, wire_of
+from tests.tenant.crowds import crowd, graph_of, wire_of
 
 
 async def test_the_members_of_a_group_are_counted_by_a_request_of_their_own():

@@ -2,7 +2,8 @@
 
 import re
 
-from graph_client import aadsts, errors
+from graph_client import errors
+from graph_client.sign_in import error_codes as aadsts
 from tests.docs.errors_in_code import advices, codes
 from tests.docs.pages import DOCS, names
 

@@ -4,9 +4,9 @@ from typing import Literal, get_args, get_origin
 
 import pytest
 
-from flows.reconcile.fleet import Assignment, Instance
-from flows.reconcile.fleet_file_credentials import ALLOWED_KEYS, FIELD_OF_KEY, SENSITIVE_KEYS
-from flows.reconcile.fleet_schema import fleet_schema
+from flows.fleet_file.credential_keys import ALLOWED_KEYS, FIELD_OF_KEY, SENSITIVE_KEYS
+from flows.fleet_file.json_schema import fleet_schema
+from flows.fleet_file.models import Assignment, Instance
 from tests.docs.pages import names, rows, section
 
 PAGE = "fleet-file.md"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 
-from flows.cli.process_tree import descendants
+from flows.cli.processes.process_tree import descendants
 from tests.cli.conftest import started
 
 PATIENCE_SECONDS = 250

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 
-from flows.cli import prefect_server, process_tree
+from flows.cli.processes import prefect_server, process_tree
 
 ROOT = Path(__file__).parent.parent.parent
 PATIENCE_SECONDS = 250.0

@@ -15,7 +15,7 @@ from prefect.settings.legacy import _get_valid_setting_names
 from prefect.settings.models.root import Settings
 from ruamel.yaml import YAML
 
-from flows.cli.prefect_server import _free_port
+from flows.cli.processes.prefect_server import _free_port
 from flows.store import open_store
 from tests.e2e.processes import ROOT, kill_all, wait_until
 from tests.e2e.redis_databases import redis_urls

@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
-from flows.environment import with_variables
-from flows.reconcile.diff import diff
-from flows.reconcile.fleet_file import fleet_from_object
-from flows.reconcile.observe import observe
-from flows.sign_in import signed_in
+from flows.configuration.environment import with_variables
+from flows.configuration.sign_in import signed_in
+from flows.fleet_file.loader import fleet_from_object
+from flows.plan.diff import diff
+from flows.tenant.observe import observe
 from graph_emulator import Emulator, EmulatorSettings
 from tests.e2e.processes import Processes, descendants, kill, kill_all, wait_until
 from tests.estates import QUICK, Estate, a_minute_behind, fleet, instance

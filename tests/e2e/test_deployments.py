@@ -12,7 +12,7 @@ import httpx
 import pytest
 from ruamel.yaml import YAML
 
-from flows.environment import with_variables
+from flows.configuration.environment import with_variables
 from tests.cli.conftest import finished, started
 from tests.estates import fleet, instance
 

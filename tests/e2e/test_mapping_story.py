@@ -6,7 +6,7 @@ import pytest
 
 from graph_emulator import Clock
 from tests.estates import estate, fleet, instance
-from tests.reconcile.crowds import settle
+from tests.tenant.crowds import settle
 
 KEYS = ("sandbox", "prod-eu", "prod-us")
 QUICKLY = ("--canary-limit", "interval_seconds=0.05", "--canary-limit", "log_minutes=0")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from flows.cli.prefect_server import PrefectServer
-from flows.environment import with_variables
+from flows.cli.processes.prefect_server import PrefectServer
+from flows.configuration.environment import with_variables
 from flows.store import open_store
 from tests.cli.conftest import finished, started
 from tests.estates import TENANT, estate, fleet, instance

@@ -18,7 +18,7 @@ import pytest
 import trustme
 from ruamel.yaml import YAML
 
-from flows.environment import environment
+from flows.configuration.environment import environment
 from flows.store import open_store
 from graph_emulator import Client, FederatedCredential
 from tests.estates import TENANT, estate, fleet, instance

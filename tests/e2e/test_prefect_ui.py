@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from flows.cli.engine import run_flow_against
-from flows.environment import with_variables
+from flows.cli.processes.run_flow import run_flow_against
+from flows.configuration.environment import with_variables
 from flows.monitor import monitor_fleet
 from flows.provision import provision_fleet
 from tests.estates import estate, fleet, instance

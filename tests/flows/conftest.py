@@ -6,7 +6,7 @@ from prefect.events.worker import EventsWorker
 from prefect.logging.handlers import APILogWorker
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from flows.cli.prefect_server import PrefectServer
+from flows.cli.processes.prefect_server import PrefectServer
 from tests.proof.prefect_aside import prefect_aside
 from tests.store.databases import postgres_database, postgres_url
 

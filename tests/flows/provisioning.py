@@ -2,7 +2,7 @@
 
 import pytest
 
-from flows.environment import with_variables
+from flows.configuration.environment import with_variables
 from flows.provision import provision_fleet
 from tests.estates import estate
 

@@ -2,13 +2,13 @@
 
 import pytest
 
+from flows.adopt.fleet_file import adoption_file
+from flows.adopt.unmanaged import find_unmanaged
+from flows.configuration.sign_in import signed_in
+from flows.fleet_file.loader import load_fleet
 from flows.provision import provision_fleet
-from flows.reconcile.adoption_file import adoption_file
-from flows.reconcile.fleet_file import load_fleet
-from flows.reconcile.unmanaged import find_unmanaged
-from flows.sign_in import signed_in
 from tests.estates import TENANT, estate
-from tests.reconcile.crowds import settle
+from tests.tenant.crowds import settle
 
 pytestmark = pytest.mark.usefixtures("without_prefect")
 

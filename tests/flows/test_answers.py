@@ -7,11 +7,11 @@ from collections import defaultdict
 
 import pytest
 
-from flows.connection import connected
-from flows.environment import with_variables
+from flows.configuration.environment import with_variables
 from flows.harvest import harvest_logs
 from flows.monitor import monitor_fleet
 from flows.provision import provision_fleet
+from flows.run.context import connected
 from tests.estates import estate, fleet, instance
 
 pytestmark = pytest.mark.usefixtures("without_prefect")

@@ -5,14 +5,14 @@ from contextlib import contextmanager
 
 import pytest
 
-from flows.environment import environment
-from flows.progress import listening
+from flows.configuration.environment import environment
+from flows.errors import StepFailed
 from flows.provision import provision_fleet
-from flows.reconcile.steps.failure import StepFailed
+from flows.run.progress import listening
 from flows.store import open_store
 from graph_emulator import Clock, FaultRule
 from tests.estates import TENANT, estate, fleet, instance
-from tests.reconcile.crowds import settle
+from tests.tenant.crowds import settle
 
 pytestmark = pytest.mark.usefixtures("without_prefect")
 

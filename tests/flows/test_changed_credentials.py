@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from flows.blocks import AppCredentials
-from flows.environment import environment, with_variables
+from flows.configuration.blocks import AppCredentials
+from flows.configuration.environment import environment, with_variables
 from flows.provision import provision_fleet
 from flows.store import open_store
 from tests.cli.conftest import finished, started

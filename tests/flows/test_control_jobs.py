@@ -2,14 +2,14 @@ from contextlib import contextmanager
 
 import pytest
 
+from flows.configuration.environment import environment
 from flows.control_jobs import control_jobs
-from flows.environment import environment
-from flows.reconcile.diff import UnknownKey
-from flows.reconcile.steps.failure import StepFailed
+from flows.errors import StepFailed
+from flows.plan.diff import UnknownKey
 from flows.store import open_store
 from graph_emulator import FaultRule
 from tests.estates import estate, fleet, instance
-from tests.reconcile.crowds import settle
+from tests.tenant.crowds import settle
 
 pytestmark = pytest.mark.usefixtures("without_prefect")
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from flows.reconcile.steps.assignments import assign_principals
-from flows.sign_in import signed_in
+from flows.configuration.sign_in import signed_in
+from flows.steps.assignments import assign_principals
 from graph_emulator import EmulatorSettings
 from tests.estates import AWS, estate, fleet, instance
 from tests.flows.provisioning import provision, tenant, token, writes

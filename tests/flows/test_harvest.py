@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from flows.environment import environment, with_variables
+from flows.configuration.environment import environment, with_variables
 from flows.harvest import harvest_logs
 from flows.monitor import monitor_fleet
 from flows.provision import provision_fleet

@@ -4,12 +4,12 @@ import copy
 
 import pytest
 
-from flows.environment import environment
+from flows.configuration.environment import environment
+from flows.configuration.sign_in import signed_in
 from flows.mappings.table import table_of
-from flows.reconcile.safety import PlanRefused
-from flows.sign_in import signed_in
+from flows.plan.safety import PlanRefused
 from flows.store import JobPlace, open_store
-from graph_emulator.faults import FaultRule
+from graph_emulator.faults.rules import FaultRule
 from graph_emulator.switches import SWITCHES
 from tests.estates import TENANT, estate, fleet, instance
 from tests.flows.provisioning import provision, tenant, token, writes

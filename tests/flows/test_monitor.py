@@ -1,10 +1,10 @@
 import pytest
 
-from flows.environment import environment, with_variables
+from flows.configuration.environment import environment, with_variables
 from flows.harvest import harvest_logs
 from flows.monitor import monitor_fleet
-from flows.progress import NOTE, listening
 from flows.provision import provision_fleet
+from flows.run.progress import NOTE, listening
 from flows.store import open_store
 from tests.estates import AWS, TENANT, estate, estate_behind, fleet, instance
 from tests.store.databases import observations

@@ -6,17 +6,17 @@ from contextlib import contextmanager
 
 import pytest
 
-from flows.environment import environment, with_variables
+from flows.configuration.environment import environment, with_variables
+from flows.errors import StepFailed
 from flows.harvest import harvest_logs
 from flows.monitoring.instances import instances_of
-from flows.monitoring.story import tell
+from flows.monitoring.user_history import tell
 from flows.on_demand import provision_on_demand
-from flows.reconcile.diff import UnknownKey
-from flows.reconcile.steps.failure import StepFailed
+from flows.plan.diff import UnknownKey
 from flows.store import open_store
 from graph_emulator import FaultRule
 from tests.estates import estate, fleet, instance
-from tests.reconcile.crowds import settle
+from tests.tenant.crowds import settle
 
 pytestmark = pytest.mark.usefixtures("without_prefect")
 
@@ -159,7 +159,7 @@ async def test_what_is_no_group_is_said(tenant):
 
 
 async def test_who_is_not_assigned_is_skipped_and_told_what_to_do(tenant):
-    from flows.trial_words import lines_of
+    from flows.on_demand_provisioning.text import lines_of
 
     principal = next(iter(tenant.jobs()))
     tenant.emulator.edit_secrets(principal, {"SyncAll": "false"})

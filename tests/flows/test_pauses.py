@@ -2,7 +2,7 @@
 
 import pytest
 
-from flows.environment import with_variables
+from flows.configuration.environment import with_variables
 from flows.monitor import monitor_fleet
 from tests.estates import fleet, instance
 from tests.flows.provisioning import provision, tenant, token, writes

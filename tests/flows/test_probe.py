@@ -3,8 +3,8 @@
 import pytest
 from prefect.artifacts import Artifact
 
-from flows.blocks import EntraTenant
-from flows.environment import with_variables
+from flows.configuration.blocks import EntraTenant
+from flows.configuration.environment import with_variables
 from flows.probe import probe_connection
 from tests.estates import TENANT, estate
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from flows.environment import environment, with_variables
+from flows.configuration.environment import environment, with_variables
 from flows.store import open_store
 from tests.estates import AWS, DATABRICKS, NON_GALLERY, TENANT, fleet, instance
 from tests.flows.provisioning import provision, tenant, token

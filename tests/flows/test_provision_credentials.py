@@ -2,9 +2,9 @@
 
 import pytest
 
-from flows.environment import environment, with_variables
+from flows.configuration.environment import environment, with_variables
 from flows.store import open_store
-from graph_emulator.faults import FaultRule
+from graph_emulator.faults.rules import FaultRule
 from tests.estates import fleet, instance
 from tests.flows.provisioning import provision, tenant, token, writes
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from flows.reconcile.steps.patience import Patience, with_patience
+from flows.steps.wait_limits import Patience, with_patience
 from graph_emulator import FaultRule
 from tests.estates import AWS, DATABRICKS, NON_GALLERY, estate, fleet, instance
 from tests.flows.provisioning import provision, tenant, token

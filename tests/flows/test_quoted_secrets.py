@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL, PREFECT_HOME
 
-from flows import journal
-from flows.connection import connected
+from flows.configuration.environment import with_variables
 from flows.control_jobs import control_jobs
-from flows.environment import with_variables
+from flows.fleet_file.loader import fleet_from_object
 from flows.on_demand import provision_on_demand
-from flows.reconcile.fleet_file import fleet_from_object
 from flows.rotate import rotate_credentials
+from flows.run import journal
+from flows.run.context import connected
 from flows.shard import provision_shard
 from tests.estates import estate, fleet, instance
 from tests.flows.provisioning import provision

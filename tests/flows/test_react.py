@@ -7,7 +7,7 @@ from prefect.artifacts import Artifact
 from prefect.blocks.notifications import CustomWebhookNotificationBlock
 from prefect.blocks.system import Secret
 
-from flows.environment import with_variables
+from flows.configuration.environment import with_variables
 from flows.monitor import monitor_fleet
 from flows.provision import provision_fleet
 from flows.react import react_to_quarantine

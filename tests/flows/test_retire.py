@@ -1,15 +1,15 @@
 import pytest
 
-from flows.environment import environment, with_variables
+from flows.configuration.environment import environment, with_variables
+from flows.errors import StepFailed
+from flows.plan.diff import UnknownKey
 from flows.provision import provision_fleet
-from flows.reconcile.diff import UnknownKey
-from flows.reconcile.steps.failure import StepFailed
 from flows.retire import retire_instances
 from flows.store import open_store
 from graph_emulator import FaultRule
 from tests.estates import TENANT, estate, fleet, instance
 from tests.proof.world import world
-from tests.reconcile.crowds import settle
+from tests.tenant.crowds import settle
 
 pytestmark = pytest.mark.usefixtures("without_prefect")
 

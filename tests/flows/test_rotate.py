@@ -1,8 +1,8 @@
 import pytest
 
-from flows.environment import environment, with_variables
+from flows.configuration.environment import environment, with_variables
+from flows.plan.diff import UnknownKey
 from flows.provision import provision_fleet
-from flows.reconcile.diff import UnknownKey
 from flows.rotate import rotate_credentials
 from flows.store import open_store
 from tests.estates import estate, fleet, instance

@@ -2,8 +2,8 @@
 
 import pytest
 
-from flows.environment import with_variables
-from flows.reconcile.safety import PlanChanged, PlanRefused
+from flows.configuration.environment import with_variables
+from flows.plan.safety import PlanChanged, PlanRefused
 from tests.estates import estate, fleet, instance
 from tests.flows.provisioning import provision, tenant, token, writes
 

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from flows.environment import with_variables
+from flows.configuration.environment import with_variables
 from flows.provision import provision_fleet
 from graph_emulator import Clock, FaultRule, both_ways
 from tests.estates import AWS, DATABRICKS, estate, fleet, instance

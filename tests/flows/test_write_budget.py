@@ -2,7 +2,7 @@
 
 import pytest
 
-from flows.environment import Environment, EnvironmentIncomplete
+from flows.configuration.environment import Environment, EnvironmentIncomplete
 from graph_client import GraphSettings
 
 

@@ -11,7 +11,7 @@ import trustme
 
 from graph_client import ClientSecret, GraphClient, GraphSettings, MsalTokens, errors
 from tests.graph_client.doubles import FakeTime
-from tests.graph_client.sign_in_server import CLIENT, TENANT, SignInServer
+from tests.graph_client.sign_in.server import CLIENT, TENANT, SignInServer
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from graph_emulator import Clock, Emulator, EmulatorSettings
-from graph_emulator.server import Served
-from graph_emulator.wire import Request, Response
+from graph_emulator.http.server import Served
+from graph_emulator.http.wire import Request, Response
 from tests.graph_emulator.driver import Wire
 
 Open = Callable[..., Awaitable[Wire]]

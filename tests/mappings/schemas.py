@@ -4,9 +4,9 @@ import copy
 
 from hypothesis import strategies as st
 
-from flows.mappings.document import Mappings
-from graph_emulator.gallery import gallery
-from graph_emulator.schema import build_schema
+from flows.mappings.models import Mappings
+from graph_emulator.directory.gallery import gallery
+from graph_emulator.provisioning.schema import build_schema
 
 
 def schema_of(name="Box"):

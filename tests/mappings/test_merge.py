@@ -4,9 +4,9 @@ import copy
 
 import pytest
 
-from flows.mappings.differences import DELETES, DISABLED, MATCHING, REMOVED, SCOPING, differences
-from flows.mappings.editing import merged, new_expressions
+from flows.mappings.diff import DELETES, DISABLED, MATCHING, REMOVED, SCOPING, differences
 from flows.mappings.merge import wishes
+from flows.mappings.schema_edit import merged, new_expressions
 from flows.mappings.table import table_of
 from tests.mappings.schemas import attribute, edited, mappings, schema_of, users
 

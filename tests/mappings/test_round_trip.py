@@ -6,16 +6,16 @@ import json
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flows.mappings.differences import differences
-from flows.mappings.document import Mappings
-from flows.mappings.editing import merged
+from flows.documents.nodes import plain
+from flows.documents.yaml_reader import read_yaml
+from flows.mappings.diff import differences
 from flows.mappings.merge import wishes
+from flows.mappings.models import Mappings
+from flows.mappings.schema_edit import merged
 from flows.mappings.table import found_in, table_of
-from flows.mappings.writing import yaml_of
-from flows.reconcile.fleet_file_tree import plain
-from flows.reconcile.fleet_file_yaml import read_yaml
-from graph_emulator.gallery import gallery
-from graph_emulator.schema import build_schema
+from flows.mappings.yaml_writer import yaml_of
+from graph_emulator.directory.gallery import gallery
+from graph_emulator.provisioning.schema import build_schema
 from tests.mappings.schemas import SCHEMAS, schema_of
 
 THOROUGH = settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))

@@ -5,7 +5,7 @@ import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from flows.environment import environment
+from flows.configuration.environment import environment
 from flows.monitoring.harvest import harvest
 from flows.store import open_store
 from graph_client import GraphClient, MsalTokens

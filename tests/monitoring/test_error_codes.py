@@ -3,9 +3,9 @@ from typing import get_args
 import pytest
 
 from flows.monitoring.error_codes import Action, error_codes
-from flows.monitoring.proposal import propose
-from graph_emulator.cycles import FAILURES
-from graph_emulator.event_shapes import REASONS
+from flows.monitoring.remediation import propose
+from graph_emulator.provisioning.cycles import FAILURES
+from graph_emulator.provisioning.event_json import REASONS
 
 SCIM = "SystemForCrossDomainIdentityManagement"
 REASONS_OF_GRAPH = (

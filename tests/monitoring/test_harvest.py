@@ -5,8 +5,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from flows.monitoring.harvest import harvest
-from flows.monitoring.harvest_result import HarvestResult
+from flows.monitoring.harvest import HarvestResult, harvest
 from flows.monitoring.windows import PAGES_PER_WINDOW
 from flows.store import EventFilter, Gap, KnownInstance
 from tests.monitoring.log_server import NOW, OURS, TENANT, THEIRS, LogServer, minutes_ago, v1_event

@@ -13,7 +13,7 @@ from flows.store.tables import PROVISIONING_EVENT
 from graph_client import GraphClient, GraphSettings, StaticTokens
 from graph_client.errors import GraphError
 from graph_emulator import Clock, Emulator, EmulatorSettings, FaultRule
-from graph_emulator.profiles import PROFILES
+from graph_emulator.faults.profiles import PROFILES
 from tests.monitoring.emulated import client_of, start_box, token_of
 
 QUARTER_OF_AN_HOUR = 900

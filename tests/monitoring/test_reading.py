@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from rich.console import Console
 
-from flows.cli.tables import health_table
+from flows.cli.output.tables import health_table
 from flows.monitoring.health import JobHealth
 from flows.monitoring.sweep import Reading, Sweep, Target
 

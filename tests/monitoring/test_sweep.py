@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 import pytest
 
 from flows.monitoring.sweep import Target, sweep
-from flows.reconcile.observe import find_instances
+from flows.tenant.observe import find_instances
 from graph_emulator import FaultRule
-from tests.reconcile.crowds import crowd, graph_of, wire_of
+from tests.tenant.crowds import crowd, graph_of, wire_of
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 

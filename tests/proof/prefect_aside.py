@@ -15,18 +15,15 @@ from prefect.states import Completed, exception_to_failed_state
 from prefect.tasks import Task
 from prefect.utilities.callables import get_call_parameters
 
-from flows import (
-    artifacts,
-    job_events,
-    mapping,
-    notes,
-    progress_artifact,
-    rollout_artifact,
-    shard_runs,
-    task_runner,
-    trial_artifact,
-)
-from flows.task_runner import LoopTaskRunner
+from flows.apply import shard_runs
+from flows.artifacts import notes
+from flows.artifacts import on_demand as trial_artifact
+from flows.artifacts import progress as progress_artifact
+from flows.artifacts import rollout as rollout_artifact
+from flows.artifacts import tables as artifacts
+from flows.run import job_events, task_runner
+from flows.run.task_runner import LoopTaskRunner
+from flows.tasks import mapped as mapping
 
 
 @contextmanager

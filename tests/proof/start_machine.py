@@ -6,10 +6,10 @@ from contextlib import suppress
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from flows.configuration.environment import with_variables
 from flows.control_jobs import control_jobs
-from flows.environment import with_variables
 from graph_client.errors import GraphError
-from graph_emulator.fault_words import read_fault
+from graph_emulator.faults.text import read_fault
 from tests.estates import fleet, instance
 from tests.proof.portal import Portal
 from tests.proof.starts import Starts

@@ -4,9 +4,9 @@ from itertools import count
 
 import pytest
 
-from flows.reconcile.steps.failure import StepFailed
+from flows.errors import StepFailed
 from graph_client.errors import GraphError
-from graph_emulator.fault_words import read_fault
+from graph_emulator.faults.text import read_fault
 from tests.proof.looks import assert_all_is_well
 from tests.proof.stories import STORIES
 

@@ -5,9 +5,9 @@ import asyncio
 import pytest
 
 from flows.control_jobs import control_jobs
+from flows.errors import FLEET_BUSY, StepFailed
 from flows.on_demand import provision_on_demand
 from flows.provision import provision_fleet
-from flows.reconcile.steps.failure import FLEET_BUSY, StepFailed
 from flows.restore import restore_schema
 from flows.retire import retire_instances
 from flows.rotate import rotate_credentials

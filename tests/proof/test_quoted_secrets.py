@@ -6,7 +6,7 @@ import json
 import pytest
 from hypothesis import given, settings
 
-from flows.environment import with_variables
+from flows.configuration.environment import with_variables
 from flows.provision import provision_fleet
 from tests.estates import estate, fleet, instance
 from tests.graph_client.test_redaction import assert_not_told

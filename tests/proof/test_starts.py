@@ -4,9 +4,9 @@ import pytest
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from flows.configuration.environment import with_variables
 from flows.control_jobs import control_jobs
-from flows.environment import with_variables
-from graph_emulator.fault_words import read_fault
+from graph_emulator.faults.text import read_fault
 from tests.estates import fleet, instance
 from tests.proof.looks import states_of_jobs
 from tests.proof.start_machine import StartMachine

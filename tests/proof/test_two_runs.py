@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from flows import connection
-from flows.reconcile.steps.patience import with_patience
+from flows.run import context as connection
+from flows.steps.wait_limits import with_patience
 from flows.store import open_store
 from tests.estates import DATABRICKS, HASTY, fleet, instance
 from tests.proof.looks import mark_of, states_of_jobs

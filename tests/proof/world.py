@@ -9,14 +9,14 @@ import httpx
 import pytest
 from sqlalchemy import Engine, event
 
-from flows import sign_in
-from flows.environment import with_variables
+from flows.configuration import sign_in
+from flows.configuration.environment import with_variables
 from flows.provision import provision_fleet
-from flows.reconcile.steps.patience import with_patience
+from flows.steps.wait_limits import with_patience
 from flows.store import open_store
 from graph_client import GraphClient, MsalTokens
 from graph_emulator import Clock, Emulator, EmulatorSettings
-from graph_emulator.wire import Request
+from graph_emulator.http.wire import Request
 from tests.estates import HASTY, QUICK, Estate
 from tests.proof.prefect_aside import prefect_aside, run_flow
 from tests.proof.quick_loop import QuickTime, run

@@ -1,7 +1,7 @@
 import pytest
 
 from flows.report.charts import _round_numbers, _ticks
-from flows.report.words import duration, shortened
+from flows.report.text import duration, shortened
 
 
 @pytest.mark.parametrize(

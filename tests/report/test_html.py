@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from flows.report.gathering import gather
+from flows.report.build import gather
 from flows.report.html import html_of
 from flows.store import open_store
 from tests.report.stores import EVIL, NOW, application, at, furnished, job

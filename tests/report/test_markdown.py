@@ -1,4 +1,4 @@
-from flows.report.gathering import gather
+from flows.report.build import gather
 from flows.report.markdown import markdown_of
 from flows.store import open_store
 from tests.report.stores import NOW, furnished

@@ -2,7 +2,7 @@
 
 import pytest
 
-from flows.report.gathering import gather
+from flows.report.build import gather
 from flows.report.html import html_of
 from tests.report.browser import browser
 from tests.report.stores import NOW, furnished, totals

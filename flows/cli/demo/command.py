@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
+from flows.cli.arguments.options import Output, OutputOption
 from flows.cli.errors import FAILED
-from flows.cli.options import Output, OutputOption
-from flows.cli.output import aside, person, print_json
-from flows.cli.temporary import temporary_directory
+from flows.cli.output.console import aside, person, print_json
+from flows.cli.processes.temporary_directory import temporary_directory
 
 if TYPE_CHECKING:
-    from flows.cli.demo.rehearsal import Rehearsal
-    from flows.cli.demo.stage import Stage
+    from flows.cli.demo.result import Rehearsal
+    from flows.cli.demo.session import Stage
 
 
 def command(
@@ -28,7 +28,7 @@ def command(
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Provision a fleet on an embedded tenant, watch it, harvest its events and sum them up."""
-    from flows.cli.demo.stage import Stage
+    from flows.cli.demo.session import Stage
     from graph_emulator import EmulatorError
 
     try:

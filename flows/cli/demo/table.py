@@ -6,10 +6,10 @@ from rich.table import Table
 from rich.text import Text
 
 from flows.cli.demo.fleet import NON_GALLERY
-from flows.cli.demo.rehearsal import Rehearsal
-from flows.cli.tables import coloured
-from flows.counts import in_words
-from flows.reconcile.steps.failure import StepFailed
+from flows.cli.demo.result import Rehearsal
+from flows.cli.output.tables import coloured
+from flows.errors import StepFailed
+from flows.formatting.text import in_words
 
 _ERRORS_SHOWN = 3
 _TEMPLATE_WIDTH = 20

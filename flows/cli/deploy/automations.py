@@ -7,7 +7,7 @@ from prefect.client.orchestration import PrefectClient
 from prefect.events.schemas.automations import Automation, AutomationCore
 from ruamel.yaml import YAML
 
-from flows.cli.deploy.shipped import shipped
+from flows.cli.deploy.packaged_files import shipped
 from flows.cli.errors import CommandFailed
 
 _SERVERS_OWN = {"id", "created", "updated", "enabled", "owner_resource"}

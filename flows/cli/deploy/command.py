@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from flows.cli.errors import BadUsage
-from flows.cli.output import aside, person
+from flows.cli.output.console import aside, person
 
 FleetsOption = Annotated[
     Path | None,
@@ -29,11 +29,11 @@ def command(
     from platformdirs import user_log_path
     from prefect.settings import PREFECT_API_URL
 
-    from flows.cli.deploy.deploying import deploy, told
+    from flows.cli.deploy.deploy import deploy, told
     from flows.cli.deploy.fleets_file import read_fleets_file
     from flows.cli.deploy.prefect_yaml import prefect_yaml, write_prefect_yaml
-    from flows.cli.isolation import require_usable_proxies
-    from flows.cli.prefect_server import PrefectApi
+    from flows.cli.processes.isolation import require_usable_proxies
+    from flows.cli.processes.prefect_server import PrefectApi
 
     file = read_fleets_file(fleets) if fleets else None
     document = prefect_yaml(file, notify)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from flows.cli.errors import CommandFailed
-from flows.reconcile.fleet_file import load_fleet
+from flows.fleet_file.loader import load_fleet
 
 Schedule = Annotated[bool | int | str, Field(description="Seconds between two runs, a cron line, or on and off.")]
 Schedules = dict[str, Schedule]

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from ruamel.yaml import YAML
 
 from flows.cli.deploy.fleets_file import FleetEntry, FleetsFile, Schedule, Schedules
-from flows.cli.deploy.shipped import shipped
+from flows.cli.deploy.packaged_files import shipped
 from flows.cli.errors import CommandFailed
 
 SLUG = "schedule"

@@ -7,10 +7,10 @@ import typer
 
 from flows.cli.deploy.command import FleetsOption, NotifyOption
 from flows.cli.errors import BadUsage
-from flows.cli.output import aside, person
+from flows.cli.output.console import aside, person
 
 if TYPE_CHECKING:
-    from flows.cli.up.machine import Machine
+    from flows.cli.up.stack import Machine
 
 PORT = 4200
 _FLEET = "fleet.yaml"
@@ -29,8 +29,8 @@ def command(
     """Start Prefect server, deployments and a worker here, and keep them running until Ctrl-C."""
     from platformdirs import user_data_path
 
-    from flows.cli.up.machine import Machine
-    from flows.cli.up.stopping import interruptible
+    from flows.cli.up.signals import interruptible
+    from flows.cli.up.stack import Machine
 
     if embedded and fleets:
         raise BadUsage("--embedded brings an example fleet of its own.\nLeave --fleets out.")

@@ -5,7 +5,7 @@ from prefect.client.schemas.filters import FlowRunFilter, WorkPoolFilter
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.states import Crashed
 
-from flows.cli.process_tree import running_pids
+from flows.cli.processes.process_tree import running_pids
 
 _BEGUN = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
 _WHY = "Its worker was killed. Run it again: it takes up where this one ended."

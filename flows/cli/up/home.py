@@ -10,7 +10,7 @@ from pathlib import Path
 from cryptography.fernet import Fernet
 
 from flows.cli.errors import CommandFailed
-from flows.cli.prefect_server import PrefectApi, new_auth_string
+from flows.cli.processes.prefect_server import PrefectApi, new_auth_string
 
 
 class Home:

@@ -1,0 +1,130 @@
+"""An application that exists, in the words of a fleet file."""
+
+import re
+import unicodedata
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from flows.adopt.credentials import credentials_of, settings_of
+from flows.fleet_file.defaults import PLACEHOLDER
+from flows.fleet_file.models import Instance
+from flows.monitoring.health import assess
+from flows.tenant.assignments import Assigned, role_id
+from flows.tenant.observed import ObservedInstance
+from graph_client.models import AppRole
+
+KEY_LENGTH_MAX = 63
+
+
+@dataclass(frozen=True)
+class Adopted:
+    """The fields of an instance, and what a person should know of them."""
+
+    fields: Mapping[str, Any]
+    remarks: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+    """Credential keys whose values are to be filled in."""
+
+
+class NotAdoptable(Exception):
+    """An application cannot be an instance as it is; the text says why."""
+
+
+def adopted(item: ObservedInstance, key: str, template: str) -> Adopted:
+    """Return an application as an instance whose plan has nothing to change but the mark.
+
+    Args:
+        item: The application, with all that was looked up of it.
+        key: The key it gets.
+        template: What the fleet file calls its application template.
+
+    Raises:
+        NotAdoptable: It has no provisioning job, or something that a fleet file cannot say.
+    """
+    if item.unreadable:
+        raise NotAdoptable(f"its jobs cannot be read: {item.unreadable.what}")
+    # Which of several is meant can be told by nobody but the reader of the file: it names the template.
+    job = item.job_for(None) or min(item.jobs, key=lambda job: job.id, default=None)
+    if job is None:
+        raise NotAdoptable("it has no provisioning job")
+    if item.application_id is None:
+        raise NotAdoptable("its application is not there, only a service principal")
+    remarks: list[str] = []
+    fields: dict[str, Any] = {"key": key}
+    if item.mark is None:
+        fields["adopt"] = item.application_id
+    fields |= {"display_name": item.display_name, "template": template, "synchronization_template": job.template_id}
+    fields |= settings_of(item.secrets or {}, remarks)
+    halted = (job.schedule.state if job.schedule else None) in {"Paused", "Disabled"}
+    fields["job"] = "paused" if halted or assess(job).state in {"created", "paused"} else "running"
+    credentials, references = credentials_of(key, item.secrets, remarks)
+    fields |= {
+        "credentials": credentials,
+        "assignments": _assignments(item, remarks),
+        "owners": sorted(item.owners),
+        "notes": _notes(item.notes, remarks),
+        "service_management_reference": item.service_management_reference,
+    }
+    fields = {name: value for name, value in fields.items() if value}
+    _check(fields)
+    if len(item.jobs) > 1:
+        remarks.append(f"it has {len(item.jobs)} jobs; the others are left alone")
+    return Adopted(fields, tuple(remarks), references)
+
+
+def key_of(display_name: str, taken: Collection[str]) -> str:
+    """Return a key that reads like a display name and is not taken."""
+    plain = _plain(display_name)[:KEY_LENGTH_MAX].strip("-") or "app"
+    number, key = 1, plain
+    while key in taken:
+        number += 1
+        key = f"{plain[: KEY_LENGTH_MAX - len(str(number)) - 1].strip('-')}-{number}"
+    return key
+
+
+def _plain(text: str) -> str:
+    ascii_only = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9]+", "-", ascii_only.lower()).strip("-")
+
+
+def _notes(notes: str | None, remarks: list[str]) -> str | None:
+    if notes and PLACEHOLDER.search(notes):
+        remarks.append("its notes hold {key} or {display_name}, which a fleet file would fill in; left as they are")
+        return None
+    return notes
+
+
+def _assignments(item: ObservedInstance, remarks: list[str]) -> list[dict[str, str]]:
+    """Return the assignments that a fleet file can name, by name."""
+    said = []
+    for each in sorted(item.assigned, key=lambda each: (each.principal_name or "", each.principal_id, each.role_id)):
+        kind = (each.principal_type or "").lower()
+        role = _role(item.roles, each)
+        if kind not in {"user", "group"} or role is None:
+            who = each.principal_name or each.principal_id
+            remarks.append(f"the assignment of {who} ({each.principal_type}) cannot be said here; it is left alone")
+            continue
+        fields = {kind: each.principal_id, "name": each.principal_name or "", "role": role}
+        said.append({name: value for name, value in fields.items() if value})
+    return said
+
+
+def _role(roles: Sequence[AppRole], assigned: Assigned) -> str | None:
+    """Return what a fleet file calls a role: nothing for the usual one, None if there is no way to say it."""
+    names = [name for role in roles if role.id == assigned.role_id for name in (role.display_name, role.value, role.id)]
+    for name in filter(None, names):
+        if role_id(roles, name) == assigned.role_id:
+            return name
+    return "" if role_id(roles, None) == assigned.role_id else None
+
+
+def _check(fields: Mapping[str, Any]) -> None:
+    try:
+        Instance.model_validate(fields)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise NotAdoptable(f"its {where} {first['msg']}") from None

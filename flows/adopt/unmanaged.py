@@ -1,0 +1,95 @@
+"""What the tenant holds that a fleet could take in: applications that bear no mark yet."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from flows.errors import StepFailed
+from flows.tenant.instance_state import read_instance
+from flows.tenant.observe import (
+    applications_in,
+    find_app_registrations,
+    find_service_principals,
+    instance_of,
+    principals_of,
+)
+from flows.tenant.observed import ObservedInstance
+from flows.tenant.ownership_tag import tag_prefix
+from flows.tenant.templates import find_templates
+from graph_client import GraphClient, Resources
+from graph_client.errors import NotFound
+from graph_client.odata import text_literal
+from graph_client.parallel import gather
+
+
+@dataclass(frozen=True)
+class Unmanaged:
+    """The applications that a fleet could take in, and those of it that it has already."""
+
+    found: tuple[ObservedInstance, ...]
+    """Without a mark or with the fleet's, by name, with all there is to know of each."""
+    others: tuple[ObservedInstance, ...]
+    """With the mark of another fleet."""
+    templates: Mapping[str, str]
+    """Display names of application templates, by id."""
+    taken: frozenset[str]
+    """Keys that the fleet has marked, of whatever template."""
+
+
+async def find_unmanaged(graph: GraphClient, fleet: str, template: str | None, tag: str | None) -> Unmanaged:
+    """Look for the applications made from a template, or bearing a tag, or both; in batches.
+
+    Args:
+        graph: A signed-in client.
+        fleet: The name of the fleet that is to take them in.
+        template: Display name or id of the application template.
+        tag: What one of their tags begins with.
+
+    Raises:
+        StepFailed: There is no such template, or it does not support provisioning.
+        GraphError: A read failed for good.
+    """
+    items = await (_of_template(graph, template, tag) if template else _tagged(graph, tag or ""))
+    ours = await find_app_registrations(graph, f"tags/any(t:startswith(t,{text_literal(tag_prefix(fleet))}))")
+    taken = [instance_of(each, None, each.app_id or "").key for each in ours]
+    mine = [item for item in items if item.mark is None or item.mark.fleet == fleet]
+    looked, names = await gather(
+        gather(*(read_instance(graph.batched, item) for item in mine)),
+        _template_names(graph, {item.template_id for item in mine if item.template_id}),
+    )
+    return Unmanaged(
+        tuple(sorted(looked, key=lambda item: (item.display_name, item.application_id or ""))),
+        tuple(item for item in items if item not in mine),
+        names,
+        frozenset(filter(None, taken)),
+    )
+
+
+async def _of_template(graph: GraphClient, name: str, tag: str | None) -> list[ObservedInstance]:
+    templates, problems = await find_templates(graph, {name})
+    if name in problems:
+        raise StepFailed(problems[name].code, problems[name].message, problems[name].hint)
+    condition = f"applicationTemplateId eq {text_literal(templates[name].id)}"
+    principals = await find_service_principals(graph, condition)
+    applications = {each.app_id: each for each in await applications_in(graph, "appId", filter(None, principals))}
+    items = [instance_of(applications.get(app_id), each, app_id or "") for app_id, each in principals.items()]
+    return [item for item in items if tag is None or any(each.startswith(tag) for each in item.tags)]
+
+
+async def _tagged(graph: GraphClient, tag: str) -> list[ObservedInstance]:
+    found = await find_app_registrations(graph, f"tags/any(t:startswith(t,{text_literal(tag)}))")
+    principals = await principals_of(graph, [each.app_id for each in found if each.app_id])
+    return [instance_of(each, principals.get(each.app_id), each.app_id or "") for each in found]
+
+
+async def _template_names(graph: GraphClient, ids: Iterable[str]) -> dict[str, str]:
+    wanted = sorted(ids)
+    names = await gather(*(_template_name(graph.batched, each) for each in wanted))
+    return dict(zip(wanted, names, strict=True))
+
+
+async def _template_name(graph: Resources, template_id: str) -> str:
+    try:
+        template = await graph.application_templates.get(template_id, select=("id", "displayName"))
+    except NotFound:
+        return template_id
+    return template.display_name or template_id

@@ -1,0 +1,1 @@
+"""An apply in waves and in shards: Prefect's side of it."""

@@ -1,0 +1,217 @@
+"""An apply in waves: canaries first, then a tenth, then the rest, each only while the one before fares well."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Literal, cast
+
+from prefect.client.schemas.objects import State
+
+from flows.apply.wave_watch import Watch, judge_wave, try_users, watched
+from flows.artifacts.rollout import publish_waves
+from flows.fleet_file.models import Fleet
+from flows.on_demand_provisioning.subjects import find_user
+from flows.plan.outcome import APPLIED, InstanceOutcome
+from flows.plan.plan import Plan
+from flows.rollout.health_check import Verdict
+from flows.rollout.report import RolloutReport, WaveReport
+from flows.rollout.rules import CanaryRules
+from flows.rollout.waves import changing, fingerprints, same_rollout, waves_of
+from flows.run import journal
+from flows.run.context import connection
+from flows.run.outcome import FleetOutcome
+from flows.store import Rollout, RolloutWave
+from flows.tasks import jobs as job_tasks
+from flows.tasks.jobs import WIDTH, control_job
+from flows.tasks.mapped import map_instances
+
+Run = Callable[[Plan], Awaitable[list[InstanceOutcome]]]
+
+
+@dataclass
+class AllAtOnce:
+    """An apply of the whole plan."""
+
+    reviewed: str | None
+    """The digest that the plan has to have; None if nobody reviewed it."""
+    instead_of: Rollout | None = None
+    """A roll-out in waves that is over with this."""
+    in_waves = False
+    words = APPLIED
+    report: RolloutReport | None = None
+
+    async def apply(self, plan: Plan, run: Run, run_id: str) -> list[InstanceOutcome]:  # noqa: ARG002  # as of InWaves
+        """Carry out a plan."""
+        if self.instead_of:
+            await asyncio.to_thread(connection().store.rollouts.save_state, self.instead_of.id, "superseded")
+        return await run(plan)
+
+
+@dataclass
+class InWaves:
+    """An apply of a plan wave by wave; how far it has come is in the store before and after each."""
+
+    fleet: Fleet
+    rollout: Rollout
+    rules: CanaryRules
+    resumed: bool
+    reviewed: str | None
+    ticket: str | None = None
+    stays_held: bool = False
+    """Whether a wave is held, and nobody has said that it goes on all the same."""
+    in_waves = True
+    words = (*APPLIED, "held")
+    report: RolloutReport | None = None
+    _outcomes: dict[str, InstanceOutcome] = field(default_factory=dict)
+    _done: set[str] = field(default_factory=set)
+
+    async def apply(self, plan: Plan, run: Run, run_id: str) -> list[InstanceOutcome]:
+        """Carry out what is left of a plan, until a wave does not fare well."""
+        self._outcomes = {each.key: InstanceOutcome.of(each) for each in plan.instances}
+        if not self.rollout.waves:
+            return list(self._outcomes.values())
+        paused = tuple(each.key for each in plan.instances if each.paused_by == "us")
+        if not self.stays_held:
+            paused = await self._go_on(plan, run, run_id)
+        for each in changing(plan):
+            if each.key not in self._done:
+                self._outcomes[each.key].outcome = "held"
+        self.report = self._report(paused)
+        await publish_waves(self.fleet.fleet, self.report)
+        return list(self._outcomes.values())
+
+    async def _go_on(self, plan: Plan, run: Run, run_id: str) -> tuple[str, ...]:
+        """Work through the waves that have not passed; return the keys of the jobs that had to be paused."""
+        if not self.resumed:
+            await asyncio.to_thread(connection().store.rollouts.begin, self.rollout)
+        for wave in [each for each in self.rollout.waves if each.state != "passed"]:
+            worked = await self._work(plan, wave, run, run_id)
+            if worked.state == "held":
+                paused = await self._pause()
+                await self._save_state("held")
+                return paused
+        await self._save_state("finished")
+        return ()
+
+    async def _work(self, plan: Plan, wave: RolloutWave, run: Run, run_id: str) -> RolloutWave:
+        """Change the instances of a wave, those of earlier waves that were paused included, and judge it."""
+        begun = {key for each in self.rollout.waves if each.number <= wave.number for key in each.members}
+        todo = tuple(each for each in changing(plan) if each.key in begun - self._done)
+        # Compared with what Graph says of cycles and events, so by Graph's clock.
+        graph = connection().graph
+        if wave.began_at is None or wave.state == "held":
+            # What was paused since has to show another cycle.
+            wave = replace(wave, began_at=graph.now(), applied_at=None)
+        before = {each.key: each.health.escrows for each in plan.instances if each.key in wave.members}
+        wave = replace(wave, state="applying", before=wave.before or before)
+        await self._save(wave)
+        if todo:
+            for outcome in await run(replace(plan, instances=todo)):
+                self._outcomes[outcome.key] = outcome
+                self._done.add(outcome.key)
+        applied_at = graph.now() if todo else wave.applied_at or graph.now()
+        wave = replace(wave, state="applied", applied_at=applied_at)
+        await self._save(wave)
+        verdicts, passed = await self._judge(wave, plan, run_id)
+        wave = replace(wave, state="passed" if passed else "held", verdicts=[each.as_json() for each in verdicts])
+        await self._save(wave)
+        await publish_waves(self.fleet.fleet, self._report(()))
+        return wave
+
+    async def _judge(self, wave: RolloutWave, plan: Plan, run_id: str) -> tuple[list[Verdict], bool]:
+        report = self._wave_report(wave)
+        outcomes = {key: self._outcomes[key] for key in wave.members}
+        users = self.rules.users if wave.number == 1 else []
+        trials = await try_users(self.fleet, outcomes, users, run_id)
+        now = connection().graph.now()
+        watch = Watch(self.fleet, report.name, wave.began_at or now, wave.applied_at or now, outcomes, self.rules)
+        quarantined = [each.key for each in plan.instances if each.health.state == "quarantined"]
+        seen = await watched(watch, wave.before, quarantined, trials)
+        state = await cast("Awaitable[State]", judge_wave(report, seen, self.rules, return_state=True))
+        verdicts = await state.aresult(raise_on_failure=False)
+        if isinstance(verdicts, BaseException):
+            raise verdicts
+        return verdicts, not state.is_failed()
+
+    async def _pause(self) -> tuple[str, ...]:
+        """Pause the jobs of every wave that has begun; return the keys of those that are paused then."""
+        begun = [key for wave in self.rollout.waves if wave.state != "pending" for key in wave.members]
+        controls = await job_tasks.plan_controls(self.fleet, "pause", begun, "", False)
+        async with journal.journaled(self.fleet, None, self.ticket, "canary-hold") as entry:
+            pending = [(each, each.outcome()) for each in controls if each.needed]
+            done = await map_instances(control_job, pending, entry.run_id, phase="pause", width=WIDTH)
+            entry.outcome = FleetOutcome(self.fleet.fleet, done, 0, 0.0, ("paused", "unchanged", "failed"))
+        for each in done:
+            self._outcomes[each.key].job_state = each.job_state
+        return tuple(sorted(each.key for each in done if each.failure is None))
+
+    async def _save(self, wave: RolloutWave) -> None:
+        waves = tuple(wave if each.number == wave.number else each for each in self.rollout.waves)
+        self.rollout = replace(self.rollout, waves=waves)
+        await asyncio.to_thread(connection().store.rollouts.save_wave, self.rollout.id, wave)
+
+    async def _save_state(self, state: Literal["held", "finished"]) -> None:
+        self.rollout = replace(self.rollout, state=state)
+        await asyncio.to_thread(connection().store.rollouts.save_state, self.rollout.id, state)
+
+    def _report(self, paused: tuple[str, ...]) -> RolloutReport:
+        waves = tuple(map(self._wave_report, self.rollout.waves))
+        return RolloutReport(self.rollout.id, waves, self.resumed, paused)
+
+    def _wave_report(self, wave: RolloutWave) -> WaveReport:
+        verdicts = tuple(Verdict.from_json(dict(each)) for each in wave.verdicts)
+        return WaveReport(wave.number, len(self.rollout.waves), wave.members, wave.state, verdicts)
+
+
+async def rollout_of(
+    fleet: Fleet,
+    plan: Plan,
+    canary: int | Sequence[str] | None,
+    rules: CanaryRules | None,
+    digest: str | None,
+    ticket: str | None,
+    *,
+    force: bool,
+) -> AllAtOnce | InWaves:
+    """Return how a plan is to be carried out: at once, in waves from the first on, or from where a run left off.
+
+    Args:
+        fleet: What is wanted.
+        plan: What would be done.
+        canary: How many instances go first, or their keys; None for all at once.
+        rules: What may go wrong in a wave.
+        digest: Of the plan that was reviewed; None if none was.
+        ticket: Noted in the journal where jobs are paused.
+        force: Whether a roll-out that is held goes on.
+
+    Raises:
+        StepFailed: A canary or a user to try is not there.
+    """
+    rules = rules or CanaryRules()
+    known = await asyncio.to_thread(connection().store.rollouts.under_way, fleet.tenant_id, fleet.fleet)
+    same = known is not None and same_rollout(plan, known.fingerprints, _begun(known))
+    held = same and known is not None and known.state == "held" and not force
+    if known and same and (canary is not None or held):
+        # What is left of a plan has another digest than the whole that was reviewed.
+        reviewed = plan.digest if digest == known.plan_digest else digest
+        return InWaves(fleet, known, rules, True, reviewed, ticket, stays_held=held)
+    if canary is None:
+        whole = known and known.fingerprints.keys() <= {each.key for each in plan.instances}
+        return AllAtOnce(digest, instead_of=known if whole else None)
+    waves = waves_of(plan, canary)
+    for user in rules.users:
+        await find_user(connection().graph, user)
+    rollout = Rollout(
+        tenant_id=fleet.tenant_id,
+        fleet=fleet.fleet,
+        plan_digest=plan.digest,
+        fingerprints=fingerprints(plan),
+        waves=tuple(RolloutWave(number=number, members=each) for number, each in enumerate(waves, start=1)),
+        started_at=datetime.now(UTC),
+    )
+    return InWaves(fleet, rollout, rules, False, digest, ticket)
+
+
+def _begun(rollout: Rollout) -> set[str]:
+    return {key for wave in rollout.waves if wave.state != "pending" for key in wave.members}

@@ -1,0 +1,170 @@
+"""The shards of one apply, from the start of the first to the end of the last."""
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import httpx
+from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.responses import DeploymentResponse
+from prefect.exceptions import PrefectHTTPStatusError
+from prefect.runtime import flow_run
+from prefect.utilities.urls import url_for
+
+from flows.apply import shard_runs
+from flows.apply.shard_liveness import Vigil
+from flows.apply.shard_parts import Part
+from flows.artifacts.progress import ProgressArtifact
+from flows.errors import StepFailed
+from flows.fleet_file.models import Fleet
+from flows.plan.outcome import InstanceOutcome
+from flows.plan.plan import InstancePlan
+from flows.run import journal
+from flows.run.context import connection
+from flows.run.quota import EXCEEDED
+from flows.store import Change
+
+_ATTEMPTS = 2
+"""A shard that crashed is started once more; whatever else ends one is for a person to judge."""
+
+
+@dataclass
+class _Shard:
+    part: Part
+    name: str
+    attempt: int = 1
+    run: FlowRun | None = None
+
+    @property
+    def state(self) -> str:
+        """How the run is, in a word."""
+        return (self.run.state.name or "") if self.run and self.run.state else "not started"
+
+
+class Convoy:
+    """Starts shards, a few at once, and waits until each has ended.
+
+    Args:
+        deployment: What a shard is a run of.
+        fleet: The whole fleet.
+        parameters: Of every shard, beside its part and its share of the budget.
+        parts: What each shard has to do.
+        at_once: How many shards are under way at once.
+    """
+
+    def __init__(
+        self,
+        deployment: DeploymentResponse,
+        fleet: Fleet,
+        parameters: dict[str, Any],
+        parts: Sequence[Part],
+        at_once: int,
+    ) -> None:
+        self._deployment = deployment
+        self._fleet = fleet
+        self._parameters = parameters
+        self._shards = [_Shard(part, f"{fleet.fleet} {part.number} of {len(parts)}") for part in parts]
+        self._places = min(at_once, len(parts))
+        self._writes_per_second = connection().graph.settings.writes_per_second / self._places
+        self._under_way: dict[UUID, _Shard] = {}
+        self._vigil = Vigil()
+
+    async def arrive(self) -> list[InstanceOutcome]:
+        """Have everything done, and return what came of each instance."""
+        waiting = deque(self._shards)
+        total = sum(len(shard.part.plans) for shard in self._shards)
+        bar = await ProgressArtifact.start(self._fleet.fleet, "provision", total)
+        while True:
+            while waiting and len(self._under_way) < self._places and not await self._quota_exceeded():
+                await self._start(waiting.popleft())
+            if not self._under_way:
+                return await self._outcomes()
+            waiting.extendleft(self._crashed(await self._vigil.ended()))
+            with suppress(httpx.HTTPError):
+                await bar.show(len(self._vigil.recorded))
+
+    def lines(self) -> list[str]:
+        """What became of each shard, the completed ones last."""
+        shards = sorted(self._shards, key=lambda each: (each.state == "Completed", each.part.number))
+        return [f"{_link(each)}: {each.state}, {' … '.join(each.part.ends)}" for each in shards]
+
+    async def _start(self, shard: _Shard) -> None:
+        part = shard.part
+        own = {
+            "fleet": part.fleet,
+            "planned": part.planned,
+            "writes_per_second": round(self._writes_per_second, 6),
+        }
+        # The same call may be repeated when its answer was lost; a retry of this run is another one.
+        key = f"{flow_run.id}:{flow_run.run_count}:{part.number}:{shard.attempt}:{part.digest}"
+        try:
+            shard.run = await shard_runs.start(self._deployment, self._fleet, shard.name, self._parameters | own, key)
+        except PrefectHTTPStatusError as error:
+            if error.response.status_code >= 500:
+                raise
+            return  # It is too large, or refused by a rule of the deployment: its instances are told so.
+        self._under_way[shard.run.id] = shard
+        self._vigil.add(shard.run)
+
+    def _crashed(self, ended: Iterable[FlowRun]) -> Iterable[_Shard]:
+        """Note the runs that have ended, and yield what has to be started once more."""
+        for run in ended:
+            shard = self._under_way.pop(run.id)
+            shard.run = run
+            if run.state and run.state.is_crashed() and shard.attempt < _ATTEMPTS:
+                shard.attempt += 1
+                yield shard
+
+    async def _quota_exceeded(self) -> bool:
+        return any(each.error_code == EXCEEDED for each in self._vigil.recorded.values())
+
+    async def _outcomes(self) -> list[InstanceOutcome]:
+        run_id = self._parameters["run_id"]
+        changes = await asyncio.to_thread(connection().store.journal.changes, run_id)
+        by_key = {change.key: change for change in changes}
+        outcomes = []
+        for shard in self._shards:
+            for plan in shard.part.plans:
+                change = by_key.get(plan.key)
+                outcome = _outcome(plan, change) if change else _undone(plan, shard)
+                if change is None:
+                    await journal.record_instance(run_id, plan, outcome)
+                outcomes.append(outcome)
+        return outcomes
+
+
+def _outcome(plan: InstancePlan, change: Change) -> InstanceOutcome:
+    """Return what a shard wrote down; the state of a job is not in the journal."""
+    outcome = InstanceOutcome.of(plan)
+    outcome.outcome, outcome.job_state = change.outcome, None
+    outcome.application_id, outcome.service_principal_id = change.application_id, change.service_principal_id
+    outcome.job_id = change.job_id
+    if change.error:
+        known = {name: value for name, value in vars(change.error).items() if value is not None}
+        outcome.fail(StepFailed(**{"code": "", **known}))
+    return outcome
+
+
+def _undone(plan: InstancePlan, shard: _Shard) -> InstanceOutcome:
+    outcome = InstanceOutcome.of(plan)
+    state = shard.run.state if shard.run else None
+    ended = ", ".join(filter(None, (state.name, state.message))) if state else ""
+    fate = f"ended {ended}" if state else "was not started"
+    outcome.fail(
+        StepFailed(
+            "ShardUnfinished",
+            f"{plan.key} was not done: the shard {shard.name} {fate.rstrip('.')}.",
+            "Retry that run in the Prefect UI, or apply again.",
+            step="shard",
+        )
+    )
+    return outcome
+
+
+def _link(shard: _Shard) -> str:
+    url = url_for("flow-run", obj_id=shard.run.id) if shard.run else None
+    return f"[{shard.name}]({url})" if url else shard.name

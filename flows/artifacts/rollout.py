@@ -1,0 +1,35 @@
+"""What a roll-out in waves leaves in the Prefect UI to look at."""
+
+from prefect.artifacts import acreate_table_artifact
+
+from flows.artifacts.keys import artifact_key
+from flows.artifacts.tables import ROWS_MAX
+from flows.formatting.markdown import plain
+from flows.rollout.health_check import Verdict
+from flows.rollout.report import RolloutReport, WaveReport
+
+
+async def publish_waves(fleet: str, report: RolloutReport) -> None:
+    """Show each wave with the verdict on each of its instances, those that did not fare well first."""
+    rows = [_row(wave, each) for wave in report.waves for each in sorted(wave.verdicts, key=lambda each: each.good)]
+    waves = "\n".join(f"- {each.name}: {len(each.members)} instances, {each.state}" for each in report.waves)
+    why = "\n\n".join(map(plain, report.why()))
+    await acreate_table_artifact(
+        key=artifact_key(fleet, "waves"),
+        table=rows[:ROWS_MAX],
+        description=f"Roll-out of {fleet} in waves\n\n{waves}\n\n{why}",
+    )
+
+
+def _row(wave: WaveReport, verdict: Verdict) -> dict[str, str]:
+    return {
+        "wave": f"{wave.number} ({wave.label})",
+        "key": verdict.key,
+        "verdict": "good" if verdict.good else "; ".join(verdict.reasons),
+        "outcome": verdict.outcome,
+        "job state": verdict.state,
+        "new failures": str(verdict.failures),
+        "deletes": "?" if verdict.deletes is None else str(verdict.deletes),
+        "tried": "; ".join(verdict.tried),
+        "remarks": "; ".join(verdict.remarks),
+    }

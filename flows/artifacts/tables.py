@@ -1,0 +1,125 @@
+"""What a run leaves in the Prefect UI to look at."""
+
+from collections.abc import Sequence
+
+from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
+
+from flows.artifacts.keys import artifact_key
+from flows.artifacts.portal_links import portal_link
+from flows.formatting.markdown import plain, table
+from flows.formatting.text import in_words, iso
+from flows.monitoring.harvest import HarvestResult
+from flows.monitoring.sweep import Sweep
+from flows.plan.plan import Plan
+from flows.plan.text import besides, in_lines, unknown_credentials, worth_showing
+from flows.report.markdown import markdown_of
+from flows.report.models import Report
+from flows.run.context import connection
+from flows.run.outcome import FleetOutcome
+
+ROWS_MAX = 300
+"""A table is one JSON value in Prefect's database; the store has the rest."""
+
+
+async def publish_plan(plan: Plan) -> None:
+    """Show what is to change and why, a row for each instance that is not as it should be, and what lies about."""
+    rows = [
+        {
+            "key": each.key,
+            "action": str(each.action),
+            "changes": "\n".join(in_lines(each)),
+            "health": each.condition,
+            "credentials": ", ".join(f"{key} unknown" for key in unknown_credentials(each)),
+        }
+        for each in filter(worth_showing, plan.instances)
+    ]
+    counts = in_words(plan.count())
+    lines = [f"Plan of {plan.fleet}: {counts}; {plan.writes} writes", *map(plain, besides(plan)[:ROWS_MAX])]
+    await acreate_table_artifact(
+        key=artifact_key(plan.fleet, "plan"), table=rows[:ROWS_MAX], description="\n\n".join(lines)
+    )
+
+
+async def publish_outcome(outcome: FleetOutcome, what: str = "outcome", notes: Sequence[str] = ()) -> None:
+    """Show what was done, failures first, and some lines above; `what` tells the artifacts of a fleet apart."""
+    rows = [
+        {
+            "key": each.key,
+            "outcome": each.outcome,
+            "error": f"{each.failure.step}: {each.failure}" if each.failure else "",
+            "job state": each.job_state or "",
+            "service principal": each.service_principal_id or "",
+            "job": each.job_id or "",
+        }
+        for each in sorted(outcome.instances, key=lambda each: each.failure is None)
+    ]
+    counts = in_words(outcome.summary)
+    lines = [f"{outcome.fleet}: {counts}; {outcome.requests} requests, {outcome.seconds:.1f} s", *notes[:ROWS_MAX]]
+    await acreate_table_artifact(
+        key=artifact_key(outcome.fleet, what), table=rows[:ROWS_MAX], description="\n\n".join(lines)
+    )
+
+
+async def publish_applied(outcome: FleetOutcome, notes: Sequence[str]) -> None:
+    """Show what an apply did, and where each application is to be seen."""
+    await publish_outcome(outcome, notes=notes)
+    await publish_apps(outcome)
+
+
+async def publish_apps(outcome: FleetOutcome) -> None:
+    """Show where each application is to be seen in the Entra admin center, failures first."""
+    rows = [
+        (_linked(each.key, each.service_principal_id, each.app_id), each.outcome, each.job_state or "")
+        for each in sorted(outcome.instances, key=lambda each: each.failure is None)
+    ]
+    await acreate_markdown_artifact(
+        key=artifact_key(outcome.fleet, "apps"),
+        markdown=table(("application", "outcome", "job"), rows[:ROWS_MAX]),
+        description=f"{outcome.fleet} in the Entra admin center",
+    )
+
+
+def _linked(key: str, service_principal_id: str | None, app_id: str | None) -> str:
+    link = portal_link(connection().graph.settings.graph_url, service_principal_id, app_id)
+    return f"[{key}]({link})" if link else key
+
+
+async def publish_health(seen: Sweep) -> None:
+    """Show how the jobs are doing, those that need somebody first."""
+    rows = [
+        {
+            "key": reading.target.key,
+            "state": reading.health.state,
+            "since": iso(reading.since) or "",
+            "why": reading.why or "",
+            "cause": reading.triage.cause if reading.triage else "",
+            "to do": reading.triage.proposal.in_words if reading.triage else "",
+            **dict(reading.health.counts),
+        }
+        for reading in seen.worst_first
+    ]
+    unwell = [each.target for each in seen.worst_first if not each.well]
+    linked = ", ".join(_linked(each.key, each.service_principal_id, each.app_id) for each in unwell[:ROWS_MAX])
+    lines = [f"Jobs of {seen.fleet}: {in_words(seen.count())}", *([f"To be looked at: {linked}"] if unwell else [])]
+    await acreate_table_artifact(
+        key=artifact_key(seen.fleet, "health"), table=rows[:ROWS_MAX], description="\n\n".join(lines)
+    )
+
+
+async def publish_harvest(result: HarvestResult) -> None:
+    """Show what a harvest brought, and what it could not bring."""
+    gaps = "\n".join(
+        f"- {gap.reason}: {iso(gap.start)} to {iso(gap.end)} {plain(gap.detail or '')}".rstrip() for gap in result.gaps
+    )
+    await acreate_markdown_artifact(
+        key="harvest",
+        markdown=f"{result.new} new of {result.read} events; complete up to {iso(result.watermark)}.\n\n{gaps}",
+        description="The last harvest of the provisioning log",
+    )
+
+
+async def publish_report(report: Report) -> None:
+    """Show fleets, events and errors of the last days."""
+    await acreate_markdown_artifact(
+        key="report", markdown=markdown_of(report), description=f"The last {len(report.days)} days"
+    )

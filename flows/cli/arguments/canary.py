@@ -1,0 +1,97 @@
+"""`apply --canary`: its options, and what a person is told of a roll-out in waves."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flows.cli.output.console import aside, person
+
+if TYPE_CHECKING:
+    from flows.rollout.report import RolloutReport
+
+CanaryOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--canary", metavar="N|KEY", help="Apply to N instances, or to those named, before a tenth and then the rest."
+    ),
+]
+CanaryUserOption = Annotated[
+    list[str] | None,
+    typer.Option("--canary-user", metavar="WHO", help="User to provision on demand in the canaries; several times."),
+]
+CanaryLimitOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--canary-limit",
+        metavar="NAME=NUMBER",
+        help="What holds a wave: failures_percent=5, deletes=5, instances=0, timeout_minutes=120 …; several times.",
+    ),
+]
+
+
+@dataclass(frozen=True)
+class CanaryOptions:
+    """The options of a roll-out in waves, as they were given."""
+
+    canary: list[str] | None = None
+    users: list[str] | None = None
+    limits: list[str] | None = None
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the flow's parameters.
+
+        Raises:
+            BadParameter: An option is malformed, or given without --canary.
+        """
+        if not self.canary:
+            if self.users or self.limits:
+                raise typer.BadParameter("it says how canaries are judged, and there are none", param_hint="--canary")
+            return {}
+        rules = {"users": self.users or [], **dict(map(_limit, self.limits or ()))}
+        return {"canary": self._canary(), "canary_rules": rules}
+
+    def _canary(self) -> int | list[str]:
+        named = self.canary or []
+        if len(named) == 1 and named[0].isdecimal():
+            if not int(named[0]):
+                raise typer.BadParameter("at least one instance has to go first", param_hint="--canary")
+            return int(named[0])
+        return named
+
+
+def show_rollout(report: "RolloutReport") -> None:
+    """Print each wave and how its instances fared, and why it was held."""
+    from rich.table import Table
+    from rich.text import Text
+
+    console = person()
+    table = Table("wave", "key", "job", "new failures", "deletes", "tried", "verdict", box=None, pad_edge=False)
+    for wave in report.waves:
+        for each in wave.verdicts:
+            deletes = "?" if each.deletes is None else str(each.deletes)
+            verdict = Text("good", style="green") if each.good else Text("; ".join(each.reasons), style="red")
+            if each.remarks:
+                verdict.append(f" ({'; '.join(each.remarks)})", style="dim")
+            cells = (f"{wave.number} {wave.label}", each.key, each.state, str(each.failures), deletes)
+            table.add_row(*map(Text, cells), Text("; ".join(each.tried) or "-"), verdict)
+    console.print(table)
+    for wave in report.waves:
+        if wave.state == "pending":
+            console.print(Text(f"{wave.name}: {len(wave.members)} instances, not begun."))
+    for line in report.why():
+        aside().print(Text(line), soft_wrap=True)
+
+
+def _limit(text: str) -> tuple[str, float]:
+    from flows.rollout.rules import CanaryRules
+
+    name, _, number = text.partition("=")
+    known = [each for each in CanaryRules.model_fields if each != "users"]
+    if name not in known:
+        raise typer.BadParameter(f"{name!r} is none of {', '.join(known)}", param_hint="--canary-limit")
+    try:
+        CanaryRules.model_validate({name: number})
+    except ValueError:
+        raise typer.BadParameter(f"{number!r} is no number that {name} can be", param_hint="--canary-limit") from None
+    return name, float(number)

@@ -1,0 +1,113 @@
+"""A reviewed plan in a file: written by `plan --out`, carried out by `apply --plan-file`."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from flows.cli.errors import CommandFailed
+
+if TYPE_CHECKING:
+    from flows.plan.plan import Plan
+
+_DIFFERENCES_SHOWN = 2
+
+
+@dataclass(frozen=True)
+class PlanOptions:
+    """What a plan depends on besides the fleet file and the tenant."""
+
+    only: list[str] | None = None
+    save_credentials: bool = False
+    force: bool = False
+
+
+@dataclass(frozen=True)
+class PlanFile:
+    """A plan that was looked at."""
+
+    path: Path
+    fleet: str
+    digest: str
+    options: PlanOptions
+    instances: Mapping[str, Mapping[str, Any]] = field(repr=False)
+    """What `plan --output json` printed of each instance, by key."""
+    digests: Mapping[str, str] = field(repr=False)
+    """The digest of each instance's plan, by key."""
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a plan file.
+
+        Raises:
+            CommandFailed: There is none, or it is not what `plan --out` writes.
+        """
+        try:
+            document = json.loads(path.read_text(encoding="utf-8"))
+            return cls(
+                path,
+                document["fleet"],
+                document["digest"],
+                PlanOptions(**document["options"]),
+                {each["key"]: each for each in document["plan"]["instances"]},
+                dict(document["digests"]),
+            )
+        except OSError as error:
+            raise CommandFailed(f"{path}: {error.strerror}\nWrite one with plan --out.") from None
+        except (ValueError, KeyError, TypeError):
+            raise CommandFailed(f"{path}: this is no plan file.\nWrite one with plan --out.") from None
+
+    def outdated_by(self, plan: "Plan") -> CommandFailed:
+        """Return the refusal of a plan that is no longer this one: what differs, in a line or two."""
+        now = {each.key: each for each in plan.instances}
+        different = [
+            _difference(key, self.instances.get(key), found.as_json() if found else None)
+            for key, found in {**dict.fromkeys(self.digests), **now}.items()
+            if found is None or self.digests.get(key) != found.digest
+        ]
+        more = f" And {len(different) - _DIFFERENCES_SHOWN} more." if len(different) > _DIFFERENCES_SHOWN else ""
+        what = " ".join(different[:_DIFFERENCES_SHOWN]) or "It is of another fleet or tenant."
+        return CommandFailed(
+            f"{self.path} is no longer what an apply would do; nothing was written.\n{what}{more}\n"
+            "Plan again, and review that."
+        )
+
+
+def write_plan_file(path: Path, plan: "Plan", options: PlanOptions) -> None:
+    """Write a plan for its owner only.
+
+    Raises:
+        CommandFailed: The file cannot be written.
+    """
+    document = {
+        "fleet": plan.fleet,
+        "tenant_id": plan.tenant_id,
+        "digest": plan.digest,
+        "options": asdict(options),
+        "planned_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "digests": {each.key: each.digest for each in plan.instances},
+        "plan": plan.as_json(),
+    }
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+            os.fchmod(file.fileno(), 0o600)  # one that was there keeps its mode otherwise
+            json.dump(document, file, indent=2, ensure_ascii=False)
+    except OSError as error:
+        raise CommandFailed(f"{path}: {error.strerror}\nName a file in a directory this user may write to.") from None
+
+
+def _difference(key: str, reviewed: Mapping[str, Any] | None, now: Mapping[str, Any] | None) -> str:
+    """Return in a few words what would be done otherwise to an instance than was reviewed."""
+    if reviewed is None or now is None:
+        return f"{key}: {'was not in the plan' if reviewed is None else 'is no longer in the file'}."
+    if reviewed["action"] != now["action"]:
+        return f"{key}: {reviewed['action']} became {now['action']}."
+    before, after = (
+        {(each["field"], each["before"], each["after"]) for each in plan["changes"]} for plan in (reviewed, now)
+    )
+    if fields := sorted({field for field, *_ in before ^ after}):
+        return f"{key}: {', '.join(fields)}."
+    return f"{key}: its fields in the file, or its objects in the tenant, are others."

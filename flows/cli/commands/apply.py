@@ -1,0 +1,106 @@
+"""`entra-fleet apply`."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flows.cli.arguments.canary import CanaryLimitOption, CanaryOption, CanaryOptions, CanaryUserOption
+from flows.cli.arguments.confirmation import require_terminal
+from flows.cli.arguments.options import (
+    FleetArgument,
+    ForceOption,
+    OnlyOption,
+    Output,
+    OutputOption,
+    StoreOption,
+    TenantOption,
+    WaitOption,
+    wait_parameter,
+)
+from flows.cli.arguments.plan_file import PlanFile, PlanOptions
+from flows.cli.errors import BadUsage
+from flows.cli.output.console import aside, person
+from flows.cli.output.outcome import report_outcome
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from flows.run.outcome import FleetOutcome
+
+
+def command(
+    fleet: FleetArgument,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Apply without asking.")] = False,
+    plan_file: Annotated[
+        Path | None, typer.Option(metavar="PLAN", help="Apply this plan of plan --out and no other, without asking.")
+    ] = None,
+    concurrency: Annotated[int, typer.Option(min=1, max=64, help="Instances worked on at once.")] = 10,
+    only: OnlyOption = None,
+    change: Annotated[str | None, typer.Option(metavar="TICKET", help="Ticket to note in the journal.")] = None,
+    wait: WaitOption = None,
+    save_credentials: Annotated[bool, typer.Option(help="Save credentials that are there already again.")] = False,
+    force: ForceOption = False,
+    canary: CanaryOption = None,
+    canary_user: CanaryUserOption = None,
+    canary_limit: CanaryLimitOption = None,
+    tenant: TenantOption = None,
+    store: StoreOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Make the tenant what the fleet file says."""
+    from flows.configuration.environment import use_store
+    from flows.fleet_file.loader import load_fleet
+    from flows.plan.diff import select
+
+    use_store(store)
+    waves = CanaryOptions(canary, canary_user, canary_limit).parameters()
+    options = PlanOptions(only, save_credentials, force)
+    reviewed = _reviewed(plan_file, options) if plan_file else None
+    options = reviewed.options if reviewed else options
+    select(load_fleet(fleet), options.only)
+    digest = reviewed.digest if reviewed else None
+    if not (yes or reviewed):
+        digest = _confirmed(fleet, tenant, options, bool(waves), person() if output is Output.TEXT else aside())
+        if digest is None:
+            return
+
+    parameters = {"tenant": tenant, "concurrency": concurrency, "change": change, "plan_digest": digest}
+    parameters |= waves | wait_parameter(wait)
+    outcome = _apply({"fleet": str(fleet.resolve()), **parameters, **asdict(options)}, reviewed)
+    report_outcome(outcome, output)
+
+
+def _apply(parameters: dict[str, Any], reviewed: PlanFile | None) -> "FleetOutcome":
+    from flows.cli.processes.run_flow import run_flow
+    from flows.plan.safety import PlanChanged
+    from flows.provision import provision_fleet
+
+    try:
+        outcome: FleetOutcome = run_flow(provision_fleet, parameters)
+    except PlanChanged as changed:
+        raise (reviewed.outdated_by(changed.plan) if reviewed else changed) from None
+    return outcome
+
+
+def _reviewed(path: Path, options: PlanOptions) -> PlanFile:
+    if options != PlanOptions():
+        raise BadUsage("--only, --save-credentials and --force are in the plan file already.\nLeave them out.")
+    return PlanFile.read(path)
+
+
+def _confirmed(path: Path, tenant: str | None, options: PlanOptions, in_waves: bool, console: "Console") -> str | None:
+    """Show the plan and ask; return its digest, or None if there is nothing to do or the answer is no."""
+    from flows.cli.commands.plan import plan_of, show_plan
+    from flows.plan.safety import refused
+
+    require_terminal("apply")
+    plan = plan_of(path, tenant, options)
+    show_plan(plan, console)
+    if refusal := refused(plan, force=options.force, in_waves=in_waves):
+        raise refusal
+    if any("known" in each.credentials.values() for each in plan.instances):
+        console.print("Whether credentials have changed is looked at by apply --yes and rotate only.")
+    question = "Apply in waves?" if in_waves else "Apply?"
+    return plan.digest if plan.has_changes and typer.confirm(question, err=True) else None

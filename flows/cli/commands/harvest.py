@@ -1,0 +1,47 @@
+"""`entra-fleet harvest`."""
+
+from typing import Annotated
+
+import typer
+
+from flows.cli.arguments.options import Output, OutputOption, StoreOption, TenantOption
+from flows.cli.arguments.since import SinceOption
+from flows.cli.output.console import person, print_json
+
+
+def command(
+    since: SinceOption = None,
+    overlap_minutes: Annotated[
+        float, typer.Option(min=0, help="How far before where it ended to read again, for events that came late.")
+    ] = 30,
+    all_applications: Annotated[
+        bool, typer.Option("--all", help="Keep the events of applications that no fleet manages, too.")
+    ] = False,
+    tenant: TenantOption = None,
+    store: StoreOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Keep every provisioning event since the last harvest."""
+    from flows.cli.processes.run_flow import run_flow
+    from flows.configuration.environment import use_store
+    from flows.formatting.text import iso
+    from flows.harvest import harvest_logs
+
+    use_store(store)
+    parameters = {
+        "tenant": tenant,
+        "since": since,
+        "overlap_minutes": overlap_minutes,
+        "all_applications": all_applications,
+    }
+    result = run_flow(harvest_logs, parameters)
+    if output is Output.JSON:
+        print_json(result.as_json())
+        return
+    console = person()
+    console.print(f"{result.new} new of {result.read} events; complete up to {iso(result.watermark)}.")
+    if result.rewound_from:
+        text = f"The last harvest was complete up to {iso(result.rewound_from)}, by a wrong clock"
+        console.print(f"{text}: the log was read again from the last event.", soft_wrap=True)
+    for gap in result.gaps:
+        console.print(f"gap: {iso(gap.start)} to {iso(gap.end)}: {gap.reason}", soft_wrap=True)

@@ -1,0 +1,27 @@
+"""`entra-fleet init`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.cli.errors import CommandFailed
+from flows.cli.output.console import aside
+
+
+def command(
+    path: Annotated[Path, typer.Argument(metavar="FLEET", help="The file to write.")] = Path("fleet.yaml"),
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
+) -> None:
+    """Write a commented starter fleet file."""
+    from flows.configuration.environment import environment
+    from flows.fleet_file.starter import starter_text
+
+    try:
+        with path.open("w" if force else "x", encoding="utf-8") as file:
+            file.write(starter_text(environment().tenant))
+    except FileExistsError:
+        raise CommandFailed(f"{path} exists already.\nName another file, or replace it with --force.") from None
+    except OSError as error:
+        raise CommandFailed(f"{path} cannot be written: {error.strerror}.") from None
+    aside().print(f"Wrote {path}. Edit it, then: entra-fleet plan {path}")

@@ -1,0 +1,169 @@
+"""`entra-fleet jobs`: start, pause and restart provisioning jobs."""
+
+import asyncio
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flows.cli.arguments.confirmation import require_terminal
+from flows.cli.arguments.options import (
+    ChangeOption,
+    FleetArgument,
+    OnlyOption,
+    Output,
+    OutputOption,
+    StoreOption,
+    TenantOption,
+    WaitOption,
+    YesOption,
+    wait_parameter,
+)
+from flows.cli.errors import FAILED
+from flows.cli.output.console import aside, person, show_failure
+
+if TYPE_CHECKING:
+    from flows.fleet_file.models import Fleet
+    from flows.plan.job_control import JobControl, Verb
+    from flows.plan.reset_scope import ResetScope
+
+app = typer.Typer(no_args_is_help=True, help="Start, pause or restart the provisioning jobs of a fleet.")
+
+
+@app.command()
+def start(
+    fleet: FleetArgument,
+    only: OnlyOption = None,
+    yes: YesOption = False,
+    change: ChangeOption = None,
+    wait: WaitOption = None,
+    tenant: TenantOption = None,
+    store: StoreOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Start jobs, or resume those that are paused."""
+    _control(fleet, yes, store, output, action="start", only=only, change=change, tenant=tenant, **wait_parameter(wait))
+
+
+@app.command()
+def pause(
+    fleet: FleetArgument,
+    only: OnlyOption = None,
+    yes: YesOption = False,
+    change: ChangeOption = None,
+    wait: WaitOption = None,
+    tenant: TenantOption = None,
+    store: StoreOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Pause jobs; the cycle in progress finishes."""
+    _control(fleet, yes, store, output, action="pause", only=only, change=change, tenant=tenant, **wait_parameter(wait))
+
+
+@app.command()
+def restart(
+    fleet: FleetArgument,
+    only: OnlyOption = None,
+    reset: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SCOPE", help="QuarantineState (the default), Watermark, Escrows, Full …; several times."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Restart what is paused, and with a dangerous reset.")] = False,
+    yes: YesOption = False,
+    change: ChangeOption = None,
+    wait: WaitOption = None,
+    tenant: TenantOption = None,
+    store: StoreOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Restart jobs: lift their quarantine, and forget what is asked for."""
+    parameters = {"action": "restart", "only": only, "reset": _scopes(reset), "force": force, "change": change}
+    _control(fleet, yes, store, output, tenant=tenant, **parameters, **wait_parameter(wait))
+
+
+def _control(fleet: Path, yes: bool, store: str | None, output: Output, **parameters: Any) -> None:
+    """Ask, and run the flow.
+
+    Args:
+        fleet: The fleet file.
+        yes: Whether not to ask.
+        store: The store, in place of the environment's.
+        output: What to print.
+        parameters: Those of the flow, but the fleet.
+    """
+    from flows.configuration.environment import use_store
+    from flows.fleet_file.loader import load_fleet
+    from flows.plan.diff import select
+    from flows.plan.reset_scope import reset_scope
+
+    use_store(store)
+    desired = load_fleet(fleet)
+    select(desired, parameters["only"])
+    reset_scope(parameters.get("reset", ()), force=parameters.get("force", False))
+    if not (yes or _confirmed(desired, **parameters)):
+        return
+
+    from flows.cli.output.outcome import report_outcome
+    from flows.cli.processes.run_flow import run_flow
+    from flows.control_jobs import control_jobs
+
+    outcome = run_flow(control_jobs, {"fleet": desired.to_object(), **parameters})
+    report_outcome(outcome, output)
+
+
+def _scopes(names: list[str] | None) -> "list[ResetScope]":
+    from flows.plan.reset_scope import ResetScope
+
+    known = {scope.lower(): scope for scope in ResetScope}
+    wanted = [name.strip().lower() for text in names or () for name in text.split(",")]
+    for name in wanted:
+        if name not in known:
+            raise typer.BadParameter(f"{name!r} is none of {', '.join(ResetScope)}", param_hint="--reset")
+    return [known[name] for name in wanted]
+
+
+def _confirmed(
+    fleet: "Fleet",
+    action: "Verb",
+    only: list[str] | None,
+    tenant: str | None,
+    reset: "Collection[ResetScope]" = (),
+    force: bool = False,
+    **_: Any,
+) -> bool:
+    from flows.configuration.sign_in import signed_in
+    from flows.plan.job_control import plan_job_controls
+    from flows.plan.reset_scope import reset_scope
+
+    scope = reset_scope(reset, force=force)
+
+    async def look() -> "list[JobControl]":
+        async with signed_in(tenant, fleet.tenant_id) as (graph, _):
+            return await plan_job_controls(graph, fleet, action, only, scope, force=force)
+
+    require_terminal(f"jobs {action}")
+    with aside().status("looking at the tenant"):
+        controls = asyncio.run(look())
+    _show(controls)
+    needed = sum(each.needed for each in controls)
+    if not needed:
+        person().print(f"{fleet.fleet}: nothing to {action}.")
+        raise typer.Exit(FAILED if any(each.refusal for each in controls) else 0)
+    forgetting = f", resetting {scope}" if action == "restart" else ""
+    return typer.confirm(f"{action.capitalize()} {needed} of {len(controls)} jobs{forgetting}?", err=True)
+
+
+def _show(controls: "list[JobControl]") -> None:
+    from rich.table import Table
+
+    from flows.cli.output.tables import coloured
+
+    table = Table("key", "state", "would be", box=None, pad_edge=False)
+    for each in controls:
+        if each.needed:
+            table.add_row(each.key, coloured(each.state), each.outcome().outcome)
+        elif each.refusal:
+            show_failure(each.key, each.refusal)
+    if table.row_count:
+        person().print(table)

@@ -1,0 +1,71 @@
+"""`entra-fleet monitor`."""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from flows.cli.arguments.options import FleetArgument, Output, OutputOption, StoreOption, TenantOption
+from flows.cli.errors import FAILED
+from flows.cli.output.console import aside, print_json
+
+if TYPE_CHECKING:
+    from flows.fleet_file.models import Fleet
+    from flows.monitoring.sweep import Sweep
+
+
+def command(
+    fleet: FleetArgument,
+    once: Annotated[bool, typer.Option("--once", help="Look once; the default.")] = False,
+    until: Annotated[str | None, typer.Option(metavar="settled", help="Wait until every job has settled.")] = None,
+    timeout_minutes: Annotated[float, typer.Option(min=0.01, help="How long to wait for that.")] = 60,
+    interval_seconds: Annotated[float, typer.Option(min=0.05, help="Time between two looks.")] = 30,
+    tenant: TenantOption = None,
+    store: StoreOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Show how the jobs are doing, and keep what changed."""
+    from flows.configuration.environment import use_store
+    from flows.fleet_file.loader import load_fleet
+
+    waits = _waits(once, until)
+    use_store(store)
+    desired = load_fleet(fleet)
+
+    from flows.cli.output.health import show_health
+    from flows.cli.processes.run_flow import run_flow
+    from flows.monitor import monitor_fleet
+
+    parameters = {
+        "fleet": str(fleet.resolve()),
+        "tenant": tenant,
+        "until": waits,
+        "timeout_minutes": timeout_minutes,
+        "interval_seconds": interval_seconds,
+    }
+    seen = run_flow(monitor_fleet, parameters)
+    _warn(desired, seen)
+    if output is Output.JSON:
+        print_json(seen.as_json())
+    else:
+        show_health(seen)
+    if seen.unwell or (waits == "settled" and seen.settled < len(seen.readings)):
+        raise typer.Exit(FAILED)
+
+
+def _warn(desired: "Fleet", seen: "Sweep") -> None:
+    from rich.text import Text
+
+    from flows.monitoring.credential_warnings import expiring, rejections
+
+    credentials = (*rejections(seen.readings), *expiring(desired.instances, datetime.now(UTC).date()))
+    for warning in (*seen.warnings(), *credentials):
+        aside().print(Text(str(warning)), soft_wrap=True)
+
+
+def _waits(once: bool, until: str | None) -> Literal["once", "settled"]:
+    if until not in {None, "settled"}:
+        raise typer.BadParameter("the only thing to wait for is 'settled'", param_hint="--until")
+    if once and until:
+        raise typer.BadParameter("--once and --until exclude each other", param_hint="--until")
+    return "settled" if until else "once"

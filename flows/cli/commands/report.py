@@ -1,0 +1,38 @@
+"""`entra-fleet report`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.cli.arguments.options import StoreOption
+from flows.cli.errors import CommandFailed
+from flows.cli.output.console import aside
+
+
+def command(
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where to write the page.")] = Path("report.html"),
+    fleet: Annotated[str | None, typer.Option(metavar="NAME", help="Only this fleet.")] = None,
+    days: Annotated[int, typer.Option(min=1, max=400, help="How many days, today included.")] = 30,
+    store: StoreOption = None,
+) -> None:
+    """Write one page about fleets, jobs, events and errors. Reads the store only."""
+    from rich.text import Text
+
+    from flows.cli.arguments.fleet_names import ensure_known
+    from flows.configuration.environment import environment, use_store
+    from flows.report.build import gather
+    from flows.report.html import html_of
+    from flows.store import require_store
+
+    use_store(store)
+    with require_store(environment().store_url) as opened, aside().status("reading the store"):
+        ensure_known(opened, fleet)
+        page = html_of(gather(opened, days=days, fleet=fleet))
+    try:
+        out.write_text(page, encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        raise CommandFailed(
+            f"{out}: {error.strerror}.\nName a file in a directory you may write to with --out."
+        ) from None
+    aside().print(Text(f"{out}: {len(page.encode()) / 1000:,.0f} KB. It holds names of users: keep it among you."))

@@ -1,0 +1,113 @@
+"""`entra-fleet retire`."""
+
+import asyncio
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flows.cli.arguments.confirmation import require_terminal
+from flows.cli.arguments.options import (
+    ChangeOption,
+    FleetArgument,
+    Output,
+    OutputOption,
+    StoreOption,
+    TenantOption,
+    WaitOption,
+    YesOption,
+    wait_parameter,
+)
+from flows.cli.errors import FAILED, BadUsage
+from flows.cli.output.console import aside, person, show_failure
+
+if TYPE_CHECKING:
+    from flows.fleet_file.models import Fleet
+    from flows.plan.retirement import Retirement
+
+
+def command(
+    fleet: FleetArgument,
+    only: Annotated[
+        list[str], typer.Option("--only", metavar="KEY", help="The instance to retire; may be given several times.")
+    ],
+    application_id: Annotated[
+        str | None, typer.Option("--application-id", metavar="ID", help="Which of two applications with that mark.")
+    ] = None,
+    purge: Annotated[bool, typer.Option("--purge", help="Remove it from the recycle bin too, for good.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Retire however large a part of the fleet.")] = False,
+    yes: YesOption = False,
+    change: ChangeOption = None,
+    wait: WaitOption = None,
+    tenant: TenantOption = None,
+    store: StoreOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Pause and delete the job of an instance, and move its application to the recycle bin."""
+    from flows.configuration.environment import use_store
+    from flows.fleet_file.loader import load_fleet
+
+    use_store(store)
+    desired = load_fleet(fleet)
+    if application_id and len(set(only)) > 1:
+        raise BadUsage("--application-id names one application, and --only more than one instance.\nGive one --only.")
+    look = {"application_id": application_id, "purge": purge, "force": force}
+    if not (yes or _confirmed(desired, only, tenant, look)):
+        return
+
+    from flows.cli.output.outcome import report_outcome
+    from flows.cli.processes.run_flow import run_flow
+    from flows.retire import retire_instances
+
+    parameters = {"only": only, "tenant": tenant, **look, "change": change, **wait_parameter(wait)}
+    outcome = run_flow(retire_instances, {"fleet": desired.to_object(), **parameters})
+    if not application_id:
+        _warn_of_return(desired, [each.key for each in outcome.instances if not each.failure])
+    report_outcome(outcome, output)
+
+
+def _confirmed(fleet: "Fleet", only: list[str], tenant: str | None, look: dict[str, Any]) -> bool:
+    from flows.configuration.sign_in import signed_in
+    from flows.plan.retirement import plan_retirements
+
+    async def found() -> "list[Retirement]":
+        async with signed_in(tenant, fleet.tenant_id) as (graph, _):
+            return await plan_retirements(graph, fleet, only, **look)
+
+    require_terminal("retire")
+    with aside().status("looking at the tenant"):
+        plans = asyncio.run(found())
+    for each in plans:
+        _show(each)
+    live, purged = sum(each.needed and each.live for each in plans), sum(each.needed and each.purge for each in plans)
+    if not live and not purged:
+        person().print(f"{fleet.fleet}: nothing to retire.")
+        raise typer.Exit(FAILED if any(each.refusal for each in plans) else 0)
+    question = f"Retire {live} of the fleet {fleet.fleet}? Applications stay in the recycle bin for 30 days."
+    if live and not typer.confirm(question, err=True):
+        return False
+    return not purged or typer.confirm(f"Delete {purged} for good? Nobody can bring them back.", err=True)
+
+
+def _show(plan: "Retirement") -> None:
+    from rich.text import Text
+
+    if plan.refusal:
+        show_failure(plan.key, plan.refusal)
+    elif not plan.needed:
+        person().print(Text(f"{plan.key}: not there (any more)."))
+    else:
+        jobs = ", ".join(f"job {job.job_id} ({job.state})" for job in plan.jobs) or "no job"
+        what = f"{plan.key}: {plan.display_name}{'' if plan.live else ', in the recycle bin'}\n"
+        ids = f"application {plan.application_id}, service principal {plan.service_principal_id}"
+        text = f"{what}  {ids}\n" + (f"  {jobs}, {plan.assignments} assignments\n" if plan.live else "")
+        person().print(Text(text), soft_wrap=True, end="")
+
+
+def _warn_of_return(fleet: "Fleet", retired: list[str]) -> None:
+    """Say which of them the next apply would make anew."""
+    from rich.text import Text
+
+    keys = [instance.key for instance in fleet.instances if instance.key in retired]
+    if keys:
+        text = f"Still in the fleet file: {', '.join(keys)}.\nRemove it there, or the next apply makes it anew."
+        aside().print(Text(text), soft_wrap=True)

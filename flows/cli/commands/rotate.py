@@ -1,0 +1,82 @@
+"""`entra-fleet rotate`."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.cli.arguments.confirmation import require_terminal
+from flows.cli.arguments.options import (
+    FleetArgument,
+    Output,
+    OutputOption,
+    StoreOption,
+    TenantOption,
+    WaitOption,
+    wait_parameter,
+)
+from flows.cli.errors import FAILED
+from flows.cli.output.console import aside, print_json
+
+if TYPE_CHECKING:
+    from flows.run.outcome import FleetOutcome
+
+
+def command(
+    fleet: FleetArgument,
+    only: Annotated[list[str], typer.Option("--only", metavar="KEY", help="Instance whose credentials are new.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Rotate without asking.")] = False,
+    change: Annotated[str | None, typer.Option(metavar="TICKET", help="Ticket to note in the journal.")] = None,
+    wait: WaitOption = None,
+    tenant: TenantOption = None,
+    store: StoreOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Validate and save new credentials; touch nothing else."""
+    from flows.configuration.environment import use_store
+    from flows.fleet_file.loader import load_fleet
+    from flows.plan.diff import select
+
+    use_store(store)
+    desired = load_fleet(fleet)
+    select(desired, only)
+    if not (yes or _confirmed(only)):
+        return
+
+    from flows.cli.output.outcome import show_outcome
+    from flows.cli.processes.run_flow import run_flow
+    from flows.rotate import rotate_credentials
+
+    parameters = {
+        "fleet": desired.to_object(),
+        "only": only,
+        "tenant": tenant,
+        "change": change,
+        **wait_parameter(wait),
+    }
+    outcome = run_flow(rotate_credentials, parameters)
+    if output is Output.JSON:
+        print_json(outcome.as_json())
+    else:
+        show_outcome(outcome)
+    _show_quarantined(outcome)
+    if outcome.failed:
+        raise typer.Exit(FAILED)
+
+
+def _confirmed(only: list[str]) -> bool:
+    require_terminal("rotate")
+    return typer.confirm(f"Save new credentials of {', '.join(only)}?", err=True)
+
+
+def _show_quarantined(outcome: "FleetOutcome") -> None:
+    from rich.text import Text
+
+    for each in outcome.instances:
+        if each.job_state == "quarantined" and not each.failure:
+            aside().print(
+                Text(
+                    f"\nThe job of {each.key} is in quarantine, in which Entra ID tries again about once a day.\n"
+                    f"At once: entra-fleet jobs restart FLEET --only {each.key}"
+                ),
+                soft_wrap=True,
+            )

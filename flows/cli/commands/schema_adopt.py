@@ -1,0 +1,76 @@
+"""`entra-fleet schema adopt`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flows.cli.arguments.options import FleetArgument, OneKeyOption, TenantOption
+from flows.cli.commands.schema_export import look
+from flows.cli.errors import CommandFailed
+from flows.cli.output.console import aside
+
+if TYPE_CHECKING:
+    from flows.mappings.models import Mappings
+
+
+def command(fleet: FleetArgument, only: OneKeyOption, tenant: TenantOption = None) -> None:
+    """Take over what was edited in the tenant into the mappings file. Changes nothing in the tenant."""
+    from rich.text import Text
+
+    from flows.fleet_file.loader import load_fleet
+    from flows.mappings.diff import differences
+    from flows.mappings.merge import wishes
+    from flows.plan.diff import select
+    from flows.plan.plan import FieldChange
+    from flows.plan.text import change_in_words
+
+    desired = load_fleet(fleet)
+    (instance,) = select(desired, [only])
+    mappings = instance.mappings
+    if mappings is None:
+        raise CommandFailed(f"{only} has no mappings file.\nWrite one: entra-fleet schema export {fleet} --only {only}")
+    path = _file_of(mappings, only)
+    found, problems = wishes(mappings, None, None, look(desired, only, tenant).schema)
+    if problems:
+        raise CommandFailed(str(problems[0]))
+    changed = differences(found)
+    for each in changed:
+        # The other way round than a plan: the file is to become what the tenant has.
+        aside().print(Text(change_in_words(FieldChange(each.field, each.after, each.before))), soft_wrap=True)
+    if not changed:
+        aside().print(f"{path} says what the job of {only} has; nothing to take over.", soft_wrap=True)
+        return
+    from flows.mappings.adopt import adopted, expected
+
+    _rewrite(path, adopted(path.read_text(encoding="utf-8"), found), expected(mappings, found))
+    aside().print(f"{path}: {len(changed)} taken over from {only}.", soft_wrap=True)
+
+
+def _file_of(mappings: "Mappings", key: str) -> Path:
+    root = mappings.places.of()
+    if root.path or root.file.endswith(".json"):
+        raise CommandFailed(
+            f"The mappings of {key} do not stand in a YAML file of their own.\n"
+            "Put them into one, and name it in the fleet file: mappings: FILE."
+        )
+    return Path(root.file)
+
+
+def _rewrite(path: Path, text: str, expected: "Mappings") -> None:
+    """Write a mappings file, if it says then what it should."""
+    from pydantic import ValidationError
+
+    from flows.documents.errors import FleetFileError
+    from flows.documents.nodes import plain
+    from flows.documents.yaml_reader import read_yaml
+    from flows.mappings.models import Mappings
+
+    try:
+        says = Mappings.model_validate(plain(read_yaml(text, str(path)).node))
+    except (FleetFileError, ValidationError):
+        says = None
+    if says != expected:
+        raise CommandFailed(f"{path} cannot be rewritten as it is; it stays.\nUse schema export, or edit it by hand.")
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise CommandFailed(f"{path} cannot be written: {error.strerror}.") from None

@@ -1,0 +1,53 @@
+"""`entra-fleet schema export`."""
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.cli.arguments.options import FleetArgument, OneKeyOption, TenantOption
+from flows.cli.errors import CommandFailed
+from flows.cli.output.console import aside
+from flows.cli.output.new_file import refuse_existing, write_new
+
+if TYPE_CHECKING:
+    from flows.fleet_file.models import Fleet
+    from flows.plan.job_schema import JobSchema
+
+
+def command(
+    fleet: FleetArgument,
+    only: OneKeyOption,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="The file to write; it must not exist.")] = None,
+    tenant: TenantOption = None,
+) -> None:
+    """Write the mappings of a job as a mappings file. Changes nothing."""
+    from flows.fleet_file.loader import load_fleet
+    from flows.mappings.table import table_of
+    from flows.mappings.yaml_writer import yaml_of
+
+    refuse_existing(out)
+    found = look(load_fleet(fleet), only, tenant)
+    table, left_alone = table_of(found.schema)
+    if table is None:
+        raise CommandFailed(f"The schema of {only} maps nothing that a mappings file could hold.\nNothing was written.")
+    comments = [f"Mappings of {only}. What is not named here stays as each job has it."]
+    comments += [f"Left alone: {each}." for each in left_alone]
+    write_new(yaml_of(table, comments), out)
+    if out:
+        aside().print(f"{out} is written. Name it in the fleet file: mappings: {out}", soft_wrap=True)
+
+
+def look(fleet: "Fleet", key: str, tenant: str | None) -> "JobSchema":
+    """Return the schema of an instance's job."""
+    with aside().status("looking at the tenant"):
+        return asyncio.run(_look(fleet, key, tenant))
+
+
+async def _look(fleet: "Fleet", key: str, tenant: str | None) -> "JobSchema":
+    from flows.configuration.sign_in import signed_in
+    from flows.plan.job_schema import find_schema
+
+    async with signed_in(tenant, fleet.tenant_id) as (graph, _):
+        return await find_schema(graph, fleet, key)

@@ -1,0 +1,95 @@
+"""`entra-fleet store`: care of the store."""
+
+import sys
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.cli.arguments.options import Output, OutputOption, StoreOption
+from flows.cli.errors import BadUsage
+from flows.cli.output.console import aside, person, print_json
+from flows.formatting.text import in_words
+
+if TYPE_CHECKING:
+    from flows.store import Kind, Store
+
+KEEP_DAYS = 400
+"""A year and a month, so that a yearly audit finds its whole year."""
+
+app = typer.Typer(name="store", help="Upgrade the store, or prune what is old.", no_args_is_help=True)
+
+
+@app.command("upgrade")
+def upgrade(store: StoreOption = None, output: OutputOption = Output.TEXT) -> None:
+    """Bring the store to the version of this program."""
+    from flows.configuration.environment import environment, use_store
+    from flows.store import SCHEMA_VERSION, store_address, upgrade_store
+
+    use_store(store)
+    url = environment().store_url
+    address = store_address(url)
+    before = upgrade_store(url)
+    if output is Output.JSON:
+        print_json({"store": str(address), "from": before, "to": SCHEMA_VERSION})
+        return
+    if before is None:
+        done = f"made at version {SCHEMA_VERSION}"
+    elif before == SCHEMA_VERSION:
+        done = f"at version {SCHEMA_VERSION} already"
+    else:
+        done = f"upgraded from version {before} to {SCHEMA_VERSION}"
+    person().print(f"{address}: {done}.", soft_wrap=True)
+
+
+@app.command("prune")
+def prune(
+    keep_days: Annotated[int, typer.Option(min=1, max=36_500, metavar="N", help="Keep the last N days.")] = KEEP_DAYS,
+    events: Annotated[bool, typer.Option("--events", help="Prune provisioning events.")] = False,
+    jobs: Annotated[bool, typer.Option("--jobs", help="Prune the history of jobs.")] = False,
+    journal: Annotated[bool, typer.Option("--journal", help="Prune the journal of changes.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Delete without asking.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be deleted, and delete nothing.")] = False,
+    store: StoreOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Delete what is older than N days: events, history of jobs and journal, or those that are named."""
+    from flows.configuration.environment import environment, use_store
+    from flows.store import Kind, require_store
+
+    use_store(store)
+    named = {Kind.EVENTS: events, Kind.JOBS: jobs, Kind.JOURNAL: journal}
+    kinds = [kind for kind, chosen in named.items() if chosen or not any(named.values())]
+    before = datetime.now(UTC) - timedelta(days=keep_days)
+    with require_store(environment().store_url) as found:
+        old = {kind: found.older_than(before).count(kind) for kind in kinds}
+        aside().print(f"From before {before:%Y-%m-%d %H:%M}Z: {_words(old) or 'nothing'}.", soft_wrap=True)
+        goes_on = any(old.values()) and not dry_run and _agreed(yes)
+        deleted = _deleted(found, before, kinds) if goes_on else dict.fromkeys(kinds, 0)
+    if output is Output.JSON:
+        print_json({"before": before.isoformat(), "old": old, "deleted": deleted})
+    else:
+        person().print(f"Deleted {_words(deleted) or 'nothing'}.")
+
+
+def _agreed(yes: bool) -> bool:
+    if yes:
+        return True
+    if not sys.stdin.isatty():
+        raise BadUsage("prune asks before it deletes anything, and there is no terminal to ask on.\nAdd --yes.")
+    return typer.confirm("Delete them?", err=True)
+
+
+def _deleted(store: "Store", before: datetime, kinds: "list[Kind]") -> "dict[Kind, int]":
+    deleted = dict.fromkeys(kinds, 0)
+    with aside().status("pruning") as status:
+        for kind in kinds:
+            for so_far in store.older_than(before).prune(kind):
+                deleted[kind] = so_far
+                status.update(f"pruning: {_words(deleted)}")
+    return deleted
+
+
+def _words(counts: "dict[Kind, int]") -> str:
+    names = {"events": "provisioning events", "jobs": "observations of jobs", "journal": "journaled changes"}
+    return in_words({names[kind]: number for kind, number in counts.items()})

@@ -1,0 +1,83 @@
+"""`entra-fleet try`: provision single users or groups now, and see each step."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.cli.arguments.options import ChangeOption, FleetArgument, Output, OutputOption, StoreOption, TenantOption
+from flows.cli.errors import FAILED, BadUsage
+from flows.cli.output.console import aside, print_json
+
+if TYPE_CHECKING:
+    from flows.on_demand_provisioning.result import Trials
+
+OnlyOption = Annotated[
+    list[str], typer.Option("--only", metavar="KEY", help="Instance to try; may be given several times.")
+]
+UserOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--user", metavar="WHO", help="User by object id, user principal name or display name; several times."
+    ),
+]
+GroupOption = Annotated[
+    list[str] | None,
+    typer.Option("--group", metavar="ID", help="Group of at most 5 members, by object id; several times."),
+]
+ExpectOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="OUTCOME", help="created, updated, unchanged, skipped …: exit 1 if anything else comes of it."
+    ),
+]
+
+
+def command(
+    fleet: FleetArgument,
+    only: OnlyOption,
+    user: UserOption = None,
+    group: GroupOption = None,
+    expect: ExpectOption = None,
+    change: ChangeOption = None,
+    tenant: TenantOption = None,
+    store: StoreOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Provision users or groups in their target systems now, and show each step."""
+    from flows.configuration.environment import use_store
+    from flows.fleet_file.loader import load_fleet
+    from flows.on_demand_provisioning.result import EXPECTATIONS
+    from flows.plan.diff import select
+
+    if not (user or group):
+        raise BadUsage("try provisions somebody, and nobody is named.\nName somebody with --user or --group.")
+    if expect is not None and expect not in EXPECTATIONS:
+        raise typer.BadParameter(f"{expect!r} is none of {', '.join(EXPECTATIONS)}", param_hint="--expect")
+    use_store(store)
+    desired = load_fleet(fleet)
+    select(desired, only)
+
+    from flows.cli.processes.run_flow import run_flow
+    from flows.on_demand import provision_on_demand
+
+    parameters = {"only": only, "users": user, "groups": group, "expect": expect, "tenant": tenant, "change": change}
+    outcome: Trials = run_flow(provision_on_demand, {"fleet": desired.to_object(), **parameters})
+    _report(outcome, output)
+    if outcome.unexpected:
+        raise typer.Exit(FAILED)
+
+
+def _report(outcome: "Trials", output: Output) -> None:
+    from rich.text import Text
+
+    from flows.on_demand_provisioning.text import unexpected
+
+    if output is Output.JSON:
+        print_json(outcome.as_json())
+    else:
+        from flows.cli.output.on_demand import show_trials
+
+        show_trials(outcome)
+    for trial in outcome.trials:
+        if difference := unexpected(trial, outcome.expected):
+            aside().print(Text(difference), soft_wrap=True)

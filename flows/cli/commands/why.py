@@ -1,0 +1,92 @@
+"""`entra-fleet why`."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.cli.arguments.options import Output, OutputOption, StoreOption
+from flows.cli.errors import FAILED, CommandFailed
+from flows.cli.output.console import aside, person, print_json
+
+if TYPE_CHECKING:
+    from flows.monitoring.instances import Instance
+    from flows.store import Coverage, Identity, Store
+
+UserArgument = Annotated[
+    str, typer.Argument(metavar="USER", help="A user or group: name, user principal name, id, or a part of one.")
+]
+CANDIDATES_MAX = 20
+
+
+def command(
+    user: UserArgument,
+    app: Annotated[str | None, typer.Option(metavar="KEY", help="Only this instance.")] = None,
+    fleet: Annotated[str | None, typer.Option(metavar="NAME", help="Only this fleet.")] = None,
+    store: StoreOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Tell what happened to a user or group in each application, and what to do. Reads the store only."""
+    from flows.configuration.environment import environment, use_store
+    from flows.monitoring.user_history import tell
+    from flows.store import require_store
+
+    use_store(store)
+    with require_store(environment().store_url) as opened:
+        instances = _instances(opened, fleet, app)
+        found = opened.identities.find(user, CANDIDATES_MAX) if user.strip() else []
+        if not found:
+            raise CommandFailed(_unknown(user, opened.coverage()))
+        if len(found) > 1:
+            _show_candidates(user, found, output)
+            raise typer.Exit(FAILED)
+        story = tell(opened, found[0], instances, everywhere=fleet is None and app is None)
+    if output is Output.JSON:
+        print_json(story.as_json())
+        return
+    from flows.cli.output.user_history import show_story
+
+    show_story(story)
+
+
+def _instances(store: "Store", fleet: str | None, app: str | None) -> list["Instance"]:
+    from flows.cli.arguments.fleet_names import ensure_known
+    from flows.monitoring.instances import instances_of
+
+    ensure_known(store, fleet)
+    instances = instances_of(store, fleet)
+    if app is not None and app not in {each.key for each in instances}:
+        raise CommandFailed(
+            f"The store knows no instance {app}.\nIt knows what `entra-fleet monitor` has looked at once."
+        )
+    return [each for each in instances if app in {None, each.key}]
+
+
+def _unknown(user: str, coverage: list["Coverage"]) -> str:
+    if not coverage:
+        remedy = "Run `entra-fleet harvest` first, or name the store with --store."
+        return f"Nothing has been harvested into this store yet.\n{remedy}"
+    until = ", ".join(f"{each.watermark:%Y-%m-%d %H:%M}Z" for each in coverage)
+    gaps = sum(len(each.gaps) for each in coverage)
+    lost = f", but for {gaps} {'gap' if gaps == 1 else 'gaps'} (`entra-fleet report` lists them)" if gaps else ""
+    return (
+        f"No event in the store is about {user!r}. The harvest is complete up to {until}{lost}.\n"
+        "Who was assigned later shows after the next cycle and harvest; who is not in scope may never show."
+    )
+
+
+def _show_candidates(user: str, candidates: list["Identity"], output: Output) -> None:
+    from dataclasses import asdict
+
+    if output is Output.JSON:
+        print_json({"candidates": [asdict(each) for each in candidates]})
+        return
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("id", "name", "user principal name", "kind", box=None, pad_edge=False)
+    table.columns[0].no_wrap = True
+    for each in candidates:
+        table.add_row(*(Text(text or "-") for text in (each.id, each.name, each.user_principal_name, each.type)))
+    more = " at least" if len(candidates) == CANDIDATES_MAX else ""
+    aside().print(Text(f"{user!r} may be any of{more} these {len(candidates)}; name one by its id."), soft_wrap=True)
+    person().print(table)

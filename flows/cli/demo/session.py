@@ -1,0 +1,95 @@
+"""A rehearsal: the embedded tenant, a Prefect server, and the three flows one after another."""
+
+import time
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from flows.cli.demo.fleet import write_fleet
+from flows.cli.demo.result import Rehearsal
+from flows.cli.output.progress_bar import progress_shown
+from flows.cli.processes.prefect_server import PrefectServer, new_auth_string
+from flows.cli.processes.run_flow import run_flow_against
+from flows.configuration.environment import with_variables
+from flows.fleet_file.loader import read_fleet
+from flows.harvest import harvest_logs
+from flows.monitor import monitor_fleet
+from flows.provision import provision_fleet
+from flows.store import EventFilter, open_store
+from graph_emulator import Emulator, EmulatorSettings
+
+_SETTLE_MINUTES = 5.0
+_LOOK_SECONDS = 0.5
+_CYCLE_SECONDS = 3600.0
+"""Time between two cycles: one that fell between the harvest and the comparison would make them differ."""
+
+
+class Stage:
+    """Everything a rehearsal needs, running in a directory of its own.
+
+    Args:
+        directory: Where its files go.
+        seed: The same seed gives the same tenant.
+        profile: How the tenant behaves.
+
+    Raises:
+        EmulatorError: There is no such profile.
+    """
+
+    def __init__(self, directory: Path, seed: int, profile: str) -> None:
+        self._directory = directory
+        self._emulator = Emulator(EmulatorSettings(seed=seed, profile=profile, cycle_seconds=_CYCLE_SECONDS))
+        self._running = ExitStack()
+        self._store_url = f"sqlite:///{directory / 'store.db'}"
+        self.prefect_url = ""
+        self.prefect_sign_in = ""
+        self.tenant_url = ""
+
+    def __enter__(self) -> Self:
+        with ExitStack() as starting:
+            self._server = PrefectServer(self._directory / "prefect", auth_string=new_auth_string(), keeps_log=False)
+            starting.callback(self._server.stop)
+            served = starting.enter_context(self._emulator.serve(port=0, directory=self._directory))
+            variables = {**served.environment, "ENTRA_FLEET_STORE": self._store_url}
+            starting.enter_context(with_variables(variables))
+            self.prefect_url, self.tenant_url = self._server.url, served.url
+            self.prefect_sign_in = self._server.api.auth_string or ""
+            self._running = starting.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._running.close()
+
+    def rehearse(self, instances: int, concurrency: int) -> Rehearsal:
+        """Provision a fleet, wait until its jobs have settled, and harvest their events."""
+        path = write_fleet(self._directory, self._emulator.settings.tenant_id, instances)
+        fleet = read_fleet(str(path))
+        parameters = {"fleet": fleet.to_object()}
+        began = datetime.now(UTC) - timedelta(minutes=1)
+        with progress_shown("starting a Prefect server"), self._server.required():
+            self._server.wait()
+            outcome = self._run(provision_fleet, {**parameters, "concurrency": concurrency})
+            waiting = {"until": "settled", "timeout_minutes": _SETTLE_MINUTES, "interval_seconds": _LOOK_SECONDS}
+            seen = self._run(monitor_fleet, {**parameters, **waiting})
+            time.sleep(self._log_lag_seconds())
+            self._run(harvest_logs, {"since": began})
+        events = EventFilter(tenant_id=fleet.tenant_id, since=began)
+        with open_store(self._store_url) as store:
+            return Rehearsal(fleet, outcome, seen, store.events.counts(events), store.events.top_error_codes(events))
+
+    def tenant_state(self) -> dict[str, Any]:
+        """Return what the tenant holds."""
+        return self._emulator.state()
+
+    def _log_lag_seconds(self) -> float:
+        """Return how long after it happened an event shows in the log at the latest."""
+        settings = self._emulator.settings
+        late = settings.late_event_seconds if settings.late_event_share else 0.0
+        return settings.log_latency_seconds + late + 1.0
+
+    def _run(self, flow: Any, parameters: dict[str, Any]) -> Any:
+        return run_flow_against(self._server.api, flow, parameters)

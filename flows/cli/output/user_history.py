@@ -1,0 +1,93 @@
+"""The story of a user or group, as a person reads it."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from flows.cli.output.console import person
+
+if TYPE_CHECKING:
+    from flows.monitoring.user_history import Chapter, Story, TriedOnDemand
+
+_COLOURS = {"failure": "red", "success": "green", "skipped": "yellow", "warning": "yellow"}
+_KEYS_MAX = 10
+_TRIALS_MAX = 5
+
+
+def show_story(story: "Story") -> None:
+    """Print what happened to somebody: failures first, each with its cause and what to do."""
+    console = person()
+    who = story.identity
+    console.print(Text("  ".join(filter(None, (who.name, who.user_principal_name, who.type, who.id))), style="bold"))
+    for chapter in story.chapters:
+        if chapter.explanation:
+            console.print()
+        console.print(_heading(chapter), soft_wrap=True)
+        grid = Table.grid(padding=(0, 2))
+        for label, text in _lines(chapter):
+            grid.add_row(Text(label, style="dim"), Text(text))
+        if grid.row_count:
+            console.print(Padding(grid, (0, 0, 0, 2)))
+    console.print()
+    for tried in story.trials[:_TRIALS_MAX]:
+        console.print(_on_demand(tried), soft_wrap=True)
+    if story.unseen:
+        keys = ", ".join(job.key for job in story.unseen[:_KEYS_MAX])
+        more = f" and {len(story.unseen) - _KEYS_MAX} more" if len(story.unseen) > _KEYS_MAX else ""
+        console.print(Text(f"No event about them in: {keys}{more}."), soft_wrap=True)
+        for job in story.unseen if len(story.unseen) == 1 else ():
+            console.print(Text(f"Its job was {job.state} when last seen. Are they assigned, and in scope?"))
+    for each in story.coverage:
+        gaps = ", ".join(f"{gap.start:%Y-%m-%d %H:%M} to {gap.end:%Y-%m-%d %H:%M} ({gap.reason})" for gap in each.gaps)
+        console.print(
+            Text(f"Harvest complete up to {_moment(each.watermark)}; gaps: {gaps or 'none'}."), soft_wrap=True
+        )
+
+
+def _heading(chapter: "Chapter") -> Text:
+    told = chapter.told
+    heading = Text(chapter.name, style="bold")
+    if chapter.instance and told.service_principal_name:
+        heading.append(f" ({told.service_principal_name})", style="not bold")
+    heading.append("  ").append(told.status or "?", style=_COLOURS.get(told.status or "", ""))
+    return heading.append(f"  {told.action or ''}  {_moment(told.activity_at)}", style="not bold")
+
+
+def _lines(chapter: "Chapter") -> Iterator[tuple[str, str]]:
+    told, known = chapter.told, chapter.explanation
+    if told.failures:
+        last = f"last success {_moment(told.last_success_at)}" if told.last_success_at else "never a success"
+        yield "failing", f"{told.failures} times since {_moment(told.failing_since)}; {last}"
+    if known is None:
+        return
+    if step := told.last.step:
+        yield "step", ": ".join(filter(None, (step.name or step.type, step.description)))
+    yield "code", f"{known.code or '-'}{f': {known.meaning}' if known.meaning else ''}"
+    if told.reason:
+        yield "Microsoft", told.reason
+    if told.last.additional_details:
+        yield "details", told.last.additional_details
+    if told.recommended_action:
+        yield "recommends", told.recommended_action
+    if known.cause:
+        yield "cause", known.cause
+    yield "do", known.proposal.text
+    for command in known.proposal.commands:
+        yield "", command
+    if chapter.job and chapter.job.state not in {"steady", "degraded", "initial-cycle"}:
+        yield "job", f"{chapter.job.state}{f': {chapter.job.reason}' if chapter.job.reason else ''}"
+
+
+def _on_demand(tried: "TriedOnDemand") -> Text:
+    result = tried.result
+    why = f": {result.error_code}" if result.error_code else ""
+    log = "" if tried.logged else "; not in the harvested log yet"
+    return Text(f"On demand in {result.key}: {result.outcome}{why}, {_moment(result.tried_at)}{log}")
+
+
+def _moment(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S}Z" if moment else "at an unknown time"

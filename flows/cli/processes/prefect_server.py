@@ -1,0 +1,236 @@
+"""A Prefect server for the time of one command.
+
+Prefect's own ephemeral server writes to the terminal of the command, and when the process ends often prints
+tracebacks and loses the last task runs; a process of our own does neither.
+"""
+
+import os
+import re
+import secrets
+import socket
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+
+import httpx
+from platformdirs import user_cache_path
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_KEY, PREFECT_API_URL, temporary_settings
+
+from flows.cli.processes.child import Child
+from flows.cli.processes.isolation import require_usable_proxies
+from flows.cli.processes.temporary_directory import temporary_directory
+
+_START_SECONDS = 120.0
+_USER = "admin"
+_PASSWORD_BYTES = 24
+
+_VARIABLES = {
+    "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+    "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
+    # By default each task run costs the server 27 ms; read and written in batches, 8.
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE": "100",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "100",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
+    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_READ_BATCH_SIZE": "100",
+    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_BATCH_SIZE": "200",
+    "PREFECT_SERVER_SERVICES_TRIGGERS_READ_BATCH_SIZE": "100",
+}
+
+
+@dataclass(frozen=True)
+class PrefectApi:
+    """How to reach a Prefect server.
+
+    Args:
+        url: Its API.
+        auth_string: User and password, as USER:PASSWORD; None where this process's own settings say.
+        home: Prefect's home for those who use it; None for the user's own, profiles included.
+    """
+
+    url: str
+    auth_string: str | None = field(default=None, repr=False)
+    home: Path | None = None
+
+    @property
+    def address(self) -> str:
+        """Its URL as a person may see it: without user and password."""
+        return re.sub("//[^/@]*@", "//", self.url)
+
+    @property
+    def variables(self) -> dict[str, str | None]:
+        """The environment of a process that uses it."""
+        if self.auth_string is None or self.home is None:
+            return {"PREFECT_API_URL": self.url}
+        own = {"PREFECT_API_AUTH_STRING": self.auth_string, "PREFECT_HOME": str(self.home)}
+        # A key would be sent in place of user and password.
+        return {"PREFECT_API_URL": self.url, **own, "PREFECT_API_KEY": None, "PREFECT_PROFILE": None}
+
+    @contextmanager
+    def used(self) -> Iterator[None]:
+        """Have this process use it for a while."""
+        own = {} if self.auth_string is None else {PREFECT_API_AUTH_STRING: self.auth_string}
+        with temporary_settings(
+            {PREFECT_API_URL: self.url, **own}, restore_defaults={PREFECT_API_KEY} if own else set()
+        ):
+            yield
+
+
+def new_auth_string() -> str:
+    """Make a user and a password for a server, as USER:PASSWORD."""
+    return f"{_USER}:{secrets.token_urlsafe(_PASSWORD_BYTES)}"
+
+
+class PrefectServer:
+    """A Prefect server with a home of its own, on the loopback, for requests of its own origin only.
+
+    Args:
+        home: Its directory: database, and log in `server.log`.
+        port: Its port; 0 takes a free one.
+        auth_string: User and password that it asks for, as USER:PASSWORD; None lets every process of this machine in.
+        variables: Settings of Prefect beside ours.
+        keeps_log: Whether the home outlives the command. If not, a copy of the log does when the server fails.
+
+    Raises:
+        CommandFailed: A variable names a proxy that cannot be used.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        port: int = 0,
+        auth_string: str | None = None,
+        variables: Mapping[str, str] | None = None,
+        keeps_log: bool = True,
+    ) -> None:
+        require_usable_proxies()
+        self._home = home
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._fresh = not ((home / "prefect.db").exists() or _start_from_template(home / "prefect.db"))
+        port = port or _free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        self.api = PrefectApi(f"{self.url}/api", auth_string, home)
+        settings = {**_VARIABLES, **_settings(home, port, auth_string), **(variables or {})}
+        arguments = ["server", "start", "--host", "127.0.0.1", "--port", str(port)]
+        log_file = home / "server.log"
+        self.child = Child(
+            "flows.cli.processes.server_process",
+            arguments,
+            log_file,
+            settings,
+            name="prefect-server",
+            keeps_log=keeps_log,
+        )
+
+    @property
+    def api_url(self) -> str:
+        """What PREFECT_API_URL has to be to use it."""
+        return self.api.url
+
+    def wait(self) -> None:
+        """Wait until it answers, and its database with it.
+
+        Raises:
+            CommandFailed: It did not within two minutes, or ended.
+        """
+        self.child.wait_until(self._ready, _START_SECONDS)
+        if self._fresh:
+            _keep_template(self._home / "prefect.db")
+
+    @contextmanager
+    def required(self) -> Iterator[None]:
+        """Have what fails in the context blamed on the server, if it has ended meanwhile.
+
+        Raises:
+            CommandFailed: Something failed, and the server has ended.
+        """
+        try:
+            yield
+        except Exception:
+            self.child.require()
+            raise
+
+    def stop(self) -> None:
+        """Stop it."""
+        self.child.stop()
+
+    def _ready(self) -> bool:
+        try:
+            return httpx.get(f"{self.api.url}/ready", timeout=10, trust_env=False).is_success
+        except httpx.HTTPError:
+            return False
+
+
+def _settings(home: Path, port: int, auth_string: str | None) -> dict[str, str | None]:
+    """Return where a server keeps its data and whom it lets in."""
+    guarded = {"PREFECT_SERVER_API_AUTH_STRING": auth_string, "PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED": "true"}
+    return {
+        "PREFECT_HOME": str(home),
+        "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{home / 'prefect.db'}",
+        # How long one that wants to write waits for those before it; see flows/cli/processes/server_process.py.
+        "PREFECT_SERVER_DATABASE_TIMEOUT": "60",
+        "PREFECT_SERVER_UI_API_URL": f"http://127.0.0.1:{port}/api",
+        # The UI may be opened under either name of this machine.
+        "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": f"http://127.0.0.1:{port},http://localhost:{port}",
+        # A client that pauses for some seconds finds its connection as it was.
+        "PREFECT_SERVER_API_KEEPALIVE_TIMEOUT": "75",
+        "PREFECT_API_URL": "",
+        "PREFECT_PROFILE": None,
+        **(guarded if auth_string else {}),
+    }
+
+
+@contextmanager
+def prefect_api() -> Iterator[PrefectApi]:
+    """Yield the server that Prefect is configured for, or one that lives as long as the context.
+
+    Raises:
+        CommandFailed: The server cannot be used, or none could be started.
+    """
+    require_usable_proxies()
+    if url := PREFECT_API_URL.value():
+        yield PrefectApi(url)
+        return
+    with temporary_directory() as directory:
+        server = PrefectServer(directory / "prefect", auth_string=new_auth_string(), keeps_log=False)
+        try:
+            server.wait()
+            with server.required():
+                yield server.api
+        finally:
+            server.stop()
+
+
+def _free_port() -> int:
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _template() -> Path:
+    """Return where the migrated, empty database of this Prefect version is kept: migrating one takes six seconds."""
+    return user_cache_path("entra-fleet") / f"prefect-{version('prefect')}.db"
+
+
+def _start_from_template(database: Path) -> bool:
+    if not _template().exists():
+        return False
+    _copy(_template(), database)
+    return True
+
+
+def _keep_template(database: Path) -> None:
+    template = _template()
+    template.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    part = template.with_suffix(f".{os.getpid()}")
+    _copy(database, part)
+    part.replace(template)
+
+
+def _copy(source: Path, target: Path) -> None:
+    with closing(sqlite3.connect(source)) as reader, closing(sqlite3.connect(target)) as writer:
+        reader.backup(writer)
+    target.chmod(0o600)

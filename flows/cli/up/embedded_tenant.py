@@ -1,0 +1,61 @@
+"""An embedded tenant with an example fleet, for `up --embedded`."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from flows.cli.demo.fleet import write_fleet
+from flows.cli.processes.prefect_server import PrefectApi
+from flows.configuration.blocks import EntraTenant
+from graph_emulator import Emulator, EmulatorSettings
+
+BLOCK = "embedded"
+DEPLOYMENT = "provision-fleet/on-demand-demo"
+_INSTANCES = 8
+_FLEETS = """\
+[fleets.demo]
+fleet = "fleet.yaml"
+reader = "embedded"
+writer = "embedded"
+timezone = "UTC"
+
+[fleets.demo.schedules]
+sweep = 60
+
+[schedules]
+harvest = 120
+"""
+
+
+@contextmanager
+def embedded_tenant(directory: Path, api: PrefectApi) -> Iterator[dict[str, str]]:
+    """Serve a tenant, and keep how to sign in to it as a block; yield the variables of the worker.
+
+    Args:
+        directory: Where its files go, the store included: a new tenant knows nothing of an old store.
+        api: The server that keeps the block.
+    """
+    directory.mkdir(mode=0o700, exist_ok=True)
+    for old in directory.glob("store.db*"):
+        old.unlink()
+    emulator = Emulator(EmulatorSettings())
+    with emulator.serve(port=0, directory=directory) as served:
+        settings = emulator.settings
+        write_fleet(directory, settings.tenant_id, _INSTANCES)
+        (directory / "fleets.toml").write_text(_FLEETS, "utf-8")
+        block = EntraTenant(
+            tenant_id=settings.tenant_id,
+            client_id=settings.client_id,
+            client_secret=settings.client_secret,
+            graph_url=served.url,
+            authority=served.url,
+            ca_file=str(served.ca_file.resolve()),
+        )
+        with api.used():
+            asyncio.run(_save(block))
+        yield {"ENTRA_FLEET_STORE": f"sqlite:///{directory / 'store.db'}"}
+
+
+async def _save(block: EntraTenant) -> None:
+    await block.save(BLOCK, overwrite=True)

@@ -1,0 +1,185 @@
+"""What `up` runs on this machine: started in order, watched, and stopped in the opposite order."""
+
+import asyncio
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from prefect.deployments.flow_runs import arun_deployment
+from prefect.settings import PREFECT_API_URL
+
+from flows.cli.deploy.deploy import POOL, deploy, told
+from flows.cli.deploy.fleets_file import read_fleets_file
+from flows.cli.deploy.prefect_yaml import prefect_yaml
+from flows.cli.errors import CommandFailed
+from flows.cli.processes.child import Child
+from flows.cli.processes.isolation import require_usable_proxies
+from flows.cli.processes.prefect_server import PrefectApi, PrefectServer
+from flows.cli.up.dead_runs import crash_dead_runs
+from flows.cli.up.embedded_tenant import DEPLOYMENT, embedded_tenant
+from flows.cli.up.home import Home
+from flows.cli.up.signals import Stop
+from flows.configuration.environment import EnvironmentIncomplete, environment
+from flows.store import upgrade_store
+
+_LOOK_SECONDS = 0.5
+_WORKER_STOP_SECONDS = 30.0
+_RUN_STOP_SECONDS = 15.0
+_WORKER_START_SECONDS = 60.0
+_WORKER_QUERY_SECONDS = "3"
+
+
+class Machine:
+    """A Prefect server, unless there is one already, and a worker.
+
+    Args:
+        directory: Where database, keys and logs are kept.
+        port: The server's port; 0 takes a free one.
+
+    Raises:
+        CommandFailed: The directory cannot be used.
+    """
+
+    def __init__(self, directory: Path, port: int) -> None:
+        self._home = Home(directory)
+        self._port = port
+        self._running = ExitStack()
+        self._children: list[Child] = []
+        self._server: PrefectServer | None = None
+        self._worker_variables: dict[str, str] = {}
+        self._directory = Path.cwd()
+        self._api = PrefectApi("")
+        self._provision = "provision-fleet/on-demand"
+        self.remarks: list[str] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._running.close()
+
+    def start_server(self, say: Callable[[str], None]) -> None:
+        """Start a server, or use the one that PREFECT_API_URL names.
+
+        Raises:
+            CommandFailed: The port or the directory is in use, the server did not start, or a proxy cannot be used.
+        """
+        require_usable_proxies()
+        if not PREFECT_API_URL.value():
+            self._require_free_port()
+        self._running.enter_context(self._home.held())
+        if url := PREFECT_API_URL.value():
+            self._api = PrefectApi(url)
+            self.remarks.append(f"Using the Prefect server of PREFECT_API_URL, {self._api.address}.")
+            return
+        say("starting a Prefect server")
+        home = self._home
+        self._server = PrefectServer(home.directory, self._port, home.auth_string(), home.server_variables())
+        self._running.callback(self._server.stop)
+        self._server.wait()
+        self._children.append(self._server.child)
+        self._api = self._server.api
+
+    def serve_tenant(self) -> Path:
+        """Serve an embedded tenant with an example fleet; return the file that has it deployed."""
+        self._directory = self._home.path("tenant")
+        self._worker_variables = self._running.enter_context(embedded_tenant(self._directory, self._api))
+        self._provision = DEPLOYMENT
+        return self._directory / "fleets.toml"
+
+    def deploy(self, fleets: Path | None, notify: str | None) -> None:
+        """Make blocks, work pool, deployments and automations, and bring the store up to date.
+
+        Raises:
+            CommandFailed: The fleets file is not in order, or Prefect made no deployments.
+            StoreError: The store cannot be used.
+        """
+        upgrade_store(self._worker_variables.get("ENTRA_FLEET_STORE") or environment().store_url)
+        file = read_fleets_file(fleets) if fleets else None
+        if file:
+            self._provision = f"provision-fleet/on-demand-{next(iter(file.fleets))}"
+        document = prefect_yaml(file, notify)
+        to_tell = notify or (file.notify if file else None)
+        log_file = self._home.path("deploy.log")
+        self.remarks += told(deploy(self._api, document, to_tell, log_file, self._directory))
+        if file is None or any(entry.reader is None for entry in file.fleets.values()):
+            self._check_sign_in()
+
+    def start_worker(self) -> None:
+        """Start a worker, and wait until the server knows it.
+
+        Raises:
+            CommandFailed: It did not start.
+        """
+        if self._server:
+            # This home is locked and its server had no other worker, so whatever has no process is dead.
+            with self._api.used():
+                asyncio.run(crash_dead_runs(POOL))
+        variables = {
+            **self._api.variables,
+            **self._worker_variables,
+            "PREFECT_WORKER_QUERY_SECONDS": _WORKER_QUERY_SECONDS,
+        }
+        # A name that lasts: the UI lists every name that there ever was.
+        arguments = ["worker", "start", "--pool", POOL, "--name", socket.gethostname(), "--install-policy", "never"]
+        worker = Child("prefect", arguments, self._home.path("worker.log"), variables)
+        self._running.callback(worker.stop, _WORKER_STOP_SECONDS)
+        # A worker that ends kills its runs, which Prefect then believes to run on; asked before, they end as Crashed.
+        self._running.callback(worker.end_children, _RUN_STOP_SECONDS)
+        log = worker.log_file
+        begun = log.stat().st_size
+        worker.wait_until(lambda: b"started!" in log.read_bytes()[begun:], _WORKER_START_SECONDS)
+        self._children.append(worker)
+
+    def provision_example(self) -> None:
+        """Have the example fleet provisioned: the schedules then have something to look at."""
+        with self._api.used():
+            asyncio.run(_run(self._provision))
+
+    def watch(self, stop: Stop) -> None:
+        """Wait until somebody wants it to end.
+
+        Raises:
+            CommandFailed: Something has ended by itself.
+        """
+        while not stop.wait(_LOOK_SECONDS):
+            for child in self._children:
+                child.require()
+
+    def facts(self) -> Iterator[tuple[str, str]]:
+        """Yield what a person needs to know, each with its label."""
+        ui = self._api.address.removesuffix("/api")
+        yield "UI", ui
+        if self._server:
+            yield "sign in", f"with the line in {self._home.auth_file}"
+            yield "shell", f". {self._home.write_environment(self._api)}    # for prefect and entra-fleet"
+        yield "first", f"Deployments → {self._provision.partition('/')[2]} → Run → Quick run, and look at its artifacts"
+        yield "blocks", f"{ui}/blocks/catalog: Entra tenant, App credentials"
+        yield "files", str(self._home.directory)
+
+    def _require_free_port(self) -> None:
+        with closing(socket.socket()) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", self._port))
+            except OSError:
+                raise CommandFailed(
+                    f"Port {self._port} is in use, perhaps by another entra-fleet up: end that, or choose a --port."
+                ) from None
+            self._port = probe.getsockname()[1]
+
+    def _check_sign_in(self) -> None:
+        try:
+            environment().sign_in_method()
+        except EnvironmentIncomplete as error:
+            first = str(error).splitlines()[0]
+            self.remarks.append(f"The worker cannot sign in to a tenant yet. {first} Or name blocks with --fleets.")
+
+
+async def _run(deployment: str) -> None:
+    await arun_deployment(deployment, timeout=0, as_subflow=False)

@@ -1,0 +1,1 @@
+"""Environment, sign-in and Prefect blocks."""

@@ -1,0 +1,240 @@
+"""The one file that reads the environment.
+
+The names are those people already use for Azure's own tools, and ours beside them; `docs/configuration.md` lists
+them.
+"""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from graph_client import (
+    Certificate,
+    ClientSecret,
+    FederatedAssertion,
+    GraphSettings,
+    ManagedIdentity,
+)
+from graph_client.redaction import learn_secrets, learn_url_password
+from graph_client.sign_in.assertions import AzureDevOpsAssertion, FileAssertion, GitHubActionsAssertion
+
+SignInMethod = ClientSecret | Certificate | FederatedAssertion | ManagedIdentity
+
+
+# What signs in, here or to a Prefect server, and the key of fingerprints.
+_SECRETS = (
+    "AZURE_CLIENT_SECRET",
+    "AZURE_CLIENT_CERTIFICATE_PASSWORD",
+    "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+    "SYSTEM_ACCESSTOKEN",
+    "IDENTITY_HEADER",
+    "MSI_SECRET",
+    "ENTRA_FLEET_FINGERPRINT_KEY",
+    "PREFECT_API_KEY",
+    "PREFECT_API_AUTH_STRING",
+    "PREFECT_SERVER_API_AUTH_STRING",
+)
+# A fleet file comes from whoever may start a run, who may not be who signs in.
+_OWN_PREFIXES = ("AZURE_", "ENTRA_FLEET_", "PREFECT_")
+_URLS = (
+    "ENTRA_FLEET_STORE",
+    "PREFECT_API_URL",
+    "PREFECT_API_DATABASE_CONNECTION_URL",
+    "PREFECT_SERVER_DATABASE_CONNECTION_URL",
+    *("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"),
+)
+
+
+class EnvironmentIncomplete(Exception):
+    """A variable that is needed is missing or has a value that cannot be used."""
+
+
+@dataclass(frozen=True)
+class Environment:
+    """The environment variables of this process, read by name."""
+
+    variables: Mapping[str, str]
+
+    def get(self, name: str) -> str | None:
+        """Return the variable's value, or None when it is unset or empty."""
+        return self.variables.get(name) or None
+
+    def require(self, name: str, purpose: str) -> str:
+        """Return the variable's value.
+
+        Raises:
+            EnvironmentIncomplete: It is unset or empty; the text says what it is for.
+        """
+        value = self.get(name)
+        if value is None:
+            raise EnvironmentIncomplete(f"{name} is not set: {purpose}.")
+        return value
+
+    @property
+    def tenant(self) -> str | None:
+        """The tenant to sign in to: its id or one of its domain names."""
+        return self.get("AZURE_TENANT_ID")
+
+    @property
+    def store_url(self) -> str | None:
+        """The store as a SQLAlchemy URL; None for the SQLite file in the user's data directory."""
+        return self.get("ENTRA_FLEET_STORE")
+
+    @property
+    def cloud(self) -> str:
+        """The name of the Microsoft cloud."""
+        return self.get("ENTRA_FLEET_CLOUD") or "global"
+
+    @property
+    def fingerprint_key(self) -> str | None:
+        """The key of the fingerprints of credentials."""
+        return self.get("ENTRA_FLEET_FINGERPRINT_KEY")
+
+    def is_own(self, name: str) -> bool:
+        """Tell whether a variable is for this program, and never a secret of a target system."""
+        name = name.upper()
+        return name.startswith(_OWN_PREFIXES) or name in _SECRETS or name in {url.upper() for url in _URLS}
+
+    @property
+    def own_files(self) -> Sequence[Path]:
+        """The files that sign in or hold keys of this program."""
+        names = ("AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_FEDERATED_TOKEN_FILE")
+        return [path for path in map(self._path, names) if path]
+
+    @property
+    def allowed_references(self) -> Sequence[str] | None:
+        """Patterns of the references that runs in this process may resolve; None for all."""
+        patterns = self.get("ENTRA_FLEET_REFERENCES")
+        return None if patterns is None else [each.strip() for each in patterns.split(",") if each.strip()]
+
+    def learn_secrets(self) -> None:
+        """Make known what is secret here, so that nothing prints it."""
+        learn_secrets(*(self.get(name) for name in _SECRETS))
+        for name in _URLS:
+            learn_url_password(self.get(name))
+        learn_secrets((self.get("PREFECT_API_AUTH_STRING") or "").partition(":")[2])
+
+    @property
+    def commit(self) -> str | None:
+        """The commit a pipeline runs for, for the journal."""
+        return self.get("GITHUB_SHA") or self.get("BUILD_SOURCEVERSION")
+
+    def graph_settings(self) -> GraphSettings:
+        """Return where Graph and the sign-in are.
+
+        Raises:
+            EnvironmentIncomplete: The cloud or the API version is not one we know, or a URL is no https URL.
+        """
+        given = {
+            "graph_url": self.get("ENTRA_FLEET_GRAPH_URL"),
+            "authority": self.get("AZURE_AUTHORITY_HOST"),
+            "api_version": self.get("ENTRA_FLEET_API_VERSION"),
+            "ca_file": self._path("SSL_CERT_FILE"),
+        }
+        try:
+            settings = GraphSettings.for_cloud(
+                self.cloud,
+                **{name: value for name, value in given.items() if value is not None},
+            )
+        except ValueError as error:
+            raise EnvironmentIncomplete(f"The environment names no usable Graph: {error}") from None
+        return self.proxied(settings)
+
+    def proxied(self, settings: GraphSettings) -> GraphSettings:
+        """Return settings with the proxy that this process is to use, whoever says where Graph is.
+
+        Raises:
+            EnvironmentIncomplete: The proxy cannot be used; the text does not show its password.
+        """
+        # HTTP_PROXY is for plain http, which none of Graph, sign-in and Key Vault are.
+        proxy_url = self._first("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
+        no_proxy = self._first("NO_PROXY", "no_proxy") or ""
+        try:
+            return replace(settings, proxy_url=proxy_url, no_proxy=no_proxy)
+        except ValueError as error:
+            raise EnvironmentIncomplete(f"The environment names no usable proxy: {error}") from None
+
+    def budgeted(self, settings: GraphSettings) -> GraphSettings:
+        """Return settings with the write budget that this application may use, if it is another than Graph's own.
+
+        Raises:
+            EnvironmentIncomplete: The budget is not two positive numbers.
+        """
+        budget = self.get("ENTRA_FLEET_WRITE_BUDGET")
+        if budget is None:
+            return settings
+        writes, _, seconds = budget.partition("/")
+        try:
+            return replace(settings, writes_per_window=int(writes), write_window_seconds=float(seconds))
+        except ValueError:
+            raise EnvironmentIncomplete(
+                f"ENTRA_FLEET_WRITE_BUDGET is {budget!r}: write it as writes per seconds, as in 3000/150."
+            ) from None
+
+    def sign_in_method(self) -> SignInMethod:
+        """Return how to sign in: the first of secret, certificate, federated assertion, managed identity found.
+
+        Raises:
+            EnvironmentIncomplete: None of them is configured.
+        """
+        if self.get("IDENTITY_ENDPOINT") and not self.get("AZURE_CLIENT_SECRET"):
+            return ManagedIdentity(client_id=self.get("AZURE_CLIENT_ID"))
+        client_id = self.require("AZURE_CLIENT_ID", "the application (client) id to sign in with")
+        if secret := self.get("AZURE_CLIENT_SECRET"):
+            return ClientSecret(client_id=client_id, client_secret=secret)
+        if path := self._path("AZURE_CLIENT_CERTIFICATE_PATH"):
+            password = self.get("AZURE_CLIENT_CERTIFICATE_PASSWORD")
+            return Certificate(client_id=client_id, path=path, password=password)
+        if assertion := self._assertion():
+            return FederatedAssertion(client_id=client_id, assertion=assertion)
+        raise EnvironmentIncomplete(
+            "No credential to sign in with: set AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH or\n"
+            "AZURE_FEDERATED_TOKEN_FILE, or run where a managed identity or a pipeline's OIDC token is offered."
+        )
+
+    def _assertion(self) -> FileAssertion | GitHubActionsAssertion | AzureDevOpsAssertion | None:
+        if path := self._path("AZURE_FEDERATED_TOKEN_FILE"):
+            return FileAssertion(path)
+        if url := self.get("ACTIONS_ID_TOKEN_REQUEST_URL"):
+            token = self.require("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "GitHub sets it beside the URL")
+            return GitHubActionsAssertion(url, token, self.graph_settings())
+        if url := self.get("SYSTEM_OIDCREQUESTURI"):
+            token = self.require("SYSTEM_ACCESSTOKEN", "map $(System.AccessToken) into the step")
+            connection = self.require("AZURESUBSCRIPTION_SERVICE_CONNECTION_ID", "the service connection's id")
+            return AzureDevOpsAssertion(url, token, connection, self.graph_settings())
+        return None
+
+    def _first(self, *names: str) -> str | None:
+        return next(filter(None, map(self.get, names)), None)
+
+    def _path(self, name: str) -> Path | None:
+        value = self.get(name)
+        return Path(value) if value else None
+
+
+def environment() -> Environment:
+    """Return the environment of this process."""
+    return Environment(os.environ)
+
+
+@contextmanager
+def with_variables(variables: Mapping[str, str]) -> Iterator[None]:
+    """Let this process, and those it starts, see other values for a while."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def use_store(url: str | None) -> None:
+    """Let this process and those it starts use another store than the environment says; None changes nothing."""
+    if url:
+        os.environ["ENTRA_FLEET_STORE"] = url

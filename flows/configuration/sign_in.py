@@ -1,0 +1,101 @@
+"""Signing in to a tenant, as the environment or a Prefect block says."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from flows.configuration.environment import EnvironmentIncomplete, SignInMethod, environment
+from graph_client import GraphClient, GraphSettings, MsalTokens, TokenClaims
+from graph_client.redaction import learn_secrets
+
+
+class WrongTenant(Exception):
+    """The credential belongs to another tenant than the fleet file names."""
+
+
+class UnknownBlock(Exception):
+    """A Prefect block is named that does not exist."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who signs in, where and how, and the key that came with it for fingerprints."""
+
+    settings: GraphSettings
+    tenant_id: str
+    method: SignInMethod
+    cloud: str = "global"
+    fingerprint_key: str | None = field(default=None, repr=False)
+
+
+async def identity_of(tenant: str | None, expected_tenant_id: str | None = None) -> Identity:
+    """Return who the environment or a block says to sign in as; nothing is sent to Microsoft.
+
+    Args:
+        tenant: Name of an `EntraTenant` block, or None for the environment.
+        expected_tenant_id: The tenant the fleet file names, for an environment that names none.
+
+    Raises:
+        EnvironmentIncomplete: It does not say how to sign in, or where.
+        UnknownBlock: There is no such block, or no Prefect server to ask for it.
+    """
+    source = environment()
+    source.learn_secrets()
+    if tenant is not None:
+        return await _from_block(tenant)
+    tenant_id = source.tenant or expected_tenant_id
+    if tenant_id is None:
+        raise EnvironmentIncomplete("AZURE_TENANT_ID is not set: the tenant to sign in to.")
+    settings = source.budgeted(source.graph_settings())
+    return Identity(settings, tenant_id, source.sign_in_method(), source.cloud, source.fingerprint_key)
+
+
+async def _from_block(name: str) -> Identity:
+    # Prefect takes a second to import, and only a run that names a block needs it.
+    from prefect.settings import PREFECT_API_URL  # noqa: PLC0415
+
+    from flows.configuration.blocks import EntraTenant  # noqa: PLC0415
+
+    if not PREFECT_API_URL.value():
+        raise UnknownBlock(
+            f"The EntraTenant block {name!r} is kept by a Prefect server, and none is configured.\n"
+            "Set PREFECT_API_URL, or leave --tenant out to sign in as the environment says."
+        )
+    try:
+        block: EntraTenant = await EntraTenant.aload(name)
+    except ValueError:
+        raise UnknownBlock(
+            f"There is no EntraTenant block {name!r} on the Prefect server.\n"
+            "Create it in the Prefect UI under Blocks, or leave --tenant out to sign in as the environment says."
+        ) from None
+    source = environment()
+    key = block.fingerprint_key.get_secret_value() or source.fingerprint_key
+    learn_secrets(key)
+    settings = source.budgeted(source.proxied(block.graph_settings()))
+    return Identity(settings, block.tenant_id, block.sign_in_method(), block.cloud, key)
+
+
+@asynccontextmanager
+async def signed_in(
+    tenant: str | None, expected_tenant_id: str | None = None
+) -> AsyncIterator[tuple[GraphClient, TokenClaims]]:
+    """Sign in without a store, for what only looks; arguments and errors as of `connected`."""
+    identity = await identity_of(tenant, expected_tenant_id)
+    async with signed_in_as(identity, expected_tenant_id) as found:
+        yield found
+
+
+@asynccontextmanager
+async def signed_in_as(
+    identity: Identity, expected_tenant_id: str | None = None
+) -> AsyncIterator[tuple[GraphClient, TokenClaims]]:
+    """Sign in as somebody; errors as of `connected`."""
+    tokens = MsalTokens(identity.settings, identity.tenant_id, identity.method)
+    async with GraphClient(identity.settings, tokens) as graph:
+        claims = await graph.claims()
+        if expected_tenant_id and claims.tenant_id and claims.tenant_id.lower() != expected_tenant_id:
+            raise WrongTenant(
+                f"The fleet file is for tenant {expected_tenant_id}, the credential signs in to {claims.tenant_id}.\n"
+                "Nothing was sent to Graph. Use that tenant's credential, or correct tenant_id in the fleet file."
+            )
+        yield graph, claims

@@ -1,0 +1,1 @@
+"""References to secrets, where their values come from, and their fingerprints."""

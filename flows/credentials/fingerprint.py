@@ -1,0 +1,50 @@
+"""Fingerprints of credentials: they tell whether a secret has changed, and nothing else to whoever lacks the key."""
+
+import hashlib
+import hmac
+
+from flows.credentials.references import Secret
+
+_PURPOSE = "entra-fleet credential fingerprint 1"
+
+
+class FingerprintKey:
+    """The key that fingerprints are made with; without it, nobody can try out values against one.
+
+    Args:
+        key: At least 16 bytes that nobody can guess.
+    """
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+        self._id = self._digest("key")[:8]
+
+    def __repr__(self) -> str:
+        return f"FingerprintKey({self._id})"
+
+    def fingerprint(self, tenant_id: str, service_principal_id: str, key: str, secret: Secret) -> str:
+        """Return the fingerprint of one credential of one application.
+
+        The same value has another fingerprint elsewhere, so that equal secrets do not show. Where there is a version,
+        it stands for the value.
+
+        Args:
+            tenant_id: The tenant, in any case.
+            service_principal_id: The application's service principal, in any case.
+            key: Graph's key of the credential.
+            secret: What is, or was, saved.
+        """
+        place = (tenant_id.lower(), service_principal_id.lower(), key)
+        what = ("version", secret.version) if secret.version else ("value", secret.value.get_secret_value())
+        return f"{self._id}:{self._digest('credential', *place, *what)}"
+
+    def differs(self, kept: str, now: str) -> bool:
+        """Tell whether two fingerprints show that a secret has changed; one made with another key shows nothing."""
+        made_here = kept.partition(":")[0] == self._id
+        return made_here and not hmac.compare_digest(kept, now)
+
+    def _digest(self, *parts: str) -> str:
+        # The length before each part: otherwise ("ab", "c") and ("a", "bc") would have one fingerprint.
+        texts = (part.encode("utf-8", "surrogatepass") for part in (_PURPOSE, *parts))
+        message = b"".join(len(text).to_bytes(8, "big") + text for text in texts)
+        return hmac.new(self._key, message, hashlib.sha256).hexdigest()

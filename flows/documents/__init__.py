@@ -1,0 +1,1 @@
+"""YAML, JSON and CSV with positions; knows no fleet."""

@@ -1,0 +1,96 @@
+"""The files of a fleet: reading them within bounds, and what they hold by the end of their names."""
+
+from __future__ import annotations
+
+import hashlib
+import stat
+from pathlib import Path
+
+from flows.documents.csv_reader import read_csv
+from flows.documents.errors import Lines, Place, refusal
+from flows.documents.json_reader import read_json
+from flows.documents.nodes import Entry
+from flows.documents.yaml_reader import read_yaml
+
+FILE_BYTES_MAX = 20_000_000
+FILES_MAX = 1_000
+BOM = b"\xef\xbb\xbf"
+
+
+class Sources:
+    """Reads the files of one fleet and remembers what was read."""
+
+    def __init__(self) -> None:
+        self.seen: set[Path] = set()
+        self._digests: list[tuple[Path, str]] = []
+        self._mappings: dict[Path, Entry] = {}
+
+    def read(self, path: Path) -> Entry:
+        """The values of a file; CSV is told by `.csv`, JSON by `.json`, all else is YAML.
+
+        Raises:
+            FleetFileError: it cannot be read, is too large, or its text is malformed.
+        """
+        file = str(path)
+        if len(self._digests) == FILES_MAX:
+            what = f"is one file more than the {FILES_MAX:,} that a fleet may have"
+            raise refusal(Place(file), what, "Join files, or correct the patterns under include.")
+        content = self._content(path)
+        self.seen.add(path.resolve())
+        self._digests.append((path, hashlib.sha256(content).hexdigest()))
+        text = _text(content, file)
+        suffix = path.suffix.lower()
+        if suffix == ".csv":
+            return read_csv(text, file)
+        return read_json(text, file) if suffix == ".json" else read_yaml(text, file)
+
+    def mappings(self, path: Path) -> Entry:
+        """The values of a mappings file, which is read once however many instances name it; errors as of `read`."""
+        name = path.resolve()
+        if name not in self._mappings:
+            self._mappings[name] = self.read(path)
+        return self._mappings[name]
+
+    @property
+    def sha256(self) -> str:
+        """The digest of the one file, or of the list that `sha256sum` prints in the folder of the first."""
+        (first, digest), *others = self._digests
+        if not others:
+            return digest
+        folder = first.parent
+        listed = [
+            f"{digest}  {path.relative_to(folder) if path.is_relative_to(folder) else path}\n"
+            for path, digest in self._digests
+        ]
+        return hashlib.sha256("".join(listed).encode("utf-8", "surrogateescape")).hexdigest()
+
+    def _content(self, path: Path) -> bytes:
+        place = Place(str(path))
+        try:
+            # A pipe or a device may never end, and opening one may wait for ever.
+            if not stat.S_ISREG(path.stat().st_mode) and not path.is_dir():
+                raise refusal(place, "is not a regular file", "Write the fleet to a file, and name that.")
+            with path.open("rb") as file:
+                content = file.read(FILE_BYTES_MAX + 1)
+        except FileNotFoundError:
+            raise refusal(place, "there is no such file", "Check the path, or write the file there.") from None
+        except IsADirectoryError:
+            raise refusal(place, "is a directory", "Name the fleet file inside it.") from None
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            advice = "Check the path, and that this process may read it."
+            raise refusal(place, f"cannot be read: {reason}", advice) from None
+        if len(content) > FILE_BYTES_MAX:
+            what = f"is larger than {FILE_BYTES_MAX // 1_000_000} MB"
+            raise refusal(place, what, "Split the fleet, or check that this is the right file.")
+        return content
+
+
+def _text(content: bytes, file: str) -> str:
+    content = content.removeprefix(BOM)
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        before = content[: error.start].decode("utf-8")
+        place = Lines(file, before).place(len(before))
+        raise refusal(place, "is not UTF-8 text", "Save the file as UTF-8.") from None

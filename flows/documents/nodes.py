@@ -1,0 +1,148 @@
+"""The values of a fleet file as written: texts, lists and maps that know where they stand."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from flows.documents.errors import Place, refusal
+
+VALUES_MAX = 2_000_000
+DEPTH_MAX = 40
+NAME_SHOWN = 60
+
+Plain = str | list["Plain"] | dict[str, "Plain"]
+
+
+@dataclass(slots=True)
+class Text:
+    """A scalar, exactly as the file has it; `nothing` when no value was written."""
+
+    value: str
+    nothing: bool = False
+    size: int = 1
+
+
+@dataclass(slots=True)
+class Items:
+    """A list."""
+
+    entries: list[Entry] = field(default_factory=list)
+    size: int = 1
+
+    def add(self, place: Place, node: Node) -> None:
+        """Append a value."""
+        self.entries.append(Entry(place, node))
+        self.size = grown(self.size, node, place)
+
+
+@dataclass(slots=True)
+class Fields:
+    """A map; its entries stand at their names."""
+
+    entries: dict[str, Entry] = field(default_factory=dict)
+    size: int = 1
+
+    def add(self, name: str, place: Place, node: Node) -> None:
+        """Set a field; a second one of that name is refused."""
+        before = self.entries.get(name)
+        if before is not None:
+            first = f" at line {before.place.line}" if before.place.line else ""
+            raise refusal(place, f"is given twice, first{first or ' above'}", "Keep one of the two.")
+        self.entries[name] = Entry(place, node)
+        self.size = grown(self.size, node, place)
+
+
+Node = Text | Items | Fields
+
+
+class Entry(NamedTuple):
+    """A value and the place of the field that holds it."""
+
+    place: Place
+    node: Node
+
+
+def grown(size: int, node: Node, place: Place) -> int:
+    """The number of values with one more inside; aliases count as what they stand for."""
+    size += node.size
+    if size > VALUES_MAX:
+        what = f"the file expands to more than {VALUES_MAX:,} values"
+        raise refusal(place._replace(path=""), what, "Use fewer or smaller anchors, or split the fleet.")
+    return size
+
+
+def below(place: Place, name: str | int) -> str:
+    """The path of a field or item inside the one at `place`."""
+    if place.path.rpartition(".")[0].endswith("credentials"):
+        # A credential is no map; what looks like the name of a field may be part of a secret in braces.
+        return f"{place.path}.…"
+    if isinstance(name, int):
+        return f"{place.path}[{name}]"
+    # The file may be none of ours, and its names may be anything.
+    name = name if len(name) <= NAME_SHOWN else f"{name[:NAME_SHOWN]}…"
+    return f"{place.path}.{name}" if place.path else name
+
+
+def too_deep(place: Place) -> Exception:
+    """The refusal of values nested deeper than any fleet file needs."""
+    what = f"values are nested more than {DEPTH_MAX} levels deep"
+    return refusal(place._replace(path=""), what, "Check the brackets and the indentation here.")
+
+
+def plain(node: Node) -> Plain:
+    """The values alone, without places."""
+    if isinstance(node, Text):
+        return node.value
+    if isinstance(node, Items):
+        return [plain(entry.node) for entry in node.entries]
+    return plain_fields(node)
+
+
+def plain_fields(fields: Fields) -> dict[str, Plain]:
+    """The values of a map, without places."""
+    return {name: plain(entry.node) for name, entry in fields.entries.items()}
+
+
+def kind_of(node: Node) -> str:
+    """What a value is, in words that follow the name of its field."""
+    if isinstance(node, Text):
+        return "is empty" if node.nothing else "is a text"
+    return "is a list" if isinstance(node, Items) else "is a map"
+
+
+def from_object(value: object, place: Place, depth: int = 0) -> Node:
+    """The values of a Python object, as a file would have them; None inside a map is an absent field."""
+    if depth > DEPTH_MAX:
+        raise too_deep(place)
+    if isinstance(value, Mapping):
+        fields = Fields()
+        for name, inner in value.items():
+            if inner is not None:
+                at = place._replace(path=below(place, str(name)))
+                fields.add(str(name), at, from_object(inner, at, depth + 1))
+        return fields
+    if isinstance(value, (list, tuple)):
+        items = Items()
+        for index, inner in enumerate(value):
+            at = place._replace(path=below(place, index))
+            items.add(at, from_object(inner, at, depth + 1))
+        return items
+    return from_scalar(value, place)
+
+
+def from_scalar(value: object, place: Place) -> Text:
+    """A scalar of Python or JSON as text."""
+    if value is None:
+        return Text("", nothing=True)
+    if isinstance(value, bool):
+        return Text("true" if value else "false")
+    if isinstance(value, str):
+        return Text(value)
+    if isinstance(value, (int, float)):
+        return Text(str(value))
+    if isinstance(value, datetime.date):
+        return Text(value.isoformat())
+    raise refusal(place, f"is of the type {type(value).__name__}", "Give a text, a number, a list or a map.")

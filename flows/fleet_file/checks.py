@@ -1,0 +1,118 @@
+"""The checks of a gathered fleet, and their errors at the places where to correct them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from flows.documents.errors import Place, Problem
+from flows.documents.field_types import shown
+from flows.documents.nodes import Entry, Fields, Items, Node, Plain, Text, below, plain_fields
+from flows.fleet_file.defaults import interpolated
+from flows.fleet_file.messages import explained
+from flows.fleet_file.models import FleetHeader, Instance, InstanceSettings
+from flows.mappings.locations import Places
+
+# JSON can hold one half of a pair, which is no text: it can be neither stored nor sent.
+SURROGATE = re.compile("[\ud800-\udfff]")
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def check_header(entry: Entry) -> tuple[FleetHeader | None, list[Problem]]:
+    """The fields of the fleet itself."""
+    return _validate(FleetHeader, entry, _values(entry))
+
+
+def check_defaults(entry: Entry) -> list[Problem]:
+    """The form of `defaults`, whether or not an instance uses them."""
+    values = interpolated(_values(entry), "key", "name")
+    return _validate(InstanceSettings, entry, values)[1]
+
+
+def check_instance(entry: Entry) -> tuple[Instance | None, list[Problem]]:
+    """An instance with its defaults."""
+    values = _values(entry)
+    values = interpolated(values, values.get("key", ""), values.get("display_name", ""))
+    instance, problems = _validate(Instance, entry, values)
+    if instance and instance.mappings:
+        place, node = _locate(entry, ["mappings"])
+        mappings = instance.mappings.placed(Places(Entry(place, node))) if node else instance.mappings
+        instance = instance.model_copy(update={"mappings": mappings})
+    return instance, problems
+
+
+def duplicates(entries: Sequence[Entry], field: str, advice: str) -> Iterator[Problem]:
+    """Instances that share what must be their own; letters that differ only in case count as the same."""
+    first: dict[str, Place] = {}
+    for entry in entries:
+        own = entry.node.entries.get(field) if isinstance(entry.node, Fields) else None
+        if own is None or not isinstance(own.node, Text) or not own.node.value.strip():
+            continue
+        before = first.setdefault(own.node.value.casefold(), own.place)
+        if before is not own.place:
+            what = f"{shown(own.node.value)} is taken already: {before}"
+            yield Problem(own.place, what, advice)
+
+
+def check_renames(entries: Sequence[Entry]) -> Iterator[Problem]:
+    """Former keys that are still in use, or claimed by two instances."""
+    taken = {_text(entry, "key"): entry.place for entry in entries}
+    for entry in entries:
+        former = _text(entry, "renamed_from")
+        if former and former != _text(entry, "key") and former in taken:
+            what = f"{shown(former)} is still the key of another instance: {taken[former]}"
+            place = _locate(entry, ["renamed_from"])[0]
+            yield Problem(place, what, "Rename that one first, or correct renamed_from.")
+    yield from duplicates(entries, "renamed_from", "Only one instance can have had this key.")
+
+
+def _values(entry: Entry) -> dict[str, Plain]:
+    return plain_fields(entry.node) if isinstance(entry.node, Fields) else {}
+
+
+def _validate(model: type[Model], entry: Entry, values: dict[str, Plain]) -> tuple[Model | None, list[Problem]]:
+    problems = list(_unusable(entry))
+    try:
+        valid = model.model_validate(values)
+    except ValidationError as error:
+        for detail in error.errors(include_url=False, include_input=False):
+            place, node = _locate(entry, detail["loc"])
+            if not (isinstance(node, Text) and node.nothing):
+                problems.append(Problem(place, *explained(model, detail, node)))
+        return None, problems
+    return (None if problems else valid), problems
+
+
+def _unusable(entry: Entry) -> Iterator[Problem]:
+    """The texts within that no field could take."""
+    if isinstance(entry.node, Text):
+        if entry.node.nothing:
+            yield Problem(entry.place, "has no value", "Give it one, or remove the line.")
+        elif SURROGATE.search(entry.node.value):
+            yield Problem(entry.place, "holds half of a character", "Write the whole character.")
+        return
+    inner = entry.node.entries
+    for one in inner if isinstance(inner, list) else inner.values():
+        yield from _unusable(one)
+
+
+def _locate(entry: Entry, location: Sequence[int | str]) -> tuple[Place, Node | None]:
+    """The place of a field, or of the nearest map or list around one that is not there."""
+    place, node = entry
+    for depth, step in enumerate(location):
+        inner = node.entries if isinstance(node, (Fields, Items)) else {}
+        try:
+            place, node = inner[step]  # type: ignore[index]  # a step fits its container, or there is none
+        except (KeyError, IndexError, TypeError):
+            for missing in location[depth:]:
+                place = place._replace(path=below(place, missing))
+            return place, None
+    return place, node
+
+
+def _text(entry: Entry, field: str) -> str:
+    node = _locate(entry, [field])[1]
+    return node.value if isinstance(node, Text) else ""

@@ -1,0 +1,203 @@
+"""From one file, or one object, to all instances of a fleet: sections, defaults and included files."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from flows.documents.errors import FleetFileError, Place, Problem, nearest, refusal
+from flows.documents.field_types import shown
+from flows.documents.files import Sources
+from flows.documents.nodes import Entry, Fields, Items, Node, Text, kind_of
+from flows.fleet_file.defaults import INSTANCE_ONLY, merged
+from flows.mappings.models import Mappings
+
+SECTIONS = ("defaults", "instances", "include")
+MAPPING_FILES = "mapping_files"
+"""Section of an object, which has no files beside it: mappings by the name that instances give."""
+HEADER = ("fleet", "tenant_id")
+SUFFIXES = (".yaml", ".yml", ".json", ".csv")
+
+
+@dataclass
+class Gathered:
+    """What the files of a fleet hold, before it is checked field by field."""
+
+    header: Entry
+    defaults: list[Entry] = field(default_factory=list)
+    instances: list[Entry] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def gather(root: Entry, path: Path | None, sources: Sources) -> Gathered:
+    """Collect the instances of a fleet, each with the defaults that apply to it.
+
+    Args:
+        root: the top level of the file or object.
+        path: the file that `include` is relative to; None for an object, which cannot include.
+        sources: reads the included files.
+    """
+    if not isinstance(root.node, Fields):
+        advice = "Begin with 'fleet:', 'tenant_id:' and 'instances:'."
+        raise refusal(root.place, f"the top level {kind_of(root.node)}, not a map of fields", advice)
+    sections = SECTIONS if path else (*SECTIONS, MAPPING_FILES)
+    _require_known(root, (*HEADER, "renamed_from", *sections), "fleet file", "'fleet:', 'tenant_id:' and 'instances:'.")
+    if path is not None and path.suffix.lower() == ".csv":
+        what = "CSV holds instances only, not a fleet"
+        raise refusal(Place(str(path)), what, "Name it under 'include:' in a YAML fleet file.")
+    header = {name: entry for name, entry in root.node.entries.items() if name not in sections}
+    gathered = Gathered(root._replace(node=Fields(header)))
+    mappings = None if path else root.node.entries.get(MAPPING_FILES)
+    _File(gathered, sources, path, [], mappings).collect(root.node, Fields())
+    return gathered
+
+
+@dataclass
+class _File:
+    gathered: Gathered
+    sources: Sources
+    path: Path | None
+    parents: list[Path]
+    mapping_files: Entry | None = None
+
+    def problem(self, place: Place, what: str, advice: str) -> None:
+        self.gathered.problems.append(Problem(place, what, advice))
+
+    def collect(self, root: Fields, outer: Fields) -> None:
+        defaults = self.defaults(root, outer)
+        for entry in self.section(root, "instances"):
+            if isinstance(entry.node, Fields):
+                own = self.with_mappings(entry.node)
+                self.gathered.instances.append(entry._replace(node=merged(defaults, own)))
+            else:
+                advice = "Begin it with '- key: …'."
+                self.problem(entry.place, f"{kind_of(entry.node)}, not an instance", advice)
+        for entry in self.section(root, "include"):
+            if self.path is None:
+                advice = "Put the instances into the object, or give the path of a file."
+                self.problem(entry.place, "an object cannot include files", advice)
+            elif not isinstance(entry.node, Text) or entry.node.nothing:
+                self.problem(entry.place, f"{kind_of(entry.node)}, not a path", "Write it as teams/*.yaml.")
+            else:
+                self.include(self.path, entry.node.value, entry.place, defaults)
+
+    def defaults(self, root: Fields, outer: Fields) -> Fields:
+        entry = root.entries.get("defaults")
+        if entry is None or _nothing(entry.node):
+            return outer
+        if not isinstance(entry.node, Fields):
+            advice = "Write one 'name: value' a line, indented below 'defaults:'."
+            self.problem(entry.place, f"{kind_of(entry.node)}, not a map of fields", advice)
+            return outer
+        own = self.with_mappings(entry.node)
+        self.gathered.defaults.append(entry._replace(node=own))
+        shared = {name: one for name, one in own.entries.items() if name not in INSTANCE_ONLY}
+        return merged(outer, Fields(shared))
+
+    def with_mappings(self, fields: Fields) -> Fields:
+        """The fields, with the content of a mappings file in place of its name."""
+        entry = fields.entries.get("mappings")
+        if entry is None or not isinstance(entry.node, Text) or entry.node.nothing:
+            return fields
+        others = {name: one for name, one in fields.entries.items() if name != "mappings"}
+        try:
+            return Fields({**others, "mappings": self.mappings(entry, entry.node.value)}, fields.size)
+        except FleetFileError as error:
+            self.gathered.problems.extend(error.problems)
+            return Fields(others, fields.size)
+
+    def mappings(self, entry: Entry, name: str) -> Entry:
+        """The content of a mappings file, which is named relative to the file that names it."""
+        if self.path is not None:
+            root = self.sources.mappings(self.path.parent / name)
+            if isinstance(root.node, Fields):
+                _require_known(root, tuple(Mappings.model_fields), "mappings file", "'object_mappings:'.")
+                return root
+            advice = "Begin it with 'object_mappings:'; entra-fleet schema export writes one."
+            raise refusal(root.place, f"the top level {kind_of(root.node)}, not a map of fields", advice)
+        known = (
+            self.mapping_files.node.entries
+            if self.mapping_files and isinstance(self.mapping_files.node, Fields)
+            else {}
+        )
+        if name not in known:
+            advice = "Put its content there, or give the path of a fleet file."
+            raise refusal(entry.place, f"an object cannot name a mappings file ({shown(name)})", advice)
+        return known[name]._replace(place=entry.place)
+
+    def section(self, root: Fields, name: str) -> list[Entry]:
+        entry = root.entries.get(name)
+        if entry is None or _nothing(entry.node):
+            return []
+        if isinstance(entry.node, Items):
+            return entry.node.entries
+        self.problem(entry.place, f"{kind_of(entry.node)}, not a list", "Begin each item with '- '.")
+        return []
+
+    def include(self, including: Path, pattern: str, place: Place, defaults: Fields) -> None:
+        found = _matches(including.parent, pattern)
+        if not found:
+            advice = "Correct the path: it is relative to this file."
+            self.problem(place, f"{shown(pattern)} matches no file", advice)
+        for path in found:
+            try:
+                self.include_file(including, path, place, defaults)
+            except FleetFileError as error:
+                self.gathered.problems.extend(error.problems)
+
+    def include_file(self, including: Path, path: Path, place: Place, defaults: Fields) -> None:
+        if path.suffix.lower() not in SUFFIXES:
+            advice = f"Let its name end in {', '.join(SUFFIXES)}, or narrow the pattern."
+            raise refusal(place, f"{path} is no YAML, JSON or CSV file", advice)
+        chain = [*self.parents, including.resolve()]
+        if path.resolve() in chain:
+            advice = "Narrow the pattern: a file cannot include itself, directly or by way of another."
+            raise refusal(place, f"{path} is included in a circle", advice)
+        if path.resolve() in self.sources.seen:
+            raise refusal(place, f"{path} is included twice", "Let one pattern match it.")
+        root = self.sources.read(path)
+        if not isinstance(root.node, Fields):
+            advice = "Begin with 'instances:'."
+            raise refusal(root.place, f"the top level {kind_of(root.node)}, not a map of fields", advice)
+        _require_known(root, (*SECTIONS, *HEADER), "file of instances", "'instances:'.")
+        inner = _File(self.gathered, self.sources, path, chain)
+        for name, entry in root.node.entries.items():
+            if name not in SECTIONS:
+                inner.problem(entry.place, *_foreign(name))
+        inner.collect(root.node, defaults)
+
+
+def _require_known(root: Entry, known: Sequence[str], what: str, beginning: str) -> None:
+    """Refuse a map that has none of the fields that it should, without a word of what it has.
+
+    Whoever starts a run names the file: it may be any that this process can read.
+    """
+    names = root.node.entries if isinstance(root.node, Fields) else {}
+    if names and not any(nearest(name, known) for name in names):
+        raise refusal(root.place, f"is no {what}: it has none of its fields", f"Begin with {beginning}")
+
+
+def _matches(folder: Path, pattern: str) -> list[Path]:
+    """The files of a pattern in order of their names; a name that exists is taken as it is."""
+    with suppress(OSError, ValueError):
+        if (folder / pattern).is_file():
+            return [folder / pattern]
+        # As in a shell, and unlike Path.glob: hidden files do not match, absolute patterns do.
+        names = sorted(glob.glob(pattern, root_dir=folder, recursive=True))  # noqa: PTH207
+        return [folder / name for name in names if (folder / name).is_file()]
+    return []
+
+
+def _foreign(name: str) -> tuple[str, str]:
+    if name in HEADER:
+        return "belongs into the top file alone", "Remove it here."
+    meant = nearest(name, SECTIONS)
+    known = "An included file may have defaults, instances and include."
+    return "unknown field", f"Did you mean {meant}?" if meant else known
+
+
+def _nothing(node: Node) -> bool:
+    return isinstance(node, Text) and node.nothing

@@ -1,0 +1,128 @@
+"""The JSON Schema of the fleet file, for editors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from flows.fleet_file.models import Assignment, FleetHeader, Instance, InstanceSettings
+from flows.mappings.models import SOURCES, AttributeMapping, Mappings, ObjectMapping
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def fleet_schema() -> dict[str, Any]:
+    """The schema of a fleet file: what `load_fleet` accepts, as far as form goes.
+
+    Values may stand quoted or not, since the loader takes every scalar as it is written.
+    """
+    header = _object(FleetHeader)
+    instance, defaults = _object(Instance), _object(InstanceSettings)
+    for each in (instance, defaults):
+        each["properties"]["mappings"]["else"] = {"$ref": "#/$defs/Mappings"}
+        each["properties"]["mappings"]["if"] = {"type": "string"}
+    sections: dict[str, Any] = {
+        "defaults": {
+            "anyOf": [{"$ref": "#/$defs/Defaults"}, {"type": "null"}],
+            "description": "Fields for every instance; maps merge key by key, lists replace.",
+        },
+        "instances": {
+            "type": ["array", "null"],
+            "items": {"$ref": "#/$defs/Instance"},
+            "description": "One gallery application each.",
+        },
+        "include": {
+            "type": ["array", "null"],
+            "items": {"type": "string"},
+            "description": "Patterns of YAML, JSON and CSV files with more instances, relative to this file.",
+        },
+    }
+    return {
+        "$schema": DIALECT,
+        "title": "Fleet file of entra-fleet",
+        "type": "object",
+        "properties": header["properties"] | sections,
+        "required": header["required"],
+        "anyOf": [{"required": ["instances"]}, {"required": ["include"]}],
+        "additionalProperties": False,
+        "$defs": {
+            "Assignment": _object(Assignment) | {"oneOf": [{"required": ["group"]}, {"required": ["user"]}]},
+            "Defaults": defaults,
+            # A template is required too, but defaults may give it.
+            "Instance": instance | {"required": ["key", "display_name"]},
+            **_mappings(),
+        },
+    }
+
+
+def fleet_parameter_schema() -> dict[str, Any]:
+    """The schema of a flow's `fleet`: the path of a file, or what `fleet_from_object` accepts, as far as form goes.
+
+    Whoever keeps parameters can refuse with it what would otherwise be kept: a secret in place of its reference. It
+    stands within other schemas, so that it refers to nothing.
+    """
+    schema = fleet_schema()
+    definitions = schema.pop("$defs")
+    for name in ("$schema", "anyOf"):
+        del schema[name]
+    del schema["properties"]["include"]
+    schema["properties"]["mapping_files"] = {
+        "type": "object",
+        "description": "Mappings by the name that instances give.",
+    }
+    return {"anyOf": [{"type": "string", "title": "Path of a fleet file"}, _self_contained(schema, definitions)]}
+
+
+def _self_contained(value: Any, definitions: dict[str, Any]) -> Any:
+    """The schema with what it refers to in its place; None counts as an absent field."""
+    if isinstance(value, list):
+        return [_self_contained(each, definitions) for each in value]
+    if not isinstance(value, dict):
+        return value
+    if reference := value.get("$ref"):
+        return _self_contained(definitions[reference.rpartition("/")[2]], definitions)
+    made = {name: _self_contained(each, definitions) for name, each in value.items() if name != "oneOf"}
+    if isinstance(properties := made.get("properties"), dict):
+        made["properties"] = {name: {"anyOf": [each, {"type": "null"}]} for name, each in properties.items()}
+    return made
+
+
+def mappings_schema() -> dict[str, Any]:
+    """The schema of a mappings file."""
+    definitions = _mappings()
+    return {
+        "$schema": DIALECT,
+        "title": "Mappings file of entra-fleet",
+        **definitions.pop("Mappings"),
+        "$defs": definitions,
+    }
+
+
+def _mappings() -> dict[str, Any]:
+    sources = [{"required": [name]} for name in SOURCES]
+    return {
+        "Mappings": _object(Mappings),
+        "ObjectMapping": _object(ObjectMapping),
+        "AttributeMapping": _object(AttributeMapping) | {"oneOf": sources},
+    }
+
+
+def _object(model: type[BaseModel]) -> dict[str, Any]:
+    """The schema of a model without what only pydantic needs."""
+    schema = model.model_json_schema()
+    schema.pop("$defs", None)
+    schema.pop("title", None)
+    properties = {name: _field(field) for name, field in schema["properties"].items()}
+    return schema | {"properties": {name: field for name, field in properties.items() if field}}
+
+
+def _field(field: dict[str, Any]) -> dict[str, Any] | None:
+    """The schema of a field: absent fields are left out of a file, so null is no value."""
+    choices = [choice for choice in field.get("anyOf", []) if choice != {"type": "null"}]
+    if field.get("not") == {}:
+        return None
+    kept = {name: value for name, value in field.items() if name not in ("anyOf", "title")}
+    if kept.get("default", ...) in (None, []):
+        del kept["default"]
+    return choices[0] | kept if choices else kept

@@ -1,0 +1,85 @@
+"""The fleet file: YAML or JSON, with included YAML, JSON and CSV, into a checked `Fleet`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import WithJsonSchema
+
+from flows.documents.errors import FleetFileError, Place, Problem
+from flows.documents.files import Sources
+from flows.documents.nodes import Entry, from_object, plain
+from flows.fleet_file.checks import check_defaults, check_header, check_instance, check_renames, duplicates
+from flows.fleet_file.include import Gathered, gather
+from flows.fleet_file.json_schema import fleet_parameter_schema
+from flows.fleet_file.models import Fleet, Instance
+
+FleetParameter = Annotated[str | dict[str, Any], WithJsonSchema(fleet_parameter_schema())]
+"""A flow's `fleet`. Prefect's server keeps parameters before a run reads them, and refuses by the schema."""
+
+
+def read_fleet(fleet: str | Mapping[str, Any]) -> Fleet:
+    """Return the fleet of a flow's `fleet` parameter: a path on the worker, or the content itself.
+
+    Raises:
+        FleetFileError: The file cannot be read or says something it may not.
+    """
+    return load_fleet(Path(fleet)) if isinstance(fleet, str) else fleet_from_object(fleet)
+
+
+__all__ = ["FleetFileError", "fleet_from_object", "load_fleet"]
+
+
+def load_fleet(path: str | PathLike[str]) -> Fleet:
+    """Read a fleet file with everything that it includes.
+
+    Raises:
+        FleetFileError: a file cannot be read or something in it is wrong; it names each place.
+    """
+    sources = Sources()
+    root = sources.read(Path(path))
+    gathered = gather(root, Path(path), sources)
+    return _checked(gathered, sources.sha256)
+
+
+def fleet_from_object(obj: Mapping[str, Any]) -> Fleet:
+    """Check a fleet that is there as Python values, such as the parameter of a flow.
+
+    Args:
+        obj: the same fields as in a file, without `include`; None counts as absent.
+
+    Raises:
+        FleetFileError: something in it is wrong; it names each field.
+    """
+    root = from_object(obj, Place())
+    canonical = json.dumps(plain(root), sort_keys=True, separators=(",", ":"))
+    gathered = gather(Entry(Place(), root), None, Sources())
+    return _checked(gathered, hashlib.sha256(canonical.encode()).hexdigest())
+
+
+def _checked(gathered: Gathered, sha256: str) -> Fleet:
+    header, problems = check_header(gathered.header)
+    problems += gathered.problems
+    for defaults in gathered.defaults:
+        problems += check_defaults(defaults)
+    instances: list[Instance] = []
+    for entry in gathered.instances:
+        instance, wrong = check_instance(entry)
+        problems += wrong
+        if instance:
+            instances.append(instance)
+    problems += duplicates(gathered.instances, "key", "Give each instance a key of its own.")
+    problems += duplicates(gathered.instances, "display_name", "Give each instance a name of its own.")
+    problems += duplicates(gathered.instances, "adopt", "An application can be only one instance.")
+    problems += check_renames(gathered.instances)
+    if not gathered.instances and not problems:
+        what, advice = "the fleet has no instances", "Add at least one below 'instances:', or include a file."
+        problems.append(Problem(gathered.header.place, what, advice))
+    if problems or header is None:
+        raise FleetFileError(problems)
+    return Fleet(**header.model_dump(), instances=tuple(instances), sha256=sha256)

@@ -1,0 +1,175 @@
+"""The desired state: a fleet and its instances, as the fleet file describes them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
+
+from flows.documents.field_types import (
+    Date,
+    DisplayName,
+    Email,
+    Flag,
+    FleetName,
+    Guid,
+    Key,
+    Line,
+    Notes,
+    WholeNumber,
+    invalid,
+)
+from flows.fleet_file.credential_keys import Credentials
+from flows.mappings.models import Mappings
+
+FROZEN = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+_PATH_OR_CONTENT = WithJsonSchema({"type": ["string", "object"], "minLength": 1})
+
+
+class Assignment(BaseModel):
+    """A user or group that an application is assigned to."""
+
+    model_config = FROZEN
+
+    group: Guid | None = Field(None, description="Object id of the group; this or user.")
+    user: Guid | None = Field(None, description="Object id of the user; this or group.")
+    name: Line | None = Field(None, description="Display name to check against; the id decides.")
+    role: Line | None = Field(None, description="App role by display name, value or id; the default if absent.")
+
+    @model_validator(mode="after")
+    def _one_principal(self) -> Self:
+        if (self.group is None) == (self.user is None):
+            raise invalid("must have either a group or a user", "Give the object id of exactly one of them.")
+        return self
+
+    @property
+    def principal_id(self) -> str:
+        """Object id of the group or user."""
+        return self.group or self.user or ""
+
+
+class InstanceSettings(BaseModel):
+    """What `defaults` may hold: every field but those that tell instances apart."""
+
+    model_config = FROZEN
+
+    template: Line | None = Field(None, description="Application template, by display name or id.")
+    synchronization_template: Line | None = Field(
+        None, description="Synchronization template id; needed only if the app has several and no default."
+    )
+    scope: Literal["assigned", "all"] | None = Field(
+        None, description="Who is provisioned: assigned users and groups only, or all."
+    )
+    notification_email: Email | None = Field(None, description="Where Entra ID reports failures to.")
+    delete_threshold: WholeNumber | None = Field(
+        None, description="Deletions in one cycle beyond which Entra ID stops and asks."
+    )
+    skip_out_of_scope_deletions: Flag | None = Field(
+        None, description="Whether users that leave the scope keep their accounts."
+    )
+    job: Literal["running", "paused", "unmanaged"] = Field(
+        "running", description="What the provisioning job should be doing."
+    )
+    credentials: Credentials = Field(
+        default_factory=dict,
+        description="Graph's credential keys; sensitive ones are references, never values.",
+    )
+    credentials_expire: Date | None = Field(
+        None, description="When the credentials expire (YYYY-MM-DD); monitoring warns ahead."
+    )
+    assignments: tuple[Assignment, ...] = Field((), description="Who is assigned to the application.")
+    assignments_mode: Literal["add", "exact"] = Field(
+        "add", description="add: assignments not in the file are left alone; exact: they are taken away."
+    )
+    owners: tuple[Guid, ...] = Field((), description="Object ids of the owners of the application.")
+    notes: Notes | None = Field(None, description="Free text kept on the application.")
+    service_management_reference: Line | None = Field(
+        None, description="Reference to the application in a service or asset management database."
+    )
+    mappings: Annotated[Mappings, _PATH_OR_CONTENT] | None = Field(
+        None, description="Attribute mappings and scoping filters: the path of a mappings file, relative to this one."
+    )
+
+    @model_validator(mode="after")
+    def _each_assignment_once(self) -> Self:
+        seen: set[tuple[str, str | None]] = set()
+        for assignment in self.assignments:
+            one = (assignment.principal_id, assignment.role)
+            if one in seen:
+                what = f"assignments holds {assignment.principal_id} twice with the same role"
+                raise invalid(what, "Keep one of the two.")
+            seen.add(one)
+        return self
+
+
+class Instance(InstanceSettings):
+    """One gallery application and its provisioning job, defaults merged in."""
+
+    key: Key = Field(description="Stable identity of the instance within the fleet.")
+    renamed_from: Key | None = Field(None, description="The key until now, when it must change.")
+    display_name: DisplayName = Field(description="Display name of the application in Entra ID.")
+    template: Line = Field(description="Application template, by display name or id.")
+    adopt: Guid | None = Field(
+        None, description="Object id of an application without a mark that is to become this instance."
+    )
+
+    @property
+    def own_keys(self) -> tuple[str, ...]:
+        """The keys that its mark may bear: its own, and the one until now."""
+        return tuple(filter(None, (self.key, self.renamed_from)))
+
+    @model_validator(mode="after")
+    def _renamed_from_another(self) -> Self:
+        if self.renamed_from == self.key:
+            raise invalid("renamed_from is the key itself", "Remove renamed_from, or give the former key.")
+        return self
+
+    @model_validator(mode="after")
+    def _exact_names_somebody(self) -> Self:
+        if self.assignments_mode == "exact" and not self.assignments:
+            what = "assignments_mode is exact and assignments names nobody: everybody would be taken away"
+            raise invalid(what, "Name who is to stay, or write assignments_mode: add.")
+        return self
+
+
+class FleetHeader(BaseModel):
+    """What a fleet file says about the fleet as a whole."""
+
+    model_config = FROZEN
+
+    fleet: FleetName = Field(description="Name of the fleet; marks what belongs to it in the tenant.")
+    tenant_id: Guid = Field(description="The tenant; credentials for any other are refused.")
+    renamed_from: FleetName | None = Field(None, description="The name of the fleet until now, when it must change.")
+
+    @model_validator(mode="after")
+    def _fleet_renamed_from_another(self) -> Self:
+        if self.renamed_from == self.fleet:
+            raise invalid("renamed_from is the fleet's name itself", "Remove renamed_from, or give the former name.")
+        return self
+
+
+class Fleet(FleetHeader):
+    """The desired state of a whole fleet."""
+
+    instances: tuple[Instance, ...] = Field(description="One gallery application each.")
+    sha256: str = Field(description="Digest of the file or files, or of the canonical JSON of an object.")
+
+    def to_object(self) -> dict[str, Any]:
+        """The fleet as plain JSON values, from which `fleet_from_object` makes an equal fleet.
+
+        Mappings that instances share are in it once, below `mapping_files`: Prefect's parameters have a limit.
+        """
+        document = self.model_dump(mode="json", exclude_defaults=True, exclude={"sha256"})
+        files: dict[str, Any] = {}
+        for instance in document["instances"]:
+            if content := instance.get("mappings"):
+                instance["mappings"] = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+                files[instance["mappings"]] = content
+        return document | ({"mapping_files": files} if files else {})
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names that the fleet's marks may bear: its own, and the one until now."""
+        return frozenset(filter(None, (self.fleet, self.renamed_from)))

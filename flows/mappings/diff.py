@@ -1,0 +1,154 @@
+"""What of a schema is not as it is wanted, field by field: who changed it, and what is dangerous about it."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from flows.mappings.merge import Wish, row_named, same_field
+from flows.mappings.models import SCOPES, AttributeMapping, ObjectMapping
+from flows.mappings.rows import describe_rowless, in_words, texts_of
+
+Origin = Literal["", "file", "tenant", "both"]
+"""Who changed it since it was applied last; nothing if that is not known."""
+
+EVERYBODY = "everybody"
+MATCHING = "matching attribute"
+SCOPING = "scoping filter"
+DELETES = "deletes enabled"
+REMOVED = "mapping removed"
+DISABLED = "no longer provisioned"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing that is not as it is wanted."""
+
+    field: str
+    before: str | None
+    after: str | None
+    origin: Origin = ""
+    danger: str = ""
+    """What is dangerous about it, in a word or two; nothing if nothing is."""
+    location: tuple[int | str, ...] = ()
+    """Where the file says so."""
+
+
+def differences(wishes: Iterable[Wish]) -> list[Difference]:
+    """Return all that is not as it is wanted, in the order of the file."""
+    wishes = list(wishes)
+    sources = [wish.found.table.source for wish in wishes]
+    found: list[Difference] = []
+    for wish in wishes:
+        table = wish.found.table
+        title = f"mappings.{table.source}"
+        if sources.count(table.source) > 1:
+            title = f"{title} to {table.target}"
+        found += _fields(wish, title)
+        found += _rows(wish, f"{title}.attributes")
+    return found
+
+
+def shown(name: str, value: Any) -> str | None:
+    """Return the value of a field of an object mapping as people read it."""
+    if name in SCOPES and value is not None:
+        return " or ".join(value) or EVERYBODY
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+def _fields(wish: Wish, title: str) -> Iterator[Difference]:
+    now, last = wish.found.table, wish.applied
+    for name, value in wish.fields.items():
+        before = getattr(now, name)
+        if before is None and name in SCOPES:
+            before = ()
+        if same_field(name, before, value):
+            continue
+        old = getattr(last, name) if last else None
+        known = None if old is None else (same_field(name, before, old), same_field(name, value, old))
+        yield Difference(
+            f"{title}.{name}",
+            shown(name, before),
+            shown(name, value),
+            _origin(known, last),
+            _danger_of_field(name, before, value, now, wish.fields),
+            (*wish.location, name) if wish.location else (),
+        )
+
+
+def _rows(wish: Wish, title: str) -> Iterator[Difference]:
+    now = wish.found.table
+    for name, row in wish.rows.items():
+        before = row_named(now.attributes, name)
+        old = row_named(wish.applied.attributes, name) if wish.applied else None
+        location = (*wish.location, "attributes", name) if wish.location else ()
+        if before is None:
+            # It was applied once, and is there no more: somebody removed it, or made it one that has no row.
+            origin: Origin = "tenant" if old else "file" if wish.applied else ""
+            danger = MATCHING if row.matching or _matches(wish, name) else ""
+            yield Difference(f"{title}.{name}", _as_text(wish, name), in_words(row), origin, danger, location)
+        else:
+            yield from _columns(f"{title}.{name}", before[1], row, old[1] if old else None, wish.applied, location)
+    for name in wish.removed:
+        danger = MATCHING if _matches(wish, name) else REMOVED
+        unmapped = wish.applied is not None and name.casefold() in {each.casefold() for each in wish.applied.unmapped}
+        origin = "" if not wish.applied else "tenant" if unmapped else "file"
+        location = (*wish.location, "unmapped")
+        yield Difference(f"{title}.{name}", _as_text(wish, name), None, origin, danger, location)
+    for name, mappings in wish.restored.items():
+        danger = MATCHING if _matches(wish, name) or any(each.get("matchingPriority") for each in mappings) else ""
+        yield Difference(f"{title}.{name}", _as_text(wish, name), describe_rowless(mappings), "file", danger)
+
+
+def _as_text(wish: Wish, name: str) -> str | None:
+    """The mapping of a target attribute as the job has it; None if it has none."""
+    row = row_named(wish.found.table.attributes, name)
+    rowless = wish.found.rowless.get(name.casefold())
+    return in_words(row[1]) if row else describe_rowless(rowless) if rowless else None
+
+
+def _matches(wish: Wish, name: str) -> bool:
+    """Whether objects are matched by a target attribute in the job as it is."""
+    row = row_named(wish.found.table.attributes, name)
+    rowless = wish.found.rowless.get(name.casefold(), ())
+    return bool(row and row[1].matching) or any(each.get("matchingPriority") for each in rowless)
+
+
+def _columns(
+    title: str,
+    before: AttributeMapping,
+    wanted: AttributeMapping,
+    old: AttributeMapping | None,
+    last: ObjectMapping | None,
+    location: Sequence[int | str],
+) -> Iterator[Difference]:
+    matches = bool(before.matching or wanted.matching)
+    texts, olds = texts_of(before), texts_of(old) if old else {}
+    for column, (after, essence) in texts_of(wanted).items():
+        shown_before, essence_before = texts.get(column, (None, None))
+        if essence == essence_before:
+            continue
+        essence_old = olds.get(column)
+        known = essence_old and (essence_before == essence_old[1], essence == essence_old[1])
+        danger = MATCHING if matches and column in {"source", "matching"} else ""
+        yield Difference(f"{title}.{column}", shown_before, after, _origin(known, last), danger, tuple(location))
+
+
+def _origin(known: tuple[bool, bool] | None, last: ObjectMapping | None) -> Origin:
+    """Who changed it, from whether the tenant and the file still have what was applied last."""
+    if last is None:
+        return ""
+    if known is None:
+        return "file"  # it did not name it then
+    as_tenant, as_file = known
+    return "file" if as_tenant else "tenant" if as_file else "both"
+
+
+def _danger_of_field(name: str, before: Any, after: Any, now: ObjectMapping, wanted: Any) -> str:
+    if name in SCOPES:
+        return SCOPING
+    if name == "enabled":
+        deletes = "delete" in str(wanted.get("flow", now.flow))
+        return DISABLED if not after else DELETES if deletes else ""
+    if name == "flow":
+        return DELETES if "delete" in str(after) and "delete" not in str(before) else ""
+    return ""

@@ -1,0 +1,51 @@
+"""JSON as one line of text, and JSON values that mean the same."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+_IN_ORDER = {"parameters", "values"}
+"""Lists whose order means something."""
+
+
+def digest_of(schema: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of a schema's rules, in whatever order Graph lists their parts.
+
+    Directories are left out: Graph looks again by itself which attributes they have.
+    """
+    return hashlib.sha256(compact(_ordered(essence(schema.get("synchronizationRules")))).encode()).hexdigest()
+
+
+def _ordered(value: Any, name: str = "") -> Any:
+    if isinstance(value, dict):
+        return {inner: _ordered(each, inner) for inner, each in value.items()}
+    if isinstance(value, list):
+        items = [_ordered(each) for each in value]
+        return items if name in _IN_ORDER else sorted(items, key=compact)
+    return value
+
+
+def compact(value: Any) -> str:
+    """Return JSON on one line, its names in order."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False)
+
+
+def essence(value: Any) -> Any:
+    """Return a value without what may or may not be there: nulls, empty texts, lists and objects; 1.0 is 1."""
+    if isinstance(value, dict):
+        inner = {name: essence(each) for name, each in value.items() if not name.startswith("@odata.")}
+        return {name: each for name, each in inner.items() if not _empty(each)}
+    if isinstance(value, list):
+        return [essence(each) for each in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _empty(value: Any) -> bool:
+    return value is None or value in ("", [], {})
+
+
+def read_object(text: str) -> dict[str, Any]:
+    """Return the object of a JSON text that has been checked."""
+    value: dict[str, Any] = json.loads(text)
+    return value

@@ -1,0 +1,158 @@
+"""The schema that is put: the job's own, with what is wanted changed in it and all else byte for byte as it was."""
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from flows.mappings.clauses import Clause, folded, read_line
+from flows.mappings.graph_enums import flow_types
+from flows.mappings.json_values import read_object
+from flows.mappings.merge import Wish, row_named, same_field
+from flows.mappings.models import SCOPES
+from flows.mappings.rows import texts_of, with_fields
+from flows.mappings.table import groups_of
+
+Sources = Mapping[str, Mapping[str, Any]]
+"""What Graph made of expressions: the source of an attribute mapping, by the expression."""
+
+_NEW_GROUP = {"name": "entra-fleet"}
+
+
+def merged(schema: Mapping[str, Any], wishes: Sequence[Wish], sources: Sources = {}) -> dict[str, Any]:  # noqa: B006  # read only
+    """Return a schema as it is wanted.
+
+    Args:
+        schema: The job's schema, whose object mappings the wishes name.
+        wishes: What is wanted.
+        sources: What Graph made of the expressions that are new.
+    """
+    made = copy.deepcopy(dict(schema))
+    for wish in wishes:
+        mapping = made["synchronizationRules"][wish.found.rule_index]["objectMappings"][wish.found.index]
+        _set_fields(mapping, wish)
+        _set_rows(mapping, wish, sources)
+    return made
+
+
+def new_expressions(wishes: Sequence[Wish]) -> list[str]:
+    """Return the expressions that the schema does not have where they are wanted, each once."""
+    found = []
+    for wish in wishes:
+        for name, row in wish.rows.items():
+            before = row_named(wish.found.table.attributes, name)
+            if row.expression and not (before and texts_of(before[1])["source"][1] == texts_of(row)["source"][1]):
+                found.append(row.expression)
+    return list(dict.fromkeys(found))
+
+
+def _set_fields(mapping: dict[str, Any], wish: Wish) -> None:
+    for name, value in wish.fields.items():
+        before = getattr(wish.found.table, name)
+        if same_field(name, () if before is None and name in SCOPES else before, value):
+            continue
+        if name == "enabled":
+            mapping["enabled"] = value
+        elif name == "flow":
+            mapping["flowTypes"] = flow_types(value)
+        elif name == "extra":
+            mapping |= read_object(value)
+        else:
+            scope = dict(mapping.get("scope") or {})
+            scope[SCOPES[name]] = _groups(scope.get(SCOPES[name]), value)
+            mapping["scope"] = scope
+
+
+def _groups(before: Any, lines: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the filter groups of some lines; a group whose clauses were edited keeps its title and all else."""
+    groups = before if isinstance(before, list) else []
+    spelled = {
+        folded(str(clause.get("operatorName"))): clause["operatorName"]
+        for group in groups
+        if isinstance(group, dict)
+        for clause in group.get("clauses") or ()
+        if isinstance(clause, dict) and clause.get("operatorName")
+    }
+    wanted = [read_line(line) for line in lines]
+    return [
+        _edited(group, clauses, spelled) for group, clauses in zip(_groups_to_edit(groups, wanted), wanted, strict=True)
+    ]
+
+
+def _groups_to_edit(groups: Sequence[Any], wanted: Sequence[Sequence[Clause]]) -> list[Mapping[str, Any]]:
+    """Return for each line the group that it is about: the same, else the most alike, else the next one left."""
+    left = [(group, there[0]) for group in groups if (there := groups_of([group]))]
+    found: dict[int, Mapping[str, Any]] = {}
+    for likeness in (_is_same, _common_clauses, _common_attributes, lambda *_: 1):
+        for index, clauses in enumerate(wanted):
+            if index not in found and left:
+                best = max(left, key=lambda each: likeness(each[1], clauses))
+                if likeness(best[1], clauses):
+                    found[index] = best[0]
+                    left.remove(best)
+    return [found.get(index, _NEW_GROUP) for index in range(len(wanted))]
+
+
+def _is_same(one: Sequence[Clause], other: Sequence[Clause]) -> int:
+    return {each.essence for each in one} == {each.essence for each in other}
+
+
+def _common_clauses(one: Sequence[Clause], other: Sequence[Clause]) -> int:
+    return len({each.essence for each in one} & {each.essence for each in other})
+
+
+def _common_attributes(one: Sequence[Clause], other: Sequence[Clause]) -> int:
+    return len({each.attribute for each in one} & {each.attribute for each in other})
+
+
+def _edited(group: Mapping[str, Any], wanted: Sequence[Clause], spelled: Mapping[str, str]) -> dict[str, Any]:
+    """Return a group with the clauses that are wanted; those that it has stay as they are."""
+    there = groups_of([group]) or ((),)
+    known = {clause.essence: raw for clause, raw in zip(there[0], group.get("clauses") or (), strict=True)}
+    if known.keys() == {clause.essence for clause in wanted}:
+        return dict(group)
+    return {**group, "clauses": [known.get(each.essence) or _clause(each, spelled) for each in wanted]}
+
+
+def _clause(clause: Clause, spelled: Mapping[str, str]) -> dict[str, Any]:
+    operator = spelled.get(folded(clause.operator), clause.operator)
+    operand = {"values": list(clause.values)}
+    return {"operatorName": operator, "sourceOperandName": clause.attribute, "targetOperand": operand}
+
+
+def _set_rows(mapping: dict[str, Any], wish: Wish, sources: Sources) -> None:
+    attributes = _without(mapping.get("attributeMappings") or (), wish)
+    places = {_target(each): place for place, each in enumerate(attributes)}
+    for name, row in wish.rows.items():
+        texts = texts_of(row)
+        source = sources.get(row.expression or "")
+        place = places.get(name.casefold())
+        if place is None:
+            attributes.append(with_fields({"targetAttributeName": name}, row, set(texts), source))
+            continue
+        before = row_named(wish.found.table.attributes, name)
+        there = texts_of(before[1]) if before else {}
+        # What has no row may be wrong in any column, so that the row replaces them all.
+        differing = {column for column in texts if not before or texts[column][1] != there.get(column, (None, None))[1]}
+        if differing:
+            attributes[place] = with_fields(attributes[place], row, differing, source)
+    if attributes != (mapping.get("attributeMappings") or []):
+        mapping["attributeMappings"] = attributes
+
+
+def _without(mappings: Sequence[Any], wish: Wish) -> list[Any]:
+    """Return the attribute mappings without what is removed, and with what is restored in its place."""
+    removed = {name.casefold() for name in wish.removed}
+    restored = {name.casefold(): copy.deepcopy(list(originals)) for name, originals in wish.restored.items()}
+    places = set(restored)
+    kept: list[Any] = []
+    for each in mappings:
+        if (target := _target(each)) in places:
+            kept += restored.pop(target, [])
+        elif target not in removed:
+            kept.append(each)
+    return kept + [each for originals in restored.values() for each in originals]
+
+
+def _target(mapping: Any) -> str:
+    """The target attribute of a mapping, in lower case: case makes no difference."""
+    return str(mapping.get("targetAttributeName") or "").casefold() if isinstance(mapping, dict) else ""

@@ -1,0 +1,115 @@
+"""Whether a job can do what a mappings file wants: its attributes, operators and functions, at their places."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from flows.documents.errors import Place, Problem, nearest
+from flows.documents.field_types import shown
+from flows.mappings.clauses import Clause, folded, read_line
+from flows.mappings.diff import differences
+from flows.mappings.expressions import FunctionCall, read_expression
+from flows.mappings.merge import Wish
+from flows.mappings.models import SCOPES, AttributeMapping, Mappings
+from flows.mappings.vocabulary import Attributes, Vocabulary, attributes_of
+
+
+def problems_of(
+    wanted: Mappings, wishes: Iterable[Wish], schema: Mapping[str, Any], vocabulary: Vocabulary
+) -> list[Problem]:
+    """Return what of the file the job cannot do; what it does already is not looked at.
+
+    Args:
+        wanted: The file.
+        wishes: What it wants of this schema.
+        schema: The job's schema, with its directories.
+        vocabulary: What filters and expressions may use.
+    """
+    problems: list[Problem] = []
+    for wish in wishes:
+        if not wish.location:
+            continue
+        rule = schema["synchronizationRules"][wish.found.rule_index]
+        source, target = attributes_of(schema, rule, wish.found.raw)
+        for name in dict.fromkeys(each.location for each in differences([wish])):
+            problems += _problems(wanted, wish, name[2:], source, target, vocabulary)
+    return problems
+
+
+def _problems(
+    wanted: Mappings,
+    wish: Wish,
+    location: tuple[int | str, ...],
+    source: Attributes,
+    target: Attributes,
+    vocabulary: Vocabulary,
+) -> Iterator[Problem]:
+    def place(*inner: int | str) -> Place:
+        return wanted.places.of(*wish.location, *inner)
+
+    match location:
+        case (str(name),) if name in SCOPES:
+            for index, line in enumerate(wish.fields[name]):
+                for clause in read_line(line):
+                    yield from _of_clause(clause, place(name, index), source, vocabulary)
+        case ("attributes", str(name)):
+            if not target.has(name):
+                yield _no_attribute(place(*location), name, target)
+            yield from _of_row(wish.rows[name], lambda inner: place(*location, inner), source, vocabulary)
+
+
+def _of_row(row: AttributeMapping, place: Any, source: Attributes, vocabulary: Vocabulary) -> Iterator[Problem]:
+    if row.attribute and not source.has(row.attribute):
+        yield _no_attribute(place("attribute"), row.attribute, source)
+    if not row.expression:
+        return
+    expression = read_expression(row.expression)
+    for token in expression.attributes:
+        if not source.has(token.attribute):
+            yield _no_attribute(place("expression"), token.attribute, source, token.offset + 1)
+    for call in expression.calls:
+        yield from _of_call(call, place("expression"), vocabulary)
+
+
+def _of_call(call: FunctionCall, place: Place, vocabulary: Vocabulary) -> Iterator[Problem]:
+    if not vocabulary.functions:
+        return
+    known = vocabulary.functions.get(call.name.casefold())
+    if known is None:
+        meant = nearest(call.name, [each.function for each in vocabulary.functions.values()])
+        what = f"there is no function {call.name} (character {call.offset + 1})"
+        yield Problem(place, what, f"Did you mean {meant}?" if meant else "Use a function that the portal offers.")
+    elif call.arguments < known.fewest or (known.most is not None and call.arguments > known.most):
+        most = "more" if known.most is None else known.most
+        what = (
+            f"{call.name} takes {known.fewest} to {most} arguments, not {call.arguments} (character {call.offset + 1})"
+        )
+        yield Problem(place, what, "Give it as many as it takes; one that is left out keeps its comma.")
+
+
+def _of_clause(clause: Clause, place: Place, source: Attributes, vocabulary: Vocabulary) -> Iterator[Problem]:
+    if not source.has(clause.attribute):
+        yield _no_attribute(place, clause.attribute, source)
+    if not vocabulary.operators:
+        return
+    operator = vocabulary.operators.get(folded(clause.operator))
+    if operator is None:
+        known = ", ".join(each.id for each in vocabulary.operators.values())
+        yield Problem(place, f"there is no operator {clause.operator} here", f"Use one of {known}.")
+        return
+    if (operator.arity or "").casefold() == "unary" and clause.values:
+        yield Problem(place, f"{operator.id} takes no value", "Leave the value out.")
+    if (operator.arity or "").casefold() == "binary" and not clause.values:
+        yield Problem(place, f"{operator.id} needs a value", "Write the value behind it.")
+    kind = source.type_of(clause.attribute)
+    if kind and operator.supported_attribute_types and kind not in operator.supported_attribute_types:
+        types = ", ".join(operator.supported_attribute_types)
+        what = f"{operator.id} does not compare {clause.attribute}, whose type is {kind}"
+        yield Problem(place, what, f"It compares {types}.")
+
+
+def _no_attribute(place: Place, name: str, attributes: Attributes, character: int = 0) -> Problem:
+    where = f" (character {character})" if character else ""
+    what = f"{attributes.kind} of {attributes.directory} has no attribute {shown(name)}{where}"
+    meant = nearest(name, attributes.names)
+    advice = "Correct it; an attribute of your own is first added in the portal: Provisioning > Edit attribute list."
+    return Problem(place, what, f"Did you mean {meant}?" if meant else advice)

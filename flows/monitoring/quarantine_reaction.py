@@ -1,0 +1,87 @@
+"""What is to be said and done about a job that went into quarantine."""
+
+from dataclasses import dataclass
+
+from flows.formatting.markdown import plain, table
+from flows.formatting.text import iso
+from flows.monitoring.health import TARGET_UNUSABLE, TOO_MANY_DELETES
+from flows.monitoring.triage import Triage
+from flows.store import JobObservation
+
+_NO_RESTART = {
+    "rotate": "the credentials are to be renewed or tried first; a restart would not change that.",
+    "raise-threshold": "deletions are held back, and only a person lets them through.",
+}
+_NO_RESTART_FOR = {
+    TOO_MANY_DELETES: _NO_RESTART["raise-threshold"],
+    TARGET_UNUSABLE: "the target system cannot be worked with as it is; a restart would not change that.",
+}
+
+
+@dataclass(frozen=True)
+class Reaction:
+    """A quarantine with its triage; none where the job is in quarantine no longer, or unknown."""
+
+    fleet: str
+    key: str
+    job: JobObservation | None
+    triage: Triage | None
+    restart_refused: str | None
+    """Why a restart would be of no use or do harm."""
+
+    @property
+    def subject(self) -> str:
+        """The note in a line."""
+        return f"{self.fleet}: {self.key} is in quarantine" if self.triage else f"{self.fleet}: {self.key}"
+
+    @property
+    def summary(self) -> str:
+        """The note in a sentence or two."""
+        return f"{self.key}: {self.triage.cause}" if self.triage else f"{self.key}: {self.restart_refused}"
+
+    def message(self, done: str) -> str:
+        """Return the note as text for a message, with what was done last."""
+        proposal = self.triage.proposal.in_words if self.triage else ""
+        return "\n".join(part for part in (self.summary, proposal, done) if part)
+
+    def note(self, done: str) -> str:
+        """Return the note in Markdown, with what was done last."""
+        parts = [f"# {plain(self.subject)}"]
+        if self.job and self.triage:
+            parts += [f"Since {iso(self.job.since)}: {plain(self.job.reason or 'no reason given')}."]
+            parts += [plain(self.triage.cause), self._errors(self.triage)]
+            parts += ["## What to do", plain(self.triage.proposal.text)]
+            parts += ["\n".join(f"    {command}" for command in self.triage.proposal.commands)]
+        elif self.restart_refused:
+            parts.append(f"No reaction: {self.restart_refused}")
+        if done:
+            parts.append(f"**{plain(done)}**")
+        return "\n\n".join(part for part in parts if part) + "\n"
+
+    def _errors(self, triage: Triage) -> str:
+        rows = [
+            (
+                str(each.failure.count),
+                plain(each.failure.error_code or "-"),
+                plain(each.explanation.meaning or "-"),
+            )
+            for each in triage.errors
+        ]
+        return table(("failures", "code", "meaning"), rows) if rows else ""
+
+
+def react(fleet: str, key: str, job: JobObservation | None, triage: Triage | None) -> Reaction:
+    """Return what is to be said of a quarantine, and whether a restart may be tried.
+
+    Args:
+        fleet: Name of the fleet.
+        key: Key of the instance.
+        job: The job as last seen; None if it was never seen.
+        triage: Why it is in quarantine; None if it is not.
+    """
+    if job is None:
+        return Reaction(fleet, key, None, None, "no sweep has seen this job.")
+    if triage is None:
+        return Reaction(fleet, key, job, None, "the job is in quarantine no longer.")
+    refused = _NO_RESTART.get(triage.proposal.action) or _NO_RESTART_FOR.get(job.reason or "")
+    return Reaction(fleet, key, job, triage, refused)

@@ -1,0 +1,152 @@
+"""The story of one user or group over the fleets, told from the store."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from flows.formatting.text import iso
+from flows.monitoring.instances import Instance
+from flows.monitoring.triage import Explanation, explain
+from flows.store import ApplicationStory, Coverage, Identity, JobObservation, OnDemandResult, Store
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """How somebody fared with one application: what the log says, and what we make of it."""
+
+    told: ApplicationStory
+    instance: Instance | None
+    """None for an application of no fleet."""
+    explanation: Explanation | None
+    """None where there is nothing to explain."""
+
+    @property
+    def name(self) -> str:
+        """The key of the instance, or else the name of the application."""
+        return (
+            self.instance.key
+            if self.instance
+            else self.told.service_principal_name or self.told.service_principal_id or "?"
+        )
+
+    @property
+    def job(self) -> JobObservation | None:
+        """The job as last seen."""
+        return self.instance.job if self.instance else None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what `why --output json` prints of it."""
+        told, instance = self.told, self.instance
+        return {
+            "key": instance.key if instance else None,
+            "fleet": instance.fleet if instance else None,
+            "job_state": self.job.state if self.job else None,
+            "service_principal_id": told.service_principal_id,
+            "service_principal_name": told.service_principal_name,
+            "last": {
+                "at": iso(told.activity_at),
+                "action": told.action,
+                "status": told.status,
+                "error_code": told.error_code,
+                "reason": told.reason,
+                "additional_details": told.last.additional_details,
+                "recommended_action": told.recommended_action,
+                "skip_reason": told.last.skip_reason,
+                "step": asdict(told.last.step) if told.last.step else None,
+            },
+            "failures": told.failures,
+            "failing_since": iso(told.failing_since),
+            "last_success": iso(told.last_success_at),
+            "explanation": self.explanation.as_json() if self.explanation else None,
+        }
+
+
+@dataclass(frozen=True)
+class TriedOnDemand:
+    """What came of provisioning somebody on demand, and whether the log in the store has an event of it."""
+
+    result: OnDemandResult
+    logged: bool
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what `why --output json` prints of it."""
+        result = self.result
+        return {
+            "at": iso(result.tried_at),
+            "fleet": result.fleet,
+            "key": result.key,
+            "outcome": result.outcome,
+            "error_code": result.error_code,
+            "reason": result.reason,
+            "logged": self.logged,
+        }
+
+
+@dataclass(frozen=True)
+class Story:
+    """What happened to one user or group."""
+
+    identity: Identity
+    chapters: Sequence[Chapter]
+    unseen: Sequence[JobObservation]
+    """Instances that have no event about them."""
+    coverage: Sequence[Coverage]
+    trials: Sequence[TriedOnDemand] = ()
+    """What was tried on demand, the newest first."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what `why --output json` prints."""
+        return {
+            "user": asdict(self.identity),
+            "applications": [chapter.as_json() for chapter in self.chapters],
+            "unseen": [{"fleet": job.fleet, "key": job.key, "job_state": job.state} for job in self.unseen],
+            "harvest": [coverage_json(each) for each in self.coverage],
+            "on_demand": [each.as_json() for each in self.trials],
+        }
+
+
+def tell(store: Store, identity: Identity, instances: Sequence[Instance], *, everywhere: bool) -> Story:
+    """Return what happened to somebody.
+
+    Args:
+        store: The store.
+        identity: Whose story.
+        instances: The instances of interest.
+        everywhere: Whether applications of no fleet are of interest as well.
+
+    Raises:
+        StoreError: The store cannot be read.
+    """
+    by_principal = {each.service_principal_id: each for each in instances if each.service_principal_id}
+    chapters = []
+    for told in store.stories.of(identity):
+        instance = by_principal.get(told.service_principal_id or "")
+        if instance or everywhere:
+            chapters.append(Chapter(told, instance, _explanation(told, instance)))
+    seen = {id(chapter.job) for chapter in chapters}
+    jobs = [each.job for each in instances if each.job and id(each.job) not in seen]
+    unseen = [job for job in jobs if job.tenant_id == identity.tenant_id]
+    results = [each for each in store.on_demand.of(identity) if everywhere or each.service_principal_id in by_principal]
+    logged = store.on_demand.logged(results)
+    trials = [TriedOnDemand(each, each.change_id in logged) for each in results]
+    return Story(identity, chapters, unseen, store.coverage(), trials)
+
+
+def coverage_json(coverage: Coverage) -> dict[str, Any]:
+    """Return what commands print of how far a log is in the store."""
+    gaps = [{"reason": gap.reason, "start": iso(gap.start), "end": iso(gap.end)} for gap in coverage.gaps]
+    return {
+        "tenant_id": coverage.tenant_id,
+        "scope": coverage.scope,
+        "watermark": iso(coverage.watermark),
+        "gaps": gaps,
+    }
+
+
+def _explanation(told: ApplicationStory, instance: Instance | None) -> Explanation | None:
+    code = told.last.skip_reason or told.error_code
+    if code is None and not told.failed:
+        return None
+    words = " ".join(filter(None, (told.reason, told.last.step.description if told.last.step else None)))
+    key = instance.key if instance else None
+    return explain(code, told.recommended_action, key, reason=words, details=told.last.details)

@@ -1,0 +1,262 @@
+"""Trying an instance on one user or group: what was done to them, step by step."""
+
+from collections.abc import Collection
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import Any, Literal, get_args
+
+from flows.errors import StepFailed
+from flows.formatting.text import iso
+from flows.on_demand_provisioning.jobs import Place
+from flows.on_demand_provisioning.subjects import Subject
+from graph_client import GraphClient
+from graph_client.errors import GraphError, Throttled
+from graph_client.models import OnDemandAnswer
+
+Expectation = Literal["created", "updated", "deleted", "disabled", "unchanged", "succeeded", "skipped", "failed"]
+TrialOutcome = Expectation | Literal["unknown"]
+EXPECTATIONS: tuple[str, ...] = get_args(Expectation)
+
+_DONE: dict[str, TrialOutcome] = {
+    "create": "created",
+    "update": "updated",
+    "delete": "deleted",
+    "disable": "disabled",
+}
+_EXPORTS: dict[str, TrialOutcome] = {
+    "entryexportadd": "created",
+    "entryexportupdate": "updated",
+    "entryexportdelete": "deleted",
+    "entryexportdisable": "disabled",
+}
+_SUCCESSES: frozenset[str] = frozenset({*_DONE.values(), "unchanged", "succeeded"})
+_IN_SYNC = "RedundantExport"
+"""Why Microsoft skips whom the target system has as the mappings say; every other skip is of somebody it has not."""
+_ATTEMPTS = 3
+_LOOK = "The log will tell: harvest in some minutes, then entra-fleet why. To try again does no harm."
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """Whom to provision where."""
+
+    place: Place
+    subject: Subject
+
+    @property
+    def key(self) -> str:
+        """The key of the instance."""
+        return self.place.key
+
+
+@dataclass(frozen=True)
+class TrialStep:
+    """A step of the provisioning service, in its own words."""
+
+    name: str | None
+    type: str | None
+    status: str | None
+    description: str | None
+    details: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Modified:
+    """An attribute of the target before and after."""
+
+    name: str | None
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True, repr=False)
+class Trial:
+    """What provisioning somebody on demand came to."""
+
+    key: str
+    service_principal_id: str
+    job_id: str
+    subject: Subject
+    tried_at: datetime
+    outcome: TrialOutcome
+    error_code: str | None = None
+    reason: str | None = None
+    """Microsoft's words."""
+    additional_details: str | None = None
+    """What Microsoft adds to them."""
+    recommended_action: str | None = None
+    """What Microsoft recommends."""
+    steps: tuple[TrialStep, ...] = ()
+    modified: tuple[Modified, ...] = ()
+    change_id: str | None = None
+    """The change, as its event in the log names it too."""
+    target_id: str | None = None
+    repeated: bool = False
+    """Whether Graph was asked twice, being out of breath: an earlier attempt may have done the work."""
+    failure: StepFailed | None = None
+    """Why nothing is known of it."""
+
+    def __repr__(self) -> str:
+        # Prefect logs it with the state of the task; the rest is about a person.
+        return f"<{self.key} {self.subject.id} {self.outcome}>"
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing went wrong; who is skipped is as the mappings and assignments say."""
+        return self.outcome not in {"failed", "unknown"}
+
+    def as_expected(self, expected: str | None) -> bool:
+        """Tell whether it came out as expected: `succeeded` is any success."""
+        if expected is None:
+            return self.ok
+        return self.outcome == expected or (expected == "succeeded" and self.outcome in _SUCCESSES)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what `try --output json` prints of it."""
+        subject = self.subject
+        return {
+            "key": self.key,
+            "job_id": self.job_id,
+            "subject": {
+                "id": subject.id,
+                "kind": subject.kind,
+                "name": subject.name,
+                "user_principal_name": subject.user_principal_name,
+                "members": list(subject.member_ids),
+            },
+            "at": iso(self.tried_at),
+            "outcome": self.outcome,
+            "error_code": self.error_code,
+            "reason": self.reason,
+            "additional_details": self.additional_details,
+            "recommended_action": self.recommended_action,
+            "steps": [asdict(step) for step in self.steps],
+            "modified": [asdict(each) for each in self.modified],
+            "change_id": self.change_id,
+            "target_id": self.target_id,
+            "repeated": self.repeated,
+            "error": self.failure.as_json() if self.failure else None,
+        }
+
+
+@dataclass(frozen=True)
+class Trials:
+    """What came of a whole run."""
+
+    fleet: str
+    trials: tuple[Trial, ...]
+    expected: str | None
+    requests: int
+    seconds: float
+
+    @property
+    def unexpected(self) -> tuple[Trial, ...]:
+        """Those that came out otherwise than expected, or went wrong where nothing was."""
+        return tuple(each for each in self.trials if not each.as_expected(self.expected))
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what `try --output json` prints."""
+        return {
+            "fleet": self.fleet,
+            "expected": self.expected,
+            "as_expected": not self.unexpected,
+            "requests": self.requests,
+            "seconds": round(self.seconds, 3),
+            "trials": [each.as_json() for each in self.trials],
+        }
+
+
+def attempts(places: Collection[Place], subjects: Collection[Subject]) -> list[Attempt]:
+    """Return every subject at every place.
+
+    Raises:
+        StepFailed: A job does not provision that kind of subject.
+    """
+    found = [Attempt(place, subject) for place in places for subject in subjects]
+    for each in found:
+        each.place.rule_for(each.subject.kind)
+    return found
+
+
+def untried(attempt: Attempt, failure: StepFailed, tried_at: datetime) -> Trial:
+    """Return what came of an attempt that Graph refused."""
+    return replace(_begun(attempt, tried_at), outcome="failed", failure=failure)
+
+
+async def provision(graph: GraphClient, attempt: Attempt) -> Trial:
+    """Provision somebody now, and tell what came of it.
+
+    Asked again only where Graph said that it was too much at once: whatever else became of a request, to ask again
+    would no longer tell what the first one did.
+
+    Raises:
+        GraphError: Graph refused.
+
+    Source: https://learn.microsoft.com/graph/api/synchronization-synchronizationjob-provisionondemand
+    """
+    place, subject = attempt.place, attempt.subject
+    rule_id, word = place.rule_for(subject.kind)
+    trial = _begun(attempt, graph.now())
+    for attempts_left in reversed(range(_ATTEMPTS)):
+        try:
+            told = await graph.synchronization.provision_on_demand(
+                place.service_principal_id, place.job_id, rule_id, subject.id, word, member_ids=subject.member_ids
+            )
+            return _told(trial, told)
+        except Throttled as error:
+            if not (attempts_left and error.may_have_happened):
+                raise
+            # The client holds the next one back for as long as Graph asked.
+            trial = replace(trial, repeated=True)
+        except GraphError as error:
+            if not error.may_have_happened:
+                raise
+            return replace(trial, failure=_unknown(error))
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _begun(attempt: Attempt, tried_at: datetime) -> Trial:
+    place = attempt.place
+    ids = (place.key, place.service_principal_id, place.job_id)
+    return Trial(*ids, attempt.subject, tried_at, "unknown")
+
+
+def _told(trial: Trial, told: OnDemandAnswer) -> Trial:
+    outcome = outcome_of(told)
+    failure = None
+    if outcome == "unknown":
+        message = "Graph's answer does not say what came of it."
+        failure = StepFailed("OutcomeUnknown", message, _LOOK, step="provision-on-demand")
+    return replace(
+        trial,
+        outcome=outcome,
+        error_code=told.error_code,
+        reason=told.reason,
+        additional_details=told.additional_details,
+        recommended_action=told.recommended_action,
+        steps=tuple(TrialStep(s.name, s.type, s.status, s.description, dict(s.details)) for s in told.steps),
+        modified=tuple(
+            Modified(each.display_name, each.old_value, each.new_value) for each in told.modified_properties
+        ),
+        change_id=told.change_id,
+        target_id=told.target_id,
+        failure=failure,
+    )
+
+
+def outcome_of(told: OnDemandAnswer) -> TrialOutcome:
+    """Return what an answer says was done: by its result, its action, or the export among its steps."""
+    if told.result == "skipped":
+        return "unchanged" if told.error_code == _IN_SYNC else "skipped"
+    if told.result == "failure":
+        return "failed"
+    if told.result not in {"success", "warning"}:
+        return "unknown"
+    exports = (_EXPORTS.get((step.name or "").lower()) for step in told.steps)
+    done = _DONE.get(told.action or "") or next(filter(None, exports), None)
+    return done or "succeeded"
+
+
+def _unknown(error: GraphError) -> StepFailed:
+    message = f"Whether it was done is not known. {' '.join(str(error).splitlines()[:2])}"
+    return StepFailed("OutcomeUnknown", message, _LOOK, request_id=error.request_id, step="provision-on-demand")

@@ -1,0 +1,1 @@
+"""The difference between the fleet file and the tenant: pure functions."""

@@ -1,0 +1,147 @@
+"""What of an instance is not as the fleet file says, field by field."""
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Literal
+
+from flows.fleet_file.models import Assignment, Instance
+from flows.monitoring.health import RUNNING, TOO_MANY_DELETES, JobHealth
+from flows.plan.job_settings import job_settings, same_setting
+from flows.plan.known_state import Memory
+from flows.plan.plan import FieldChange
+from flows.tenant.assignments import Assigned, missing, shown, shown_assigned
+from flows.tenant.observed import ObservedInstance
+from flows.tenant.ownership_tag import Mark
+from flows.tenant.principals import Principal
+
+_MASK = "*"
+SAVED_AGAIN = "to be saved again"
+AS_THE_FILE = "as the mappings file says"
+
+_NEVER_STARTED = {"missing", "created"}
+
+
+def creation(instance: Instance, waiting: Collection[Assignment]) -> tuple[FieldChange, ...]:
+    """Return the fields of an instance that is not there at all, without the assignments that have to wait."""
+    assigned = [each for each in instance.assignments if each not in waiting]
+    keys = [*instance.credentials, *job_settings(instance, {})]
+    starts = (FieldChange("job_state", None, "running"),) if instance.job == "running" else ()
+    mapped = (FieldChange("mappings", None, AS_THE_FILE),) if instance.mappings else ()
+    return (
+        FieldChange("application", None, instance.template),
+        FieldChange("mark", None, instance.key),
+        FieldChange("display_name", None, instance.display_name),
+        FieldChange("job", None, instance.synchronization_template or "default"),
+        *(FieldChange(f"credentials.{key}", None, "to be saved") for key in keys),
+        *(FieldChange(f"owners.{owner}", None, "owner") for owner in instance.owners),
+        *(FieldChange(f"assignments.{each.principal_id}", None, shown(each)) for each in assigned),
+        *mapped,
+        *starts,
+    )
+
+
+def description_changes(fleet: str, instance: Instance, found: ObservedInstance) -> tuple[FieldChange, ...]:
+    """Return what one write to the application would change."""
+    mark = Mark(fleet, instance.key)
+    bears = found.mark if found.marked else None
+    pairs = {
+        "mark": (bears.tag if bears else None, mark.tag),
+        "display_name": (found.display_name, instance.display_name),
+        "notes": (found.notes, instance.notes),
+        "service_management_reference": (found.service_management_reference, instance.service_management_reference),
+    }
+    return tuple(
+        FieldChange(field, before, after)
+        for field, (before, after) in pairs.items()
+        if after is not None and before != after
+    )
+
+
+def owner_changes(instance: Instance, found: ObservedInstance) -> tuple[FieldChange, ...]:
+    """Return the owners that the application lacks."""
+    return tuple(
+        FieldChange(f"owners.{owner}", None, "owner") for owner in instance.owners if owner not in found.owners
+    )
+
+
+def assignment_changes(
+    instance: Instance, found: ObservedInstance, removals: Iterable[Assigned], principals: Mapping[str, Principal]
+) -> tuple[FieldChange, ...]:
+    """Return the assignments that the application lacks, then those that it has too many."""
+    lacking = missing(instance, found.template_id or "", found.roles, found.assigned)
+    return (
+        *(FieldChange(f"assignments.{each.principal_id}", None, shown(each)) for each, _ in lacking),
+        *(_removal(each, found, principals.get(each.principal_id)) for each in removals),
+    )
+
+
+def _removal(assigned: Assigned, found: ObservedInstance, principal: Principal | None) -> FieldChange:
+    field, before = f"assignments.{assigned.principal_id}", shown_assigned(assigned, found.roles)
+    return FieldChange(field, before, None, dangerous=True, members=principal.members if principal else None)
+
+
+def saved_secrets(instance: Instance, found: ObservedInstance, health: JobHealth) -> Mapping[str, str]:
+    """Return what is saved; where it may not be read, everything for a job that has run, and nothing for another."""
+    if found.secrets is not None:
+        return found.secrets
+    if health.state in _NEVER_STARTED:
+        return {}
+    return dict.fromkeys([*instance.credentials, *job_settings(instance, {})], _MASK)
+
+
+def credential_changes(
+    instance: Instance, saved: Mapping[str, str], health: JobHealth, save_all: bool
+) -> tuple[FieldChange, ...]:
+    """Return the credentials and settings that are not saved, or saved otherwise."""
+    wanted: dict[str, str | None] = {
+        key: None if value.startswith("${") else value for key, value in instance.credentials.items()
+    }
+    settings = job_settings(instance, saved)
+    changes = []
+    for key, value in (wanted | settings).items():
+        before = saved.get(key)
+        # Whoever is in scope is given an account, and whoever leaves it may lose his.
+        dangerous = key == "SyncAll" and health.state not in _NEVER_STARTED
+        if before is None:
+            changes.append(FieldChange(f"credentials.{key}", None, "to be saved", dangerous))
+        elif save_all and key in instance.credentials:
+            changes.append(FieldChange(f"credentials.{key}", "saved", SAVED_AGAIN))
+        elif value is not None and before != _MASK and not same_setting(value, before):
+            danger = "scope" if dangerous else ""
+            changes.append(FieldChange(f"credentials.{key}", before, value, dangerous, danger=danger))
+    return tuple(changes)
+
+
+def job_changes(
+    instance: Instance, found: ObservedInstance, health: JobHealth, paused_by: str | None, force: bool
+) -> tuple[FieldChange, ...]:
+    """Return what the job lacks to be there, and to run or rest as the file says."""
+    changes = []
+    if health.state == "missing":
+        others = " and ".join(sorted(job.template_id or job.id for job in found.jobs)) or None
+        wanted = instance.synchronization_template or "default"
+        changes.append(FieldChange("job", others, wanted, dangerous=others is not None))
+    if instance.job == "running" and health.state in _NEVER_STARTED:
+        changes.append(FieldChange("job_state", health.state, "running"))
+    elif instance.job == "running" and _may_be_resumed(health, paused_by, force):
+        changes.append(FieldChange("job_state", health.state, "running", dangerous=paused_by != "us"))
+    elif instance.job == "paused" and health.state in RUNNING:
+        # Whether its last cycle was a good one is no matter of the change.
+        changes.append(FieldChange("job_state", "running", "paused"))
+    return tuple(changes)
+
+
+def _may_be_resumed(health: JobHealth, paused_by: str | None, force: bool) -> bool:
+    # Deletions that were held back would all be carried out: only a person may let them.
+    if health.held_by == TOO_MANY_DELETES:
+        return False
+    if health.held_by:
+        return force
+    return paused_by == "us" or (paused_by == "someone" and force)
+
+
+def known_credentials(
+    instance: Instance, saved: Mapping[str, str], found: ObservedInstance, memory: Memory
+) -> dict[str, Literal["known", "unknown"]]:
+    """Return of each saved credential that the file refers to whether the store can tell if it has changed."""
+    referred = [key for key, value in instance.credentials.items() if value.startswith("${") and key in saved]
+    return {key: "known" if memory.knows(found.service_principal_id, key) else "unknown" for key in referred}

@@ -1,0 +1,164 @@
+"""Why an instance has to be left alone."""
+
+import shlex
+
+from flows.fleet_file.models import Instance
+from flows.plan.limits import PERCENT_MAX
+from flows.plan.plan import Conflict
+from flows.tenant.assignments import explain_unknown_role, missing
+from flows.tenant.observed import Observed, ObservedInstance
+from flows.tenant.owned_applications import heal_double
+from flows.tenant.ownership_tag import Mark
+
+REMOVALS_ALWAYS = 10
+"""So many assignments of an instance may go at once however few it has."""
+
+
+def conflict_of(
+    fleet: str, instance: Instance, observed: Observed, bearers: tuple[ObservedInstance, ...]
+) -> Conflict | None:
+    """Return what stands in the way of an instance, if anything does."""
+    if len(bearers) > 1:
+        ids = " and ".join(sorted(item.application_id or item.app_id for item in bearers))
+        return Conflict(
+            "TwoApplications",
+            f"{len(bearers)} applications bear the mark {Mark(fleet, instance.key).tag}: {ids}.",
+            heal_double(instance.key),
+        )
+    if conflict := _not_to_adopt(fleet, instance, bearers):
+        return conflict
+    template = observed.templates.get(instance.template)
+    if bearers:
+        # What is there needs no template to be made from.
+        other = _other_template(instance, template.id, bearers[0]) if template else None
+        return other or _half_there(instance, observed, bearers[0]) or _unreadable(instance, bearers[0])
+    if template is None:
+        problem = observed.problems[instance.template]
+        return Conflict(problem.code, problem.message, problem.hint)
+    template_id = template.id
+    if namesakes := observed.namesakes.get((template_id, instance.display_name)):
+        return Conflict(
+            "NameTaken",
+            f"An application {instance.display_name!r} of this template exists and is not ours: {namesakes[0]}.",
+            f"To take it in: entra-fleet adopt --template {shlex.quote(instance.template)}. "
+            "Otherwise give this instance another display_name.",
+        )
+    return None
+
+
+def too_many_removals(instance: Instance, removals: int, assigned: int) -> Conflict | None:
+    """Return the conflict of taking away more assignments at once than is likely to be meant."""
+    limit = max(REMOVALS_ALWAYS, assigned * PERCENT_MAX // 100)
+    if removals <= limit:
+        return None
+    return Conflict(
+        "TooManyRemovals",
+        f"assignments_mode exact would take {removals} of the {assigned} assignments of {instance.key} away "
+        f"({100 * removals / assigned:.3g} %); the limit is {limit}.",
+        "Correct assignments in the fleet file, or look at them with plan --force and apply with --force.",
+    )
+
+
+def _not_to_adopt(fleet: str, instance: Instance, bearers: tuple[ObservedInstance, ...]) -> Conflict | None:
+    """Return why the application that the file says to adopt is not taken, if it says so."""
+    if instance.adopt is None:
+        return None
+    if not bearers:
+        return Conflict(
+            "AdoptNotFound",
+            f"There is no application {instance.adopt} to adopt as {instance.key}.",
+            "adopt takes the object id of an application, not of its service principal, nor its client id.",
+        )
+    found = bearers[0]
+    if found.application_id not in {None, instance.adopt}:
+        return Conflict(
+            "AdoptedAnother",
+            f"{instance.key} is application {found.application_id} already, and is to adopt {instance.adopt}.",
+            "Correct or remove adopt, or give that application an instance with a key of its own.",
+        )
+    if not found.marked and found.mark not in {None, *(Mark(fleet, key) for key in instance.own_keys)}:
+        return Conflict(
+            "MarkedByAnother",
+            f"The application {instance.adopt} bears the mark {found.mark.tag if found.mark else ''}.",
+            "Only what bears no mark is adopted. Have the other fleet give it up, or correct adopt.",
+        )
+    return None
+
+
+def unassignable(instance: Instance, observed: Observed, found: ObservedInstance | None) -> Conflict | None:
+    """Return the conflict of an assignment or owner that no step can make, before anything is made that waits for it.
+
+    Args:
+        instance: What is wanted.
+        observed: The tenant, with those who would be assigned or made owners.
+        found: The instance as it is; None if it is yet to be made, with roles that nobody knows.
+    """
+    kinds = {each.principal_id: "group" if each.group else "user" for each in instance.assignments}
+    for principal_id in (*kinds, *instance.owners):
+        principal = observed.principals.get(principal_id)
+        if principal and principal.exists is False:
+            kind = kinds.get(principal_id, "user or service principal")
+            return Conflict(
+                "PrincipalNotFound",
+                f"The tenant has no {kind} {principal_id}, which the fleet file names for {instance.key}.",
+                "Correct assignments or owners: they take object ids, and group and user tell them apart.",
+            )
+    if found is None:
+        return None
+    lacking = missing(instance, found.template_id or "", found.roles, found.assigned)
+    unknown = [each for each, role in lacking if role is None]
+    if not unknown:
+        return None
+    return Conflict("RoleNotFound", *explain_unknown_role(instance.key, unknown[0].role, found.roles))
+
+
+def _half_there(instance: Instance, observed: Observed, found: ObservedInstance) -> Conflict | None:
+    """Return the conflict of an application and a service principal of which one was deleted."""
+    again = f"or take away what is left, then apply: entra-fleet retire FLEET --only {instance.key}"
+    if found.service_principal_id is None and found.app_id in observed.deleted_principals:
+        return Conflict(
+            "ServicePrincipalDeleted",
+            f"The service principal of {instance.key} was deleted; its application {found.application_id} is there.",
+            f"Restore it in Entra under Enterprise applications, Deleted applications, {again}",
+        )
+    if found.application_id is None and found.app_id in {each.app_id for each in observed.deleted}:
+        return Conflict(
+            "ApplicationDeleted",
+            f"The application of {instance.key} was deleted; its service principal {found.service_principal_id} "
+            "is there.",
+            f"Restore it in Entra under App registrations, Deleted applications, {again}",
+        )
+    return None
+
+
+def _unreadable(instance: Instance, found: ObservedInstance) -> Conflict | None:
+    if (error := found.unreadable) is None:
+        return None
+    return Conflict(
+        error.code or type(error).__name__,
+        f"Graph does not show the jobs of {instance.key}: {error.message or error.what}",
+        error.hint or "It was left alone; all others are as the plan says. Plan again later.",
+    )
+
+
+def unclear_job(instance: Instance, found: ObservedInstance) -> Conflict | None:
+    """Return the conflict of several jobs of which none can be told to be ours."""
+    template = instance.synchronization_template
+    if template or not found.jobs or found.job_for(template):
+        return None
+    names = sorted(job.template_id or job.id for job in found.jobs)
+    return Conflict(
+        "JobUnclear",
+        f"The service principal of {instance.key} has jobs of {' and '.join(names)}, none of the default template.",
+        "Set synchronization_template in the fleet file to that of its own.",
+    )
+
+
+def _other_template(instance: Instance, template_id: str, found: ObservedInstance) -> Conflict | None:
+    if found.template_id in {None, template_id}:
+        return None
+    return Conflict(
+        "OtherTemplate",
+        f"The application of {instance.key} was made from template {found.template_id}, not {template_id}.",
+        "A template cannot be changed. Give the instance a new key, and retire the old one.",
+    )

@@ -1,0 +1,89 @@
+"""Whether the credentials that an apply would not touch have changed where the fleet file keeps them."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+
+from flows.credentials.fingerprint import FingerprintKey
+from flows.credentials.references import Reference, ReferenceError, Secret, Source, resolve  # noqa: A004  # the fleet file's
+from flows.errors import StepFailed
+from flows.plan.plan import Action, Conflict, FieldChange, InstancePlan, Plan
+from graph_client.parallel import gather
+
+STEP = "compare-credentials"
+_AT_ONCE = 16
+
+Fingerprints = Mapping[str, Mapping[str, str]]
+"""By service principal id (lower case) and credential key."""
+
+
+async def compare(
+    plan: Plan, kept: Fingerprints, fingerprint_key: FingerprintKey, sources: Mapping[str, Source]
+) -> Plan:
+    """Return a plan that also saves what differs from its fingerprint; what has none is left as it is.
+
+    An instance whose reference leads nowhere gets a conflict: whether it has changed cannot be told.
+
+    Args:
+        plan: What an apply would do; an instance whose credentials are to be saved anyway is not looked at.
+        kept: The fingerprints of what was saved last.
+        fingerprint_key: The key they were made with.
+        sources: By scheme, asked for the values.
+    """
+    gate = asyncio.Semaphore(_AT_ONCE)
+
+    async def compared(each: InstancePlan) -> InstancePlan:
+        known = _known(each, kept)
+        if not known:
+            return each
+        async with gate:
+            return await _compare(plan.tenant_id, each, known, fingerprint_key, sources)
+
+    return replace(plan, instances=tuple(await gather(*(compared(each) for each in plan.instances))))
+
+
+def _known(plan: InstancePlan, kept: Fingerprints) -> Mapping[str, str]:
+    if plan.conflict or plan.touches("credentials"):
+        return {}
+    known = kept.get((plan.service_principal_id or "").lower(), {})
+    wanted = plan.instance.credentials
+    return {key: known[key] for key in wanted if key in known and Reference.parse(wanted[key])}
+
+
+async def _compare(
+    tenant_id: str,
+    plan: InstancePlan,
+    known: Mapping[str, str],
+    fingerprint_key: FingerprintKey,
+    sources: Mapping[str, Source],
+) -> InstancePlan:
+    changes = list(plan.changes)
+    for key, before in known.items():
+        try:
+            secret = await resolve(plan.instance.credentials[key], sources, instance=plan.key, key=key)
+        except ReferenceError as error:
+            failed = StepFailed.of(STEP, error)
+            conflict = Conflict(failed.code, failed.message, failed.hint, failed.step)
+            return replace(plan, action=Action.CONFLICT, conflict=conflict)
+        now = fingerprint_key.fingerprint(tenant_id, plan.service_principal_id or "", key, secret)
+        if fingerprint_key.differs(before, now):
+            changes.append(FieldChange(f"credentials.{key}", "saved", "changed"))
+    if len(changes) == len(plan.changes):
+        return plan
+    action = Action.UPDATE if plan.action is Action.NONE else plan.action
+    return replace(plan, action=action, changes=tuple(changes))
+
+
+def fingerprints_of(
+    plan: InstancePlan,
+    tenant_id: str,
+    service_principal_id: str,
+    fingerprint_key: FingerprintKey,
+    saved: Mapping[str, Secret],
+) -> dict[str, str]:
+    """Return the fingerprints of what was saved; a literal of the file has none, as Graph shows it."""
+    return {
+        key: fingerprint_key.fingerprint(tenant_id, service_principal_id, key, secret)
+        for key, secret in saved.items()
+        if Reference.parse(plan.instance.credentials[key])
+    }

@@ -1,0 +1,214 @@
+"""The difference between a fleet file and a tenant, as a pure function."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal
+
+from flows.fleet_file.models import Fleet, Instance
+from flows.mappings.scope_filter import selections
+from flows.monitoring.health import JobHealth, assess, unreadable
+from flows.monitoring.own_job import other_jobs
+from flows.plan import changes
+from flows.plan.conflicts import conflict_of, too_many_removals, unassignable, unclear_job
+from flows.plan.known_state import Memory
+from flows.plan.plan import Action, Conflict, FieldChange, InstancePlan, Orphan, Plan
+from flows.plan.schema_changes import SchemaMerge, initial_cycle, merge_of
+from flows.tenant.assignments import misnamed, pending, shown, surplus
+from flows.tenant.observed import Observed, ObservedInstance
+from flows.tenant.schemas import SchemaLanguage
+
+
+class UnknownKey(Exception):
+    """A key was asked for that the fleet file does not have."""
+
+
+@dataclass(frozen=True)
+class _Wishes:
+    """How an apply was asked for."""
+
+    save_all: bool
+    force: bool
+    now: datetime | None
+
+
+def select(fleet: Fleet, only: Collection[str] | None) -> tuple[Instance, ...]:
+    """Return the instances whose keys are in `only`, or all of them.
+
+    Raises:
+        UnknownKey: A key in `only` is not in the fleet file.
+    """
+    if not only:
+        return fleet.instances
+    unknown = set(only) - {instance.key for instance in fleet.instances}
+    if unknown:
+        raise UnknownKey(f"The fleet {fleet.fleet} has no instance {', '.join(sorted(unknown))}; check --only.")
+    return tuple(instance for instance in fleet.instances if instance.key in only)
+
+
+def diff(
+    fleet: Fleet,
+    observed: Observed,
+    *,
+    memory: Memory = Memory(),  # noqa: B008  # frozen
+    only: Collection[str] | None = None,
+    save_all: bool = False,
+    force: bool = False,
+    now: datetime | None = None,
+) -> Plan:
+    """Return what an apply would do.
+
+    Args:
+        fleet: What is wanted.
+        observed: What there is.
+        memory: What earlier runs wrote down.
+        only: Keys to look at; the others do not appear in the plan.
+        save_all: Plan to validate and save every instance's credentials, known to be there or not.
+        force: Plan what is otherwise left alone: pauses of others, quarantines, many removals.
+        now: The moment to judge by whether a job is stale; it changes nothing that would be done.
+    """
+    wishes = _Wishes(save_all, force, now)
+    plans = tuple(_plan(fleet.fleet, instance, observed, memory, wishes) for instance in select(fleet, only))
+    keys = {key for instance in fleet.instances for key in instance.own_keys}
+    orphans = tuple(
+        Orphan(key, item.display_name, item.application_id, item.service_principal_id)
+        for key, items in sorted(observed.instances.items())
+        if key not in keys
+        for item in items
+    )
+    absent = {key for plan in plans if plan.action is Action.CREATE for key in plan.instance.own_keys}
+    deleted = tuple(each for each in observed.deleted if each.key in absent)
+    existing = sum(bool(observed.bearers(instance)) for instance in fleet.instances)
+    return Plan(fleet.fleet, fleet.tenant_id, plans, orphans, deleted, existing)
+
+
+def _plan(fleet: str, instance: Instance, observed: Observed, memory: Memory, wishes: _Wishes) -> InstancePlan:
+    bearers = observed.bearers(instance)
+    if conflict := conflict_of(fleet, instance, observed, bearers):
+        return _left_alone(InstancePlan(fleet, instance, Action.CONFLICT, conflict=conflict), bearers, memory, wishes)
+    template = observed.templates.get(instance.template)
+    template_id = template.id if template else bearers[0].template_id or ""
+    waiting = pending(instance, template_id, bearers[0].roles if bearers else None)
+    names = {key: principal.name for key, principal in observed.principals.items()}
+    if bearers:
+        names |= {each.principal_id: each.principal_name for each in bearers[0].assigned}
+    common = InstancePlan(
+        fleet,
+        instance,
+        Action.CREATE,
+        template_id,
+        pending=tuple(shown(each) for each in waiting),
+        warnings=(*_remarks(instance, observed, bearers), *misnamed(instance.assignments, names)),
+    )
+    if bearers:
+        return _planned_change(common, bearers[0], observed, memory, wishes)
+    if conflict := unassignable(instance, observed, None):
+        return replace(common, action=Action.CONFLICT, conflict=conflict)
+    return replace(common, changes=changes.creation(instance, waiting))
+
+
+def _left_alone(
+    plan: InstancePlan, bearers: tuple[ObservedInstance, ...], memory: Memory, wishes: _Wishes
+) -> InstancePlan:
+    """Return a plan in conflict with what there is to know of its job: that runs, or does not, all the same."""
+    found = next((each for each in bearers if each.jobs), bearers[0] if bearers else None)
+    if found is None:
+        return plan
+    job = found.job_for(plan.instance.synchronization_template)
+    health = unreadable(found.unreadable) if found.unreadable else assess(job, wishes.now)
+    return replace(
+        plan,
+        health=health,
+        paused_by=_paused_by(health, memory),
+        app_id=found.app_id or None,
+        application_id=found.application_id,
+        service_principal_id=found.service_principal_id,
+        job_id=job.id if job else None,
+    )
+
+
+def _remarks(instance: Instance, observed: Observed, bearers: tuple[ObservedInstance, ...]) -> tuple[str, ...]:
+    """Return what to know of an instance that nothing has to be done about."""
+    problem = observed.problems.get(instance.template)
+    renamed = (f"{problem.message} {problem.hint}",) if problem else ()
+    if not bearers:
+        return renamed
+    others = bearers[0].other_jobs(instance.synchronization_template)
+    added = (f"its service principal has {other_jobs(others)}",) if others else ()
+    principal = bearers[0].service_principal_id is None
+    lost = ("its service principal does not show; an apply looks for it, and does nothing if it is gone",)
+    return (*renamed, *added, *(lost if principal else ()))
+
+
+def _planned_change(
+    common: InstancePlan, found: ObservedInstance, observed: Observed, memory: Memory, wishes: _Wishes
+) -> InstancePlan:
+    fleet, instance = common.fleet, common.instance
+    removals = surplus(instance, found.roles, found.assigned)
+    job = found.job_for(instance.synchronization_template)
+    health = assess(job, wishes.now)
+    saved = changes.saved_secrets(instance, found, health)
+    paused_by = _paused_by(health, memory)
+    merge = _merge(instance, found, observed, memory) if job else None
+    conflict = _conflict(instance, found, observed, len(removals), wishes)
+    conflict = conflict or (merge.conflict(instance.key) if merge else None)
+    needed = (
+        *changes.description_changes(fleet, instance, found),
+        *changes.credential_changes(instance, saved, health, wishes.save_all),
+        *changes.owner_changes(instance, found),
+        *changes.assignment_changes(instance, found, removals, observed.principals),
+        *_mapping_changes(instance, merge),
+        *changes.job_changes(instance, found, health, paused_by, wishes.force),
+    )
+    warnings = (initial_cycle(job),) if merge and merge.changes and not conflict else ()
+    action = Action.NONE if not needed else Action.UPDATE if found.marked else Action.ADOPT
+    return replace(
+        common,
+        action=Action.CONFLICT if conflict else action,
+        changes=() if conflict else needed,
+        health=health,
+        paused_by=paused_by,
+        credentials=changes.known_credentials(instance, saved, found, memory),
+        removals=() if conflict else removals,
+        app_id=found.app_id or None,
+        application_id=found.application_id,
+        service_principal_id=found.service_principal_id,
+        job_id=job.id if job else None,
+        job_template_id=(job.template_id or "") if job else "",
+        schema_digest=merge.digest if merge else None,
+        warnings=(*common.warnings, *warnings),
+        selections=selections(merge.wishes, everybody=instance.scope == "all") if merge and not conflict else (),
+        conflict=conflict,
+    )
+
+
+def _conflict(
+    instance: Instance, found: ObservedInstance, observed: Observed, removals: int, wishes: _Wishes
+) -> Conflict | None:
+    """Return what of the changes to an instance no step could do, or none should."""
+    conflict = unclear_job(instance, found) or unassignable(instance, observed, found)
+    if conflict or wishes.force:
+        return conflict
+    return too_many_removals(instance, removals, len(found.assigned))
+
+
+def _merge(instance: Instance, found: ObservedInstance, observed: Observed, memory: Memory) -> SchemaMerge | None:
+    job = found.job_for(instance.synchronization_template)
+    if instance.mappings is None or job is None or found.schema is None:
+        return None
+    language = observed.languages.get((found.template_id or "", job.template_id or ""), SchemaLanguage())
+    applied = memory.applied_to(found.service_principal_id, job.id)
+    return merge_of(instance.mappings, applied, language, found.schema)
+
+
+def _mapping_changes(instance: Instance, merge: SchemaMerge | None) -> tuple[FieldChange, ...]:
+    if merge:
+        return merge.changes
+    # A job that is yet to be made has its template's schema, which nobody has seen.
+    return (FieldChange("mappings", None, changes.AS_THE_FILE),) if instance.mappings else ()
+
+
+def _paused_by(health: JobHealth, memory: Memory) -> Literal["us", "someone"] | None:
+    if health.state != "paused":
+        return None
+    return "us" if health.job_id in memory.paused_by_us else "someone"

@@ -1,0 +1,174 @@
+"""What starting, pausing or restarting the job of an instance comes to."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from flows.errors import StepFailed
+from flows.fleet_file.models import Fleet, Instance
+from flows.monitoring.health import TOO_MANY_DELETES, UNREADABLE, JobState, assess
+from flows.monitoring.own_job import OwnJob, find_own_job, other_jobs
+from flows.plan.diff import select
+from flows.plan.outcome import InstanceOutcome
+from flows.plan.plan import FieldChange
+from flows.plan.reset_scope import SAFE
+from flows.tenant.observed import ObservedInstance
+from flows.tenant.owned_applications import find_bearers, two_applications
+from graph_client import GraphClient, Resources
+from graph_client.models import SynchronizationJob
+from graph_client.parallel import gather
+
+Verb = Literal["start", "pause", "restart"]
+DONE: dict[Verb, str] = {"start": "started", "pause": "paused", "restart": "restarted"}
+
+
+@dataclass(frozen=True)
+class JobControl:
+    """What is to be done to the job of one instance."""
+
+    key: str
+    verb: Verb
+    state: JobState
+    application_id: str | None = None
+    service_principal_id: str = ""
+    job_id: str = ""
+    reset_scope: str | None = None
+    needed: bool = True
+    """Whether there is anything to do."""
+    refusal: StepFailed | None = None
+    """Why it is not done."""
+    has_run: bool = False
+    """Whether a cycle of the job has begun at any time."""
+    others: tuple[str, ...] = ()
+    """Ids of jobs that somebody else added to the service principal; they are left alone."""
+
+    @property
+    def warning(self) -> str | None:
+        """What to know of the jobs of others."""
+        return f"{self.key}: its service principal has {other_jobs(self.others)}" if self.others else None
+
+    @property
+    def changes(self) -> tuple[FieldChange, ...]:
+        """What the journal keeps of it."""
+        after = "paused" if self.verb == "pause" else "running"
+        return (FieldChange("job_state", self.state, after),) if self.needed else ()
+
+    def outcome(self) -> InstanceOutcome:
+        """Return what comes of it if all goes well."""
+        done = DONE[self.verb] if self.needed else "unchanged"
+        ids = (self.application_id, self.service_principal_id or None, self.job_id or None)
+        outcome = InstanceOutcome(self.key, done, *ids, job_state=self.state)
+        if self.refusal:
+            outcome.fail(self.refusal)
+        return outcome
+
+
+async def plan_job_controls(
+    graph: GraphClient, fleet: Fleet, verb: Verb, only: Collection[str] | None, scope: str, *, force: bool
+) -> list[JobControl]:
+    """Look at the jobs of a fleet, and say what `verb` comes to for each.
+
+    Args:
+        graph: A signed-in client.
+        fleet: Whose jobs.
+        verb: What is asked for.
+        only: Keys to look at; None for all.
+        scope: What a restart forgets.
+        force: Whether to restart what somebody paused.
+
+    Raises:
+        UnknownKey: A key in `only` is not in the fleet file.
+        GraphError: A read failed for good.
+    """
+    wanted = select(fleet, only)
+    bearers = await find_bearers(graph, fleet)
+
+    async def planned(instance: Instance) -> JobControl:
+        found = bearers.of(instance.key, instance)
+        if len(found) != 1:
+            return JobControl(instance.key, verb, "missing", needed=False, refusal=_nowhere(instance.key, found))
+        try:
+            own = await _own_job(graph.batched, found[0], instance)
+        except UNREADABLE as error:
+            unknown = replace(_control(instance.key, verb, found[0], OwnJob()), state="unknown")
+            return replace(unknown, refusal=StepFailed.of("find-job", error))
+        control = _control(instance.key, verb, found[0], own)
+        try:
+            needed = decide(instance.key, verb, own.job, scope, force=force)
+        except StepFailed as refusal:
+            return replace(control, refusal=refusal)
+        return replace(control, reset_scope=scope if verb == "restart" else None, needed=needed)
+
+    return list(await gather(*map(planned, wanted)))
+
+
+def decide(key: str, verb: Verb, job: SynchronizationJob | None, scope: str, *, force: bool) -> bool:
+    """Tell whether the job has to be touched at all.
+
+    Raises:
+        StepFailed: It must not be.
+    """
+    if job is None:
+        raise _refused("JobMissing", f"{key} has no provisioning job.", "Apply first.", verb)
+    health = assess(job)
+    # A job that is paused in quarantine shows as paused.
+    state, reason = health.state, health.held_by
+    halted = (job.schedule.state if job.schedule else None) in {"Paused", "Disabled"}
+    if verb == "pause":
+        return not (halted or state in {"paused", "created"})
+    if reason == TOO_MANY_DELETES:
+        raise _held_deletions(key, verb)
+    if verb == "start":
+        if reason:
+            hint = "Mend the cause (entra-fleet monitor shows it), then: entra-fleet jobs restart."
+            raise _refused("Quarantined", f"The job of {key} is in quarantine ({reason}).", hint, verb)
+        return state in {"paused", "created"}
+    if not reason and state == "created":
+        raise _refused(
+            "NeverStarted", f"The job of {key} has never been started.", "entra-fleet jobs start does.", verb
+        )
+    if not reason and state == "paused" and not force:
+        hint = "entra-fleet jobs start resumes it; with --force it is restarted."
+        raise _refused("Paused", f"Somebody has paused the job of {key}.", hint, verb)
+    return bool(reason) or scope != SAFE or state == "paused"
+
+
+def _held_deletions(key: str, verb: Verb) -> StepFailed:
+    return _refused(
+        "TooManyDeletes",
+        f"The job of {key} is held because it would delete too many accounts; a machine never lets it go on.",
+        "In the portal, under Provisioning of the application: see the logs for who would go. Then Allow deletes,\n"
+        "or bring them back into scope and choose Restart provisioning.",
+        verb,
+    )
+
+
+def _refused(code: str, message: str, hint: str, verb: Verb) -> StepFailed:
+    return StepFailed(code, message, hint, step=f"{verb}-job")
+
+
+def _nowhere(key: str, found: tuple[ObservedInstance, ...]) -> StepFailed:
+    if found:
+        return two_applications(key, [item.application_id or item.app_id for item in found])
+    return StepFailed("NotCreated", f"No application bears the mark of {key}.", "Apply first.", step="find")
+
+
+async def _own_job(graph: Resources, item: ObservedInstance, instance: Instance) -> OwnJob:
+    if item.service_principal_id is None:
+        return OwnJob()
+    return await find_own_job(graph, item.service_principal_id, instance.synchronization_template)
+
+
+def _control(key: str, verb: Verb, item: ObservedInstance, own: OwnJob) -> JobControl:
+    health = assess(own.job)
+    return JobControl(
+        key,
+        verb,
+        health.state,
+        item.application_id,
+        item.service_principal_id or "",
+        own.job.id if own.job else "",
+        needed=False,
+        has_run=health.has_run,
+        others=tuple(sorted(job.id for job in own.others)),
+    )

@@ -1,0 +1,70 @@
+"""The schema of one instance's job, for commands that are about nothing else."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from flows.errors import StepFailed
+from flows.fleet_file.models import Fleet, Instance
+from flows.mappings.diff import Difference, differences
+from flows.mappings.merge import wishes
+from flows.mappings.models import Mappings
+from flows.mappings.table import found_in, matching, table_of
+from flows.monitoring.health import JobHealth, assess
+from flows.plan.diff import select
+from flows.tenant.observe import observe
+from graph_client import GraphClient
+
+
+@dataclass(frozen=True)
+class JobSchema:
+    """An instance's job and its schema as they are."""
+
+    instance: Instance
+    application_id: str
+    service_principal_id: str
+    job_id: str
+    schema: Mapping[str, Any] = field(repr=False)
+    health: JobHealth
+
+
+async def find_schema(graph: GraphClient, fleet: Fleet, key: str) -> JobSchema:
+    """Return the schema of an instance's job.
+
+    Raises:
+        UnknownKey: The fleet file has no such instance.
+        StepFailed: It has no job, or it is not certain which.
+        GraphError: A read failed for good.
+    """
+    (instance,) = select(fleet, [key])
+    bearers = (await observe(graph, fleet, instance.own_keys)).bearers(instance)
+    for error in filter(None, (each.unreadable for each in bearers)):
+        raise error
+    job = bearers[0].job_for(instance.synchronization_template) if len(bearers) == 1 else None
+    if job is None:
+        raise StepFailed(
+            "NotProvisioned",
+            f"{key} has no provisioning job, or more than one application.",
+            f"entra-fleet plan FLEET --only {key} says which; apply makes what is missing.",
+            step="find-schema",
+        )
+    found = bearers[0]
+    schema = await graph.synchronization_schemas.get(found.service_principal_id or "", job.id)
+    ids = (found.application_id or "", found.service_principal_id or "", job.id)
+    return JobSchema(instance, *ids, schema, assess(job))
+
+
+def replacing(now: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[Difference]:
+    """Return what it would change to replace a schema by another as a whole, as far as the table shows it."""
+    table, _ = table_of(wanted)
+    if table is None:
+        return []
+    objects = []
+    for each in table.object_mappings:
+        there = matching(each, found_in(now))
+        mapped = {name.casefold() for name in each.attributes}
+        others = there[0].table.attributes if len(there) == 1 else {}
+        unmapped = tuple(name for name in others if name.casefold() not in mapped)
+        objects.append(each.model_copy(update={"unmapped": unmapped}))
+    found, _ = wishes(Mappings(object_mappings=tuple(objects)), None, None, now)
+    return differences(found)

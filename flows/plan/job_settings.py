@@ -1,0 +1,86 @@
+"""The named settings of a job that Graph keeps among its secrets."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from flows.credentials.references import Secret
+from flows.errors import StepFailed
+from flows.fleet_file.models import Instance
+
+_NOTIFICATION = "SyncNotificationSettings"
+SETTINGS = frozenset({"SyncAll", "SkipOutOfScopeDeletions", _NOTIFICATION})
+"""Keys that say how a job works, and are no credentials."""
+
+
+def job_settings(instance: Instance, observed: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings the fleet file names, as the keys and values that Graph stores.
+
+    `SyncNotificationSettings` holds four settings in one JSON text; those the file does not name keep the value
+    they have in `observed`.
+
+    Source: https://learn.microsoft.com/graph/api/resources/synchronization-synchronizationsecretkeystringvaluepair
+    """
+    settings: dict[str, str] = {}
+    if instance.scope is not None:
+        settings["SyncAll"] = "true" if instance.scope == "all" else "false"
+    if instance.skip_out_of_scope_deletions is not None:
+        settings["SkipOutOfScopeDeletions"] = str(instance.skip_out_of_scope_deletions)
+    if instance.notification_email is not None or instance.delete_threshold is not None:
+        settings[_NOTIFICATION] = _notification_settings(instance, observed.get(_NOTIFICATION, ""))
+    return settings
+
+
+def _notification_settings(instance: Instance, observed: str) -> str:
+    merged: dict[str, Any] = as_object(observed)
+    if instance.notification_email is not None:
+        merged |= {"Enabled": bool(instance.notification_email), "Recipients": instance.notification_email}
+    if instance.delete_threshold is not None:
+        merged |= {"DeleteThresholdEnabled": True, "DeleteThresholdValue": instance.delete_threshold}
+    return json.dumps(merged, separators=(",", ":"))
+
+
+def same_setting(desired: str, observed: str) -> bool:
+    """Tell whether two stored values mean the same: booleans in any case, JSON texts with their keys in any order."""
+    if desired.lower() == observed.lower():
+        return True
+    left, right = as_object(desired), as_object(observed)
+    return bool(left) and left == right
+
+
+def as_object(text: str) -> dict[str, Any]:
+    """Return the object that a JSON text holds; an empty one for any other text."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def check_size(instance: Instance, credentials: Mapping[str, Secret], bytes_max: int | None) -> None:
+    """Make sure that Graph can keep the credentials, before anything is made that would wait for them.
+
+    Args:
+        instance: Whose they are; its notification mail shares the room.
+        credentials: The values.
+        bytes_max: How much Graph keeps; None for no limit.
+
+    Raises:
+        StepFailed: They are too large.
+
+    Source: https://learn.microsoft.com/entra/identity/app-provisioning/known-issues
+    """
+    texts = [*reveal_values(credentials).values(), instance.notification_email or ""]
+    size = sum(len(text.encode()) for text in texts)
+    if bytes_max is not None and size > bytes_max:
+        raise StepFailed(
+            "CredentialsTooLarge",
+            f"The credentials and the notification mail of {instance.key} have {size:,} bytes, and this cloud keeps "
+            f"{bytes_max:,} for an application.",
+            "Have the target system issue a shorter token, or leave notification_email out.",
+        )
+
+
+def reveal_values(credentials: Mapping[str, Secret]) -> dict[str, str]:
+    """Return the values behind the references, by key, as Graph takes them."""
+    return {key: secret.value.get_secret_value() for key, secret in credentials.items()}

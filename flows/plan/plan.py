@@ -1,0 +1,234 @@
+"""What has to change in the tenant for it to be as the fleet file says."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Literal
+
+from flows.fleet_file.models import Instance
+from flows.mappings.scope_filter import Selection
+from flows.monitoring.health import TOO_MANY_DELETES, JobHealth
+from flows.tenant.assignments import Assigned
+from flows.tenant.recycle_bin import DeletedApplication
+
+
+class Action(StrEnum):
+    """What an apply would do to one instance."""
+
+    CREATE = "create"
+    ADOPT = "adopt"
+    UPDATE = "update"
+    NONE = "none"
+    CONFLICT = "conflict"
+
+
+DESCRIPTION = ("mark", "display_name", "notes", "service_management_reference")
+"""Fields of the application itself; one write changes them all."""
+
+_WRITES = {"application": 1, "mark": 1, "credentials": 1, "job": 1, "mappings": 1, "job_state": 1}
+"""Requests that change something, by field."""
+
+_ONE_BY_ONE = {"assignments", "owners"}
+
+
+@dataclass(frozen=True)
+class FieldChange:
+    """One thing that is not as the fleet file says."""
+
+    field: str
+    before: str | None
+    after: str | None
+    dangerous: bool = False
+    """Whether people may gain or lose access by it."""
+    members: int | None = None
+    """Members of the group that loses an assignment, if they could be counted."""
+    danger: str = ""
+    """What is dangerous about it, where that is known: scoping filter, matching attribute …"""
+    origin: str = ""
+    """Of a mapping: who changed it since it was applied last, the file, the tenant or both."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what `plan --output json` prints of it."""
+        document: dict[str, Any] = {"field": self.field, "before": self.before, "after": self.after}
+        if self.dangerous:
+            document["dangerous"] = True
+        if self.members is not None:
+            document["members"] = self.members
+        document |= {name: value for name in ("danger", "origin") if (value := getattr(self, name))}
+        return document
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """Why an instance is left alone."""
+
+    code: str
+    message: str
+    hint: str
+    step: str = "plan"
+    """Where it was found."""
+
+
+_UNKNOWN = JobHealth("missing")
+
+
+@dataclass(frozen=True)
+class InstancePlan:
+    """What is to be done for one instance; the steps need nothing else."""
+
+    fleet: str
+    instance: Instance
+    action: Action
+    template_id: str = ""
+    changes: tuple[FieldChange, ...] = ()
+    health: JobHealth = _UNKNOWN
+    paused_by: Literal["us", "someone"] | None = None
+    """Who paused the job, if it is paused; someone unless the journal knows that it was us."""
+    credentials: Mapping[str, Literal["known", "unknown"]] = field(default_factory=dict)
+    """Saved credentials that the file refers to; known if the store can tell whether they have changed."""
+    removals: tuple[Assigned, ...] = ()
+    """The assignments to take away; no others are, whoever is assigned meanwhile."""
+    pending: tuple[str, ...] = ()
+    """Assignments that wait for their roles to be imported; a later apply finishes them."""
+    warnings: tuple[str, ...] = ()
+    app_id: str | None = None
+    application_id: str | None = None
+    service_principal_id: str | None = None
+    job_id: str | None = None
+    job_template_id: str = ""
+    """Of the job's synchronization template, if there is a job."""
+    schema_digest: str | None = None
+    """Of the schema that the mappings were compared with."""
+    selections: tuple[Selection, ...] = ()
+    """Of the scoping filters that change, whom they select."""
+    conflict: Conflict | None = None
+
+    @property
+    def key(self) -> str:
+        """The key of the instance."""
+        return self.instance.key
+
+    def touches(self, *areas: str) -> bool:
+        """Tell whether a change is among `areas`; `credentials` stands for all of `credentials.…`."""
+        return any(change.field.partition(".")[0] in areas for change in self.changes)
+
+    @property
+    def writes(self) -> int:
+        """How many requests that change something an apply would send."""
+        areas = [_area(change.field) for change in self.changes]
+        counted = sum(area in _ONE_BY_ONE for area in areas) + sum(_WRITES[area] for area in set(areas) - _ONE_BY_ONE)
+        # Credentials are validated before they are saved, and at the latest before a first start.
+        begins = any(each.field == "job_state" and each.after == "running" for each in self.changes)
+        first = begins and not self.health.has_run
+        return counted + (first or (self.touches("credentials") and bool(self.instance.credentials)))
+
+    @property
+    def held(self) -> bool:
+        """Whether somebody else's pause keeps the job from running as the file says."""
+        return self.paused_by == "someone" and self.instance.job == "running" and not self.touches("job_state")
+
+    @property
+    def unwell(self) -> bool:
+        """Whether the job needs somebody's attention although the file may have nothing to change."""
+        return self.health.ailing or self.held
+
+    @property
+    def condition(self) -> str:
+        """How the job is, in a short phrase."""
+        state = f"{self.health.state} by someone" if self.held else self.health.state
+        if self.held and self.health.held_by != TOO_MANY_DELETES:
+            state += "; --force starts it"
+        return ": ".join(filter(None, (state, ", ".join(self.health.remarks))))
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what would be done, to what, and of the instance as the file has it; health and time are not."""
+        done: dict[str, Any] = {
+            "action": self.action,
+            "changes": [[change.field, change.before, change.after] for change in self.changes],
+            "removals": [each.assignment_id for each in self.removals],
+            "conflict": self.conflict.code if self.conflict else None,
+            "ids": [self.template_id, self.application_id, self.service_principal_id, self.job_id],
+            "instance": self.instance.model_dump(mode="json"),
+        }
+        if self.touches("mappings"):
+            # Whoever reviewed it has seen the whole of what is replaced.
+            done["schema"] = self.schema_digest
+        return hashlib.sha256(json.dumps(done, sort_keys=True).encode()).hexdigest()
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what `plan --output json` prints of it."""
+        document: dict[str, Any] = {
+            "key": self.key,
+            "action": str(self.action),
+            "changes": [change.as_json() for change in self.changes],
+            "credentials": dict(self.credentials),
+            "pending": list(self.pending),
+            "warnings": list(self.warnings),
+            "health": self.health.as_json() | {"paused_by": self.paused_by},
+        }
+        return document | ({"conflict": vars(self.conflict)} if self.conflict else {})
+
+
+def _area(name: str) -> str:
+    area = name.partition(".")[0]
+    return "mark" if area in DESCRIPTION else area
+
+
+@dataclass(frozen=True)
+class Orphan:
+    """An application that bears the fleet's mark but stands in no fleet file."""
+
+    key: str
+    display_name: str
+    application_id: str | None
+    service_principal_id: str | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done for a fleet."""
+
+    fleet: str
+    tenant_id: str
+    instances: tuple[InstancePlan, ...]
+    orphans: tuple[Orphan, ...]
+    deleted: tuple[DeletedApplication, ...] = ()
+    """What an instance to be created was once, and can be restored."""
+    existing: int = 0
+    """How many instances of the whole fleet file exist."""
+
+    @property
+    def writes(self) -> int:
+        """How many requests that change something an apply would send."""
+        return sum(instance.writes for instance in self.instances)
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether anything is to be done, or stands in the way of it."""
+        return any(instance.action is not Action.NONE for instance in self.instances)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what would be done; the same for as long as an apply would do the same."""
+        done = [self.fleet, self.tenant_id, *(f"{each.key} {each.digest}" for each in self.instances)]
+        return hashlib.sha256("\n".join(done).encode()).hexdigest()
+
+    def count(self) -> dict[str, int]:
+        """Return the number of instances by action, for every action."""
+        counted = Counter(str(instance.action) for instance in self.instances)
+        return {str(action): counted[str(action)] for action in Action}
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what `plan --output json` prints."""
+        return {
+            "fleet": self.fleet,
+            "writes": self.writes,
+            "digest": self.digest,
+            "instances": [instance.as_json() for instance in self.instances],
+            "orphans": [vars(orphan) for orphan in self.orphans],
+            "deleted": [each.as_json() for each in self.deleted],
+        }

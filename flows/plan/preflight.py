@@ -1,0 +1,173 @@
+"""Whether a fleet file could be applied, as far as can be told without a write."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from flows.credentials.references import Reference, ReferenceError, Source, resolve  # noqa: A004  # the fleet file's
+from flows.documents.errors import FleetFileError
+from flows.errors import StepFailed
+from flows.fleet_file.models import Instance
+from flows.plan.job_settings import check_size
+from flows.tenant.principals import find_principals
+from flows.tenant.templates import find_templates
+from graph_client import GraphClient
+from graph_client.errors import GraphError
+from graph_client.parallel import gather
+
+_AT_ONCE = 10
+"""References read at the same time; a vault throttles more."""
+
+_QUOTA = 250
+_OBJECTS_EACH = 2
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at; a hint on a good one is a warning."""
+
+    check: str
+    ok: bool
+    message: str
+    hint: str = ""
+
+    @classmethod
+    def failed(cls, check: str, error: Exception) -> "Check":
+        """Return a failed check in the words of the error: its last line is what to do."""
+        *what, advice = str(error).splitlines() or [type(error).__name__]
+        return cls(check, False, " ".join(what), advice) if what else cls(check, False, advice)
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """Every check of a fleet file; the fleet's name is None if the file could not be read."""
+
+    fleet: str | None
+    checks: Sequence[Check]
+
+    @property
+    def failed(self) -> int:
+        """How many checks failed."""
+        return sum(not check.ok for check in self.checks)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what `check --output json` prints."""
+        return {"fleet": self.fleet, "ok": not self.failed, "checks": [asdict(check) for check in self.checks]}
+
+
+def check_file(error: FleetFileError) -> list[Check]:
+    """Return what is wrong in a fleet file, each problem by itself."""
+    where = ((str(problem.place), problem) for problem in error.problems)
+    return [
+        Check("fleet-file", False, f"{place}: {problem.what}" if place else problem.what, problem.advice)
+        for place, problem in where
+    ]
+
+
+async def check_references(instances: Iterable[Instance], sources: Mapping[str, Source]) -> list[Check]:
+    """Read what every reference leads to, and forget it; a reference that several instances use is read once."""
+    uses: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for instance in instances:
+        for key, text in instance.credentials.items():
+            if Reference.parse(text):
+                uses[text].append((instance.key, key))
+    gate = asyncio.Semaphore(_AT_ONCE)
+
+    async def problem_of(text: str, users: Sequence[tuple[str, str]]) -> Check | None:
+        (instance, key), *others = users
+        try:
+            async with gate:
+                await resolve(text, sources, instance=instance, key=key)
+        except ReferenceError as error:
+            message, _, hint = str(error).partition("\n")
+            return Check("reference", False, f"{message} (and {len(others)} more)" if others else message, hint)
+        return None
+
+    found = await gather(*(problem_of(text, users) for text, users in uses.items()))
+    problems = [check for check in found if check]
+    readable = len(uses) - len(problems)
+    good = [Check("reference", True, f"{readable} of {len(uses)} can be read")] if readable or not uses else []
+    return good + problems
+
+
+async def check_sizes(
+    instances: Iterable[Instance], sources: Mapping[str, Source], bytes_max: int | None
+) -> list[Check]:
+    """Return the instances with more credentials than the cloud keeps; what cannot be read is for others to tell."""
+    if bytes_max is None:
+        return []
+    gate = asyncio.Semaphore(_AT_ONCE)
+
+    async def problem_of(instance: Instance) -> Check | None:
+        try:
+            async with gate:
+                values = {
+                    key: await resolve(text, sources, instance=instance.key, key=key)
+                    for key, text in instance.credentials.items()
+                }
+            check_size(instance, values, bytes_max)
+        except ReferenceError:
+            return None
+        except StepFailed as error:
+            return Check("reference", False, error.message, error.hint)
+        return None
+
+    return [check for check in await asyncio.gather(*map(problem_of, instances)) if check]
+
+
+async def check_templates(graph: GraphClient, instances: Iterable[Instance]) -> list[Check]:
+    """Look every application template up in the gallery.
+
+    Source: https://learn.microsoft.com/graph/api/applicationtemplate-list
+    """
+    try:
+        templates, problems = await find_templates(graph, {instance.template for instance in instances})
+    except GraphError as error:
+        return [Check.failed("template", error)]
+    good = [Check("template", True, name) for name in templates]
+    return good + [Check("template", False, each.message, each.hint) for each in problems.values()]
+
+
+async def check_principals(graph: GraphClient, instances: Iterable[Instance]) -> list[Check]:
+    """Look up every group, user and owner that the fleet file names; nothing if it names none.
+
+    Source: https://learn.microsoft.com/graph/api/user-get, https://learn.microsoft.com/graph/api/group-get
+    """
+    instances = tuple(instances)
+    named = [each for instance in instances for each in instance.assignments]
+    owners = [owner for instance in instances for owner in instance.owners]
+    if not named and not owners:
+        return []
+    try:
+        found = await find_principals(graph, named, (), owners)
+    except GraphError as error:
+        return [Check.failed("principal", error)]
+    kinds = dict.fromkeys(owners, "user or service principal")
+    kinds |= {each.principal_id: "group" if each.group else "user" for each in named}
+    hint = "Correct assignments or owners: they take object ids, and group and user tell them apart."
+    problems = [
+        Check("principal", False, f"the tenant has no {kinds[each]} {each}", hint)
+        for each, principal in found.items()
+        if principal.exists is False
+    ]
+    known = sum(principal.exists is True for principal in found.values())
+    unread = len(found) - known - len(problems)
+    untold = f"{unread} may not be read by this caller; a wrong id among them is found by the apply" if unread else ""
+    return [Check("principal", True, f"{known} of {len(found)} are there", untold), *problems]
+
+
+def check_quota(count: int) -> list[Check]:
+    """Warn of the directory quota where a fleet of `count` instances might exceed it.
+
+    Source: https://learn.microsoft.com/entra/identity/users/directory-service-limits-restrictions
+    """
+    objects = count * _OBJECTS_EACH
+    if objects <= _QUOTA:
+        return []
+    hint = (
+        f"Microsoft Entra may let an application make {_QUOTA} only, those deleted in the last 30 days included: "
+        "sign in as one with a directory role, or split the fleet over several."
+    )
+    return [Check("quota", True, f"{count} instances are {objects} directory objects", hint)]

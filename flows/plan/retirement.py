@@ -1,0 +1,178 @@
+"""What retiring instances comes to: which applications go, and what goes with them."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+
+from flows.errors import StepFailed
+from flows.fleet_file.models import Fleet
+from flows.monitoring.health import UNREADABLE, JobHealth, assess
+from flows.plan.diff import UnknownKey
+from flows.plan.limits import share_refused
+from flows.plan.outcome import InstanceOutcome
+from flows.plan.plan import FieldChange
+from flows.tenant.assignments import assigned
+from flows.tenant.observed import ObservedInstance
+from flows.tenant.owned_applications import Bearers, find_bearers, two_applications
+from flows.tenant.recycle_bin import DeletedApplication, deleted_applications, deleted_service_principal
+from graph_client import GraphClient
+from graph_client.errors import NotFound
+from graph_client.odata import text_literal
+from graph_client.parallel import gather
+
+
+@dataclass(frozen=True)
+class Retirement:
+    """What is to be done to retire one instance."""
+
+    key: str
+    fleets: frozenset[str]
+    """The names that the fleet's marks may bear."""
+    display_name: str = ""
+    application_id: str | None = None
+    service_principal_id: str | None = None
+    jobs: tuple[JobHealth, ...] = ()
+    assignments: int = 0
+    live: bool = False
+    """Whether it is there, and not in the recycle bin."""
+    purge: bool = False
+    """Whether it is to be removed from the recycle bin too."""
+    refusal: StepFailed | None = None
+
+    @property
+    def needed(self) -> bool:
+        """Whether there is anything to do."""
+        return self.refusal is None and (self.live or self.purge)
+
+    @property
+    def changes(self) -> tuple[FieldChange, ...]:
+        """What the journal keeps of it."""
+        return (FieldChange("application", self.display_name, "purged" if self.purge else "deleted"),)
+
+    def outcome(self) -> InstanceOutcome:
+        """Return what comes of it if all goes well."""
+        done = "unchanged" if not self.needed else "purged" if self.purge else "retired"
+        job_id = self.jobs[0].job_id if self.jobs else None
+        outcome = InstanceOutcome(self.key, done, self.application_id, self.service_principal_id, job_id)
+        if self.refusal:
+            outcome.fail(self.refusal)
+        return outcome
+
+
+async def plan_retirements(
+    graph: GraphClient,
+    fleet: Fleet,
+    keys: Sequence[str],
+    *,
+    application_id: str | None = None,
+    purge: bool = False,
+    force: bool = False,
+) -> list[Retirement]:
+    """Find what bears the marks of some keys, also of those that are no longer in the fleet file.
+
+    Args:
+        graph: A signed-in client.
+        fleet: Whose instances they are.
+        keys: Those to retire.
+        application_id: Which one, where two applications bear the mark of the only key.
+        purge: Whether to empty the recycle bin of them too.
+        force: Whether to retire however many.
+
+    Raises:
+        UnknownKey: A key is neither in the file nor in the tenant, nor in its recycle bin.
+        StepFailed: They are too large a part of the fleet.
+        GraphError: A read failed for good.
+    """
+    application_id = application_id.lower() if application_id else None
+    bearers = await find_bearers(graph, fleet)
+    instances = {instance.key: instance for instance in fleet.instances}
+    live = {key: bearers.of(key, instances.get(key)) for key in keys}
+    absent = [key for key, found in live.items() if not found]
+    deleted = await deleted_applications(graph, fleet) if absent or application_id else ()
+    if unknown := [key for key in absent if key not in {*instances, *(each.key for each in deleted)}]:
+        where = "the fleet file, the tenant or its recycle bin"
+        raise UnknownKey(f"The fleet {fleet.fleet} has no instance {', '.join(unknown)} in {where}; check --only.")
+    _check_share(sum(map(bool, live.values())), len(bearers.by_key), force=force)
+
+    async def planned(key: str) -> Retirement:
+        plan = Retirement(key, fleet.names, purge=purge)
+        try:
+            found = _chosen(key, live[key], application_id)
+            if found is not None:
+                return await _looked_up(graph, plan, found)
+            gone = [each for each in deleted if each.key == key and application_id in {None, each.application_id}]
+            if not gone:
+                _refuse_strangers(key, fleet.fleet, bearers, application_id)
+            # The one deleted last is the one that was retired.
+            return await _from_bin(graph, plan, gone[-1]) if gone and purge else replace(plan, purge=False)
+        except StepFailed as refusal:
+            return replace(plan, refusal=refusal)
+        except UNREADABLE as error:
+            return replace(plan, refusal=StepFailed.of("find-job", error))
+
+    return list(await gather(*map(planned, live)))
+
+
+def _check_share(count: int, of: int, *, force: bool) -> None:
+    refusal = None if force else share_refused(count, of, "retire")
+    if refusal:
+        message, _, hint = refusal.partition("\n")
+        raise StepFailed("TooManyRetired", message, hint, step="plan")
+
+
+def _chosen(key: str, found: Collection[ObservedInstance], application_id: str | None) -> ObservedInstance | None:
+    if application_id is None:
+        if len(found) > 1:
+            raise two_applications(key, [item.application_id or item.app_id for item in found])
+        return next(iter(found), None)
+    return next((item for item in found if item.application_id == application_id), None)
+
+
+def _refuse_strangers(key: str, fleet: str, bearers: Bearers, application_id: str | None) -> None:
+    """Raise the refusal of an application that is not the fleet's.
+
+    Raises:
+        StepFailed: There is one that could be meant.
+    """
+    strangers = bearers.strangers.get(key, ())
+    if application_id is None and not strangers:
+        return
+    named = application_id or strangers[0].application_id or strangers[0].app_id
+    raise StepFailed(
+        "NotOurs",
+        f"The application {named} does not bear the mark of {key} of the fleet {fleet}.",
+        "It was left alone: only what bears the fleet's mark is retired. Delete it in the portal if it has to go.",
+        step="find",
+    )
+
+
+async def _from_bin(graph: GraphClient, plan: Retirement, deleted: DeletedApplication) -> Retirement:
+    return replace(
+        plan,
+        display_name=deleted.display_name,
+        application_id=deleted.application_id,
+        service_principal_id=await deleted_service_principal(graph, deleted.app_id),
+    )
+
+
+async def _looked_up(graph: GraphClient, plan: Retirement, found: ObservedInstance) -> Retirement:
+    application_id = found.application_id or await _application_id(graph, found.app_id)
+    plan = replace(plan, display_name=found.display_name, application_id=application_id, live=True)
+    if found.service_principal_id is None:
+        return plan
+    plan = replace(plan, service_principal_id=found.service_principal_id)
+    try:
+        jobs, principals = await gather(
+            graph.batched.synchronization.jobs(found.service_principal_id),
+            assigned(graph.batched, found.service_principal_id),
+        )
+    except NotFound:
+        # Gone since the listing, or not replicated yet: deleting the application takes all of it along.
+        return plan
+    healths = tuple(assess(job) for job in sorted(jobs, key=lambda job: job.id))
+    return replace(plan, jobs=healths, assignments=len(principals))
+
+
+async def _application_id(graph: GraphClient, app_id: str) -> str | None:
+    condition = f"appId eq {text_literal(app_id)}"
+    found = [each.id async for each in graph.batched.applications.list(filter=condition, select=("id",))]
+    return found[0] if found else None

@@ -1,0 +1,44 @@
+"""Which credentials a rotation saves: what a plan says, without everything else that a plan says."""
+
+from collections.abc import Collection
+from dataclasses import replace
+
+from flows.fleet_file.models import Fleet
+from flows.plan.diff import diff
+from flows.plan.plan import Action, Conflict, FieldChange, InstancePlan, Plan
+from flows.tenant.observed import Observed
+
+
+def rotation(fleet: Fleet, observed: Observed, only: Collection[str]) -> Plan:
+    """Return what saves the credentials of some instances again and touches nothing else.
+
+    Args:
+        fleet: Where the credentials are kept.
+        observed: What there is.
+        only: Keys of the instances.
+
+    Raises:
+        UnknownKey: A key is not in the fleet file.
+    """
+    plan = diff(fleet, observed, only=only)
+    return replace(plan, instances=tuple(_rotation(each) for each in plan.instances), orphans=())
+
+
+def _rotation(plan: InstancePlan) -> InstancePlan:
+    key, conflict = plan.key, plan.conflict
+    if conflict is None and not plan.job_id:
+        conflict = Conflict(
+            "NotProvisioned",
+            f"{key} has no provisioning job, on which new credentials could be tried.",
+            f"Make it with entra-fleet apply FLEET --only {key}, which saves the credentials too.",
+        )
+    if conflict is None and not plan.instance.credentials:
+        conflict = Conflict(
+            "NoCredentials",
+            f"The fleet file names no credentials for {key}.",
+            "Name them in credentials; what was authorized in the portal is renewed there.",
+        )
+    if conflict:
+        return replace(plan, action=Action.CONFLICT, changes=(), conflict=conflict)
+    changes = (FieldChange(f"credentials.{name}", "saved", "to be saved again") for name in plan.instance.credentials)
+    return replace(plan, action=Action.UPDATE, changes=tuple(changes))

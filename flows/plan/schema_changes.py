@@ -1,0 +1,66 @@
+"""What of a job's schema is not as its mappings file says."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flows.documents.errors import Problem
+from flows.formatting.text import in_words
+from flows.mappings.diff import Difference, differences
+from flows.mappings.json_values import digest_of
+from flows.mappings.merge import Wish, wishes
+from flows.mappings.models import Mappings
+from flows.mappings.validation import problems_of
+from flows.plan.plan import Conflict, FieldChange
+from flows.tenant.schemas import SchemaLanguage
+from graph_client.models import SynchronizationJob
+
+
+@dataclass(frozen=True)
+class SchemaMerge:
+    """A mappings file beside a schema."""
+
+    wishes: tuple[Wish, ...]
+    differences: tuple[Difference, ...]
+    problems: tuple[Problem, ...]
+    digest: str
+
+    @property
+    def changes(self) -> tuple[FieldChange, ...]:
+        """The differences as a plan has them."""
+        return tuple(
+            FieldChange(each.field, each.before, each.after, bool(each.danger), danger=each.danger, origin=each.origin)
+            for each in self.differences
+        )
+
+    def conflict(self, key: str) -> Conflict | None:
+        """Return why the file cannot be applied to an instance, if it cannot."""
+        if not self.problems:
+            return None
+        first = self.problems[0]
+        more = f" And {len(self.problems) - 1} more." if len(self.problems) > 1 else ""
+        where = f"{first.place}: " if str(first.place) else ""
+        return Conflict("MappingsInvalid", f"{where}{first.what} (job of {key}).", f"{first.advice}{more}")
+
+
+def merge_of(
+    wanted: Mappings, applied: Mappings | None, language: SchemaLanguage, schema: Mapping[str, Any]
+) -> SchemaMerge:
+    """Return what a mappings file wants of a schema.
+
+    Args:
+        wanted: The file.
+        applied: What was applied to this job last, if that is known.
+        language: What its template and its tenant say of schemas.
+        schema: As the job has it.
+    """
+    wanted_of, problems = wishes(wanted, applied, language.default, schema)
+    problems += problems_of(wanted, wanted_of, schema, language.vocabulary)
+    return SchemaMerge(tuple(wanted_of), tuple(differences(wanted_of)), tuple(problems), digest_of(schema))
+
+
+def initial_cycle(job: SynchronizationJob | None) -> str:
+    """Say what saving a schema sets going, and how many objects it is about."""
+    counts = job.status.entry_counts if job and job.status else {}
+    known = in_words({kind.lower() + "s": count for kind, count in counts.items()})
+    return f"Saving the mappings starts an initial cycle over {known or 'all in scope; how many is not known'}."

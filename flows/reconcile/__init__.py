@@ -1,1 +1,0 @@
-"""The desired state, the observed state, and the steps from one to the other; without Prefect."""

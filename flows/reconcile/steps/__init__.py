@@ -1,1 +1,0 @@
-"""The steps that make one instance what the fleet file says; each finds before it makes."""

@@ -1,0 +1,96 @@
+"""Gathering what a report says from the store."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
+
+from flows.monitoring.instances import Instance, instances_of
+from flows.monitoring.quarantine_triage import triage_quarantine
+from flows.monitoring.triage import ErrorTriage, explain
+from flows.report.activity import Activity, ApplicationActivity
+from flows.report.models import Application, CommonError, Report
+from flows.store import JobEpisode, Period, Store
+
+_ERRORS_MAX = 15
+_TRIAGES_MAX = 12
+"""More quarantines at once have a common cause, which a dozen of them shows."""
+
+
+def gather(store: Store, *, days: int, fleet: str | None = None, now: datetime | None = None) -> Report:
+    """Gather what a report says.
+
+    Args:
+        store: The store.
+        days: How many days, today included; days are those of UTC.
+        fleet: Only this fleet; None for everything in the store.
+        now: When it is made; None for now.
+
+    Raises:
+        StoreError: The store cannot be read.
+    """
+    now = now or datetime.now(UTC)
+    first = now.date() - timedelta(days=days - 1)
+    since = datetime.combine(first, time(), UTC)
+    instances = instances_of(store, fleet)
+    fleets = {(each.job.tenant_id, each.fleet) for each in instances if each.job}
+    coverage = [each for each in store.coverage() if fleet is None or each.tenant_id in {one for one, _ in fleets}]
+    activity = Activity(first, now.date(), {each.service_principal_id for each in instances} if fleet else None)
+    for tenant_id in sorted({one for one, _ in fleets} | {each.tenant_id for each in store.coverage()}):
+        activity.add(store.statistics, Period(tenant_id, since, now + timedelta(seconds=1)))
+    return Report(
+        made_at=now,
+        store=store.address,
+        fleets=sorted({each.fleet for each in instances}),
+        days=activity.days,
+        applications=list(_triaged(store, _applications(store, instances, activity))),
+        errors=_errors(store, activity),
+        episodes=_episodes(store, fleets, since),
+        coverage=coverage,
+    )
+
+
+def _applications(store: Store, instances: Sequence[Instance], activity: Activity) -> list[Application]:
+    by_principal = {each.service_principal_id: each for each in instances if each.service_principal_id}
+    seen = [(id_, by_principal.get(id_)) for id_ in activity.applications]
+    watched = [(each.service_principal_id or "", each) for each in instances if each.job]
+    silent = [(id_, each) for id_, each in watched if id_ not in activity.applications]
+    names = store.statistics.names([id_ for id_ in activity.applications if id_])
+    found = [_application(id_, names.get(id_), each, activity.applications.get(id_)) for id_, each in (*seen, *silent)]
+    return sorted(found, key=lambda each: each.urgency)
+
+
+def _application(
+    id_: str, name: str | None, instance: Instance | None, counted: ApplicationActivity | None
+) -> Application:
+    if counted is None:
+        return Application(id_ or None, name, instance)
+    errors = dict(counted.errors.most_common())
+    return Application(id_ or None, name, instance, counted.statuses, errors, counted.slowest, counted.cycles)
+
+
+def _triaged(store: Store, applications: Sequence[Application]) -> Iterator[Application]:
+    left = _TRIAGES_MAX
+    for each in applications:
+        if left and each.job and each.job.state == "quarantined":
+            left -= 1
+            yield replace(each, triage=triage_quarantine(store, each.job.key, each.job.service_principal_id, each.job))
+        else:
+            yield each
+
+
+def _episodes(store: Store, fleets: Iterable[tuple[str, str]], since: datetime) -> list[JobEpisode]:
+    found = [episode for fleet in fleets for episode in store.job_episodes.of_fleet(*fleet, since)]
+    ailing = [episode for episode in found if episode.kind != "initial-cycle"]
+    return sorted(ailing, key=lambda episode: episode.began_at, reverse=True)
+
+
+def _errors(store: Store, activity: Activity) -> list[CommonError]:
+    found = []
+    for code, count in activity.errors().most_common(_ERRORS_MAX):
+        bearers = {id_: each for id_, each in activity.applications.items() if each.errors[code]}
+        worst = max(bearers, key=lambda id_: bearers[id_].errors[code])
+        failure = store.statistics.example(bearers[worst].period, worst, code, count)
+        # What to do depends on the instance, and here are many: a command for one would mislead.
+        explanation = explain(code, failure.recommended_action, None, reason=failure.reason)
+        found.append(CommonError(ErrorTriage(failure, explanation), len(bearers)))
+    return found

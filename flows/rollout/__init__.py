@@ -1,0 +1,1 @@
+"""Roll-out in waves: pure functions."""

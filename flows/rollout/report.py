@@ -1,0 +1,98 @@
+"""How far a roll-out in waves has come, and why it was held."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from flows.rollout.health_check import Verdict
+
+_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class WaveReport:
+    """What went together, and how it fared."""
+
+    number: int
+    of: int
+    members: tuple[str, ...]
+    state: str
+    verdicts: tuple[Verdict, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """What a person calls it."""
+        return "canaries" if self.number == 1 else "the rest" if self.number == self.of else "a tenth"
+
+    @property
+    def name(self) -> str:
+        """Its number and label."""
+        return f"wave {self.number} of {self.of} ({self.label})"
+
+    @property
+    def bad(self) -> tuple[Verdict, ...]:
+        """The verdicts on those that did not fare well."""
+        return tuple(each for each in self.verdicts if not each.good)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what `apply --output json` prints of it."""
+        return {
+            "number": self.number,
+            "label": self.label,
+            "keys": list(self.members),
+            "state": self.state,
+            "verdicts": [each.as_json() for each in self.verdicts],
+        }
+
+
+@dataclass(frozen=True)
+class RolloutReport:
+    """A roll-out as a run left it."""
+
+    id: str
+    waves: tuple[WaveReport, ...]
+    resumed: bool = False
+    """Whether an earlier run had begun it."""
+    paused: tuple[str, ...] = ()
+    """Keys of the jobs that were paused when it was held."""
+
+    @property
+    def held(self) -> WaveReport | None:
+        """The wave that it was held after."""
+        return next((each for each in self.waves if each.state == "held"), None)
+
+    @property
+    def untouched(self) -> tuple[str, ...]:
+        """Keys of the instances whose wave has not begun."""
+        return tuple(key for each in self.waves if each.state == "pending" for key in each.members)
+
+    def why(self) -> Iterator[str]:
+        """Yield why it was held, and what a person can do about it, a line each."""
+        held = self.held
+        if held is None:
+            return
+        bad = [f"{each.key}: {', '.join(each.reasons)}" for each in held.bad]
+        reasons = "; ".join(bad[:_SHOWN]) + (f"; and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else "")
+        yield f"Held after {held.name}: {reasons}."
+        yield f"Paused: {_some(self.paused) or 'no job'}. Not touched: {_some(self.untouched) or 'none'}."
+        keys = "".join(f" --only {key}" for key in self.paused)
+        yield "To go on: the same apply with --force; it starts what is paused and looks at this wave anew."
+        yield "To go back: the fleet file as it was before, and apply that; entra-fleet schema restore for mappings."
+        if keys:
+            yield f"The jobs run again by the next apply, or by: entra-fleet jobs start FLEET{keys}"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what `apply --output json` prints of it."""
+        return {
+            "id": self.id,
+            "resumed": self.resumed,
+            "held": self.held is not None,
+            "why": list(self.why()),
+            "paused": list(self.paused),
+            "waves": [each.as_json() for each in self.waves],
+        }
+
+
+def _some(keys: tuple[str, ...]) -> str:
+    more = f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else ""
+    return ", ".join(keys[:_SHOWN]) + more

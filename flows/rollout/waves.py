@@ -1,0 +1,93 @@
+"""Which instances of a plan go first, and whether a later plan is the same roll-out."""
+
+import hashlib
+import json
+import math
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from flows.errors import StepFailed
+from flows.monitoring.health import RUNNING
+from flows.plan.plan import Action, InstancePlan, Plan
+
+SECOND_WAVE_SHARE = 0.1
+
+_CHANGING = {Action.CREATE, Action.ADOPT, Action.UPDATE}
+
+
+def changing(plan: Plan) -> list[InstancePlan]:
+    """Return the instances that an apply would touch."""
+    return [each for each in plan.instances if each.action in _CHANGING]
+
+
+def waves_of(plan: Plan, canary: int | Sequence[str]) -> list[tuple[str, ...]]:
+    """Return the keys of each wave: the canaries, then a tenth of all, then the rest; empty ones are left out.
+
+    Args:
+        plan: What would be done.
+        canary: How many canaries, or their keys.
+
+    Raises:
+        StepFailed: None of the canaries that are named would be changed.
+    """
+    by_risk = [each.key for each in sorted(changing(plan), key=_risk)]
+    known = {each.key for each in plan.instances}
+    if not isinstance(canary, int) and (unknown := sorted(set(canary) - known)):
+        raise StepFailed(
+            "CanaryUnknown",
+            f"The plan has no instance {', '.join(unknown)}, which was to go first.",
+            "Correct the canaries, or --only.",
+            step="canary",
+        )
+    if isinstance(canary, int):
+        first = tuple(by_risk[:canary])
+    else:
+        first = tuple(key for key in by_risk if key in set(canary))
+        if by_risk and not first:
+            raise StepFailed(
+                "CanaryUnchanged",
+                f"Nothing would change in {', '.join(canary)}, which were to go first.",
+                "Name instances that the plan changes, or how many are to go first.",
+                step="canary",
+            )
+    rest = [key for key in by_risk if key not in first]
+    tenth = math.ceil(SECOND_WAVE_SHARE * len(by_risk))
+    return [wave for wave in (first, tuple(rest[:tenth]), tuple(rest[tenth:])) if wave]
+
+
+def _risk(plan: InstancePlan) -> tuple[Any, ...]:
+    """Return what canaries are chosen by, the least first.
+
+    A job that runs tells most, one that is well already tells it clearly, and one with few accounts costs least. A new
+    application says nothing about the others' accounts, and an instance whose job does not run says nothing at all.
+    """
+    runs = plan.instance.job == "running" and plan.paused_by != "someone"
+    works = plan.health.state in RUNNING
+    return not runs, not works, plan.health.ailing, max(plan.health.counts.values(), default=0), plan.key
+
+
+def fingerprints(plan: Plan) -> dict[str, dict[str, str]]:
+    """Return by which to know each changing instance again: what is to be done, and what the file wants."""
+    return {each.key: {"digest": each.digest, "wanted": _wanted(each)} for each in changing(plan)}
+
+
+def same_rollout(plan: Plan, known: Mapping[str, Mapping[str, str]], begun: Collection[str]) -> bool:
+    """Tell whether a plan is what is left of a roll-out.
+
+    Args:
+        plan: What would be done now.
+        known: The `fingerprints` of the plan that the roll-out began with.
+        begun: Keys of the instances whose wave has begun: those may be half done, done, or paused.
+    """
+    now = {each.key: each for each in plan.instances}
+    if not known.keys() <= now.keys() or not {each.key for each in changing(plan)} <= known.keys():
+        return False
+    left = known.keys() - set(begun)
+    return all(known[key]["digest"] == now[key].digest for key in left) and all(
+        known[key]["wanted"] == _wanted(now[key]) for key in known.keys() - left
+    )
+
+
+def _wanted(plan: InstancePlan) -> str:
+    wanted = json.dumps(plan.instance.model_dump(mode="json"), sort_keys=True)
+    return hashlib.sha256(wanted.encode()).hexdigest()

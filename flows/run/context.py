@@ -1,0 +1,108 @@
+"""The tenant and the store that the tasks of one run share.
+
+Tasks are given data only: a client or a secret as an argument would end up in Prefect's cache keys and logs. They
+find the connection of their run here instead.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
+
+from prefect.logging import get_run_logger
+
+from flows.configuration.environment import EnvironmentIncomplete, environment
+from flows.configuration.sign_in import identity_of, signed_in_as
+from flows.credentials.fingerprint import FingerprintKey
+from flows.credentials.fingerprint_key import fingerprint_key
+from flows.credentials.references import Secret
+from flows.credentials.sources import Sources
+from flows.plan.permissions import permissions_known
+from flows.run.progress import note
+from flows.run.quota import CallerBreaker
+from flows.run.redaction import redact_errors
+from flows.store import Store, open_store
+from flows.tenant.schema_cache import SchemaKnowledge
+from graph_client import GraphClient, TokenClaims
+
+CLOCK_SKEW_SECONDS = 120.0
+"""How far this machine's clock may be from Graph's before it is said."""
+
+_current: ContextVar["Connection"] = ContextVar("connection")
+
+
+@dataclass(frozen=True)
+class Connection:
+    """A signed-in Graph client, the claims of its token, the store, and where secrets are read."""
+
+    graph: GraphClient
+    claims: TokenClaims
+    tenant_id: str
+    store: Store
+    sources: Sources
+    fingerprint_key: FingerprintKey | None
+    validated: dict[str, dict[str, Secret]] = field(default_factory=dict, repr=False)
+    """Credentials by key from their validation until they are saved, so that what is saved is what was validated."""
+    breaker: CallerBreaker = field(default_factory=CallerBreaker)
+    schemas: SchemaKnowledge = field(default_factory=SchemaKnowledge)
+
+
+def connection() -> Connection:
+    """Return the connection of the run this is called in.
+
+    Raises:
+        LookupError: It is called outside `connected`.
+    """
+    return _current.get()
+
+
+@asynccontextmanager
+async def connected(
+    tenant: str | None, expected_tenant_id: str | None = None, writes_per_second: float | None = None
+) -> AsyncIterator[Connection]:
+    """Sign in and hold one client and one store for all tasks of a run.
+
+    Args:
+        tenant: Name of an `EntraTenant` block, or None for the environment.
+        expected_tenant_id: The tenant the fleet file names; None where there is no fleet file.
+        writes_per_second: This run's part of Graph's write budget, where others run beside it; None for all of it.
+
+    Raises:
+        WrongTenant: The token is another tenant's; nothing was sent to Graph.
+        AuthFailed: Microsoft Entra refused the sign-in.
+    """
+    identity = await identity_of(tenant, expected_tenant_id)
+    if writes_per_second is not None:
+        identity = replace(identity, settings=identity.settings.sharing(writes_per_second))
+    async with signed_in_as(identity, expected_tenant_id) as (graph, claims), Sources(identity) as sources:
+        store_url = environment().store_url
+        tenant_id = _tenant_of(claims, expected_tenant_id)
+        with await asyncio.to_thread(open_store, store_url) as store:
+            key = fingerprint_key(identity, store_url)
+            breaker = CallerBreaker(permissions_known=permissions_known(claims))
+            token = _current.set(Connection(graph, claims, tenant_id, store, sources, key, breaker=breaker))
+            try:
+                with redact_errors():
+                    yield _current.get()
+            finally:
+                _current.reset(token)
+                _tell_clock_skew(graph.clock_skew_seconds)
+
+
+def _tell_clock_skew(seconds: float | None) -> None:
+    if seconds is None or abs(seconds) < CLOCK_SKEW_SECONDS:
+        return
+    text = (
+        f"This machine's clock is {abs(seconds) / 60:.0f} minutes {'ahead of' if seconds > 0 else 'behind'} Graph's. "
+        "What comes from Graph is dated by Graph's clock; the journal and --since are by this one: set it right."
+    )
+    get_run_logger().warning("%s", text)
+    note(text)
+
+
+def _tenant_of(claims: TokenClaims, expected_tenant_id: str | None) -> str:
+    tenant_id = claims.tenant_id or expected_tenant_id
+    if tenant_id is None:
+        raise EnvironmentIncomplete("The token does not tell its tenant: set AZURE_TENANT_ID to the tenant's id.")
+    return tenant_id.lower()

@@ -1,0 +1,90 @@
+"""Prefect events about jobs, for automations: one when an episode begins, one when it ends.
+
+The store knows which episodes Prefect was told of, so that no later sweep tells again. A run that dies after Prefect
+had an event and before the store knows sends it twice; its id is the same then, and Prefect keeps one.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Literal
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+import httpx
+from prefect.client.orchestration import PrefectClient, get_client
+from prefect.events import Event, RelatedResource, Resource
+from prefect.events.related import related_resources_from_run_context
+from prefect.logging import get_run_logger
+
+from flows.formatting.text import iso
+from flows.store import JobEpisode, Store
+from flows.store.job_episodes import BEGINNINGS, Word
+
+_PATH: Literal["/events"] = "/events"
+_EVENTS_AT_ONCE = 100
+
+
+async def tell_episodes(store: Store, tenant_id: str, fleet: str) -> None:
+    """Tell Prefect of every episode of a fleet that began or ended and was not told yet.
+
+    A Prefect that cannot be reached stops no sweep: the next one tells.
+    """
+    untold = await asyncio.to_thread(store.job_episodes.untold, tenant_id, fleet)
+    news = [(episode, word) for episode in untold for word in episode.untold()]
+    if not news:
+        return
+    async with get_client() as client:
+        for start in range(0, len(news), _EVENTS_AT_ONCE):
+            part = news[start : start + _EVENTS_AT_ONCE]
+            try:
+                await _send(client, [event_of(episode, word) for episode, word in part])
+            except httpx.HTTPError as error:
+                get_run_logger().warning("Prefect took no events, the next sweep will tell: %s", error)
+                return
+            await asyncio.to_thread(store.job_episodes.told, part, datetime.now(UTC))
+
+
+def event_of(episode: JobEpisode, word: Word) -> Event:
+    """Return the event of what happened in an episode; the same each time it is asked for."""
+    seen_at = episode.noticed_at if BEGINNINGS.get(episode.kind) == word else episode.ended_at
+    return Event(
+        id=_id_of(episode, word),
+        event=f"entra-fleet.job.{word}",
+        occurred=seen_at or episode.noticed_at,
+        resource=Resource(
+            {
+                "prefect.resource.id": f"entra-fleet.job.{episode.tenant_id}.{episode.job_id}",
+                "prefect.resource.name": episode.key,
+                "entra-fleet.fleet": episode.fleet,
+                "entra-fleet.key": episode.key,
+            }
+        ),
+        payload=_payload(episode),
+    )
+
+
+async def _send(client: PrefectClient, events: Sequence[Event]) -> None:
+    # Over HTTP, as Prefect's answer says then that it has them; its own worker would only queue them.
+    related: list[RelatedResource] = await related_resources_from_run_context(client)
+    bodies = [event.model_copy(update={"related": related}).model_dump(mode="json") for event in events]
+    await client.request("POST", _PATH, json=bodies)
+
+
+def _payload(episode: JobEpisode) -> dict[str, Any]:
+    return {
+        "tenant_id": episode.tenant_id,
+        "fleet": episode.fleet,
+        "key": episode.key,
+        "job_id": episode.job_id,
+        "service_principal_id": episode.service_principal_id,
+        "episode": episode.kind,
+        "began_at": iso(episode.began_at),
+        "ended_at": iso(episode.ended_at),
+        "reason": episode.reason,
+        "error_code": episode.error_code,
+    }
+
+
+def _id_of(episode: JobEpisode, word: Word) -> UUID:
+    began = iso(episode.began_at)
+    return uuid5(NAMESPACE_URL, f"entra-fleet:{episode.tenant_id}/{episode.job_id}/{episode.kind}/{began}/{word}")

@@ -1,0 +1,128 @@
+"""Writing down who applied what, when, and what came of it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from prefect.runtime import flow_run
+
+from flows.configuration.environment import environment
+from flows.fleet_file.models import Fleet
+from flows.plan.outcome import InstanceOutcome
+from flows.plan.plan import FieldChange as FieldPlan
+from flows.plan.plan import InstancePlan, Plan
+from flows.run.context import connection
+from flows.run.lease import lease_id
+from flows.run.outcome import FleetOutcome
+from flows.store import Change, ChangeError, FieldChange, Run
+
+_WITHOUT_LEASE = frozenset({"try"})
+"""What changes users in target systems, and nothing that an apply would change."""
+
+
+@dataclass
+class Entry:
+    """A run in the journal; set its outcome before it ends."""
+
+    run_id: str
+    outcome: FleetOutcome | None = None
+
+
+@asynccontextmanager
+async def journaled(
+    fleet: Fleet, plan: Plan | None, ticket: str | None, command: str = "apply"
+) -> AsyncIterator[Entry]:
+    """Write down that a command began and how it ended, an interruption included.
+
+    Raises:
+        LookupError: It writes to the tenant without holding the fleet's lease.
+    """
+    if command not in _WITHOUT_LEASE:
+        lease_id()
+    run = _run(fleet, plan, ticket, command)
+    store = connection().store
+    entry = Entry(await asyncio.to_thread(store.journal.begin, run))
+    try:
+        yield entry
+    finally:
+        counts = entry.outcome.summary if entry.outcome else {}
+        # Not in a thread: an interrupted run is not given the time to wait for one.
+        store.journal.finish(entry.run_id, _ending(entry.outcome), counts, datetime.now(UTC))
+
+
+def _ending(outcome: FleetOutcome | None) -> str:
+    """Return how a run ended, as the store documents it."""
+    if outcome is None:
+        return "interrupted"
+    if not outcome.failed:
+        return "completed"
+    return "partial" if outcome.failed < len(outcome.instances) else "failed"
+
+
+class OtherStore(Exception):
+    """A shard has another store than the run that planned it."""
+
+
+async def require(run_id: str) -> None:
+    """Make sure that this store has the run that a shard belongs to.
+
+    Raises:
+        OtherStore: It has not.
+    """
+    store = connection().store
+    if not await asyncio.to_thread(store.journal.has, run_id):
+        raise OtherStore(
+            f"The store of this worker has no run {run_id}: the apply that started this shard has another store.\n"
+            "Set ENTRA_FLEET_STORE to one PostgreSQL database on every worker, and apply again."
+        )
+
+
+async def record_rest(run_id: str, plan: Plan, instances: Iterable[InstanceOutcome]) -> None:
+    """Write down what is not in the journal yet, or otherwise: what needed nothing, was left alone, or crashed."""
+    recorded = await asyncio.to_thread(connection().store.journal.recorded, run_id)
+    plans = {each.key: each for each in plan.instances}
+    for outcome in instances:
+        code = outcome.failure.code if outcome.failure else None
+        if outcome.key not in recorded or recorded[outcome.key].error_code != code:
+            await record_instance(run_id, plans[outcome.key], outcome)
+
+
+async def record_instance(run_id: str, plan: InstancePlan, outcome: InstanceOutcome) -> None:
+    """Write down what an apply did to one instance."""
+    await record(run_id, str(plan.action), plan.changes, outcome)
+
+
+async def record(run_id: str, action: str, changes: Iterable[FieldPlan], outcome: InstanceOutcome) -> None:
+    """Write down what came of one instance."""
+    failure = outcome.failure
+    change = Change(
+        key=outcome.key,
+        action=action,
+        outcome=outcome.outcome,
+        recorded_at=datetime.now(UTC),
+        fields=tuple(FieldChange(field=each.field, before=each.before, after=each.after) for each in changes),
+        application_id=outcome.application_id,
+        service_principal_id=outcome.service_principal_id,
+        job_id=outcome.job_id,
+        error=ChangeError(**failure.as_json()) if failure else None,
+    )
+    await asyncio.to_thread(connection().store.journal.record, run_id, change)
+
+
+def _run(fleet: Fleet, plan: Plan | None, ticket: str | None, command: str) -> Run:
+    claims = connection().claims
+    return Run(
+        tenant_id=fleet.tenant_id,
+        fleet=fleet.fleet,
+        command=command,
+        started_at=datetime.now(UTC),
+        plan_digest=plan.digest if plan else None,
+        file_sha256=fleet.sha256,
+        ticket=ticket,
+        commit=environment().commit,
+        flow_run_id=flow_run.id,
+        actor_object_id=claims.object_id,
+        actor_app_id=claims.app_id,
+    )

@@ -1,0 +1,74 @@
+"""Reading back what earlier runs wrote down, for the next plan."""
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from flows.configuration.data_directory import default_file
+from flows.configuration.environment import environment
+from flows.fleet_file.models import Fleet
+from flows.mappings.models import Mappings
+from flows.plan.known_state import Memory
+
+if TYPE_CHECKING:
+    from flows.store import Store
+
+_SQLITE = "sqlite:///"
+
+
+def remember(store: "Store", fleet: Fleet) -> Memory:
+    """Return what the store knows of a fleet's tenant.
+
+    Raises:
+        StoreError: The store cannot be read.
+    """
+    mapped = any(instance.mappings for instance in fleet.instances)
+    return Memory(
+        store.fingerprints.known(fleet.tenant_id),
+        store.journal.paused_jobs(fleet.tenant_id),
+        applied_mappings(store, fleet.tenant_id) if mapped else {},
+    )
+
+
+def applied_mappings(store: "Store", tenant_id: str) -> dict[tuple[str, str], Mappings]:
+    """Return what was applied to each job last.
+
+    Raises:
+        StoreError: The store cannot be read.
+    """
+    found = {place: mappings_in(content) for place, content in store.schemas.applied(tenant_id).items()}
+    return {place: mappings for place, mappings in found.items() if mappings}
+
+
+def mappings_in(content: Mapping[str, Any] | None) -> Mappings | None:
+    """Return the mappings of a row; None for one that another version of this program wrote otherwise."""
+    try:
+        return None if content is None else Mappings.model_validate(content)
+    except ValidationError:
+        return None
+
+
+async def memory_of(fleet: Fleet) -> Memory:
+    """Return what this machine's store knows, without making one; nothing if there is none.
+
+    Raises:
+        StoreError: There is a store, but it cannot be read.
+    """
+    return await asyncio.to_thread(_read, fleet)
+
+
+def _read(fleet: Fleet) -> Memory:
+    url = environment().store_url or f"{_SQLITE}{default_file()}"
+    if url.startswith(_SQLITE) and not Path(url.removeprefix(_SQLITE)).exists():
+        return Memory()
+    # Half a second to import, which a first plan need not wait for.
+    from flows.store import existing_store  # noqa: PLC0415
+
+    store = existing_store(url)
+    if store is None:
+        return Memory()
+    with store:
+        return remember(store, fleet)

@@ -1,0 +1,63 @@
+"""Assigning users and groups to an application."""
+
+from contextlib import suppress
+
+from flows.errors import StepFailed
+from flows.plan.plan import InstancePlan
+from flows.steps.idempotency import once
+from flows.tenant.assignments import Assigned, assigned, explain_unknown_role, missing, pending, shown
+from graph_client import GraphClient
+from graph_client.errors import BadRequest, Conflict, NotFound
+
+
+async def assign_principals(graph: GraphClient, plan: InstancePlan, service_principal_id: str) -> tuple[str, ...]:
+    """Assign whom the file names and who is not assigned yet, then take away what the plan says and no more.
+
+    Returns:
+        The assignments that wait for their role to be imported.
+
+    Raises:
+        StepFailed: The application has no such role; nobody was taken away.
+
+    Source: https://learn.microsoft.com/graph/api/serviceprincipal-post-approleassignedto
+    """
+    principal = await graph.service_principals.get(service_principal_id, select=("id", "appRoles"))
+    there = await assigned(graph, service_principal_id)
+    for assignment, role in missing(plan.instance, plan.template_id, principal.app_roles, there):
+        if role is None:
+            raise StepFailed("RoleNotFound", *explain_unknown_role(plan.key, assignment.role, principal.app_roles))
+        await _assign(graph, service_principal_id, assignment.principal_id, role)
+    for removal in plan.removals:
+        await _remove(graph, service_principal_id, removal)
+    return tuple(shown(each) for each in pending(plan.instance, plan.template_id, principal.app_roles))
+
+
+async def _assign(graph: GraphClient, service_principal_id: str, principal_id: str, role: str) -> None:
+    async def is_assigned() -> bool | None:
+        return Assigned(principal_id, role) in await assigned(graph, service_principal_id) or None
+
+    async def assign() -> bool:
+        try:
+            await graph.service_principals.assign(service_principal_id, principal_id, role)
+        except (BadRequest, Conflict):
+            # Graph words a duplicate as a bad request or a conflict, and reads lag behind writes: look, never guess.
+            if not await is_assigned():
+                raise
+        return True
+
+    await once(assign, is_assigned)
+
+
+async def _remove(graph: GraphClient, service_principal_id: str, assigned: Assigned) -> None:
+    """Take an assignment away, unless somebody else has.
+
+    Source: https://learn.microsoft.com/graph/api/serviceprincipal-delete-approleassignedto
+    """
+    with suppress(NotFound):
+        await graph.service_principals.unassign(service_principal_id, assigned.assignment_id)
+
+
+def describe(plan: InstancePlan) -> str:
+    """Return who is assigned and who is taken away, for the log."""
+    changes = [change for change in plan.changes if change.field.startswith("assignments.")]
+    return ", ".join(change.after or f"no longer {change.before}" for change in changes)

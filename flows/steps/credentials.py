@@ -1,0 +1,151 @@
+"""Validating and saving the credentials of an instance."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from flows.credentials.references import Secret, Source, resolve
+from flows.errors import StepFailed
+from flows.plan.job_settings import SETTINGS, job_settings, reveal_values
+from flows.plan.plan import InstancePlan
+from graph_client import GraphClient
+from graph_client.errors import BadRequest
+
+_MASK = "*"
+# Of every cloud in an earlier page, of Azure Government alone today, so that elsewhere it only explains a refusal:
+# https://learn.microsoft.com/azure/active-directory/manage-apps/application-provisioning-config-problem-storage-limit
+_BYTES_ONCE_DOCUMENTED = 1024
+
+
+@dataclass(frozen=True)
+class Start:
+    """A job that is to be started, and what vouches for the credentials that the tenant holds."""
+
+    key: str
+    service_principal_id: str
+    job_id: str
+    validated: bool = False
+    """Whether this run has validated the credentials that the tenant holds, and saved them since."""
+    has_run: bool = False
+    """Whether a cycle of the job has begun at any time."""
+    in_file: bool = True
+    """Whether the fleet file names credentials."""
+    validation: str = ""
+    """The step that fails where they do not work; the start itself if empty."""
+
+
+async def resolve_credentials(plan: InstancePlan, sources: Mapping[str, Source]) -> dict[str, Secret]:
+    """Fetch the value behind every reference of the instance.
+
+    Raises:
+        ReferenceError: One leads nowhere; the text names it and never a value.
+    """
+    return {
+        key: await resolve(value, sources, instance=plan.key, key=key)
+        for key, value in plan.instance.credentials.items()
+    }
+
+
+async def validate_credentials(
+    graph: GraphClient,
+    plan: InstancePlan,
+    service_principal_id: str,
+    template_id: str,
+    credentials: Mapping[str, Secret],
+) -> None:
+    """Have the provisioning service try the credentials on the target system, before anything is saved.
+
+    Raises:
+        StepFailed: The target system rejected them or gave no answer, which Graph does not tell apart; the text is
+            what Graph quotes of it.
+
+    Source: https://learn.microsoft.com/graph/api/synchronization-synchronizationjob-validatecredentials
+    """
+    values = reveal_values(credentials)
+    try:
+        if plan.job_id:
+            await graph.synchronization.validate_credentials(service_principal_id, values, job_id=plan.job_id)
+        else:
+            await graph.synchronization.validate_credentials(service_principal_id, values, template_id=template_id)
+    except BadRequest as error:
+        raise StepFailed(
+            error.code or "CredentialsRejected",
+            f"The target system rejected the credentials of {plan.key}, or could not be reached: {error.message}",
+            "Nothing was saved, and the job keeps the credentials it has. Correct them, then try again."
+            if plan.job_id
+            else "Nothing was saved and the job was not started. Correct the credentials, then apply again.",
+            request_id=error.request_id,
+        ) from None
+
+
+async def validate_saved(graph: GraphClient, start: Start) -> None:
+    """Have the provisioning service try the credentials that the tenant holds; masked keys are no evidence.
+
+    Raises:
+        StepFailed: There are none, or the target system rejected them; the text is its answer.
+
+    Source: https://learn.microsoft.com/graph/api/synchronization-synchronizationjob-validatecredentials
+    """
+    what = f"The credentials saved for {start.key} do not work"
+    hint = "Correct them, then: entra-fleet apply --save-credentials."
+    if not start.in_file:
+        what = f"The fleet file names no credentials for {start.key}, and those in the tenant do not work"
+        hint = "Name them in credentials, or authorize the application in the portal."
+    try:
+        await graph.synchronization.validate_saved_credentials(start.service_principal_id, start.job_id)
+    except BadRequest as error:
+        raise StepFailed(
+            error.code or "CredentialsRejected",
+            f"{what}: {error.message}",
+            f"The job was not started. {hint}",
+            request_id=error.request_id,
+            step=start.validation,
+        ) from None
+
+
+async def save_credentials(
+    graph: GraphClient,
+    plan: InstancePlan,
+    service_principal_id: str,
+    credentials: Mapping[str, Secret],
+    *,
+    with_settings: bool = True,
+) -> bool:
+    """Save the whole set of credentials and settings, keeping what the tenant has besides.
+
+    Args:
+        graph: A signed-in client.
+        plan: The instance.
+        service_principal_id: Whose credentials they are.
+        credentials: The values that were validated.
+        with_settings: Save the settings of the fleet file as well, which Graph keeps in the same set.
+
+    Returns:
+        Whether the credentials in the tenant are now the very ones that were validated, and no others besides.
+
+    Raises:
+        StepFailed: The tenant holds a sensitive value that the file does not name and that saving would erase.
+
+    Source: https://learn.microsoft.com/graph/api/synchronization-serviceprincipal-put-synchronization
+    """
+    saved = await graph.batched.synchronization.secrets(service_principal_id)
+    wanted = reveal_values(credentials) | (job_settings(plan.instance, saved) if with_settings else {})
+    lost = sorted(key for key, value in saved.items() if value == _MASK and key not in wanted)
+    if lost:
+        raise StepFailed(
+            "CredentialWouldBeLost",
+            f"The tenant holds {', '.join(lost)} for {plan.key}, which the fleet file does not name.",
+            "Its value cannot be read back, and saving would erase it. Name it in credentials.",
+        )
+    whole = {**saved, **wanted}
+    try:
+        await graph.synchronization.save_secrets(service_principal_id, whole)
+    except BadRequest as error:
+        size = sum(len(value.encode()) for value in whole.values())
+        if size > _BYTES_ONCE_DOCUMENTED:
+            error.hint = (
+                f"the credentials have {size:,} bytes, and Graph may keep no more than {_BYTES_ONCE_DOCUMENTED:,} for "
+                "an application, its SAML certificate included: use a shorter token"
+            )
+        raise
+    besides = saved.keys() - wanted.keys() - SETTINGS
+    return bool(credentials) and not besides and plan.instance.credentials.keys() <= credentials.keys()

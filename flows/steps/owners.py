@@ -1,0 +1,34 @@
+"""Making people owners of an application."""
+
+from flows.plan.plan import InstancePlan
+from flows.steps.idempotency import once
+from flows.tenant.owners import owners
+from graph_client import GraphClient
+from graph_client.errors import BadRequest, Conflict
+
+
+async def add_owners(graph: GraphClient, plan: InstancePlan, application_id: str) -> None:
+    """Make everybody the file names an owner who is none yet; nobody is taken away.
+
+    Source: https://learn.microsoft.com/graph/api/application-post-owners
+    """
+    there = await owners(graph, application_id)
+    for owner in plan.instance.owners:
+        if owner not in there:
+            await _add_owner(graph, application_id, owner)
+
+
+async def _add_owner(graph: GraphClient, application_id: str, owner: str) -> None:
+    async def is_owner() -> bool | None:
+        return owner in await owners(graph, application_id) or None
+
+    async def add() -> bool:
+        try:
+            await graph.applications.add_owner(application_id, owner)
+        except (BadRequest, Conflict):
+            # Graph words a duplicate as a bad request or a conflict, and reads lag behind writes: look, never guess.
+            if not await is_owner():
+                raise
+        return True
+
+    await once(add, is_owner)

@@ -1,0 +1,120 @@
+"""Taking an instance away; each step finds before it deletes, and what is gone already is no failure."""
+
+from contextlib import suppress
+
+from flows.errors import StepFailed
+from flows.plan.retirement import Retirement
+from flows.steps.idempotency import look_for
+from flows.steps.wait_limits import patience
+from flows.tenant.ownership_tag import Mark
+from graph_client import GraphClient
+from graph_client.errors import NotFound, WaitExpired
+
+_ATTEMPTS = 3
+
+
+async def pause_job(graph: GraphClient, service_principal_id: str, job_id: str) -> None:
+    """Pause the job, so that no cycle begins while it is taken away.
+
+    Source: https://learn.microsoft.com/graph/api/synchronization-synchronizationjob-pause
+    """
+    with suppress(NotFound):
+        await graph.synchronization.pause(service_principal_id, job_id)
+
+
+async def delete_job(graph: GraphClient, service_principal_id: str, job_id: str) -> None:
+    """Delete the job and all it knows.
+
+    Source: https://learn.microsoft.com/graph/api/synchronization-synchronizationjob-delete
+    """
+    with suppress(NotFound):
+        await graph.synchronization.delete_job(service_principal_id, job_id)
+
+
+async def delete_application(graph: GraphClient, plan: Retirement) -> None:
+    """Move the application, and with it its service principal, to the recycle bin.
+
+    Raises:
+        StepFailed: It no longer bears the mark, or cannot be got rid of.
+        GraphError: Graph refused.
+
+    Source: https://learn.microsoft.com/graph/api/application-delete
+    """
+    application_id = plan.application_id
+    if application_id is None:
+        # Somebody deleted the application alone; its service principal still bears the mark.
+        with suppress(NotFound):
+            await graph.service_principals.delete(plan.service_principal_id or "")
+        return
+    for _ in range(_ATTEMPTS):
+        # One replica that does not have it is no proof: it may be the last to hear of a new application.
+        if not await look_for(graph, lambda: _is_ours(graph, plan, application_id)):
+            return
+        with suppress(NotFound):
+            await graph.applications.delete(application_id)
+            if await _is_gone(graph, application_id):
+                return
+    raise StepFailed(
+        "StillThere",
+        f"The application {application_id} of {plan.key} still shows after it was deleted {_ATTEMPTS} times.",
+        "Retire it again later.",
+    )
+
+
+async def purge(graph: GraphClient, plan: Retirement) -> None:
+    """Remove the application and its service principal from the recycle bin, for good.
+
+    The application goes last: by its mark a purge that was cut short is found again.
+
+    Source: https://learn.microsoft.com/graph/api/directory-deleteditems-delete
+    """
+    for object_id in filter(None, (plan.service_principal_id, plan.application_id)):
+        await _purge(graph, object_id)
+
+
+async def _purge(graph: GraphClient, object_id: str) -> None:
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            await graph.deleted_items.purge(object_id)
+        except NotFound:
+            # What was deleted a moment ago may show in the bin a little later.
+            if not await look_for(graph, lambda: graph.deleted_items.get(object_id)):
+                return
+            if attempt == _ATTEMPTS:
+                raise
+        else:
+            return
+
+
+async def _is_ours(graph: GraphClient, plan: Retirement, application_id: str) -> bool:
+    found = await graph.batched.applications.get(application_id, select=("id", "displayName", "tags"))
+    mark = Mark.in_tags(found.tags) or Mark.in_name(found.display_name or "")
+    if mark is None or mark.fleet not in plan.fleets:
+        raise StepFailed(
+            "NotOurs",
+            f"The application {application_id} of {plan.key} no longer bears the fleet's mark.",
+            "Somebody changed its tags meanwhile; it was left alone.",
+        )
+    return True
+
+
+async def _is_gone(graph: GraphClient, application_id: str) -> bool:
+    """Wait until the replicas agree that it is gone, for an apply that comes next not to find it."""
+
+    async def look() -> bool | None:
+        try:
+            await graph.batched.applications.get(application_id, select=("id",))
+        except NotFound:
+            return True
+        return None
+
+    bounds = patience()
+    try:
+        return await graph.wait_until(
+            look,
+            seen=bounds.good_reads,
+            within_seconds=bounds.lookup_seconds,
+            interval_seconds=bounds.interval_seconds,
+        )
+    except WaitExpired:
+        return False

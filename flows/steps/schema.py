@@ -1,0 +1,143 @@
+"""Saving the schema of an instance's job: its mappings and scoping filters."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from flows.errors import StepFailed
+from flows.mappings.json_values import digest_of
+from flows.mappings.models import Mappings
+from flows.mappings.schema_edit import merged, new_expressions
+from flows.plan.plan import InstancePlan
+from flows.plan.schema_changes import SchemaMerge, merge_of
+from flows.steps.idempotency import once
+from flows.tenant.schemas import SchemaLanguage
+from graph_client import GraphClient
+from graph_client.parallel import gather
+
+Keep = Callable[[Mapping[str, Any]], Awaitable[None]]
+"""Writes a schema down before it is replaced."""
+Sources = dict[str, Mapping[str, Any]]
+"""What Graph made of expressions, by the expression; the same for all jobs of a run."""
+
+
+async def save_schema(
+    graph: GraphClient,
+    plan: InstancePlan,
+    wanted: Mappings,
+    service_principal_id: str,
+    job_id: str,
+    *,
+    applied: Mappings | None,
+    language: SchemaLanguage,
+    sources: Sources,
+    keep: Keep,
+) -> bool:
+    """Make a job's schema what its mappings file says, and tell whether that took a write.
+
+    Args:
+        graph: A signed-in client.
+        plan: The instance, with the digest of the schema that was planned on.
+        wanted: The mappings file.
+        service_principal_id: Object id of the service principal.
+        job_id: Its job.
+        applied: What was applied to the job last, if that is known.
+        language: What schemas of its template may consist of.
+        sources: Filled with what Graph makes of expressions.
+        keep: Called with the schema as it is, before it is replaced.
+
+    Raises:
+        StepFailed: The schema is not the one that was planned on, or the file asks for what it cannot do.
+        GraphError: Graph refused, or the outcome stayed unknown.
+
+    Source: https://learn.microsoft.com/graph/api/synchronization-synchronizationschema-update
+    """
+    now = await _as_planned(graph, plan, service_principal_id, job_id)
+    merge = merge_of(wanted, applied, language, now)
+    if conflict := merge.conflict(plan.key):
+        raise StepFailed(conflict.code, conflict.message, conflict.hint)
+    if not merge.differences:
+        return False
+    await _parse(graph, plan.key, service_principal_id, job_id, merge, sources)
+    await keep(now)
+    schema = merged(now, merge.wishes, sources)
+
+    def is_done(found: Mapping[str, Any]) -> bool:
+        return not merge_of(wanted, applied, language, found).differences
+
+    await put_schema(graph, service_principal_id, job_id, schema, is_done)
+    return True
+
+
+async def restore(graph: GraphClient, plan: InstancePlan, schema: Mapping[str, Any], keep: Keep) -> None:
+    """Put a schema that the job had once.
+
+    Args:
+        graph: A signed-in client.
+        plan: The instance, with the digest of the schema that was planned on.
+        schema: The schema to go back to.
+        keep: Called with the schema as it is, before it is replaced.
+
+    Raises:
+        StepFailed: The schema is not the one that was planned on.
+        GraphError: Graph refused, or the outcome stayed unknown.
+
+    Source: https://learn.microsoft.com/graph/api/synchronization-synchronizationschema-update
+    """
+    service_principal_id, job_id = plan.service_principal_id or "", plan.job_id or ""
+    await keep(await _as_planned(graph, plan, service_principal_id, job_id))
+    wanted = digest_of(schema)
+    await put_schema(graph, service_principal_id, job_id, schema, lambda found: digest_of(found) == wanted)
+
+
+async def _as_planned(graph: GraphClient, plan: InstancePlan, service_principal_id: str, job_id: str) -> dict[str, Any]:
+    """Read the schema, and make sure that nobody has changed it since the plan was made."""
+    now = await graph.synchronization_schemas.get(service_principal_id, job_id)
+    if plan.schema_digest not in {None, digest_of(now)}:
+        raise StepFailed(
+            "SchemaChanged",
+            f"The mappings of {plan.key} were changed in the tenant since the plan was made.",
+            "Nothing was written. Plan again, and apply that.",
+        )
+    return now
+
+
+async def put_schema(
+    graph: GraphClient,
+    service_principal_id: str,
+    job_id: str,
+    schema: Mapping[str, Any],
+    is_done: Callable[[Mapping[str, Any]], bool],
+) -> None:
+    """Replace the schema of a job; where the answer is lost, only if the schema is not there already.
+
+    Source: https://learn.microsoft.com/graph/api/synchronization-synchronizationschema-update
+    """
+
+    async def put() -> bool:
+        await graph.synchronization_schemas.replace(service_principal_id, job_id, schema)
+        return True
+
+    async def is_there() -> bool | None:
+        found = await graph.synchronization_schemas.get(service_principal_id, job_id)
+        return True if is_done(found) else None
+
+    await once(put, is_there)
+
+
+async def _parse(
+    graph: GraphClient, key: str, service_principal_id: str, job_id: str, merge: SchemaMerge, sources: Sources
+) -> None:
+    """Have Graph read the expressions that are new: it knows best, and makes the tree that a schema holds."""
+    unknown = [each for each in new_expressions(merge.wishes) if each not in sources]
+    parse = graph.synchronization_schemas.parse_expression
+    answers = await gather(*(parse(service_principal_id, job_id, each) for each in unknown))
+    for expression, answer in zip(unknown, answers, strict=True):
+        if answer.parsing_succeeded is False:
+            reason = answer.error.message if answer.error else "no reason given"
+            raise StepFailed(
+                "ExpressionRefused",
+                f"Graph cannot read the expression {expression} of {key}: {reason}",
+                "Nothing was written. Correct it in the mappings file; the portal's expression builder tries it out.",
+            )
+        if answer.parsed_expression:
+            sources[expression] = answer.parsed_expression

@@ -1,0 +1,1 @@
+"""The Prefect tasks: a log line and one call each."""

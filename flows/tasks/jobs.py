@@ -1,0 +1,79 @@
+"""The tasks that control jobs: a log line and one call each."""
+
+from collections.abc import Collection
+from contextlib import suppress
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.states import Failed
+
+from flows.errors import StepFailed
+from flows.fleet_file.models import Fleet
+from flows.plan.job_control import JobControl, Verb, plan_job_controls
+from flows.plan.outcome import InstanceOutcome
+from flows.run import journal
+from flows.run.context import connection
+from flows.steps import job
+from flows.steps.credentials import Start
+from flows.tasks.step import log, step
+from graph_client.errors import GraphError
+
+
+@task(name="plan-job-controls", cache_policy=NO_CACHE, persist_result=False)
+async def plan_controls(
+    fleet: Fleet, verb: Verb, only: Collection[str] | None, scope: str, force: bool
+) -> list[JobControl]:
+    """Look at the jobs, and say which of them are to be touched."""
+    controls = await plan_job_controls(connection().graph, fleet, verb, only, scope, force=force)
+    for warning in filter(None, (each.warning for each in controls)):
+        log().warning("%s", warning)
+    log().info("%s: %d of %d jobs to %s", fleet.fleet, sum(each.needed for each in controls), len(controls), verb)
+    return controls
+
+
+@step("start-job")
+async def start_job(plan: JobControl) -> str:
+    """Start the job, or resume it; one that never ran only once its saved credentials work. Return its state."""
+    log().info("%s: starting job %s", plan.key, plan.job_id)
+    return await job.start_job(connection().graph, _start(plan))
+
+
+@step("pause-job")
+async def pause_job(plan: JobControl) -> str:
+    """Pause the job; return its state."""
+    log().info("%s: pausing job %s", plan.key, plan.job_id)
+    return await job.pause_job(connection().graph, plan.service_principal_id, plan.job_id)
+
+
+@step("restart-job")
+async def restart_job(plan: JobControl) -> str:
+    """Restart the job; return its state."""
+    log().info("%s: restarting job %s, forgetting %s", plan.key, plan.job_id, plan.reset_scope)
+    await job.restart_job(connection().graph, _start(plan), plan.reset_scope or "")
+    # The restart is done: not being able to look would not undo it.
+    with suppress(GraphError):
+        return await job.state_of(connection().graph, plan.service_principal_id, plan.job_id)
+    return "initial-cycle"
+
+
+def _start(plan: JobControl) -> Start:
+    return Start(plan.key, plan.service_principal_id, plan.job_id, has_run=plan.has_run)
+
+
+WIDTH = 10
+
+
+_TASKS = {"start": start_job, "pause": pause_job, "restart": restart_job}
+
+
+@task(name="control-job", task_run_name="{plan.key}", cache_policy=NO_CACHE, persist_result=False)
+async def control_job(plan: JobControl, run_id: str) -> State | InstanceOutcome:
+    """Start, pause or restart the job of one instance; what fails is in the outcome."""
+    outcome = plan.outcome()
+    try:
+        outcome.job_state = await _TASKS[plan.verb](plan)
+    except StepFailed as failure:
+        outcome.fail(failure)
+    await journal.record(run_id, plan.verb, plan.changes, outcome)
+    return Failed(message=str(outcome.failure), data=outcome) if outcome.failure else outcome

@@ -1,0 +1,92 @@
+"""The tasks that provision somebody on demand: a log line and one call each."""
+
+import asyncio
+from collections.abc import Awaitable, Collection
+from dataclasses import asdict, replace
+from typing import cast
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.states import Failed
+
+from flows.errors import KNOWN_ERRORS, StepFailed
+from flows.fleet_file.models import Fleet
+from flows.on_demand_provisioning.jobs import find_places
+from flows.on_demand_provisioning.result import Attempt, Trial, attempts, provision, untried
+from flows.on_demand_provisioning.subjects import find_group, find_user
+from flows.plan.diff import select
+from flows.run.context import connection
+from flows.store import OnDemandResult
+from flows.tasks.step import log
+
+
+@task(name="find-whom-and-where", cache_policy=NO_CACHE, persist_result=False)
+async def plan_trials(
+    fleet: Fleet, only: Collection[str], users: Collection[str], groups: Collection[str]
+) -> list[Attempt]:
+    """Look the jobs and the people up; nobody is provisioned unless all of them are there."""
+    graph = connection().graph
+    select(fleet, only)
+    subjects = [await find_user(graph, each) for each in users]
+    subjects += [await find_group(graph, each) for each in groups]
+    found = attempts(await find_places(graph, fleet, only), list(dict.fromkeys(subjects)))
+    log().info("%s: %d to provision on demand", fleet.fleet, len(found))
+    return found
+
+
+# Never again by itself: a second time would no longer tell what the first one did.
+@task(
+    name="provision-on-demand",
+    task_run_name="{attempt.subject.label} · {attempt.key}",
+    retries=0,
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
+async def try_subject(attempt: Attempt, fleet: Fleet, run_id: str | None) -> State | Trial:
+    """Provision one user or group now, and keep what came of it."""
+    log().info("%s: provisioning %s on demand", attempt.key, attempt.subject.label)
+    graph = connection().graph
+    try:
+        trial = await provision(graph, attempt)
+    except KNOWN_ERRORS as error:
+        trial = untried(attempt, StepFailed.of("provision-on-demand", error), graph.now())
+    await asyncio.to_thread(_keep, trial, fleet, run_id)
+    if trial.ok:
+        return trial
+    return Failed(message=str(trial.failure or trial.reason or trial.outcome), data=trial)
+
+
+async def tried(attempt: Attempt, fleet: Fleet, run_id: str | None) -> Trial:
+    """Return what came of a task that provisions somebody, also of one that failed."""
+    state = await cast("Awaitable[State]", try_subject(attempt, fleet, run_id, return_state=True))
+    trial = await state.aresult(raise_on_failure=False)
+    if not isinstance(trial, Trial):
+        raise trial
+    return trial
+
+
+def _keep(trial: Trial, fleet: Fleet, run_id: str | None) -> None:
+    failure, subject = trial.failure, trial.subject
+    told = replace(trial, reason=trial.reason or (failure.message if failure else None))
+    result = OnDemandResult(
+        tenant_id=fleet.tenant_id,
+        fleet=fleet.fleet,
+        key=told.key,
+        service_principal_id=told.service_principal_id,
+        job_id=told.job_id,
+        tried_at=told.tried_at,
+        source_id=subject.id,
+        source_type=subject.kind,
+        source_name=subject.name,
+        outcome=told.outcome,
+        error_code=told.error_code or (failure.code if failure else None),
+        reason=told.reason,
+        recommended_action=told.recommended_action,
+        steps=[asdict(step) for step in told.steps],
+        modified=[asdict(each) for each in told.modified],
+        change_id=told.change_id,
+        target_id=told.target_id,
+        run_id=run_id,
+    )
+    connection().store.on_demand.keep(result, subject.user_principal_name)

@@ -1,0 +1,1 @@
+"""What is there: observation and ownership."""

@@ -1,0 +1,137 @@
+"""Who a fleet file assigns to an application, and to which of its roles."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from flows.fleet_file.models import Assignment, Instance
+from graph_client import Resources
+from graph_client.models import AppRole
+
+DEFAULT_ACCESS = "00000000-0000-0000-0000-000000000000"
+"""The role of an application that publishes none."""
+
+_ROLE_IMPORTERS = {"8b1025e4-1dd2-430b-a150-2ef79cd700f5"}
+"""Templates whose connector imports the roles; AWS Single-Account Access has none before its first cycle."""
+
+_DEFAULT_ROLE = {"Default Access", DEFAULT_ACCESS}
+"""What the portal and Graph call it."""
+
+_USUAL = ("User", "msiam_access")
+_MAY_BE_NAMED = {"User", "Group"}
+
+
+@dataclass(frozen=True)
+class Assigned:
+    """A principal and the role it is assigned to; two are the same if these are."""
+
+    principal_id: str
+    role_id: str
+    assignment_id: str = field(default="", compare=False)
+    principal_type: str | None = field(default=None, compare=False)
+    principal_name: str | None = field(default=None, compare=False)
+
+
+def role_id(roles: Sequence[AppRole], wanted: str | None) -> str | None:
+    """Return the id of the role with that display name, value or id; of the usual one if none is wanted.
+
+    Role ids differ from application to application, so they are looked up and never written down.
+
+    Returns:
+        None if there is no such role, or none that is the obvious one.
+
+    Source: https://learn.microsoft.com/graph/api/resources/approle
+    """
+    enabled = [role for role in roles if role.is_enabled is not False]
+    if wanted in _DEFAULT_ROLE and not enabled:
+        return DEFAULT_ACCESS
+    if wanted is not None:
+        return next((role.id for role in enabled if wanted in {role.display_name, role.value, role.id}), None)
+    if not enabled:
+        return DEFAULT_ACCESS
+    usual = [role.id for name in _USUAL for role in enabled if name in {role.display_name, role.value}]
+    return usual[0] if usual else enabled[0].id if len(enabled) == 1 else None
+
+
+def pending(instance: Instance, template_id: str, roles: Sequence[AppRole] | None) -> tuple[Assignment, ...]:
+    """Return the assignments that have to wait until the connector has imported their roles.
+
+    Args:
+        instance: What is wanted.
+        template_id: Id of the application template.
+        roles: The roles of the application; None if it is not there yet, and will have the usual ones only.
+    """
+    if template_id not in _ROLE_IMPORTERS:
+        return ()
+    if roles is None:
+        return tuple(each for each in instance.assignments if each.role not in {None, *_USUAL})
+    return tuple(each for each in instance.assignments if role_id(roles, each.role) is None)
+
+
+def missing(
+    instance: Instance, template_id: str, roles: Sequence[AppRole], there: frozenset[Assigned]
+) -> list[tuple[Assignment, str | None]]:
+    """Return the assignments of the file that the application lacks, each with the id of its role, if it has one.
+
+    Where the connector imports the roles, an assignment to one that is not there yet is left to a later apply.
+    """
+    waiting = pending(instance, template_id, roles)
+    wanted = [(each, role_id(roles, each.role)) for each in instance.assignments if each not in waiting]
+    return [(each, role) for each, role in wanted if role is None or Assigned(each.principal_id, role) not in there]
+
+
+def surplus(instance: Instance, roles: Sequence[AppRole], there: Collection[Assigned]) -> tuple[Assigned, ...]:
+    """Return what has to go for the assignments to be exactly those of the file; nothing unless it asks for that.
+
+    A file cannot name a service principal, so those stay; and whoever waits for a role keeps what there is meanwhile.
+    """
+    if instance.assignments_mode != "exact":
+        return ()
+    wanted = {Assigned(each.principal_id, role_id(roles, each.role) or "") for each in instance.assignments}
+    waiting = {each.principal_id for each in wanted if not each.role_id}
+    gone = [each for each in there if each not in wanted and each.principal_type in _MAY_BE_NAMED]
+    kept = [each for each in gone if each.principal_id not in waiting]
+    return tuple(sorted(kept, key=lambda each: (each.principal_id, each.role_id)))
+
+
+def explain_unknown_role(key: str, role: str | None, roles: Sequence[AppRole]) -> tuple[str, str]:
+    """Return what to say of a role that an application does not have, and what to do."""
+    names = ", ".join(filter(None, (each.display_name for each in roles))) or "none"
+    message = f"{key} has no role {role or 'that is the obvious one'!r} to assign to."
+    return message, f"It has {names}; correct the role in the fleet file."
+
+
+def shown(assignment: Assignment) -> str:
+    """Return an assignment as a plan shows it."""
+    principal = assignment.name or assignment.principal_id
+    return f"{principal} as {assignment.role or 'User'}"
+
+
+def misnamed(assignments: Iterable[Assignment], names: Mapping[str, str | None]) -> list[str]:
+    """Return what to say of assignments whose id is somebody else's than the file says; the id decides."""
+    return [
+        f"assignments.{each.principal_id}: the file calls it {each.name!r}, the tenant {found!r}; the id decides"
+        for each in assignments
+        if each.name and (found := names.get(each.principal_id)) and found != each.name
+    ]
+
+
+def shown_assigned(assigned: Assigned, roles: Sequence[AppRole]) -> str:
+    """Return what there is as a plan shows it."""
+    role = next((role.display_name or role.value for role in roles if role.id == assigned.role_id), None)
+    return f"{assigned.principal_name or assigned.principal_id} as {role or 'default access'}"
+
+
+async def assigned(graph: Resources, service_principal_id: str) -> frozenset[Assigned]:
+    """Return who is assigned to which role now."""
+    return frozenset(
+        [
+            Assigned(
+                each.principal_id or "",
+                each.app_role_id or "",
+                each.id,
+                each.principal_type,
+                each.principal_display_name,
+            )
+            async for each in graph.service_principals.assignments(service_principal_id)
+        ]
+    )

@@ -1,0 +1,265 @@
+"""What the tenant holds of a fleet."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from flows.fleet_file.models import Assignment, Fleet, Instance
+from flows.tenant.assignments import Assigned, missing, surplus
+from flows.tenant.instance_state import read_instance_for
+from flows.tenant.observed import Observed, ObservedInstance
+from flows.tenant.ownership_tag import tag_prefix
+from flows.tenant.principals import Principal, find_principals
+from flows.tenant.recycle_bin import find_deleted, find_deleted_principals
+from flows.tenant.schemas import TemplateIds, languages_of
+from flows.tenant.templates import find_templates, with_new_names
+from graph_client import GraphClient, Resources
+from graph_client.models import Application, ServicePrincipal, SynchronizationJob
+from graph_client.odata import text_literal
+from graph_client.parallel import gather
+
+_APPLICATION_FIELDS = (
+    "id",
+    "appId",
+    "displayName",
+    "tags",
+    "applicationTemplateId",
+    "notes",
+    "serviceManagementReference",
+    "createdDateTime",
+)
+_SERVICE_PRINCIPAL_FIELDS = ("id", "appId", "displayName", "tags", "applicationTemplateId", "appRoles")
+_VALUES_PER_FILTER = 15  # Graph refuses more in one `in`
+
+
+async def observe(graph: GraphClient, fleet: Fleet, keys: Collection[str] | None = None) -> Observed:
+    """Look at the tenant: templates, the fleet's applications, and the jobs and secrets of each, in batches.
+
+    Args:
+        graph: A signed-in client.
+        fleet: What is wanted; only its name and its templates matter here.
+        keys: Look up jobs and secrets of these instances only; None for all.
+
+    Raises:
+        GraphError: A read failed for good.
+    """
+    templates, problems = await find_templates(graph, {instance.template for instance in fleet.instances})
+    found = await find_applications(graph, fleet.names, {template.id for template in templates.values()})
+    instances: dict[str, list[ObservedInstance]] = defaultdict(list)
+    namesakes: dict[tuple[str, str], tuple[str, ...]] = defaultdict(tuple)
+    for item in found:
+        mark = item.mark
+        if mark is None:
+            namesakes[item.template_id or "", item.display_name] += (item.application_id or item.app_id,)
+        elif mark.fleet in fleet.names:
+            instances[mark.key].append(item)
+    wanted = [item for key, items in instances.items() if keys is None or key in keys for item in items]
+    desired = {key: each for each in fleet.instances for key in each.own_keys}
+    adopting = _adopting(fleet, instances, keys)
+    named = await find_named(graph, adopting)
+    wishes = [(item, desired.get(item.key or "")) for item in wanted]
+    wishes += [(item, adopting[application_id]) for application_id, item in named.items()]
+    looks = (read_instance_for(graph.batched, item, instance) for item, instance in wishes)
+    looked = dict(zip((item for item, _ in wishes), await gather(*looks), strict=True))
+    observed = Observed(
+        {key: tuple(looked.get(item, item) for item in items) for key, items in instances.items()},
+        namesakes,
+        templates,
+        problems,
+        named={application_id: looked[item] for application_id, item in named.items()},
+    )
+    planned = [each for each in fleet.instances if keys is None or each.key in keys]
+    mapped = _mapped((looked[item], instance) for item, instance in wishes)
+    languages, problems, observed = await gather(
+        languages_of(graph.batched, mapped),
+        with_new_names(graph.batched, problems, _templates_in_use(observed, fleet)),
+        _with_directory(graph, fleet, observed, planned),
+    )
+    return replace(observed, languages=languages, problems=problems)
+
+
+async def _with_directory(
+    graph: GraphClient, fleet: Fleet, observed: Observed, planned: Iterable[Instance]
+) -> Observed:
+    """Add the users and groups that the plan speaks of, and what of the fleet is in the recycle bin."""
+    planned = list(planned)
+    bearers = [observed.bearers(each) for each in planned]
+    halves = [item for items in bearers for item in items if None in item.object_ids]
+    absent = not all(bearers) or any(not item.application_id for item in halves)
+    principals, deleted, deleted_principals = await gather(
+        _principals(graph, observed, planned),
+        find_deleted(graph, fleet) if absent else _nothing(),
+        find_deleted_principals(graph, [item.app_id for item in halves if not item.service_principal_id]),
+    )
+    return replace(observed, principals=principals, deleted=deleted, deleted_principals=deleted_principals)
+
+
+def _templates_in_use(observed: Observed, fleet: Fleet) -> dict[str, str]:
+    """Return the ids of the templates that instances were made from, by what the fleet file calls them."""
+    return {
+        instance.template: item.template_id
+        for instance in fleet.instances
+        for item in observed.bearers(instance)
+        if item.template_id
+    }
+
+
+def _mapped(
+    wishes: Iterable[tuple[ObservedInstance, Instance | None]],
+) -> Iterator[tuple[TemplateIds, str, SynchronizationJob]]:
+    """The jobs whose schemas were looked up."""
+    for item, wanted in wishes:
+        job = item.job_for(wanted.synchronization_template) if wanted and item.schema is not None else None
+        if job:
+            yield (item.template_id or "", job.template_id or ""), item.service_principal_id or "", job
+
+
+def _adopting(
+    fleet: Fleet, instances: Mapping[str, Iterable[ObservedInstance]], keys: Collection[str] | None
+) -> dict[str, Instance]:
+    """Return the instances whose application does not bear their mark yet, by the id of the one to adopt."""
+    bearers = {each.key: [item for key in each.own_keys for item in instances.get(key, ())] for each in fleet.instances}
+    return {
+        each.adopt: each
+        for each in fleet.instances
+        if each.adopt and (keys is None or each.key in keys)
+        if each.adopt not in {item.application_id for item in bearers[each.key]}
+    }
+
+
+async def _principals(graph: GraphClient, observed: Observed, planned: Iterable[Instance]) -> dict[str, Principal]:
+    """Look up whom the plan would assign, make an owner, or take away."""
+    added: list[Assignment] = []
+    removed: list[Assigned] = []
+    owners: list[str] = []
+    for instance in planned:
+        bearers = observed.bearers(instance)
+        if not bearers:
+            added += instance.assignments
+            owners += instance.owners
+            continue
+        found = bearers[0]
+        if found.unreadable:
+            continue
+        added += [each for each, _ in missing(instance, found.template_id or "", found.roles, found.assigned)]
+        removed += surplus(instance, found.roles, found.assigned)
+        owners += [each for each in instance.owners if each not in found.owners]
+    return await find_principals(graph, added, removed, owners)
+
+
+async def find_applications(
+    graph: GraphClient, fleets: Collection[str] | None, template_ids: Collection[str] = ()
+) -> list[ObservedInstance]:
+    """Return the applications that bear the mark of some fleets, or of any, and all those made from some templates.
+
+    The latter show namesakes, and instances whose creation was cut short before they got their mark.
+
+    Source: https://learn.microsoft.com/graph/api/application-list
+    """
+    prefixes = [tag_prefix()] if fleets is None else [tag_prefix(fleet) for fleet in sorted(fleets)]
+    tagged = [f"tags/any(t:startswith(t,{text_literal(prefix)}))" for prefix in prefixes]
+    marked: dict[str | None, Application] = {}
+    for condition in tagged:
+        listing = graph.applications.list(filter=condition, select=_APPLICATION_FIELDS)
+        marked |= {application.app_id: application async for application in listing}
+    principals: dict[str | None, ServicePrincipal] = {}
+    conditions = [
+        *tagged,
+        *(f"applicationTemplateId eq {text_literal(each)}" for each in sorted(template_ids)),
+    ]
+    for condition in conditions:
+        principals |= await find_service_principals(graph, condition)
+    # A tag may show on the service principal late or never; its appId is there from the start.
+    principals |= await principals_of(graph, [app_id for app_id in marked if app_id and app_id not in principals])
+    app_ids = [*marked, *(app_id for app_id in principals if app_id not in marked)]
+    return [instance_of(marked.get(app_id), principals.get(app_id), app_id or "") for app_id in app_ids]
+
+
+async def find_named(graph: GraphClient, application_ids: Collection[str]) -> dict[str, ObservedInstance]:
+    """Return applications by their object ids, without their jobs; those that are not there are left out.
+
+    Source: https://learn.microsoft.com/graph/api/application-list
+    """
+    found = {each.id: each for each in await applications_in(graph, "id", application_ids)}
+    principals = await principals_of(graph, [each.app_id for each in found.values() if each.app_id])
+    # Whatever mark one bears, it is not there by the mark of the instance that names it.
+    return {
+        each.id: replace(instance_of(each, principals.get(each.app_id), each.app_id or ""), marked=False)
+        for each in found.values()
+    }
+
+
+async def applications_in(graph: GraphClient, field: str, values: Iterable[str]) -> list[Application]:
+    """Return the applications whose id or appId is one of some values."""
+    conditions = _conditions(field, values)
+    pages = await gather(*(find_app_registrations(graph.batched, condition) for condition in conditions))
+    return [application for page in pages for application in page]
+
+
+async def find_app_registrations(graph: Resources, condition: str) -> list[Application]:
+    """Return the applications that a filter selects."""
+    return [each async for each in graph.applications.list(filter=condition, select=_APPLICATION_FIELDS)]
+
+
+async def principals_of(graph: GraphClient, app_ids: Iterable[str]) -> dict[str | None, ServicePrincipal]:
+    """Return the service principals with these appIds, by appId."""
+    conditions = _conditions("appId", app_ids)
+    found = await gather(*(find_service_principals(graph.batched, condition) for condition in conditions))
+    return {app_id: principal for part in found for app_id, principal in part.items()}
+
+
+def _conditions(field: str, values: Iterable[str]) -> list[str]:
+    literals = sorted(map(text_literal, values))
+    return [f"{field} in ({','.join(part)})" for part in batched(literals, _VALUES_PER_FILTER)]
+
+
+async def find_instances(graph: GraphClient, fleet: Fleet) -> dict[str, list[ObservedInstance]]:
+    """Return the applications of a fleet without their jobs, by the key that their mark bears or will bear.
+
+    Those that a rename of the fleet or of a key has not come to yet are found by the mark they still bear.
+    """
+    now = {key: each.key for each in fleet.instances for key in each.own_keys}
+    instances: dict[str, list[ObservedInstance]] = defaultdict(list)
+    for item in await find_applications(graph, fleet.names):
+        if item.mark is not None and item.mark.fleet in fleet.names:
+            key = now.get(item.mark.key, item.mark.key)
+            place = 0 if item.mark.key == key else len(instances[key])
+            instances[key].insert(place, item)
+    return instances
+
+
+async def find_service_principals(graph: Resources, condition: str) -> dict[str | None, ServicePrincipal]:
+    """Return the service principals that a filter selects, by appId."""
+    listing = graph.service_principals.list(filter=condition, select=_SERVICE_PRINCIPAL_FIELDS)
+    return {principal.app_id: principal async for principal in listing}
+
+
+def batched(values: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    """Yield `values` in parts of at most `size`."""
+    for start in range(0, len(values), size):
+        yield values[start : start + size]
+
+
+def instance_of(application: Application | None, principal: ServicePrincipal | None, app_id: str) -> ObservedInstance:
+    """Return an application and its service principal as one; either may not be known."""
+    newest = application or principal
+    if newest is None:
+        raise AssertionError("an instance is an application, a service principal or both")
+    return ObservedInstance(
+        application_id=application.id if application else None,
+        service_principal_id=principal.id if principal else None,
+        app_id=app_id,
+        display_name=newest.display_name or "",
+        service_principal_name=principal.display_name if principal else None,
+        template_id=newest.application_template_id or (principal.application_template_id if principal else None),
+        tags=tuple(newest.tags or ()),
+        marked=application is not None,
+        notes=application.notes if application else None,
+        service_management_reference=application.service_management_reference if application else None,
+        roles=tuple(principal.app_roles) if principal else (),
+    )
+
+
+async def _nothing() -> tuple[Any, ...]:
+    return ()

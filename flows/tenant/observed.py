@@ -1,0 +1,104 @@
+"""The tenant as one look found it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from flows.fleet_file.models import Instance
+from flows.monitoring.own_job import choose_job
+from flows.tenant.assignments import Assigned
+from flows.tenant.ownership_tag import Mark
+from flows.tenant.principals import Principal
+from flows.tenant.recycle_bin import DeletedApplication
+from flows.tenant.schemas import SchemaLanguage, TemplateIds
+from flows.tenant.templates import TemplateProblem
+from graph_client.errors import GraphError
+from graph_client.models import ApplicationTemplate, AppRole, SynchronizationJob, SynchronizationTemplate
+
+
+@dataclass(frozen=True, eq=False)
+class ObservedInstance:
+    """An application with its service principal, and the job and secrets of the latter."""
+
+    application_id: str | None
+    service_principal_id: str | None
+    app_id: str
+    display_name: str
+    service_principal_name: str | None
+    template_id: str | None
+    tags: tuple[str, ...]
+    marked: bool
+    """Whether the application bears its tag; without it, it was found by its unique name."""
+    notes: str | None = None
+    service_management_reference: str | None = None
+    roles: tuple[AppRole, ...] = ()
+    assigned: frozenset[Assigned] = frozenset()
+    """Who is assigned; looked up only for instances whose file assigns somebody."""
+    owners: frozenset[str] = frozenset()
+    """Who owns the application; looked up only for instances whose file names owners."""
+    jobs: tuple[SynchronizationJob, ...] = ()
+    secrets: Mapping[str, str] | None = field(default_factory=dict)
+    """Values as Graph shows them, the sensitive ones as `*`; None if they may not be read."""
+    schema: Mapping[str, Any] | None = None
+    """The schema of its job; looked up only for instances whose file has mappings."""
+    synchronization_templates: tuple[SynchronizationTemplate, ...] = ()
+    """What the application offers; looked up only where the jobs alone do not tell which is ours."""
+    unreadable: GraphError | None = None
+    """Why its jobs are not known, although it is there."""
+
+    @property
+    def object_ids(self) -> tuple[str | None, str | None]:
+        """The ids of application and service principal; None for one that does not show."""
+        return self.application_id, self.service_principal_id
+
+    @property
+    def mark(self) -> Mark | None:
+        """The mark it bears as a tag, or in the name it was created under."""
+        return Mark.in_tags(self.tags) or Mark.in_name(self.display_name)
+
+    @property
+    def key(self) -> str | None:
+        """The key that its mark names."""
+        return self.mark.key if self.mark else None
+
+    def job_for(self, synchronization_template: str | None) -> SynchronizationJob | None:
+        """Return the job that is ours, of that synchronization template or of the default one if None."""
+        return choose_job(self.jobs, synchronization_template, self.synchronization_templates)
+
+    def other_jobs(self, synchronization_template: str | None) -> tuple[str, ...]:
+        """Return the ids of the jobs that are not ours."""
+        own = self.job_for(synchronization_template)
+        return tuple(sorted(job.id for job in self.jobs if job is not own))
+
+
+@dataclass(frozen=True)
+class Observed:
+    """The tenant as one look found it."""
+
+    instances: Mapping[str, tuple[ObservedInstance, ...]]
+    """By key; more than one where something made a double."""
+    namesakes: Mapping[tuple[str, str], tuple[str, ...]]
+    """Application ids without our mark, by template id and display name."""
+    templates: Mapping[str, ApplicationTemplate]
+    """By the name or id that the fleet file uses."""
+    problems: Mapping[str, TemplateProblem]
+    """Why a name or id in the fleet file leads to no usable template."""
+    principals: Mapping[str, Principal] = field(default_factory=dict)
+    """Users and groups that would be assigned, made owners or taken away, by object id."""
+    named: Mapping[str, ObservedInstance] = field(default_factory=dict)
+    """Applications without the fleet's mark that the file says to adopt, by object id."""
+    languages: Mapping[TemplateIds, SchemaLanguage] = field(default_factory=dict)
+    """Of jobs whose schema was looked up."""
+    deleted: tuple[DeletedApplication, ...] = ()
+    """What bears the fleet's mark in the recycle bin; looked up only if an instance is not there."""
+    deleted_principals: frozenset[str] = frozenset()
+    """The appIds of applications whose service principal alone is in the recycle bin."""
+
+    def bearers(self, instance: Instance) -> tuple[ObservedInstance, ...]:
+        """Return the applications that bear the mark of an instance, or the mark it had before its key changed.
+
+        Where there is none, the one that the file names counts as one.
+        """
+        marked = next((self.instances[key] for key in instance.own_keys if self.instances.get(key)), ())
+        named = self.named.get(instance.adopt or "")
+        return marked or ((named,) if named else ())

@@ -1,0 +1,65 @@
+"""The applications that bear a fleet's mark, for what is done to them by key."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from flows.errors import StepFailed
+from flows.fleet_file.models import Fleet, Instance
+from flows.tenant.observe import find_applications
+from flows.tenant.observed import ObservedInstance
+from flows.tenant.templates import find_templates
+from graph_client import GraphClient
+
+
+@dataclass(frozen=True)
+class Bearers:
+    """The applications of a fleet, and those that only look like it."""
+
+    by_key: Mapping[str, tuple[ObservedInstance, ...]]
+    """By the key that their mark names; more than one where something made a double."""
+    strangers: Mapping[str, tuple[ObservedInstance, ...]]
+    """Applications without the fleet's mark, by the key of the instance whose template and display name they have."""
+
+    def of(self, key: str, instance: Instance | None) -> tuple[ObservedInstance, ...]:
+        """Return the bearers of a key, or of the key that its instance was renamed from."""
+        keys = instance.own_keys if instance else (key,)
+        return next((self.by_key[each] for each in keys if each in self.by_key), ())
+
+
+async def find_bearers(graph: GraphClient, fleet: Fleet) -> Bearers:
+    """Look for the applications of a fleet, those included whose creation was cut short before they got their mark.
+
+    Raises:
+        GraphError: A read failed for good.
+    """
+    templates, _ = await find_templates(graph, {instance.template for instance in fleet.instances})
+    found = await find_applications(graph, fleet.names, {template.id for template in templates.values()})
+    by_key: dict[str, tuple[ObservedInstance, ...]] = {}
+    others: dict[tuple[str | None, str], tuple[ObservedInstance, ...]] = {}
+    for item in found:
+        if item.mark is not None and item.mark.fleet in fleet.names:
+            by_key[item.mark.key] = (*by_key.get(item.mark.key, ()), item)
+        else:
+            look = (item.template_id, item.display_name)
+            others[look] = (*others.get(look, ()), item)
+    looks = {
+        each.key: (templates[each.template].id, each.display_name)
+        for each in fleet.instances
+        if each.template in templates
+    }
+    return Bearers(by_key, {key: others[look] for key, look in looks.items() if look in others})
+
+
+def two_applications(key: str, application_ids: list[str]) -> StepFailed:
+    """Return the failure of an instance that is more than one application."""
+    return StepFailed(
+        "TwoApplications",
+        f"{len(application_ids)} applications bear the mark of {key}: {' and '.join(sorted(application_ids))}.",
+        heal_double(key),
+        step="find",
+    )
+
+
+def heal_double(key: str) -> str:
+    """Return what a person does about two applications with one mark."""
+    return f"Keep one, and retire the other: entra-fleet retire FLEET --only {key} --application-id ID"

@@ -1,0 +1,36 @@
+"""What one run learns about schemas, asked once however many jobs it is about."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from flows.tenant.schemas import SchemaLanguage, TemplateIds, language_of
+from graph_client import Resources
+
+
+class SchemaKnowledge:
+    """Languages by template, and what Graph made of expressions."""
+
+    def __init__(self) -> None:
+        self.sources: dict[str, Mapping[str, Any]] = {}
+        self._languages: dict[TemplateIds, asyncio.Future[SchemaLanguage]] = {}
+
+    def learn(self, languages: Mapping[TemplateIds, SchemaLanguage]) -> None:
+        """Note languages that are known already."""
+        for ids, language in languages.items():
+            known = asyncio.get_running_loop().create_future()
+            known.set_result(language)
+            self._languages[ids] = known
+
+    async def language(
+        self, graph: Resources, ids: TemplateIds, service_principal_id: str, job_id: str
+    ) -> SchemaLanguage:
+        """Return what schemas of a template may consist of; those who ask at once share the answer."""
+        if (known := self._languages.get(ids)) is None or _failed(known):
+            known = asyncio.ensure_future(language_of(graph, service_principal_id, job_id, ids[1] or None))
+            self._languages[ids] = known
+        return await asyncio.shield(known)
+
+
+def _failed(known: "asyncio.Future[SchemaLanguage]") -> bool:
+    return known.done() and (known.cancelled() or known.exception() is not None)

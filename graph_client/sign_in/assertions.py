@@ -1,0 +1,138 @@
+"""Sources of federated assertions: called anew for each token request, since these live for minutes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from graph_client.error_body import read_json
+from graph_client.errors import AuthFailed
+from graph_client.settings import GraphSettings
+
+from .http import SignInHttp
+
+__all__ = ["AzureDevOpsAssertion", "FileAssertion", "GitHubActionsAssertion"]
+
+_AUDIENCE = "api://AzureADTokenExchange"
+
+
+@dataclass(frozen=True, slots=True)
+class FileAssertion:
+    """The content of a file that somebody else keeps fresh, as Kubernetes workload identity does.
+
+    https://learn.microsoft.com/azure/aks/workload-identity-overview
+    """
+
+    path: Path
+
+    def __call__(self) -> str:
+        """The assertion as it is in the file now.
+
+        Raises:
+            AuthFailed: when the file cannot be read or is empty.
+        """
+        hint = "name a readable file that holds the federated token"
+        try:
+            text = self.path.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "it is not text"
+            raise AuthFailed(f"the federated token file {self.path} cannot be read: {reason}", hint=hint) from None
+        if not text:
+            raise AuthFailed(f"the federated token file {self.path} is empty", hint=hint)
+        return text
+
+
+@dataclass(frozen=True, slots=True)
+class GitHubActionsAssertion:
+    """An OIDC token of a GitHub Actions job.
+
+    Args:
+        request_url: what the job finds in ACTIONS_ID_TOKEN_REQUEST_URL.
+        request_token: what it finds in ACTIONS_ID_TOKEN_REQUEST_TOKEN.
+        settings: TLS trust, proxy and time limits.
+        transport: the seam for tests.
+
+    https://docs.github.com/actions/reference/security/oidc
+    """
+
+    request_url: str
+    request_token: str = field(repr=False)
+    settings: GraphSettings = field(default_factory=GraphSettings, repr=False)
+    audience: str = _AUDIENCE
+    transport: httpx.BaseTransport | None = field(default=None, repr=False)
+
+    def __call__(self) -> str:
+        """A new assertion.
+
+        Raises:
+            AuthFailed: when GitHub gives none.
+        """
+        url = httpx.URL(self.request_url).copy_merge_params({"audience": self.audience})
+        headers = {"Authorization": f"Bearer {self.request_token}"}
+        hint = "give the job `permissions: id-token: write`"
+        with _refused_by("GitHub Actions", hint):
+            response = SignInHttp(self.settings, self.transport).send("GET", str(url), headers=headers)
+        return _token_of(response, "value", "GitHub Actions", hint)
+
+
+@dataclass(frozen=True, slots=True)
+class AzureDevOpsAssertion:
+    """An OIDC token of an Azure DevOps pipeline for one of its service connections.
+
+    Args:
+        request_url: what the pipeline finds in SYSTEM_OIDCREQUESTURI.
+        access_token: System.AccessToken.
+        service_connection_id: the service connection that the application trusts.
+        settings: TLS trust, proxy and time limits.
+        transport: the seam for tests.
+
+    https://learn.microsoft.com/rest/api/azure/devops/distributedtask/oidctoken/create
+    """
+
+    request_url: str
+    access_token: str = field(repr=False)
+    service_connection_id: str
+    settings: GraphSettings = field(default_factory=GraphSettings, repr=False)
+    transport: httpx.BaseTransport | None = field(default=None, repr=False)
+
+    def __call__(self) -> str:
+        """A new assertion.
+
+        Raises:
+            AuthFailed: when Azure DevOps gives none.
+        """
+        wanted = {"api-version": "7.1", "serviceConnectionId": self.service_connection_id}
+        url = httpx.URL(self.request_url).copy_merge_params(wanted)
+        headers = {"Authorization": f"Bearer {self.access_token}", "Content-Type": "application/json"}
+        hint = "check the service connection's id, and that System.AccessToken is passed to the step"
+        with _refused_by("Azure DevOps", hint):
+            response = SignInHttp(self.settings, self.transport).send("POST", str(url), headers=headers)
+        return _token_of(response, "oidcToken", "Azure DevOps", hint)
+
+
+@contextmanager
+def _refused_by(who: str, hint: str) -> Iterator[None]:
+    """Say who refused, whatever the refusal looks like; what may pass stays as it is."""
+    try:
+        yield
+    except AuthFailed as error:
+        if error.status is None or error.transient:
+            raise
+        raise _without_token(who, error.status, hint) from None
+
+
+def _without_token(who: str, status: int, hint: str) -> AuthFailed:
+    return AuthFailed(f"{who} gave no OIDC token", status=status, hint=hint)
+
+
+def _token_of(response: httpx.Response, name: str, who: str, hint: str) -> str:
+    body: Any = read_json(response.content) if response.is_success else None
+    token = body.get(name) if isinstance(body, dict) else None
+    if not isinstance(token, str) or not token:
+        raise _without_token(who, response.status_code, hint)
+    return token

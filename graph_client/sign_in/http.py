@@ -1,0 +1,181 @@
+"""The HTTP under MSAL: our TLS trust, time limits and proxy, and clear errors in place of its exceptions."""
+
+from __future__ import annotations
+
+import logging
+import ssl
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from graph_client.error_body import read_json
+from graph_client.errors import AuthFailed, BadSettings
+from graph_client.redaction import learn_secrets, learn_url_password, mask
+from graph_client.retry_after import retry_after_seconds
+from graph_client.settings import GraphSettings
+from graph_client.tls import ssl_context
+
+from .error_codes import auth_failed
+
+__all__ = ["SignInHttp"]
+
+logger = logging.getLogger(__name__)
+
+# X-IDENTITY-HEADER is how App Service and Functions ask for a managed identity's token, `secret` how they did before.
+# https://learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference
+_PROOFS = frozenset({"client_secret", "client_assertion", "assertion", "authorization", "x-identity-header", "secret"})
+
+
+class SignInHttp:
+    """What MSAL takes as `http_client`: sends, and raises AuthFailed for everything MSAL would stumble over.
+
+    `plain_http` allows http URLs: the metadata endpoint of a machine has no TLS.
+    """
+
+    def __init__(
+        self,
+        settings: GraphSettings,
+        transport: httpx.BaseTransport | None = None,
+        *,
+        plain_http: bool = False,
+    ) -> None:
+        self._settings = settings
+        self._transport = transport
+        self._plain_http = plain_http
+        self._context: ssl.SSLContext | None = None
+
+    def get(self, url: str, params: Any = None, headers: Mapping[str, str] | None = None, **_: Any) -> httpx.Response:
+        """A GET, as MSAL calls it."""
+        return self.send("GET", url, params=params or None, headers=headers)
+
+    def post(
+        self,
+        url: str,
+        params: Any = None,
+        data: Any = None,
+        headers: Mapping[str, str] | None = None,
+        **_: Any,
+    ) -> httpx.Response:
+        """A POST of a form, as MSAL calls it."""
+        return self.send("POST", url, params=params or None, data=_texts(data), headers=headers)
+
+    def close(self) -> None:
+        """Nothing stays open between requests."""
+
+    def send(self, method: str, url: str, **parts: Any) -> httpx.Response:
+        """Send one request.
+
+        Raises:
+            AuthFailed: when there is no answer, or none that MSAL could read.
+        """
+        _learn(parts, self._settings.proxy_url)
+        if not self._plain_http and urlsplit(url).scheme != "https":
+            raise AuthFailed("refused to sign in over plain http", hint="check the authority")
+        try:
+            with self._client(url) as client:
+                response = client.request(method, url, **parts)
+        except httpx.RequestError as error:
+            raise _unreachable(method, url, error) from None
+        logger.debug("%s %s: %s", method, urlsplit(url).path, response.status_code)
+        _check(method, url, response)
+        return response
+
+    def _client(self, url: str) -> httpx.Client:
+        # One client for each request: tokens live for an hour, and nothing has to be closed.
+        if self._transport is not None:
+            return httpx.Client(transport=_Shared(self._transport), trust_env=False, timeout=self._limits())
+        if self._context is None:
+            self._context = self._trust()
+        return httpx.Client(
+            verify=self._context,
+            proxy=None if self._plain_http else self._proxy_for(url),
+            trust_env=False,
+            timeout=self._limits(),
+            headers={"User-Agent": self._settings.user_agent},
+        )
+
+    def _proxy_for(self, url: str) -> str | None:
+        try:
+            return self._settings.proxy_for(url)
+        except BadSettings as error:
+            raise AuthFailed(error.what, hint=error.hint) from None
+
+    def _trust(self) -> ssl.SSLContext:
+        try:
+            return ssl_context(self._settings)
+        except BadSettings as error:
+            # MSAL takes any ValueError for a wrong tenant.
+            raise AuthFailed(error.what, hint=error.hint) from None
+
+    def _limits(self) -> httpx.Timeout:
+        return httpx.Timeout(self._settings.sign_in_timeout_seconds)
+
+
+def _learn(parts: Mapping[str, Any], proxy_url: str | None) -> None:
+    """Learn what proves who we are: whoever answers may quote it."""
+    learn_url_password(proxy_url)
+    for name, value in {**(parts.get("data") or {}), **(parts.get("headers") or {})}.items():
+        if name.lower() in _PROOFS and isinstance(value, str):
+            learn_secrets(value.removeprefix("Bearer "))
+
+
+def _texts(data: Any) -> Any:
+    # MSAL signs assertions as bytes, of which httpx would send the repr.
+    if not isinstance(data, Mapping):
+        return data
+    return {name: value.decode() if isinstance(value, bytes) else value for name, value in data.items()}
+
+
+class _Shared(httpx.BaseTransport):
+    """A transport that outlives the client that uses it."""
+
+    def __init__(self, transport: httpx.BaseTransport) -> None:
+        self._transport = transport
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        return self._transport.handle_request(request)
+
+
+def _check(method: str, url: str, response: httpx.Response) -> None:
+    whence: dict[str, Any] = {
+        "verb": method,
+        "path": urlsplit(url).path,
+        "status": response.status_code,
+    }
+    if response.status_code in (408, 410, 429) or response.status_code >= 500:
+        failed = AuthFailed("the sign-in service is overloaded or failing", hint="try again later", **whence)
+        failed.transient = True
+        failed.retry_after_seconds = retry_after_seconds(
+            response.headers.get("retry-after"), datetime.now(UTC), response.headers.get("date")
+        )
+        raise failed
+    if response.status_code == 401 and "www-authenticate" in response.headers:
+        # Azure Arc's challenge, which MSAL answers.
+        return
+    try:
+        body = read_json(response.content)
+    except ValueError:
+        body = None
+    if not isinstance(body, dict):
+        hint = "check the authority, and any proxy between"
+        raise AuthFailed("the sign-in service did not answer with JSON", hint=hint, **whence)
+    if response.status_code >= 400:
+        raise auth_failed(body, **whence)
+
+
+def _unreachable(method: str, url: str, error: httpx.RequestError) -> AuthFailed:
+    text = mask(str(error)) or error.__class__.__name__
+    distrust = "CERTIFICATE_VERIFY_FAILED" in text
+    failed = AuthFailed(
+        f"{urlsplit(url).netloc} gave no answer: {text}",
+        verb=method,
+        path=urlsplit(url).path,
+        hint="trust its CA: name the file in ca_file (SSL_CERT_FILE)"
+        if distrust
+        else "check the authority, the network and any proxy",
+    )
+    failed.transient = not distrust
+    return failed

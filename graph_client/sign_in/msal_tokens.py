@@ -1,0 +1,171 @@
+"""Sign-in by MSAL, whatever the method, off the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, Protocol, cast
+
+import httpx
+
+from graph_client.errors import AuthFailed
+from graph_client.redaction import learn_secrets, mask
+from graph_client.retry import Clock, Retrying, Sleep
+from graph_client.settings import GraphSettings
+
+from .error_codes import auth_failed
+from .http import SignInHttp
+from .methods import Certificate, ClientSecret, FederatedAssertion, ManagedIdentity, SignInMethod
+
+__all__ = ["MsalTokens"]
+
+# MSAL's own margin: it renews a token that has less than this left. Of one that never has as much, half its life.
+_MARGIN_SECONDS = 300.0
+
+
+class _Application(Protocol):
+    def acquire_token_for_client(self, **request: Any) -> Mapping[str, Any] | None: ...
+
+
+class MsalTokens:
+    """Tokens for one tenant and one sign-in method; safe to share between clients.
+
+    Args:
+        settings: the authority, the Graph root and the limits.
+        tenant_id: id or verified domain of the tenant.
+        method: how to sign in.
+        transport: the seam for tests; blocking, since MSAL is.
+        sleep: waits between attempts.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        settings: GraphSettings,
+        tenant_id: str,
+        method: SignInMethod,
+        *,
+        transport: httpx.BaseTransport | None = None,
+        sleep: Sleep = asyncio.sleep,
+        clock: Clock = time.monotonic,
+    ) -> None:
+        self._settings = settings
+        self._tenant_id = tenant_id
+        self._method = method
+        self._http = SignInHttp(settings, transport, plain_http=isinstance(method, ManagedIdentity))
+        self._retrying = Retrying(settings, sleep, clock)
+        self._clock = clock
+        self._application: _Application | None = None
+        self._current = ""
+        self._good_until = float("-inf")
+        self._turn = asyncio.Lock()
+        # A cancelled waiter frees its turn while its thread is still signing in.
+        self._one_thread = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"MsalTokens(tenant_id={self._tenant_id!r}, method={self._method!r})"
+
+    async def token(self) -> str:
+        """A token, from memory or from the sign-in service.
+
+        Raises:
+            AuthFailed: when the sign-in fails; nothing is sent for a certificate that cannot work.
+        """
+        if self._clock() < self._good_until:
+            return self._current
+        async with self._turn:
+            return await self._renewed()
+
+    async def renew(self, rejected: str) -> str:
+        """A token in place of a rejected one; many callers rejected at once cause one sign-in.
+
+        Raises:
+            AuthFailed: when the sign-in fails.
+        """
+        async with self._turn:
+            if self._current == rejected:
+                self._application = None
+                self._good_until = float("-inf")
+            return await self._renewed()
+
+    async def _renewed(self) -> str:
+        if self._clock() < self._good_until:
+            return self._current
+        asked_at = self._clock()
+        result = await self._retrying.run_sign_in(partial(asyncio.to_thread, self._acquire))
+        self._current = str(result["access_token"])
+        learn_secrets(self._current)
+        lifetime = float(result.get("expires_in") or 0.0)
+        self._good_until = asked_at + max(lifetime - _MARGIN_SECONDS, lifetime / 2)
+        return self._current
+
+    def _acquire(self) -> Mapping[str, Any]:
+        with self._one_thread:
+            try:
+                return self._asked()
+            except AuthFailed as error:
+                raise error from None
+            # MSAL documents no closed set of exceptions.
+            except Exception as error:  # noqa: BLE001
+                raise _unexpected(error) from None
+
+    def _asked(self) -> Mapping[str, Any]:
+        if self._application is None:
+            self._application = self._build()
+        result = self._request()(self._application)
+        if not result or not result.get("access_token"):
+            raise auth_failed(result or {})
+        return result
+
+    def _request(self) -> Callable[[_Application], Mapping[str, Any] | None]:
+        if isinstance(self._method, ManagedIdentity):
+            return lambda app: app.acquire_token_for_client(resource=self._settings.graph_url)
+        return lambda app: app.acquire_token_for_client(scopes=[self._settings.scope])
+
+    def _build(self) -> _Application:
+        # Imported here: a caller with its own tokens does not need it.
+        import msal  # noqa: PLC0415
+
+        method = self._method
+        if isinstance(method, ManagedIdentity):
+            identity = (
+                msal.UserAssignedManagedIdentity(client_id=method.client_id)
+                if method.client_id
+                else msal.SystemAssignedManagedIdentity()
+            )
+            return cast("_Application", msal.ManagedIdentityClient(identity, http_client=self._http))
+        application = msal.ConfidentialClientApplication(
+            method.client_id,
+            client_credential=_credential(method),
+            authority=f"{self._settings.authority}/{self._tenant_id}",
+            http_client=self._http,
+            # The authority is configured, not discovered: a private or test host is nobody else's business.
+            instance_discovery=False,
+        )
+        return cast("_Application", application)
+
+
+def _unexpected(error: Exception) -> AuthFailed:
+    text = " ".join(mask(str(error)).split())[:300]
+    return AuthFailed(
+        f"sign-in failed: {text or error.__class__.__name__}",
+        hint="check tenant id, client id, credential and authority",
+    )
+
+
+def _credential(method: ClientSecret | Certificate | FederatedAssertion) -> Any:
+    if isinstance(method, ClientSecret):
+        learn_secrets(method.client_secret)
+        return method.client_secret
+    if isinstance(method, Certificate):
+        # Likewise: few sign in this way, and cryptography is large.
+        from .certificate import msal_certificate  # noqa: PLC0415
+
+        learn_secrets(method.password)
+        credential = msal_certificate(method)
+        learn_secrets(credential["private_key"])
+        return credential
+    return {"client_assertion": method.assertion}

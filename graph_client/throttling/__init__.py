@@ -1,0 +1,1 @@
+"""Keeping to Graph's budgets."""

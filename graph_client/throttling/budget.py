@@ -1,0 +1,110 @@
+"""A budget: so much in any stretch of time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from graph_client.retry import Clock, Sleep
+
+__all__ = ["Budget"]
+
+
+class Budget:
+    """At most `limit` in any window of `window_seconds`, and nothing while Graph has asked for a pause.
+
+    Graph counts a request when it arrives, at some moment between its sending and its answer. So what is spent
+    counts from the sending until one window after the answer: then no window of Graph's can hold more than the limit.
+
+    Args:
+        name: what it is a budget of, for messages.
+        limit: how much; a single call may cost more, and then has a window for itself.
+        window_seconds: how long the stretch of time is.
+        sleep: waits.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        limit: int,
+        window_seconds: float,
+        sleep: Sleep,
+        clock: Clock,
+    ) -> None:
+        self.name = name
+        self._limit = limit
+        self._window_seconds = window_seconds
+        self._sleep = sleep
+        self._clock = clock
+        self._under_way = 0
+        self._answered: deque[tuple[float, int]] = deque()
+        self._answered_sum = 0
+        self._answer_came = asyncio.Event()
+        self._paused_until = float("-inf")
+        # Waiting inside the lock keeps the callers in their order.
+        self._turn = asyncio.Lock()
+
+    def pause(self, seconds: float) -> None:
+        """Let nothing pass for this long, as Graph asked."""
+        self._paused_until = max(self._paused_until, self._clock() + seconds)
+
+    def correct(self, difference: int) -> None:
+        """Count what an answer turned out to cost beyond its estimate, or less than that."""
+        if difference:
+            self._count(difference)
+
+    def leave_out_one_window(self) -> None:
+        """Spend nothing for one window: who had this budget before may have spent it a moment ago."""
+        self._count(self._limit)
+
+    def tighten(self, limit: int) -> None:
+        """Keep to a smaller limit from now on."""
+        self._limit = min(self._limit, limit)
+
+    @asynccontextmanager
+    async def spend(self, cost: int = 1) -> AsyncIterator[None]:
+        """Wait until the cost fits; the context lasts until the answer."""
+        async with self._turn:
+            await self._until_it_fits(cost)
+            self._under_way += cost
+        try:
+            yield
+        finally:
+            self._under_way -= cost
+            self._count(cost)
+            self._answer_came.set()
+
+    async def _until_it_fits(self, cost: int) -> None:
+        while True:
+            wait = self._wait_seconds(cost)
+            if wait is None:
+                self._answer_came.clear()
+                await self._answer_came.wait()
+            elif wait > 0:
+                await self._sleep(wait)
+            else:
+                return
+
+    def _wait_seconds(self, cost: int) -> float | None:
+        """How long until the cost may fit; None if that depends on answers that are still to come."""
+        now = self._clock()
+        paused = self._paused_until - now
+        if paused > 0:
+            return paused
+        while self._answered and self._answered[0][0] <= now - self._window_seconds:
+            self._answered_sum -= self._answered.popleft()[1]
+        excess = self._under_way + self._answered_sum + min(cost, self._limit) - self._limit
+        if excess <= 0:
+            return 0.0
+        for moment, spent in self._answered:
+            excess -= spent
+            if excess <= 0:
+                return moment + self._window_seconds - now
+        return None
+
+    def _count(self, cost: int) -> None:
+        self._answered.append((self._clock(), cost))
+        self._answered_sum += cost

@@ -1,0 +1,1 @@
+"""Applications, service principals, people, assignments and the gallery."""

@@ -1,0 +1,195 @@
+"""The directory: applications and service principals, their replication, and the recycle bin."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from graph_emulator.clock import write_moment
+from graph_emulator.directory.gallery import Template
+from graph_emulator.directory.new_objects import new_application, new_service_principal
+from graph_emulator.directory.replication import arrivals, has_arrived
+from graph_emulator.http.problems import GraphProblem, not_found
+from graph_emulator.settings import EmulatorSettings
+
+Kind = Literal["application", "servicePrincipal"]
+RECYCLE_SECONDS = 30 * 86_400.0
+
+
+@dataclass(slots=True)
+class Entry:
+    """An application or a service principal as the directory keeps it."""
+
+    kind: Kind
+    value: dict[str, Any]
+    template: Template
+    created_at: float
+    number: int
+    arrivals: tuple[float, ...]
+    owners: list[str] = field(default_factory=list)
+    own_tags: list[str] = field(default_factory=list)
+    inherited_tags: list[str] = field(default_factory=list)
+    pending: list[tuple[float, dict[str, Any]]] = field(default_factory=list)
+    deleted_at: float | None = None
+    partner: "Entry | None" = None
+
+    overwritten: list[tuple[tuple[float, ...], dict[str, Any]]] = field(default_factory=list)
+    """What PATCHes replaced, for the replicas that have not heard of them."""
+
+    @property
+    def id(self) -> str:
+        """The object id."""
+        return str(self.value["id"])
+
+    def seen(self, replica: int, now: float, *, whole: bool = True) -> dict[str, Any]:
+        """The object as a replica shows it; a copy if it is wanted as a whole."""
+        while self.overwritten and max(self.overwritten[0][0]) <= now:
+            del self.overwritten[0]
+        if not self.overwritten:
+            return dict(self.value) if whole else self.value
+        value = dict(self.value)
+        for times, before in reversed(self.overwritten):
+            if not has_arrived(times, replica, now):
+                value |= before
+        return value
+
+    def settle(self, now: float) -> None:
+        """Take over what has propagated from the application by now."""
+        while self.pending and self.pending[0][0] <= now:
+            self._inherit(self.pending.pop(0)[1])
+
+    def _inherit(self, changes: dict[str, Any]) -> None:
+        if "displayName" in changes:
+            self.value["displayName"] = self.value["appDisplayName"] = changes["displayName"]
+        if "tags" in changes:
+            self.inherited_tags = changes["tags"]
+            self.merge_tags()
+
+    def merge_tags(self) -> None:
+        """Show the tags of the application beside the own ones."""
+        self.value["tags"] = [*self.own_tags, *(t for t in self.inherited_tags if t not in self.own_tags)]
+
+
+class Directory:
+    """Every application and service principal; reads see them as the answering replica does."""
+
+    def __init__(self, settings: EmulatorSettings) -> None:
+        self._settings = settings
+        self._created = 0
+        self.live: dict[Kind, dict[str, Entry]] = {"application": {}, "servicePrincipal": {}}
+        self.deleted: dict[str, Entry] = {}
+
+    def instantiate(
+        self, template: Template, display_name: str, reference: str | None, owner: str, now: float
+    ) -> tuple[Entry, Entry]:
+        """A new application and its service principal; the same name twice makes two pairs."""
+        self._check_quota()
+        self._created += 1
+        seed, number = self._settings.seed, self._created
+        application = new_application(self._settings, number, template, display_name, reference, write_moment(now))
+        principal = new_service_principal(seed, number, template, application, self._settings.tenant_id)
+        pair = (
+            self._add("application", application, template, now, owner),
+            self._add("servicePrincipal", principal, template, now, owner),
+        )
+        pair[0].partner, pair[1].partner = pair[1], pair[0]
+        return pair
+
+    def _check_quota(self) -> None:
+        quota = self._settings.object_quota
+        if quota is not None and self.objects + 2 > quota:
+            raise GraphProblem(
+                self._settings.quota_status,
+                "Directory_QuotaExceeded",
+                "The directory object quota limit for the Principal has been exceeded. Please ask your "
+                "administrator to increase the quota limit or delete objects to reduce the used quota.",
+            )
+
+    @property
+    def objects(self) -> int:
+        """What counts against the quota: soft-deleted objects do."""
+        return sum(map(len, self.live.values())) + len(self.deleted)
+
+    def _add(self, kind: Kind, value: dict[str, Any], template: Template, now: float, owner: str) -> Entry:
+        lag = self._settings.replication_lag_seconds
+        when = arrivals(self._settings.seed, value["id"], now, lag)
+        entry = Entry(kind, value, template, now, self._created, when, owners=[owner])
+        entry.own_tags = list(value["tags"])
+        self.live[kind][entry.id] = entry
+        return entry
+
+    def get(self, kind: Kind, identifier: str, replica: int, now: float) -> Entry:
+        """One object.
+
+        Raises:
+            GraphProblem: 404, absent or unknown to this replica yet.
+        """
+        entry = self.live[kind].get(identifier.lower())
+        if entry is None or not has_arrived(entry.arrivals, replica, now):
+            raise not_found(identifier)
+        entry.settle(now)
+        return entry
+
+    def by_app_id(self, kind: Kind, app_id: str, replica: int, now: float) -> Entry:
+        """One object by its alternate key."""
+        for entry in self.live[kind].values():
+            if entry.value["appId"] == app_id.lower() and has_arrived(entry.arrivals, replica, now):
+                entry.settle(now)
+                return entry
+        raise not_found(app_id)
+
+    def all(self, kind: Kind, replica: int, now: float, *, index_lag: float = 0.0) -> Iterator[Entry]:
+        """The objects that a replica, or the lagging index, shows."""
+        for entry in list(self.live[kind].values()):
+            if has_arrived(entry.arrivals, replica, now) and entry.created_at + index_lag <= now:
+                entry.settle(now)
+                yield entry
+
+    def patch(self, entry: Entry, changes: dict[str, Any], now: float) -> None:
+        """Change an object; an application passes name and tags on to its service principal."""
+        if lag := self._settings.change_lag_seconds:
+            times = arrivals(self._settings.seed, f"{entry.id} {len(entry.overwritten)}", now, lag)
+            entry.overwritten.append((times, {name: entry.value.get(name) for name in changes}))
+        entry.value.update(changes)
+        if "tags" in changes:
+            entry.own_tags = list(changes["tags"])
+            entry.merge_tags()
+        passed = {name: value for name, value in changes.items() if name in ("displayName", "tags")}
+        if entry.kind == "application" and entry.partner and passed:
+            self._propagate(entry.partner, passed, now)
+
+    def _propagate(self, principal: Entry, changes: dict[str, Any], now: float) -> None:
+        mode = self._settings.propagation
+        if mode != "never":
+            delay = self._settings.propagation_seconds if mode == "delayed" else 0.0
+            principal.pending.append((now + delay, changes))
+            principal.settle(now)
+
+    def delete(self, entry: Entry, now: float) -> None:
+        """Move to the recycle bin; an application takes its service principal along."""
+        for gone in (entry, entry.partner) if entry.kind == "application" else (entry,):
+            if gone is not None and gone.deleted_at is None:
+                del self.live[gone.kind][gone.id]
+                gone.deleted_at = now
+                gone.value["deletedDateTime"] = write_moment(now)
+                self.deleted[gone.id] = gone
+
+    def deleted_entry(self, identifier: str, now: float) -> Entry:
+        """An object of the recycle bin.
+
+        Raises:
+            GraphProblem: 404, not there, or there for more than thirty days.
+        """
+        entry = self.deleted.get(identifier.lower())
+        if entry is None or entry.deleted_at is None or now - entry.deleted_at > RECYCLE_SECONDS:
+            raise not_found(identifier)
+        return entry
+
+    def restore(self, entry: Entry) -> None:
+        """Bring an object back from the recycle bin."""
+        del self.deleted[entry.id]
+        entry.deleted_at, entry.value["deletedDateTime"] = None, None
+        self.live[entry.kind][entry.id] = entry
+
+    def purge(self, entry: Entry) -> None:
+        """Remove an object for good."""
+        del self.deleted[entry.id]

@@ -1,0 +1,1 @@
+"""What goes wrong on purpose: rules, profiles, latency, throttling."""

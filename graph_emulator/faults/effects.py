@@ -1,0 +1,107 @@
+"""What a fault does to an answer."""
+
+import time
+from collections.abc import Sequence
+from email.utils import formatdate
+from typing import Any
+
+from graph_emulator.faults.rules import FaultRule
+from graph_emulator.faults.throttle import too_many_requests
+from graph_emulator.http.call import Answer
+from graph_emulator.http.problems import GraphProblem
+
+HTML = b"""<!DOCTYPE html>
+<html><head><title>Bad Gateway</title></head>
+<body><h2>Our services aren't available right now</h2></body></html>
+"""
+CODES = {
+    404: ("Request_ResourceNotFound", "Resource does not exist or one of its queried references is not present."),
+    409: ("Directory_ConcurrencyViolation", "Due to concurrent requests, this request could not be processed."),
+    500: ("InternalServerError", "An internal server error occurred."),
+    502: ("BadGateway", "The upstream service answered badly."),
+    503: ("ServiceUnavailable", "The service is temporarily unavailable. Please try again later."),
+    504: ("GatewayTimeout", "The request timed out."),
+}
+HOSTILE_HOST = "https://graph.microsoft.example.net"
+
+
+class ConnectionDropped(Exception):
+    """The connection ends here, without an answer."""
+
+
+class HtmlPage(Exception):
+    """A page of some gateway stands in for the answer."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(str(status))
+        self.status = status
+
+
+def misbehave(rules: Sequence[FaultRule], *, after_commit: bool) -> None:
+    """Put the first fault of this stage in the place of the answer.
+
+    Raises:
+        GraphProblem: a status.
+        ConnectionDropped: a reset.
+        HtmlPage: a page that is no JSON.
+    """
+    for rule in rules:
+        if rule.after_commit != after_commit:
+            continue
+        if rule.effect == "reset":
+            raise ConnectionDropped
+        if rule.effect == "html":
+            raise HtmlPage(rule.status)
+        if rule.effect == "status":
+            raise _status(rule)
+
+
+def _status(rule: FaultRule) -> GraphProblem:
+    headers = {} if rule.retry_after is None else {"Retry-After": _retry_after(rule.retry_after)}
+    if rule.status == 429:
+        return too_many_requests(headers)
+    code, message = CODES.get(rule.status, ("UnknownError", ""))
+    return GraphProblem(rule.status, rule.code or code, message, headers=headers)
+
+
+def _retry_after(text: str) -> str:
+    kind, _, seconds = text.partition("date:")
+    return text if kind else formatdate(time.time() + float(seconds), usegmt=True)
+
+
+def tamper(rules: Sequence[FaultRule], answer: Answer) -> Answer:
+    """Change what an otherwise good answer says."""
+    value = answer.value
+    for rule in rules:
+        if rule.effect == "hostile_next_link" and isinstance(value, dict) and "value" in value:
+            value = {**value, "@odata.nextLink": f"{HOSTILE_HOST}/v1.0/steal?$skiptoken=x"}
+        elif rule.effect == "unknown_enum":
+            value = _walk(value, _unknown)
+        elif rule.effect == "missing_schedule":
+            value = _walk(value, _without_schedule)
+    return Answer(answer.status, value, answer.headers)
+
+
+def truncated(rules: Sequence[FaultRule], body: bytes) -> bytes:
+    """The body, or the part of it that a truncating fault lets through."""
+    return body[: len(body) // 2] if any(rule.effect == "truncate" for rule in rules) else body
+
+
+def _walk(value: Any, change: Any) -> Any:
+    if isinstance(value, list):
+        return [_walk(item, change) for item in value]
+    if isinstance(value, dict):
+        return change({name: _walk(item, change) for name, item in value.items()})
+    return value
+
+
+ENUMS = frozenset({"code", "reason", "provisioningAction", "state", "provisioningStepType", "errorCategory"})
+
+
+def _unknown(value: dict[str, Any]) -> dict[str, Any]:
+    fresh = {"unknownProperty": {"nested": [1, None]}}
+    return {**{n: "unknownFutureValue" if n in ENUMS and isinstance(v, str) else v for n, v in value.items()}, **fresh}
+
+
+def _without_schedule(value: dict[str, Any]) -> dict[str, Any]:
+    return {name: item for name, item in value.items() if name != "schedule"}

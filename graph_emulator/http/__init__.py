@@ -1,0 +1,1 @@
+"""The wire: ASGI, routes, OData, errors, the request log."""

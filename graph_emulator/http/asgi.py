@@ -1,0 +1,86 @@
+"""The served door: ASGI without a framework, and connections that can really break."""
+
+import asyncio
+import socket
+import struct
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from graph_emulator.http.wire import Request, Response
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+
+class TransportProtocol(HttpToolsProtocol):
+    """Uvicorn's protocol, which also tells the application its transport."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Keep the transport where the application finds it."""
+        self.app_state = {**self.app_state, "transport": transport}
+        super().connection_made(transport)
+
+    def shutdown(self) -> None:
+        """End an idle connection at once: a polite end of TLS waits for clients that do not listen."""
+        if self.cycle is None or self.cycle.response_complete:
+            self.transport.abort()
+        else:
+            super().shutdown()
+
+
+class Door:
+    """The ASGI application."""
+
+    def __init__(self, handle: Callable[[Request], Response], root: str, body_limit_bytes: int) -> None:
+        self._handle = handle
+        self._root = root
+        self._limit = body_limit_bytes
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            return
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        body = await self._body(receive)
+        host = headers.get("host")
+        response = self._handle(
+            Request(
+                scope["method"],
+                scope["raw_path"].decode("latin-1"),
+                scope["query_string"].decode("latin-1"),
+                headers,
+                body,
+                f"https://{host}" if host else self._root,
+            )
+        )
+        if response.delay_seconds:
+            await asyncio.sleep(response.delay_seconds)
+        if response.reset:
+            _reset(scope["state"]["transport"])
+            return
+        pairs = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers.items()]
+        if response.status != 204:
+            pairs.append((b"content-length", str(len(response.body)).encode()))
+        await send({"type": "http.response.start", "status": response.status, "headers": pairs})
+        await send({"type": "http.response.body", "body": response.body})
+
+    async def _body(self, receive: Receive) -> bytes:
+        """The whole body; of one that is too long only enough to tell."""
+        message = await receive()
+        body: bytes = message.get("body", b"")
+        while message.get("more_body"):
+            message = await receive()
+            if len(body) <= self._limit:
+                body += message.get("body", b"")
+        return body
+
+
+def _reset(transport: asyncio.Transport) -> None:
+    """Break the connection with a TCP reset, not with an orderly end."""
+    connection = transport.get_extra_info("socket")
+    if connection is not None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()

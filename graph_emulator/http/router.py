@@ -1,0 +1,110 @@
+"""From a path to its route: a tree of segments, literal ones first."""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+from urllib.parse import unquote
+
+from graph_emulator.http.call import Answer, Call
+from graph_emulator.http.unserved import unserved
+from graph_emulator.sign_in.permissions import Permission
+
+ALTERNATE_KEY = re.compile(r"(?i)^(applications|servicePrincipals)\(appId='([^']*)'\)$")
+
+ALIAS = "graph."
+"""The short name of the namespace in a cast, which Microsoft's SDKs write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One row of the table: a request and what answers it."""
+
+    method: str
+    path: str
+    operation: str
+    handler: Callable[[Call], Answer]
+    permission: Permission = ()
+    body: Literal["json", "ignored"] = "ignored"
+    units: int = 1
+    scope: Literal["directory", "reports", "on demand", "unlimited"] = "directory"
+    unlisted: bool = False
+    """Whether the permissions reference has no row for it."""
+    ending: bool = False
+    """Whether beta loses it on 2027-07-06."""
+
+    @property
+    def is_synchronization(self) -> bool:
+        """Whether the synchronization service answers."""
+        return "/synchronization/" in self.path
+
+    @property
+    def is_write(self) -> bool:
+        """Whether the write budget pays."""
+        return self.method != "GET" and self.scope == "directory"
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether the published limits name the resource."""
+        return not self.is_synchronization and not self.path.startswith("/applicationTemplates")
+
+
+@dataclass(slots=True)
+class _Node:
+    literal: dict[str, "_Node"] = field(default_factory=dict)
+    variable: "_Node | None" = None
+    name: str = ""
+    routes: dict[str, Route] = field(default_factory=dict)
+
+
+class Router:
+    """Finds the route of a path below the version."""
+
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self._root = _Node()
+        for route in routes:
+            node = self._root
+            for segment in route.path.strip("/").split("/"):
+                node = self._child(node, segment)
+            node.routes[route.method] = route
+
+    @staticmethod
+    def _child(node: _Node, segment: str) -> _Node:
+        if not segment.startswith("{"):
+            return node.literal.setdefault(segment.lower(), _Node())
+        if node.variable is None:
+            node.variable = _Node(name=segment.strip("{}"))
+        return node.variable
+
+    def find(self, method: str, segments: list[str]) -> tuple[Route, dict[str, str]]:
+        """The route and the values of its variables; where nothing is served, a route that refuses."""
+        node, parameters = self._root, dict[str, str]()
+        for segment in segments:
+            child = node.literal.get(segment) or node.literal.get(segment.lower())
+            if child is None and node.variable is not None:
+                child = node.variable
+                parameters[child.name] = segment
+            node = child or _Node()
+        route = node.routes.get(method)
+        if route is None:
+            route = Route(method, "/" + "/".join(segments), "", unserved(segments, bool(node.routes)))
+        return route, parameters
+
+
+def split_path(path: str) -> list[str]:
+    """The decoded segments of a path; an alternate key becomes two of them, an empty one none.
+
+    An empty segment is dropped before the path is read: timfee/cep-idp graph_linkPolicy.400.json, 2025-06-11.
+    """
+    segments: list[str] = []
+    for part in filter(None, path.split("/")):
+        segment = unquote(part) if "%" in part else part
+        if "(" in segment:
+            if match := ALTERNATE_KEY.match(segment):
+                segments += [match[1], f"appId={match[2]}"]
+                continue
+            segment = segment.removesuffix("()")
+        elif segment.startswith(ALIAS):
+            segment = f"microsoft.{segment}"
+        segments.append(segment)
+    return segments

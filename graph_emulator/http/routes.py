@@ -1,0 +1,195 @@
+"""The table of everything that the tenant answers below `/v1.0` and `/beta`."""
+
+from collections.abc import Callable
+from functools import partial
+
+from graph_emulator.directory.directory import Kind
+from graph_emulator.handlers import (
+    application_templates,
+    assignments,
+    batch,
+    deleted_items,
+    directory_objects,
+    organization,
+    people,
+    provisioning_logs,
+)
+from graph_emulator.handlers import synchronization_credentials as credentials
+from graph_emulator.handlers import synchronization_jobs as jobs
+from graph_emulator.handlers import synchronization_on_demand as on_demand
+from graph_emulator.handlers import synchronization_schemas as schemas
+from graph_emulator.handlers import synchronization_templates as templates
+from graph_emulator.http.call import Answer, Call
+from graph_emulator.http.router import Route
+from graph_emulator.sign_in import permissions as may
+
+Handler = Callable[[Call], Answer]
+
+_SYNC = "/servicePrincipals/{id}/synchronization"
+_JOB = f"{_SYNC}/jobs/{{jobId}}"
+_BIN = "/directory/deletedItems"
+
+_GENERAL = (
+    Route("GET", "/organization", "list_organization", organization.list_all, may.ANY_TOKEN),
+    Route("POST", "/$batch", "batch", batch.batch, may.ANY_TOKEN, body="json", scope="unlimited"),
+    Route("GET", "/users", "list_users", people.list_users, may.READ_USERS, units=2),
+    Route("GET", "/users/$count", "count_users", people.count_users, may.READ_USERS),
+    Route("GET", "/groups/$count", "count_groups", people.count_groups, may.READ_GROUPS),
+    Route("GET", "/users/{id}", "get_user", people.get_user, units=2),
+    Route("GET", "/groups", "list_groups", people.list_groups, may.READ_GROUPS, units=2),
+    Route("GET", "/groups/{id}", "get_group", people.get_group, units=2),
+    Route("GET", "/groups/{id}/members", "list_members", people.list_members, may.READ_GROUPS, units=3),
+    Route("GET", "/groups/{id}/members/$count", "count_members", people.count_members, may.READ_GROUPS),
+    Route(
+        "GET",
+        "/auditLogs/provisioning",
+        "list_provisioning_events",
+        provisioning_logs.list_all,
+        may.READ_LOGS,
+        scope="reports",
+    ),
+    Route("GET", "/applicationTemplates", "list_application_templates", application_templates.list_all),
+    Route("GET", "/applicationTemplates/$count", "count_application_templates", application_templates.count),
+    Route("GET", "/applicationTemplates/{id}", "get_application_template", application_templates.get),
+    Route(
+        "POST",
+        "/applicationTemplates/{id}/instantiate",
+        "instantiate",
+        application_templates.instantiate,
+        may.INSTANTIATE,
+        body="json",
+    ),
+)
+
+
+def _objects(kind: Kind, name: str, write: may.Permission) -> tuple[Route, ...]:
+    """The routes that applications and service principals share."""
+    many, read, units = directory_objects, may.READ_APPLICATIONS, 2 if kind == "application" else 1
+    one, owners = f"/{kind}s/{{id}}", f"/{kind}s/{{id}}/owners"
+    add, remove = partial(assignments.add_owner, kind=kind), partial(assignments.remove_owner, kind=kind)
+    binned = f"{_BIN}/microsoft.graph.{kind}"
+    return (
+        Route("GET", f"/{kind}s", f"list_{name}s", partial(many.list_all, kind=kind), read, units=units),
+        Route("GET", f"/{kind}s/$count", f"count_{name}s", partial(many.count, kind=kind), read),
+        Route("GET", one, f"get_{name}", partial(many.get, kind=kind), read, units=units),
+        Route("PATCH", one, f"patch_{name}", partial(many.patch, kind=kind), write, body="json"),
+        Route("DELETE", one, f"delete_{name}", partial(many.delete, kind=kind), write),
+        Route("GET", owners, f"list_{name}_owners", partial(assignments.list_owners, kind=kind), read),
+        Route("POST", f"{owners}/$ref", f"add_{name}_owner", add, may.ADD_OWNER, body="json"),
+        Route("DELETE", f"{owners}/{{ownerId}}/$ref", f"remove_{name}_owner", remove, write),
+        Route("GET", binned, f"list_deleted_{name}s", partial(deleted_items.list_all, kind=kind), read),
+    )
+
+
+_DIRECTORY = (
+    *_objects("application", "application", may.WRITE_APPLICATIONS),
+    *_objects("servicePrincipal", "service_principal", may.WRITE_PRINCIPALS),
+    Route("GET", f"{_BIN}/{{id}}", "get_deleted", deleted_items.get, may.READ_DELETED),
+    Route("POST", f"{_BIN}/{{id}}/restore", "restore_deleted", deleted_items.restore, may.WRITE_APPLICATIONS),
+    Route("DELETE", f"{_BIN}/{{id}}", "purge_deleted", deleted_items.purge, may.WRITE_APPLICATIONS),
+    Route(
+        "GET",
+        "/servicePrincipals/{id}/appRoleAssignedTo",
+        "list_assignments",
+        assignments.list_all,
+        may.READ_APPLICATIONS,
+    ),
+    Route(
+        "POST",
+        "/servicePrincipals/{id}/appRoleAssignedTo",
+        "assign",
+        assignments.add,
+        may.ASSIGN,
+        body="json",
+    ),
+    Route(
+        "DELETE",
+        "/servicePrincipals/{id}/appRoleAssignedTo/{assignmentId}",
+        "unassign",
+        assignments.remove,
+        may.ASSIGN,
+    ),
+)
+
+
+def _read(path: str, operation: str, handler: Handler) -> Route:
+    return Route("GET", path, operation, handler, may.READ_SYNCHRONIZATION)
+
+
+def _post(path: str, operation: str, handler: Handler) -> Route:
+    return Route("POST", path, operation, handler, may.WRITE_SYNCHRONIZATION)
+
+
+def _send(
+    method: str, path: str, operation: str, handler: Handler, *, unlisted: bool = False, ending: bool = False
+) -> Route:
+    need = may.WRITE_SYNCHRONIZATION
+    return Route(method, path, operation, handler, need, body="json", unlisted=unlisted, ending=ending)
+
+
+def _schema(path: str, prefix: str) -> tuple[Route, ...]:
+    """What a schema may consist of; reading it needs the writer's permission too."""
+    write = may.WRITE_SYNCHRONIZATION
+    return (
+        Route("GET", f"{path}/filterOperators", f"list_{prefix}filter_operators", schemas.filter_operators, write),
+        Route("GET", f"{path}/functions", f"list_{prefix}functions", schemas.functions, write),
+        _send("POST", f"{path}/parseExpression", f"parse_{prefix}expression", schemas.parse_expression),
+    )
+
+
+_SYNCHRONIZATION = (
+    _read(f"{_SYNC}/templates", "list_synchronization_templates", templates.list_all),
+    _read(
+        "/applications/{id}/synchronization/templates",
+        "list_application_synchronization_templates",
+        partial(templates.list_all, kind="application"),
+    ),
+    _read(f"{_SYNC}/templates/{{templateId}}", "get_synchronization_template", templates.get),
+    _read(f"{_SYNC}/jobs", "list_jobs", jobs.list_all),
+    _send("POST", f"{_SYNC}/jobs", "create_job", jobs.create),
+    _send(
+        "POST",
+        f"{_SYNC}/jobs/validateCredentials",
+        "validate_credentials",
+        credentials.validate,
+        unlisted=True,
+        ending=True,
+    ),
+    _read(_JOB, "get_job", jobs.get),
+    Route("PATCH", _JOB, "patch_job", jobs.patch, may.PATCH_JOB, body="json"),
+    Route("DELETE", _JOB, "delete_job", jobs.delete, may.WRITE_SYNCHRONIZATION),
+    _post(f"{_JOB}/start", "start_job", jobs.start),
+    _post(f"{_JOB}/pause", "pause_job", jobs.pause),
+    _send("POST", f"{_JOB}/restart", "restart_job", jobs.restart),
+    _send("POST", f"{_JOB}/validateCredentials", "validate_job_credentials", credentials.validate_on_job, ending=True),
+    _read(f"{_JOB}/schema", "get_schema", jobs.get_schema),
+    _send("PUT", f"{_JOB}/schema", "put_schema", jobs.put_schema),
+    Route("DELETE", f"{_JOB}/schema", "delete_schema", jobs.delete_schema, may.WRITE_SYNCHRONIZATION),
+    Route(
+        "POST",
+        f"{_JOB}/provisionOnDemand",
+        "provision_on_demand",
+        on_demand.provision_on_demand,
+        may.WRITE_SYNCHRONIZATION,
+        body="json",
+        scope="on demand",
+    ),
+    Route("POST", f"{_JOB}/schema/directories/{{directoryId}}/discover", "discover", schemas.discover, may.DISCOVER),
+    *_schema(f"{_JOB}/schema", ""),
+    *_schema(f"{_SYNC}/templates/{{templateId}}/schema", "template_"),
+    _read(f"{_SYNC}/templates/{{templateId}}/schema", "get_template_schema", schemas.get_template_schema),
+    _send("POST", f"{_SYNC}/acquireAccessToken", "acquire_access_token", credentials.acquire_access_token, ending=True),
+    # Reading secrets has no row in the permissions reference: the writer's permission is assumed.
+    Route(
+        "GET",
+        f"{_SYNC}/secrets",
+        "get_secrets",
+        credentials.get_secrets,
+        may.WRITE_SYNCHRONIZATION,
+        unlisted=True,
+        ending=True,
+    ),
+    _send("PUT", f"{_SYNC}/secrets", "put_secrets", credentials.put_secrets, ending=True),
+)
+
+ROUTES: tuple[Route, ...] = (*_GENERAL, *_DIRECTORY, *_SYNCHRONIZATION)

@@ -1,0 +1,210 @@
+"""The tenant as a server: TLS on localhost, in a thread of its own."""
+
+import asyncio
+import os
+import shlex
+import socket
+import ssl
+import tempfile
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import trustme
+import uvicorn
+
+from graph_emulator.http.asgi import Door, TransportProtocol
+from graph_emulator.settings import EmulatorError
+
+if TYPE_CHECKING:
+    from graph_emulator.emulator import Emulator
+
+START_SECONDS = 15.0
+STOP_SECONDS = 1.0
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn's server, stopped at once: its own looks every tenth of a second, and then waits another."""
+
+    _ticks: "asyncio.Task[None] | None" = None
+
+    def stop(self) -> None:
+        """Stop serving; called from any thread."""
+        self.should_exit = True
+        if (ticks := self._ticks) is not None:
+            with suppress(RuntimeError):  # its loop has ended
+                ticks.get_loop().call_soon_threadsafe(ticks.cancel)
+
+    async def main_loop(self) -> None:
+        """Tick as uvicorn does until `stop` is called."""
+        self._ticks = asyncio.create_task(super().main_loop())
+        await asyncio.wait({self._ticks})
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close the listeners; answers that are on their way have a second to get out."""
+        for listener in [*self.servers, *(sockets or ())]:
+            listener.close()
+        state = self.server_state
+        for connection in list(state.connections):
+            connection.shutdown()
+        deadline = time.monotonic() + STOP_SECONDS
+        while (state.connections or state.tasks) and time.monotonic() < deadline:  # noqa: ASYNC110 - uvicorn sets no event
+            await asyncio.sleep(0.002)
+        for task in state.tasks:
+            task.cancel()
+
+
+class Served:
+    """An emulator that listens, between `__enter__` and `__exit__`."""
+
+    def __init__(self, emulator: "Emulator", port: int = 0, directory: Path | None = None) -> None:
+        self._emulator = emulator
+        self._wanted_port = port
+        self._wanted_directory = directory
+        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+        self._socket: socket.socket | None = None
+        self._server: _Server | None = None
+        self._thread: threading.Thread | None = None
+        self.directory = directory or Path()
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        if self._socket is None:
+            raise EmulatorError("the emulator is not being served; enter it with `with emulator.serve() as served:`")
+        return int(self._socket.getsockname()[1])
+
+    @property
+    def url(self) -> str:
+        """The root of Graph and of sign-in alike."""
+        return f"https://localhost:{self.port}"
+
+    @property
+    def ca_file(self) -> Path:
+        """The certificate authority to trust."""
+        return self.directory / "ca.pem"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment that points a client at this tenant."""
+        settings, ca_file = self._emulator.settings, str(self.ca_file.resolve())
+        return {
+            "AZURE_TENANT_ID": settings.tenant_id,
+            "AZURE_CLIENT_ID": settings.client_id,
+            "AZURE_CLIENT_SECRET": settings.client_secret,
+            "AZURE_AUTHORITY_HOST": self.url,
+            "ENTRA_FLEET_GRAPH_URL": self.url,
+            "SSL_CERT_FILE": ca_file,
+            "REQUESTS_CA_BUNDLE": ca_file,
+        }
+
+    def __enter__(self) -> Self:
+        """Listen.
+
+        Raises:
+            EmulatorError: the port is taken or the directory cannot be written.
+        """
+        try:
+            self._open()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def _open(self) -> None:
+        if self._wanted_directory is None:
+            self._temporary = tempfile.TemporaryDirectory(prefix="graph-emulator-")
+            self.directory = Path(self._temporary.name)
+        self._socket = _listen(self._wanted_port)
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            context = self._certify()
+        except OSError as error:
+            raise EmulatorError(f"cannot write to {self.directory}: {error.strerror or error}") from error
+        self._start(context)
+        try:
+            _write_private(self.directory / "env.sh", _exports(self.environment))
+        except OSError as error:
+            raise EmulatorError(f"cannot write to {self.directory}: {error.strerror or error}") from error
+
+    def _certify(self) -> ssl.SSLContext:
+        authority = trustme.CA(organization_name="graph emulator")
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        authority.issue_cert("localhost", "127.0.0.1").configure_cert(context)
+        authority.cert_pem.write_to_path(str(self.ca_file))
+        return context
+
+    def _start(self, context: ssl.SSLContext) -> None:
+        door = Door(self._emulator.handle, self.url, self._emulator.settings.body_limit_bytes)
+        config = uvicorn.Config(
+            door,
+            http=TransportProtocol,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            # A connection that is reset on purpose looks like a failure to uvicorn.
+            log_level="critical",
+            access_log=False,
+            server_header=False,
+            ssl_context_factory=lambda _config, _default: context,
+        )
+        server = self._server = _Server(config)
+        sockets = [self._socket] if self._socket else []
+
+        def run() -> None:
+            with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+                runner.run(server.serve(sockets=sockets))
+
+        self._thread = threading.Thread(target=run, name="graph-emulator", daemon=True)
+        self._thread.start()
+        pause = threading.Event()
+        for _ in range(int(START_SECONDS / 0.005)):
+            if server.started:
+                return
+            if not self._thread.is_alive():
+                break
+            pause.wait(0.005)
+        raise EmulatorError("the emulator did not begin to listen")
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop listening; open connections have a second to finish."""
+        if self._server is not None:
+            self._server.stop()
+        if self._thread is not None:
+            self._thread.join(timeout=10)
+        if self._socket is not None:
+            self._socket.close()
+        if self._temporary is not None:
+            with suppress(OSError):
+                self._temporary.cleanup()
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port))
+        listener.listen(1024)
+    except (OSError, OverflowError) as error:
+        listener.close()
+        reason = getattr(error, "strerror", None) or error
+        raise EmulatorError(f"cannot listen on port {port}: {reason}; --port 0 takes a free one") from error
+    return listener
+
+
+def _exports(environment: dict[str, str]) -> str:
+    return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in environment.items())
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner may read, never readable by others for a moment."""
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)

@@ -1,0 +1,103 @@
+"""Credentials of provisioning connections: which keys exist, what is masked, what the target system accepts."""
+
+from dataclasses import dataclass, field
+
+from graph_emulator.directory.gallery import Template
+from graph_emulator.http.problems import GraphProblem
+from graph_emulator.settings import EmulatorSettings
+
+MASK = "*"
+REJECTED = "SystemForCrossDomainIdentityManagementCredentialValidationFailure"
+"""The code in a quarantine or a failed step when the target system takes the saved credentials no longer."""
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+SENSITIVE_KEYS = _words(
+    """AppKey ClientSecret ConnectionString ConsumerSecret Oauth2AccessToken Oauth2AuthorizationCode
+    Oauth2ClientSecret Oauth2RefreshToken Password SecretToken SyncAgentCompatibilityKey TokenKey"""
+)
+# https://learn.microsoft.com/graph/api/resources/synchronization-synchronizationsecretkeystringvaluepair
+KEYS = SENSITIVE_KEYS | _words(
+    """None UserName BaseAddress ClientIdentifier SingleSignOnType Sandbox Url Domain ConsumerKey TokenExpiration
+    Oauth2AccessTokenCreationTime SyncAll InstanceName Oauth2ClientId CompanyId UpdateKeyOnSoftDelete
+    SynchronizationSchedule SystemOfRecord SandboxName EnforceDomain SyncNotificationSettings
+    SkipOutOfScopeDeletions Oauth2RedirectUri ApplicationTemplateIdentifier Oauth2TokenExchangeUri
+    Oauth2AuthorizationUri AuthenticationType Server PerformInboundEntitlementGrants HardDeletesEnabled
+    SyncAgentADContainer ValidateDomain TestReferences"""
+)
+
+
+@dataclass(slots=True)
+class SavedSecrets:
+    """The secrets of one service principal; they belong to it and not to a job."""
+
+    values: dict[str, str] = field(default_factory=dict)
+    shown: dict[str, str] = field(default_factory=dict)
+    shown_from: float = 0.0
+
+    def save(self, values: dict[str, str], *, merge: bool, now: float, visible_at: float) -> None:
+        """Take over a whole set; an empty value removes its key."""
+        self.shown = self.masked(now)
+        whole = {**self.values, **values} if merge else values
+        self.values = {key: value for key, value in whole.items() if value != ""}
+        self.shown_from = visible_at
+
+    def masked(self, now: float) -> dict[str, str]:
+        """What a read shows."""
+        if now < self.shown_from:
+            return self.shown
+        return {key: MASK if key in SENSITIVE_KEYS else value for key, value in self.values.items()}
+
+
+class TargetSystems:
+    """The systems behind the connectors: which credentials each of them takes."""
+
+    def __init__(self, settings: EmulatorSettings) -> None:
+        self._settings = settings
+        self._accepted = {_address(url): secret for url, secret in settings.accepted_secrets}
+        self.rejected: set[str] = set()
+
+    def refusal(self, template: Template, credentials: dict[str, str]) -> str | None:
+        """Why the target system refuses these credentials, in its own words; None when it takes them."""
+        missing = [key for key in template.credential_keys if not credentials.get(key)]
+        if missing:
+            return f"The credentials are incomplete: {', '.join(missing)} is required by {template.display_name}."
+        for key in SENSITIVE_KEYS & credentials.keys():
+            if self._is_bad(credentials[key]):
+                return self._unauthorized(
+                    template, "Unauthorized (401): the access token is invalid or has been revoked"
+                )
+        expected = self._accepted.get(_address(credentials.get("BaseAddress", "")))
+        if expected is not None and credentials.get("SecretToken") != expected:
+            return self._unauthorized(template, "Unauthorized (401): invalid bearer token")
+        return None
+
+    def _is_bad(self, value: str) -> bool:
+        folded = value.lower()
+        return value == MASK or value in self.rejected or any(word in folded for word in self._settings.rejected_words)
+
+    @staticmethod
+    def _unauthorized(template: Template, words: str) -> str:
+        return (
+            f"We received this unexpected response from your application {template.display_name}: {words}. "
+            "Please check the service and try again."
+        )
+
+    def problem(self, refusal: str) -> GraphProblem:
+        """The answer of validateCredentials.
+
+        On record are the outer code, the longer one somewhere inside and the target's words, not the envelope:
+        AsteriusIT/asterius-idp entra-scim-2026-10-03.json.
+        """
+        status, code = self._settings.validate_failure_status, self._settings.validate_failure_code
+        if self._settings.validate_failure_form == "flat":
+            return GraphProblem(status, code, refusal)
+        inner = {"code": code, "message": refusal}
+        return GraphProblem(status, "CredentialValidationUnavailable", refusal, inner=inner)
+
+
+def _address(url: str) -> str:
+    return url.rstrip("/").lower()

@@ -1,0 +1,144 @@
+"""What a cycle does: the people in scope against those that the target system already has."""
+
+from dataclasses import dataclass, field
+
+from graph_emulator.directory.gallery import Template
+from graph_emulator.identifiers import share
+from graph_emulator.provisioning.executions import Execution, Outcome
+from graph_emulator.provisioning.scope import DeletionRules, Subject
+
+FAILURES = (
+    "EntryConflict",
+    "SystemForCrossDomainIdentityManagementServiceIncompatible",
+    "InsufficientRights",
+    "DuplicateTargetEntries",
+)
+PILOT_GROUP = "Self-service Pilot"
+UPDATED_SHARE = 0.02
+
+
+@dataclass(slots=True)
+class Target:
+    """What the target system holds of this job's people, and who waits for another attempt."""
+
+    present: dict[str, Subject] = field(default_factory=dict)
+    escrowed: dict[str, int] = field(default_factory=dict)
+    """Failing ones, with the number of the cycle that tries again."""
+    skipped: set[str] = field(default_factory=set)
+    outdated: set[str] = field(default_factory=set)
+    """Those whom no cycle has looked at since the mappings changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class CyclePlan:
+    """The circumstances of one cycle."""
+
+    seed: int
+    template: Template
+    app_id: str
+    scope: dict[str, Subject]
+    deletions: DeletionRules
+    force_deletes: bool
+    failure_share: float
+    eventful: bool
+
+    def error_of(self, subject_id: str, subject: Subject, attempt: int) -> str | None:
+        """Why the target system refuses somebody, if it does; half of them are let in at each new attempt."""
+        kind, value = subject
+        if kind == "Group" and self.template.slug == "box" and value["displayName"] == PILOT_GROUP:
+            return "BoxEntryConflict"
+        if share(self.seed, self.app_id, subject_id, "fails") >= self.failure_share:
+            return None
+        if attempt and share(self.seed, self.app_id, subject_id, attempt) < 0.5:
+            return None
+        return FAILURES[int(share(self.seed, self.app_id, subject_id, "why") * len(FAILURES))]
+
+
+def run_cycle(plan: CyclePlan, execution: Execution, target: Target) -> bool:
+    """Decide every outcome of a cycle and count it.
+
+    Returns:
+        False when the cycle must stop: more would be deleted than the threshold allows.
+    """
+    if plan.template.imports_roles:
+        execution.counts = {"countImported": len(imported_roles(plan.seed, plan.app_id))}
+        return True
+    outcomes = execution.outcomes
+    for subject_id, subject in plan.scope.items():
+        if outcome := _entering(plan, execution, target, subject_id, subject):
+            outcomes.append(outcome)
+    allowed = _leaving(plan, outcomes, target)
+    target.outdated.clear()
+    _count(plan, execution, target)
+    return allowed
+
+
+def _entering(
+    plan: CyclePlan, execution: Execution, target: Target, subject_id: str, subject: Subject
+) -> Outcome | None:
+    kind, value = subject
+    if subject_id in target.present:
+        changed = plan.eventful and share(plan.app_id, execution.number, subject_id) < UPDATED_SHARE
+        return Outcome(kind, value, "update", "success") if changed and not execution.initial else None
+    if kind == "User" and not value["accountEnabled"]:
+        if subject_id in target.skipped:
+            return None
+        target.skipped.add(subject_id)
+        return Outcome(kind, value, "other", "skipped", "EntrySynchronizationSkipped")
+    if target.escrowed.get(subject_id, 0) > execution.number:
+        return None
+    return provision(plan, target, subject_id, subject, execution.number)
+
+
+def provision(plan: CyclePlan, target: Target, subject_id: str, subject: Subject, number: int) -> Outcome:
+    """Create somebody in the target system, or learn why not; then a later cycle tries again."""
+    kind, value = subject
+    if kind == "User" and not value["accountEnabled"]:
+        return Outcome(kind, value, "other", "skipped", "EntrySynchronizationSkipped")
+    if error := plan.error_of(subject_id, subject, target.escrowed.get(subject_id, 0)):
+        target.escrowed[subject_id] = max(number * 2, number + 1)
+        return Outcome(kind, value, "create", "failure", error)
+    target.escrowed.pop(subject_id, None)
+    target.present[subject_id] = subject
+    return Outcome(kind, value, "create", "success")
+
+
+def _leaving(plan: CyclePlan, outcomes: list[Outcome], target: Target) -> bool:
+    for forgotten in [id_ for id_ in target.escrowed if id_ not in plan.scope]:
+        del target.escrowed[forgotten]
+    target.skipped &= plan.scope.keys()
+    if plan.deletions.skip:
+        return True
+    leaving = [id_ for id_ in target.present if id_ not in plan.scope]
+    limit = plan.deletions.threshold
+    if limit is not None and len(leaving) > limit and not plan.force_deletes:
+        outcomes += [Outcome(*target.present[id_], "stagedDelete", "skipped", "TooManyDeletes") for id_ in leaving]
+        return False
+    for subject_id in leaving:
+        kind, value = target.present.pop(subject_id)
+        outcomes.append(Outcome(kind, value, "disable" if kind == "User" else "delete", "success"))
+    return True
+
+
+def _count(plan: CyclePlan, execution: Execution, target: Target) -> None:
+    exports = [o for o in execution.outcomes if o.status in ("success", "failure")]
+    disabled = sum(kind == "User" and not value["accountEnabled"] for kind, value in plan.scope.values())
+    execution.counts = {
+        "countEntitled": len(plan.scope),
+        "countEntitledForProvisioning": len(plan.scope) - disabled,
+        "countEscrowed": len(target.escrowed),
+        "countEscrowedRaw": len(target.escrowed),
+        "countExports": len(exports),
+        "countExported": sum(o.status == "success" for o in exports),
+        "countImported": len(plan.scope) if execution.initial else 0,
+        "countImportedDeltas": 0 if execution.initial else len(execution.outcomes),
+    }
+
+
+def imported_roles(seed: int, app_id: str) -> list[str]:
+    """The roles that the AWS connector finds in an account, as pairs of role and identity provider."""
+    account = f"{int(share(seed, app_id, 'account') * 10**12):012d}"
+    names = ["AdministratorAccess", "ReadOnlyAccess", "PowerUserAccess", "Billing", "SecurityAudit"]
+    count = 2 + int(share(seed, app_id, "roles") * 4)
+    provider = f"arn:aws:iam::{account}:saml-provider/EntraID"
+    return [f"arn:aws:iam::{account}:role/{name},{provider}" for name in names[:count]]

@@ -1,0 +1,181 @@
+"""The life of a job: cycle after cycle, computed from the clock whenever somebody looks."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from graph_emulator.directory.people import People
+from graph_emulator.identifiers import guid
+from graph_emulator.provisioning.credentials import REJECTED, SavedSecrets, TargetSystems
+from graph_emulator.provisioning.cycles import CyclePlan, imported_roles, run_cycle
+from graph_emulator.provisioning.executions import Execution
+from graph_emulator.provisioning.jobs import Job, Quarantine
+from graph_emulator.provisioning.provisioning_log import ProvisioningLog
+from graph_emulator.provisioning.scope import DeletionRules, in_scope, wants_everybody
+from graph_emulator.settings import EmulatorSettings
+
+GIVEN_UP_SECONDS = 28 * 86_400.0
+
+
+@dataclass(slots=True)
+class Surroundings:
+    """What a cycle looks at outside of its job."""
+
+    settings: EmulatorSettings
+    people: People
+    targets: TargetSystems
+    log: ProvisioningLog
+    secrets_of: Callable[[str], SavedSecrets]
+    assignments_of: Callable[[str], list[dict[str, Any]]]
+
+
+def due_at(job: Job) -> float:
+    """When something happens to the job next; a dormant one needs no attention."""
+    if job.running:
+        return job.running.ends
+    return math.inf if job.schedule != "Active" or job.dormant else job.next_at
+
+
+def settle(job: Job, around: Surroundings, now: float) -> None:
+    """Live through everything that was due by now."""
+    while True:
+        if due_at(job) <= now:
+            if job.running:
+                _end(job, job.running, around)
+            else:
+                _begin(job, around)
+        elif job.dormant and job.schedule == "Active" and job.next_at <= now:
+            _roll(job, around.settings, now)
+        else:
+            return
+
+
+def wake(job: Job, around: Surroundings, now: float) -> None:
+    """Something changed outside: the next cycle may find work."""
+    settle(job, around, now)
+    job.dormant = False
+
+
+def _begin(job: Job, around: Surroundings) -> None:
+    at, secrets = job.next_at, around.secrets_of(job.principal.id).values
+    execution = Execution(job.id, job.life, job.cycle_number, job.initial_due, at, at + _length(job, around.settings))
+    refusal = around.targets.refusal(job.principal.template, secrets)
+    if refusal:
+        execution.ends = at
+        execution.error = {
+            "code": REJECTED,
+            "message": refusal,
+            "tenantActionable": True,
+        }
+        _fail(job, execution, around.settings, "EncounteredQuarantineException")
+        return
+    if job.initial_due:
+        job.everybody = wants_everybody(secrets)
+    allowed = run_cycle(plan_of(job, around, secrets), execution, job.target)
+    job.force_deletes = False
+    around.log.record(execution, job.principal)
+    if allowed:
+        job.running = execution
+    else:
+        execution.error = {
+            "code": "TooManyDeletes",
+            "message": "The number of deletions exceeds the threshold of this job.",
+            "tenantActionable": True,
+        }
+        _fail(job, execution, around.settings, "TooManyDeletes")
+
+
+def plan_of(job: Job, around: Surroundings, secrets: dict[str, str]) -> CyclePlan:
+    """The circumstances of the job's next cycle."""
+    settings = around.settings
+    return CyclePlan(
+        settings.seed,
+        job.principal.template,
+        job.principal.value["appId"],
+        in_scope(around.people, around.assignments_of(job.principal.id), everybody=job.everybody),
+        DeletionRules.of(secrets),
+        job.force_deletes,
+        settings.entry_failure_share,
+        job.cycle_number <= settings.eventful_cycles,
+    )
+
+
+def _length(job: Job, settings: EmulatorSettings) -> float:
+    initial = settings.initial_cycle_seconds
+    return initial if job.initial_due else min(initial, settings.cycle_seconds / 4)
+
+
+def _end(job: Job, execution: Execution, around: Surroundings) -> None:
+    job.running, job.last, job.last_successful = None, execution, execution
+    if execution.counts.get("countExported"):
+        job.last_with_exports = execution
+    if job.steady_first is None:
+        job.steady_first = execution.ends
+    job.steady_last = execution.ends
+    job.quarantine, job.failures_in_a_row, job.initial_due = None, 0, False
+    if job.principal.template.imports_roles:
+        _import_roles(job, around.settings.seed)
+    job.cycle_number += 1
+    job.next_at = max(execution.began + around.settings.cycle_seconds, execution.ends)
+    job.dormant = not execution.outcomes and job.cycle_number > around.settings.eventful_cycles
+
+
+def _roll(job: Job, settings: EmulatorSettings, now: float) -> None:
+    """Skip the cycles in which nothing can happen; the next retry of a failing entry is one in which it can."""
+    cycles = int((now - job.next_at) // settings.cycle_seconds) + 1
+    retry = min(job.target.escrowed.values(), default=None)
+    if retry is not None and retry < job.cycle_number + cycles:
+        cycles = max(retry - job.cycle_number, 0)
+        job.dormant = False
+    if cycles and job.last:
+        job.cycle_number += cycles
+        began = job.next_at + (cycles - 1) * settings.cycle_seconds
+        counts = {**job.last.counts, "countExports": 0, "countExported": 0, "countImportedDeltas": 0}
+        ends = began + _length(job, settings)
+        job.last = Execution(job.id, job.life, job.cycle_number - 1, False, began, ends, counts=counts)
+        job.last_successful = job.last
+        job.steady_last = job.last.ends
+        job.next_at = began + settings.cycle_seconds
+
+
+def _fail(job: Job, execution: Execution, settings: EmulatorSettings, reason: str) -> None:
+    job.last, job.cycle_number = execution, job.cycle_number + 1
+    hold(job, reason, execution.ends, settings, execution.error)
+
+
+def hold(job: Job, reason: str, at: float, settings: EmulatorSettings, error: dict[str, Any] | None = None) -> None:
+    """Put a job into quarantine, or prolong it; after four weeks the job is given up."""
+    held = job.quarantine
+    job.failures_in_a_row += 1
+    job.dormant = False
+    job.quarantine = Quarantine(
+        reason,
+        held.series_began if held else at,
+        at,
+        at + settings.quarantine_retry_seconds,
+        held.series_count + 1 if held else 1,
+        error,
+    )
+    job.next_at = job.quarantine.next_attempt
+    if at - job.quarantine.series_began > GIVEN_UP_SECONDS:
+        job.schedule = "Disabled"
+
+
+def _import_roles(job: Job, seed: int) -> None:
+    value = job.principal.value
+    known = {role["value"] for role in value["appRoles"]}
+    for role in imported_roles(seed, value["appId"]):
+        if role not in known:
+            name = role.split(",")[0].rsplit("/", 1)[1]
+            value["appRoles"].append(
+                {
+                    "allowedMemberTypes": ["User"],
+                    "description": name,
+                    "displayName": f"{name},EntraID",
+                    "id": guid(seed, value["appId"], role),
+                    "isEnabled": True,
+                    "origin": "ServicePrincipal",
+                    "value": role,
+                }
+            )

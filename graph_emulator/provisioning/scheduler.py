@@ -1,0 +1,234 @@
+"""All jobs of the tenant: made, controlled, and kept up with the clock."""
+
+import heapq
+import math
+import re
+from typing import Any
+
+from graph_emulator.directory.directory import Entry
+from graph_emulator.http.problems import GraphProblem, bad_request, credentials_missing
+from graph_emulator.identifiers import guid
+from graph_emulator.provisioning.job_lifecycle import Surroundings, due_at, hold, plan_of, settle, wake
+from graph_emulator.provisioning.jobs import Job
+from graph_emulator.provisioning.on_demand import provision_now
+from graph_emulator.provisioning.provisioning_log import Event
+from graph_emulator.provisioning.scope import Subject, wants_everybody
+from graph_emulator.settings import EmulatorError
+
+RESTART_SCOPES = {
+    "None": 0,
+    "ConnectorDataStore": 1,
+    "Escrows": 2,
+    "Watermark": 4,
+    "QuarantineState": 8,
+    "Full": 15,
+    "ForceDeletes": 32,
+}
+PORTAL_RESTART = 2 | 4 | 8
+STANDS_FOR = {"customappsso": "customappssoOutDelta"}
+"""A job of the one is made as a job of the other: AsteriusIT/asterius-idp entra-scim-2026-10-03.json."""
+JOB_ID = re.compile(r"[A-Za-z0-9]+\.[0-9a-f]{32}(\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})?")
+"""Template, tenant and application; older ids lack the third part."""
+DEFAULT_SETTINGS = {"AzureIngestionAttributeOptimization": "False", "LookaheadQueryEnabled": "False"}
+"""What a fresh job brings: timfee/cep-idp createSyncJob.json, 2025-06-12."""
+
+
+class JobBook:
+    """Jobs by service principal."""
+
+    def __init__(self, around: Surroundings) -> None:
+        self._around = around
+        self._jobs: dict[str, dict[str, Job]] = {}
+        self._due: list[tuple[float, int, Job]] = []
+        self._made = 0
+        self._entries = 0
+
+    def settle(self, now: float) -> None:
+        """Bring every job up to now."""
+        while self._due and self._due[0][0] <= now:
+            due, _, job = heapq.heappop(self._due)
+            if due != job.alarm:
+                continue
+            job.alarm = math.inf
+            if self._is_alive(job):
+                settle(job, self._around, now)
+                self._schedule(job)
+
+    def _schedule(self, job: Job) -> None:
+        due = due_at(job)
+        if job.dormant and job.target.escrowed and job.schedule == "Active":
+            ahead = min(job.target.escrowed.values()) - job.cycle_number
+            due = job.next_at + max(ahead, 0) * self._around.settings.cycle_seconds
+        if due < math.inf and due != job.alarm:
+            job.alarm = due
+            self._entries += 1
+            heapq.heappush(self._due, (due, self._entries, job))
+
+    def _is_alive(self, job: Job) -> bool:
+        return job.principal.deleted_at is None and self._jobs.get(job.principal.id, {}).get(job.id) is job
+
+    def create(self, principal: Entry, template_id: str) -> Job:
+        """A new, disabled job; its template may be another than was asked for.
+
+        Its id follows from template, tenant and application, so that there is one of a template: that of
+        timfee/cep-idp createSyncJob.json, 2025-06-12.
+
+        Raises:
+            GraphProblem: 400, the application has no such synchronization template; 409, one exists already.
+        """
+        if template_id not in principal.template.synchronization:
+            raise bad_request(
+                f"The template '{template_id[:100]}' is not found for this application.", "InvalidTemplate"
+            )
+        settings, jobs = self._around.settings, self._jobs.setdefault(principal.id, {})
+        if settings.job_alias == "renamed":
+            template_id = STANDS_FOR.get(template_id, template_id)
+        twin = next((job for job in jobs.values() if job.template_id == template_id), None)
+        if twin and settings.duplicate_jobs == "conflict":
+            raise GraphProblem(409, "Conflict", "A job of this template already exists for this service principal.")
+        if twin and settings.duplicate_jobs == "same":
+            return twin
+        self._made += 1
+        last = guid(settings.seed, "job", self._made) if twin else principal.value["appId"]
+        job_id = ".".join((template_id, settings.tenant_id.replace("-", ""), last))
+        job = Job(job_id, template_id, principal, settings.fresh_job_code, self._made, settings.last_success == "whole")
+        if settings.fresh_job_code == "Paused":
+            job.settings |= DEFAULT_SETTINGS
+        jobs[job_id] = job
+        return job
+
+    def of(self, principal_id: str, now: float) -> list[Job]:
+        """The jobs of a service principal, up to date."""
+        jobs = list(self._jobs.get(principal_id, {}).values())
+        for job in jobs:
+            settle(job, self._around, now)
+        return jobs
+
+    def get(self, principal_id: str, job_id: str, now: float) -> Job:
+        """One job.
+
+        Raises:
+            GraphProblem: 400, no job has an id of this form; 404, there is none below this service principal.
+        """
+        if not JOB_ID.fullmatch(job_id):
+            # Recorded: timfee/cep-idp startSyncJob_error.json, 2025-06-11.
+            text = f"Resource identifier '{job_id[:200]}' is invalid"
+            raise GraphProblem(400, "RequestResourceIdentifierInvalid", text, details=[])
+        job = self._jobs.get(principal_id, {}).get(job_id)
+        if job is None:
+            raise GraphProblem(404, "ResourceNotFound", f"The job '{job_id[:200]}' was not found.")
+        settle(job, self._around, now)
+        return job
+
+    def all(self) -> list[Job]:
+        """Every job."""
+        return [job for jobs in self._jobs.values() for job in jobs.values()]
+
+    def touch(self, principal_id: str, now: float) -> None:
+        """Assignments or secrets of a service principal changed."""
+        for job in self._jobs.get(principal_id, {}).values():
+            wake(job, self._around, now)
+            self._schedule(job)
+
+    def start(self, job: Job, now: float) -> None:
+        """Start or resume; a quarantine is lifted."""
+        secrets = self._around.secrets_of(job.principal.id).values
+        settings = self._around.settings
+        if not secrets and settings.start_without_credentials == "error":
+            raise credentials_missing()
+        job.was_started, job.quarantine = True, None
+        if job.schedule != "Active" or job.failures_in_a_row:
+            self._run_soon(job, now)
+
+    def _run_soon(self, job: Job, now: float) -> None:
+        job.schedule, job.dormant, job.was_started = "Active", False, True
+        job.next_at = now + self._around.settings.start_delay_seconds
+        self._schedule(job)
+
+    def pause(self, job: Job) -> None:
+        """No further cycle begins; the one in progress finishes."""
+        job.schedule = "Paused"
+
+    def reschedule(self, job: Job, schedule: dict[str, Any], now: float) -> None:
+        """What a PATCH of the schedule does where it does anything."""
+        job.interval = schedule.get("interval") or job.interval
+        job.expiration = schedule.get("expiration", job.expiration)
+        state = schedule.get("state")
+        if state == "Active" and job.schedule != "Active":
+            self.start(job, now)
+        elif state in ("Paused", "Disabled"):
+            job.schedule = state
+
+    def restart(self, job: Job, scopes: int, now: float) -> None:
+        """Begin again, with what the flags say forgotten."""
+        scopes = scopes or PORTAL_RESTART
+        self._break_off(job, now)
+        if scopes & RESTART_SCOPES["Watermark"]:
+            job.initial_due = True
+        if scopes & RESTART_SCOPES["Escrows"]:
+            job.target.escrowed = dict.fromkeys(job.target.escrowed, 0)
+        if scopes & RESTART_SCOPES["QuarantineState"] or scopes & RESTART_SCOPES["ForceDeletes"]:
+            job.quarantine, job.failures_in_a_row = None, 0
+        job.force_deletes = bool(scopes & RESTART_SCOPES["ForceDeletes"])
+        if job.quarantine is None:
+            self._run_soon(job, now)
+
+    def _break_off(self, job: Job, now: float) -> None:
+        """Undo what the running cycle had planned for later."""
+        running, job.running = job.running, None
+        if running is None:
+            return
+        self._around.log.forget_unhappened(job.id, now)
+        for position, outcome in enumerate(running.outcomes):
+            if running.outcome_at(position) > now and outcome.action == "create":
+                job.target.present.pop(outcome.subject["id"], None)
+
+    def provision_now(self, job: Job, subject_id: str, subject: Subject, now: float) -> Event:
+        """Provision one user or group outside of any cycle; return what the log will show of it."""
+        secrets = self._around.secrets_of(job.principal.id).values
+        if job.initial_due:
+            job.everybody = wants_everybody(secrets)
+        execution = provision_now(job, plan_of(job, self._around, secrets), subject_id, subject, now)
+        (event,) = self._around.log.record(execution, job.principal)
+        return event
+
+    def replace_schema(self, job: Job, schema: dict[str, Any] | None, now: float) -> None:
+        """Save a schema, or go back to the template's; either begins an initial cycle."""
+        job.schema = schema
+        job.target.outdated = set(job.target.present)
+        if job.schedule == "Active":
+            self.restart(job, RESTART_SCOPES["Watermark"], now)
+        job.initial_due = True
+
+    def hold(self, job_id: str, reason: str, now: float) -> None:
+        """Put a job into quarantine from outside, as if the service had done it.
+
+        Raises:
+            EmulatorError: there is no such job.
+        """
+        job = next((job for job in self.all() if job.id == job_id), None)
+        if job is None:
+            raise EmulatorError(f"there is no job {job_id[:200]!r}")
+        settle(job, self._around, now)
+        self._break_off(job, now)
+        hold(job, reason, now, self._around.settings)
+        self._schedule(job)
+
+    def delete(self, job: Job, now: float) -> None:
+        """Remove a job; what its cycle had planned for later does not happen."""
+        self._break_off(job, now)
+        del self._jobs[job.principal.id][job.id]
+
+    def stop_all(self, principal_id: str, now: float) -> None:
+        """The service principal was deleted: its jobs no longer run."""
+        for job in self.of(principal_id, now):
+            self._break_off(job, now)
+            job.before_deletion, job.schedule = job.schedule, "Disabled"
+
+    def revive(self, principal_id: str, now: float) -> None:
+        """The service principal came back: what becomes of its jobs is not documented."""
+        if self._around.settings.jobs_after_restore == "gone":
+            self._jobs.pop(principal_id, None)
+        for job in self._jobs.get(principal_id, {}).values():
+            if self._around.settings.jobs_after_restore == "running" and job.before_deletion == "Active":
+                self._run_soon(job, now)

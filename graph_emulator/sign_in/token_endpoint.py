@@ -1,0 +1,169 @@
+"""Signing in: the OpenID documents and the token endpoint of the tenant.
+
+https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow
+"""
+
+from typing import Any
+from urllib.parse import parse_qsl
+
+from graph_emulator.clock import write_moment
+from graph_emulator.identifiers import guid
+from graph_emulator.settings import Client, EmulatorSettings
+from graph_emulator.sign_in.assertions import AssertionRefused, check_assertion
+from graph_emulator.sign_in.tokens import TokenDesk
+
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+
+class SignInRefused(Exception):
+    """An answer of the token endpoint that is no token."""
+
+    def __init__(self, number: int, error: str, text: str, status: int = 400) -> None:
+        super().__init__(text)
+        self.number, self.error, self.text, self.status = number, error, text, status
+
+    def as_entra(self, trace_id: str, correlation_id: str, now: float) -> dict[str, Any]:
+        """The body of the answer."""
+        moment = write_moment(now).replace("T", " ")
+        return {
+            "error": self.error,
+            "error_description": f"AADSTS{self.number}: {self.text} Trace ID: {trace_id} "
+            f"Correlation ID: {correlation_id} Timestamp: {moment}",
+            "error_codes": [self.number],
+            "timestamp": moment,
+            "trace_id": trace_id,
+            "correlation_id": correlation_id,
+            "error_uri": f"https://login.microsoftonline.com/error?code={self.number}",
+        }
+
+
+class SignIn:
+    """The identity platform of one tenant."""
+
+    def __init__(self, settings: EmulatorSettings, tokens: TokenDesk) -> None:
+        self._settings = settings
+        self._tokens = tokens
+        self._clients = {client.client_id.lower(): client for client in settings.clients}
+
+    def check_tenant(self, tenant: str) -> None:
+        """Refuse a tenant that does not exist."""
+        if tenant.lower() not in (self._settings.tenant_id, "contoso.example"):
+            raise SignInRefused(
+                90002,
+                "invalid_request",
+                f"Tenant '{tenant[:100]}' not found. Check to make sure you have the correct tenant ID and are "
+                "signing into the correct cloud.",
+            )
+
+    def configuration(self, tenant: str, root: str) -> dict[str, Any]:
+        """The OpenID discovery document."""
+        self.check_tenant(tenant)
+        base = f"{root}/{self._settings.tenant_id}"
+        return {
+            "token_endpoint": f"{base}/oauth2/v2.0/token",
+            "token_endpoint_auth_methods_supported": [
+                "client_secret_post",
+                "private_key_jwt",
+                "client_secret_basic",
+            ],
+            "jwks_uri": f"{base}/discovery/v2.0/keys",
+            "response_types_supported": ["code", "id_token", "code id_token", "id_token token"],
+            "scopes_supported": ["openid", "profile", "email", "offline_access"],
+            "subject_types_supported": ["pairwise"],
+            "id_token_signing_alg_values_supported": ["RS256"],
+            "issuer": f"{base}/v2.0",
+            "authorization_endpoint": f"{base}/oauth2/v2.0/authorize",
+            "device_authorization_endpoint": f"{base}/oauth2/v2.0/devicecode",
+            "tenant_region_scope": "EU",
+            "cloud_instance_name": root.partition("://")[2],
+            "msgraph_host": root.partition("://")[2],
+        }
+
+    def instances(self, root: str) -> dict[str, Any]:
+        """What an authority says about the hosts it goes by."""
+        host = root.partition("://")[2]
+        return {
+            "tenant_discovery_endpoint": f"{root}/{self._settings.tenant_id}/v2.0/.well-known/openid-configuration",
+            "api-version": "1.1",
+            "metadata": [{"preferred_network": host, "preferred_cache": host, "aliases": [host]}],
+        }
+
+    def token(self, tenant: str, body: bytes, address: str, now: float) -> dict[str, Any]:
+        """The token endpoint.
+
+        Raises:
+            SignInRefused: with the AADSTS number of what is wrong.
+        """
+        self.check_tenant(tenant)
+        form = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+        if form.get("grant_type") != "client_credentials":
+            raise SignInRefused(70003, "unsupported_grant_type", "The app requested an unsupported grant type.")
+        client = self._client(form)
+        scope = form.get("scope", "")
+        if not scope.endswith("/.default"):
+            raise SignInRefused(
+                1002012,
+                "invalid_scope",
+                f"The provided value for scope {scope[:100]} is not valid. Client credential flows must have a "
+                "scope value with /.default suffixed to the resource identifier.",
+            )
+        self._check_proof(form, client, address, now)
+        object_id = self.object_id(client)
+        seconds = int(self._settings.token_lifetime_seconds)
+        audience = scope.removesuffix("/.default")
+        return {
+            "token_type": "Bearer",
+            "expires_in": seconds,
+            "ext_expires_in": seconds,
+            "access_token": self._tokens.make(client, object_id, audience, now),
+        }
+
+    def object_id(self, client: Client) -> str:
+        """The service principal of a client."""
+        return guid(self._settings.seed, "caller", client.client_id)
+
+    def _client(self, form: dict[str, str]) -> Client:
+        client_id = form.get("client_id", "")
+        if not client_id:
+            raise SignInRefused(900144, "invalid_request", "The request body must contain the parameter: 'client_id'.")
+        client = self._clients.get(client_id.lower())
+        if client is None:
+            raise SignInRefused(
+                700016,
+                "unauthorized_client",
+                f"Application with identifier '{client_id[:100]}' was not found in the directory "
+                f"'{self._settings.tenant_name}'.",
+            )
+        return client
+
+    def _check_proof(self, form: dict[str, str], client: Client, address: str, now: float) -> None:
+        assertion, secret = form.get("client_assertion"), form.get("client_secret")
+        if assertion is not None:
+            if form.get("client_assertion_type") != ASSERTION_TYPE:
+                raise SignInRefused(50027, "invalid_request", "The client_assertion_type is not supported.")
+            try:
+                check_assertion(assertion, client, address, now)
+            except AssertionRefused as refused:
+                raise SignInRefused(refused.number, "invalid_client", str(refused), 401) from None
+        elif secret is None:
+            raise SignInRefused(
+                7000218,
+                "invalid_client",
+                "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.",
+                401,
+            )
+        elif secret in client.expired_secrets:
+            raise SignInRefused(
+                7000222,
+                "invalid_client",
+                f"The provided client secret keys for app '{client.client_id}' are expired.",
+                401,
+            )
+        elif secret != client.client_secret:
+            raise SignInRefused(
+                7000215,
+                "invalid_client",
+                "Invalid client secret provided. Ensure the secret being sent in the request is the client secret "
+                f"value, not the client secret ID, for a secret added to app '{client.client_id}'.",
+                401,
+            )

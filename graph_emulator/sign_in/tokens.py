@@ -1,0 +1,115 @@
+"""Access tokens: made at sign-in, looked at with every request."""
+
+import base64
+import hashlib
+import hmac
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from graph_emulator.http.problems import GraphProblem, unauthenticated
+from graph_emulator.settings import Client, EmulatorSettings
+
+SPARED_STRIKES = 4
+"""How many times chance spares a token that replaces a refused one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who sends a request."""
+
+    app_id: str
+    object_id: str
+    roles: frozenset[str]
+    refused_from: float
+
+
+class TokenDesk:
+    """Makes access tokens and recognises its own.
+
+    The signature is a keyed hash: an access token of Graph is opaque to everybody but Graph.
+    """
+
+    def __init__(self, settings: EmulatorSettings) -> None:
+        self._settings = settings
+        self._key = os.urandom(32)
+        self._known: dict[str, Caller] = {}
+        self._made = 0
+        self._refused: set[str] = set()
+        self._spared: dict[str, int] = {}
+
+    def make(self, client: Client, object_id: str, audience: str, now: float) -> str:
+        """A token for a client that has proved who it is."""
+        settings = self._settings
+        self._made += 1
+        expires = now + settings.token_lifetime_seconds
+        claims = {
+            "aud": audience,
+            "iss": f"https://sts.windows.net/{settings.tenant_id}/",
+            "iat": int(now),
+            "nbf": int(now),
+            "exp": int(expires),
+            "appid": client.client_id,
+            "idtyp": "app",
+            "oid": object_id,
+            "sub": object_id,
+            "roles": list(client.roles),
+            "tid": settings.tenant_id,
+            "uti": f"{self._made:022d}",
+            "ver": "1.0",
+        }
+        token = self._sign({"typ": "JWT", "alg": "HS256", "kid": "emulator"}, claims)
+        valid = settings.token_valid_seconds
+        refused_from = expires if valid is None else min(now + valid, expires)
+        self._known[token] = Caller(client.client_id, object_id, frozenset(client.roles), refused_from)
+        if self._refused:
+            self._spared[token] = SPARED_STRIKES
+        return token
+
+    def refuse(self, authorization: str | None) -> bool:
+        """Refuse a token from now on.
+
+        Returns:
+            False for a token got just now because another was refused: renewing once is always enough, also for
+            the requests that were under way with the old one.
+        """
+        token = (authorization or "").partition(" ")[2]
+        left = self._spared.get(token, 0)
+        if left:
+            self._spared[token] = left - 1
+            return False
+        if token in self._known:
+            self._refused.add(token)
+        return True
+
+    def _sign(self, header: dict[str, Any], claims: dict[str, Any]) -> str:
+        text = f"{_encode(orjson.dumps(header))}.{_encode(orjson.dumps(claims))}"
+        return f"{text}.{_encode(hmac.new(self._key, text.encode(), hashlib.sha256).digest())}"
+
+    def caller(self, authorization: str | None, now: float) -> Caller:
+        """The caller of a request.
+
+        Raises:
+            GraphProblem: 401, no token, a foreign one, or one that has expired.
+        """
+        if not authorization:
+            raise unauthenticated("Access token is empty.")
+        scheme, _, token = authorization.partition(" ")
+        caller = self._known.get(token)
+        if caller is None or scheme.lower() != "bearer":
+            if token.count(".") != 2:
+                raise unauthenticated("IDX14100: JWT is not well formed, there are no dots (.).")
+            raise unauthenticated("Access token validation failure. Invalid signature.")
+        if now >= caller.refused_from or token in self._refused:
+            raise _expired()
+        return caller
+
+
+def _expired() -> GraphProblem:
+    return unauthenticated("Lifetime validation failed, the token is expired.")
+
+
+def _encode(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")

@@ -1,0 +1,56 @@
+"""What a fleet file needs of Graph, and what a token lacks of it."""
+
+import pytest
+
+from flows.fleet_file.loader import fleet_from_object
+from flows.plan.permissions import check_permissions, needs_of
+from flows.plan.preflight import check_quota
+from graph_client import TokenClaims
+from graph_client.permissions import needed
+from graph_emulator.http.router import Router, split_path
+from graph_emulator.http.routes import ROUTES
+from tests.estates import fleet, instance
+
+SOMEBODY = "11111111-1111-1111-1111-111111111111"
+EVERYTHING = instance("one", owners=[SOMEBODY], assignments=[{"group": SOMEBODY}])
+
+
+def needs(*instances, **options):
+    return needs_of(fleet_from_object(fleet(*instances)).instances, **options)
+
+
+@pytest.mark.parametrize(
+    ("fields", "more"),
+    [
+        ({}, []),
+        ({"owners": [SOMEBODY]}, ["add owners"]),
+        ({"assignments": [{"user": SOMEBODY}]}, ["assign users and groups"]),
+    ],
+)
+def test_what_one_instance_speaks_of_the_fleet_needs(fields, more):
+    found = [need.purpose for need in needs(instance("plain"), instance("one", **fields))]
+    assert found[5:] == more
+    assert [need.commands for need in needs(instance("one", **fields), reading_only=True)] == [
+        "plan, monitor, harvest",
+        "plan, monitor",
+        "harvest",
+    ]
+
+
+@pytest.mark.parametrize("call", [call for need in needs(EVERYTHING) for call in need.calls], ids=" ".join)
+def test_the_embedded_tenant_wants_the_same_for_each_call(call):
+    method, path = call
+    route, _ = Router(ROUTES).find(method, split_path(path))
+    assert {frozenset(group) for group in needed(method, path)} == set(route.permission)
+
+
+def test_of_a_token_that_cannot_be_read_nothing_is_known_to_be_missing():
+    (check,) = check_permissions(needs(EVERYTHING), TokenClaims())
+    assert (check.ok, check.message) == (True, "the token does not show its permissions")
+
+
+def test_a_large_fleet_is_told_of_the_quota():
+    assert check_quota(125) == []
+    (warning,) = check_quota(126)
+    assert (warning.ok, warning.message) == (True, "126 instances are 252 directory objects")
+    assert "250 only" in warning.hint
