@@ -1,4 +1,4 @@
-"""Imports go one way, and files and functions stay small."""
+"""Imports go one way, and one place owns each concern."""
 
 import ast
 import importlib
@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("graph_client", "graph_emulator", "flows", "entra_fleet")
@@ -13,47 +14,6 @@ FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("
 FILE_LINES_MAX = 300
 FUNCTION_LINES_MAX = 40
 
-PREFECT_FREE = ("flows/mappings", "flows/reconcile", "flows/monitoring", "flows/store")
-FORBIDDEN = {
-    "graph_client": ("flows", "graph_emulator", "prefect"),
-    "graph_emulator": ("flows", "graph_client", "prefect", "pydantic"),
-    "flows/store": ("flows.reconcile", "flows.monitoring", "flows.cli", "prefect"),
-    # Of reconcile only how files are read: mappings are a part of the fleet file.
-    "flows/mappings": (
-        *(
-            "flows.store",
-            "flows.monitoring",
-            "flows.cli",
-            "flows.tasks.provision",
-            "flows.configuration.environment",
-            "prefect",
-        ),
-        *("flows.fleet_file.models", "flows.plan.plan", "flows.plan.diff", "flows.reconcile.steps"),
-    ),
-    "flows/reconcile": (
-        "flows.store",
-        "flows.cli",
-        "flows.tasks.provision",
-        "flows.configuration.environment",
-        "prefect",
-    ),
-    "flows/monitoring": (
-        "flows.reconcile",
-        "flows.cli",
-        "flows.tasks.provision",
-        "flows.configuration.environment",
-        "prefect",
-    ),
-    "flows/report": (
-        "flows.reconcile",
-        "flows.cli",
-        "flows.tasks.provision",
-        "flows.configuration.environment",
-        "graph_client",
-        "prefect",
-    ),
-    "flows": ("graph_emulator",),
-}
 FLOW_FILES = (
     "flows/provision.py",
     "flows/shard.py",
@@ -95,32 +55,9 @@ def length_of(function):
     return (function.end_lineno or 0) - function.lineno + 1 - (docstring.count("\n") + 1 if docstring else 0)
 
 
-def within(module, layer):
-    return module == layer or module.startswith(layer + ".")
-
-
-@pytest.mark.parametrize(("folder", "forbidden"), FORBIDDEN.items())
-def test_imports_go_one_way(folder, forbidden):
-    above = {"flows/cli"} if folder == "flows" else set()
-    offences = [
-        f"{name_of(path)} imports {module}"
-        for path in FILES
-        if name_of(path).startswith(folder + "/") and not any(name_of(path).startswith(skipped) for skipped in above)
-        for module in imports_of(path)
-        if any(within(module, layer) for layer in forbidden)
-    ]
-    assert offences == []
-
-
-def test_flows_do_not_know_the_command_line():
-    offences = [
-        name_of(path)
-        for path in FILES
-        if name_of(path).startswith("flows/") and not name_of(path).startswith("flows/cli")
-        for module in imports_of(path)
-        if within(module, "flows.cli")
-    ]
-    assert offences == []
+def test_imports_keep_to_the_contracts():
+    # The contracts are in pyproject.toml, under tool.importlinter.
+    assert lint_imports(config_filename=str(ROOT / "pyproject.toml"), cache_dir=None) == EXIT_STATUS_SUCCESS
 
 
 def test_only_one_file_reads_the_environment():

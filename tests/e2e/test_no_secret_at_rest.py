@@ -38,7 +38,7 @@ FAULTY = """
 import os
 
 from flows.cli.main import main
-from flows.reconcile.steps import credentials
+from flows.steps import credentials
 from prefect.logging import get_run_logger
 
 validate = credentials.validate_credentials
