@@ -11,7 +11,7 @@ from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("graph_client", "graph_emulator", "flows", "entra_fleet")
 FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
-FILE_LINES_MAX = 300
+FILE_LINES_MAX = 500
 FUNCTION_LINES_MAX = 40
 
 FLOW_FILES = (
