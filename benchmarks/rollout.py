@@ -18,11 +18,11 @@ from benchmarks.fleets import fleet_of
 from benchmarks.virtual_time import run
 from flows.credentials.references import Secret
 from flows.fleet_file.loader import fleet_from_object
-from flows.monitoring.sweep import Target, sweep
-from flows.plan.diff import diff
+from flows.monitoring.sweep import Target, sweep_jobs
+from flows.plan.diff import diff_fleet
 from flows.plan.plan import InstancePlan
 from flows.steps import application, credentials, job
-from flows.tenant.observe import observe
+from flows.tenant.observe import observe_fleet
 from graph_client import GraphClient, GraphSettings, StaticTokens
 from graph_emulator import Clock, Emulator, EmulatorSettings
 from graph_emulator.clock import FROZEN_START
@@ -84,15 +84,15 @@ async def _roll_out(instances: int, concurrency: int, tenant: dict[str, Any], cl
     fleet, began = fleet_from_object(fleet_of(instances)), time.process_time()
     answering = _timed(emulator)
     async with signed_in_to(emulator, **client) as graph:
-        plans = diff(fleet, await observe(graph, fleet)).instances
+        plans = diff_fleet(fleet, await observe_fleet(graph, fleet)).instances
         places = asyncio.Semaphore(concurrency)
         await asyncio.gather(*(_in_turn(places, graph, plan) for plan in plans))
         busy, seconds = time.process_time() - began - sum(answering), loop.time()
         asked = _asked(emulator)
-        again = diff(fleet, await observe(graph, fleet))
+        again = diff_fleet(fleet, await observe_fleet(graph, fleet))
         applied = _asked(emulator)
         watched = [Target(each.key, each.service_principal_id) for each in again.instances]
-        await sweep(graph, fleet.fleet, watched, now=datetime.fromtimestamp(emulator.clock.now(), UTC))
+        await sweep_jobs(graph, fleet.fleet, watched, now=datetime.fromtimestamp(emulator.clock.now(), UTC))
         swept = _asked(emulator)
     calls = [record for record in asked if record.operation != "batch"]
     return Rollout(
@@ -161,7 +161,7 @@ async def provision(graph: GraphClient, plan: InstancePlan) -> None:
     values = {key: Secret(SecretStr("a good token")) for key in plan.instance.credentials}
     placed = await application.create_application(graph, plan)
     template_id = job.choose_template(plan, await application.wait_until_ready(graph, placed))
-    await application.name_and_mark(graph, plan, placed)
+    await application.name_and_tag(graph, plan, placed)
     await credentials.validate_credentials(graph, plan, placed.service_principal_id, template_id, values)
     job_id = (await job.create_job(graph, plan, placed, template_id)).id
     validated = await credentials.save_credentials(graph, plan, placed.service_principal_id, values)

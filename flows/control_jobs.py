@@ -12,10 +12,10 @@ from flows.fleet_file.loader import FleetParameter, read_fleet
 from flows.plan.job_control import DONE
 from flows.plan.reset_scope import ResetScope, reset_scope
 from flows.run import journal
-from flows.run.context import connected
+from flows.run.context import open_run_context
 from flows.run.lease import WAIT_MINUTES, WaitMinutes, exclusive
-from flows.run.log_filter import quiet_expected_failures
-from flows.run.names import name_of_run
+from flows.run.log_filter import install_log_filter
+from flows.run.names import name_run
 from flows.run.outcome import FleetOutcome
 from flows.run.task_runner import LoopTaskRunner
 from flows.tasks import jobs as job_tasks
@@ -25,7 +25,7 @@ from flows.tasks.mapped import final_state, map_instances
 
 @flow(
     name="control-jobs",
-    flow_run_name=name_of_run("jobs"),
+    flow_run_name=name_run("jobs"),
     task_runner=LoopTaskRunner(),  # type: ignore[arg-type]  # Prefect declares runners invariant in their future
     persist_result=False,
     retries=0,
@@ -52,13 +52,13 @@ async def control_jobs(
         change: Ticket this change belongs to.
         wait_minutes: How long to wait for another run that writes for this fleet.
     """
-    quiet_expected_failures()
+    install_log_filter()
     desired = read_fleet(fleet)
     scope = reset_scope(reset or (), force=force)
     started = time.monotonic()
-    async with connected(tenant, desired.tenant_id) as run, exclusive(desired, f"jobs-{action}", wait_minutes):
+    async with open_run_context(tenant, desired.tenant_id) as run, exclusive(desired, f"jobs-{action}", wait_minutes):
         controls = await job_tasks.plan_controls(desired, action, only, scope, force)
-        async with journal.journaled(desired, None, change, f"jobs-{action}") as entry:
+        async with journal.open_journal(desired, None, change, f"jobs-{action}") as entry:
             outcomes = {each.key: each.outcome() for each in controls}
             pending = [(each, outcomes[each.key]) for each in controls if each.needed]
             for done in await map_instances(control_job, pending, entry.run_id, phase=action, width=WIDTH):

@@ -12,15 +12,15 @@ from prefect.states import Completed
 from pydantic import Field
 
 from flows.artifacts import tables as artifacts
-from flows.formatting.text import iso
+from flows.formatting.text import format_iso
 from flows.monitoring import harvest as harvesting
 from flows.monitoring.harvest import OVERLAP, HarvestResult
-from flows.report.build import gather
+from flows.report.build import build_report
 from flows.report.models import Report
-from flows.run.context import connected, connection
-from flows.run.log_filter import quiet_expected_failures
-from flows.run.names import name_of_run
-from flows.run.progress import Progress, report
+from flows.run.context import open_run_context, run_context
+from flows.run.log_filter import install_log_filter
+from flows.run.names import name_run
+from flows.run.progress import Progress, report_progress
 from flows.store import KnownInstance
 from flows.tenant.observe import find_applications
 
@@ -29,7 +29,7 @@ _REPORT_DAYS = 7
 """Short enough to be summed up after every harvest; the command makes longer ones."""
 
 
-@flow(name="harvest-logs", flow_run_name=name_of_run("harvest"), persist_result=False)
+@flow(name="harvest-logs", flow_run_name=name_run("harvest"), persist_result=False)
 async def harvest_logs(
     tenant: str | None = None,
     since: datetime | None = None,
@@ -44,11 +44,11 @@ async def harvest_logs(
         overlap_minutes: How far before where it ended to read again, for events that came late.
         all_applications: Keep the events of applications that no fleet manages, too.
     """
-    quiet_expected_failures()
-    async with connected(tenant):
-        await find_marks()
+    install_log_filter()
+    async with open_run_context(tenant):
+        await find_owned_applications()
         # Graph's clock: it dates the events, and this machine's may be wrong.
-        result = await read_log(connection().graph.now(), since, timedelta(minutes=overlap_minutes), all_applications)
+        result = await read_log(run_context().graph.now(), since, timedelta(minutes=overlap_minutes), all_applications)
         await artifacts.publish_harvest(result)
         await artifacts.publish_report(await gather_report())
     text = f"{result.new} new of {result.read} events"
@@ -58,9 +58,9 @@ async def harvest_logs(
 
 
 @task(name="find-service-principals", cache_policy=NO_CACHE, persist_result=False)
-async def find_marks() -> None:
+async def find_owned_applications() -> None:
     """Write down which service principals bear the mark of which fleet."""
-    run = connection()
+    run = run_context()
     marked = [
         KnownInstance(item.service_principal_id, item.mark.fleet, item.mark.key, item.display_name)
         for item in await find_applications(run.graph, None)
@@ -72,14 +72,16 @@ async def find_marks() -> None:
 @task(name="read-provisioning-log", cache_policy=NO_CACHE, persist_result=False)
 async def read_log(now: datetime, since: datetime | None, overlap: timedelta, all_applications: bool) -> HarvestResult:
     """Read the log up to now, window by window, and store its events."""
-    run = connection()
+    run = run_context()
     logger, told_at = get_run_logger(), -1
 
     def tell(so_far: HarvestResult) -> None:
         nonlocal told_at
         percent = int(so_far.progress * 100)
-        text = f"{so_far.new} new of {so_far.read} events, complete up to {iso(so_far.watermark) or 'nothing yet'}"
-        report(Progress("harvest", percent, 100, text))
+        text = (
+            f"{so_far.new} new of {so_far.read} events, complete up to {format_iso(so_far.watermark) or 'nothing yet'}"
+        )
+        report_progress(Progress("harvest", percent, 100, text))
         if percent // 10 != told_at:
             told_at = percent // 10
             logger.info("%d %%: %s", percent, text)
@@ -96,13 +98,13 @@ async def read_log(now: datetime, since: datetime | None, overlap: timedelta, al
     )
     if result.rewound_from:
         text = "the watermark %s lay in the future, set by a wrong clock: the log was read again from the last event"
-        logger.warning(text, iso(result.rewound_from))
+        logger.warning(text, format_iso(result.rewound_from))
     return result
 
 
 def _ours(now: datetime, overlap: timedelta) -> set[str]:
     # An application that was retired since the last harvest bears no mark any more, and its last events are ours.
-    run = connection()
+    run = run_context()
     read_up_to = run.store.harvests.watermark(run.tenant_id) or now
     return run.store.instances.service_principal_ids(run.tenant_id, seen_since=min(read_up_to, now) - overlap)
 
@@ -110,4 +112,4 @@ def _ours(now: datetime, overlap: timedelta) -> set[str]:
 @task(name="gather-report", cache_policy=NO_CACHE, persist_result=False)
 async def gather_report() -> Report:
     """Sum up the last days from the store."""
-    return await asyncio.to_thread(gather, connection().store, days=_REPORT_DAYS)
+    return await asyncio.to_thread(build_report, run_context().store, days=_REPORT_DAYS)

@@ -13,17 +13,17 @@ from pydantic import Field
 from flows.artifacts import tables as artifacts
 from flows.artifacts.progress import ProgressArtifact
 from flows.fleet_file.loader import FleetParameter, read_fleet
-from flows.formatting.text import in_words
-from flows.monitoring.credential_warnings import expiring
+from flows.formatting.text import format_count
+from flows.monitoring.credential_warnings import find_expiring_credentials
 from flows.monitoring.sweep import Sweep
-from flows.run.context import connected, connection
-from flows.run.log_filter import quiet_expected_failures
-from flows.run.names import name_of_run
-from flows.run.progress import Progress, report
+from flows.run.context import open_run_context, run_context
+from flows.run.log_filter import install_log_filter
+from flows.run.names import name_run
+from flows.run.progress import Progress, report_progress
 from flows.tasks.monitor import find_targets, sweep_jobs, triage_quarantines
 
 
-@flow(name="monitor-fleet", flow_run_name=name_of_run("monitor"), persist_result=False)
+@flow(name="monitor-fleet", flow_run_name=name_run("monitor"), persist_result=False)
 async def monitor_fleet(
     fleet: FleetParameter,
     tenant: str | None = None,
@@ -40,18 +40,18 @@ async def monitor_fleet(
         timeout_minutes: How long to wait for them to settle.
         interval_seconds: Time between two looks.
     """
-    quiet_expected_failures()
+    install_log_filter()
     watched = read_fleet(fleet)
     deadline = time.monotonic() + timeout_minutes * 60
-    async with connected(tenant, watched.tenant_id):
+    async with open_run_context(tenant, watched.tenant_id):
         targets = await find_targets(watched)
-        for expiry in expiring(watched.instances, connection().graph.now().date()):
+        for expiry in find_expiring_credentials(watched.instances, run_context().graph.now().date()):
             get_run_logger().warning("%s", expiry)
         bar = await ProgressArtifact.start(watched.fleet, "settling", len(targets))
         while True:
             seen = await sweep_jobs(watched, targets)
             await bar.show(seen.settled)
-            report(Progress("monitor", seen.settled, len(targets), _counts(seen)))
+            report_progress(Progress("monitor", seen.settled, len(targets), _counts(seen)))
             if until == "once" or seen.settled == len(targets) or time.monotonic() >= deadline:
                 break
             await asyncio.sleep(min(interval_seconds, max(0.0, deadline - time.monotonic())))
@@ -72,4 +72,4 @@ def _final_state(seen: Sweep, *, timed_out: bool) -> State:
 
 
 def _counts(seen: Sweep) -> str:
-    return in_words(seen.count()) or "no instances"
+    return format_count(seen.count()) or "no instances"

@@ -8,23 +8,23 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 from pydantic import Field
 
-from flows.artifacts.on_demand import publish_trials
+from flows.artifacts.on_demand import publish_on_demand_results
 from flows.fleet_file.loader import FleetParameter, read_fleet
 from flows.fleet_file.models import Fleet
-from flows.on_demand_provisioning.result import Attempt, Expectation, Trial, Trials
+from flows.on_demand_provisioning.result import Expectation, OnDemandRequest, OnDemandResult, OnDemandResults
 from flows.plan.outcome import InstanceOutcome
 from flows.run import journal
-from flows.run.context import connected
-from flows.run.log_filter import quiet_expected_failures
-from flows.run.names import name_of_run
+from flows.run.context import open_run_context
+from flows.run.log_filter import install_log_filter
+from flows.run.names import name_run
 from flows.run.outcome import FleetOutcome
-from flows.run.progress import Progress, report
-from flows.tasks.on_demand import plan_trials, tried
+from flows.run.progress import Progress, report_progress
+from flows.tasks.on_demand import plan_on_demand, try_request
 
 OUTCOMES = ("tried", "failed")
 
 
-@flow(name="provision-on-demand", flow_run_name=name_of_run("try"), persist_result=False, retries=0)
+@flow(name="provision-on-demand", flow_run_name=name_run("try"), persist_result=False, retries=0)
 async def provision_on_demand(
     fleet: FleetParameter,
     only: Annotated[list[str], Field(min_length=1)],
@@ -45,30 +45,32 @@ async def provision_on_demand(
         expect: What has to come of each of them.
         change: Ticket this change belongs to.
     """
-    quiet_expected_failures()
+    install_log_filter()
     desired = read_fleet(fleet)
     started = time.monotonic()
-    async with connected(tenant, desired.tenant_id) as run:
-        planned = await plan_trials(desired, only, users or [], groups or [])
-        async with journal.journaled(desired, None, change, "try") as entry:
+    async with open_run_context(tenant, desired.tenant_id) as run:
+        planned = await plan_on_demand(desired, only, users or [], groups or [])
+        async with journal.open_journal(desired, None, change, "try") as entry:
             trials = await _try_all(desired, planned, entry.run_id)
             spent = (run.graph.requests_sent, time.monotonic() - started)
             entry.outcome = await _journal(desired, entry.run_id, trials, *spent)
-        outcome = Trials(desired.fleet, tuple(trials), expect, *spent)
-        await publish_trials(outcome)
+        outcome = OnDemandResults(desired.fleet, tuple(trials), expect, *spent)
+        await publish_on_demand_results(outcome)
     return _final_state(outcome)
 
 
-async def _try_all(fleet: Fleet, planned: list[Attempt], run_id: str) -> list[Trial]:
-    trials: list[Trial] = []
+async def _try_all(fleet: Fleet, planned: list[OnDemandRequest], run_id: str) -> list[OnDemandResult]:
+    trials: list[OnDemandResult] = []
     for attempt in planned:
-        report(Progress("try", len(trials), len(planned), f"{attempt.subject.label} · {attempt.key}"))
-        trials.append(await tried(attempt, fleet, run_id))
-    report(Progress("try", len(trials), len(planned)))
+        report_progress(Progress("try", len(trials), len(planned), f"{attempt.subject.label} · {attempt.key}"))
+        trials.append(await try_request(attempt, fleet, run_id))
+    report_progress(Progress("try", len(trials), len(planned)))
     return trials
 
 
-async def _journal(fleet: Fleet, run_id: str, trials: list[Trial], requests: int, seconds: float) -> FleetOutcome:
+async def _journal(
+    fleet: Fleet, run_id: str, trials: list[OnDemandResult], requests: int, seconds: float
+) -> FleetOutcome:
     """Write down that instances were tried: whom on is in the results, not in the journal."""
     outcomes: dict[str, InstanceOutcome] = {}
     for trial in trials:
@@ -81,7 +83,7 @@ async def _journal(fleet: Fleet, run_id: str, trials: list[Trial], requests: int
     return FleetOutcome(fleet.fleet, list(outcomes.values()), requests, seconds, OUTCOMES)
 
 
-def _final_state(outcome: Trials) -> State:
+def _final_state(outcome: OnDemandResults) -> State:
     counts = ", ".join(f"{each.subject.label} · {each.key}: {each.outcome}" for each in outcome.trials[:20])
     if not outcome.unexpected:
         return Completed(message=counts or "nobody", data=outcome)

@@ -10,10 +10,10 @@ from pydantic import Field
 
 from flows.artifacts import notes
 from flows.configuration.environment import EnvironmentIncomplete
-from flows.configuration.sign_in import UnknownBlock, signed_in
+from flows.configuration.sign_in import UnknownBlock, open_client
 from flows.plan.permissions import EVERYTHING, READING, check_log, check_permissions
 from flows.plan.preflight import Check, Preflight
-from flows.run.log_filter import quiet_expected_failures
+from flows.run.log_filter import install_log_filter
 from graph_client.errors import GraphError
 
 
@@ -28,8 +28,8 @@ async def probe_connection(
         tenant: EntraTenant block to sign in with.
         reading_only: Ask for no permission that only writing needs.
     """
-    quiet_expected_failures()
-    found = await look(tenant, reading_only)
+    install_log_filter()
+    found = await read_identity(tenant, reading_only)
     await notes.publish_connection(tenant, found)
     if not found.checks[0].ok:
         return Failed(message=found.checks[0].message, data=found)
@@ -39,10 +39,10 @@ async def probe_connection(
 
 
 @task(name="sign-in", cache_policy=NO_CACHE, persist_result=False)
-async def look(tenant: str, reading_only: bool) -> Preflight:
+async def read_identity(tenant: str, reading_only: bool) -> Preflight:
     """Sign in as the block says, and compare the roles of the token with what the commands need."""
     try:
-        async with signed_in(tenant) as (graph, claims):
+        async with open_client(tenant) as (graph, claims):
             who = f"application {claims.app_id}" if claims.app_id else "an opaque token"
             signed = Check("sign-in", True, f"tenant {claims.tenant_id or 'unknown'} as {who}")
             roles = Check("roles", True, ", ".join(sorted(claims.roles)) or "none that the token shows")

@@ -17,23 +17,23 @@ from prefect.states import Completed, Failed
 from pydantic import Field
 
 from flows.apply import shard_runs
-from flows.apply.rollout import AllAtOnce, InWaves, rollout_of
-from flows.apply.sharding import Sharding, sharding_of, shards_settled
+from flows.apply.rollout import AllAtOnce, InWaves, choose_rollout
+from flows.apply.sharding import Sharding, choose_sharding, settle_left_shards
 from flows.artifacts import tables as artifacts
 from flows.errors import StepFailed
 from flows.fleet_file.loader import FleetParameter, read_fleet
 from flows.fleet_file.models import Fleet
-from flows.formatting.text import in_words
+from flows.formatting.text import format_count
 from flows.plan.outcome import InstanceOutcome
 from flows.plan.permissions import missing_permissions
 from flows.plan.plan import DESCRIPTION, Action, InstancePlan, Plan
-from flows.plan.safety import refused
+from flows.plan.safety import find_refusal
 from flows.rollout.rules import CanaryRules
 from flows.run import journal
-from flows.run.context import connected, connection
+from flows.run.context import open_run_context, run_context
 from flows.run.lease import WAIT_MINUTES, WaitMinutes, exclusive, lease_id
-from flows.run.log_filter import quiet_expected_failures
-from flows.run.names import name_of_run
+from flows.run.log_filter import install_log_filter
+from flows.run.names import name_run
 from flows.run.outcome import FleetOutcome
 from flows.run.task_runner import LoopTaskRunner
 from flows.tasks import provision as tasks
@@ -45,7 +45,7 @@ _APPLIED = {Action.CREATE, Action.ADOPT, Action.UPDATE}
 
 @flow(
     name="provision-fleet",
-    flow_run_name=name_of_run("provision"),
+    flow_run_name=name_run("provision"),
     task_runner=LoopTaskRunner(),  # type: ignore[arg-type]  # Prefect declares runners invariant in their future
     persist_result=False,
     retries=0,
@@ -84,24 +84,27 @@ async def provision_fleet(
         canary_rules: What holds a wave, and whom to try in the first one.
         wait_minutes: How long to wait for another run that writes for this fleet.
     """
-    quiet_expected_failures()
+    install_log_filter()
     desired = read_fleet(fleet)
     started = time.monotonic()
-    async with connected(tenant, desired.tenant_id) as run, nullcontext() if dry_run else _alone(desired, wait_minutes):
+    async with (
+        open_run_context(tenant, desired.tenant_id) as run,
+        nullcontext() if dry_run else _alone(desired, wait_minutes),
+    ):
         plan = await tasks.plan_fleet(desired, only, save_credentials, force)
         # What was reviewed is done exactly: a plan reads no secret.
         plan = plan if dry_run or plan_digest else await tasks.compare_credentials(plan)
         await artifacts.publish_plan(plan)
         if dry_run:
             return Completed(message=f"{plan.writes} writes to do: {_counts(plan.count())}", data=plan)
-        rollout = await rollout_of(desired, plan, canary, canary_rules, plan_digest, change, force=force)
-        refusal = refused(plan, force=force, digest=rollout.reviewed, in_waves=rollout.in_waves)
+        rollout = await choose_rollout(desired, plan, canary, canary_rules, plan_digest, change, force=force)
+        refusal = find_refusal(plan, force=force, digest=rollout.reviewed, in_waves=rollout.in_waves)
         if refusal := refusal or missing_permissions(plan, run.claims):
             return Failed(message=str(refusal), data=refusal)
         options = {"tenant": tenant, "concurrency": concurrency, "compare": not plan_digest}
         options |= {"save_credentials": save_credentials, "force": force, "lease_id": lease_id()}
-        sharding = await sharding_of(desired, shard_size, shards_at_once, options)
-        async with journal.journaled(desired, plan, change) as entry:
+        sharding = await choose_sharding(desired, shard_size, shards_at_once, options)
+        async with journal.open_journal(desired, plan, change) as entry:
             apply = partial(apply_plan, run_id=entry.run_id, concurrency=concurrency, sharding=sharding)
             instances = await rollout.apply(plan, apply, entry.run_id)
             entry.outcome = outcome = _outcome(plan, instances, rollout, started)
@@ -112,8 +115,8 @@ async def provision_fleet(
 @asynccontextmanager
 async def _alone(fleet: Fleet, wait_minutes: float) -> AsyncIterator[None]:
     """Be the only run that writes for a fleet; shards that a dead one has left are waited for."""
-    async with exclusive(fleet, "apply", wait_minutes, despite_shards=shard_runs.deployed()):
-        await shards_settled(fleet)
+    async with exclusive(fleet, "apply", wait_minutes, despite_shards=shard_runs.is_deployed()):
+        await settle_left_shards(fleet)
         yield
 
 
@@ -137,7 +140,7 @@ async def apply_plan(
 async def provision_instance(plan: InstancePlan, run_id: str) -> State | InstanceOutcome:
     """Take one instance through its steps; what fails is in the outcome, with how far it came."""
     outcome = InstanceOutcome.of(plan)
-    breaker = connection().breaker
+    breaker = run_context().breaker
     try:
         breaker.check(plan.key)
         await _provision(plan, outcome, run_id)
@@ -190,9 +193,9 @@ async def _provision(plan: InstancePlan, outcome: InstanceOutcome, run_id: str) 
 def _outcome(
     plan: Plan, instances: list[InstanceOutcome], rollout: AllAtOnce | InWaves, started: float
 ) -> FleetOutcome:
-    spent = (connection().graph.requests_sent, time.monotonic() - started)
+    spent = (run_context().graph.requests_sent, time.monotonic() - started)
     return FleetOutcome(plan.fleet, instances, *spent, rollout.words, rollout.report)
 
 
 def _counts(counts: dict[str, int]) -> str:
-    return in_words(counts) or "no instances"
+    return format_count(counts) or "no instances"

@@ -16,9 +16,9 @@ from flows.control_jobs import control_jobs
 from flows.fleet_file.loader import FleetParameter, read_fleet
 from flows.monitoring import quarantine_triage as evidence
 from flows.monitoring.quarantine_event import QuarantineEvent
-from flows.monitoring.quarantine_reaction import Reaction, react
-from flows.run.log_filter import quiet_expected_failures
-from flows.run.notification import tell
+from flows.monitoring.quarantine_reaction import QuarantineReaction, choose_reaction
+from flows.run.log_filter import install_log_filter
+from flows.run.notification import send_notification
 from flows.run.outcome import FleetOutcome
 from flows.store import require_store
 
@@ -45,7 +45,7 @@ async def react_to_quarantine(
         restart: Restart the job, where that can help: no deletions are held back, no credentials refused.
         notify: Notification block to tell, as TYPE/NAME.
     """
-    quiet_expected_failures()
+    install_log_filter()
     reaction = await triage_quarantine(event)
     done, failed = await _restart(reaction, event, fleet, tenant) if restart else ("", False)
     await notes.publish_quarantine(event, reaction.note(done))
@@ -58,7 +58,7 @@ async def react_to_quarantine(
 
 
 @task(name="triage-quarantine", task_run_name="triage · {event.key}", cache_policy=NO_CACHE, persist_result=False)
-async def triage_quarantine(event: QuarantineEvent) -> Reaction:
+async def triage_quarantine(event: QuarantineEvent) -> QuarantineReaction:
     """Join the quarantine with the failures that the store has of its cycles."""
     return await asyncio.to_thread(_triaged, event)
 
@@ -66,20 +66,20 @@ async def triage_quarantine(event: QuarantineEvent) -> Reaction:
 @task(name="notify", cache_policy=NO_CACHE, persist_result=False)
 async def tell_somebody(block: str, subject: str, text: str) -> bool:
     """Send the note to a notification block; return whether it took it."""
-    return await tell(block, subject, text)
+    return await send_notification(block, subject, text)
 
 
-def _triaged(event: QuarantineEvent) -> Reaction:
+def _triaged(event: QuarantineEvent) -> QuarantineReaction:
     with require_store(environment().store_url) as store:
         observed = store.jobs.latest(event.tenant_id, event.fleet)
         job = next((each for each in observed if each.key == event.key and each.job_id == event.job_id), None)
         held = job is not None and job.state == "quarantined"
         triage = evidence.triage_quarantine(store, job.key, job.service_principal_id, job) if job and held else None
-    return react(event.fleet, event.key, job, triage)
+    return choose_reaction(event.fleet, event.key, job, triage)
 
 
 async def _restart(
-    reaction: Reaction, event: QuarantineEvent, fleet: str | dict[str, Any] | None, tenant: str | None
+    reaction: QuarantineReaction, event: QuarantineEvent, fleet: str | dict[str, Any] | None, tenant: str | None
 ) -> tuple[str, bool]:
     """Restart the job; return what was done, or why not, and whether that failed."""
     if reaction.restart_refused:

@@ -15,10 +15,10 @@ from flows.fleet_file.loader import FleetParameter, read_fleet
 from flows.plan.outcome import InstanceOutcome
 from flows.plan.plan import Action, InstancePlan
 from flows.run import journal
-from flows.run.context import connected
+from flows.run.context import open_run_context
 from flows.run.lease import WAIT_MINUTES, WaitMinutes, exclusive
-from flows.run.log_filter import quiet_expected_failures
-from flows.run.names import name_of_run
+from flows.run.log_filter import install_log_filter
+from flows.run.names import name_run
 from flows.run.outcome import FleetOutcome
 from flows.run.task_runner import LoopTaskRunner
 from flows.tasks import schema as schema_tasks
@@ -29,7 +29,7 @@ _OUTCOMES = ("restored", "unchanged", "failed")
 
 @flow(
     name="restore-schema",
-    flow_run_name=name_of_run("restore"),
+    flow_run_name=name_run("restore"),
     task_runner=LoopTaskRunner(),  # type: ignore[arg-type]  # Prefect declares runners invariant in their future
     persist_result=False,
     retries=0,
@@ -52,16 +52,16 @@ async def restore_schema(
         change: Ticket this change belongs to.
         wait_minutes: How long to wait for another run that writes for this fleet.
     """
-    quiet_expected_failures()
+    install_log_filter()
     desired = read_fleet(fleet)
     started = time.monotonic()
-    async with connected(tenant, desired.tenant_id) as run, exclusive(desired, "restore", wait_minutes):
+    async with open_run_context(tenant, desired.tenant_id) as run, exclusive(desired, "restore", wait_minutes):
         try:
             plan, chosen = await schema_tasks.plan_restore(desired, key, version)
         except StepFailed as failure:
             return Failed(message=str(failure), data=failure)
         await artifacts.publish_plan(plan)
-        async with journal.journaled(desired, plan, change, "restore") as entry:
+        async with journal.open_journal(desired, plan, change, "restore") as entry:
             outcome = await restore_instance(plan.instances[0], chosen, entry.run_id)
             seconds = time.monotonic() - started
             entry.outcome = FleetOutcome(plan.fleet, [outcome], run.graph.requests_sent, seconds, _OUTCOMES)

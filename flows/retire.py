@@ -15,10 +15,10 @@ from flows.fleet_file.loader import FleetParameter, read_fleet
 from flows.plan.outcome import InstanceOutcome
 from flows.plan.retirement import Retirement
 from flows.run import journal
-from flows.run.context import connected
+from flows.run.context import open_run_context
 from flows.run.lease import WAIT_MINUTES, WaitMinutes, exclusive
-from flows.run.log_filter import quiet_expected_failures
-from flows.run.names import name_of_run
+from flows.run.log_filter import install_log_filter
+from flows.run.names import name_run
 from flows.run.outcome import FleetOutcome
 from flows.run.task_runner import LoopTaskRunner
 from flows.tasks import retire as tasks
@@ -30,7 +30,7 @@ OUTCOMES = ("retired", "purged", "unchanged", "failed")
 
 @flow(
     name="retire-instances",
-    flow_run_name=name_of_run("retire"),
+    flow_run_name=name_run("retire"),
     task_runner=LoopTaskRunner(),  # type: ignore[arg-type]  # Prefect declares runners invariant in their future
     persist_result=False,
     retries=0,
@@ -57,12 +57,12 @@ async def retire_instances(
         change: Ticket this change belongs to.
         wait_minutes: How long to wait for another run that writes for this fleet.
     """
-    quiet_expected_failures()
+    install_log_filter()
     desired = read_fleet(fleet)
     started = time.monotonic()
-    async with connected(tenant, desired.tenant_id) as run, exclusive(desired, "retire", wait_minutes):
+    async with open_run_context(tenant, desired.tenant_id) as run, exclusive(desired, "retire", wait_minutes):
         plans = await tasks.plan_retirement(desired, only, application_id, purge, force)
-        async with journal.journaled(desired, None, change, "retire") as entry:
+        async with journal.open_journal(desired, None, change, "retire") as entry:
             outcomes = {each.key: each.outcome() for each in plans}
             pending = [(each, outcomes[each.key]) for each in plans if each.needed]
             for done in await map_instances(retire_instance, pending, entry.run_id, phase="retire", width=WIDTH):

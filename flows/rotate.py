@@ -12,13 +12,13 @@ from pydantic import Field
 from flows.artifacts import tables as artifacts
 from flows.errors import StepFailed
 from flows.fleet_file.loader import FleetParameter, read_fleet
-from flows.plan.outcome import InstanceOutcome, Placed
+from flows.plan.outcome import ApplicationIds, InstanceOutcome
 from flows.plan.plan import Action, InstancePlan, Plan
 from flows.run import journal
-from flows.run.context import connected
+from flows.run.context import open_run_context
 from flows.run.lease import WAIT_MINUTES, WaitMinutes, exclusive
-from flows.run.log_filter import quiet_expected_failures
-from flows.run.names import name_of_run
+from flows.run.log_filter import install_log_filter
+from flows.run.names import name_run
 from flows.run.outcome import FleetOutcome
 from flows.run.task_runner import LoopTaskRunner
 from flows.tasks import provision as tasks
@@ -30,7 +30,7 @@ _OUTCOMES = ("rotated", "failed")
 
 @flow(
     name="rotate-credentials",
-    flow_run_name=name_of_run("rotate"),
+    flow_run_name=name_run("rotate"),
     task_runner=LoopTaskRunner(),  # type: ignore[arg-type]  # Prefect declares runners invariant in their future
     persist_result=False,
     retries=0,
@@ -51,12 +51,12 @@ async def rotate_credentials(
         change: Ticket this change belongs to.
         wait_minutes: How long to wait for another run that writes for this fleet.
     """
-    quiet_expected_failures()
+    install_log_filter()
     desired = read_fleet(fleet)
     started = time.monotonic()
-    async with connected(tenant, desired.tenant_id) as run, exclusive(desired, "rotate", wait_minutes):
+    async with open_run_context(tenant, desired.tenant_id) as run, exclusive(desired, "rotate", wait_minutes):
         plan = await tasks.plan_rotation(desired, only)
-        async with journal.journaled(desired, plan, change, "rotate") as entry:
+        async with journal.open_journal(desired, plan, change, "rotate") as entry:
             instances = await _rotate(plan, entry.run_id)
             seconds = time.monotonic() - started
             outcome = FleetOutcome(plan.fleet, instances, run.graph.requests_sent, seconds, _OUTCOMES)
@@ -77,7 +77,7 @@ async def _rotate(plan: Plan, run_id: str) -> list[InstanceOutcome]:
 async def rotate_instance(plan: InstancePlan, run_id: str) -> State | InstanceOutcome:
     """Save the credentials of one instance, if the target system accepts them."""
     outcome = _outcome(plan)
-    placed = Placed(plan.application_id or "", plan.service_principal_id or "")
+    placed = ApplicationIds(plan.application_id or "", plan.service_principal_id or "")
     try:
         await tasks.validate_credentials(plan, placed, "")
         await tasks.save_credentials(plan, placed, with_settings=False)

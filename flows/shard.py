@@ -7,14 +7,14 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from pydantic import Field
 
-from flows.apply.shard_parts import held_to
+from flows.apply.shard_parts import restrict_to
 from flows.artifacts import tables as artifacts
 from flows.fleet_file.loader import read_fleet
 from flows.provision import apply_plan
 from flows.run import journal
-from flows.run.context import connected
+from flows.run.context import open_run_context
 from flows.run.lease import exclusive
-from flows.run.log_filter import quiet_expected_failures
+from flows.run.log_filter import install_log_filter
 from flows.run.outcome import FleetOutcome
 from flows.run.task_runner import LoopTaskRunner
 from flows.store.leases import SHARD
@@ -54,18 +54,18 @@ async def provision_shard(
         planned: What may be changed about instances that are there, by key; the apply has judged it.
         lease_id: The lease of the apply, under which this works.
     """
-    quiet_expected_failures()
+    install_log_filter()
     part = read_fleet(fleet)
     started = time.monotonic()
     async with (
-        connected(tenant, part.tenant_id, writes_per_second) as run,
+        open_run_context(tenant, part.tenant_id, writes_per_second) as run,
         exclusive(part, SHARD, 0, shard_of=lease_id),
     ):
         await journal.require(run_id)
         plan = await tasks.plan_shard(part, save_credentials, force)
         if compare:
             plan = await tasks.compare_credentials(plan)
-        plan = held_to(plan, planned or {})
+        plan = restrict_to(plan, planned or {})
         instances = await apply_plan(plan, run_id, concurrency)
         await journal.record_rest(run_id, plan, instances)
         outcome = FleetOutcome(plan.fleet, instances, run.graph.requests_sent, time.monotonic() - started)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
-from .batch_protocol import LARGEST_BATCH, answers_in, as_of, batch_of, may_be_batched
+from .batch_protocol import LARGEST_BATCH, answer_as, build_batch, may_be_batched, read_answers
 from .call import Call
 from .errors import GraphError, GraphStatusError, Unauthorized
 from .fresh_objects import FreshObjects
@@ -116,7 +116,7 @@ class BatchedSession:
             # One that gives up must not take the others with it.
             answers = await asyncio.shield(batch.answers)
         except GraphError as error:
-            raise as_of(error, call, self._session.url_of(call)) from None
+            raise answer_as(error, call, self._session.url_of(call)) from None
         return None if answers is None else answers[place]
 
     def _landed(self, answers: asyncio.Task[Any]) -> None:
@@ -133,10 +133,10 @@ class BatchedSession:
             self._open = None
         if len(batch.calls) == 1:
             return None
-        whole = batch_of(batch.calls)
+        whole = build_batch(batch.calls)
         answer = await self._session.exchange(whole, batch.calls)
         if answer.status < 400:
-            return answers_in(self._session.decoded(whole, answer), answer, len(batch.calls))
+            return read_answers(self._session.decoded(whole, answer), answer, len(batch.calls))
         if _refuses(answer.status):
             self._batches_refused = True
             return None

@@ -18,7 +18,7 @@ from .errors import GraphError
 from .odata import query_string
 from .protocol import Answer, path_on_wire
 
-__all__ = ["LARGEST_BATCH", "answers_in", "as_of", "batch_of", "may_be_batched"]
+__all__ = ["LARGEST_BATCH", "answer_as", "build_batch", "may_be_batched", "read_answers"]
 
 LARGEST_BATCH = 20
 
@@ -35,13 +35,13 @@ def may_be_batched(call: Call) -> bool:
     return plain and relative and not call.path.startswith("/auditLogs/")
 
 
-def batch_of(calls: Sequence[Call]) -> Call:
+def build_batch(calls: Sequence[Call]) -> Call:
     """The call that carries others; their place is their id."""
     steps = [{"id": str(place), "method": call.method, "url": _relative(call)} for place, call in enumerate(calls)]
     return Call(method="POST", path="/$batch", body={"requests": steps})
 
 
-def answers_in(body: Mapping[str, Any], outer: Answer, count: int) -> list[Answer]:
+def read_answers(body: Mapping[str, Any], outer: Answer, count: int) -> list[Answer]:
     """The answers by place, in whatever order they came; one that is missing or garbled is an empty answer."""
     # Nothing was refused and nothing can be read: what the protocol calls unreadable, and reads again.
     found = [replace(outer, content=b"")] * count
@@ -53,7 +53,7 @@ def answers_in(body: Mapping[str, Any], outer: Answer, count: int) -> list[Answe
     return found
 
 
-def as_of(error: E, call: Call, url: str) -> E:
+def answer_as(error: E, call: Call, url: str) -> E:
     """What befell the whole batch, as the error of one of its calls; they must not share one that grows."""
     own = copy.copy(error)
     if own.verb is not None:

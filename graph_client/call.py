@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from .errors import InvalidCall
 
-__all__ = ["Call", "Expects", "Repeat", "path_of"]
+__all__ = ["Call", "Expects", "Repeat", "build_path"]
 
 
 class Repeat(enum.Enum):
@@ -80,7 +80,7 @@ class Call:
         return cls(method="POST", path=path, body=body, repeat=Repeat.NEVER, expects=Expects.NOTHING)
 
 
-def path_of(*segments: str) -> str:
+def build_path(*segments: str) -> str:
     """A path of opaque segments, each encoded on its own.
 
     Raises:

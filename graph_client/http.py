@@ -11,7 +11,7 @@ import httpx
 
 from .call import Call
 from .errors import GraphError, TransportFailed, UnreadableAnswer
-from .protocol import Answer, content_of, path_on_wire
+from .protocol import Answer, encode_body, path_on_wire
 from .redaction import learn_url_password, mask
 from .retry import Clock
 from .server_clock import ServerClock
@@ -88,7 +88,7 @@ class GraphHttp:
         request = self._http.build_request(
             call.method,
             url,
-            content=content_of(call),
+            content=encode_body(call),
             headers=_headers(call),
             timeout=_limits(self._settings, call),
         )

@@ -18,13 +18,13 @@ from .retry_after import retry_after_seconds
 
 __all__ = [
     "Answer",
-    "content_of",
+    "build_url",
     "decode",
+    "encode_body",
     "guard_origin",
-    "next_link_of",
     "path_on_wire",
+    "read_next_link",
     "same_origin",
-    "url_of",
 ]
 
 
@@ -39,7 +39,7 @@ class Answer:
     client_request_id: str | None = None
 
 
-def url_of(graph_url: str, api_version: str, call: Call) -> str:
+def build_url(graph_url: str, api_version: str, call: Call) -> str:
     """The absolute URL of a call.
 
     Raises:
@@ -57,7 +57,7 @@ def path_on_wire(url: str) -> str:
     return urlsplit(url).path
 
 
-def content_of(call: Call) -> bytes | None:
+def encode_body(call: Call) -> bytes | None:
     """The body of a call as bytes, if it has one."""
     return None if call.body is None else json.dumps(call.body, ensure_ascii=False).encode()
 
@@ -130,7 +130,7 @@ def _page_fault(page: Mapping[str, Any], answer: Answer, call: Call) -> str | No
     return None
 
 
-def next_link_of(page: Mapping[str, Any]) -> str | None:
+def read_next_link(page: Mapping[str, Any]) -> str | None:
     """The link to the next page, to be followed as it is."""
     link = page.get("@odata.nextLink")
     return link if isinstance(link, str) and link else None

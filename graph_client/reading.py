@@ -8,7 +8,7 @@ from typing import Any, Protocol, Self, TypeVar
 
 from .call import Call, Expects
 from .errors import UnreadableAnswer
-from .protocol import next_link_of, path_on_wire
+from .protocol import path_on_wire, read_next_link
 from .sender import Sender
 
 __all__ = ["Parsed", "items", "pages", "parsed_pages", "read"]
@@ -51,7 +51,7 @@ async def pages(session: Sender, call: Call) -> AsyncIterator[list[Any]]:
         page = await session.request(call)
         value = page["value"]
         yield value
-        link = next_link_of(page)
+        link = read_next_link(page)
         if link is None:
             return
         if link in followed:

@@ -23,7 +23,7 @@ from .fresh_objects import FreshObjects
 from .hints import is_bodyless_refusal, refusal_of
 from .http import GraphHttp
 from .permissions import missing
-from .protocol import Answer, decode, url_of
+from .protocol import Answer, build_url, decode
 from .retry import Clock, Retrying, Sleep
 from .server_clock import ServerClock, WallClock, read_utc_now
 from .settings import GraphSettings
@@ -133,7 +133,7 @@ class Session:
 
     def url_of(self, call: Call) -> str:
         """The absolute URL of a call; see `protocol.url_of`."""
-        return url_of(self.settings.graph_url, self.settings.api_version, call)
+        return build_url(self.settings.graph_url, self.settings.api_version, call)
 
     async def attempt(self, call: Call) -> Any:
         """Send a call once, and decode its answer; a write that was refused for its empty body has `{}` as one."""

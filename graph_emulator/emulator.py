@@ -10,13 +10,13 @@ import orjson
 
 from graph_emulator.clock import Clock
 from graph_emulator.faults.effects import truncated
-from graph_emulator.faults.latency import latency_of
+from graph_emulator.faults.latency import choose_latency
 from graph_emulator.faults.profiles import profile_named, settled
 from graph_emulator.faults.rules import FaultRule, Faults
 from graph_emulator.faults.throttle import Throttle
 from graph_emulator.http.call import Answer
 from graph_emulator.http.control_api import control
-from graph_emulator.http.graph_api import Front
+from graph_emulator.http.graph_api import GraphApi
 from graph_emulator.http.request_log import RequestLog
 from graph_emulator.http.routes import ROUTES
 from graph_emulator.http.sign_in_api import answer_sign_in
@@ -25,7 +25,7 @@ from graph_emulator.http.wire import Request, Response
 from graph_emulator.portal_edits import act_on_job, delete_object, edit_mapping, edit_object, edit_secrets, schema_of
 from graph_emulator.settings import EmulatorSettings
 from graph_emulator.sign_in.token_endpoint import SignIn
-from graph_emulator.sign_in.tokens import TokenDesk
+from graph_emulator.sign_in.tokens import TokenIssuer
 from graph_emulator.tenant import Tenant
 
 if TYPE_CHECKING:
@@ -63,9 +63,9 @@ class Emulator:
 
     def _build(self) -> None:
         settings = self.settings
-        tokens, log = TokenDesk(settings), RequestLog(settings.requests_kept)
+        tokens, log = TokenIssuer(settings), RequestLog(settings.requests_kept)
         rules = (*self._own_rules, *profile_named(settings.profile).rules)
-        self._front = Front(Tenant(settings), tokens, Throttle(settings), Faults(settings.seed, rules), log)
+        self._front = GraphApi(Tenant(settings), tokens, Throttle(settings), Faults(settings.seed, rules), log)
         self._sign_in = SignIn(settings, tokens)
 
     @property
@@ -99,7 +99,7 @@ class Emulator:
                 answer, rules = self._front.answer(request, first, self.clock.now())
             else:
                 answer, rules = answer_sign_in(self._sign_in, self._front, request, self.clock.now()), []
-            return self._write(answer, rules, latency_of(self.settings, answer.operation, sequence))
+            return self._write(answer, rules, choose_latency(self.settings, answer.operation, sequence))
 
     @staticmethod
     def _write(answer: Answer, rules: Iterable[FaultRule], delay_seconds: float) -> Response:

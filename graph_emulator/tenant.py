@@ -7,9 +7,9 @@ from graph_emulator.directory.directory import Directory
 from graph_emulator.directory.gallery import gallery
 from graph_emulator.directory.people import People
 from graph_emulator.provisioning.credentials import SavedSecrets, TargetSystems
-from graph_emulator.provisioning.job_lifecycle import Surroundings
+from graph_emulator.provisioning.job_lifecycle import HandlerContext
 from graph_emulator.provisioning.provisioning_log import ProvisioningLog
-from graph_emulator.provisioning.scheduler import JobBook
+from graph_emulator.provisioning.scheduler import JobScheduler
 from graph_emulator.settings import EmulatorError, EmulatorSettings
 
 
@@ -25,8 +25,8 @@ class Tenant:
         self.secrets: dict[str, SavedSecrets] = {}
         self.targets = TargetSystems(settings)
         self.log = ProvisioningLog(settings)
-        around = Surroundings(settings, self.people, self.targets, self.log, self.secrets_of, self.assignments.of)
-        self.jobs = JobBook(around)
+        around = HandlerContext(settings, self.people, self.targets, self.log, self.secrets_of, self.assignments.of)
+        self.jobs = JobScheduler(around)
 
     def secrets_of(self, principal_id: str) -> SavedSecrets:
         """The saved secrets of a service principal."""

@@ -11,13 +11,13 @@ import httpx
 import pytest
 
 from flows.configuration import sign_in
-from flows.configuration.environment import with_variables
-from flows.steps.wait_limits import Patience, with_patience
+from flows.configuration.environment import add_prefect_variables
+from flows.steps.wait_limits import WaitLimits, use_wait_limits
 from graph_client import GraphClient
 from graph_emulator import Clock, Emulator, EmulatorSettings
 
 TENANT = EmulatorSettings().tenant_id
-HASTY = Patience(lookup_seconds=1.0, ready_seconds=30.0, interval_seconds=0.05, second_look_seconds=0.05)
+HASTY = WaitLimits(lookup_seconds=1.0, ready_seconds=30.0, interval_seconds=0.05, second_look_seconds=0.05)
 QUICK = {"start_delay_seconds": 0.0, "initial_cycle_seconds": 0.05, "log_latency_seconds": 0.0, "cycle_seconds": 3600.0}
 DATABRICKS = "Azure Databricks SCIM Provisioning Connector"
 NON_GALLERY = "8adf8e6e-67b2-4cf2-a259-e3dc5476c621"
@@ -103,8 +103,8 @@ def estate(directory, faults=(), patience=HASTY, clock=None, emulator=Emulator, 
     store = {"ENTRA_FLEET_STORE": f"sqlite:///{directory / 'store.db'}"}
     with (
         emulator.serve(port=0, directory=directory) as served,
-        with_variables({**served.environment, **store}),
-        with_patience(patience),
+        add_prefect_variables({**served.environment, **store}),
+        use_wait_limits(patience),
     ):
         yield Estate(emulator, served)
 

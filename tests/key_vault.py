@@ -12,7 +12,7 @@ from pathlib import Path
 
 import trustme
 
-from flows.configuration.environment import environment, with_variables
+from flows.configuration.environment import add_prefect_variables, environment
 
 DOMAIN = "vault.azure.net"
 
@@ -146,7 +146,7 @@ def key_vaults(directory):
     thread.start()
     proxy = f"http://127.0.0.1:{server.server_port}"
     try:
-        with with_variables({"HTTPS_PROXY": proxy, "SSL_CERT_FILE": str(trusted)}):
+        with add_prefect_variables({"HTTPS_PROXY": proxy, "SSL_CERT_FILE": str(trusted)}):
             yield vaults
     finally:
         server.shutdown()

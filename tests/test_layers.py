@@ -11,8 +11,6 @@ from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("graph_client", "graph_emulator", "flows", "entra_fleet")
 FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
-FILE_LINES_MAX = 500
-FUNCTION_LINES_MAX = 40
 
 FLOW_FILES = (
     "flows/provision.py",
@@ -49,12 +47,6 @@ def imports_of(path):
             yield from (f"{base}.{alias.name}" for alias in node.names)
 
 
-def length_of(function):
-    """The lines of a function without its docstring."""
-    docstring = ast.get_docstring(function, clean=False)
-    return (function.end_lineno or 0) - function.lineno + 1 - (docstring.count("\n") + 1 if docstring else 0)
-
-
 def test_imports_keep_to_the_contracts():
     # The contracts are in pyproject.toml, under tool.importlinter.
     assert lint_imports(config_filename=str(ROOT / "pyproject.toml"), cache_dir=None) == EXIT_STATUS_SUCCESS
@@ -84,21 +76,6 @@ def test_flow_files_define_no_class(name):
 
 def test_no_file_in_flows_bears_a_name_of_the_standard_library():
     assert {path.stem for path in (ROOT / "flows").glob("*.py")} & set(sys.stdlib_module_names) == set()
-
-
-def test_no_file_is_long():
-    long = {name_of(path): lines for path in FILES if (lines := len(path.read_text().splitlines())) > FILE_LINES_MAX}
-    assert long == {}
-
-
-def test_no_function_is_long():
-    long = {
-        f"{name_of(path)}:{node.name}": lines
-        for path in FILES
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and (lines := length_of(node)) > FUNCTION_LINES_MAX
-    }
-    assert long == {}
 
 
 @pytest.mark.parametrize("package", ["graph_client", "graph_client.models", "graph_client.errors", "graph_emulator"])

@@ -7,12 +7,12 @@ from typing import Any
 from flows.fleet_file.credential_keys import ALLOWED_KEYS, FIELD_OF_KEY, SENSITIVE_KEYS
 from flows.fleet_file.defaults import PLACEHOLDER
 from flows.fleet_file.models import Instance
-from flows.plan.job_settings import as_object, job_settings, same_setting
+from flows.plan.job_settings import build_job_settings, parse_setting, settings_equal
 
 _NOTIFICATION = "SyncNotificationSettings"
 
 
-def credentials_of(
+def build_credentials(
     key: str, secrets: Mapping[str, str] | None, remarks: list[str]
 ) -> tuple[dict[str, str], tuple[str, ...]]:
     """Return the credentials of an instance, and those of their keys whose values are to be filled in.
@@ -32,21 +32,21 @@ def credentials_of(
         if name not in ALLOWED_KEYS:
             remarks.append(f"its credential {name} is not known here; it is left alone")
         elif name in SENSITIVE_KEYS or not value.strip("*") or "${" in value or PLACEHOLDER.search(value):
-            credentials[name] = f"${{env:{variable_of(key, name)}}}"
+            credentials[name] = f"${{env:{choose_variable_name(key, name)}}}"
             references.append(name)
         else:
             credentials[name] = value
     return credentials, tuple(references)
 
 
-def variable_of(key: str, credential: str) -> str:
+def choose_variable_name(key: str, credential: str) -> str:
     """Return the name of the environment variable for a credential of an instance."""
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", credential)
     name = f"{key}_{words}".replace("-", "_").upper()
     return f"_{name}" if name[0].isdigit() else name
 
 
-def settings_of(secrets: Mapping[str, str], remarks: list[str]) -> dict[str, Any]:
+def read_settings(secrets: Mapping[str, str], remarks: list[str]) -> dict[str, Any]:
     """Return the named settings of a job that would be saved exactly as they are now."""
     fields: dict[str, Any] = {}
     everybody, skips = secrets.get("SyncAll", "").lower(), secrets.get("SkipOutOfScopeDeletions", "").lower()
@@ -54,7 +54,7 @@ def settings_of(secrets: Mapping[str, str], remarks: list[str]) -> dict[str, Any
         fields["scope"] = "all" if everybody == "true" else "assigned"
     if skips in {"true", "false"}:
         fields["skip_out_of_scope_deletions"] = skips
-    saved = as_object(secrets.get(_NOTIFICATION, ""))
+    saved = parse_setting(secrets.get(_NOTIFICATION, ""))
     notices = {"notification_email": saved.get("Recipients"), "delete_threshold": saved.get("DeleteThresholdValue")}
     for name, value in notices.items():
         if not value:
@@ -72,4 +72,4 @@ def _kept(name: str, value: Any, secrets: Mapping[str, str]) -> bool:
         instance = Instance.model_validate({"key": "k", "display_name": "k", "template": "k", name: value})
     except ValueError:
         return False
-    return same_setting(job_settings(instance, secrets)[_NOTIFICATION], secrets[_NOTIFICATION])
+    return settings_equal(build_job_settings(instance, secrets)[_NOTIFICATION], secrets[_NOTIFICATION])

@@ -8,7 +8,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
-from flows.adopt.instance import Adopted, NotAdoptable, adopted, key_of
+from flows.adopt.instance import Adopted, NotAdoptable, build_adopted_instance, choose_key
 from flows.adopt.unmanaged import Unmanaged
 from flows.tenant.observed import ObservedInstance
 
@@ -28,7 +28,7 @@ class AdoptionFile:
     left_out: tuple[str, ...]
 
 
-def adoption_file(fleet: str, tenant_id: str, unmanaged: Unmanaged) -> AdoptionFile:
+def build_adoption_file(fleet: str, tenant_id: str, unmanaged: Unmanaged) -> AdoptionFile:
     """Return a fleet file whose plan has nothing to do but to write marks."""
     instances, left_out = _instances(unmanaged)
     left_out += [f"{_called(item)}: it bears the mark {item.mark.tag}" for item in unmanaged.others if item.mark]
@@ -53,10 +53,10 @@ def _instances(unmanaged: Unmanaged) -> tuple[list[Adopted], list[str]]:
     instances, left_out = [], []
     keys, names = set(unmanaged.taken), dict[str, str]()
     for item in unmanaged.found:
-        key = item.key or key_of(item.display_name, keys)
+        key = item.key or choose_key(item.display_name, keys)
         try:
             _refuse_namesake(item, names)
-            instances.append(adopted(item, key, unmanaged.templates.get(item.template_id or "", "")))
+            instances.append(build_adopted_instance(item, key, unmanaged.templates.get(item.template_id or "", "")))
         except NotAdoptable as reason:
             left_out.append(f"{_called(item)}: {reason}")
         else:

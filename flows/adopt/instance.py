@@ -8,11 +8,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from flows.adopt.credentials import credentials_of, settings_of
+from flows.adopt.credentials import build_credentials, read_settings
 from flows.fleet_file.defaults import PLACEHOLDER
 from flows.fleet_file.models import Instance
-from flows.monitoring.health import assess
-from flows.tenant.assignments import Assigned, role_id
+from flows.monitoring.health import assess_job
+from flows.tenant.assignments import Assigned, resolve_role
 from flows.tenant.observed import ObservedInstance
 from graph_client.models import AppRole
 
@@ -33,7 +33,7 @@ class NotAdoptable(Exception):
     """An application cannot be an instance as it is; the text says why."""
 
 
-def adopted(item: ObservedInstance, key: str, template: str) -> Adopted:
+def build_adopted_instance(item: ObservedInstance, key: str, template: str) -> Adopted:
     """Return an application as an instance whose plan has nothing to change but the mark.
 
     Args:
@@ -57,10 +57,10 @@ def adopted(item: ObservedInstance, key: str, template: str) -> Adopted:
     if item.mark is None:
         fields["adopt"] = item.application_id
     fields |= {"display_name": item.display_name, "template": template, "synchronization_template": job.template_id}
-    fields |= settings_of(item.secrets or {}, remarks)
+    fields |= read_settings(item.secrets or {}, remarks)
     halted = (job.schedule.state if job.schedule else None) in {"Paused", "Disabled"}
-    fields["job"] = "paused" if halted or assess(job).state in {"created", "paused"} else "running"
-    credentials, references = credentials_of(key, item.secrets, remarks)
+    fields["job"] = "paused" if halted or assess_job(job).state in {"created", "paused"} else "running"
+    credentials, references = build_credentials(key, item.secrets, remarks)
     fields |= {
         "credentials": credentials,
         "assignments": _assignments(item, remarks),
@@ -75,7 +75,7 @@ def adopted(item: ObservedInstance, key: str, template: str) -> Adopted:
     return Adopted(fields, tuple(remarks), references)
 
 
-def key_of(display_name: str, taken: Collection[str]) -> str:
+def choose_key(display_name: str, taken: Collection[str]) -> str:
     """Return a key that reads like a display name and is not taken."""
     plain = _plain(display_name)[:KEY_LENGTH_MAX].strip("-") or "app"
     number, key = 1, plain
@@ -116,9 +116,9 @@ def _role(roles: Sequence[AppRole], assigned: Assigned) -> str | None:
     """Return what a fleet file calls a role: nothing for the usual one, None if there is no way to say it."""
     names = [name for role in roles if role.id == assigned.role_id for name in (role.display_name, role.value, role.id)]
     for name in filter(None, names):
-        if role_id(roles, name) == assigned.role_id:
+        if resolve_role(roles, name) == assigned.role_id:
             return name
-    return "" if role_id(roles, None) == assigned.role_id else None
+    return "" if resolve_role(roles, None) == assigned.role_id else None
 
 
 def _check(fields: Mapping[str, Any]) -> None:

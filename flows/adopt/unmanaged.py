@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from flows.errors import StepFailed
 from flows.tenant.instance_state import read_instance
 from flows.tenant.observe import (
-    applications_in,
     find_app_registrations,
     find_service_principals,
-    instance_of,
-    principals_of,
+    group_applications,
+    group_principals,
+    observe_instance,
 )
 from flows.tenant.observed import ObservedInstance
 from flows.tenant.ownership_tag import tag_prefix
@@ -50,7 +50,7 @@ async def find_unmanaged(graph: GraphClient, fleet: str, template: str | None, t
     """
     items = await (_of_template(graph, template, tag) if template else _tagged(graph, tag or ""))
     ours = await find_app_registrations(graph, f"tags/any(t:startswith(t,{text_literal(tag_prefix(fleet))}))")
-    taken = [instance_of(each, None, each.app_id or "").key for each in ours]
+    taken = [observe_instance(each, None, each.app_id or "").key for each in ours]
     mine = [item for item in items if item.mark is None or item.mark.fleet == fleet]
     looked, names = await gather(
         gather(*(read_instance(graph.batched, item) for item in mine)),
@@ -70,15 +70,15 @@ async def _of_template(graph: GraphClient, name: str, tag: str | None) -> list[O
         raise StepFailed(problems[name].code, problems[name].message, problems[name].hint)
     condition = f"applicationTemplateId eq {text_literal(templates[name].id)}"
     principals = await find_service_principals(graph, condition)
-    applications = {each.app_id: each for each in await applications_in(graph, "appId", filter(None, principals))}
-    items = [instance_of(applications.get(app_id), each, app_id or "") for app_id, each in principals.items()]
+    applications = {each.app_id: each for each in await group_applications(graph, "appId", filter(None, principals))}
+    items = [observe_instance(applications.get(app_id), each, app_id or "") for app_id, each in principals.items()]
     return [item for item in items if tag is None or any(each.startswith(tag) for each in item.tags)]
 
 
 async def _tagged(graph: GraphClient, tag: str) -> list[ObservedInstance]:
     found = await find_app_registrations(graph, f"tags/any(t:startswith(t,{text_literal(tag)}))")
-    principals = await principals_of(graph, [each.app_id for each in found if each.app_id])
-    return [instance_of(each, principals.get(each.app_id), each.app_id or "") for each in found]
+    principals = await group_principals(graph, [each.app_id for each in found if each.app_id])
+    return [observe_instance(each, principals.get(each.app_id), each.app_id or "") for each in found]
 
 
 async def _template_names(graph: GraphClient, ids: Iterable[str]) -> dict[str, str]:

@@ -8,18 +8,18 @@ from typing import Literal, cast
 
 from prefect.client.schemas.objects import State
 
-from flows.apply.wave_watch import Watch, judge_wave, try_users, watched
+from flows.apply.wave_watch import Watch, judge_wave, try_users, watch_wave
 from flows.artifacts.rollout import publish_waves
 from flows.fleet_file.models import Fleet
 from flows.on_demand_provisioning.subjects import find_user
 from flows.plan.outcome import APPLIED, InstanceOutcome
 from flows.plan.plan import Plan
-from flows.rollout.health_check import Verdict
+from flows.rollout.health_check import HealthCheck
 from flows.rollout.report import RolloutReport, WaveReport
 from flows.rollout.rules import CanaryRules
-from flows.rollout.waves import changing, fingerprints, same_rollout, waves_of
+from flows.rollout.waves import fingerprint_changes, instances_to_change, same_rollout, split_into_waves
 from flows.run import journal
-from flows.run.context import connection
+from flows.run.context import run_context
 from flows.run.outcome import FleetOutcome
 from flows.store import Rollout, RolloutWave
 from flows.tasks import jobs as job_tasks
@@ -44,7 +44,7 @@ class AllAtOnce:
     async def apply(self, plan: Plan, run: Run, run_id: str) -> list[InstanceOutcome]:  # noqa: ARG002  # as of InWaves
         """Carry out a plan."""
         if self.instead_of:
-            await asyncio.to_thread(connection().store.rollouts.save_state, self.instead_of.id, "superseded")
+            await asyncio.to_thread(run_context().store.rollouts.save_state, self.instead_of.id, "superseded")
         return await run(plan)
 
 
@@ -74,7 +74,7 @@ class InWaves:
         paused = tuple(each.key for each in plan.instances if each.paused_by == "us")
         if not self.stays_held:
             paused = await self._go_on(plan, run, run_id)
-        for each in changing(plan):
+        for each in instances_to_change(plan):
             if each.key not in self._done:
                 self._outcomes[each.key].outcome = "held"
         self.report = self._report(paused)
@@ -84,7 +84,7 @@ class InWaves:
     async def _go_on(self, plan: Plan, run: Run, run_id: str) -> tuple[str, ...]:
         """Work through the waves that have not passed; return the keys of the jobs that had to be paused."""
         if not self.resumed:
-            await asyncio.to_thread(connection().store.rollouts.begin, self.rollout)
+            await asyncio.to_thread(run_context().store.rollouts.begin, self.rollout)
         for wave in [each for each in self.rollout.waves if each.state != "passed"]:
             worked = await self._work(plan, wave, run, run_id)
             if worked.state == "held":
@@ -97,9 +97,9 @@ class InWaves:
     async def _work(self, plan: Plan, wave: RolloutWave, run: Run, run_id: str) -> RolloutWave:
         """Change the instances of a wave, those of earlier waves that were paused included, and judge it."""
         begun = {key for each in self.rollout.waves if each.number <= wave.number for key in each.members}
-        todo = tuple(each for each in changing(plan) if each.key in begun - self._done)
+        todo = tuple(each for each in instances_to_change(plan) if each.key in begun - self._done)
         # Compared with what Graph says of cycles and events, so by Graph's clock.
-        graph = connection().graph
+        graph = run_context().graph
         if wave.began_at is None or wave.state == "held":
             # What was paused since has to show another cycle.
             wave = replace(wave, began_at=graph.now(), applied_at=None)
@@ -119,15 +119,15 @@ class InWaves:
         await publish_waves(self.fleet.fleet, self._report(()))
         return wave
 
-    async def _judge(self, wave: RolloutWave, plan: Plan, run_id: str) -> tuple[list[Verdict], bool]:
+    async def _judge(self, wave: RolloutWave, plan: Plan, run_id: str) -> tuple[list[HealthCheck], bool]:
         report = self._wave_report(wave)
         outcomes = {key: self._outcomes[key] for key in wave.members}
         users = self.rules.users if wave.number == 1 else []
         trials = await try_users(self.fleet, outcomes, users, run_id)
-        now = connection().graph.now()
+        now = run_context().graph.now()
         watch = Watch(self.fleet, report.name, wave.began_at or now, wave.applied_at or now, outcomes, self.rules)
         quarantined = [each.key for each in plan.instances if each.health.state == "quarantined"]
-        seen = await watched(watch, wave.before, quarantined, trials)
+        seen = await watch_wave(watch, wave.before, quarantined, trials)
         state = await cast("Awaitable[State]", judge_wave(report, seen, self.rules, return_state=True))
         verdicts = await state.aresult(raise_on_failure=False)
         if isinstance(verdicts, BaseException):
@@ -138,7 +138,7 @@ class InWaves:
         """Pause the jobs of every wave that has begun; return the keys of those that are paused then."""
         begun = [key for wave in self.rollout.waves if wave.state != "pending" for key in wave.members]
         controls = await job_tasks.plan_controls(self.fleet, "pause", begun, "", False)
-        async with journal.journaled(self.fleet, None, self.ticket, "canary-hold") as entry:
+        async with journal.open_journal(self.fleet, None, self.ticket, "canary-hold") as entry:
             pending = [(each, each.outcome()) for each in controls if each.needed]
             done = await map_instances(control_job, pending, entry.run_id, phase="pause", width=WIDTH)
             entry.outcome = FleetOutcome(self.fleet.fleet, done, 0, 0.0, ("paused", "unchanged", "failed"))
@@ -149,22 +149,22 @@ class InWaves:
     async def _save(self, wave: RolloutWave) -> None:
         waves = tuple(wave if each.number == wave.number else each for each in self.rollout.waves)
         self.rollout = replace(self.rollout, waves=waves)
-        await asyncio.to_thread(connection().store.rollouts.save_wave, self.rollout.id, wave)
+        await asyncio.to_thread(run_context().store.rollouts.save_wave, self.rollout.id, wave)
 
     async def _save_state(self, state: Literal["held", "finished"]) -> None:
         self.rollout = replace(self.rollout, state=state)
-        await asyncio.to_thread(connection().store.rollouts.save_state, self.rollout.id, state)
+        await asyncio.to_thread(run_context().store.rollouts.save_state, self.rollout.id, state)
 
     def _report(self, paused: tuple[str, ...]) -> RolloutReport:
         waves = tuple(map(self._wave_report, self.rollout.waves))
         return RolloutReport(self.rollout.id, waves, self.resumed, paused)
 
     def _wave_report(self, wave: RolloutWave) -> WaveReport:
-        verdicts = tuple(Verdict.from_json(dict(each)) for each in wave.verdicts)
+        verdicts = tuple(HealthCheck.from_json(dict(each)) for each in wave.verdicts)
         return WaveReport(wave.number, len(self.rollout.waves), wave.members, wave.state, verdicts)
 
 
-async def rollout_of(
+async def choose_rollout(
     fleet: Fleet,
     plan: Plan,
     canary: int | Sequence[str] | None,
@@ -189,7 +189,7 @@ async def rollout_of(
         StepFailed: A canary or a user to try is not there.
     """
     rules = rules or CanaryRules()
-    known = await asyncio.to_thread(connection().store.rollouts.under_way, fleet.tenant_id, fleet.fleet)
+    known = await asyncio.to_thread(run_context().store.rollouts.under_way, fleet.tenant_id, fleet.fleet)
     same = known is not None and same_rollout(plan, known.fingerprints, _begun(known))
     held = same and known is not None and known.state == "held" and not force
     if known and same and (canary is not None or held):
@@ -199,14 +199,14 @@ async def rollout_of(
     if canary is None:
         whole = known and known.fingerprints.keys() <= {each.key for each in plan.instances}
         return AllAtOnce(digest, instead_of=known if whole else None)
-    waves = waves_of(plan, canary)
+    waves = split_into_waves(plan, canary)
     for user in rules.users:
-        await find_user(connection().graph, user)
+        await find_user(run_context().graph, user)
     rollout = Rollout(
         tenant_id=fleet.tenant_id,
         fleet=fleet.fleet,
         plan_digest=plan.digest,
-        fingerprints=fingerprints(plan),
+        fingerprints=fingerprint_changes(plan),
         waves=tuple(RolloutWave(number=number, members=each) for number, each in enumerate(waves, start=1)),
         started_at=datetime.now(UTC),
     )

@@ -9,7 +9,7 @@ from uuid import UUID
 from prefect.client.schemas.objects import FlowRun, State, StateType
 
 from flows.apply import shard_runs
-from flows.run.context import connection
+from flows.run.context import run_context
 from flows.store import Recorded
 
 
@@ -32,7 +32,7 @@ class _Watched:
     seen_at: float
 
 
-class Vigil:
+class ShardLiveness:
     """Watches the runs of shards, and gives up those that are silent: their process was killed, and nobody says so.
 
     A sign of life is a new state, or something written in the journal about an instance. A run that has not begun
@@ -60,7 +60,7 @@ class Vigil:
         One that was deleted has ended as it was last seen; one that was silent for too long has crashed.
         """
         await asyncio.sleep(self._pause_seconds)
-        found = await shard_runs.read(self._watched)
+        found = await shard_runs.read_shard_run(self._watched)
         if found is None:
             return []
         now = {run.id: run for run in found}
@@ -73,7 +73,7 @@ class Vigil:
 
     async def _read_journal(self) -> None:
         ids = {_journal_id(each.run) for each in self._watched.values()}
-        journal = connection().store.journal
+        journal = run_context().store.journal
         parts = await asyncio.gather(*(asyncio.to_thread(journal.recorded, each) for each in sorted(ids)))
         self.recorded = {key: recorded for part in parts for key, recorded in part.items()}
 
@@ -86,7 +86,7 @@ class Vigil:
         self._pause_seconds = min(self._pause_seconds * 1.5, self._bounds.longest_poll_seconds)
 
     def _newest(self, run: FlowRun) -> datetime | None:
-        return max((self.recorded[key].at for key in keys_of(run) if key in self.recorded), default=None)
+        return max((self.recorded[key].at for key in keys_in_state(run) if key in self.recorded), default=None)
 
     async def _give_up_the_silent(self) -> None:
         now, bound = time.monotonic(), self._bounds.silence_seconds
@@ -95,10 +95,10 @@ class Vigil:
             waiting = each.run.state is None or each.run.state.type in {StateType.SCHEDULED, StateType.PENDING}
             if not _final(each.run.state) and now - (last_seen if waiting else each.seen_at) > bound:
                 why = f"It gave no sign of life for {bound / 60:.0f} minutes."
-                await shard_runs.crash(each.run, why)
+                await shard_runs.mark_crashed(each.run, why)
 
 
-def keys_of(run: FlowRun) -> list[str]:
+def keys_in_state(run: FlowRun) -> list[str]:
     """Return the keys of a shard's instances."""
     return [instance["key"] for instance in run.parameters["fleet"]["instances"]]
 

@@ -17,7 +17,7 @@ Planned: TypeAlias = dict[str, list[list[str | None]]]
 
 
 @dataclass(frozen=True)
-class Part:
+class ShardPart:
     """Some instances of a fleet, and what is to be done to them."""
 
     number: int
@@ -46,7 +46,9 @@ class Part:
         return hashlib.sha256("\n".join(f"{plan.key} {plan.digest}" for plan in self.plans).encode()).hexdigest()
 
 
-def parts_of(fleet: Fleet, plans: Iterable[InstancePlan], instances_max: int, bytes_max: int = BYTES_MAX) -> list[Part]:
+def split_plan(
+    fleet: Fleet, plans: Iterable[InstancePlan], instances_max: int, bytes_max: int = BYTES_MAX
+) -> list[ShardPart]:
     """Cut what is to be done into parts, in the order of the fleet file.
 
     Args:
@@ -56,7 +58,9 @@ def parts_of(fleet: Fleet, plans: Iterable[InstancePlan], instances_max: int, by
         bytes_max: How large its JSON may be; an instance that is larger has a part for itself.
     """
     return [
-        Part(number, fleet.model_copy(update={"instances": tuple(each.instance for each in some)}).to_object(), some)
+        ShardPart(
+            number, fleet.model_copy(update={"instances": tuple(each.instance for each in some)}).to_object(), some
+        )
         for number, some in enumerate(_groups(plans, instances_max, bytes_max), start=1)
     ]
 
@@ -81,7 +85,7 @@ def _bytes_of(plan: InstancePlan) -> int:
     return len(json.dumps([instance, changes]).encode())
 
 
-def held_to(plan: Plan, planned: Mapping[str, Sequence[Sequence[str | None]]]) -> Plan:
+def restrict_to(plan: Plan, planned: Mapping[str, Sequence[Sequence[str | None]]]) -> Plan:
     """Return the plan of a part, with what the plan of the whole fleet did not have left undone.
 
     Whoever planned the whole fleet has judged it: how much is changed at once, and perhaps a person looked at it. What

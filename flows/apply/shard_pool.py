@@ -16,15 +16,15 @@ from prefect.runtime import flow_run
 from prefect.utilities.urls import url_for
 
 from flows.apply import shard_runs
-from flows.apply.shard_liveness import Vigil
-from flows.apply.shard_parts import Part
+from flows.apply.shard_liveness import ShardLiveness
+from flows.apply.shard_parts import ShardPart
 from flows.artifacts.progress import ProgressArtifact
 from flows.errors import StepFailed
 from flows.fleet_file.models import Fleet
 from flows.plan.outcome import InstanceOutcome
 from flows.plan.plan import InstancePlan
 from flows.run import journal
-from flows.run.context import connection
+from flows.run.context import run_context
 from flows.run.quota import EXCEEDED
 from flows.store import Change
 
@@ -34,7 +34,7 @@ _ATTEMPTS = 2
 
 @dataclass
 class _Shard:
-    part: Part
+    part: ShardPart
     name: str
     attempt: int = 1
     run: FlowRun | None = None
@@ -45,7 +45,7 @@ class _Shard:
         return (self.run.state.name or "") if self.run and self.run.state else "not started"
 
 
-class Convoy:
+class ShardPool:
     """Starts shards, a few at once, and waits until each has ended.
 
     Args:
@@ -61,7 +61,7 @@ class Convoy:
         deployment: DeploymentResponse,
         fleet: Fleet,
         parameters: dict[str, Any],
-        parts: Sequence[Part],
+        parts: Sequence[ShardPart],
         at_once: int,
     ) -> None:
         self._deployment = deployment
@@ -69,9 +69,9 @@ class Convoy:
         self._parameters = parameters
         self._shards = [_Shard(part, f"{fleet.fleet} {part.number} of {len(parts)}") for part in parts]
         self._places = min(at_once, len(parts))
-        self._writes_per_second = connection().graph.settings.writes_per_second / self._places
+        self._writes_per_second = run_context().graph.settings.writes_per_second / self._places
         self._under_way: dict[UUID, _Shard] = {}
-        self._vigil = Vigil()
+        self._vigil = ShardLiveness()
 
     async def arrive(self) -> list[InstanceOutcome]:
         """Have everything done, and return what came of each instance."""
@@ -102,7 +102,9 @@ class Convoy:
         # The same call may be repeated when its answer was lost; a retry of this run is another one.
         key = f"{flow_run.id}:{flow_run.run_count}:{part.number}:{shard.attempt}:{part.digest}"
         try:
-            shard.run = await shard_runs.start(self._deployment, self._fleet, shard.name, self._parameters | own, key)
+            shard.run = await shard_runs.start_shard_run(
+                self._deployment, self._fleet, shard.name, self._parameters | own, key
+            )
         except PrefectHTTPStatusError as error:
             if error.response.status_code >= 500:
                 raise
@@ -124,7 +126,7 @@ class Convoy:
 
     async def _outcomes(self) -> list[InstanceOutcome]:
         run_id = self._parameters["run_id"]
-        changes = await asyncio.to_thread(connection().store.journal.changes, run_id)
+        changes = await asyncio.to_thread(run_context().store.journal.changes, run_id)
         by_key = {change.key: change for change in changes}
         outcomes = []
         for shard in self._shards:

@@ -26,7 +26,7 @@ _UNFINISHED = [
 ]
 
 
-def deployed() -> bool:
+def is_deployed() -> bool:
     """Tell whether this is a run of a deployment."""
     return deployment.id is not None
 
@@ -37,7 +37,7 @@ async def shard_deployment() -> DeploymentResponse | None:
     Returns:
         None if this is no run of a deployment, or its work pool has none for shards.
     """
-    if not deployed():
+    if not is_deployed():
         return None
     async with get_client() as client:
         own = await client.read_deployment(UUID(deployment.id))
@@ -50,7 +50,7 @@ async def shard_deployment() -> DeploymentResponse | None:
     return min((each for each in found if not each.paused), key=lambda each: each.name, default=None)
 
 
-async def start(
+async def start_shard_run(
     shard: DeploymentResponse, fleet: Fleet, name: str, parameters: dict[str, Any], idempotency_key: str
 ) -> FlowRun:
     """Start a shard, or return the one that was started under this key already."""
@@ -64,7 +64,7 @@ async def start(
     )
 
 
-async def unfinished(fleet: Fleet) -> list[FlowRun]:
+async def find_unfinished_runs(fleet: Fleet) -> list[FlowRun]:
     """Return the shards of a fleet that have not ended, whoever started them."""
     tags = [_tag(fleet.tenant_id, name) for name in sorted(fleet.names)]
     wanted = {"tags": {"any_": tags}, "state": {"type": {"any_": _UNFINISHED}}}
@@ -72,7 +72,7 @@ async def unfinished(fleet: Fleet) -> list[FlowRun]:
         return await client.read_flow_runs(flow_run_filter=FlowRunFilter.model_validate(wanted))
 
 
-async def read(ids: Iterable[UUID]) -> list[FlowRun] | None:
+async def read_shard_run(ids: Iterable[UUID]) -> list[FlowRun] | None:
     """Return those of some runs that are still there, as they are now; None while the server cannot be reached."""
     wanted = {"id": {"any_": list(ids)}}
     try:
@@ -83,12 +83,12 @@ async def read(ids: Iterable[UUID]) -> list[FlowRun] | None:
         return None
 
 
-async def crash(run: FlowRun, why: str) -> None:
+async def mark_crashed(run: FlowRun, why: str) -> None:
     """Have a run count as crashed."""
     await _end(run, Crashed(message=why))
 
 
-async def cancel(run: FlowRun, why: str) -> None:
+async def cancel_run(run: FlowRun, why: str) -> None:
     """Have a run that has not begun never begin."""
     await _end(run, Cancelled(message=why))
 

@@ -7,9 +7,9 @@ from typing import Any
 from prefect.client.schemas.responses import DeploymentResponse
 
 from flows.apply import shard_runs
-from flows.apply.shard_liveness import Vigil
-from flows.apply.shard_parts import parts_of
-from flows.apply.shard_pool import Convoy
+from flows.apply.shard_liveness import ShardLiveness
+from flows.apply.shard_parts import split_plan
+from flows.apply.shard_pool import ShardPool
 from flows.fleet_file.models import Fleet
 from flows.plan.outcome import InstanceOutcome
 from flows.plan.plan import InstancePlan
@@ -48,30 +48,30 @@ class Sharding:
         """
         if self.deployment is None:
             raise LookupError("there is no deployment for shards")
-        parts = parts_of(self.fleet, plans, self.size)
-        convoy = Convoy(self.deployment, self.fleet, self.parameters | {"run_id": run_id}, parts, self.at_once)
+        parts = split_plan(self.fleet, plans, self.size)
+        convoy = ShardPool(self.deployment, self.fleet, self.parameters | {"run_id": run_id}, parts, self.at_once)
         outcomes = await convoy.arrive()
         self.lines.extend(convoy.lines())
         return outcomes
 
 
-async def shards_settled(fleet: Fleet) -> None:
+async def settle_left_shards(fleet: Fleet) -> None:
     """Wait for the shards that an earlier run of the fleet left working, and cancel those that have not begun.
 
     Two at work on one instance could make it twice. A run that is not of a deployment knows of none.
     """
-    if not shard_runs.deployed():
+    if not shard_runs.is_deployed():
         return
-    vigil = Vigil()
-    for run in await shard_runs.unfinished(fleet):
+    vigil = ShardLiveness()
+    for run in await shard_runs.find_unfinished_runs(fleet):
         if run.state and run.state.is_scheduled():
-            await shard_runs.cancel(run, "A new apply does its work.")
+            await shard_runs.cancel_run(run, "A new apply does its work.")
         else:
             vigil.add(run)
     while vigil:
         await vigil.ended()
 
 
-async def sharding_of(fleet: Fleet, size: int, at_once: int, parameters: dict[str, Any]) -> Sharding:
+async def choose_sharding(fleet: Fleet, size: int, at_once: int, parameters: dict[str, Any]) -> Sharding:
     """Return how an apply is spread; a run that is not of a deployment does everything by itself."""
     return Sharding(fleet, parameters, size, at_once, await shard_runs.shard_deployment())

@@ -14,18 +14,18 @@ from prefect.states import Failed
 from flows.artifacts.progress import ProgressArtifact
 from flows.errors import KNOWN_ERRORS
 from flows.fleet_file.models import Fleet
-from flows.monitoring.cycle_log import JobLog, job_logs
+from flows.monitoring.cycle_log import JobLog, collect_job_logs
 from flows.monitoring.health import RUNNING, JobHealth
 from flows.monitoring.sweep import Reading, Target
-from flows.on_demand_provisioning.result import Trial
+from flows.on_demand_provisioning.result import OnDemandResult
 from flows.plan.outcome import InstanceOutcome
-from flows.rollout.health_check import Seen, Verdict, judge
+from flows.rollout.health_check import HealthCheck, Observation, evaluate
 from flows.rollout.report import WaveReport
 from flows.rollout.rules import CanaryRules
-from flows.run.context import connection
-from flows.run.progress import Progress, report
+from flows.run.context import run_context
+from flows.run.progress import Progress, report_progress
 from flows.tasks.monitor import sweep_jobs
-from flows.tasks.on_demand import plan_trials, tried
+from flows.tasks.on_demand import plan_on_demand, try_request
 from flows.tasks.step import log
 from graph_client.errors import GraphError
 
@@ -59,15 +59,18 @@ class Watch:
         return self.outcomes[reading.target.key].failure is None and awaited and not self.ended(health)
 
 
-async def watched(
-    watch: Watch, before: Mapping[str, int], quarantined: Collection[str], trials: Mapping[str, Collection[Trial]]
-) -> list[Seen]:
+async def watch_wave(
+    watch: Watch,
+    before: Mapping[str, int],
+    quarantined: Collection[str],
+    trials: Mapping[str, Collection[OnDemandResult]],
+) -> list[Observation]:
     """Wait until every job that runs has ended a cycle, and return what there was to see of each instance."""
     readings = await _cycles(watch)
     jobs = {each.health.job_id: each for each in readings if each.health.job_id}
     logs = await _logs(watch, {id_: each for id_, each in jobs.items() if watch.ended(each.health)})
     return [
-        Seen(
+        Observation(
             watch.outcomes[each.target.key],
             each.health,
             watch.ended(each.health),
@@ -88,7 +91,7 @@ async def _cycles(watch: Watch) -> list[Reading]:
     while True:
         readings = list((await sweep_jobs(watch.fleet, targets)).readings)
         waiting = sum(map(watch.open, readings))
-        report(Progress(watch.name, len(readings) - waiting, len(readings)))
+        report_progress(Progress(watch.name, len(readings) - waiting, len(readings)))
         await bar.show(len(readings) - waiting)
         left = deadline - time.monotonic()
         if not waiting or left <= 0:
@@ -114,7 +117,7 @@ async def _logs(watch: Watch, jobs: Mapping[str, Reading]) -> dict[str, JobLog] 
 async def read_job_logs(job_ids: list[str], since: datetime) -> dict[str, JobLog] | None:
     """Read what the provisioning log has of some jobs since a moment; None if it cannot be read."""
     try:
-        return await job_logs(connection().graph, job_ids, since)
+        return await collect_job_logs(run_context().graph, job_ids, since)
     except GraphError as error:
         log().warning("the provisioning log cannot be read, deletes are not counted: %s", error)
         return None
@@ -122,23 +125,23 @@ async def read_job_logs(job_ids: list[str], since: datetime) -> dict[str, JobLog
 
 async def try_users(
     fleet: Fleet, outcomes: Mapping[str, InstanceOutcome], users: Collection[str], run_id: str
-) -> dict[str, list[Trial]]:
+) -> dict[str, list[OnDemandResult]]:
     """Provision users on demand in each instance that has not failed, and return what came of it."""
-    trials: dict[str, list[Trial]] = {}
+    trials: dict[str, list[OnDemandResult]] = {}
     for key in [key for key, each in outcomes.items() if users and each.failure is None]:
         try:
-            attempts = await plan_trials(fleet, [key], users, [])
+            attempts = await plan_on_demand(fleet, [key], users, [])
         except KNOWN_ERRORS as error:
             log().warning("%s: users cannot be tried: %s", key, error)
             continue
-        trials[key] = [await tried(each, fleet, run_id) for each in attempts]
+        trials[key] = [await try_request(each, fleet, run_id) for each in attempts]
     return trials
 
 
 @task(name="judge-wave", task_run_name="{wave.name}", cache_policy=NO_CACHE, persist_result=False)
-async def judge_wave(wave: WaveReport, seen: list[Seen], rules: CanaryRules) -> State | list[Verdict]:
+async def judge_wave(wave: WaveReport, seen: list[Observation], rules: CanaryRules) -> State | list[HealthCheck]:
     """Say how each instance of a wave fared; it is held if more of them fared badly than may."""
-    verdicts = [judge(each, rules) for each in seen]
+    verdicts = [evaluate(each, rules) for each in seen]
     bad = [each for each in verdicts if not each.good]
     for each in bad:
         log().warning("%s: %s: %s", wave.name, each.key, ", ".join(each.reasons))

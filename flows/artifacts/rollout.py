@@ -4,8 +4,8 @@ from prefect.artifacts import acreate_table_artifact
 
 from flows.artifacts.keys import artifact_key
 from flows.artifacts.tables import ROWS_MAX
-from flows.formatting.markdown import plain
-from flows.rollout.health_check import Verdict
+from flows.formatting.markdown import escape_markdown
+from flows.rollout.health_check import HealthCheck
 from flows.rollout.report import RolloutReport, WaveReport
 
 
@@ -13,7 +13,7 @@ async def publish_waves(fleet: str, report: RolloutReport) -> None:
     """Show each wave with the verdict on each of its instances, those that did not fare well first."""
     rows = [_row(wave, each) for wave in report.waves for each in sorted(wave.verdicts, key=lambda each: each.good)]
     waves = "\n".join(f"- {each.name}: {len(each.members)} instances, {each.state}" for each in report.waves)
-    why = "\n\n".join(map(plain, report.why()))
+    why = "\n\n".join(map(escape_markdown, report.why()))
     await acreate_table_artifact(
         key=artifact_key(fleet, "waves"),
         table=rows[:ROWS_MAX],
@@ -21,7 +21,7 @@ async def publish_waves(fleet: str, report: RolloutReport) -> None:
     )
 
 
-def _row(wave: WaveReport, verdict: Verdict) -> dict[str, str]:
+def _row(wave: WaveReport, verdict: HealthCheck) -> dict[str, str]:
     return {
         "wave": f"{wave.number} ({wave.label})",
         "key": verdict.key,

@@ -6,15 +6,15 @@ from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 
 from flows.artifacts.keys import artifact_key
 from flows.artifacts.portal_links import portal_link
-from flows.formatting.markdown import plain, table
-from flows.formatting.text import in_words, iso
+from flows.formatting.markdown import escape_markdown, markdown_table
+from flows.formatting.text import format_count, format_iso
 from flows.monitoring.harvest import HarvestResult
 from flows.monitoring.sweep import Sweep
 from flows.plan.plan import Plan
-from flows.plan.text import besides, in_lines, unknown_credentials, worth_showing
-from flows.report.markdown import markdown_of
+from flows.plan.text import format_change_lines, format_remarks, format_unknown_credentials, worth_showing
+from flows.report.markdown import render_markdown
 from flows.report.models import Report
-from flows.run.context import connection
+from flows.run.context import run_context
 from flows.run.outcome import FleetOutcome
 
 ROWS_MAX = 300
@@ -27,14 +27,17 @@ async def publish_plan(plan: Plan) -> None:
         {
             "key": each.key,
             "action": str(each.action),
-            "changes": "\n".join(in_lines(each)),
+            "changes": "\n".join(format_change_lines(each)),
             "health": each.condition,
-            "credentials": ", ".join(f"{key} unknown" for key in unknown_credentials(each)),
+            "credentials": ", ".join(f"{key} unknown" for key in format_unknown_credentials(each)),
         }
         for each in filter(worth_showing, plan.instances)
     ]
-    counts = in_words(plan.count())
-    lines = [f"Plan of {plan.fleet}: {counts}; {plan.writes} writes", *map(plain, besides(plan)[:ROWS_MAX])]
+    counts = format_count(plan.count())
+    lines = [
+        f"Plan of {plan.fleet}: {counts}; {plan.writes} writes",
+        *map(escape_markdown, format_remarks(plan)[:ROWS_MAX]),
+    ]
     await acreate_table_artifact(
         key=artifact_key(plan.fleet, "plan"), table=rows[:ROWS_MAX], description="\n\n".join(lines)
     )
@@ -53,7 +56,7 @@ async def publish_outcome(outcome: FleetOutcome, what: str = "outcome", notes: S
         }
         for each in sorted(outcome.instances, key=lambda each: each.failure is None)
     ]
-    counts = in_words(outcome.summary)
+    counts = format_count(outcome.summary)
     lines = [f"{outcome.fleet}: {counts}; {outcome.requests} requests, {outcome.seconds:.1f} s", *notes[:ROWS_MAX]]
     await acreate_table_artifact(
         key=artifact_key(outcome.fleet, what), table=rows[:ROWS_MAX], description="\n\n".join(lines)
@@ -74,13 +77,13 @@ async def publish_apps(outcome: FleetOutcome) -> None:
     ]
     await acreate_markdown_artifact(
         key=artifact_key(outcome.fleet, "apps"),
-        markdown=table(("application", "outcome", "job"), rows[:ROWS_MAX]),
+        markdown=markdown_table(("application", "outcome", "job"), rows[:ROWS_MAX]),
         description=f"{outcome.fleet} in the Entra admin center",
     )
 
 
 def _linked(key: str, service_principal_id: str | None, app_id: str | None) -> str:
-    link = portal_link(connection().graph.settings.graph_url, service_principal_id, app_id)
+    link = portal_link(run_context().graph.settings.graph_url, service_principal_id, app_id)
     return f"[{key}]({link})" if link else key
 
 
@@ -90,7 +93,7 @@ async def publish_health(seen: Sweep) -> None:
         {
             "key": reading.target.key,
             "state": reading.health.state,
-            "since": iso(reading.since) or "",
+            "since": format_iso(reading.since) or "",
             "why": reading.why or "",
             "cause": reading.triage.cause if reading.triage else "",
             "to do": reading.triage.proposal.in_words if reading.triage else "",
@@ -98,9 +101,9 @@ async def publish_health(seen: Sweep) -> None:
         }
         for reading in seen.worst_first
     ]
-    unwell = [each.target for each in seen.worst_first if not each.well]
+    unwell = [each.target for each in seen.worst_first if not each.is_healthy]
     linked = ", ".join(_linked(each.key, each.service_principal_id, each.app_id) for each in unwell[:ROWS_MAX])
-    lines = [f"Jobs of {seen.fleet}: {in_words(seen.count())}", *([f"To be looked at: {linked}"] if unwell else [])]
+    lines = [f"Jobs of {seen.fleet}: {format_count(seen.count())}", *([f"To be looked at: {linked}"] if unwell else [])]
     await acreate_table_artifact(
         key=artifact_key(seen.fleet, "health"), table=rows[:ROWS_MAX], description="\n\n".join(lines)
     )
@@ -109,11 +112,12 @@ async def publish_health(seen: Sweep) -> None:
 async def publish_harvest(result: HarvestResult) -> None:
     """Show what a harvest brought, and what it could not bring."""
     gaps = "\n".join(
-        f"- {gap.reason}: {iso(gap.start)} to {iso(gap.end)} {plain(gap.detail or '')}".rstrip() for gap in result.gaps
+        f"- {gap.reason}: {format_iso(gap.start)} to {format_iso(gap.end)} {escape_markdown(gap.detail or '')}".rstrip()
+        for gap in result.gaps
     )
     await acreate_markdown_artifact(
         key="harvest",
-        markdown=f"{result.new} new of {result.read} events; complete up to {iso(result.watermark)}.\n\n{gaps}",
+        markdown=f"{result.new} new of {result.read} events; complete up to {format_iso(result.watermark)}.\n\n{gaps}",
         description="The last harvest of the provisioning log",
     )
 
@@ -121,5 +125,5 @@ async def publish_harvest(result: HarvestResult) -> None:
 async def publish_report(report: Report) -> None:
     """Show fleets, events and errors of the last days."""
     await acreate_markdown_artifact(
-        key="report", markdown=markdown_of(report), description=f"The last {len(report.days)} days"
+        key="report", markdown=render_markdown(report), description=f"The last {len(report.days)} days"
     )

@@ -220,7 +220,7 @@ def environment() -> Environment:
 
 
 @contextmanager
-def with_variables(variables: Mapping[str, str]) -> Iterator[None]:
+def add_prefect_variables(variables: Mapping[str, str]) -> Iterator[None]:
     """Let this process, and those it starts, see other values for a while."""
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)

@@ -28,7 +28,7 @@ class Identity:
     fingerprint_key: str | None = field(default=None, repr=False)
 
 
-async def identity_of(tenant: str | None, expected_tenant_id: str | None = None) -> Identity:
+async def read_identity(tenant: str | None, expected_tenant_id: str | None = None) -> Identity:
     """Return who the environment or a block says to sign in as; nothing is sent to Microsoft.
 
     Args:
@@ -76,17 +76,17 @@ async def _from_block(name: str) -> Identity:
 
 
 @asynccontextmanager
-async def signed_in(
+async def open_client(
     tenant: str | None, expected_tenant_id: str | None = None
 ) -> AsyncIterator[tuple[GraphClient, TokenClaims]]:
     """Sign in without a store, for what only looks; arguments and errors as of `connected`."""
-    identity = await identity_of(tenant, expected_tenant_id)
-    async with signed_in_as(identity, expected_tenant_id) as found:
+    identity = await read_identity(tenant, expected_tenant_id)
+    async with open_client_as(identity, expected_tenant_id) as found:
         yield found
 
 
 @asynccontextmanager
-async def signed_in_as(
+async def open_client_as(
     identity: Identity, expected_tenant_id: str | None = None
 ) -> AsyncIterator[tuple[GraphClient, TokenClaims]]:
     """Sign in as somebody; errors as of `connected`."""

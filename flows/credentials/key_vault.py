@@ -18,7 +18,12 @@ from azure.keyvault.secrets.aio import SecretClient
 from pydantic import SecretStr
 
 from flows.configuration.sign_in import Identity
-from flows.credentials.key_vault_errors import explained, no_answer, not_a_vault, sign_in_failed
+from flows.credentials.key_vault_errors import (
+    explain_failed_sign_in,
+    explain_no_answer,
+    explain_not_a_vault,
+    explain_refusal,
+)
 from flows.credentials.references import Secret
 from graph_client import MsalTokens
 from graph_client.errors import AuthFailed, BadSettings
@@ -109,14 +114,14 @@ class KeyVaults:
             async with asyncio.timeout(_WITHIN_SECONDS):
                 found = await self._client(host).get_secret(secret)
         except HttpResponseError as error:
-            raise explained(host, error, self._who) from None
+            raise explain_refusal(host, error, self._who) from None
         except (AuthFailed, BadSettings) as error:
-            raise sign_in_failed(host, error) from None
+            raise explain_failed_sign_in(host, error) from None
         except ValueError:
             # The SDK lets no vault ask for a token that is good outside its own domain.
-            raise not_a_vault(host) from None
+            raise explain_not_a_vault(host) from None
         except (AzureError, OSError) as error:  # a TimeoutError is an OSError
-            raise no_answer(host, error) from None
+            raise explain_no_answer(host, error) from None
         return Secret(SecretStr(found.value or ""), found.properties.version)
 
     async def aclose(self) -> None:

@@ -32,7 +32,7 @@ _FAILURE = (
 )
 
 
-def explained(host: str, error: HttpResponseError, client_id: str | None) -> SourceError:
+def explain_refusal(host: str, error: HttpResponseError, client_id: str | None) -> SourceError:
     """Return what an answer of a vault means: by its codes, as its text may say anything.
 
     Source: https://learn.microsoft.com/azure/key-vault/general/rest-error-codes
@@ -45,17 +45,17 @@ def explained(host: str, error: HttpResponseError, client_id: str | None) -> Sou
     )
 
 
-def sign_in_failed(host: str, error: GraphError) -> SourceError:
+def explain_failed_sign_in(host: str, error: GraphError) -> SourceError:
     """Return that no token for the vault could be had."""
     return SourceError(f"the sign-in for {host} failed: {error.what}", error.hint or "Check the credential.")
 
 
-def not_a_vault(host: str) -> SourceError:
+def explain_not_a_vault(host: str) -> SourceError:
     """Return that what answered is no key vault of this cloud."""
     return SourceError(f"{host} does not answer as a key vault", "Check the vault's name, the cloud and any proxy.")
 
 
-def no_answer(host: str, error: Exception) -> SourceError:
+def explain_no_answer(host: str, error: Exception) -> SourceError:
     """Return that the vault could not be reached."""
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
     if "CERTIFICATE_VERIFY_FAILED" in reason:

@@ -40,14 +40,14 @@ class Sources:
     def __init__(self, identity: Identity | None, memory_seconds: float = MEMORY_SECONDS) -> None:
         self._identity = identity
         self._vaults: KeyVaults | None = None
-        block = remembering(_load_block, memory_seconds)
+        block = cache_values(_load_block, memory_seconds)
 
         async def from_block(name: str) -> str:
             return await _field(block, name)
 
         sources: dict[str, Source] = {"env": _from_environment, "file": read_secret_file, "block": from_block}
         if identity:
-            sources["keyvault"] = remembering(self._from_key_vault, memory_seconds)
+            sources["keyvault"] = cache_values(self._from_key_vault, memory_seconds)
         guarded = {scheme: _guarded(scheme, source) for scheme, source in sources.items()}
         self.by_scheme: Mapping[str, Source] = MappingProxyType(guarded)
 
@@ -100,7 +100,7 @@ def _is_own_file(place: str) -> bool:
     return place in own or place.endswith(KEY_SUFFIX) or _SHOWN_BY_KERNEL.match(place) is not None
 
 
-def remembering(read: Callable[[str], Awaitable[T]], seconds: float) -> Callable[[str], Awaitable[T]]:
+def cache_values(read: Callable[[str], Awaitable[T]], seconds: float) -> Callable[[str], Awaitable[T]]:
     """Return a function that gives the same answer for a while, and asks once for all who ask at the same time."""
     answers: dict[str, asyncio.Future[T]] = {}
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from flows.documents.errors import Lines, Place, refusal
+from flows.documents.errors import Lines, Place, format_refusal
 from flows.documents.nodes import DEPTH_MAX, Entry, Fields, Items, Node, Text, below, too_deep
 
 CELL = re.compile(r'(?:"([^"]*(?:""[^"]*)*)"|((?:[^",\r\n][^,\r\n]*)?))(,|\r\n|\r|\n|\Z)')
@@ -35,14 +35,14 @@ def read_csv(text: str, file: str) -> Entry:
     rows = _rows(text, file)
     header = next(rows, None)
     if header is None:
-        raise refusal(Place(file), "is empty", "Give it a header line: key,display_name,…")
+        raise format_refusal(Place(file), "is empty", "Give it a header line: key,display_name,…")
     columns = _columns(header)
     instances = Items()
     for row in rows:
         place = row[0].place._replace(path=f"instances[{len(instances.entries)}]")
         if len(row) > len(header):
             what = f"the row has {len(row)} cells, the header names {len(header)} columns"
-            raise refusal(place, what, "Put cells that contain commas in double quotes.")
+            raise format_refusal(place, what, "Put cells that contain commas in double quotes.")
         instances.add(place, _node(columns, row, place) or Fields())
     start = Place(file, 1, 1, "instances")
     return Entry(start._replace(path=""), Fields({"instances": Entry(start, instances)}))
@@ -58,7 +58,7 @@ def _rows(text: str, file: str) -> Iterator[list[Cell]]:
         cell = CELL.match(text, position)
         if cell is None:
             what = "a quoted cell is not closed, or text follows its closing quote"
-            raise refusal(place, what, 'Close the quote; a quote inside a quoted cell is written "".')
+            raise format_refusal(place, what, 'Close the quote; a quote inside a quoted cell is written "".')
         value = cell[2] if cell[1] is None else cell[1].replace('""', '"')
         row.append(Cell(value, place))
         position = cell.end()
@@ -78,15 +78,15 @@ def _columns(header: list[Cell]) -> dict[str, Columns]:
             raise too_deep(cell.place)
         if len(header) == 1 and ";" in name:
             advice = "Save the file with commas between the cells."
-            raise refusal(cell.place, "the columns are separated by ';'", advice)
+            raise format_refusal(cell.place, "the columns are separated by ';'", advice)
         if not last or not all(parents):
-            raise refusal(cell.place, "a column has no name", "Name the column, or remove it.")
+            raise format_refusal(cell.place, "a column has no name", "Name the column, or remove it.")
         level: Columns = columns
         for parent in parents:
             level = level.setdefault(parent, {}) if isinstance(level, dict) else level
         if not isinstance(level, dict) or last in level:
             what = f"the column {below(Place(), name)} collides with one before it"
-            raise refusal(cell.place, what, "Keep one column for each field.")
+            raise format_refusal(cell.place, what, "Keep one column for each field.")
         level[last] = number
     return columns
 

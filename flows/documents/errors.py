@@ -67,12 +67,12 @@ class FleetFileError(Exception):
         return "\n".join(lines)
 
 
-def refusal(place: Place, what: str, advice: str) -> FleetFileError:
+def format_refusal(place: Place, what: str, advice: str) -> FleetFileError:
     """The error of a single problem that leaves nothing more to read."""
     return FleetFileError([Problem(place, what, advice)])
 
 
-def nearest(name: str, known: Sequence[str]) -> str | None:
+def suggest_nearest(name: str, known: Sequence[str]) -> str | None:
     """The known name that was probably meant, if one is near."""
     by_folded = {candidate.casefold(): candidate for candidate in known}
     close = get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.6)

@@ -24,7 +24,7 @@ def invalid(what: str, advice: str) -> PydanticCustomError:
     return PydanticCustomError("fleet", "{what}", {"what": what, "advice": advice})
 
 
-def shown(value: object) -> str:
+def shorten_value(value: object) -> str:
     """A value in a message, quoted and not too long; never for credentials."""
     text = str(value)
     return repr(text if len(text) <= VALUE_SHOWN else text[:VALUE_SHOWN] + "…")
@@ -44,13 +44,13 @@ class Rule:
         return {"type": WRITTEN, **self.schema}
 
 
-def matching(pattern: str, what: str, advice: str) -> Rule:
+def pattern_rule(pattern: str, what: str, advice: str) -> Rule:
     """The rule of a text that matches a pattern as a whole."""
     compiled = re.compile(pattern)
 
     def check(value: str) -> str:
         if compiled.fullmatch(value) is None:
-            raise invalid(f"{shown(value)} {what}", advice)
+            raise invalid(f"{shorten_value(value)} {what}", advice)
         return value
 
     return Rule(check, {"pattern": f"^(?:{pattern})$"})
@@ -65,7 +65,7 @@ def _filled(value: str) -> str:
 def _guid(value: str) -> str:
     if re.fullmatch(GUID, value) is None:
         advice = "Give it as 8-4-4-4-12 hexadecimal digits; the Entra admin center shows it."
-        raise invalid(f"{shown(value)} is not an object id (GUID)", advice)
+        raise invalid(f"{shorten_value(value)} is not an object id (GUID)", advice)
     return value.lower()
 
 
@@ -84,10 +84,10 @@ def _display_name(value: str) -> str:
         advice = "Shorten it: the mark of the fleet must fit behind it while the app is created."
         raise invalid(f"is {length} characters long, at most {DISPLAY_NAME_MAX} are allowed", advice)
     if value != value.strip() or not value.isprintable():
-        what = f"{shown(value)} has line breaks, invisible characters, or spaces at its ends"
+        what = f"{shorten_value(value)} has line breaks, invisible characters, or spaces at its ends"
         raise invalid(what, "Remove them; Entra ID would not keep the name as written.")
     if "[entra-fleet:" in value.casefold() or "{key}" in value or "{display_name}" in value:
-        what = f"{shown(value)} holds a mark or a placeholder"
+        what = f"{shorten_value(value)} holds a mark or a placeholder"
         raise invalid(what, "Leave out [entra-fleet:…], {key} and {display_name}: names are taken as written.")
     return value
 
@@ -95,7 +95,7 @@ def _display_name(value: str) -> str:
 def _whole_number(value: object) -> object:
     number = int(value) if isinstance(value, str) and re.fullmatch("[0-9]{1,9}", value) else value
     if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-        raise invalid(f"{shown(value)} is not a whole number of 1 or more", "Write digits only, such as 50.")
+        raise invalid(f"{shorten_value(value)} is not a whole number of 1 or more", "Write digits only, such as 50.")
     return number
 
 
@@ -103,7 +103,7 @@ def _flag(value: object) -> object:
     if isinstance(value, bool):
         return value
     if value not in ("true", "false"):
-        raise invalid(f"{shown(value)} is neither true nor false", "Write true or false.")
+        raise invalid(f"{shorten_value(value)} is neither true nor false", "Write true or false.")
     return value == "true"
 
 
@@ -113,7 +113,7 @@ def _date(value: object) -> object:
     if re.fullmatch(DATE, str(value)):
         with suppress(ValueError):
             return datetime.date.fromisoformat(str(value))
-    raise invalid(f"{shown(value)} is not a date", "Write year, month and day, such as 2027-05-01.")
+    raise invalid(f"{shorten_value(value)} is not a date", "Write year, month and day, such as 2027-05-01.")
 
 
 GUID = r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
@@ -122,7 +122,7 @@ NONBLANK = r"[^\s]"
 
 FleetName = Annotated[
     str,
-    matching(
+    pattern_rule(
         r"[a-z0-9][a-z0-9-]{0,39}",
         "is not a fleet name",
         "Use a-z, 0-9 and '-', beginning with a letter or digit, at most 40 characters.",
@@ -130,7 +130,7 @@ FleetName = Annotated[
 ]
 Key = Annotated[
     str,
-    matching(
+    pattern_rule(
         r"[a-z0-9][a-z0-9-]{0,62}",
         "is not a key",
         "Use a-z, 0-9 and '-', beginning with a letter or digit, at most 63 characters.",
@@ -138,7 +138,7 @@ Key = Annotated[
 ]
 Email = Annotated[
     str,
-    matching(r"[^@\s,;]+@[^@\s,;]+", "is not a mail address", "Give one address, such as idops@contoso.com."),
+    pattern_rule(r"[^@\s,;]+@[^@\s,;]+", "is not a mail address", "Give one address, such as idops@contoso.com."),
 ]
 Guid = Annotated[str, Rule(_guid, {"type": "string", "pattern": f"^{GUID}$"})]
 DisplayName = Annotated[str, Rule(_display_name, {"pattern": NONBLANK, "maxLength": DISPLAY_NAME_MAX})]

@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 from flows.documents.csv_reader import read_csv
-from flows.documents.errors import Lines, Place, refusal
+from flows.documents.errors import Lines, Place, format_refusal
 from flows.documents.json_reader import read_json
 from flows.documents.nodes import Entry
 from flows.documents.yaml_reader import read_yaml
@@ -34,7 +34,7 @@ class Sources:
         file = str(path)
         if len(self._digests) == FILES_MAX:
             what = f"is one file more than the {FILES_MAX:,} that a fleet may have"
-            raise refusal(Place(file), what, "Join files, or correct the patterns under include.")
+            raise format_refusal(Place(file), what, "Join files, or correct the patterns under include.")
         content = self._content(path)
         self.seen.add(path.resolve())
         self._digests.append((path, hashlib.sha256(content).hexdigest()))
@@ -69,20 +69,20 @@ class Sources:
         try:
             # A pipe or a device may never end, and opening one may wait for ever.
             if not stat.S_ISREG(path.stat().st_mode) and not path.is_dir():
-                raise refusal(place, "is not a regular file", "Write the fleet to a file, and name that.")
+                raise format_refusal(place, "is not a regular file", "Write the fleet to a file, and name that.")
             with path.open("rb") as file:
                 content = file.read(FILE_BYTES_MAX + 1)
         except FileNotFoundError:
-            raise refusal(place, "there is no such file", "Check the path, or write the file there.") from None
+            raise format_refusal(place, "there is no such file", "Check the path, or write the file there.") from None
         except IsADirectoryError:
-            raise refusal(place, "is a directory", "Name the fleet file inside it.") from None
+            raise format_refusal(place, "is a directory", "Name the fleet file inside it.") from None
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             advice = "Check the path, and that this process may read it."
-            raise refusal(place, f"cannot be read: {reason}", advice) from None
+            raise format_refusal(place, f"cannot be read: {reason}", advice) from None
         if len(content) > FILE_BYTES_MAX:
             what = f"is larger than {FILE_BYTES_MAX // 1_000_000} MB"
-            raise refusal(place, what, "Split the fleet, or check that this is the right file.")
+            raise format_refusal(place, what, "Split the fleet, or check that this is the right file.")
         return content
 
 
@@ -93,4 +93,4 @@ def _text(content: bytes, file: str) -> str:
     except UnicodeDecodeError as error:
         before = content[: error.start].decode("utf-8")
         place = Lines(file, before).place(len(before))
-        raise refusal(place, "is not UTF-8 text", "Save the file as UTF-8.") from None
+        raise format_refusal(place, "is not UTF-8 text", "Save the file as UTF-8.") from None

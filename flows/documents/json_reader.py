@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from flows.documents.errors import Lines, Place, refusal
+from flows.documents.errors import Lines, Place, format_refusal
 from flows.documents.nodes import DEPTH_MAX, Entry, Fields, Items, Node, Text, below, too_deep
 
 TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]]|[^\s{}\[\],:"]+')
@@ -25,7 +25,7 @@ def read_json(text: str, file: str) -> Entry:
         json.loads(text, parse_int=str)
     except json.JSONDecodeError as error:
         place = Place(file, error.lineno, error.colno)
-        raise refusal(place, f"is not valid JSON: {error.msg}", "Correct the JSON there.") from None
+        raise format_refusal(place, f"is not valid JSON: {error.msg}", "Correct the JSON there.") from None
     except RecursionError:
         raise too_deep(Place(file)) from None
     return _Reader(file, text).root()

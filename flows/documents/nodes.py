@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from flows.documents.errors import Place, refusal
+from flows.documents.errors import Place, format_refusal
 
 VALUES_MAX = 2_000_000
 DEPTH_MAX = 40
@@ -35,7 +35,7 @@ class Items:
     def add(self, place: Place, node: Node) -> None:
         """Append a value."""
         self.entries.append(Entry(place, node))
-        self.size = grown(self.size, node, place)
+        self.size = count_node(self.size, node, place)
 
 
 @dataclass(slots=True)
@@ -50,9 +50,9 @@ class Fields:
         before = self.entries.get(name)
         if before is not None:
             first = f" at line {before.place.line}" if before.place.line else ""
-            raise refusal(place, f"is given twice, first{first or ' above'}", "Keep one of the two.")
+            raise format_refusal(place, f"is given twice, first{first or ' above'}", "Keep one of the two.")
         self.entries[name] = Entry(place, node)
-        self.size = grown(self.size, node, place)
+        self.size = count_node(self.size, node, place)
 
 
 Node = Text | Items | Fields
@@ -65,12 +65,12 @@ class Entry(NamedTuple):
     node: Node
 
 
-def grown(size: int, node: Node, place: Place) -> int:
+def count_node(size: int, node: Node, place: Place) -> int:
     """The number of values with one more inside; aliases count as what they stand for."""
     size += node.size
     if size > VALUES_MAX:
         what = f"the file expands to more than {VALUES_MAX:,} values"
-        raise refusal(place._replace(path=""), what, "Use fewer or smaller anchors, or split the fleet.")
+        raise format_refusal(place._replace(path=""), what, "Use fewer or smaller anchors, or split the fleet.")
     return size
 
 
@@ -89,24 +89,24 @@ def below(place: Place, name: str | int) -> str:
 def too_deep(place: Place) -> Exception:
     """The refusal of values nested deeper than any fleet file needs."""
     what = f"values are nested more than {DEPTH_MAX} levels deep"
-    return refusal(place._replace(path=""), what, "Check the brackets and the indentation here.")
+    return format_refusal(place._replace(path=""), what, "Check the brackets and the indentation here.")
 
 
-def plain(node: Node) -> Plain:
+def to_plain(node: Node) -> Plain:
     """The values alone, without places."""
     if isinstance(node, Text):
         return node.value
     if isinstance(node, Items):
-        return [plain(entry.node) for entry in node.entries]
-    return plain_fields(node)
+        return [to_plain(entry.node) for entry in node.entries]
+    return to_plain_fields(node)
 
 
-def plain_fields(fields: Fields) -> dict[str, Plain]:
+def to_plain_fields(fields: Fields) -> dict[str, Plain]:
     """The values of a map, without places."""
-    return {name: plain(entry.node) for name, entry in fields.entries.items()}
+    return {name: to_plain(entry.node) for name, entry in fields.entries.items()}
 
 
-def kind_of(node: Node) -> str:
+def name_kind(node: Node) -> str:
     """What a value is, in words that follow the name of its field."""
     if isinstance(node, Text):
         return "is empty" if node.nothing else "is a text"
@@ -145,4 +145,4 @@ def from_scalar(value: object, place: Place) -> Text:
         return Text(str(value))
     if isinstance(value, datetime.date):
         return Text(value.isoformat())
-    raise refusal(place, f"is of the type {type(value).__name__}", "Give a text, a number, a list or a map.")
+    raise format_refusal(place, f"is of the type {type(value).__name__}", "Give a text, a number, a list or a map.")

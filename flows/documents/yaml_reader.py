@@ -22,8 +22,8 @@ from ruamel.yaml.events import (
     SequenceStartEvent,
 )
 
-from flows.documents.errors import FleetFileError, Lines, Place, refusal
-from flows.documents.nodes import DEPTH_MAX, Entry, Fields, Items, Node, Text, below, grown, too_deep
+from flows.documents.errors import FleetFileError, Lines, Place, format_refusal
+from flows.documents.nodes import DEPTH_MAX, Entry, Fields, Items, Node, Text, below, count_node, too_deep
 
 # Parsers disagree on whether U+0085, U+2028 and U+2029 break a line, so the text could change unseen.
 ILLEGAL = re.compile("[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -53,7 +53,7 @@ def read_yaml(text: str, file: str, *, pure: bool = False) -> Entry:
             return read_yaml(text, file, pure=True)
         raise _syntax_error(error, file) from None
     except YAMLError as error:
-        raise refusal(Place(file), f"is not valid YAML: {error}", "Correct the file.") from None
+        raise format_refusal(Place(file), f"is not valid YAML: {error}", "Correct the file.") from None
 
 
 class _Reader:
@@ -72,7 +72,7 @@ class _Reader:
                 continue
             place = self.place(event)
             if root is not None:
-                raise refusal(place, "a second document starts here", "Keep one document: remove the '---'.")
+                raise format_refusal(place, "a second document starts here", "Keep one document: remove the '---'.")
             root = Entry(place, self.node(event, place, 0))
         return root or Entry(Place(self.file, 1, 1), Text("", nothing=True))
 
@@ -110,7 +110,7 @@ class _Reader:
         if node is None:
             # Its name is not shown: it may be a secret that begins with '*' and was not quoted.
             advice = "Put the anchor on an earlier value, or quote a text that begins with '*'."
-            raise refusal(self.place(event), "an alias (*…) has no anchor (&…) before it", advice)
+            raise format_refusal(self.place(event), "an alias (*…) has no anchor (&…) before it", advice)
         return node
 
     def sequence(self, parent: Place, depth: int) -> Items:
@@ -131,11 +131,11 @@ class _Reader:
             place = self.place(event)
             name = self.node(event, place, depth + 1)
             if not isinstance(name, Text):
-                raise refusal(place, "a field name must be a text", "Quote the name, or remove the brackets.")
+                raise format_refusal(place, "a field name must be a text", "Quote the name, or remove the brackets.")
             place = place._replace(path=below(parent, name.value))
             node = self.node(next(self.events), place, depth + 1)
             if name.value == "<<" and isinstance(event, ScalarEvent) and not event.style:
-                fields.size = grown(fields.size, node, place)
+                fields.size = count_node(fields.size, node, place)
                 merged.append(Entry(place, node))
             else:
                 fields.add(name.value, place, node)
@@ -151,7 +151,7 @@ def _merge(fields: Fields, source: Entry) -> None:
             _merge(fields, entry)
         return
     if not isinstance(source.node, Fields):
-        raise refusal(source.place, "the merge key << needs a map", "Name an anchor of a map: '<<: *name'.")
+        raise format_refusal(source.place, "the merge key << needs a map", "Name an anchor of a map: '<<: *name'.")
     for name, entry in source.node.entries.items():
         if name not in fields.entries:
             fields.add(name, entry.place, entry.node)
@@ -159,13 +159,13 @@ def _merge(fields: Fields, source: Entry) -> None:
 
 def _tag(place: Place) -> FleetFileError:
     advice = "Remove the tag, or quote a text that begins with '!'."
-    return refusal(place, "a YAML tag (!…) stands here; fleet files have none", advice)
+    return format_refusal(place, "a YAML tag (!…) stands here; fleet files have none", advice)
 
 
 def _illegal_character(text: str, file: str, found: re.Match[str]) -> FleetFileError:
     place = Lines(file, text).place(found.start())
     what = f"the character U+{ord(found[0]):04X} cannot stand in a YAML file"
-    return refusal(place, what, 'Remove it, or write it as an escape in double quotes ("\\u…").')
+    return format_refusal(place, what, 'Remove it, or write it as an escape in double quotes ("\\u…").')
 
 
 def _syntax_error(error: MarkedYAMLError, file: str) -> FleetFileError:
@@ -178,4 +178,4 @@ def _syntax_error(error: MarkedYAMLError, file: str) -> FleetFileError:
     start = error.context_mark
     if start and (start.line, start.column) != (mark.line, mark.column):
         what += f" (which began at line {start.line + 1})"
-    return refusal(place, what, "Correct the indentation, brackets or quotes there; indent with spaces.")
+    return format_refusal(place, what, "Correct the indentation, brackets or quotes there; indent with spaces.")

@@ -9,10 +9,10 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from flows.documents.errors import Place, Problem
-from flows.documents.field_types import shown
-from flows.documents.nodes import Entry, Fields, Items, Node, Plain, Text, below, plain_fields
-from flows.fleet_file.defaults import interpolated
-from flows.fleet_file.messages import explained
+from flows.documents.field_types import shorten_value
+from flows.documents.nodes import Entry, Fields, Items, Node, Plain, Text, below, to_plain_fields
+from flows.fleet_file.defaults import interpolate_key
+from flows.fleet_file.messages import explain_problem
 from flows.fleet_file.models import FleetHeader, Instance, InstanceSettings
 from flows.mappings.locations import Places
 
@@ -28,14 +28,14 @@ def check_header(entry: Entry) -> tuple[FleetHeader | None, list[Problem]]:
 
 def check_defaults(entry: Entry) -> list[Problem]:
     """The form of `defaults`, whether or not an instance uses them."""
-    values = interpolated(_values(entry), "key", "name")
+    values = interpolate_key(_values(entry), "key", "name")
     return _validate(InstanceSettings, entry, values)[1]
 
 
 def check_instance(entry: Entry) -> tuple[Instance | None, list[Problem]]:
     """An instance with its defaults."""
     values = _values(entry)
-    values = interpolated(values, values.get("key", ""), values.get("display_name", ""))
+    values = interpolate_key(values, values.get("key", ""), values.get("display_name", ""))
     instance, problems = _validate(Instance, entry, values)
     if instance and instance.mappings:
         place, node = _locate(entry, ["mappings"])
@@ -44,7 +44,7 @@ def check_instance(entry: Entry) -> tuple[Instance | None, list[Problem]]:
     return instance, problems
 
 
-def duplicates(entries: Sequence[Entry], field: str, advice: str) -> Iterator[Problem]:
+def find_duplicates(entries: Sequence[Entry], field: str, advice: str) -> Iterator[Problem]:
     """Instances that share what must be their own; letters that differ only in case count as the same."""
     first: dict[str, Place] = {}
     for entry in entries:
@@ -53,7 +53,7 @@ def duplicates(entries: Sequence[Entry], field: str, advice: str) -> Iterator[Pr
             continue
         before = first.setdefault(own.node.value.casefold(), own.place)
         if before is not own.place:
-            what = f"{shown(own.node.value)} is taken already: {before}"
+            what = f"{shorten_value(own.node.value)} is taken already: {before}"
             yield Problem(own.place, what, advice)
 
 
@@ -63,14 +63,14 @@ def check_renames(entries: Sequence[Entry]) -> Iterator[Problem]:
     for entry in entries:
         former = _text(entry, "renamed_from")
         if former and former != _text(entry, "key") and former in taken:
-            what = f"{shown(former)} is still the key of another instance: {taken[former]}"
+            what = f"{shorten_value(former)} is still the key of another instance: {taken[former]}"
             place = _locate(entry, ["renamed_from"])[0]
             yield Problem(place, what, "Rename that one first, or correct renamed_from.")
-    yield from duplicates(entries, "renamed_from", "Only one instance can have had this key.")
+    yield from find_duplicates(entries, "renamed_from", "Only one instance can have had this key.")
 
 
 def _values(entry: Entry) -> dict[str, Plain]:
-    return plain_fields(entry.node) if isinstance(entry.node, Fields) else {}
+    return to_plain_fields(entry.node) if isinstance(entry.node, Fields) else {}
 
 
 def _validate(model: type[Model], entry: Entry, values: dict[str, Plain]) -> tuple[Model | None, list[Problem]]:
@@ -81,7 +81,7 @@ def _validate(model: type[Model], entry: Entry, values: dict[str, Plain]) -> tup
         for detail in error.errors(include_url=False, include_input=False):
             place, node = _locate(entry, detail["loc"])
             if not (isinstance(node, Text) and node.nothing):
-                problems.append(Problem(place, *explained(model, detail, node)))
+                problems.append(Problem(place, *explain_problem(model, detail, node)))
         return None, problems
     return (None if problems else valid), problems
 

@@ -10,17 +10,17 @@ PLACEHOLDER = re.compile(r"\{(key|display_name)\}")
 INSTANCE_ONLY = ("key", "renamed_from", "display_name", "adopt")
 
 
-def merged(below: Fields, above: Fields) -> Fields:
+def merge_defaults(below: Fields, above: Fields) -> Fields:
     """The fields of both; where both have one, `above` has it unless both are maps, which merge."""
     entries = below.entries | above.entries
     for name in below.entries.keys() & above.entries.keys():
         under, over = below.entries[name].node, above.entries[name].node
         if isinstance(under, Fields) and isinstance(over, Fields):
-            entries[name] = above.entries[name]._replace(node=merged(under, over))
+            entries[name] = above.entries[name]._replace(node=merge_defaults(under, over))
     return Fields(entries, below.size + above.size)
 
 
-def interpolated(values: dict[str, Plain], key: Plain, display_name: Plain) -> dict[str, Plain]:
+def interpolate_key(values: dict[str, Plain], key: Plain, display_name: Plain) -> dict[str, Plain]:
     """The values with `{key}` and `{display_name}` filled in where they may stand: credentials and notes."""
     names = {"key": str(key), "display_name": str(display_name)}
 

@@ -8,11 +8,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from flows.documents.errors import FleetFileError, Place, Problem, nearest, refusal
-from flows.documents.field_types import shown
+from flows.documents.errors import FleetFileError, Place, Problem, format_refusal, suggest_nearest
+from flows.documents.field_types import shorten_value
 from flows.documents.files import Sources
-from flows.documents.nodes import Entry, Fields, Items, Node, Text, kind_of
-from flows.fleet_file.defaults import INSTANCE_ONLY, merged
+from flows.documents.nodes import Entry, Fields, Items, Node, Text, name_kind
+from flows.fleet_file.defaults import INSTANCE_ONLY, merge_defaults
 from flows.mappings.models import Mappings
 
 SECTIONS = ("defaults", "instances", "include")
@@ -42,12 +42,12 @@ def gather(root: Entry, path: Path | None, sources: Sources) -> Gathered:
     """
     if not isinstance(root.node, Fields):
         advice = "Begin with 'fleet:', 'tenant_id:' and 'instances:'."
-        raise refusal(root.place, f"the top level {kind_of(root.node)}, not a map of fields", advice)
+        raise format_refusal(root.place, f"the top level {name_kind(root.node)}, not a map of fields", advice)
     sections = SECTIONS if path else (*SECTIONS, MAPPING_FILES)
     _require_known(root, (*HEADER, "renamed_from", *sections), "fleet file", "'fleet:', 'tenant_id:' and 'instances:'.")
     if path is not None and path.suffix.lower() == ".csv":
         what = "CSV holds instances only, not a fleet"
-        raise refusal(Place(str(path)), what, "Name it under 'include:' in a YAML fleet file.")
+        raise format_refusal(Place(str(path)), what, "Name it under 'include:' in a YAML fleet file.")
     header = {name: entry for name, entry in root.node.entries.items() if name not in sections}
     gathered = Gathered(root._replace(node=Fields(header)))
     mappings = None if path else root.node.entries.get(MAPPING_FILES)
@@ -71,16 +71,16 @@ class _File:
         for entry in self.section(root, "instances"):
             if isinstance(entry.node, Fields):
                 own = self.with_mappings(entry.node)
-                self.gathered.instances.append(entry._replace(node=merged(defaults, own)))
+                self.gathered.instances.append(entry._replace(node=merge_defaults(defaults, own)))
             else:
                 advice = "Begin it with '- key: …'."
-                self.problem(entry.place, f"{kind_of(entry.node)}, not an instance", advice)
+                self.problem(entry.place, f"{name_kind(entry.node)}, not an instance", advice)
         for entry in self.section(root, "include"):
             if self.path is None:
                 advice = "Put the instances into the object, or give the path of a file."
                 self.problem(entry.place, "an object cannot include files", advice)
             elif not isinstance(entry.node, Text) or entry.node.nothing:
-                self.problem(entry.place, f"{kind_of(entry.node)}, not a path", "Write it as teams/*.yaml.")
+                self.problem(entry.place, f"{name_kind(entry.node)}, not a path", "Write it as teams/*.yaml.")
             else:
                 self.include(self.path, entry.node.value, entry.place, defaults)
 
@@ -90,12 +90,12 @@ class _File:
             return outer
         if not isinstance(entry.node, Fields):
             advice = "Write one 'name: value' a line, indented below 'defaults:'."
-            self.problem(entry.place, f"{kind_of(entry.node)}, not a map of fields", advice)
+            self.problem(entry.place, f"{name_kind(entry.node)}, not a map of fields", advice)
             return outer
         own = self.with_mappings(entry.node)
         self.gathered.defaults.append(entry._replace(node=own))
         shared = {name: one for name, one in own.entries.items() if name not in INSTANCE_ONLY}
-        return merged(outer, Fields(shared))
+        return merge_defaults(outer, Fields(shared))
 
     def with_mappings(self, fields: Fields) -> Fields:
         """The fields, with the content of a mappings file in place of its name."""
@@ -117,7 +117,7 @@ class _File:
                 _require_known(root, tuple(Mappings.model_fields), "mappings file", "'object_mappings:'.")
                 return root
             advice = "Begin it with 'object_mappings:'; entra-fleet schema export writes one."
-            raise refusal(root.place, f"the top level {kind_of(root.node)}, not a map of fields", advice)
+            raise format_refusal(root.place, f"the top level {name_kind(root.node)}, not a map of fields", advice)
         known = (
             self.mapping_files.node.entries
             if self.mapping_files and isinstance(self.mapping_files.node, Fields)
@@ -125,7 +125,7 @@ class _File:
         )
         if name not in known:
             advice = "Put its content there, or give the path of a fleet file."
-            raise refusal(entry.place, f"an object cannot name a mappings file ({shown(name)})", advice)
+            raise format_refusal(entry.place, f"an object cannot name a mappings file ({shorten_value(name)})", advice)
         return known[name]._replace(place=entry.place)
 
     def section(self, root: Fields, name: str) -> list[Entry]:
@@ -134,14 +134,14 @@ class _File:
             return []
         if isinstance(entry.node, Items):
             return entry.node.entries
-        self.problem(entry.place, f"{kind_of(entry.node)}, not a list", "Begin each item with '- '.")
+        self.problem(entry.place, f"{name_kind(entry.node)}, not a list", "Begin each item with '- '.")
         return []
 
     def include(self, including: Path, pattern: str, place: Place, defaults: Fields) -> None:
         found = _matches(including.parent, pattern)
         if not found:
             advice = "Correct the path: it is relative to this file."
-            self.problem(place, f"{shown(pattern)} matches no file", advice)
+            self.problem(place, f"{shorten_value(pattern)} matches no file", advice)
         for path in found:
             try:
                 self.include_file(including, path, place, defaults)
@@ -151,17 +151,17 @@ class _File:
     def include_file(self, including: Path, path: Path, place: Place, defaults: Fields) -> None:
         if path.suffix.lower() not in SUFFIXES:
             advice = f"Let its name end in {', '.join(SUFFIXES)}, or narrow the pattern."
-            raise refusal(place, f"{path} is no YAML, JSON or CSV file", advice)
+            raise format_refusal(place, f"{path} is no YAML, JSON or CSV file", advice)
         chain = [*self.parents, including.resolve()]
         if path.resolve() in chain:
             advice = "Narrow the pattern: a file cannot include itself, directly or by way of another."
-            raise refusal(place, f"{path} is included in a circle", advice)
+            raise format_refusal(place, f"{path} is included in a circle", advice)
         if path.resolve() in self.sources.seen:
-            raise refusal(place, f"{path} is included twice", "Let one pattern match it.")
+            raise format_refusal(place, f"{path} is included twice", "Let one pattern match it.")
         root = self.sources.read(path)
         if not isinstance(root.node, Fields):
             advice = "Begin with 'instances:'."
-            raise refusal(root.place, f"the top level {kind_of(root.node)}, not a map of fields", advice)
+            raise format_refusal(root.place, f"the top level {name_kind(root.node)}, not a map of fields", advice)
         _require_known(root, (*SECTIONS, *HEADER), "file of instances", "'instances:'.")
         inner = _File(self.gathered, self.sources, path, chain)
         for name, entry in root.node.entries.items():
@@ -176,8 +176,8 @@ def _require_known(root: Entry, known: Sequence[str], what: str, beginning: str)
     Whoever starts a run names the file: it may be any that this process can read.
     """
     names = root.node.entries if isinstance(root.node, Fields) else {}
-    if names and not any(nearest(name, known) for name in names):
-        raise refusal(root.place, f"is no {what}: it has none of its fields", f"Begin with {beginning}")
+    if names and not any(suggest_nearest(name, known) for name in names):
+        raise format_refusal(root.place, f"is no {what}: it has none of its fields", f"Begin with {beginning}")
 
 
 def _matches(folder: Path, pattern: str) -> list[Path]:
@@ -194,7 +194,7 @@ def _matches(folder: Path, pattern: str) -> list[Path]:
 def _foreign(name: str) -> tuple[str, str]:
     if name in HEADER:
         return "belongs into the top file alone", "Remove it here."
-    meant = nearest(name, SECTIONS)
+    meant = suggest_nearest(name, SECTIONS)
     known = "An included file may have defaults, instances and include."
     return "unknown field", f"Did you mean {meant}?" if meant else known
 

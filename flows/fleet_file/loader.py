@@ -13,8 +13,8 @@ from pydantic import WithJsonSchema
 
 from flows.documents.errors import FleetFileError, Place, Problem
 from flows.documents.files import Sources
-from flows.documents.nodes import Entry, from_object, plain
-from flows.fleet_file.checks import check_defaults, check_header, check_instance, check_renames, duplicates
+from flows.documents.nodes import Entry, from_object, to_plain
+from flows.fleet_file.checks import check_defaults, check_header, check_instance, check_renames, find_duplicates
 from flows.fleet_file.include import Gathered, gather
 from flows.fleet_file.json_schema import fleet_parameter_schema
 from flows.fleet_file.models import Fleet, Instance
@@ -57,7 +57,7 @@ def fleet_from_object(obj: Mapping[str, Any]) -> Fleet:
         FleetFileError: something in it is wrong; it names each field.
     """
     root = from_object(obj, Place())
-    canonical = json.dumps(plain(root), sort_keys=True, separators=(",", ":"))
+    canonical = json.dumps(to_plain(root), sort_keys=True, separators=(",", ":"))
     gathered = gather(Entry(Place(), root), None, Sources())
     return _checked(gathered, hashlib.sha256(canonical.encode()).hexdigest())
 
@@ -73,9 +73,9 @@ def _checked(gathered: Gathered, sha256: str) -> Fleet:
         problems += wrong
         if instance:
             instances.append(instance)
-    problems += duplicates(gathered.instances, "key", "Give each instance a key of its own.")
-    problems += duplicates(gathered.instances, "display_name", "Give each instance a name of its own.")
-    problems += duplicates(gathered.instances, "adopt", "An application can be only one instance.")
+    problems += find_duplicates(gathered.instances, "key", "Give each instance a key of its own.")
+    problems += find_duplicates(gathered.instances, "display_name", "Give each instance a name of its own.")
+    problems += find_duplicates(gathered.instances, "adopt", "An application can be only one instance.")
     problems += check_renames(gathered.instances)
     if not gathered.instances and not problems:
         what, advice = "the fleet has no instances", "Add at least one below 'instances:', or include a file."

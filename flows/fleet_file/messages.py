@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from flows.documents.errors import nearest
-from flows.documents.field_types import shown
-from flows.documents.nodes import Node, Text, kind_of
+from flows.documents.errors import suggest_nearest
+from flows.documents.field_types import shorten_value
+from flows.documents.nodes import Node, Text, name_kind
 from flows.fleet_file.credential_keys import ALLOWED_KEYS, FIELD_OF_KEY
 from flows.fleet_file.defaults import INSTANCE_ONLY
 from flows.fleet_file.include import SECTIONS
@@ -24,7 +24,7 @@ EXPECTED = {
 }
 
 
-def explained(model: type[BaseModel], detail: ErrorDetails, node: Node | None) -> tuple[str, str]:
+def explain_problem(model: type[BaseModel], detail: ErrorDetails, node: Node | None) -> tuple[str, str]:
     """What is wrong and what to do.
 
     Args:
@@ -42,10 +42,10 @@ def explained(model: type[BaseModel], detail: ErrorDetails, node: Node | None) -
         return _unknown(model, detail["loc"])
     if kind in EXPECTED and node is not None:
         expected, advice = EXPECTED[kind]
-        return f"{kind_of(node)}, not {expected}", advice
+        return f"{name_kind(node)}, not {expected}", advice
     if kind == "literal_error" and node is not None:
         choices = str(context["expected"])
-        value = f"{shown(node.value)} is" if isinstance(node, Text) else f"{kind_of(node)},"
+        value = f"{shorten_value(node.value)} is" if isinstance(node, Text) else f"{name_kind(node)},"
         return f"{value} not {choices}", f"Write {choices}."
     return detail["msg"], "Correct the value."
 
@@ -68,7 +68,7 @@ def _unknown(model: type[BaseModel], location: Sequence[int | str]) -> tuple[str
         known += SECTIONS
     if model is FleetHeader and name in Instance.model_fields:
         return "unknown field", "Move it below 'defaults:' or to an instance."
-    meant = nearest(name, known)
+    meant = suggest_nearest(name, known)
     return "unknown field", f"Did you mean {meant}?" if meant else f"Known here: {', '.join(known)}."
 
 
@@ -87,6 +87,6 @@ def _unknown_credential(name: str) -> tuple[str, str]:
     if name in FIELD_OF_KEY:
         advice = f"Use {FIELD_OF_KEY[name]} of the instance instead."
         return "has a field of its own", advice
-    meant = nearest(name, ALLOWED_KEYS)
+    meant = suggest_nearest(name, ALLOWED_KEYS)
     advice = "Use a key of Graph's synchronizationSecret, such as BaseAddress, UserName or SecretToken."
     return "unknown credential key", f"Did you mean {meant}?" if meant else advice

@@ -13,13 +13,13 @@ _SIGNS |= {ord(sign): f"&#{ord(sign)};<!-- -->" for sign in "@#!"}
 _LINKS = re.compile(r":(?=//)|(?<=www)\.", re.IGNORECASE)
 
 
-def plain(text: str) -> str:
+def escape_markdown(text: str) -> str:
     """Return a text that Markdown, and HTML in Markdown, takes for nothing but text, on one line."""
     unlinked = _LINKS.sub(lambda sign: f"&#{ord(sign[0])};", text.translate(_SIGNS))
     return escape_controls(" ".join(unlinked.split()))
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Return a table; the cells are Markdown already, each on one line."""
     lines = (f"| {' | '.join(row)} |" for row in rows)
     return "\n".join([f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}", *lines])

@@ -6,13 +6,13 @@ from typing import Any
 
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
-from flows.mappings.diff import differences
-from flows.mappings.merge import Wish, row_named
+from flows.mappings.diff import diff_mappings
+from flows.mappings.merge import DesiredMapping, row_named
 from flows.mappings.models import Mappings
 from flows.mappings.yaml_writer import dumper, lines_node, row_node, scalar
 
 
-def adopted(text: str, wishes: Iterable[Wish]) -> str:
+def adopt_mappings(text: str, wishes: Iterable[DesiredMapping]) -> str:
     """Return the text of a mappings file in which all that differs is as the tenant has it.
 
     Args:
@@ -30,7 +30,7 @@ def adopted(text: str, wishes: Iterable[Wish]) -> str:
     return out.getvalue()
 
 
-def expected(file: Mappings, wishes: Iterable[Wish]) -> Mappings:
+def expected_mappings(file: Mappings, wishes: Iterable[DesiredMapping]) -> Mappings:
     """Return what the file says then."""
     objects = [each.to_object() for each in (Mappings(object_mappings=(one,)) for one in file.object_mappings)]
     for wish in wishes:
@@ -39,10 +39,10 @@ def expected(file: Mappings, wishes: Iterable[Wish]) -> Mappings:
     return Mappings.model_validate({"object_mappings": [each["object_mappings"][0] for each in objects]})
 
 
-def _adopt(node: Any, wish: Wish) -> None:
+def _adopt(node: Any, wish: DesiredMapping) -> None:
     plain = not isinstance(node, CommentedMap)
     now = wish.found.table
-    for location in dict.fromkeys(each.location[2:] for each in differences([wish])):
+    for location in dict.fromkeys(each.location[2:] for each in diff_mappings([wish])):
         if location[:1] == ("attributes",):
             _adopt_row(node["attributes"], str(location[1]), wish, plain=plain)
         elif location == ("unmapped",):
@@ -54,7 +54,7 @@ def _adopt(node: Any, wish: Wish) -> None:
             node[location[0]] = (list(value or ()) if plain else lines_node(value or ())) if lines else scalar(value)
 
 
-def _adopt_row(rows: Any, name: str, wish: Wish, *, plain: bool) -> None:
+def _adopt_row(rows: Any, name: str, wish: DesiredMapping, *, plain: bool) -> None:
     own = next(each for each in rows if str(each).casefold() == name.casefold())
     there = row_named(wish.found.table.attributes, name)
     if there is None:

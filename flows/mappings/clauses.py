@@ -40,16 +40,16 @@ class ClauseError(Exception):
         self.at = offset + 1
 
 
-def folded(operator: str) -> str:
+def fold_name(operator: str) -> str:
     """Return the name of an operator as it compares: without case, `_` as a blank."""
     return " ".join(operator.casefold().replace("_", " ").split())
 
 
-_PHRASES = {"is member of" if name == "IsMemberOf" else folded(name): name for name in (*UNARY, *BINARY)}
-_OPERATORS = {folded(name): name for name in (*UNARY, *BINARY)} | _PHRASES
+_PHRASES = {"is member of" if name == "IsMemberOf" else fold_name(name): name for name in (*UNARY, *BINARY)}
+_OPERATORS = {fold_name(name): name for name in (*UNARY, *BINARY)} | _PHRASES
 _LONGEST = max(len(phrase.split()) for phrase in _PHRASES)
-_PHRASE_OF = {folded(name): phrase for phrase, name in _PHRASES.items()}
-_UNARY = {folded(name) for name in UNARY}
+_PHRASE_OF = {fold_name(name): phrase for phrase, name in _PHRASES.items()}
+_UNARY = {fold_name(name) for name in UNARY}
 
 
 @dataclass(frozen=True)
@@ -61,26 +61,26 @@ class Clause:
     values: tuple[str, ...] = ()
 
     @property
-    def essence(self) -> tuple[str, str, tuple[str, ...]]:
+    def normalize(self) -> tuple[str, str, tuple[str, ...]]:
         """The same for clauses that mean the same."""
-        return self.attribute, folded(self.operator), self.values
+        return self.attribute, fold_name(self.operator), self.values
 
     def __str__(self) -> str:
-        phrase = _PHRASE_OF.get(folded(self.operator))
-        if phrase is None or bool(self.values) == (folded(self.operator) in _UNARY):
+        phrase = _PHRASE_OF.get(fold_name(self.operator))
+        if phrase is None or bool(self.values) == (fold_name(self.operator) in _UNARY):
             phrase = f"{{{_bare(self.operator, '}')}}}"
         values = ", ".join(value if _is_word(value) else _quoted(value) for value in self.values)
         attribute = self.attribute if _is_word(self.attribute) else f"[{_bare(self.attribute, ']')}]"
         return f"{attribute} {phrase} {values}".rstrip()
 
 
-def line_of(clauses: Sequence[Clause]) -> str:
+def format_clause(clauses: Sequence[Clause]) -> str:
     """Return the line of clauses that must all be true."""
     return " and ".join(map(str, clauses))
 
 
 @lru_cache(maxsize=4096)  # one file serves a thousand jobs
-def read_line(text: str) -> tuple[Clause, ...]:
+def parse_clause(text: str) -> tuple[Clause, ...]:
     """Read the clauses of a line.
 
     Raises:
@@ -154,19 +154,19 @@ class _Reader:
         if self.kind() == "operator":
             return Clause(attribute, self.take(), self.values())
         operator = self.operator()
-        if folded(operator) in _UNARY:
+        if fold_name(operator) in _UNARY:
             if self.more and not self._is_and():
-                raise self.fail(f"'{_PHRASE_OF[folded(operator)]}' takes no value; write 'and' between two clauses")
+                raise self.fail(f"'{_PHRASE_OF[fold_name(operator)]}' takes no value; write 'and' between two clauses")
             return Clause(attribute, operator)
         values = self.values()
         if not values:
-            raise self.fail(f"'{_PHRASE_OF[folded(operator)]}' needs a value")
+            raise self.fail(f"'{_PHRASE_OF[fold_name(operator)]}' needs a value")
         return Clause(attribute, operator, values)
 
     def operator(self) -> str:
         words = [token["word"] for token in self.tokens[self.at : self.at + _LONGEST]]
         for length in range(len(words), 0, -1):
-            name = None if None in words[:length] else _OPERATORS.get(folded(" ".join(words[:length])))
+            name = None if None in words[:length] else _OPERATORS.get(fold_name(" ".join(words[:length])))
             if name:
                 self.at += length
                 return name

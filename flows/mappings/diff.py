@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from flows.mappings.merge import Wish, row_named, same_field
+from flows.mappings.merge import DesiredMapping, row_named, same_field
 from flows.mappings.models import SCOPES, AttributeMapping, ObjectMapping
-from flows.mappings.rows import describe_rowless, in_words, texts_of
+from flows.mappings.rows import describe_rowless, format_row, row_texts
 
 Origin = Literal["", "file", "tenant", "both"]
 """Who changed it since it was applied last; nothing if that is not known."""
@@ -33,7 +33,7 @@ class Difference:
     """Where the file says so."""
 
 
-def differences(wishes: Iterable[Wish]) -> list[Difference]:
+def diff_mappings(wishes: Iterable[DesiredMapping]) -> list[Difference]:
     """Return all that is not as it is wanted, in the order of the file."""
     wishes = list(wishes)
     sources = [wish.found.table.source for wish in wishes]
@@ -48,14 +48,14 @@ def differences(wishes: Iterable[Wish]) -> list[Difference]:
     return found
 
 
-def shown(name: str, value: Any) -> str | None:
+def format_value(name: str, value: Any) -> str | None:
     """Return the value of a field of an object mapping as people read it."""
     if name in SCOPES and value is not None:
         return " or ".join(value) or EVERYBODY
     return str(value).lower() if isinstance(value, bool) else value
 
 
-def _fields(wish: Wish, title: str) -> Iterator[Difference]:
+def _fields(wish: DesiredMapping, title: str) -> Iterator[Difference]:
     now, last = wish.found.table, wish.applied
     for name, value in wish.fields.items():
         before = getattr(now, name)
@@ -67,15 +67,15 @@ def _fields(wish: Wish, title: str) -> Iterator[Difference]:
         known = None if old is None else (same_field(name, before, old), same_field(name, value, old))
         yield Difference(
             f"{title}.{name}",
-            shown(name, before),
-            shown(name, value),
+            format_value(name, before),
+            format_value(name, value),
             _origin(known, last),
             _danger_of_field(name, before, value, now, wish.fields),
             (*wish.location, name) if wish.location else (),
         )
 
 
-def _rows(wish: Wish, title: str) -> Iterator[Difference]:
+def _rows(wish: DesiredMapping, title: str) -> Iterator[Difference]:
     now = wish.found.table
     for name, row in wish.rows.items():
         before = row_named(now.attributes, name)
@@ -85,7 +85,7 @@ def _rows(wish: Wish, title: str) -> Iterator[Difference]:
             # It was applied once, and is there no more: somebody removed it, or made it one that has no row.
             origin: Origin = "tenant" if old else "file" if wish.applied else ""
             danger = MATCHING if row.matching or _matches(wish, name) else ""
-            yield Difference(f"{title}.{name}", _as_text(wish, name), in_words(row), origin, danger, location)
+            yield Difference(f"{title}.{name}", _as_text(wish, name), format_row(row), origin, danger, location)
         else:
             yield from _columns(f"{title}.{name}", before[1], row, old[1] if old else None, wish.applied, location)
     for name in wish.removed:
@@ -99,14 +99,14 @@ def _rows(wish: Wish, title: str) -> Iterator[Difference]:
         yield Difference(f"{title}.{name}", _as_text(wish, name), describe_rowless(mappings), "file", danger)
 
 
-def _as_text(wish: Wish, name: str) -> str | None:
+def _as_text(wish: DesiredMapping, name: str) -> str | None:
     """The mapping of a target attribute as the job has it; None if it has none."""
     row = row_named(wish.found.table.attributes, name)
     rowless = wish.found.rowless.get(name.casefold())
-    return in_words(row[1]) if row else describe_rowless(rowless) if rowless else None
+    return format_row(row[1]) if row else describe_rowless(rowless) if rowless else None
 
 
-def _matches(wish: Wish, name: str) -> bool:
+def _matches(wish: DesiredMapping, name: str) -> bool:
     """Whether objects are matched by a target attribute in the job as it is."""
     row = row_named(wish.found.table.attributes, name)
     rowless = wish.found.rowless.get(name.casefold(), ())
@@ -122,8 +122,8 @@ def _columns(
     location: Sequence[int | str],
 ) -> Iterator[Difference]:
     matches = bool(before.matching or wanted.matching)
-    texts, olds = texts_of(before), texts_of(old) if old else {}
-    for column, (after, essence) in texts_of(wanted).items():
+    texts, olds = row_texts(before), row_texts(old) if old else {}
+    for column, (after, essence) in row_texts(wanted).items():
         shown_before, essence_before = texts.get(column, (None, None))
         if essence == essence_before:
             continue

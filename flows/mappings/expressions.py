@@ -66,7 +66,7 @@ class Expression:
         return tuple(token for token in self.tokens if token.kind == "attribute")
 
     @property
-    def essence(self) -> str:
+    def normalize(self) -> str:
         """The expression without blanks, and functions in lower case: the same for expressions that are."""
         return "".join(token.text.casefold() if token.kind == "word" else token.text for token in self.tokens)
 
@@ -89,15 +89,15 @@ def read_expression(text: str) -> Expression:
 
 
 @lru_cache(maxsize=4096)
-def essence_of(text: str) -> str:
+def normalize_expression(text: str) -> str:
     """Return what two texts of the same expression have in common; of what is no expression, the text itself."""
     try:
-        return read_expression(text).essence
+        return read_expression(text).normalize
     except ExpressionError:
         return text.strip()
 
 
-def quoted(constant: str) -> str:
+def quote_text(constant: str) -> str:
     """Return a constant as an expression has it."""
     return '"' + constant.replace("\\", "\\\\").replace('"', '\\"') + '"'
 

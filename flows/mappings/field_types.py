@@ -5,10 +5,10 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, WithJsonSchema
 
-from flows.documents.field_types import Rule, invalid, shown
-from flows.mappings.clauses import ClauseError, read_line
+from flows.documents.field_types import Rule, invalid, shorten_value
+from flows.mappings.clauses import ClauseError, parse_clause
 from flows.mappings.expressions import ExpressionError, read_expression
-from flows.mappings.graph_enums import FLOW_BEHAVIOR, WHEN, flow_types, value_of
+from flows.mappings.graph_enums import FLOW_BEHAVIOR, WHEN, flow_types, value_for
 
 
 def _expression(text: str) -> str:
@@ -22,7 +22,7 @@ def _expression(text: str) -> str:
 
 def _line(text: str) -> str:
     try:
-        read_line(text)
+        parse_clause(text)
     except ClauseError as error:
         advice = "Write it as department equals Sales and accountEnabled is true; several lines mean either."
         raise invalid(f"is no scoping filter: {error.what} (character {error.at})", advice) from None
@@ -33,9 +33,9 @@ def _one_of(words: dict[str, str], kind: str) -> Rule:
     known = ", ".join(words)
 
     def check(word: str) -> str:
-        if value_of(word, words) is None:
+        if value_for(word, words) is None:
             advice = f"Write one of {known}; a value of Graph that has no word stands in braces."
-            raise invalid(f"{shown(word)} is no {kind}", advice)
+            raise invalid(f"{shorten_value(word)} is no {kind}", advice)
         return word
 
     return Rule(check, {"type": "string", "anyOf": [{"enum": list(words)}, {"pattern": r"^\{.+\}$"}]})
@@ -44,7 +44,7 @@ def _one_of(words: dict[str, str], kind: str) -> Rule:
 def _flow(words: str) -> str:
     if flow_types(words) is None:
         raise invalid(
-            f"{shown(words)} is no flow", "Write add, update, delete, or those of them that are meant, or none."
+            f"{shorten_value(words)} is no flow", "Write add, update, delete, or those of them that are meant, or none."
         )
     return words
 
@@ -62,7 +62,7 @@ def _count(value: object) -> object:
     text = str(value)
     if isinstance(value, bool) or not (text.isascii() and text.isdecimal() and len(text) < 7 and int(text) > 0):
         raise invalid(
-            f"{shown(value)} is no matching priority", "Write 1 for the attribute to match by first, then 2 …"
+            f"{shorten_value(value)} is no matching priority", "Write 1 for the attribute to match by first, then 2 …"
         )
     return int(text)
 

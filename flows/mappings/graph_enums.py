@@ -18,12 +18,12 @@ FLOW = {"add": "Add", "update": "Update", "delete": "Delete"}
 """What may happen to an object in the target system: Graph's objectFlowTypes."""
 
 
-def word_of(value: str, words: Mapping[str, str]) -> str:
+def word_for(value: str, words: Mapping[str, str]) -> str:
     """Return the word for a value of Graph, in whatever case it came."""
     return next((word for word, known in words.items() if known.casefold() == value.casefold()), f"{{{value}}}")
 
 
-def value_of(word: str, words: Mapping[str, str]) -> str | None:
+def value_for(word: str, words: Mapping[str, str]) -> str | None:
     """Return Graph's value for a word; None where there is none."""
     if word.startswith("{") and word.endswith("}") and word[1:-1].strip():
         return word[1:-1]
@@ -33,7 +33,7 @@ def value_of(word: str, words: Mapping[str, str]) -> str | None:
 def flow_words(flow_types: str) -> str:
     """Return Graph's `Add, Update, Delete` in our words, in one order."""
     values = [part.strip() for part in flow_types.split(",")]
-    found = {word_of(value, FLOW) for value in values if value and value != "None"}
+    found = {word_for(value, FLOW) for value in values if value and value != "None"}
     known = [word for word in FLOW if word in found]
     return ", ".join([*known, *sorted(found - set(known))]) or "none"
 
@@ -42,6 +42,6 @@ def flow_types(words: str) -> str | None:
     """Return what Graph calls `add, update`; None if a part of it is no such word."""
     if words.strip() == "none":
         return "None"
-    values = [value_of(part.strip(), FLOW) for part in words.split(",")]
+    values = [value_for(part.strip(), FLOW) for part in words.split(",")]
     named = [value for value in values if value]
     return ", ".join(named) if len(named) == len(values) else None

@@ -9,12 +9,14 @@ _IN_ORDER = {"parameters", "values"}
 """Lists whose order means something."""
 
 
-def digest_of(schema: Mapping[str, Any]) -> str:
+def digest_json(schema: Mapping[str, Any]) -> str:
     """Return the SHA-256 of a schema's rules, in whatever order Graph lists their parts.
 
     Directories are left out: Graph looks again by itself which attributes they have.
     """
-    return hashlib.sha256(compact(_ordered(essence(schema.get("synchronizationRules")))).encode()).hexdigest()
+    return hashlib.sha256(
+        compact_json(_ordered(normalize_value(schema.get("synchronizationRules")))).encode()
+    ).hexdigest()
 
 
 def _ordered(value: Any, name: str = "") -> Any:
@@ -22,22 +24,22 @@ def _ordered(value: Any, name: str = "") -> Any:
         return {inner: _ordered(each, inner) for inner, each in value.items()}
     if isinstance(value, list):
         items = [_ordered(each) for each in value]
-        return items if name in _IN_ORDER else sorted(items, key=compact)
+        return items if name in _IN_ORDER else sorted(items, key=compact_json)
     return value
 
 
-def compact(value: Any) -> str:
+def compact_json(value: Any) -> str:
     """Return JSON on one line, its names in order."""
     return json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
-def essence(value: Any) -> Any:
+def normalize_value(value: Any) -> Any:
     """Return a value without what may or may not be there: nulls, empty texts, lists and objects; 1.0 is 1."""
     if isinstance(value, dict):
-        inner = {name: essence(each) for name, each in value.items() if not name.startswith("@odata.")}
+        inner = {name: normalize_value(each) for name, each in value.items() if not name.startswith("@odata.")}
         return {name: each for name, each in inner.items() if not _empty(each)}
     if isinstance(value, list):
-        return [essence(each) for each in value]
+        return [normalize_value(each) for each in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 

@@ -9,16 +9,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flows.documents.errors import Problem
-from flows.mappings.json_values import essence, read_object
+from flows.mappings.json_values import normalize_value, read_object
 from flows.mappings.models import SCOPES, AttributeMapping, Mappings, ObjectMapping
-from flows.mappings.rows import texts_of
-from flows.mappings.table import Found, found_in, is_nameable, matching, same_groups
+from flows.mappings.rows import row_texts
+from flows.mappings.table import Found, find_object_mapping, is_nameable, matching, same_groups
 
 FIELDS = ("enabled", "flow", *SCOPES, "extra")
 
 
 @dataclass(frozen=True)
-class Wish:
+class DesiredMapping:
     """What is wanted of one object mapping."""
 
     found: Found
@@ -35,9 +35,9 @@ class Wish:
     """What was applied last."""
 
 
-def wishes(
+def desired_mappings(
     wanted: Mappings, applied: Mappings | None, template: Mapping[str, Any] | None, now: Mapping[str, Any]
-) -> tuple[list[Wish], list[Problem]]:
+) -> tuple[list[DesiredMapping], list[Problem]]:
     """Return what is wanted of each object mapping, and what of the file leads nowhere.
 
     Args:
@@ -46,8 +46,8 @@ def wishes(
         template: The schema that a new job begins with; None if that is not known.
         now: The job's schema.
     """
-    found = found_in(now)
-    defaults = found_in(template or {})
+    found = find_object_mapping(now)
+    defaults = find_object_mapping(template or {})
     before = applied.object_mappings if applied else ()
     made, problems = [], []
     for index, each in enumerate(wanted.object_mappings):
@@ -74,12 +74,14 @@ def same_field(name: str, left: Any, right: Any) -> bool:
         return left is right
     if name in SCOPES:
         return same_groups(left, right)
-    return bool(essence(read_object(left)) == essence(read_object(right)) if name == "extra" else left == right)
+    return bool(
+        normalize_value(read_object(left)) == normalize_value(read_object(right)) if name == "extra" else left == right
+    )
 
 
 def same_row(left: AttributeMapping, right: AttributeMapping) -> bool:
     """Tell whether two rows mean the same; properties that one of them does not speak of are left aside."""
-    mine, others = texts_of(left), texts_of(right)
+    mine, others = row_texts(left), row_texts(right)
     return all(mine[name][1] == others[name][1] for name in mine.keys() & others.keys())
 
 
@@ -96,7 +98,7 @@ def _wish(
     wanted: ObjectMapping,
     last: ObjectMapping | None,
     default: Found | None,
-) -> Wish:
+) -> DesiredMapping:
     now = found.table
     fields = {name: value for name in FIELDS if (value := getattr(wanted, name)) is not None}
     rows = {found.spelling_of(name) or name: row for name, row in wanted.attributes.items()}
@@ -112,7 +114,7 @@ def _wish(
                 restored[spelled] = rowless
             elif found.spelling_of(name) is not None:
                 removed.append(spelled)
-    return Wish(found, location, fields, rows, tuple(removed), restored, last)
+    return DesiredMapping(found, location, fields, rows, tuple(removed), restored, last)
 
 
 def _fields_let_go(

@@ -8,9 +8,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from flows.mappings.expressions import essence_of, quoted
-from flows.mappings.graph_enums import FLOW_BEHAVIOR, WHEN, value_of, word_of
-from flows.mappings.json_values import compact, essence, read_object
+from flows.mappings.expressions import normalize_expression, quote_text
+from flows.mappings.graph_enums import FLOW_BEHAVIOR, WHEN, value_for, word_for
+from flows.mappings.json_values import compact_json, normalize_value, read_object
 from flows.mappings.models import SOURCES, AttributeMapping
 
 _KNOWN = (
@@ -24,28 +24,28 @@ _KNOWN = (
 )
 
 
-def row_of(mapping: Mapping[str, Any]) -> AttributeMapping | None:
+def build_row(mapping: Mapping[str, Any]) -> AttributeMapping | None:
     """Return the row of an attributeMapping; None for one that the table cannot hold."""
     others = {name: value for name, value in mapping.items() if name not in _KNOWN}
-    extra = essence(others)
+    extra = normalize_value(others)
     values = {
         **_source(mapping.get("source")),
         "matching": mapping.get("matchingPriority") or None,
-        "when": word_of(str(mapping.get("flowType") or "Always"), WHEN),
+        "when": word_for(str(mapping.get("flowType") or "Always"), WHEN),
         "default": mapping.get("defaultValue") or None,
-        "flow_behavior": word_of(str(mapping.get("flowBehavior") or "FlowWhenChanged"), FLOW_BEHAVIOR),
+        "flow_behavior": word_for(str(mapping.get("flowBehavior") or "FlowWhenChanged"), FLOW_BEHAVIOR),
         "export_missing_references": bool(mapping.get("exportMissingReferences")),
-        "extra": compact(extra) if extra else None,
+        "extra": compact_json(extra) if extra else None,
     }
     if isinstance(values["matching"], float):
-        values["matching"] = essence(values["matching"])
+        values["matching"] = normalize_value(values["matching"])
     try:
         return AttributeMapping.model_validate(values)
     except ValidationError:
         return None
 
 
-def texts_of(row: AttributeMapping) -> dict[str, tuple[str | None, str | None]]:
+def row_texts(row: AttributeMapping) -> dict[str, tuple[str | None, str | None]]:
     """Return the fields of a row: as they are shown, and what they have in common with those that mean the same."""
     shown, same = _source_texts(row)
     texts: dict[str, tuple[str | None, str | None]] = {
@@ -58,13 +58,13 @@ def texts_of(row: AttributeMapping) -> dict[str, tuple[str | None, str | None]]:
     }
     # What a file does not say of properties that the table does not know stays as it is.
     if row.extra is not None:
-        texts["extra"] = row.extra, compact(essence(read_object(row.extra)))
+        texts["extra"] = row.extra, compact_json(normalize_value(read_object(row.extra)))
     return texts
 
 
-def in_words(row: AttributeMapping) -> str:
+def format_row(row: AttributeMapping) -> str:
     """Return a row in one line."""
-    texts = texts_of(row)
+    texts = row_texts(row)
     parts = [texts["source"][0] or ""]
     parts += [f"matching {row.matching}"] if row.matching else []
     parts += [row.when] if row.when != "always" else []
@@ -97,9 +97,9 @@ def with_fields(
     values: dict[str, Any] = {
         "source": dict(source) if source else graph_source(row),
         "matching": row.matching or 0,
-        "when": value_of(row.when, WHEN),
+        "when": value_for(row.when, WHEN),
         "default": row.default or None,
-        "flow_behavior": value_of(row.flow_behavior, FLOW_BEHAVIOR),
+        "flow_behavior": value_for(row.flow_behavior, FLOW_BEHAVIOR),
         "export_missing_references": row.export_missing_references,
     }
     names = {
@@ -126,7 +126,7 @@ def graph_source(row: AttributeMapping) -> dict[str, Any]:
     if row.attribute is not None:
         return {"expression": f"[{row.attribute}]", "name": row.attribute, "parameters": [], "type": "Attribute"}
     if row.constant is not None:
-        return {"expression": quoted(row.constant), "name": row.constant, "parameters": [], "type": "Constant"}
+        return {"expression": quote_text(row.constant), "name": row.constant, "parameters": [], "type": "Constant"}
     expression = row.expression or ""
     name = expression.partition("(")[0].strip()
     return {"expression": expression, "name": name, "parameters": [], "type": "Function"}
@@ -136,15 +136,15 @@ def _source(source: Any) -> dict[str, Any]:
     if not isinstance(source, dict):
         return {}
     kind, name, expression = (source.get(part) for part in ("type", "name", "expression"))
-    plain = {"type", "name", "expression", "parameters"} >= essence(source).keys()
+    plain = {"type", "name", "expression", "parameters"} >= normalize_value(source).keys()
     if plain and kind == "Function" and isinstance(expression, str) and _valid(expression=expression):
         return {"expression": expression}
     if plain and isinstance(name, str) and not source.get("parameters"):
         if kind == "Attribute" and expression in (None, "", f"[{name}]") and _valid(attribute=name):
             return {"attribute": name}
-        if kind == "Constant" and expression in (None, "", name, quoted(name)):
+        if kind == "Constant" and expression in (None, "", name, quote_text(name)):
             return {"constant": name}
-    return {"raw": compact(essence(source))}
+    return {"raw": compact_json(normalize_value(source))}
 
 
 def _valid(**fields: str) -> bool:
@@ -159,10 +159,10 @@ def _source_texts(row: AttributeMapping) -> tuple[str, str]:
     kind = next(name for name in SOURCES if getattr(row, name) is not None)
     value: str = getattr(row, kind)
     if kind == "raw":
-        return value, compact(essence(read_object(value)))
+        return value, compact_json(normalize_value(read_object(value)))
     # `[mail]` is an attribute and `"x"` a constant, whichever way they are written.
-    texts = {"attribute": f"[{value}]", "constant": quoted(value), "expression": value}
-    return texts[kind], essence_of(texts[kind])
+    texts = {"attribute": f"[{value}]", "constant": quote_text(value), "expression": value}
+    return texts[kind], normalize_expression(texts[kind])
 
 
 def _twice(text: str | None) -> tuple[str | None, str | None]:

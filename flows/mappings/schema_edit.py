@@ -4,13 +4,13 @@ import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flows.mappings.clauses import Clause, folded, read_line
+from flows.mappings.clauses import Clause, fold_name, parse_clause
 from flows.mappings.graph_enums import flow_types
 from flows.mappings.json_values import read_object
-from flows.mappings.merge import Wish, row_named, same_field
+from flows.mappings.merge import DesiredMapping, row_named, same_field
 from flows.mappings.models import SCOPES
-from flows.mappings.rows import texts_of, with_fields
-from flows.mappings.table import groups_of
+from flows.mappings.rows import row_texts, with_fields
+from flows.mappings.table import filter_groups
 
 Sources = Mapping[str, Mapping[str, Any]]
 """What Graph made of expressions: the source of an attribute mapping, by the expression."""
@@ -18,7 +18,7 @@ Sources = Mapping[str, Mapping[str, Any]]
 _NEW_GROUP = {"name": "entra-fleet"}
 
 
-def merged(schema: Mapping[str, Any], wishes: Sequence[Wish], sources: Sources = {}) -> dict[str, Any]:  # noqa: B006  # read only
+def merge_schema(schema: Mapping[str, Any], wishes: Sequence[DesiredMapping], sources: Sources = {}) -> dict[str, Any]:  # noqa: B006  # read only
     """Return a schema as it is wanted.
 
     Args:
@@ -34,18 +34,18 @@ def merged(schema: Mapping[str, Any], wishes: Sequence[Wish], sources: Sources =
     return made
 
 
-def new_expressions(wishes: Sequence[Wish]) -> list[str]:
+def new_expressions(wishes: Sequence[DesiredMapping]) -> list[str]:
     """Return the expressions that the schema does not have where they are wanted, each once."""
     found = []
     for wish in wishes:
         for name, row in wish.rows.items():
             before = row_named(wish.found.table.attributes, name)
-            if row.expression and not (before and texts_of(before[1])["source"][1] == texts_of(row)["source"][1]):
+            if row.expression and not (before and row_texts(before[1])["source"][1] == row_texts(row)["source"][1]):
                 found.append(row.expression)
     return list(dict.fromkeys(found))
 
 
-def _set_fields(mapping: dict[str, Any], wish: Wish) -> None:
+def _set_fields(mapping: dict[str, Any], wish: DesiredMapping) -> None:
     for name, value in wish.fields.items():
         before = getattr(wish.found.table, name)
         if same_field(name, () if before is None and name in SCOPES else before, value):
@@ -66,13 +66,13 @@ def _groups(before: Any, lines: Sequence[str]) -> list[dict[str, Any]]:
     """Return the filter groups of some lines; a group whose clauses were edited keeps its title and all else."""
     groups = before if isinstance(before, list) else []
     spelled = {
-        folded(str(clause.get("operatorName"))): clause["operatorName"]
+        fold_name(str(clause.get("operatorName"))): clause["operatorName"]
         for group in groups
         if isinstance(group, dict)
         for clause in group.get("clauses") or ()
         if isinstance(clause, dict) and clause.get("operatorName")
     }
-    wanted = [read_line(line) for line in lines]
+    wanted = [parse_clause(line) for line in lines]
     return [
         _edited(group, clauses, spelled) for group, clauses in zip(_groups_to_edit(groups, wanted), wanted, strict=True)
     ]
@@ -80,7 +80,7 @@ def _groups(before: Any, lines: Sequence[str]) -> list[dict[str, Any]]:
 
 def _groups_to_edit(groups: Sequence[Any], wanted: Sequence[Sequence[Clause]]) -> list[Mapping[str, Any]]:
     """Return for each line the group that it is about: the same, else the most alike, else the next one left."""
-    left = [(group, there[0]) for group in groups if (there := groups_of([group]))]
+    left = [(group, there[0]) for group in groups if (there := filter_groups([group]))]
     found: dict[int, Mapping[str, Any]] = {}
     for likeness in (_is_same, _common_clauses, _common_attributes, lambda *_: 1):
         for index, clauses in enumerate(wanted):
@@ -93,11 +93,11 @@ def _groups_to_edit(groups: Sequence[Any], wanted: Sequence[Sequence[Clause]]) -
 
 
 def _is_same(one: Sequence[Clause], other: Sequence[Clause]) -> int:
-    return {each.essence for each in one} == {each.essence for each in other}
+    return {each.normalize for each in one} == {each.normalize for each in other}
 
 
 def _common_clauses(one: Sequence[Clause], other: Sequence[Clause]) -> int:
-    return len({each.essence for each in one} & {each.essence for each in other})
+    return len({each.normalize for each in one} & {each.normalize for each in other})
 
 
 def _common_attributes(one: Sequence[Clause], other: Sequence[Clause]) -> int:
@@ -106,31 +106,31 @@ def _common_attributes(one: Sequence[Clause], other: Sequence[Clause]) -> int:
 
 def _edited(group: Mapping[str, Any], wanted: Sequence[Clause], spelled: Mapping[str, str]) -> dict[str, Any]:
     """Return a group with the clauses that are wanted; those that it has stay as they are."""
-    there = groups_of([group]) or ((),)
-    known = {clause.essence: raw for clause, raw in zip(there[0], group.get("clauses") or (), strict=True)}
-    if known.keys() == {clause.essence for clause in wanted}:
+    there = filter_groups([group]) or ((),)
+    known = {clause.normalize: raw for clause, raw in zip(there[0], group.get("clauses") or (), strict=True)}
+    if known.keys() == {clause.normalize for clause in wanted}:
         return dict(group)
-    return {**group, "clauses": [known.get(each.essence) or _clause(each, spelled) for each in wanted]}
+    return {**group, "clauses": [known.get(each.normalize) or _clause(each, spelled) for each in wanted]}
 
 
 def _clause(clause: Clause, spelled: Mapping[str, str]) -> dict[str, Any]:
-    operator = spelled.get(folded(clause.operator), clause.operator)
+    operator = spelled.get(fold_name(clause.operator), clause.operator)
     operand = {"values": list(clause.values)}
     return {"operatorName": operator, "sourceOperandName": clause.attribute, "targetOperand": operand}
 
 
-def _set_rows(mapping: dict[str, Any], wish: Wish, sources: Sources) -> None:
+def _set_rows(mapping: dict[str, Any], wish: DesiredMapping, sources: Sources) -> None:
     attributes = _without(mapping.get("attributeMappings") or (), wish)
     places = {_target(each): place for place, each in enumerate(attributes)}
     for name, row in wish.rows.items():
-        texts = texts_of(row)
+        texts = row_texts(row)
         source = sources.get(row.expression or "")
         place = places.get(name.casefold())
         if place is None:
             attributes.append(with_fields({"targetAttributeName": name}, row, set(texts), source))
             continue
         before = row_named(wish.found.table.attributes, name)
-        there = texts_of(before[1]) if before else {}
+        there = row_texts(before[1]) if before else {}
         # What has no row may be wrong in any column, so that the row replaces them all.
         differing = {column for column in texts if not before or texts[column][1] != there.get(column, (None, None))[1]}
         if differing:
@@ -139,7 +139,7 @@ def _set_rows(mapping: dict[str, Any], wish: Wish, sources: Sources) -> None:
         mapping["attributeMappings"] = attributes
 
 
-def _without(mappings: Sequence[Any], wish: Wish) -> list[Any]:
+def _without(mappings: Sequence[Any], wish: DesiredMapping) -> list[Any]:
     """Return the attribute mappings without what is removed, and with what is restored in its place."""
     removed = {name.casefold() for name in wish.removed}
     restored = {name.casefold(): copy.deepcopy(list(originals)) for name, originals in wish.restored.items()}

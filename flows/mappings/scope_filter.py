@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from flows.mappings.clauses import Clause, folded, read_line
-from flows.mappings.merge import Wish
+from flows.mappings.clauses import Clause, fold_name, parse_clause
+from flows.mappings.merge import DesiredMapping
 from graph_client.odata import text_literal
 
 _TEXTS = (
@@ -25,7 +25,7 @@ def users_filter(lines: Sequence[str]) -> str | None:
     """
     groups = []
     for line in lines:
-        conditions = [_condition(clause) for clause in read_line(line)]
+        conditions = [_condition(clause) for clause in parse_clause(line)]
         if None in conditions:
             return None
         groups.append(" and ".join(condition for condition in conditions if condition))
@@ -41,7 +41,7 @@ class Selection:
     after: str | None
 
 
-def selections(wishes: Iterable[Wish], *, everybody: bool) -> tuple[Selection, ...]:
+def selections(wishes: Iterable[DesiredMapping], *, everybody: bool) -> tuple[Selection, ...]:
     """Return the filters of users that a merge changes.
 
     Args:
@@ -59,7 +59,7 @@ def selections(wishes: Iterable[Wish], *, everybody: bool) -> tuple[Selection, .
 
 def _condition(clause: Clause) -> str | None:
     name = _BY_CASE.get(clause.attribute.casefold())
-    operator = folded(clause.operator)
+    operator = fold_name(clause.operator)
     if name is None:
         return None
     if name in _FLAGS:

@@ -10,11 +10,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from flows.mappings.clauses import Clause, line_of, read_line
+from flows.mappings.clauses import Clause, format_clause, parse_clause
 from flows.mappings.graph_enums import flow_words
-from flows.mappings.json_values import compact, essence
+from flows.mappings.json_values import compact_json, normalize_value
 from flows.mappings.models import SCOPES, AttributeMapping, Mappings, ObjectMapping
-from flows.mappings.rows import row_of
+from flows.mappings.rows import build_row
 
 _KNOWN = (
     "attributeMappings",
@@ -50,7 +50,7 @@ class Found:
         return next((each for each in self.table.attributes if each.casefold() == name.casefold()), None)
 
 
-def found_in(schema: Mapping[str, Any]) -> list[Found]:
+def find_object_mapping(schema: Mapping[str, Any]) -> list[Found]:
     """Return the object mappings of a schema; one that has no kinds of objects is left out."""
     found = []
     for rule_index, rule in _objects(schema.get("synchronizationRules")):
@@ -59,9 +59,9 @@ def found_in(schema: Mapping[str, Any]) -> list[Found]:
     return found
 
 
-def table_of(schema: Mapping[str, Any]) -> tuple[Mappings | None, list[str]]:
+def build_table(schema: Mapping[str, Any]) -> tuple[Mappings | None, list[str]]:
     """Return the table of a schema, and what it cannot hold, in words; None if it can hold nothing of it."""
-    found = found_in(schema)
+    found = find_object_mapping(schema)
     objects, left_alone = [], []
     for each in found:
         title = f"{each.table.source} to {each.table.target}"
@@ -95,7 +95,7 @@ def _names_of(table: ObjectMapping) -> Iterator[ObjectMapping]:
         yield ObjectMapping(source=table.source, target=table.target, rule=rule, name=name)
 
 
-def groups_of(part: Any) -> tuple[tuple[Clause, ...], ...] | None:
+def filter_groups(part: Any) -> tuple[tuple[Clause, ...], ...] | None:
     """Return the clauses of filter groups; None if a readable form cannot hold them."""
     if part in (None, []):
         return ()
@@ -104,7 +104,7 @@ def groups_of(part: Any) -> tuple[tuple[Clause, ...], ...] | None:
     groups = []
     for group in part:
         clauses = [_clause(each) for each in group.get("clauses") or ()] if isinstance(group, dict) else []
-        if not clauses or None in clauses or essence(group).keys() - {"clauses", "name"}:
+        if not clauses or None in clauses or normalize_value(group).keys() - {"clauses", "name"}:
             return None
         groups.append(tuple(clause for clause in clauses if clause))
     return tuple(groups)
@@ -116,7 +116,7 @@ def same_groups(left: tuple[str, ...], right: tuple[str, ...]) -> bool:
 
 
 def _essence_of_lines(lines: tuple[str, ...]) -> set[frozenset[Any]]:
-    return {frozenset(clause.essence for clause in read_line(line)) for line in lines}
+    return {frozenset(clause.normalize for clause in parse_clause(line)) for line in lines}
 
 
 def _clause(clause: Any) -> Clause | None:
@@ -128,7 +128,9 @@ def _clause(clause: Any) -> Clause | None:
     texts = isinstance(values, list) and all(isinstance(value, str) for value in values)
     if not (texts and isinstance(attribute, str) and isinstance(operator, str) and operator):
         return None
-    if essence(clause).keys() - {"sourceOperandName", "operatorName", "targetOperand"} or set(operand) - {"values"}:
+    if normalize_value(clause).keys() - {"sourceOperandName", "operatorName", "targetOperand"} or set(operand) - {
+        "values"
+    }:
         return None
     return Clause(attribute, operator, tuple(values or ()))
 
@@ -137,7 +139,7 @@ def _found(rule_index: int, rule: Mapping[str, Any], index: int, mapping: Mappin
     rows, rowless = _rows(mapping)
     left_alone = [f"the mapping of {name or 'no attribute'} has no row" for name, _ in rowless]
     others = {name: value for name, value in mapping.items() if name not in _KNOWN}
-    extra = essence(others)
+    extra = normalize_value(others)
     enabled = mapping.get("enabled")
     values: dict[str, Any] = {
         "source": mapping.get("sourceObjectName"),
@@ -147,7 +149,7 @@ def _found(rule_index: int, rule: Mapping[str, Any], index: int, mapping: Mappin
         "enabled": enabled if isinstance(enabled, bool) else None,
         "flow": flow_words(mapping["flowTypes"]) if isinstance(mapping.get("flowTypes"), str) else None,
         "attributes": rows,
-        "extra": compact(extra) if extra else None,
+        "extra": compact_json(extra) if extra else None,
     }
     for ours, part, lines in _scopes(mapping.get("scope")):
         if lines is None:
@@ -167,9 +169,9 @@ def _found(rule_index: int, rule: Mapping[str, Any], index: int, mapping: Mappin
 def _scopes(scope: Any) -> Iterator[tuple[str, str, tuple[str, ...] | None]]:
     parts = scope if isinstance(scope, dict) else {}
     for ours, graphs in SCOPES.items():
-        groups = groups_of(parts.get(graphs)) if isinstance(scope, dict | None) else None
+        groups = filter_groups(parts.get(graphs)) if isinstance(scope, dict | None) else None
         if groups or groups is None or ours == "scope":
-            yield ours, graphs, None if groups is None else tuple(map(line_of, groups))
+            yield ours, graphs, None if groups is None else tuple(map(format_clause, groups))
 
 
 def _rows(mapping: Mapping[str, Any]) -> tuple[dict[str, AttributeMapping], list[tuple[str, Mapping[str, Any]]]]:
@@ -180,7 +182,7 @@ def _rows(mapping: Mapping[str, Any]) -> tuple[dict[str, AttributeMapping], list
     rows: dict[str, AttributeMapping] = {}
     rowless: list[tuple[str, Mapping[str, Any]]] = []
     for name, each in zip(names, attributes, strict=True):
-        row = row_of(each) if is_nameable(name) and often[name.casefold()] == 1 else None
+        row = build_row(each) if is_nameable(name) and often[name.casefold()] == 1 else None
         if row is None:
             rowless.append((name, each))
         else:

@@ -3,18 +3,18 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from flows.documents.errors import Place, Problem, nearest
-from flows.documents.field_types import shown
-from flows.mappings.clauses import Clause, folded, read_line
-from flows.mappings.diff import differences
+from flows.documents.errors import Place, Problem, suggest_nearest
+from flows.documents.field_types import shorten_value
+from flows.mappings.clauses import Clause, fold_name, parse_clause
+from flows.mappings.diff import diff_mappings
 from flows.mappings.expressions import FunctionCall, read_expression
-from flows.mappings.merge import Wish
+from flows.mappings.merge import DesiredMapping
 from flows.mappings.models import SCOPES, AttributeMapping, Mappings
-from flows.mappings.vocabulary import Attributes, Vocabulary, attributes_of
+from flows.mappings.vocabulary import Attributes, Vocabulary, read_attributes
 
 
-def problems_of(
-    wanted: Mappings, wishes: Iterable[Wish], schema: Mapping[str, Any], vocabulary: Vocabulary
+def find_problems(
+    wanted: Mappings, wishes: Iterable[DesiredMapping], schema: Mapping[str, Any], vocabulary: Vocabulary
 ) -> list[Problem]:
     """Return what of the file the job cannot do; what it does already is not looked at.
 
@@ -29,15 +29,15 @@ def problems_of(
         if not wish.location:
             continue
         rule = schema["synchronizationRules"][wish.found.rule_index]
-        source, target = attributes_of(schema, rule, wish.found.raw)
-        for name in dict.fromkeys(each.location for each in differences([wish])):
+        source, target = read_attributes(schema, rule, wish.found.raw)
+        for name in dict.fromkeys(each.location for each in diff_mappings([wish])):
             problems += _problems(wanted, wish, name[2:], source, target, vocabulary)
     return problems
 
 
 def _problems(
     wanted: Mappings,
-    wish: Wish,
+    wish: DesiredMapping,
     location: tuple[int | str, ...],
     source: Attributes,
     target: Attributes,
@@ -49,7 +49,7 @@ def _problems(
     match location:
         case (str(name),) if name in SCOPES:
             for index, line in enumerate(wish.fields[name]):
-                for clause in read_line(line):
+                for clause in parse_clause(line):
                     yield from _of_clause(clause, place(name, index), source, vocabulary)
         case ("attributes", str(name)):
             if not target.has(name):
@@ -75,7 +75,7 @@ def _of_call(call: FunctionCall, place: Place, vocabulary: Vocabulary) -> Iterat
         return
     known = vocabulary.functions.get(call.name.casefold())
     if known is None:
-        meant = nearest(call.name, [each.function for each in vocabulary.functions.values()])
+        meant = suggest_nearest(call.name, [each.function for each in vocabulary.functions.values()])
         what = f"there is no function {call.name} (character {call.offset + 1})"
         yield Problem(place, what, f"Did you mean {meant}?" if meant else "Use a function that the portal offers.")
     elif call.arguments < known.fewest or (known.most is not None and call.arguments > known.most):
@@ -91,7 +91,7 @@ def _of_clause(clause: Clause, place: Place, source: Attributes, vocabulary: Voc
         yield _no_attribute(place, clause.attribute, source)
     if not vocabulary.operators:
         return
-    operator = vocabulary.operators.get(folded(clause.operator))
+    operator = vocabulary.operators.get(fold_name(clause.operator))
     if operator is None:
         known = ", ".join(each.id for each in vocabulary.operators.values())
         yield Problem(place, f"there is no operator {clause.operator} here", f"Use one of {known}.")
@@ -109,7 +109,7 @@ def _of_clause(clause: Clause, place: Place, source: Attributes, vocabulary: Voc
 
 def _no_attribute(place: Place, name: str, attributes: Attributes, character: int = 0) -> Problem:
     where = f" (character {character})" if character else ""
-    what = f"{attributes.kind} of {attributes.directory} has no attribute {shown(name)}{where}"
-    meant = nearest(name, attributes.names)
+    what = f"{attributes.kind} of {attributes.directory} has no attribute {shorten_value(name)}{where}"
+    meant = suggest_nearest(name, attributes.names)
     advice = "Correct it; an attribute of your own is first added in the portal: Provisioning > Edit attribute list."
     return Problem(place, what, f"Did you mean {meant}?" if meant else advice)

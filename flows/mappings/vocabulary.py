@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flows.mappings.clauses import folded
+from flows.mappings.clauses import fold_name
 from graph_client.models import FilterOperator, MappingFunction
 
 
@@ -30,7 +30,7 @@ class Vocabulary:
     def of(cls, operators: Iterable[FilterOperator], functions: Iterable[MappingFunction]) -> "Vocabulary":
         """Return what Graph's `filterOperators` and `functions` say."""
         return cls(
-            {folded(each.id): each for each in operators},
+            {fold_name(each.id): each for each in operators},
             {each.id.casefold(): _arguments(each) for each in functions},
         )
 
@@ -68,7 +68,7 @@ class Attributes:
         return [name for name, _ in self.types.values()]
 
 
-def attributes_of(
+def read_attributes(
     schema: Mapping[str, Any], rule: Mapping[str, Any], mapping: Mapping[str, Any]
 ) -> tuple[Attributes, Attributes]:
     """Return the attributes on both sides of an object mapping: those of the directories, and those it uses already."""

@@ -14,7 +14,7 @@ LINE_MAX = 118
 _FIELDS = ("source", "target", "rule", "name", "enabled", "flow", "scope", "input_scope", "category_scope")
 
 
-def yaml_of(mappings: Mappings, comments: Iterable[str] = ()) -> str:
+def write_yaml(mappings: Mappings, comments: Iterable[str] = ()) -> str:
     """Return the text of a mappings file.
 
     Args:

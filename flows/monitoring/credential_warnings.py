@@ -11,7 +11,7 @@ from flows.monitoring.sweep import Reading
 
 
 @dataclass(frozen=True)
-class Rejection:
+class RejectedCredential:
     """A job in quarantine because its credentials do not work."""
 
     key: str
@@ -20,14 +20,14 @@ class Rejection:
     def __str__(self) -> str:
         return (
             f"The credentials of {self.key} do not work any more ({self.code}). "
-            f"Renew them, then: {rotation_command(self.key)}"
+            f"Renew them, then: {format_rotation_command(self.key)}"
         )
 
 
-def rejections(readings: Iterable[Reading]) -> list[Rejection]:
+def find_rejected_credentials(readings: Iterable[Reading]) -> list[RejectedCredential]:
     """Return the jobs that need new credentials."""
     return [
-        Rejection(reading.target.key, reading.health.error_code or "no code")
+        RejectedCredential(reading.target.key, reading.health.error_code or "no code")
         for reading in readings
         if _rejected(reading.health)
     ]
@@ -58,22 +58,24 @@ class Expiring(Protocol):
 
 
 @dataclass(frozen=True)
-class Expiry:
+class ExpiringCredential:
     """Credentials that expire soon, or have expired."""
 
     key: str
     on: date
 
     def __str__(self) -> str:
-        return f"The credentials of {self.key} expire on {self.on}. Renew them, then: {rotation_command(self.key)}"
+        return (
+            f"The credentials of {self.key} expire on {self.on}. Renew them, then: {format_rotation_command(self.key)}"
+        )
 
 
-def rotation_command(key: str) -> str:
+def format_rotation_command(key: str) -> str:
     """Return the command that saves the new credentials of an instance."""
     return f"entra-fleet rotate FLEET --only {key}"
 
 
-def expiring(instances: Iterable[Expiring], today: date) -> list[Expiry]:
+def find_expiring_credentials(instances: Iterable[Expiring], today: date) -> list[ExpiringCredential]:
     """Return the credentials that expire within 30 days, the earliest first."""
-    dated = [Expiry(each.key, each.credentials_expire) for each in instances if each.credentials_expire]
+    dated = [ExpiringCredential(each.key, each.credentials_expire) for each in instances if each.credentials_expire]
     return sorted((expiry for expiry in dated if expiry.on <= today + NOTICE), key=lambda expiry: expiry.on)

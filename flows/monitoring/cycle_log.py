@@ -32,7 +32,7 @@ class JobLog:
             self.deleted.add(subject)
 
 
-async def job_logs(graph: GraphClient, job_ids: Collection[str], since: datetime) -> dict[str, JobLog]:
+async def collect_job_logs(graph: GraphClient, job_ids: Collection[str], since: datetime) -> dict[str, JobLog]:
     """Return what the log has of each job since a moment.
 
     Args:

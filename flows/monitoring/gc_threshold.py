@@ -9,7 +9,7 @@ _OBJECTS = 10_000
 
 
 @contextmanager
-def rarely_collected() -> Iterator[None]:
+def raise_gc_threshold() -> Iterator[None]:
     """Look for garbage less often for a while.
 
     A page of 500 events is some fifteen thousand dictionaries and lists, and none is garbage: looking through them

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from flows.formatting.text import iso
-from flows.monitoring.gc_threshold import rarely_collected
-from flows.monitoring.prefetch import one_ahead
-from flows.monitoring.unreadable_windows import Trouble, lies_in_the_window
+from flows.formatting.text import format_iso
+from flows.monitoring.gc_threshold import raise_gc_threshold
+from flows.monitoring.prefetch import prefetch
+from flows.monitoring.unreadable_windows import UnreadableWindows, lies_in_the_window
 from flows.monitoring.windows import FIRST_LENGTH, Window, whole_second
-from flows.store import Gap, Scope, Store, joined
+from flows.store import Gap, Scope, Store, join_gaps
 from graph_client import GraphClient
 from graph_client.errors import GraphError
 from graph_client.models import ProvisioningEvent
@@ -49,15 +49,15 @@ class HarvestResult:
     def as_json(self) -> dict[str, Any]:
         """Return what `harvest --output json` prints."""
         gaps = [
-            {"reason": gap.reason, "start": iso(gap.start), "end": iso(gap.end), "detail": gap.detail}
+            {"reason": gap.reason, "start": format_iso(gap.start), "end": format_iso(gap.end), "detail": gap.detail}
             for gap in self.gaps
         ]
         return {
             "read": self.read,
             "new": self.new,
-            "watermark": iso(self.watermark),
+            "watermark": format_iso(self.watermark),
             "gaps": gaps,
-            "rewound_from": iso(self.rewound_from),
+            "rewound_from": format_iso(self.rewound_from),
         }
 
 
@@ -125,7 +125,7 @@ async def harvest(
         await asyncio.to_thread(store.harvests.record_gap, tenant_id, gap, scope=scope)
     result, span = HarvestResult(watermark=watermark, gaps=gaps, rewound_from=rewound_from), Window(start, end)
     log = _Log(graph, store, tenant_id, scope, span, kept, top, parcel, on_stored, result)
-    with rarely_collected():
+    with raise_gc_threshold():
         await log.read()
     return log.result
 
@@ -173,7 +173,7 @@ class _Log:
     parcel: int
     on_stored: Callable[[HarvestResult], None] | None
     result: HarvestResult
-    trouble: Trouble = field(default_factory=Trouble)
+    trouble: UnreadableWindows = field(default_factory=UnreadableWindows)
 
     async def read(self) -> None:
         """Read the span window by window; one that cannot be read in halves, and in the end not at all.
@@ -206,7 +206,7 @@ class _Log:
         held: list[ProvisioningEvent] = []
         stream = self.graph.provisioning_logs.pages(after=window.after, before=window.before, top=self.top)
         try:
-            async with one_ahead(stream) as arriving:
+            async with prefetch(stream) as arriving:
                 async for page in arriving:
                     pages += 1
                     if len(held) >= self.parcel:
@@ -253,7 +253,7 @@ class _Log:
             new=so_far.new + new,
             watermark=max(filter(None, reached), default=None),
             dropped=so_far.dropped + len(page) - len(ours),
-            gaps=joined((*so_far.gaps, *skipped)),
+            gaps=join_gaps((*so_far.gaps, *skipped)),
             progress=(finished.end - self.span.start) / self.span.length if finished else so_far.progress,
         )
         if self.on_stored is not None:

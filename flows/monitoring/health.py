@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from flows.formatting.text import iso
+from flows.formatting.text import format_iso
 from graph_client.errors import GraphError, GraphStatusError, UnreadableAnswer
 from graph_client.models import SynchronizationJob, SynchronizationQuarantine, SynchronizationTaskExecution
 
@@ -57,7 +57,7 @@ class JobHealth:
         return self.state != "initial-cycle"
 
     @property
-    def well(self) -> bool:
+    def is_healthy(self) -> bool:
         """Whether nobody needs to act."""
         return self.state not in {"quarantined", "missing", "unknown"}
 
@@ -77,7 +77,7 @@ class JobHealth:
         return self.last_execution is not None or self.last_success is not None
 
     @property
-    def ailing(self) -> bool:
+    def is_ailing(self) -> bool:
         """Whether somebody should look at it, also where nobody has to act yet."""
         doubtful = self.state in {"degraded", "unknown"}
         return doubtful or self.held_by is not None or self.escrows > 0 or self.stale
@@ -107,8 +107,8 @@ class JobHealth:
             "quarantine": self._quarantine(),
             "reason": self.reason,
             "error": self._unreadable(),
-            "last_execution": iso(self.last_execution),
-            "last_success": iso(self.last_success),
+            "last_execution": format_iso(self.last_execution),
+            "last_success": format_iso(self.last_success),
             "escrows": self.escrows,
             "never_ran": self.never_ran,
             "stale": self.stale,
@@ -127,7 +127,7 @@ class JobHealth:
         if self.state != "quarantined":
             return None
         error = {"code": self.error_code, "message": self.error_message}
-        return {"reason": self.reason, "since": iso(self.since), "error": error if self.error_code else None}
+        return {"reason": self.reason, "since": format_iso(self.since), "error": error if self.error_code else None}
 
 
 def unreadable(error: GraphError) -> JobHealth:
@@ -137,7 +137,7 @@ def unreadable(error: GraphError) -> JobHealth:
     )
 
 
-def assess(job: SynchronizationJob | None, now: datetime | None = None) -> JobHealth:
+def assess_job(job: SynchronizationJob | None, now: datetime | None = None) -> JobHealth:
     """Return the health of a job; of a missing one too.
 
     Args:

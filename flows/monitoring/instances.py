@@ -17,7 +17,7 @@ class Instance:
     """The job as last seen; None if the monitor has not looked at it, or looks at a successor of it by now."""
 
 
-def instances_of(store: Store, fleet: str | None = None) -> list[Instance]:
+def read_instances(store: Store, fleet: str | None = None) -> list[Instance]:
     """Return the instances of a fleet, or of all, those with a job first.
 
     Raises:

@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 @asynccontextmanager
-async def one_ahead(items: AsyncIterator[T]) -> AsyncIterator[AsyncIterator[T]]:
+async def prefetch(items: AsyncIterator[T]) -> AsyncIterator[AsyncIterator[T]]:
     """Give the items in their order, with the next one always on its way; leaving gives that one up.
 
     Args:

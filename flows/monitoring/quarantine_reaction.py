@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from flows.formatting.markdown import plain, table
-from flows.formatting.text import iso
+from flows.formatting.markdown import escape_markdown, markdown_table
+from flows.formatting.text import format_iso
 from flows.monitoring.health import TARGET_UNUSABLE, TOO_MANY_DELETES
 from flows.monitoring.triage import Triage
 from flows.store import JobObservation
@@ -19,7 +19,7 @@ _NO_RESTART_FOR = {
 
 
 @dataclass(frozen=True)
-class Reaction:
+class QuarantineReaction:
     """A quarantine with its triage; none where the job is in quarantine no longer, or unknown."""
 
     fleet: str
@@ -46,31 +46,31 @@ class Reaction:
 
     def note(self, done: str) -> str:
         """Return the note in Markdown, with what was done last."""
-        parts = [f"# {plain(self.subject)}"]
+        parts = [f"# {escape_markdown(self.subject)}"]
         if self.job and self.triage:
-            parts += [f"Since {iso(self.job.since)}: {plain(self.job.reason or 'no reason given')}."]
-            parts += [plain(self.triage.cause), self._errors(self.triage)]
-            parts += ["## What to do", plain(self.triage.proposal.text)]
+            parts += [f"Since {format_iso(self.job.since)}: {escape_markdown(self.job.reason or 'no reason given')}."]
+            parts += [escape_markdown(self.triage.cause), self._errors(self.triage)]
+            parts += ["## What to do", escape_markdown(self.triage.proposal.text)]
             parts += ["\n".join(f"    {command}" for command in self.triage.proposal.commands)]
         elif self.restart_refused:
             parts.append(f"No reaction: {self.restart_refused}")
         if done:
-            parts.append(f"**{plain(done)}**")
+            parts.append(f"**{escape_markdown(done)}**")
         return "\n\n".join(part for part in parts if part) + "\n"
 
     def _errors(self, triage: Triage) -> str:
         rows = [
             (
                 str(each.failure.count),
-                plain(each.failure.error_code or "-"),
-                plain(each.explanation.meaning or "-"),
+                escape_markdown(each.failure.error_code or "-"),
+                escape_markdown(each.explanation.meaning or "-"),
             )
             for each in triage.errors
         ]
-        return table(("failures", "code", "meaning"), rows) if rows else ""
+        return markdown_table(("failures", "code", "meaning"), rows) if rows else ""
 
 
-def react(fleet: str, key: str, job: JobObservation | None, triage: Triage | None) -> Reaction:
+def choose_reaction(fleet: str, key: str, job: JobObservation | None, triage: Triage | None) -> QuarantineReaction:
     """Return what is to be said of a quarantine, and whether a restart may be tried.
 
     Args:
@@ -80,8 +80,8 @@ def react(fleet: str, key: str, job: JobObservation | None, triage: Triage | Non
         triage: Why it is in quarantine; None if it is not.
     """
     if job is None:
-        return Reaction(fleet, key, None, None, "no sweep has seen this job.")
+        return QuarantineReaction(fleet, key, None, None, "no sweep has seen this job.")
     if triage is None:
-        return Reaction(fleet, key, job, None, "the job is in quarantine no longer.")
+        return QuarantineReaction(fleet, key, job, None, "the job is in quarantine no longer.")
     refused = _NO_RESTART.get(triage.proposal.action) or _NO_RESTART_FOR.get(job.reason or "")
-    return Reaction(fleet, key, job, triage, refused)
+    return QuarantineReaction(fleet, key, job, triage, refused)

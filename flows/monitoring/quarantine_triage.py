@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from flows.monitoring.sweep import Reading, Sweep
-from flows.monitoring.triage import Triage, triage
+from flows.monitoring.triage import Triage, explain_quarantine
 from flows.store import Store
 
 
@@ -51,7 +51,7 @@ def triage_quarantine(store: Store, key: str, service_principal_id: str | None, 
         StoreError: The store cannot be read.
     """
     failures = store.failures.of_quarantine(service_principal_id, quarantine.since) if service_principal_id else []
-    return triage(key, quarantine.reason, quarantine.error_code, quarantine.error_message, failures)
+    return explain_quarantine(key, quarantine.reason, quarantine.error_code, quarantine.error_message, failures)
 
 
 def _with_triage(store: Store, reading: Reading) -> Reading:

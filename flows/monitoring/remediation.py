@@ -26,7 +26,7 @@ _COMMANDS: dict[Action, str] = {
 
 
 @dataclass(frozen=True)
-class Proposal:
+class Remediation:
     """What to do.
 
     Args:
@@ -49,39 +49,41 @@ class Proposal:
         return {"action": self.action, "text": self.text, "commands": list(self.commands)}
 
 
-def propose(known: ErrorCode, key: str | None) -> Proposal:
+def suggest_remediation(known: ErrorCode, key: str | None) -> Remediation:
     """Return what to do about an error.
 
     Args:
         known: What is known of it.
         key: Key of the instance; None for an application of no fleet, for which no command can be named.
     """
-    return Proposal(known.action, known.advice or _WORDS[known.action], _commands(known.action, known.restart, key))
+    return Remediation(known.action, known.advice or _WORDS[known.action], _commands(known.action, known.restart, key))
 
 
-def follow(recommended_action: str | None) -> Proposal:
+def follow_up(recommended_action: str | None) -> Remediation:
     """Return what to do about an error that is not in the table."""
     if recommended_action:
-        return Proposal("microsoft", f"This code is not in our table. Microsoft recommends: {recommended_action}")
-    return Proposal("unknown", "This code is not in our table, and Microsoft recommends nothing.")
+        return Remediation("microsoft", f"This code is not in our table. Microsoft recommends: {recommended_action}")
+    return Remediation("unknown", "This code is not in our table, and Microsoft recommends nothing.")
 
 
-def follow_words() -> Proposal:
+def follow_words() -> Remediation:
     """Return what to do about an error that Microsoft words, and that is not in the table."""
-    return Proposal("unknown", "This error is not in our table: do what Graph's words ask for. Then restart the job.")
+    return Remediation(
+        "unknown", "This error is not in our table: do what Graph's words ask for. Then restart the job."
+    )
 
 
-def join(proposals: Sequence[Proposal]) -> Proposal:
+def join(proposals: Sequence[Remediation]) -> Remediation:
     """Return several proposals as one, which is called as the first."""
     commands = dict.fromkeys(command for each in proposals for command in each.commands)
-    return Proposal(proposals[0].action, " ".join(each.text for each in proposals), tuple(commands))
+    return Remediation(proposals[0].action, " ".join(each.text for each in proposals), tuple(commands))
 
 
-def with_restart(proposal: Proposal, reset_scope: str, key: str) -> Proposal:
+def add_restart(proposal: Remediation, reset_scope: str, key: str) -> Remediation:
     """Return a proposal that ends with a restart, if it does not do so already."""
     restart = _commands("restart", reset_scope, key)
     kept = [command for command in proposal.commands if command not in restart]
-    return Proposal(proposal.action, proposal.text, (*kept, *restart))
+    return Remediation(proposal.action, proposal.text, (*kept, *restart))
 
 
 def _commands(action: Action, reset_scope: str, key: str | None) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ _USUAL_INTERVAL = timedelta(minutes=40)
 _DUE = frozenset({"initial-cycle", "steady", "degraded"})
 
 
-def stalled_since(job: SynchronizationJob | None, health: JobHealth, now: datetime) -> datetime | None:
+def find_stall(job: SynchronizationJob | None, health: JobHealth, now: datetime) -> datetime | None:
     """Return since when an execution has been due that did not come; None for a job that does what it should.
 
     A job that never ran is not stalled: an initial cycle may take days. Nor is one in quarantine, which runs once a

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from flows.formatting.text import iso
-from flows.monitoring.health import UNREADABLE, JobHealth, assess, unreadable
+from flows.formatting.text import format_iso
+from flows.monitoring.health import UNREADABLE, JobHealth, assess_job, unreadable
 from flows.monitoring.own_job import find_own_job, other_jobs
-from flows.monitoring.stalled import stalled_since
+from flows.monitoring.stalled import find_stall
 from flows.monitoring.triage import Triage
 from flows.store import JobObservation
 from graph_client import GraphClient, Resources
@@ -39,9 +39,9 @@ class Reading:
     """Ids of jobs that somebody else added to the service principal; they are left alone."""
 
     @property
-    def well(self) -> bool:
+    def is_healthy(self) -> bool:
         """Whether nobody needs to act."""
-        return self.health.well and self.stalled_since is None
+        return self.health.is_healthy and self.stalled_since is None
 
     @property
     def since(self) -> datetime | None:
@@ -57,7 +57,7 @@ class Reading:
         if health.state == "unknown":
             return f"Graph does not show its jobs: {health.unreadable_because}"
         error = ": ".join(filter(None, (health.error_code, health.error_message))) if health.reason else ""
-        late = f"no execution since {iso(health.last_execution)}" if self.stalled_since else ""
+        late = f"no execution since {format_iso(health.last_execution)}" if self.stalled_since else ""
         return "; ".join(filter(None, (late, health.reason, error))) or None
 
     def as_json(self) -> dict[str, Any]:
@@ -65,8 +65,8 @@ class Reading:
         return {
             "key": self.target.key,
             **self.health.as_json(),
-            "stalled_since": iso(self.stalled_since),
-            "since": iso(self.since),
+            "stalled_since": format_iso(self.stalled_since),
+            "since": format_iso(self.since),
             "why": self.why,
             "triage": self.triage.as_json() if self.triage else None,
             "other_jobs": list(self.other_jobs),
@@ -109,12 +109,12 @@ class Sweep:
     @property
     def unwell(self) -> list[Reading]:
         """The readings somebody needs to act on."""
-        return [reading for reading in self.readings if not reading.well]
+        return [reading for reading in self.readings if not reading.is_healthy]
 
     @property
     def worst_first(self) -> list[Reading]:
         """The readings, those that somebody needs to act on first."""
-        return sorted(self.readings, key=lambda reading: (reading.well, reading.target.key))
+        return sorted(self.readings, key=lambda reading: (reading.is_healthy, reading.target.key))
 
     def warnings(self) -> list[str]:
         """Return what to know of service principals that have jobs of others, a line each."""
@@ -133,7 +133,7 @@ class Sweep:
         return {"instances": [reading.as_json() for reading in self.readings]}
 
 
-async def sweep(graph: GraphClient, fleet: str, targets: Sequence[Target], now: datetime) -> Sweep:
+async def sweep_jobs(graph: GraphClient, fleet: str, targets: Sequence[Target], now: datetime) -> Sweep:
     """Read the job of each target, in batches.
 
     Args:
@@ -152,12 +152,12 @@ async def sweep(graph: GraphClient, fleet: str, targets: Sequence[Target], now: 
 
 async def _reading(graph: Resources, target: Target, now: datetime) -> Reading:
     if target.service_principal_id is None:
-        return Reading(target, assess(None))
+        return Reading(target, assess_job(None))
     try:
         found = await find_own_job(graph, target.service_principal_id, target.synchronization_template)
     except UNREADABLE as error:
         # What cannot be read of one hides none of the others.
         return Reading(target, unreadable(error))
-    health = assess(found.job, now)
+    health = assess_job(found.job, now)
     others = tuple(sorted(job.id for job in found.others))
-    return Reading(target, health, stalled_since(found.job, health, now), other_jobs=others)
+    return Reading(target, health, find_stall(found.job, health, now), other_jobs=others)

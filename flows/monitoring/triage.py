@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flows.formatting.text import iso
+from flows.formatting.text import format_iso
 from flows.monitoring.error_codes import ErrorCode, error_codes
-from flows.monitoring.remediation import Proposal, follow, follow_words, join, propose, with_restart
+from flows.monitoring.remediation import Remediation, add_restart, follow_up, follow_words, join, suggest_remediation
 from flows.store import Failure
 
 
@@ -18,7 +18,7 @@ class Explanation:
     code: str | None
     meaning: str | None
     cause: str | None
-    proposal: Proposal
+    proposal: Remediation
 
     def as_json(self) -> dict[str, Any]:
         """Return what commands print of it."""
@@ -41,7 +41,7 @@ class ErrorTriage:
             "example": {
                 "name": failure.source_name,
                 "id": failure.source_id,
-                "at": iso(failure.activity_at),
+                "at": format_iso(failure.activity_at),
                 "reason": failure.reason,
                 "additional_details": failure.additional_details,
                 "recommended_action": failure.recommended_action,
@@ -57,7 +57,7 @@ class Triage:
     key: str
     cause: str
     errors: Sequence[ErrorTriage]
-    proposal: Proposal
+    proposal: Remediation
 
     def as_json(self) -> dict[str, Any]:
         """Return what `monitor --output json` prints beside the quarantine."""
@@ -68,7 +68,7 @@ class Triage:
         }
 
 
-def explain(
+def explain_error(
     code: str | None,
     recommended_action: str | None,
     key: str | None,
@@ -92,7 +92,11 @@ def explain(
         return _out_of_scope(code, failed, key, details or {})
     by_status = table.status(reason) if known is None or known.evidence == "status" else None
     found = by_status or known
-    proposal = propose(found, key) if found and (known or not recommended_action) else follow(recommended_action)
+    proposal = (
+        suggest_remediation(found, key)
+        if found and (known or not recommended_action)
+        else follow_up(recommended_action)
+    )
     return Explanation(code, found.meaning if found else None, found.cause if found else None, proposal)
 
 
@@ -102,7 +106,7 @@ def _out_of_scope(
     clauses = ", ".join(_false_clauses(details))
     causes = [*(check.cause for check in failed), *([f"These clauses are not true: {clauses}."] if clauses else [])]
     meaning = ", ".join(check.meaning for check in failed)
-    return Explanation(code, meaning, " ".join(causes), join([propose(check, key) for check in failed]))
+    return Explanation(code, meaning, " ".join(causes), join([suggest_remediation(check, key) for check in failed]))
 
 
 def _false_clauses(details: Mapping[str, Any]) -> Iterator[str]:
@@ -115,7 +119,7 @@ def _false_clauses(details: Mapping[str, Any]) -> Iterator[str]:
         yield from (clause for clause, holds in found.items() if str(holds).lower() == "false")
 
 
-def triage(
+def explain_quarantine(
     key: str, reason: str | None, error_code: str | None, error_message: str | None, failures: Sequence[Failure]
 ) -> Triage:
     """Return why a job is in quarantine, and what to do.
@@ -129,7 +133,7 @@ def triage(
     """
     known = error_codes().quarantine(reason)
     errors = tuple(
-        ErrorTriage(each, explain(each.error_code, each.recommended_action, key, reason=each.reason))
+        ErrorTriage(each, explain_error(each.error_code, each.recommended_action, key, reason=each.reason))
         for each in failures
     )
     # The job's own error is nearer to the cause than the reason; "None" stands for no error.
@@ -167,20 +171,20 @@ def _proposal(
     errors: Sequence[ErrorTriage],
     *,
     in_words: bool,
-) -> Proposal:
+) -> Remediation:
     held = next((each for each in (known, job_error) if each and each.action == "raise-threshold"), None)
     if held:
         # A person lets deletions through in the portal: no restart of ours is allowed to.
-        return propose(held, key)
+        return suggest_remediation(held, key)
     if job_error is not None:
-        proposal = propose(job_error, key)
+        proposal = suggest_remediation(job_error, key)
     elif known is not None and known.evidence and in_words:
         proposal = follow_words()
     elif known is not None and not _hangs_on_errors(known, job_error):
-        proposal = propose(known, key)
+        proposal = suggest_remediation(known, key)
     elif errors:
         proposal = errors[0].explanation.proposal
     else:
         text = "The store has no failures of these cycles: harvest the log, then look again."
-        return Proposal("harvest", text, ("entra-fleet harvest",))
-    return with_restart(proposal, known.restart if known else "QuarantineState", key)
+        return Remediation("harvest", text, ("entra-fleet harvest",))
+    return add_restart(proposal, known.restart if known else "QuarantineState", key)

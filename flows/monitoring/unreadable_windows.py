@@ -32,7 +32,7 @@ def lies_in_the_window(error: GraphError, pages: int) -> bool:
     return isinstance(error, (UnreadableAnswer, HostRefused, *_GAVE_UP))
 
 
-class Trouble:
+class UnreadableWindows:
     """What has failed since a window was last read to its end."""
 
     def __init__(self) -> None:

@@ -4,17 +4,17 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from flows.formatting.text import iso
+from flows.formatting.text import format_iso
 from flows.monitoring.instances import Instance
-from flows.monitoring.triage import Explanation, explain
-from flows.store import ApplicationStory, Coverage, Identity, JobObservation, OnDemandResult, Store
+from flows.monitoring.triage import Explanation, explain_error
+from flows.store import ApplicationHistory, Coverage, Identity, JobObservation, Store, StoredOnDemandResult
 
 
 @dataclass(frozen=True)
-class Chapter:
+class HistoryEntry:
     """How somebody fared with one application: what the log says, and what we make of it."""
 
-    told: ApplicationStory
+    told: ApplicationHistory
     instance: Instance | None
     """None for an application of no fleet."""
     explanation: Explanation | None
@@ -44,7 +44,7 @@ class Chapter:
             "service_principal_id": told.service_principal_id,
             "service_principal_name": told.service_principal_name,
             "last": {
-                "at": iso(told.activity_at),
+                "at": format_iso(told.activity_at),
                 "action": told.action,
                 "status": told.status,
                 "error_code": told.error_code,
@@ -55,8 +55,8 @@ class Chapter:
                 "step": asdict(told.last.step) if told.last.step else None,
             },
             "failures": told.failures,
-            "failing_since": iso(told.failing_since),
-            "last_success": iso(told.last_success_at),
+            "failing_since": format_iso(told.failing_since),
+            "last_success": format_iso(told.last_success_at),
             "explanation": self.explanation.as_json() if self.explanation else None,
         }
 
@@ -65,14 +65,14 @@ class Chapter:
 class TriedOnDemand:
     """What came of provisioning somebody on demand, and whether the log in the store has an event of it."""
 
-    result: OnDemandResult
+    result: StoredOnDemandResult
     logged: bool
 
     def as_json(self) -> dict[str, Any]:
         """Return what `why --output json` prints of it."""
         result = self.result
         return {
-            "at": iso(result.tried_at),
+            "at": format_iso(result.tried_at),
             "fleet": result.fleet,
             "key": result.key,
             "outcome": result.outcome,
@@ -83,11 +83,11 @@ class TriedOnDemand:
 
 
 @dataclass(frozen=True)
-class Story:
+class UserHistory:
     """What happened to one user or group."""
 
     identity: Identity
-    chapters: Sequence[Chapter]
+    chapters: Sequence[HistoryEntry]
     unseen: Sequence[JobObservation]
     """Instances that have no event about them."""
     coverage: Sequence[Coverage]
@@ -105,7 +105,9 @@ class Story:
         }
 
 
-def tell(store: Store, identity: Identity, instances: Sequence[Instance], *, everywhere: bool) -> Story:
+def read_user_history(
+    store: Store, identity: Identity, instances: Sequence[Instance], *, everywhere: bool
+) -> UserHistory:
     """Return what happened to somebody.
 
     Args:
@@ -122,31 +124,31 @@ def tell(store: Store, identity: Identity, instances: Sequence[Instance], *, eve
     for told in store.stories.of(identity):
         instance = by_principal.get(told.service_principal_id or "")
         if instance or everywhere:
-            chapters.append(Chapter(told, instance, _explanation(told, instance)))
+            chapters.append(HistoryEntry(told, instance, _explanation(told, instance)))
     seen = {id(chapter.job) for chapter in chapters}
     jobs = [each.job for each in instances if each.job and id(each.job) not in seen]
     unseen = [job for job in jobs if job.tenant_id == identity.tenant_id]
     results = [each for each in store.on_demand.of(identity) if everywhere or each.service_principal_id in by_principal]
     logged = store.on_demand.logged(results)
     trials = [TriedOnDemand(each, each.change_id in logged) for each in results]
-    return Story(identity, chapters, unseen, store.coverage(), trials)
+    return UserHistory(identity, chapters, unseen, store.coverage(), trials)
 
 
 def coverage_json(coverage: Coverage) -> dict[str, Any]:
     """Return what commands print of how far a log is in the store."""
-    gaps = [{"reason": gap.reason, "start": iso(gap.start), "end": iso(gap.end)} for gap in coverage.gaps]
+    gaps = [{"reason": gap.reason, "start": format_iso(gap.start), "end": format_iso(gap.end)} for gap in coverage.gaps]
     return {
         "tenant_id": coverage.tenant_id,
         "scope": coverage.scope,
-        "watermark": iso(coverage.watermark),
+        "watermark": format_iso(coverage.watermark),
         "gaps": gaps,
     }
 
 
-def _explanation(told: ApplicationStory, instance: Instance | None) -> Explanation | None:
+def _explanation(told: ApplicationHistory, instance: Instance | None) -> Explanation | None:
     code = told.last.skip_reason or told.error_code
     if code is None and not told.failed:
         return None
     words = " ".join(filter(None, (told.reason, told.last.step.description if told.last.step else None)))
     key = instance.key if instance else None
-    return explain(code, told.recommended_action, key, reason=words, details=told.last.details)
+    return explain_error(code, told.recommended_action, key, reason=words, details=told.last.details)

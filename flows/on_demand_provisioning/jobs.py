@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from flows.errors import StepFailed
 from flows.fleet_file.models import Fleet, Instance
-from flows.monitoring.health import assess
+from flows.monitoring.health import assess_job
 from flows.monitoring.own_job import find_own_job
 from flows.on_demand_provisioning.subjects import Kind
-from flows.plan.diff import select
+from flows.plan.diff import select_instances
 from flows.tenant.observe import find_instances
 from flows.tenant.observed import ObservedInstance
-from flows.tenant.owned_applications import two_applications
+from flows.tenant.owned_applications import format_two_applications
 from graph_client import GraphClient, Resources
 from graph_client.errors import Forbidden, Unauthorized
 from graph_client.models import SynchronizationJob, SynchronizationRule
@@ -22,7 +22,7 @@ _STEP = "find-job"
 
 
 @dataclass(frozen=True)
-class Place:
+class OnDemandTarget:
     """The job of an instance, and what it makes of users and of groups."""
 
     key: str
@@ -48,7 +48,7 @@ class Place:
         )
 
 
-async def find_places(graph: GraphClient, fleet: Fleet, only: Collection[str]) -> list[Place]:
+async def find_targets(graph: GraphClient, fleet: Fleet, only: Collection[str]) -> list[OnDemandTarget]:
     """Return the jobs of some instances.
 
     Raises:
@@ -56,10 +56,10 @@ async def find_places(graph: GraphClient, fleet: Fleet, only: Collection[str]) -
         StepFailed: An instance has no job, or one that takes nobody on demand as it is.
         GraphError: A read failed for good.
     """
-    wanted = select(fleet, only)
+    wanted = select_instances(fleet, only)
     found = await find_instances(graph, fleet)
     looks = (_place(graph.batched, each, found.get(each.key, [])) for each in wanted)
-    places: list[Place] = []
+    places: list[OnDemandTarget] = []
     # All of them end before one that failed ends the run, which closes the client that they share.
     for place in await asyncio.gather(*looks, return_exceptions=True):
         if isinstance(place, BaseException):
@@ -68,10 +68,10 @@ async def find_places(graph: GraphClient, fleet: Fleet, only: Collection[str]) -
     return places
 
 
-async def _place(graph: Resources, instance: Instance, bearers: list[ObservedInstance]) -> Place:
+async def _place(graph: Resources, instance: Instance, bearers: list[ObservedInstance]) -> OnDemandTarget:
     key = instance.key
     if len(bearers) > 1:
-        raise two_applications(key, [each.application_id or each.app_id for each in bearers])
+        raise format_two_applications(key, [each.application_id or each.app_id for each in bearers])
     principal_id = bearers[0].service_principal_id if bearers else None
     if principal_id is None:
         raise StepFailed("NotCreated", f"No application bears the mark of {key}.", "Apply first.", step=_STEP)
@@ -86,7 +86,7 @@ async def _place(graph: Resources, instance: Instance, bearers: list[ObservedIns
             f"entra-fleet jobs pause FLEET --only {key}, then try, then: entra-fleet jobs start FLEET --only {key}",
             step=_STEP,
         )
-    return Place(key, principal_id, job.id, _rules(rules))
+    return OnDemandTarget(key, principal_id, job.id, _rules(rules))
 
 
 async def _secret_names(graph: Resources, service_principal_id: str) -> Collection[str]:
@@ -97,7 +97,7 @@ async def _secret_names(graph: Resources, service_principal_id: str) -> Collecti
 
 
 def _runs(job: SynchronizationJob) -> bool:
-    return assess(job).state not in {"paused", "created"}
+    return assess_job(job).state not in {"paused", "created"}
 
 
 def _rules(rules: Collection[SynchronizationRule]) -> tuple[tuple[Kind, str, str], ...]:

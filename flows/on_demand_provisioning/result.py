@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any, Literal, get_args
 
 from flows.errors import StepFailed
-from flows.formatting.text import iso
-from flows.on_demand_provisioning.jobs import Place
+from flows.formatting.text import format_iso
+from flows.on_demand_provisioning.jobs import OnDemandTarget
 from flows.on_demand_provisioning.subjects import Subject
 from graph_client import GraphClient
 from graph_client.errors import GraphError, Throttled
@@ -37,10 +37,10 @@ _LOOK = "The log will tell: harvest in some minutes, then entra-fleet why. To tr
 
 
 @dataclass(frozen=True)
-class Attempt:
+class OnDemandRequest:
     """Whom to provision where."""
 
-    place: Place
+    place: OnDemandTarget
     subject: Subject
 
     @property
@@ -50,7 +50,7 @@ class Attempt:
 
 
 @dataclass(frozen=True)
-class TrialStep:
+class OnDemandStep:
     """A step of the provisioning service, in its own words."""
 
     name: str | None
@@ -70,7 +70,7 @@ class Modified:
 
 
 @dataclass(frozen=True, repr=False)
-class Trial:
+class OnDemandResult:
     """What provisioning somebody on demand came to."""
 
     key: str
@@ -86,7 +86,7 @@ class Trial:
     """What Microsoft adds to them."""
     recommended_action: str | None = None
     """What Microsoft recommends."""
-    steps: tuple[TrialStep, ...] = ()
+    steps: tuple[OnDemandStep, ...] = ()
     modified: tuple[Modified, ...] = ()
     change_id: str | None = None
     """The change, as its event in the log names it too."""
@@ -124,7 +124,7 @@ class Trial:
                 "user_principal_name": subject.user_principal_name,
                 "members": list(subject.member_ids),
             },
-            "at": iso(self.tried_at),
+            "at": format_iso(self.tried_at),
             "outcome": self.outcome,
             "error_code": self.error_code,
             "reason": self.reason,
@@ -140,17 +140,17 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Trials:
+class OnDemandResults:
     """What came of a whole run."""
 
     fleet: str
-    trials: tuple[Trial, ...]
+    trials: tuple[OnDemandResult, ...]
     expected: str | None
     requests: int
     seconds: float
 
     @property
-    def unexpected(self) -> tuple[Trial, ...]:
+    def unexpected(self) -> tuple[OnDemandResult, ...]:
         """Those that came out otherwise than expected, or went wrong where nothing was."""
         return tuple(each for each in self.trials if not each.as_expected(self.expected))
 
@@ -166,24 +166,24 @@ class Trials:
         }
 
 
-def attempts(places: Collection[Place], subjects: Collection[Subject]) -> list[Attempt]:
+def build_requests(places: Collection[OnDemandTarget], subjects: Collection[Subject]) -> list[OnDemandRequest]:
     """Return every subject at every place.
 
     Raises:
         StepFailed: A job does not provision that kind of subject.
     """
-    found = [Attempt(place, subject) for place in places for subject in subjects]
+    found = [OnDemandRequest(place, subject) for place in places for subject in subjects]
     for each in found:
         each.place.rule_for(each.subject.kind)
     return found
 
 
-def untried(attempt: Attempt, failure: StepFailed, tried_at: datetime) -> Trial:
+def fail_request(attempt: OnDemandRequest, failure: StepFailed, tried_at: datetime) -> OnDemandResult:
     """Return what came of an attempt that Graph refused."""
     return replace(_begun(attempt, tried_at), outcome="failed", failure=failure)
 
 
-async def provision(graph: GraphClient, attempt: Attempt) -> Trial:
+async def provision_subject(graph: GraphClient, attempt: OnDemandRequest) -> OnDemandResult:
     """Provision somebody now, and tell what came of it.
 
     Asked again only where Graph said that it was too much at once: whatever else became of a request, to ask again
@@ -215,14 +215,14 @@ async def provision(graph: GraphClient, attempt: Attempt) -> Trial:
     raise AssertionError("the last attempt returns or raises")
 
 
-def _begun(attempt: Attempt, tried_at: datetime) -> Trial:
+def _begun(attempt: OnDemandRequest, tried_at: datetime) -> OnDemandResult:
     place = attempt.place
     ids = (place.key, place.service_principal_id, place.job_id)
-    return Trial(*ids, attempt.subject, tried_at, "unknown")
+    return OnDemandResult(*ids, attempt.subject, tried_at, "unknown")
 
 
-def _told(trial: Trial, told: OnDemandAnswer) -> Trial:
-    outcome = outcome_of(told)
+def _told(trial: OnDemandResult, told: OnDemandAnswer) -> OnDemandResult:
+    outcome = classify_answer(told)
     failure = None
     if outcome == "unknown":
         message = "Graph's answer does not say what came of it."
@@ -234,7 +234,7 @@ def _told(trial: Trial, told: OnDemandAnswer) -> Trial:
         reason=told.reason,
         additional_details=told.additional_details,
         recommended_action=told.recommended_action,
-        steps=tuple(TrialStep(s.name, s.type, s.status, s.description, dict(s.details)) for s in told.steps),
+        steps=tuple(OnDemandStep(s.name, s.type, s.status, s.description, dict(s.details)) for s in told.steps),
         modified=tuple(
             Modified(each.display_name, each.old_value, each.new_value) for each in told.modified_properties
         ),
@@ -244,7 +244,7 @@ def _told(trial: Trial, told: OnDemandAnswer) -> Trial:
     )
 
 
-def outcome_of(told: OnDemandAnswer) -> TrialOutcome:
+def classify_answer(told: OnDemandAnswer) -> TrialOutcome:
     """Return what an answer says was done: by its result, its action, or the export among its steps."""
     if told.result == "skipped":
         return "unchanged" if told.error_code == _IN_SYNC else "skipped"

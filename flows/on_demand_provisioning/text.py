@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from flows.monitoring.triage import Explanation, explain
-from flows.on_demand_provisioning.result import Trial, TrialStep
+from flows.monitoring.triage import Explanation, explain_error
+from flows.on_demand_provisioning.result import OnDemandResult, OnDemandStep
 
 _DETAILS_SHOWN = 12
 
 
-def explanation_of(trial: Trial) -> Explanation | None:
+def explain_result(trial: OnDemandResult) -> Explanation | None:
     """Return what we make of a code; None where there is nothing to explain."""
     if trial.error_code is None and (trial.outcome != "failed" or trial.failure):
         return None
@@ -16,12 +16,12 @@ def explanation_of(trial: Trial) -> Explanation | None:
     words = " ".join(filter(None, dict.fromkeys((trial.reason, *unsuccessful))))
     kept = [step.details for step in trial.steps if (step.type or "").lower() != "import"]
     details = {name: value for each in reversed(kept) for name, value in each.items()}
-    return explain(trial.error_code, trial.recommended_action, trial.key, reason=words, details=details)
+    return explain_error(trial.error_code, trial.recommended_action, trial.key, reason=words, details=details)
 
 
-def lines_of(trial: Trial) -> Iterator[tuple[str, str]]:
+def format_lines(trial: OnDemandResult) -> Iterator[tuple[str, str]]:
     """Yield label and text of everything that is known of a trial, but for its steps and attributes."""
-    known = explanation_of(trial)
+    known = explain_result(trial)
     if trial.error_code:
         meaning = f": {known.meaning}" if known and known.meaning else ""
         yield "code", f"{trial.error_code}{meaning}"
@@ -44,14 +44,14 @@ def lines_of(trial: Trial) -> Iterator[tuple[str, str]]:
         yield "note", "Graph was out of breath and asked twice: an earlier request may have done the work."
 
 
-def details_of(step: TrialStep) -> str:
+def format_details(step: OnDemandStep) -> str:
     """Return the details of a step that hold something, in one line."""
     told = [f"{name} {value}" for name, value in step.details.items() if value not in {None, "", "{}"}]
     more = f" and {len(told) - _DETAILS_SHOWN} more" if len(told) > _DETAILS_SHOWN else ""
     return ", ".join(told[:_DETAILS_SHOWN]) + more
 
 
-def unexpected(trial: Trial, expected: str | None) -> str | None:
+def format_unexpected(trial: OnDemandResult, expected: str | None) -> str | None:
     """Say how a trial differs from what was expected; None if it does not."""
     if expected is None or trial.as_expected(expected):
         return None

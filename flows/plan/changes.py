@@ -5,12 +5,12 @@ from typing import Literal
 
 from flows.fleet_file.models import Assignment, Instance
 from flows.monitoring.health import RUNNING, TOO_MANY_DELETES, JobHealth
-from flows.plan.job_settings import job_settings, same_setting
-from flows.plan.known_state import Memory
+from flows.plan.job_settings import build_job_settings, settings_equal
+from flows.plan.known_state import KnownState
 from flows.plan.plan import FieldChange
-from flows.tenant.assignments import Assigned, missing, shown, shown_assigned
+from flows.tenant.assignments import Assigned, format_assigned, format_assignment, missing_assignments
 from flows.tenant.observed import ObservedInstance
-from flows.tenant.ownership_tag import Mark
+from flows.tenant.ownership_tag import OwnershipTag
 from flows.tenant.principals import Principal
 
 _MASK = "*"
@@ -20,10 +20,10 @@ AS_THE_FILE = "as the mappings file says"
 _NEVER_STARTED = {"missing", "created"}
 
 
-def creation(instance: Instance, waiting: Collection[Assignment]) -> tuple[FieldChange, ...]:
+def plan_creation(instance: Instance, waiting: Collection[Assignment]) -> tuple[FieldChange, ...]:
     """Return the fields of an instance that is not there at all, without the assignments that have to wait."""
     assigned = [each for each in instance.assignments if each not in waiting]
-    keys = [*instance.credentials, *job_settings(instance, {})]
+    keys = [*instance.credentials, *build_job_settings(instance, {})]
     starts = (FieldChange("job_state", None, "running"),) if instance.job == "running" else ()
     mapped = (FieldChange("mappings", None, AS_THE_FILE),) if instance.mappings else ()
     return (
@@ -33,15 +33,15 @@ def creation(instance: Instance, waiting: Collection[Assignment]) -> tuple[Field
         FieldChange("job", None, instance.synchronization_template or "default"),
         *(FieldChange(f"credentials.{key}", None, "to be saved") for key in keys),
         *(FieldChange(f"owners.{owner}", None, "owner") for owner in instance.owners),
-        *(FieldChange(f"assignments.{each.principal_id}", None, shown(each)) for each in assigned),
+        *(FieldChange(f"assignments.{each.principal_id}", None, format_assignment(each)) for each in assigned),
         *mapped,
         *starts,
     )
 
 
-def description_changes(fleet: str, instance: Instance, found: ObservedInstance) -> tuple[FieldChange, ...]:
+def diff_description(fleet: str, instance: Instance, found: ObservedInstance) -> tuple[FieldChange, ...]:
     """Return what one write to the application would change."""
-    mark = Mark(fleet, instance.key)
+    mark = OwnershipTag(fleet, instance.key)
     bears = found.mark if found.marked else None
     pairs = {
         "mark": (bears.tag if bears else None, mark.tag),
@@ -56,26 +56,26 @@ def description_changes(fleet: str, instance: Instance, found: ObservedInstance)
     )
 
 
-def owner_changes(instance: Instance, found: ObservedInstance) -> tuple[FieldChange, ...]:
+def diff_owners(instance: Instance, found: ObservedInstance) -> tuple[FieldChange, ...]:
     """Return the owners that the application lacks."""
     return tuple(
         FieldChange(f"owners.{owner}", None, "owner") for owner in instance.owners if owner not in found.owners
     )
 
 
-def assignment_changes(
+def diff_assignments(
     instance: Instance, found: ObservedInstance, removals: Iterable[Assigned], principals: Mapping[str, Principal]
 ) -> tuple[FieldChange, ...]:
     """Return the assignments that the application lacks, then those that it has too many."""
-    lacking = missing(instance, found.template_id or "", found.roles, found.assigned)
+    lacking = missing_assignments(instance, found.template_id or "", found.roles, found.assigned)
     return (
-        *(FieldChange(f"assignments.{each.principal_id}", None, shown(each)) for each, _ in lacking),
+        *(FieldChange(f"assignments.{each.principal_id}", None, format_assignment(each)) for each, _ in lacking),
         *(_removal(each, found, principals.get(each.principal_id)) for each in removals),
     )
 
 
 def _removal(assigned: Assigned, found: ObservedInstance, principal: Principal | None) -> FieldChange:
-    field, before = f"assignments.{assigned.principal_id}", shown_assigned(assigned, found.roles)
+    field, before = f"assignments.{assigned.principal_id}", format_assigned(assigned, found.roles)
     return FieldChange(field, before, None, dangerous=True, members=principal.members if principal else None)
 
 
@@ -85,17 +85,17 @@ def saved_secrets(instance: Instance, found: ObservedInstance, health: JobHealth
         return found.secrets
     if health.state in _NEVER_STARTED:
         return {}
-    return dict.fromkeys([*instance.credentials, *job_settings(instance, {})], _MASK)
+    return dict.fromkeys([*instance.credentials, *build_job_settings(instance, {})], _MASK)
 
 
-def credential_changes(
+def diff_credentials(
     instance: Instance, saved: Mapping[str, str], health: JobHealth, save_all: bool
 ) -> tuple[FieldChange, ...]:
     """Return the credentials and settings that are not saved, or saved otherwise."""
     wanted: dict[str, str | None] = {
         key: None if value.startswith("${") else value for key, value in instance.credentials.items()
     }
-    settings = job_settings(instance, saved)
+    settings = build_job_settings(instance, saved)
     changes = []
     for key, value in (wanted | settings).items():
         before = saved.get(key)
@@ -105,13 +105,13 @@ def credential_changes(
             changes.append(FieldChange(f"credentials.{key}", None, "to be saved", dangerous))
         elif save_all and key in instance.credentials:
             changes.append(FieldChange(f"credentials.{key}", "saved", SAVED_AGAIN))
-        elif value is not None and before != _MASK and not same_setting(value, before):
+        elif value is not None and before != _MASK and not settings_equal(value, before):
             danger = "scope" if dangerous else ""
             changes.append(FieldChange(f"credentials.{key}", before, value, dangerous, danger=danger))
     return tuple(changes)
 
 
-def job_changes(
+def diff_job(
     instance: Instance, found: ObservedInstance, health: JobHealth, paused_by: str | None, force: bool
 ) -> tuple[FieldChange, ...]:
     """Return what the job lacks to be there, and to run or rest as the file says."""
@@ -140,7 +140,7 @@ def _may_be_resumed(health: JobHealth, paused_by: str | None, force: bool) -> bo
 
 
 def known_credentials(
-    instance: Instance, saved: Mapping[str, str], found: ObservedInstance, memory: Memory
+    instance: Instance, saved: Mapping[str, str], found: ObservedInstance, memory: KnownState
 ) -> dict[str, Literal["known", "unknown"]]:
     """Return of each saved credential that the file refers to whether the store can tell if it has changed."""
     referred = [key for key, value in instance.credentials.items() if value.startswith("${") and key in saved]

@@ -5,16 +5,16 @@ import shlex
 from flows.fleet_file.models import Instance
 from flows.plan.limits import PERCENT_MAX
 from flows.plan.plan import Conflict
-from flows.tenant.assignments import explain_unknown_role, missing
+from flows.tenant.assignments import explain_unknown_role, missing_assignments
 from flows.tenant.observed import Observed, ObservedInstance
-from flows.tenant.owned_applications import heal_double
-from flows.tenant.ownership_tag import Mark
+from flows.tenant.owned_applications import duplicate_hint
+from flows.tenant.ownership_tag import OwnershipTag
 
 REMOVALS_ALWAYS = 10
 """So many assignments of an instance may go at once however few it has."""
 
 
-def conflict_of(
+def find_conflict(
     fleet: str, instance: Instance, observed: Observed, bearers: tuple[ObservedInstance, ...]
 ) -> Conflict | None:
     """Return what stands in the way of an instance, if anything does."""
@@ -22,8 +22,8 @@ def conflict_of(
         ids = " and ".join(sorted(item.application_id or item.app_id for item in bearers))
         return Conflict(
             "TwoApplications",
-            f"{len(bearers)} applications bear the mark {Mark(fleet, instance.key).tag}: {ids}.",
-            heal_double(instance.key),
+            f"{len(bearers)} applications bear the mark {OwnershipTag(fleet, instance.key).tag}: {ids}.",
+            duplicate_hint(instance.key),
         )
     if conflict := _not_to_adopt(fleet, instance, bearers):
         return conflict
@@ -76,7 +76,7 @@ def _not_to_adopt(fleet: str, instance: Instance, bearers: tuple[ObservedInstanc
             f"{instance.key} is application {found.application_id} already, and is to adopt {instance.adopt}.",
             "Correct or remove adopt, or give that application an instance with a key of its own.",
         )
-    if not found.marked and found.mark not in {None, *(Mark(fleet, key) for key in instance.own_keys)}:
+    if not found.marked and found.mark not in {None, *(OwnershipTag(fleet, key) for key in instance.own_keys)}:
         return Conflict(
             "MarkedByAnother",
             f"The application {instance.adopt} bears the mark {found.mark.tag if found.mark else ''}.",
@@ -105,7 +105,7 @@ def unassignable(instance: Instance, observed: Observed, found: ObservedInstance
             )
     if found is None:
         return None
-    lacking = missing(instance, found.template_id or "", found.roles, found.assigned)
+    lacking = missing_assignments(instance, found.template_id or "", found.roles, found.assigned)
     unknown = [each for each, role in lacking if role is None]
     if not unknown:
         return None

@@ -17,7 +17,7 @@ Fingerprints = Mapping[str, Mapping[str, str]]
 """By service principal id (lower case) and credential key."""
 
 
-async def compare(
+async def compare_credentials(
     plan: Plan, kept: Fingerprints, fingerprint_key: FingerprintKey, sources: Mapping[str, Source]
 ) -> Plan:
     """Return a plan that also saves what differs from its fingerprint; what has none is left as it is.
@@ -74,7 +74,7 @@ async def _compare(
     return replace(plan, action=action, changes=tuple(changes))
 
 
-def fingerprints_of(
+def fingerprint_credentials(
     plan: InstancePlan,
     tenant_id: str,
     service_principal_id: str,

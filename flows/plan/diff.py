@@ -7,14 +7,14 @@ from typing import Literal
 
 from flows.fleet_file.models import Fleet, Instance
 from flows.mappings.scope_filter import selections
-from flows.monitoring.health import JobHealth, assess, unreadable
+from flows.monitoring.health import JobHealth, assess_job, unreadable
 from flows.monitoring.own_job import other_jobs
 from flows.plan import changes
-from flows.plan.conflicts import conflict_of, too_many_removals, unassignable, unclear_job
-from flows.plan.known_state import Memory
+from flows.plan.conflicts import find_conflict, too_many_removals, unassignable, unclear_job
+from flows.plan.known_state import KnownState
 from flows.plan.plan import Action, Conflict, FieldChange, InstancePlan, Orphan, Plan
-from flows.plan.schema_changes import SchemaMerge, initial_cycle, merge_of
-from flows.tenant.assignments import misnamed, pending, shown, surplus
+from flows.plan.schema_changes import SchemaMerge, initial_cycle, merge_mappings
+from flows.tenant.assignments import format_assignment, pending_assignments, surplus_assignments, unknown_roles
 from flows.tenant.observed import Observed, ObservedInstance
 from flows.tenant.schemas import SchemaLanguage
 
@@ -32,7 +32,7 @@ class _Wishes:
     now: datetime | None
 
 
-def select(fleet: Fleet, only: Collection[str] | None) -> tuple[Instance, ...]:
+def select_instances(fleet: Fleet, only: Collection[str] | None) -> tuple[Instance, ...]:
     """Return the instances whose keys are in `only`, or all of them.
 
     Raises:
@@ -46,11 +46,11 @@ def select(fleet: Fleet, only: Collection[str] | None) -> tuple[Instance, ...]:
     return tuple(instance for instance in fleet.instances if instance.key in only)
 
 
-def diff(
+def diff_fleet(
     fleet: Fleet,
     observed: Observed,
     *,
-    memory: Memory = Memory(),  # noqa: B008  # frozen
+    memory: KnownState = KnownState(),  # noqa: B008  # frozen
     only: Collection[str] | None = None,
     save_all: bool = False,
     force: bool = False,
@@ -68,7 +68,7 @@ def diff(
         now: The moment to judge by whether a job is stale; it changes nothing that would be done.
     """
     wishes = _Wishes(save_all, force, now)
-    plans = tuple(_plan(fleet.fleet, instance, observed, memory, wishes) for instance in select(fleet, only))
+    plans = tuple(_plan(fleet.fleet, instance, observed, memory, wishes) for instance in select_instances(fleet, only))
     keys = {key for instance in fleet.instances for key in instance.own_keys}
     orphans = tuple(
         Orphan(key, item.display_name, item.application_id, item.service_principal_id)
@@ -82,13 +82,13 @@ def diff(
     return Plan(fleet.fleet, fleet.tenant_id, plans, orphans, deleted, existing)
 
 
-def _plan(fleet: str, instance: Instance, observed: Observed, memory: Memory, wishes: _Wishes) -> InstancePlan:
+def _plan(fleet: str, instance: Instance, observed: Observed, memory: KnownState, wishes: _Wishes) -> InstancePlan:
     bearers = observed.bearers(instance)
-    if conflict := conflict_of(fleet, instance, observed, bearers):
+    if conflict := find_conflict(fleet, instance, observed, bearers):
         return _left_alone(InstancePlan(fleet, instance, Action.CONFLICT, conflict=conflict), bearers, memory, wishes)
     template = observed.templates.get(instance.template)
     template_id = template.id if template else bearers[0].template_id or ""
-    waiting = pending(instance, template_id, bearers[0].roles if bearers else None)
+    waiting = pending_assignments(instance, template_id, bearers[0].roles if bearers else None)
     names = {key: principal.name for key, principal in observed.principals.items()}
     if bearers:
         names |= {each.principal_id: each.principal_name for each in bearers[0].assigned}
@@ -97,25 +97,25 @@ def _plan(fleet: str, instance: Instance, observed: Observed, memory: Memory, wi
         instance,
         Action.CREATE,
         template_id,
-        pending=tuple(shown(each) for each in waiting),
-        warnings=(*_remarks(instance, observed, bearers), *misnamed(instance.assignments, names)),
+        pending=tuple(format_assignment(each) for each in waiting),
+        warnings=(*_remarks(instance, observed, bearers), *unknown_roles(instance.assignments, names)),
     )
     if bearers:
         return _planned_change(common, bearers[0], observed, memory, wishes)
     if conflict := unassignable(instance, observed, None):
         return replace(common, action=Action.CONFLICT, conflict=conflict)
-    return replace(common, changes=changes.creation(instance, waiting))
+    return replace(common, changes=changes.plan_creation(instance, waiting))
 
 
 def _left_alone(
-    plan: InstancePlan, bearers: tuple[ObservedInstance, ...], memory: Memory, wishes: _Wishes
+    plan: InstancePlan, bearers: tuple[ObservedInstance, ...], memory: KnownState, wishes: _Wishes
 ) -> InstancePlan:
     """Return a plan in conflict with what there is to know of its job: that runs, or does not, all the same."""
     found = next((each for each in bearers if each.jobs), bearers[0] if bearers else None)
     if found is None:
         return plan
     job = found.job_for(plan.instance.synchronization_template)
-    health = unreadable(found.unreadable) if found.unreadable else assess(job, wishes.now)
+    health = unreadable(found.unreadable) if found.unreadable else assess_job(job, wishes.now)
     return replace(
         plan,
         health=health,
@@ -141,24 +141,24 @@ def _remarks(instance: Instance, observed: Observed, bearers: tuple[ObservedInst
 
 
 def _planned_change(
-    common: InstancePlan, found: ObservedInstance, observed: Observed, memory: Memory, wishes: _Wishes
+    common: InstancePlan, found: ObservedInstance, observed: Observed, memory: KnownState, wishes: _Wishes
 ) -> InstancePlan:
     fleet, instance = common.fleet, common.instance
-    removals = surplus(instance, found.roles, found.assigned)
+    removals = surplus_assignments(instance, found.roles, found.assigned)
     job = found.job_for(instance.synchronization_template)
-    health = assess(job, wishes.now)
+    health = assess_job(job, wishes.now)
     saved = changes.saved_secrets(instance, found, health)
     paused_by = _paused_by(health, memory)
     merge = _merge(instance, found, observed, memory) if job else None
     conflict = _conflict(instance, found, observed, len(removals), wishes)
     conflict = conflict or (merge.conflict(instance.key) if merge else None)
     needed = (
-        *changes.description_changes(fleet, instance, found),
-        *changes.credential_changes(instance, saved, health, wishes.save_all),
-        *changes.owner_changes(instance, found),
-        *changes.assignment_changes(instance, found, removals, observed.principals),
+        *changes.diff_description(fleet, instance, found),
+        *changes.diff_credentials(instance, saved, health, wishes.save_all),
+        *changes.diff_owners(instance, found),
+        *changes.diff_assignments(instance, found, removals, observed.principals),
         *_mapping_changes(instance, merge),
-        *changes.job_changes(instance, found, health, paused_by, wishes.force),
+        *changes.diff_job(instance, found, health, paused_by, wishes.force),
     )
     warnings = (initial_cycle(job),) if merge and merge.changes and not conflict else ()
     action = Action.NONE if not needed else Action.UPDATE if found.marked else Action.ADOPT
@@ -192,13 +192,13 @@ def _conflict(
     return too_many_removals(instance, removals, len(found.assigned))
 
 
-def _merge(instance: Instance, found: ObservedInstance, observed: Observed, memory: Memory) -> SchemaMerge | None:
+def _merge(instance: Instance, found: ObservedInstance, observed: Observed, memory: KnownState) -> SchemaMerge | None:
     job = found.job_for(instance.synchronization_template)
     if instance.mappings is None or job is None or found.schema is None:
         return None
     language = observed.languages.get((found.template_id or "", job.template_id or ""), SchemaLanguage())
     applied = memory.applied_to(found.service_principal_id, job.id)
-    return merge_of(instance.mappings, applied, language, found.schema)
+    return merge_mappings(instance.mappings, applied, language, found.schema)
 
 
 def _mapping_changes(instance: Instance, merge: SchemaMerge | None) -> tuple[FieldChange, ...]:
@@ -208,7 +208,7 @@ def _mapping_changes(instance: Instance, merge: SchemaMerge | None) -> tuple[Fie
     return (FieldChange("mappings", None, changes.AS_THE_FILE),) if instance.mappings else ()
 
 
-def _paused_by(health: JobHealth, memory: Memory) -> Literal["us", "someone"] | None:
+def _paused_by(health: JobHealth, memory: KnownState) -> Literal["us", "someone"] | None:
     if health.state != "paused":
         return None
     return "us" if health.job_id in memory.paused_by_us else "someone"

@@ -6,14 +6,14 @@ from typing import Literal
 
 from flows.errors import StepFailed
 from flows.fleet_file.models import Fleet, Instance
-from flows.monitoring.health import TOO_MANY_DELETES, UNREADABLE, JobState, assess
+from flows.monitoring.health import TOO_MANY_DELETES, UNREADABLE, JobState, assess_job
 from flows.monitoring.own_job import OwnJob, find_own_job, other_jobs
-from flows.plan.diff import select
+from flows.plan.diff import select_instances
 from flows.plan.outcome import InstanceOutcome
 from flows.plan.plan import FieldChange
 from flows.plan.reset_scope import SAFE
 from flows.tenant.observed import ObservedInstance
-from flows.tenant.owned_applications import find_bearers, two_applications
+from flows.tenant.owned_applications import find_owned_applications, format_two_applications
 from graph_client import GraphClient, Resources
 from graph_client.models import SynchronizationJob
 from graph_client.parallel import gather
@@ -80,8 +80,8 @@ async def plan_job_controls(
         UnknownKey: A key in `only` is not in the fleet file.
         GraphError: A read failed for good.
     """
-    wanted = select(fleet, only)
-    bearers = await find_bearers(graph, fleet)
+    wanted = select_instances(fleet, only)
+    bearers = await find_owned_applications(graph, fleet)
 
     async def planned(instance: Instance) -> JobControl:
         found = bearers.of(instance.key, instance)
@@ -94,7 +94,7 @@ async def plan_job_controls(
             return replace(unknown, refusal=StepFailed.of("find-job", error))
         control = _control(instance.key, verb, found[0], own)
         try:
-            needed = decide(instance.key, verb, own.job, scope, force=force)
+            needed = decide_control(instance.key, verb, own.job, scope, force=force)
         except StepFailed as refusal:
             return replace(control, refusal=refusal)
         return replace(control, reset_scope=scope if verb == "restart" else None, needed=needed)
@@ -102,7 +102,7 @@ async def plan_job_controls(
     return list(await gather(*map(planned, wanted)))
 
 
-def decide(key: str, verb: Verb, job: SynchronizationJob | None, scope: str, *, force: bool) -> bool:
+def decide_control(key: str, verb: Verb, job: SynchronizationJob | None, scope: str, *, force: bool) -> bool:
     """Tell whether the job has to be touched at all.
 
     Raises:
@@ -110,7 +110,7 @@ def decide(key: str, verb: Verb, job: SynchronizationJob | None, scope: str, *, 
     """
     if job is None:
         raise _refused("JobMissing", f"{key} has no provisioning job.", "Apply first.", verb)
-    health = assess(job)
+    health = assess_job(job)
     # A job that is paused in quarantine shows as paused.
     state, reason = health.state, health.held_by
     halted = (job.schedule.state if job.schedule else None) in {"Paused", "Disabled"}
@@ -149,7 +149,7 @@ def _refused(code: str, message: str, hint: str, verb: Verb) -> StepFailed:
 
 def _nowhere(key: str, found: tuple[ObservedInstance, ...]) -> StepFailed:
     if found:
-        return two_applications(key, [item.application_id or item.app_id for item in found])
+        return format_two_applications(key, [item.application_id or item.app_id for item in found])
     return StepFailed("NotCreated", f"No application bears the mark of {key}.", "Apply first.", step="find")
 
 
@@ -160,7 +160,7 @@ async def _own_job(graph: Resources, item: ObservedInstance, instance: Instance)
 
 
 def _control(key: str, verb: Verb, item: ObservedInstance, own: OwnJob) -> JobControl:
-    health = assess(own.job)
+    health = assess_job(own.job)
     return JobControl(
         key,
         verb,

@@ -6,13 +6,13 @@ from typing import Any
 
 from flows.errors import StepFailed
 from flows.fleet_file.models import Fleet, Instance
-from flows.mappings.diff import Difference, differences
-from flows.mappings.merge import wishes
+from flows.mappings.diff import Difference, diff_mappings
+from flows.mappings.merge import desired_mappings
 from flows.mappings.models import Mappings
-from flows.mappings.table import found_in, matching, table_of
-from flows.monitoring.health import JobHealth, assess
-from flows.plan.diff import select
-from flows.tenant.observe import observe
+from flows.mappings.table import build_table, find_object_mapping, matching
+from flows.monitoring.health import JobHealth, assess_job
+from flows.plan.diff import select_instances
+from flows.tenant.observe import observe_fleet
 from graph_client import GraphClient
 
 
@@ -36,8 +36,8 @@ async def find_schema(graph: GraphClient, fleet: Fleet, key: str) -> JobSchema:
         StepFailed: It has no job, or it is not certain which.
         GraphError: A read failed for good.
     """
-    (instance,) = select(fleet, [key])
-    bearers = (await observe(graph, fleet, instance.own_keys)).bearers(instance)
+    (instance,) = select_instances(fleet, [key])
+    bearers = (await observe_fleet(graph, fleet, instance.own_keys)).bearers(instance)
     for error in filter(None, (each.unreadable for each in bearers)):
         raise error
     job = bearers[0].job_for(instance.synchronization_template) if len(bearers) == 1 else None
@@ -51,20 +51,20 @@ async def find_schema(graph: GraphClient, fleet: Fleet, key: str) -> JobSchema:
     found = bearers[0]
     schema = await graph.synchronization_schemas.get(found.service_principal_id or "", job.id)
     ids = (found.application_id or "", found.service_principal_id or "", job.id)
-    return JobSchema(instance, *ids, schema, assess(job))
+    return JobSchema(instance, *ids, schema, assess_job(job))
 
 
-def replacing(now: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[Difference]:
+def replace_schema(now: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[Difference]:
     """Return what it would change to replace a schema by another as a whole, as far as the table shows it."""
-    table, _ = table_of(wanted)
+    table, _ = build_table(wanted)
     if table is None:
         return []
     objects = []
     for each in table.object_mappings:
-        there = matching(each, found_in(now))
+        there = matching(each, find_object_mapping(now))
         mapped = {name.casefold() for name in each.attributes}
         others = there[0].table.attributes if len(there) == 1 else {}
         unmapped = tuple(name for name in others if name.casefold() not in mapped)
         objects.append(each.model_copy(update={"unmapped": unmapped}))
-    found, _ = wishes(Mappings(object_mappings=tuple(objects)), None, None, now)
-    return differences(found)
+    found, _ = desired_mappings(Mappings(object_mappings=tuple(objects)), None, None, now)
+    return diff_mappings(found)

@@ -13,7 +13,7 @@ SETTINGS = frozenset({"SyncAll", "SkipOutOfScopeDeletions", _NOTIFICATION})
 """Keys that say how a job works, and are no credentials."""
 
 
-def job_settings(instance: Instance, observed: Mapping[str, str]) -> dict[str, str]:
+def build_job_settings(instance: Instance, observed: Mapping[str, str]) -> dict[str, str]:
     """Return the settings the fleet file names, as the keys and values that Graph stores.
 
     `SyncNotificationSettings` holds four settings in one JSON text; those the file does not name keep the value
@@ -32,7 +32,7 @@ def job_settings(instance: Instance, observed: Mapping[str, str]) -> dict[str, s
 
 
 def _notification_settings(instance: Instance, observed: str) -> str:
-    merged: dict[str, Any] = as_object(observed)
+    merged: dict[str, Any] = parse_setting(observed)
     if instance.notification_email is not None:
         merged |= {"Enabled": bool(instance.notification_email), "Recipients": instance.notification_email}
     if instance.delete_threshold is not None:
@@ -40,15 +40,15 @@ def _notification_settings(instance: Instance, observed: str) -> str:
     return json.dumps(merged, separators=(",", ":"))
 
 
-def same_setting(desired: str, observed: str) -> bool:
+def settings_equal(desired: str, observed: str) -> bool:
     """Tell whether two stored values mean the same: booleans in any case, JSON texts with their keys in any order."""
     if desired.lower() == observed.lower():
         return True
-    left, right = as_object(desired), as_object(observed)
+    left, right = parse_setting(desired), parse_setting(observed)
     return bool(left) and left == right
 
 
-def as_object(text: str) -> dict[str, Any]:
+def parse_setting(text: str) -> dict[str, Any]:
     """Return the object that a JSON text holds; an empty one for any other text."""
     try:
         value = json.loads(text)

@@ -7,7 +7,7 @@ from flows.mappings.models import Mappings
 
 
 @dataclass(frozen=True)
-class Memory:
+class KnownState:
     """What earlier runs wrote down and Graph cannot tell."""
 
     fingerprinted: frozenset[tuple[str, str]] = frozenset()

@@ -5,7 +5,7 @@ NEVER_REFUSED = 4
 """So few are a person's daily work, however small the fleet."""
 
 
-def share_refused(count: int, of: int, what: str) -> str | None:
+def refuse_large_share(count: int, of: int, what: str) -> str | None:
     """Say why a run may not change so many instances of a fleet at once.
 
     Args:

@@ -18,7 +18,7 @@ APPLIED = tuple(_DONE.values())
 
 
 @dataclass(frozen=True)
-class Placed:
+class ApplicationIds:
     """The two objects that are one instance in the tenant."""
 
     application_id: str
@@ -61,7 +61,7 @@ class InstanceOutcome:
             outcome.fail(StepFailed(conflict.code, conflict.message, conflict.hint, step=conflict.step))
         return outcome
 
-    def place(self, placed: Placed) -> None:
+    def place(self, placed: ApplicationIds) -> None:
         """Note the ids of the application and its service principal."""
         self.application_id = placed.application_id
         self.service_principal_id = placed.service_principal_id

@@ -53,7 +53,7 @@ _OWNING = Need("add owners", "apply", (("POST", "/applications/id/owners/$ref"),
 EVERYTHING = (*READING, _CREATING, _RUNNING, _ASSIGNING, _OWNING)
 
 
-def needs_of(instances: Collection[Instance], *, reading_only: bool = False) -> tuple[Need, ...]:
+def find_needed_permissions(instances: Collection[Instance], *, reading_only: bool = False) -> tuple[Need, ...]:
     """Return what these instances need: the reader's part always, the writer's by what their file speaks of."""
     if reading_only:
         return READING

@@ -133,7 +133,7 @@ class InstancePlan:
     @property
     def unwell(self) -> bool:
         """Whether the job needs somebody's attention although the file may have nothing to change."""
-        return self.health.ailing or self.held
+        return self.health.is_ailing or self.held
 
     @property
     def condition(self) -> str:

@@ -5,14 +5,14 @@ from dataclasses import dataclass, replace
 
 from flows.errors import StepFailed
 from flows.fleet_file.models import Fleet
-from flows.monitoring.health import UNREADABLE, JobHealth, assess
+from flows.monitoring.health import UNREADABLE, JobHealth, assess_job
 from flows.plan.diff import UnknownKey
-from flows.plan.limits import share_refused
+from flows.plan.limits import refuse_large_share
 from flows.plan.outcome import InstanceOutcome
 from flows.plan.plan import FieldChange
-from flows.tenant.assignments import assigned
+from flows.tenant.assignments import list_assigned
 from flows.tenant.observed import ObservedInstance
-from flows.tenant.owned_applications import Bearers, find_bearers, two_applications
+from flows.tenant.owned_applications import OwnedApplications, find_owned_applications, format_two_applications
 from flows.tenant.recycle_bin import DeletedApplication, deleted_applications, deleted_service_principal
 from graph_client import GraphClient
 from graph_client.errors import NotFound
@@ -83,7 +83,7 @@ async def plan_retirements(
         GraphError: A read failed for good.
     """
     application_id = application_id.lower() if application_id else None
-    bearers = await find_bearers(graph, fleet)
+    bearers = await find_owned_applications(graph, fleet)
     instances = {instance.key: instance for instance in fleet.instances}
     live = {key: bearers.of(key, instances.get(key)) for key in keys}
     absent = [key for key, found in live.items() if not found]
@@ -113,7 +113,7 @@ async def plan_retirements(
 
 
 def _check_share(count: int, of: int, *, force: bool) -> None:
-    refusal = None if force else share_refused(count, of, "retire")
+    refusal = None if force else refuse_large_share(count, of, "retire")
     if refusal:
         message, _, hint = refusal.partition("\n")
         raise StepFailed("TooManyRetired", message, hint, step="plan")
@@ -122,12 +122,12 @@ def _check_share(count: int, of: int, *, force: bool) -> None:
 def _chosen(key: str, found: Collection[ObservedInstance], application_id: str | None) -> ObservedInstance | None:
     if application_id is None:
         if len(found) > 1:
-            raise two_applications(key, [item.application_id or item.app_id for item in found])
+            raise format_two_applications(key, [item.application_id or item.app_id for item in found])
         return next(iter(found), None)
     return next((item for item in found if item.application_id == application_id), None)
 
 
-def _refuse_strangers(key: str, fleet: str, bearers: Bearers, application_id: str | None) -> None:
+def _refuse_strangers(key: str, fleet: str, bearers: OwnedApplications, application_id: str | None) -> None:
     """Raise the refusal of an application that is not the fleet's.
 
     Raises:
@@ -163,12 +163,12 @@ async def _looked_up(graph: GraphClient, plan: Retirement, found: ObservedInstan
     try:
         jobs, principals = await gather(
             graph.batched.synchronization.jobs(found.service_principal_id),
-            assigned(graph.batched, found.service_principal_id),
+            list_assigned(graph.batched, found.service_principal_id),
         )
     except NotFound:
         # Gone since the listing, or not replicated yet: deleting the application takes all of it along.
         return plan
-    healths = tuple(assess(job) for job in sorted(jobs, key=lambda job: job.id))
+    healths = tuple(assess_job(job) for job in sorted(jobs, key=lambda job: job.id))
     return replace(plan, jobs=healths, assignments=len(principals))
 
 

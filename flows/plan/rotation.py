@@ -4,12 +4,12 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from flows.fleet_file.models import Fleet
-from flows.plan.diff import diff
+from flows.plan.diff import diff_fleet
 from flows.plan.plan import Action, Conflict, FieldChange, InstancePlan, Plan
 from flows.tenant.observed import Observed
 
 
-def rotation(fleet: Fleet, observed: Observed, only: Collection[str]) -> Plan:
+def build_rotation_plan(fleet: Fleet, observed: Observed, only: Collection[str]) -> Plan:
     """Return what saves the credentials of some instances again and touches nothing else.
 
     Args:
@@ -20,7 +20,7 @@ def rotation(fleet: Fleet, observed: Observed, only: Collection[str]) -> Plan:
     Raises:
         UnknownKey: A key is not in the fleet file.
     """
-    plan = diff(fleet, observed, only=only)
+    plan = diff_fleet(fleet, observed, only=only)
     return replace(plan, instances=tuple(_rotation(each) for each in plan.instances), orphans=())
 
 

@@ -1,7 +1,7 @@
 """Why a plan as a whole is not carried out."""
 
 from flows.plan.changes import SAVED_AGAIN
-from flows.plan.limits import share_refused
+from flows.plan.limits import refuse_large_share
 from flows.plan.plan import Action, FieldChange, InstancePlan, Plan
 
 _NEVER_STARTED = {"missing", "created"}
@@ -24,7 +24,7 @@ class PlanChanged(PlanRefused):
         self.plan = plan
 
 
-def refused(
+def find_refusal(
     plan: Plan, *, force: bool = False, digest: str | None = None, in_waves: bool = False
 ) -> PlanRefused | None:
     """Return why a plan may not be carried out, or None if it may.
@@ -43,7 +43,7 @@ def refused(
     text = None if digest else _dangers(plan)
     if not in_waves:
         count = sum(_updates(each) for each in plan.instances)
-        text = text or share_refused(count, plan.existing, "update")
+        text = text or refuse_large_share(count, plan.existing, "update")
     return PlanRefused(text) if text else None
 
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from flows.documents.errors import Problem
-from flows.formatting.text import in_words
-from flows.mappings.diff import Difference, differences
-from flows.mappings.json_values import digest_of
-from flows.mappings.merge import Wish, wishes
+from flows.formatting.text import format_count
+from flows.mappings.diff import Difference, diff_mappings
+from flows.mappings.json_values import digest_json
+from flows.mappings.merge import DesiredMapping, desired_mappings
 from flows.mappings.models import Mappings
-from flows.mappings.validation import problems_of
+from flows.mappings.validation import find_problems
 from flows.plan.plan import Conflict, FieldChange
 from flows.tenant.schemas import SchemaLanguage
 from graph_client.models import SynchronizationJob
@@ -20,7 +20,7 @@ from graph_client.models import SynchronizationJob
 class SchemaMerge:
     """A mappings file beside a schema."""
 
-    wishes: tuple[Wish, ...]
+    wishes: tuple[DesiredMapping, ...]
     differences: tuple[Difference, ...]
     problems: tuple[Problem, ...]
     digest: str
@@ -43,7 +43,7 @@ class SchemaMerge:
         return Conflict("MappingsInvalid", f"{where}{first.what} (job of {key}).", f"{first.advice}{more}")
 
 
-def merge_of(
+def merge_mappings(
     wanted: Mappings, applied: Mappings | None, language: SchemaLanguage, schema: Mapping[str, Any]
 ) -> SchemaMerge:
     """Return what a mappings file wants of a schema.
@@ -54,13 +54,13 @@ def merge_of(
         language: What its template and its tenant say of schemas.
         schema: As the job has it.
     """
-    wanted_of, problems = wishes(wanted, applied, language.default, schema)
-    problems += problems_of(wanted, wanted_of, schema, language.vocabulary)
-    return SchemaMerge(tuple(wanted_of), tuple(differences(wanted_of)), tuple(problems), digest_of(schema))
+    wanted_of, problems = desired_mappings(wanted, applied, language.default, schema)
+    problems += find_problems(wanted, wanted_of, schema, language.vocabulary)
+    return SchemaMerge(tuple(wanted_of), tuple(diff_mappings(wanted_of)), tuple(problems), digest_json(schema))
 
 
 def initial_cycle(job: SynchronizationJob | None) -> str:
     """Say what saving a schema sets going, and how many objects it is about."""
     counts = job.status.entry_counts if job and job.status else {}
-    known = in_words({kind.lower() + "s": count for kind, count in counts.items()})
+    known = format_count({kind.lower() + "s": count for kind, count in counts.items()})
     return f"Saving the mappings starts an initial cycle over {known or 'all in scope; how many is not known'}."

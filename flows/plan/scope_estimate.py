@@ -11,7 +11,7 @@ FILTERS_MAX = 10
 """So many filters are counted for a plan: an estimate is not worth more requests."""
 
 
-async def estimated(graph: GraphClient, plan: Plan) -> Plan:
+async def estimate_scopes(graph: GraphClient, plan: Plan) -> Plan:
     """Return a plan that says of each change of a scoping filter about how many users it is about."""
     wanted = [
         each_filter

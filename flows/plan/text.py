@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from flows.formatting.text import in_words
+from flows.formatting.text import format_count
 from flows.plan.plan import Action, FieldChange, InstancePlan, Plan
 
 DANGEROUS = "(dangerous)"
@@ -12,7 +12,7 @@ _ORIGINS = {
 }
 
 
-def change_in_words(change: FieldChange) -> str:
+def format_change(change: FieldChange) -> str:
     """Return `field: before → after`, and what there is to know about it."""
     before, after = change.before, change.after
     members = f" ({change.members} members)" if change.members is not None else ""
@@ -23,23 +23,23 @@ def change_in_words(change: FieldChange) -> str:
     return f"{change.field}: {values}{words}" + (f" [{'; '.join(notes)}]" if notes else "")
 
 
-def in_lines(plan: InstancePlan) -> list[str]:
+def format_change_lines(plan: InstancePlan) -> list[str]:
     """Return what would be done to one instance, or why nothing is, a line each."""
     if plan.conflict:
         return [plan.conflict.message, plan.conflict.hint]
     if plan.action is Action.CREATE:
         done = [f"{plan.instance.display_name} from {plan.instance.template}, job {plan.instance.job}"]
     else:
-        done = [change_in_words(change) for change in plan.changes]
+        done = [format_change(change) for change in plan.changes]
     return [*done, *(f"pending: {each}" for each in plan.pending), *plan.warnings]
 
 
-def unknown_credentials(plan: InstancePlan) -> list[str]:
+def format_unknown_credentials(plan: InstancePlan) -> list[str]:
     """Return the saved credentials of which the store cannot tell whether they have changed."""
     return [key for key, what in plan.credentials.items() if what == "unknown"]
 
 
-def besides(plan: Plan) -> list[str]:
+def format_remarks(plan: Plan) -> list[str]:
     """Return what is to be said of applications that no instance of the plan is, a line each."""
     orphans = [
         f"orphan: {each.display_name} ({each.application_id}) bears the mark of {each.key}, which is not in the file"
@@ -59,13 +59,13 @@ def worth_showing(plan: InstancePlan) -> bool:
     return plan.action is not Action.NONE or plan.unwell or bool(plan.pending or plan.warnings)
 
 
-def in_summary(plan: Plan) -> str:
+def format_summary(plan: Plan) -> str:
     """Return the counts of a plan and of the jobs it saw, and what of their credentials nobody knows, a line each."""
     states = Counter(each.health.state for each in plan.instances if each.job_id)
-    unknown = sum(bool(unknown_credentials(each)) for each in plan.instances)
-    lines = [f"{plan.fleet}: {in_words(plan.count()) or 'no instances'}; {plan.writes} writes to do."]
+    unknown = sum(bool(format_unknown_credentials(each)) for each in plan.instances)
+    lines = [f"{plan.fleet}: {format_count(plan.count()) or 'no instances'}; {plan.writes} writes to do."]
     if states:
-        lines.append(f"Jobs: {in_words(dict(sorted(states.items())))}.")
+        lines.append(f"Jobs: {format_count(dict(sorted(states.items())))}.")
     if unknown:
         lines.append(
             f"Of {unknown} instances this store cannot tell whether credentials have changed; "

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 
-from flows.monitoring.instances import Instance, instances_of
+from flows.monitoring.instances import Instance, read_instances
 from flows.monitoring.quarantine_triage import triage_quarantine
-from flows.monitoring.triage import ErrorTriage, explain
+from flows.monitoring.triage import ErrorTriage, explain_error
 from flows.report.activity import Activity, ApplicationActivity
 from flows.report.models import Application, CommonError, Report
 from flows.store import JobEpisode, Period, Store
@@ -16,7 +16,7 @@ _TRIAGES_MAX = 12
 """More quarantines at once have a common cause, which a dozen of them shows."""
 
 
-def gather(store: Store, *, days: int, fleet: str | None = None, now: datetime | None = None) -> Report:
+def build_report(store: Store, *, days: int, fleet: str | None = None, now: datetime | None = None) -> Report:
     """Gather what a report says.
 
     Args:
@@ -31,7 +31,7 @@ def gather(store: Store, *, days: int, fleet: str | None = None, now: datetime |
     now = now or datetime.now(UTC)
     first = now.date() - timedelta(days=days - 1)
     since = datetime.combine(first, time(), UTC)
-    instances = instances_of(store, fleet)
+    instances = read_instances(store, fleet)
     fleets = {(each.job.tenant_id, each.fleet) for each in instances if each.job}
     coverage = [each for each in store.coverage() if fleet is None or each.tenant_id in {one for one, _ in fleets}]
     activity = Activity(first, now.date(), {each.service_principal_id for each in instances} if fleet else None)
@@ -91,6 +91,6 @@ def _errors(store: Store, activity: Activity) -> list[CommonError]:
         worst = max(bearers, key=lambda id_: bearers[id_].errors[code])
         failure = store.statistics.example(bearers[worst].period, worst, code, count)
         # What to do depends on the instance, and here are many: a command for one would mislead.
-        explanation = explain(code, failure.recommended_action, None, reason=failure.reason)
+        explanation = explain_error(code, failure.recommended_action, None, reason=failure.reason)
         found.append(CommonError(ErrorTriage(failure, explanation), len(bearers)))
     return found

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from flows.report.models import STATUSES, Report, statuses_of
-from flows.report.text import duration, number, shortened
+from flows.report.models import STATUSES, Report, count_statuses
+from flows.report.text import format_duration, format_number, shorten_text
 
 _STEPS_SECONDS = [
     *(1, 5, 15, 30, 60, 300, 900, 1800),
@@ -83,15 +83,15 @@ def slowest_jobs(report: Report) -> Markup:
 
 
 def _stacked(report: Report, names: Sequence[str], chart: Chart, size: Size) -> Chart:
-    statuses = statuses_of(report.days.values())
+    statuses = count_statuses(report.days.values())
     highest = max((sum(counts.values()) for counts in report.days.values()), default=0)
     ticks = _round_numbers(highest, size.ticks)
-    left, right = 7 * max((len(number(tick)) for tick in ticks), default=0) + 14, size.width - 10
+    left, right = 7 * max((len(format_number(tick)) for tick in ticks), default=0) + 14, size.width - 10
     top, bottom = 8, size.height - (3 if statuses else 1) * _LINE
     for tick in (0, *ticks):
         y = bottom - (bottom - top) * tick / max(highest, 1)
         chart.guides.append((left, y, right, y))
-        chart.labels.append(Label(left - 6, y + 4, number(tick), "end"))
+        chart.labels.append(Label(left - 6, y + 4, format_number(tick), "end"))
     place = (right - left) / max(len(names), 1)
     every = -(-len(names) // size.days_labelled)
     for index, counts in enumerate(report.days.values()):
@@ -117,13 +117,13 @@ def _horizontal(report: Report, chart: Chart, size: Size) -> Chart:
     for tick in _ticks(longest, size.ticks):
         x = left + (right - left) * tick / longest
         chart.guides.append((x, 8, x, bottom))
-        chart.labels.append(Label(x, bottom + _LINE - 4, duration(tick)))
+        chart.labels.append(Label(x, bottom + _LINE - 4, format_duration(tick)))
     place = (bottom - 8) / len(slowest)
     for index, (application, cycle) in enumerate(slowest):
         y = 8 + place * index
         width = (right - left) * cycle.seconds / longest
         chart.bars.append(Bar(left, y + place * _GAP / 2, width, place * (1 - _GAP), "success"))
-        chart.labels.append(Label(left - 8, y + place / 2 + 4, shortened(application.name, size.letters), "end"))
+        chart.labels.append(Label(left - 8, y + place / 2 + 4, shorten_text(application.name, size.letters), "end"))
     return chart
 
 
@@ -132,7 +132,7 @@ def _add_legend(chart: Chart, statuses: Sequence[str], y: float) -> None:
     for index, status in enumerate(statuses):
         x = place * index + 12
         chart.bars.append(Bar(x, y - 10, 11, 11, _colour(status)))
-        chart.labels.append(Label(x + 17, y, shortened(status, int(place / 7) - 2), "start"))
+        chart.labels.append(Label(x + 17, y, shorten_text(status, int(place / 7) - 2), "start"))
 
 
 def _colour(status: str) -> str:

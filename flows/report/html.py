@@ -7,14 +7,14 @@ from markupsafe import Markup
 
 from flows.formatting.control_characters import escape_controls
 from flows.report.charts import events_by_day, slowest_jobs
-from flows.report.models import Report, statuses_of
-from flows.report.text import duration, moment, number, shortened
+from flows.report.models import Report, count_statuses
+from flows.report.text import format_duration, format_moment, format_number, shorten_text
 
 _ATTENTION_MAX = 12
 _EPISODES_MAX = 200
 
 
-def html_of(report: Report) -> str:
+def render_html(report: Report) -> str:
     """Return the page; everything that came from elsewhere is escaped."""
     return _environment().get_template("report.html").render(_context(report)) + "\n"
 
@@ -28,7 +28,12 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=_without_controls,
     )
-    environment.filters |= {"duration": duration, "moment": moment, "number": number, "shortened": shortened}
+    environment.filters |= {
+        "duration": format_duration,
+        "moment": format_moment,
+        "number": format_number,
+        "shortened": shorten_text,
+    }
     return environment
 
 
@@ -46,7 +51,7 @@ def _context(report: Report) -> dict[str, Any]:
         "first": days[0],
         "last": days[-1],
         "style": Markup(style),  # noqa: S704  our own file
-        "statuses": statuses_of(report.days.values()),
+        "statuses": count_statuses(report.days.values()),
         "unwell": [each for each in report.applications if each.unwell],
         "attention_max": _ATTENTION_MAX,
         "episodes_max": _EPISODES_MAX,

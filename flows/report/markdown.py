@@ -2,17 +2,17 @@
 
 from collections.abc import Iterable, Sequence
 
-from flows.formatting.markdown import plain, table
-from flows.report.models import Application, Report, statuses_of
-from flows.report.text import moment, number, shortened
+from flows.formatting.markdown import escape_markdown, markdown_table
+from flows.report.models import Application, Report, count_statuses
+from flows.report.text import format_moment, format_number, shorten_text
 
 _ROWS_MAX = 20
 
 
-def markdown_of(report: Report) -> str:
+def render_markdown(report: Report) -> str:
     """Return states, what needs attention, events by day, errors and coverage; `entra-fleet report` has it all."""
     unwell = [each for each in report.applications if each.triage]
-    statuses = statuses_of(report.days.values())
+    statuses = count_statuses(report.days.values())
     parts = [
         _line("Jobs", report.states),
         _line("Events", report.statuses),
@@ -22,12 +22,12 @@ def markdown_of(report: Report) -> str:
             "Events by day",
             ("day", *statuses),
             (
-                (str(day), *(number(counts.get(status, 0)) for status in statuses))
+                (str(day), *(format_number(counts.get(status, 0)) for status in statuses))
                 for day, counts in report.days.items()
             ),
         ),
         *(
-            f"Harvest of {each.tenant_id} complete up to {moment(each.watermark)}, {len(each.gaps)} gaps."
+            f"Harvest of {each.tenant_id} complete up to {format_moment(each.watermark)}, {len(each.gaps)} gaps."
             for each in report.coverage
         ),
     ]
@@ -35,7 +35,8 @@ def markdown_of(report: Report) -> str:
 
 
 def _line(what: str, counts: dict[str, int]) -> str:
-    return f"**{what}:** {', '.join(f'{number(count)} {plain(name)}' for name, count in counts.items()) or 'none'}"
+    parts = [f"{format_number(count)} {escape_markdown(name)}" for name, count in counts.items()]
+    return f"**{what}:** {', '.join(parts) or 'none'}"
 
 
 def _attention(application: Application) -> Sequence[str]:
@@ -46,9 +47,14 @@ def _attention(application: Application) -> Sequence[str]:
 def _errors(report: Report) -> Iterable[Sequence[str]]:
     for each in report.errors:
         failure, proposal = each.triage.failure, each.triage.explanation.proposal
-        yield failure.error_code or "no code", number(failure.count), number(each.applications), proposal.text
+        yield (
+            failure.error_code or "no code",
+            format_number(failure.count),
+            format_number(each.applications),
+            proposal.text,
+        )
 
 
 def _table(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    body = [[plain(shortened(cell, 300)) for cell in row] for row in rows][:_ROWS_MAX]
-    return [f"### {title}", table(head, body)] if body else []
+    body = [[escape_markdown(shorten_text(cell, 300)) for cell in row] for row in rows][:_ROWS_MAX]
+    return [f"### {title}", markdown_table(head, body)] if body else []

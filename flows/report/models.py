@@ -104,7 +104,7 @@ class Report:
         total: Counter[str] = Counter()
         for counts in self.days.values():
             total.update(counts)
-        return {status: total[status] for status in statuses_of([total])}
+        return {status: total[status] for status in count_statuses([total])}
 
     @property
     def slowest(self) -> list[tuple[Application, Cycle]]:
@@ -113,7 +113,7 @@ class Report:
         return sorted(found, key=lambda pair: -pair[1].seconds)[:SLOWEST_MAX]
 
 
-def statuses_of(counts: Iterable[Mapping[str, int]]) -> list[str]:
+def count_statuses(counts: Iterable[Mapping[str, int]]) -> list[str]:
     """Return the statuses that occur, failures first, and those unknown to us last."""
     found = {status for each in counts for status, count in each.items() if count}
     return [status for status in STATUSES if status in found] + sorted(found - set(STATUSES))

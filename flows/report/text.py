@@ -3,7 +3,7 @@
 from datetime import datetime
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Return a time span in its two largest units."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
@@ -14,16 +14,16 @@ def duration(seconds: float) -> str:
     return " ".join(parts[:2]) or "0 s"
 
 
-def moment(at: datetime | None) -> str:
+def format_moment(at: datetime | None) -> str:
     """Return a moment to the minute, in UTC."""
     return f"{at:%Y-%m-%d %H:%M} UTC" if at else "-"
 
 
-def number(count: int) -> str:
+def format_number(count: int) -> str:
     """Return a number with its thousands apart."""
     return f"{count:,}"
 
 
-def shortened(text: str, length: int = 80) -> str:
+def shorten_text(text: str, length: int = 80) -> str:
     """Return a text, cut where it is longer than a page has room for."""
     return text if len(text) <= length else f"{text[: length - 1]}…"

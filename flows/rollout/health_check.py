@@ -6,13 +6,13 @@ from typing import Any, Self
 
 from flows.monitoring.cycle_log import JobLog
 from flows.monitoring.health import RUNNING, JobHealth
-from flows.on_demand_provisioning.result import Trial
+from flows.on_demand_provisioning.result import OnDemandResult
 from flows.plan.outcome import InstanceOutcome
 from flows.rollout.rules import CanaryRules
 
 
 @dataclass(frozen=True)
-class Verdict:
+class HealthCheck:
     """How one instance of a wave fared."""
 
     key: str
@@ -48,7 +48,7 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Seen:
+class Observation:
     """What was seen of one instance after its change."""
 
     outcome: InstanceOutcome
@@ -58,7 +58,7 @@ class Seen:
     escrows_before: int
     log: JobLog | None
     """What the log says since the change; None if it could not be read."""
-    trials: Sequence[Trial] = ()
+    trials: Sequence[OnDemandResult] = ()
     was_quarantined: bool = False
 
     @property
@@ -67,12 +67,12 @@ class Seen:
         return self.outcome.failure is None and self.health.state in {*RUNNING, "quarantined", "unknown"}
 
 
-def judge(seen: Seen, rules: CanaryRules) -> Verdict:
+def evaluate(seen: Observation, rules: CanaryRules) -> HealthCheck:
     """Return how an instance fared, by the rules."""
     health, log = seen.health, seen.log
     failing_now = len(log.failing) if log else 0
     failures = max(health.escrows - seen.escrows_before, failing_now - seen.escrows_before, 0)
-    return Verdict(
+    return HealthCheck(
         seen.outcome.key,
         seen.outcome.outcome,
         health.state,
@@ -84,7 +84,7 @@ def judge(seen: Seen, rules: CanaryRules) -> Verdict:
     )
 
 
-def _reasons(seen: Seen, rules: CanaryRules, failures: int) -> Collection[str]:
+def _reasons(seen: Observation, rules: CanaryRules, failures: int) -> Collection[str]:
     outcome, health = seen.outcome, seen.health
     if outcome.failure:
         return [f"failed at {outcome.failure.step}: {outcome.failure.message}"]
@@ -112,7 +112,7 @@ def _reasons(seen: Seen, rules: CanaryRules, failures: int) -> Collection[str]:
     return reasons
 
 
-def _remarks(seen: Seen) -> Collection[str]:
+def _remarks(seen: Observation) -> Collection[str]:
     if seen.outcome.failure:
         return []
     if not seen.watched:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from flows.rollout.health_check import Verdict
+from flows.rollout.health_check import HealthCheck
 
 _SHOWN = 20
 
@@ -17,7 +17,7 @@ class WaveReport:
     of: int
     members: tuple[str, ...]
     state: str
-    verdicts: tuple[Verdict, ...] = ()
+    verdicts: tuple[HealthCheck, ...] = ()
 
     @property
     def label(self) -> str:
@@ -30,7 +30,7 @@ class WaveReport:
         return f"wave {self.number} of {self.of} ({self.label})"
 
     @property
-    def bad(self) -> tuple[Verdict, ...]:
+    def bad(self) -> tuple[HealthCheck, ...]:
         """The verdicts on those that did not fare well."""
         return tuple(each for each in self.verdicts if not each.good)
 

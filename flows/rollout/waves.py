@@ -15,12 +15,12 @@ SECOND_WAVE_SHARE = 0.1
 _CHANGING = {Action.CREATE, Action.ADOPT, Action.UPDATE}
 
 
-def changing(plan: Plan) -> list[InstancePlan]:
+def instances_to_change(plan: Plan) -> list[InstancePlan]:
     """Return the instances that an apply would touch."""
     return [each for each in plan.instances if each.action in _CHANGING]
 
 
-def waves_of(plan: Plan, canary: int | Sequence[str]) -> list[tuple[str, ...]]:
+def split_into_waves(plan: Plan, canary: int | Sequence[str]) -> list[tuple[str, ...]]:
     """Return the keys of each wave: the canaries, then a tenth of all, then the rest; empty ones are left out.
 
     Args:
@@ -30,7 +30,7 @@ def waves_of(plan: Plan, canary: int | Sequence[str]) -> list[tuple[str, ...]]:
     Raises:
         StepFailed: None of the canaries that are named would be changed.
     """
-    by_risk = [each.key for each in sorted(changing(plan), key=_risk)]
+    by_risk = [each.key for each in sorted(instances_to_change(plan), key=_risk)]
     known = {each.key for each in plan.instances}
     if not isinstance(canary, int) and (unknown := sorted(set(canary) - known)):
         raise StepFailed(
@@ -63,12 +63,12 @@ def _risk(plan: InstancePlan) -> tuple[Any, ...]:
     """
     runs = plan.instance.job == "running" and plan.paused_by != "someone"
     works = plan.health.state in RUNNING
-    return not runs, not works, plan.health.ailing, max(plan.health.counts.values(), default=0), plan.key
+    return not runs, not works, plan.health.is_ailing, max(plan.health.counts.values(), default=0), plan.key
 
 
-def fingerprints(plan: Plan) -> dict[str, dict[str, str]]:
+def fingerprint_changes(plan: Plan) -> dict[str, dict[str, str]]:
     """Return by which to know each changing instance again: what is to be done, and what the file wants."""
-    return {each.key: {"digest": each.digest, "wanted": _wanted(each)} for each in changing(plan)}
+    return {each.key: {"digest": each.digest, "wanted": _wanted(each)} for each in instances_to_change(plan)}
 
 
 def same_rollout(plan: Plan, known: Mapping[str, Mapping[str, str]], begun: Collection[str]) -> bool:
@@ -80,7 +80,7 @@ def same_rollout(plan: Plan, known: Mapping[str, Mapping[str, str]], begun: Coll
         begun: Keys of the instances whose wave has begun: those may be half done, done, or paused.
     """
     now = {each.key: each for each in plan.instances}
-    if not known.keys() <= now.keys() or not {each.key for each in changing(plan)} <= known.keys():
+    if not known.keys() <= now.keys() or not {each.key for each in instances_to_change(plan)} <= known.keys():
         return False
     left = known.keys() - set(begun)
     return all(known[key]["digest"] == now[key].digest for key in left) and all(

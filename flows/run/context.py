@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from prefect.logging import get_run_logger
 
 from flows.configuration.environment import EnvironmentIncomplete, environment
-from flows.configuration.sign_in import identity_of, signed_in_as
+from flows.configuration.sign_in import open_client_as, read_identity
 from flows.credentials.fingerprint import FingerprintKey
 from flows.credentials.fingerprint_key import fingerprint_key
 from flows.credentials.references import Secret
@@ -23,17 +23,17 @@ from flows.run.progress import note
 from flows.run.quota import CallerBreaker
 from flows.run.redaction import redact_errors
 from flows.store import Store, open_store
-from flows.tenant.schema_cache import SchemaKnowledge
+from flows.tenant.schema_cache import SchemaCache
 from graph_client import GraphClient, TokenClaims
 
 CLOCK_SKEW_SECONDS = 120.0
 """How far this machine's clock may be from Graph's before it is said."""
 
-_current: ContextVar["Connection"] = ContextVar("connection")
+_current: ContextVar["RunContext"] = ContextVar("connection")
 
 
 @dataclass(frozen=True)
-class Connection:
+class RunContext:
     """A signed-in Graph client, the claims of its token, the store, and where secrets are read."""
 
     graph: GraphClient
@@ -45,10 +45,10 @@ class Connection:
     validated: dict[str, dict[str, Secret]] = field(default_factory=dict, repr=False)
     """Credentials by key from their validation until they are saved, so that what is saved is what was validated."""
     breaker: CallerBreaker = field(default_factory=CallerBreaker)
-    schemas: SchemaKnowledge = field(default_factory=SchemaKnowledge)
+    schemas: SchemaCache = field(default_factory=SchemaCache)
 
 
-def connection() -> Connection:
+def run_context() -> RunContext:
     """Return the connection of the run this is called in.
 
     Raises:
@@ -58,9 +58,9 @@ def connection() -> Connection:
 
 
 @asynccontextmanager
-async def connected(
+async def open_run_context(
     tenant: str | None, expected_tenant_id: str | None = None, writes_per_second: float | None = None
-) -> AsyncIterator[Connection]:
+) -> AsyncIterator[RunContext]:
     """Sign in and hold one client and one store for all tasks of a run.
 
     Args:
@@ -72,16 +72,16 @@ async def connected(
         WrongTenant: The token is another tenant's; nothing was sent to Graph.
         AuthFailed: Microsoft Entra refused the sign-in.
     """
-    identity = await identity_of(tenant, expected_tenant_id)
+    identity = await read_identity(tenant, expected_tenant_id)
     if writes_per_second is not None:
         identity = replace(identity, settings=identity.settings.sharing(writes_per_second))
-    async with signed_in_as(identity, expected_tenant_id) as (graph, claims), Sources(identity) as sources:
+    async with open_client_as(identity, expected_tenant_id) as (graph, claims), Sources(identity) as sources:
         store_url = environment().store_url
         tenant_id = _tenant_of(claims, expected_tenant_id)
         with await asyncio.to_thread(open_store, store_url) as store:
             key = fingerprint_key(identity, store_url)
             breaker = CallerBreaker(permissions_known=permissions_known(claims))
-            token = _current.set(Connection(graph, claims, tenant_id, store, sources, key, breaker=breaker))
+            token = _current.set(RunContext(graph, claims, tenant_id, store, sources, key, breaker=breaker))
             try:
                 with redact_errors():
                     yield _current.get()

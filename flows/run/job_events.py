@@ -16,7 +16,7 @@ from prefect.events import Event, RelatedResource, Resource
 from prefect.events.related import related_resources_from_run_context
 from prefect.logging import get_run_logger
 
-from flows.formatting.text import iso
+from flows.formatting.text import format_iso
 from flows.store import JobEpisode, Store
 from flows.store.job_episodes import BEGINNINGS, Word
 
@@ -24,7 +24,7 @@ _PATH: Literal["/events"] = "/events"
 _EVENTS_AT_ONCE = 100
 
 
-async def tell_episodes(store: Store, tenant_id: str, fleet: str) -> None:
+async def emit_episode_events(store: Store, tenant_id: str, fleet: str) -> None:
     """Tell Prefect of every episode of a fleet that began or ended and was not told yet.
 
     A Prefect that cannot be reached stops no sweep: the next one tells.
@@ -37,14 +37,14 @@ async def tell_episodes(store: Store, tenant_id: str, fleet: str) -> None:
         for start in range(0, len(news), _EVENTS_AT_ONCE):
             part = news[start : start + _EVENTS_AT_ONCE]
             try:
-                await _send(client, [event_of(episode, word) for episode, word in part])
+                await _send(client, [build_event(episode, word) for episode, word in part])
             except httpx.HTTPError as error:
                 get_run_logger().warning("Prefect took no events, the next sweep will tell: %s", error)
                 return
             await asyncio.to_thread(store.job_episodes.told, part, datetime.now(UTC))
 
 
-def event_of(episode: JobEpisode, word: Word) -> Event:
+def build_event(episode: JobEpisode, word: Word) -> Event:
     """Return the event of what happened in an episode; the same each time it is asked for."""
     seen_at = episode.noticed_at if BEGINNINGS.get(episode.kind) == word else episode.ended_at
     return Event(
@@ -78,13 +78,13 @@ def _payload(episode: JobEpisode) -> dict[str, Any]:
         "job_id": episode.job_id,
         "service_principal_id": episode.service_principal_id,
         "episode": episode.kind,
-        "began_at": iso(episode.began_at),
-        "ended_at": iso(episode.ended_at),
+        "began_at": format_iso(episode.began_at),
+        "ended_at": format_iso(episode.ended_at),
         "reason": episode.reason,
         "error_code": episode.error_code,
     }
 
 
 def _id_of(episode: JobEpisode, word: Word) -> UUID:
-    began = iso(episode.began_at)
+    began = format_iso(episode.began_at)
     return uuid5(NAMESPACE_URL, f"entra-fleet:{episode.tenant_id}/{episode.job_id}/{episode.kind}/{began}/{word}")

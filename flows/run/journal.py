@@ -13,7 +13,7 @@ from flows.fleet_file.models import Fleet
 from flows.plan.outcome import InstanceOutcome
 from flows.plan.plan import FieldChange as FieldPlan
 from flows.plan.plan import InstancePlan, Plan
-from flows.run.context import connection
+from flows.run.context import run_context
 from flows.run.lease import lease_id
 from flows.run.outcome import FleetOutcome
 from flows.store import Change, ChangeError, FieldChange, Run
@@ -31,7 +31,7 @@ class Entry:
 
 
 @asynccontextmanager
-async def journaled(
+async def open_journal(
     fleet: Fleet, plan: Plan | None, ticket: str | None, command: str = "apply"
 ) -> AsyncIterator[Entry]:
     """Write down that a command began and how it ended, an interruption included.
@@ -42,7 +42,7 @@ async def journaled(
     if command not in _WITHOUT_LEASE:
         lease_id()
     run = _run(fleet, plan, ticket, command)
-    store = connection().store
+    store = run_context().store
     entry = Entry(await asyncio.to_thread(store.journal.begin, run))
     try:
         yield entry
@@ -61,7 +61,7 @@ def _ending(outcome: FleetOutcome | None) -> str:
     return "partial" if outcome.failed < len(outcome.instances) else "failed"
 
 
-class OtherStore(Exception):
+class StoreMismatch(Exception):
     """A shard has another store than the run that planned it."""
 
 
@@ -71,9 +71,9 @@ async def require(run_id: str) -> None:
     Raises:
         OtherStore: It has not.
     """
-    store = connection().store
+    store = run_context().store
     if not await asyncio.to_thread(store.journal.has, run_id):
-        raise OtherStore(
+        raise StoreMismatch(
             f"The store of this worker has no run {run_id}: the apply that started this shard has another store.\n"
             "Set ENTRA_FLEET_STORE to one PostgreSQL database on every worker, and apply again."
         )
@@ -81,7 +81,7 @@ async def require(run_id: str) -> None:
 
 async def record_rest(run_id: str, plan: Plan, instances: Iterable[InstanceOutcome]) -> None:
     """Write down what is not in the journal yet, or otherwise: what needed nothing, was left alone, or crashed."""
-    recorded = await asyncio.to_thread(connection().store.journal.recorded, run_id)
+    recorded = await asyncio.to_thread(run_context().store.journal.recorded, run_id)
     plans = {each.key: each for each in plan.instances}
     for outcome in instances:
         code = outcome.failure.code if outcome.failure else None
@@ -108,11 +108,11 @@ async def record(run_id: str, action: str, changes: Iterable[FieldPlan], outcome
         job_id=outcome.job_id,
         error=ChangeError(**failure.as_json()) if failure else None,
     )
-    await asyncio.to_thread(connection().store.journal.record, run_id, change)
+    await asyncio.to_thread(run_context().store.journal.record, run_id, change)
 
 
 def _run(fleet: Fleet, plan: Plan | None, ticket: str | None, command: str) -> Run:
-    claims = connection().claims
+    claims = run_context().claims
     return Run(
         tenant_id=fleet.tenant_id,
         fleet=fleet.fleet,

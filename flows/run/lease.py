@@ -14,7 +14,7 @@ from pydantic import Field
 
 from flows.errors import FLEET_BUSY, StepFailed
 from flows.fleet_file.models import Fleet
-from flows.run.context import connection
+from flows.run.context import run_context
 from flows.run.progress import note
 from flows.store import LeaseHolder, StoreError
 from flows.store.leases import EXPIRY, SHARD
@@ -66,7 +66,7 @@ async def exclusive(
         flow_run_id=str(flow_run.id) if flow_run.id else None,
         lease_id=shard_of or str(uuid4()),
     )
-    leases = connection().store.leases
+    leases = run_context().store.leases
     await _take(fleet, wanted, wait_minutes, despite_shards)
     token = _held.set(wanted.lease_id)
     try:
@@ -80,7 +80,7 @@ async def exclusive(
 
 
 async def _take(fleet: Fleet, wanted: LeaseHolder, wait_minutes: float, despite_shards: bool) -> None:
-    leases, loop = connection().store.leases, asyncio.get_running_loop()
+    leases, loop = run_context().store.leases, asyncio.get_running_loop()
     deadline, pause, told = loop.time() + wait_minutes * 60, _POLL_SECONDS, None
     while other := await asyncio.to_thread(leases.take, wanted, despite_shards=despite_shards):
         left = deadline - loop.time()
@@ -125,7 +125,7 @@ async def _renewed(holder: LeaseHolder) -> AsyncIterator[None]:
 
 
 async def _renew(holder: LeaseHolder, lost: Callable[[], None]) -> None:
-    leases, loop = connection().store.leases, asyncio.get_running_loop()
+    leases, loop = run_context().store.leases, asyncio.get_running_loop()
     renewed_at = loop.time()
     while True:
         await asyncio.sleep(_RENEWAL_SECONDS)

@@ -11,7 +11,7 @@ from flows.configuration.data_directory import default_file
 from flows.configuration.environment import environment
 from flows.fleet_file.models import Fleet
 from flows.mappings.models import Mappings
-from flows.plan.known_state import Memory
+from flows.plan.known_state import KnownState
 
 if TYPE_CHECKING:
     from flows.store import Store
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 _SQLITE = "sqlite:///"
 
 
-def remember(store: "Store", fleet: Fleet) -> Memory:
+def load_known_state(store: "Store", fleet: Fleet) -> KnownState:
     """Return what the store knows of a fleet's tenant.
 
     Raises:
         StoreError: The store cannot be read.
     """
     mapped = any(instance.mappings for instance in fleet.instances)
-    return Memory(
+    return KnownState(
         store.fingerprints.known(fleet.tenant_id),
         store.journal.paused_jobs(fleet.tenant_id),
         applied_mappings(store, fleet.tenant_id) if mapped else {},
@@ -51,7 +51,7 @@ def mappings_in(content: Mapping[str, Any] | None) -> Mappings | None:
         return None
 
 
-async def memory_of(fleet: Fleet) -> Memory:
+async def read_known_state(fleet: Fleet) -> KnownState:
     """Return what this machine's store knows, without making one; nothing if there is none.
 
     Raises:
@@ -60,15 +60,15 @@ async def memory_of(fleet: Fleet) -> Memory:
     return await asyncio.to_thread(_read, fleet)
 
 
-def _read(fleet: Fleet) -> Memory:
+def _read(fleet: Fleet) -> KnownState:
     url = environment().store_url or f"{_SQLITE}{default_file()}"
     if url.startswith(_SQLITE) and not Path(url.removeprefix(_SQLITE)).exists():
-        return Memory()
+        return KnownState()
     # Half a second to import, which a first plan need not wait for.
     from flows.store import existing_store  # noqa: PLC0415
 
     store = existing_store(url)
     if store is None:
-        return Memory()
+        return KnownState()
     with store:
-        return remember(store, fleet)
+        return load_known_state(store, fleet)

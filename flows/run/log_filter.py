@@ -63,7 +63,7 @@ class RedactedRecords:
         return record
 
 
-def quiet_expected_failures() -> None:
+def install_log_filter() -> None:
     """Have Prefect's loggers say no more than a person needs, and no logger a secret."""
     make = logging.getLogRecordFactory()
     if not isinstance(make, RedactedRecords):

@@ -10,17 +10,17 @@ from flows.formatting.control_characters import escape_controls
 _LONGEST = 60
 
 
-def name_of_run(verb: str) -> Callable[[], str]:
+def name_run(verb: str) -> Callable[[], str]:
     """Return what names a run: the verb, and the fleet it is about."""
 
     def name() -> str:
-        about = fleet_of_run()
+        about = name_fleet_run()
         return f"{verb} {about}" if about else verb
 
     return name
 
 
-def fleet_of_run() -> str | None:
+def name_fleet_run() -> str | None:
     """Return the fleet that the running flow is about, as its parameters tell: its name, or its file's."""
     fleet = flow_run.parameters.get("fleet")
     if isinstance(fleet, dict):

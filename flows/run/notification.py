@@ -7,7 +7,7 @@ from prefect.blocks.core import Block
 from prefect.logging import get_run_logger
 
 
-async def tell(block: str, subject: str, text: str) -> bool:
+async def send_notification(block: str, subject: str, text: str) -> bool:
     """Send a text; return whether it was taken. What cannot be told stops nothing.
 
     Args:

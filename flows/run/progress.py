@@ -25,7 +25,7 @@ _listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
 
 
 @contextmanager
-def listening(listener: Listener) -> Iterator[None]:
+def watch_progress(listener: Listener) -> Iterator[None]:
     """Have `listener` told of the progress of the flows that run inside."""
     token = _listener.set(listener)
     try:
@@ -34,7 +34,7 @@ def listening(listener: Listener) -> Iterator[None]:
         _listener.reset(token)
 
 
-def report(progress: Progress) -> None:
+def report_progress(progress: Progress) -> None:
     """Tell the listener, if there is one."""
     listener = _listener.get()
     if listener is not None:
@@ -43,4 +43,4 @@ def report(progress: Progress) -> None:
 
 def note(text: str) -> None:
     """Tell the listener, if there is one, what has to be known whatever comes of the run."""
-    report(Progress(NOTE, 0, 0, text))
+    report_progress(Progress(NOTE, 0, 0, text))

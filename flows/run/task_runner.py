@@ -110,7 +110,7 @@ class LoopTaskRunner(TaskRunner[LoopFuture]):
 
 
 @asynccontextmanager
-async def width_limited(width: int) -> AsyncIterator[None]:
+async def limit_concurrency(width: int) -> AsyncIterator[None]:
     """Let the running flow's `LoopTaskRunner` run at most `width` tasks at once, and none after this ends.
 
     Enter it before the first `.map`. An interrupted flow leaves it while tasks still run: they are stopped here,

@@ -5,12 +5,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from flows.errors import StepFailed
-from flows.plan.outcome import Placed
+from flows.plan.outcome import ApplicationIds
 from flows.plan.plan import InstancePlan
-from flows.steps.idempotency import look_for, once
-from flows.steps.wait_limits import patience
-from flows.tenant.owned_applications import heal_double
-from flows.tenant.ownership_tag import Mark, tag_prefix
+from flows.steps.idempotency import create_once, find_existing
+from flows.steps.wait_limits import wait_limits
+from flows.tenant.owned_applications import duplicate_hint
+from flows.tenant.ownership_tag import OwnershipTag, tag_prefix
 from graph_client import GraphClient, Resources
 from graph_client.errors import NotFound
 from graph_client.models import Application, SynchronizationTemplate
@@ -22,7 +22,7 @@ _FIELDS = ("id", "appId", "createdDateTime")
 _SECOND_LOOK_SECONDS_MAX = 15.0
 
 
-async def create_application(graph: GraphClient, plan: InstancePlan) -> Placed:
+async def create_application(graph: GraphClient, plan: InstancePlan) -> ApplicationIds:
     """Create the application and its service principal from the template, unless they are there.
 
     Instantiate is not idempotent and its answer may be lost, so the application is created under a name that nothing
@@ -34,36 +34,36 @@ async def create_application(graph: GraphClient, plan: InstancePlan) -> Placed:
 
     Source: https://learn.microsoft.com/graph/api/applicationtemplate-instantiate
     """
-    unique_name = Mark(plan.fleet, plan.key).unique_name(plan.instance.display_name)
+    unique_name = OwnershipTag(plan.fleet, plan.key).unique_name(plan.instance.display_name)
     if found := await _find(graph, plan):
         return found
 
-    async def instantiate() -> Placed:
+    async def instantiate() -> ApplicationIds:
         made = await graph.application_templates.instantiate(
             plan.template_id,
             display_name=unique_name,
             service_management_reference=plan.instance.service_management_reference,
         )
-        return Placed(made.application.id, made.service_principal.id, made.application.app_id)
+        return ApplicationIds(made.application.id, made.service_principal.id, made.application.app_id)
 
     requested_at = asyncio.get_running_loop().time()
     # Graph is known to answer 404 although it made the application.
-    placed = await once(instantiate, lambda: _look_again(graph, plan), misleading=NotFound)
+    placed = await create_once(instantiate, lambda: _look_again(graph, plan), misleading=NotFound)
     graph.note_created(placed.application_id, placed.service_principal_id)
     return replace(placed, requested_at=requested_at)
 
 
-async def locate(graph: GraphClient, plan: InstancePlan) -> Placed:
+async def find_application(graph: GraphClient, plan: InstancePlan) -> ApplicationIds:
     """Return the ids of an instance that the plan has seen, looking up what it had not seen of it.
 
     Raises:
         StepFailed: It is gone, or more than one application is this instance.
     """
     if plan.application_id and plan.service_principal_id:
-        return Placed(plan.application_id, plan.service_principal_id, plan.app_id)
+        return ApplicationIds(plan.application_id, plan.service_principal_id, plan.app_id)
     # It may bear a former mark, or be created under another name than the file gives it now.
     app_id = plan.app_id
-    found = await (look_for(graph, lambda: _find_by_app_id(graph, app_id)) if app_id else _look_again(graph, plan))
+    found = await (find_existing(graph, lambda: _find_by_app_id(graph, app_id)) if app_id else _look_again(graph, plan))
     if found:
         return found
     if plan.application_id:
@@ -76,7 +76,7 @@ async def locate(graph: GraphClient, plan: InstancePlan) -> Placed:
     raise StepFailed("ApplicationGone", f"The application of {plan.key} is no longer there.", "Apply again.")
 
 
-async def wait_until_ready(graph: GraphClient, placed: Placed) -> list[SynchronizationTemplate]:
+async def wait_until_ready(graph: GraphClient, placed: ApplicationIds) -> list[SynchronizationTemplate]:
     """Wait until the tenant's replicas agree that both objects and the synchronization templates are there.
 
     Returns:
@@ -96,7 +96,7 @@ async def wait_until_ready(graph: GraphClient, placed: Placed) -> list[Synchroni
         )
         return templates or None
 
-    bounds = patience()
+    bounds = wait_limits()
     return await graph.wait_until(
         look,
         seen=bounds.good_reads,
@@ -105,7 +105,7 @@ async def wait_until_ready(graph: GraphClient, placed: Placed) -> list[Synchroni
     )
 
 
-async def name_and_mark(graph: GraphClient, plan: InstancePlan, placed: Placed) -> None:
+async def name_and_tag(graph: GraphClient, plan: InstancePlan, placed: ApplicationIds) -> None:
     """Give the application its display name, its mark and its notes in one write.
 
     Raises:
@@ -114,13 +114,13 @@ async def name_and_mark(graph: GraphClient, plan: InstancePlan, placed: Placed) 
     Source: https://learn.microsoft.com/graph/api/application-update
     """
     application = await graph.batched.applications.get(placed.application_id, select=("id", "tags"))
-    tag = Mark(plan.fleet, plan.key).tag
+    tag = OwnershipTag(plan.fleet, plan.key).tag
     ours = {tag, *(change.before for change in plan.changes if change.field == "mark")}
     # PATCH replaces the whole collection; the tags of others decide where the application shows.
     others = [
         other for other in application.tags or () if other not in ours and not other.startswith(tag_prefix(plan.fleet))
     ]
-    if taken := Mark.in_tags(others):
+    if taken := OwnershipTag.in_tags(others):
         raise StepFailed(
             "MarkedByAnother",
             f"The application {placed.application_id} of {plan.key} bears the mark {taken.tag}.",
@@ -136,7 +136,7 @@ async def name_and_mark(graph: GraphClient, plan: InstancePlan, placed: Placed) 
     await graph.applications.patch(placed.application_id, changes)
 
 
-async def ensure_sole_bearer(graph: GraphClient, plan: InstancePlan, placed: Placed) -> float | None:
+async def ensure_sole_application(graph: GraphClient, plan: InstancePlan, placed: ApplicationIds) -> float | None:
     """Make sure that no second run created the same instance, before its job is created.
 
     Runs with one store exclude each other by a lease; of runs with several the directory tells, late. What this run has
@@ -152,12 +152,14 @@ async def ensure_sole_bearer(graph: GraphClient, plan: InstancePlan, placed: Pla
     if placed.requested_at is None:
         await _look_for_another(graph, plan, placed)
         return None
-    await look_for(graph, lambda: _look_for_another(graph, plan, placed))
+    await find_existing(graph, lambda: _look_for_another(graph, plan, placed))
     now = asyncio.get_running_loop().time()
-    return now + min(max(now - placed.requested_at, patience().second_look_seconds), _SECOND_LOOK_SECONDS_MAX)
+    return now + min(max(now - placed.requested_at, wait_limits().second_look_seconds), _SECOND_LOOK_SECONDS_MAX)
 
 
-async def ensure_still_sole(graph: GraphClient, plan: InstancePlan, placed: Placed, look_again_at: float) -> None:
+async def ensure_still_sole(
+    graph: GraphClient, plan: InstancePlan, placed: ApplicationIds, look_again_at: float
+) -> None:
     """Look for a second run's application once more, before the job is started; mostly its moment has passed by then.
 
     Raises:
@@ -167,14 +169,14 @@ async def ensure_still_sole(graph: GraphClient, plan: InstancePlan, placed: Plac
     await _look_for_another(graph, plan, placed)
 
 
-async def _look_for_another(graph: GraphClient, plan: InstancePlan, placed: Placed) -> bool | None:
+async def _look_for_another(graph: GraphClient, plan: InstancePlan, placed: ApplicationIds) -> bool | None:
     bearers = await _bearers(graph, plan)
     if bearers.keys() - {placed.application_id}:
         raise _two(plan, {placed.application_id, *bearers})
     return placed.application_id in bearers or None
 
 
-async def _find(graph: GraphClient, plan: InstancePlan) -> Placed | None:
+async def _find(graph: GraphClient, plan: InstancePlan) -> ApplicationIds | None:
     bearers = await _bearers(graph, plan)
     if len(bearers) > 1:
         raise _two(plan, bearers)
@@ -183,27 +185,27 @@ async def _find(graph: GraphClient, plan: InstancePlan) -> Placed | None:
     return None
 
 
-async def _find_by_app_id(graph: GraphClient, app_id: str) -> Placed | None:
+async def _find_by_app_id(graph: GraphClient, app_id: str) -> ApplicationIds | None:
     for application in await _applications(graph, f"appId eq {text_literal(app_id)}"):
         return await _with_principal(graph, application)
     return None
 
 
-async def _with_principal(graph: GraphClient, application: Application) -> Placed | None:
+async def _with_principal(graph: GraphClient, application: Application) -> ApplicationIds | None:
     condition = f"appId eq {text_literal(application.app_id or '')}"
     async for principal in graph.service_principals.list(filter=condition, select=("id", "appId")):
-        return Placed(application.id, principal.id, application.app_id)
+        return ApplicationIds(application.id, principal.id, application.app_id)
     return None
 
 
-async def _look_again(graph: GraphClient, plan: InstancePlan) -> Placed | None:
+async def _look_again(graph: GraphClient, plan: InstancePlan) -> ApplicationIds | None:
     """Look for the instance until it shows or it is safe to say that it was never made."""
-    return await look_for(graph, lambda: _find(graph, plan))
+    return await find_existing(graph, lambda: _find(graph, plan))
 
 
 async def _bearers(graph: GraphClient, plan: InstancePlan) -> dict[str, Application]:
     """Return the applications with the unique name or the mark of an instance, by object id."""
-    mark = Mark(plan.fleet, plan.key)
+    mark = OwnershipTag(plan.fleet, plan.key)
     name = text_literal(mark.unique_name(plan.instance.display_name))
     conditions = (f"displayName eq {name}", f"tags/any(t:t eq {text_literal(mark.tag)})")
     found = await gather(*(_applications(graph.batched, condition) for condition in conditions))
@@ -219,5 +221,5 @@ def _two(plan: InstancePlan, application_ids: Iterable[str]) -> StepFailed:
     return StepFailed(
         "TwoApplications",
         f"{len(ids)} applications are {plan.key}: {' and '.join(ids)}.",
-        f"Another run, with another store, made one of them; this run started no job of it. {heal_double(plan.key)}",
+        f"Another run, with another store, made one of them; this run started no job of it. {duplicate_hint(plan.key)}",
     )

@@ -4,8 +4,15 @@ from contextlib import suppress
 
 from flows.errors import StepFailed
 from flows.plan.plan import InstancePlan
-from flows.steps.idempotency import once
-from flows.tenant.assignments import Assigned, assigned, explain_unknown_role, missing, pending, shown
+from flows.steps.idempotency import create_once
+from flows.tenant.assignments import (
+    Assigned,
+    explain_unknown_role,
+    format_assignment,
+    list_assigned,
+    missing_assignments,
+    pending_assignments,
+)
 from graph_client import GraphClient
 from graph_client.errors import BadRequest, Conflict, NotFound
 
@@ -22,19 +29,21 @@ async def assign_principals(graph: GraphClient, plan: InstancePlan, service_prin
     Source: https://learn.microsoft.com/graph/api/serviceprincipal-post-approleassignedto
     """
     principal = await graph.service_principals.get(service_principal_id, select=("id", "appRoles"))
-    there = await assigned(graph, service_principal_id)
-    for assignment, role in missing(plan.instance, plan.template_id, principal.app_roles, there):
+    there = await list_assigned(graph, service_principal_id)
+    for assignment, role in missing_assignments(plan.instance, plan.template_id, principal.app_roles, there):
         if role is None:
             raise StepFailed("RoleNotFound", *explain_unknown_role(plan.key, assignment.role, principal.app_roles))
         await _assign(graph, service_principal_id, assignment.principal_id, role)
     for removal in plan.removals:
         await _remove(graph, service_principal_id, removal)
-    return tuple(shown(each) for each in pending(plan.instance, plan.template_id, principal.app_roles))
+    return tuple(
+        format_assignment(each) for each in pending_assignments(plan.instance, plan.template_id, principal.app_roles)
+    )
 
 
 async def _assign(graph: GraphClient, service_principal_id: str, principal_id: str, role: str) -> None:
     async def is_assigned() -> bool | None:
-        return Assigned(principal_id, role) in await assigned(graph, service_principal_id) or None
+        return Assigned(principal_id, role) in await list_assigned(graph, service_principal_id) or None
 
     async def assign() -> bool:
         try:
@@ -45,7 +54,7 @@ async def _assign(graph: GraphClient, service_principal_id: str, principal_id: s
                 raise
         return True
 
-    await once(assign, is_assigned)
+    await create_once(assign, is_assigned)
 
 
 async def _remove(graph: GraphClient, service_principal_id: str, assigned: Assigned) -> None:
@@ -57,7 +66,7 @@ async def _remove(graph: GraphClient, service_principal_id: str, assigned: Assig
         await graph.service_principals.unassign(service_principal_id, assigned.assignment_id)
 
 
-def describe(plan: InstancePlan) -> str:
+def describe_assignment(plan: InstancePlan) -> str:
     """Return who is assigned and who is taken away, for the log."""
     changes = [change for change in plan.changes if change.field.startswith("assignments.")]
     return ", ".join(change.after or f"no longer {change.before}" for change in changes)

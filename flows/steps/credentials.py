@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from flows.credentials.references import Secret, Source, resolve
 from flows.errors import StepFailed
-from flows.plan.job_settings import SETTINGS, job_settings, reveal_values
+from flows.plan.job_settings import SETTINGS, build_job_settings, reveal_values
 from flows.plan.plan import InstancePlan
 from graph_client import GraphClient
 from graph_client.errors import BadRequest
@@ -128,7 +128,7 @@ async def save_credentials(
     Source: https://learn.microsoft.com/graph/api/synchronization-serviceprincipal-put-synchronization
     """
     saved = await graph.batched.synchronization.secrets(service_principal_id)
-    wanted = reveal_values(credentials) | (job_settings(plan.instance, saved) if with_settings else {})
+    wanted = reveal_values(credentials) | (build_job_settings(plan.instance, saved) if with_settings else {})
     lost = sorted(key for key, value in saved.items() if value == _MASK and key not in wanted)
     if lost:
         raise StepFailed(

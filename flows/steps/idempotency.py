@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from flows.steps.wait_limits import patience
+from flows.steps.wait_limits import wait_limits
 from graph_client import GraphClient
 from graph_client.errors import GraphError, GraphStatusError, WaitExpired
 
@@ -15,9 +15,9 @@ _GROWTH = 1.5
 _LONGEST_INTERVAL_SECONDS = 10.0
 
 
-async def look_for(graph: GraphClient, find: Callable[[], Awaitable[T | None]]) -> T | None:
+async def find_existing(graph: GraphClient, find: Callable[[], Awaitable[T | None]]) -> T | None:
     """Call `find` until it finds something, or until it is safe to say that there is nothing."""
-    bounds = patience()
+    bounds = wait_limits()
     try:
         return await graph.wait_until(
             find, seen=1, within_seconds=bounds.lookup_seconds, interval_seconds=bounds.interval_seconds
@@ -26,7 +26,7 @@ async def look_for(graph: GraphClient, find: Callable[[], Awaitable[T | None]]) 
         return None
 
 
-async def once(
+async def create_once(
     do: Callable[[], Awaitable[T]],
     find: Callable[[], Awaitable[T | None]],
     *,
@@ -45,7 +45,7 @@ async def once(
     Raises:
         GraphError: Graph refused, or the outcome stayed unknown.
     """
-    attempts, interval_seconds = 0, patience().interval_seconds
+    attempts, interval_seconds = 0, wait_limits().interval_seconds
     while True:
         try:
             return await do()

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flows.errors import StepFailed
-from flows.monitoring.health import JobState, assess
+from flows.monitoring.health import JobState, assess_job
 from flows.monitoring.own_job import default_template, find_own_job
-from flows.plan.outcome import Placed
+from flows.plan.outcome import ApplicationIds
 from flows.plan.plan import InstancePlan
-from flows.steps.application import ensure_sole_bearer
+from flows.steps.application import ensure_sole_application
 from flows.steps.credentials import Start, validate_saved
-from flows.steps.idempotency import look_for, once
+from flows.steps.idempotency import create_once, find_existing
 from graph_client import GraphClient
 from graph_client.errors import Conflict
 from graph_client.models import SynchronizationJob, SynchronizationTemplate
@@ -51,7 +51,7 @@ class CreatedJob:
     """When to look again for a second run's application, by the loop's clock."""
 
 
-async def create_job(graph: GraphClient, plan: InstancePlan, placed: Placed, template_id: str) -> CreatedJob:
+async def create_job(graph: GraphClient, plan: InstancePlan, placed: ApplicationIds, template_id: str) -> CreatedJob:
     """Create the provisioning job, unless there is one of this template.
 
     Raises:
@@ -62,7 +62,7 @@ async def create_job(graph: GraphClient, plan: InstancePlan, placed: Placed, tem
     """
     service_principal_id = placed.service_principal_id
     look_again_at, found = await gather(
-        ensure_sole_bearer(graph, plan, placed), _find(graph, service_principal_id, template_id)
+        ensure_sole_application(graph, plan, placed), _find(graph, service_principal_id, template_id)
     )
     if found:
         return CreatedJob(_never_started(plan, found), look_again_at)
@@ -74,7 +74,7 @@ async def create_job(graph: GraphClient, plan: InstancePlan, placed: Placed, tem
         made = await _look_again(graph, service_principal_id, template_id)
         return _never_started(plan, made) if made else None
 
-    job_id = await once(create, look_again, misleading=Conflict)
+    job_id = await create_once(create, look_again, misleading=Conflict)
     graph.note_created(job_id)
     return CreatedJob(job_id, look_again_at)
 
@@ -98,10 +98,10 @@ async def start_job(graph: GraphClient, start: Start) -> str:
         return "initial-cycle"
 
     async def started() -> str | None:
-        state = assess(await graph.synchronization.get_job(start.service_principal_id, start.job_id)).state
+        state = assess_job(await graph.synchronization.get_job(start.service_principal_id, start.job_id)).state
         return None if state in {"created", "paused"} else state
 
-    return await once(attempt, started)
+    return await create_once(attempt, started)
 
 
 async def _ensure_validated(graph: GraphClient, start: Start) -> None:
@@ -141,12 +141,12 @@ async def restart_job(graph: GraphClient, start: Start, reset_scope: str) -> Non
     async def not_to_be_told() -> None:
         return None
 
-    await once(restart, not_to_be_told)
+    await create_once(restart, not_to_be_told)
 
 
-async def state_of(graph: GraphClient, service_principal_id: str, job_id: str) -> JobState:
+async def read_job_state(graph: GraphClient, service_principal_id: str, job_id: str) -> JobState:
     """Return how the job is doing now."""
-    return assess(await graph.batched.synchronization.get_job(service_principal_id, job_id)).state
+    return assess_job(await graph.batched.synchronization.get_job(service_principal_id, job_id)).state
 
 
 async def _find(graph: GraphClient, service_principal_id: str, template_id: str) -> SynchronizationJob | None:
@@ -154,12 +154,12 @@ async def _find(graph: GraphClient, service_principal_id: str, template_id: str)
 
 
 async def _look_again(graph: GraphClient, service_principal_id: str, template_id: str) -> SynchronizationJob | None:
-    return await look_for(graph, lambda: _find(graph, service_principal_id, template_id))
+    return await find_existing(graph, lambda: _find(graph, service_principal_id, template_id))
 
 
 def _never_started(plan: InstancePlan, found: SynchronizationJob) -> str:
     """Return the id of a job that the plan did not know of, unless somebody has started it: it may be held since."""
-    state = assess(found).state
+    state = assess_job(found).state
     if state == "created":
         return found.id
     raise StepFailed(

@@ -1,8 +1,8 @@
 """Making people owners of an application."""
 
 from flows.plan.plan import InstancePlan
-from flows.steps.idempotency import once
-from flows.tenant.owners import owners
+from flows.steps.idempotency import create_once
+from flows.tenant.owners import list_owners
 from graph_client import GraphClient
 from graph_client.errors import BadRequest, Conflict
 
@@ -12,7 +12,7 @@ async def add_owners(graph: GraphClient, plan: InstancePlan, application_id: str
 
     Source: https://learn.microsoft.com/graph/api/application-post-owners
     """
-    there = await owners(graph, application_id)
+    there = await list_owners(graph, application_id)
     for owner in plan.instance.owners:
         if owner not in there:
             await _add_owner(graph, application_id, owner)
@@ -20,7 +20,7 @@ async def add_owners(graph: GraphClient, plan: InstancePlan, application_id: str
 
 async def _add_owner(graph: GraphClient, application_id: str, owner: str) -> None:
     async def is_owner() -> bool | None:
-        return owner in await owners(graph, application_id) or None
+        return owner in await list_owners(graph, application_id) or None
 
     async def add() -> bool:
         try:
@@ -31,4 +31,4 @@ async def _add_owner(graph: GraphClient, application_id: str, owner: str) -> Non
                 raise
         return True
 
-    await once(add, is_owner)
+    await create_once(add, is_owner)

@@ -4,9 +4,9 @@ from contextlib import suppress
 
 from flows.errors import StepFailed
 from flows.plan.retirement import Retirement
-from flows.steps.idempotency import look_for
-from flows.steps.wait_limits import patience
-from flows.tenant.ownership_tag import Mark
+from flows.steps.idempotency import find_existing
+from flows.steps.wait_limits import wait_limits
+from flows.tenant.ownership_tag import OwnershipTag
 from graph_client import GraphClient
 from graph_client.errors import NotFound, WaitExpired
 
@@ -48,7 +48,7 @@ async def delete_application(graph: GraphClient, plan: Retirement) -> None:
         return
     for _ in range(_ATTEMPTS):
         # One replica that does not have it is no proof: it may be the last to hear of a new application.
-        if not await look_for(graph, lambda: _is_ours(graph, plan, application_id)):
+        if not await find_existing(graph, lambda: _is_ours(graph, plan, application_id)):
             return
         with suppress(NotFound):
             await graph.applications.delete(application_id)
@@ -78,7 +78,7 @@ async def _purge(graph: GraphClient, object_id: str) -> None:
             await graph.deleted_items.purge(object_id)
         except NotFound:
             # What was deleted a moment ago may show in the bin a little later.
-            if not await look_for(graph, lambda: graph.deleted_items.get(object_id)):
+            if not await find_existing(graph, lambda: graph.deleted_items.get(object_id)):
                 return
             if attempt == _ATTEMPTS:
                 raise
@@ -88,7 +88,7 @@ async def _purge(graph: GraphClient, object_id: str) -> None:
 
 async def _is_ours(graph: GraphClient, plan: Retirement, application_id: str) -> bool:
     found = await graph.batched.applications.get(application_id, select=("id", "displayName", "tags"))
-    mark = Mark.in_tags(found.tags) or Mark.in_name(found.display_name or "")
+    mark = OwnershipTag.in_tags(found.tags) or OwnershipTag.in_name(found.display_name or "")
     if mark is None or mark.fleet not in plan.fleets:
         raise StepFailed(
             "NotOurs",
@@ -108,7 +108,7 @@ async def _is_gone(graph: GraphClient, application_id: str) -> bool:
             return True
         return None
 
-    bounds = patience()
+    bounds = wait_limits()
     try:
         return await graph.wait_until(
             look,

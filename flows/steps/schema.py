@@ -4,12 +4,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from flows.errors import StepFailed
-from flows.mappings.json_values import digest_of
+from flows.mappings.json_values import digest_json
 from flows.mappings.models import Mappings
-from flows.mappings.schema_edit import merged, new_expressions
+from flows.mappings.schema_edit import merge_schema, new_expressions
 from flows.plan.plan import InstancePlan
-from flows.plan.schema_changes import SchemaMerge, merge_of
-from flows.steps.idempotency import once
+from flows.plan.schema_changes import SchemaMerge, merge_mappings
+from flows.steps.idempotency import create_once
 from flows.tenant.schemas import SchemaLanguage
 from graph_client import GraphClient
 from graph_client.parallel import gather
@@ -52,17 +52,17 @@ async def save_schema(
     Source: https://learn.microsoft.com/graph/api/synchronization-synchronizationschema-update
     """
     now = await _as_planned(graph, plan, service_principal_id, job_id)
-    merge = merge_of(wanted, applied, language, now)
+    merge = merge_mappings(wanted, applied, language, now)
     if conflict := merge.conflict(plan.key):
         raise StepFailed(conflict.code, conflict.message, conflict.hint)
     if not merge.differences:
         return False
     await _parse(graph, plan.key, service_principal_id, job_id, merge, sources)
     await keep(now)
-    schema = merged(now, merge.wishes, sources)
+    schema = merge_schema(now, merge.wishes, sources)
 
     def is_done(found: Mapping[str, Any]) -> bool:
-        return not merge_of(wanted, applied, language, found).differences
+        return not merge_mappings(wanted, applied, language, found).differences
 
     await put_schema(graph, service_principal_id, job_id, schema, is_done)
     return True
@@ -85,14 +85,14 @@ async def restore(graph: GraphClient, plan: InstancePlan, schema: Mapping[str, A
     """
     service_principal_id, job_id = plan.service_principal_id or "", plan.job_id or ""
     await keep(await _as_planned(graph, plan, service_principal_id, job_id))
-    wanted = digest_of(schema)
-    await put_schema(graph, service_principal_id, job_id, schema, lambda found: digest_of(found) == wanted)
+    wanted = digest_json(schema)
+    await put_schema(graph, service_principal_id, job_id, schema, lambda found: digest_json(found) == wanted)
 
 
 async def _as_planned(graph: GraphClient, plan: InstancePlan, service_principal_id: str, job_id: str) -> dict[str, Any]:
     """Read the schema, and make sure that nobody has changed it since the plan was made."""
     now = await graph.synchronization_schemas.get(service_principal_id, job_id)
-    if plan.schema_digest not in {None, digest_of(now)}:
+    if plan.schema_digest not in {None, digest_json(now)}:
         raise StepFailed(
             "SchemaChanged",
             f"The mappings of {plan.key} were changed in the tenant since the plan was made.",
@@ -121,7 +121,7 @@ async def put_schema(
         found = await graph.synchronization_schemas.get(service_principal_id, job_id)
         return True if is_done(found) else None
 
-    await once(put, is_there)
+    await create_once(put, is_there)
 
 
 async def _parse(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Patience:
+class WaitLimits:
     """Bounds of waiting; every wait has one.
 
     Args:
@@ -25,17 +25,17 @@ class Patience:
     second_look_seconds: float = 1.0
 
 
-_DEFAULT = Patience()
-_current: ContextVar[Patience] = ContextVar("patience", default=_DEFAULT)
+_DEFAULT = WaitLimits()
+_current: ContextVar[WaitLimits] = ContextVar("patience", default=_DEFAULT)
 
 
-def patience() -> Patience:
+def wait_limits() -> WaitLimits:
     """Return the bounds that hold here."""
     return _current.get()
 
 
 @contextmanager
-def with_patience(bounds: Patience) -> Iterator[None]:
+def use_wait_limits(bounds: WaitLimits) -> Iterator[None]:
     """Wait by other bounds for a while, for a tenant whose lag is known."""
     token = _current.set(bounds)
     try:

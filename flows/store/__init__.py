@@ -12,7 +12,7 @@ from flows.store.errors import StoreError, StoreVersionError
 from flows.store.event_export import EventExport
 from flows.store.event_statistics import Cycle, EventStatistics, Period, Tally
 from flows.store.failures import Failure
-from flows.store.harvests import Gap, Scope, joined
+from flows.store.harvests import Gap, Scope, join_gaps
 from flows.store.identities import Identity
 from flows.store.instances import KnownInstance
 from flows.store.job_episodes import JobEpisode
@@ -20,17 +20,17 @@ from flows.store.job_observation import JobObservation
 from flows.store.job_schemas import JobPlace, SchemaVersion
 from flows.store.journal import Change, ChangeError, FieldChange, Recorded, Run
 from flows.store.leases import LeaseHolder
-from flows.store.on_demand_results import OnDemandResult
+from flows.store.on_demand_results import StoredOnDemandResult
 from flows.store.provisioning_events import ErrorCount, EventCount, EventFilter
 from flows.store.retention import Kind
 from flows.store.rollouts import Rollout, RolloutWave
 from flows.store.store import Store, existing_store, open_store, require_store, store_address, upgrade_store
 from flows.store.tables import SCHEMA_VERSION
-from flows.store.user_history import ApplicationStory, Step
+from flows.store.user_history import ApplicationHistory, Step
 
 __all__ = [
     "SCHEMA_VERSION",
-    "ApplicationStory",
+    "ApplicationHistory",
     "Change",
     "ChangeError",
     "Coverage",
@@ -50,7 +50,6 @@ __all__ = [
     "Kind",
     "KnownInstance",
     "LeaseHolder",
-    "OnDemandResult",
     "Period",
     "Recorded",
     "Rollout",
@@ -62,9 +61,10 @@ __all__ = [
     "Store",
     "StoreError",
     "StoreVersionError",
+    "StoredOnDemandResult",
     "Tally",
     "existing_store",
-    "joined",
+    "join_gaps",
     "open_store",
     "require_store",
     "store_address",

@@ -87,10 +87,10 @@ class Database:
             yield
         except DBAPIError as error:
             # The chain is cut: the driver's error holds the statement, and a traceback would print it.
-            raise explained(self.address, error) from None
+            raise explain_database_errors(self.address, error) from None
 
 
-def explained(address: StoreAddress, error: DBAPIError | OSError) -> StoreError:
+def explain_database_errors(address: StoreAddress, error: DBAPIError | OSError) -> StoreError:
     """Return what an error of the driver or the system means for the store, without any values."""
     if isinstance(error, OSError):
         remedy = (

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from flows.store.address import StoreAddress
-from flows.store.database import Database, explained
+from flows.store.database import Database, explain_database_errors
 from flows.store.errors import StoreError
 from flows.store.files import ensure_private, is_writable
 from flows.store.json_text import json_text
@@ -27,7 +27,7 @@ _CHECKPOINT_PAGES = 2000
 """32 MB, as the cache: random ids touch the same index pages again and again, which are written back once then."""
 
 
-def connect(address: StoreAddress, *, create: bool = True) -> Database:
+def open_engine(address: StoreAddress, *, create: bool = True) -> Database:
     """Connect to the database.
 
     Args:
@@ -49,7 +49,7 @@ def connect(address: StoreAddress, *, create: bool = True) -> Database:
         remedy = "Install it: pip install 'entra-fleet[postgres]'."
         raise StoreError(f"{address}: the PostgreSQL driver psycopg is not installed.\n{remedy}") from None
     except (OSError, DBAPIError) as error:
-        raise explained(address, error) from None
+        raise explain_database_errors(address, error) from None
     return Database(engine, address)
 
 

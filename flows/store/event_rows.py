@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from graph_client.models import ProvisioningEvent
 
 
-def row_of(event: "ProvisioningEvent", tenant_id: str, harvested_at: datetime) -> dict[str, Any]:
+def build_event_row(event: "ProvisioningEvent", tenant_id: str, harvested_at: datetime) -> dict[str, Any]:
     """Return the row of an event, of v1.0's or of beta's shape.
 
     Source: https://learn.microsoft.com/graph/api/resources/provisioningobjectsummary
@@ -17,7 +17,7 @@ def row_of(event: "ProvisioningEvent", tenant_id: str, harvested_at: datetime) -
     columns = {
         "id": event.id,
         "tenant_id": tenant_id,
-        "service_principal_id": folded(event.service_principal_id or ""),
+        "service_principal_id": fold_text(event.service_principal_id or ""),
         "service_principal_name": event.service_principal.display_name,
         "job_id": raw.get("jobId"),
         "cycle_id": raw.get("cycleId"),
@@ -44,7 +44,7 @@ def row_of(event: "ProvisioningEvent", tenant_id: str, harvested_at: datetime) -
     }
 
 
-def folded(service_principal_id: str) -> str:
+def fold_text(service_principal_id: str) -> str:
     """Return a service principal's id as it is compared: Graph does not keep to one case."""
     return service_principal_id.lower()
 

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, func, select
 
 from flows.store.database import Database
-from flows.store.event_rows import folded
+from flows.store.event_rows import fold_text
 from flows.store.tables import PROVISIONING_EVENT
 from graph_client.models import ProvisioningEvent
 
@@ -58,7 +58,7 @@ class Failures:
             limit: How many error codes.
         """
         # Its id is its tenant's alone; asked for the tenant too, SQLite would walk through all of the tenant's events.
-        of_application = (_EVENT.service_principal_id == folded(service_principal_id),)
+        of_application = (_EVENT.service_principal_id == fold_text(service_principal_id),)
         with self._database.read() as connection:
             cycles = _cycles(connection, of_application, since)
             return _commonest(connection, [*of_application, _EVENT.cycle_id.in_(cycles)], limit) if cycles else []

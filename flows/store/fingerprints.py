@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from sqlalchemy import delete, select
 
 from flows.store.database import Database
-from flows.store.event_rows import folded
+from flows.store.event_rows import fold_text
 from flows.store.tables import CREDENTIAL_FINGERPRINT
 
 
@@ -37,7 +37,7 @@ class Fingerprints:
         """Return the fingerprints of one application's credentials, by credential key."""
         table = CREDENTIAL_FINGERPRINT.c
         statement = select(table.key, table.fingerprint).where(
-            table.tenant_id == tenant_id, table.service_principal_id == folded(service_principal_id)
+            table.tenant_id == tenant_id, table.service_principal_id == fold_text(service_principal_id)
         )
         with self._database.read() as connection:
             return {row.key: row.fingerprint for row in connection.execute(statement)}
@@ -52,7 +52,7 @@ class Fingerprints:
         """
         if not fingerprints:
             return
-        saved = {"tenant_id": tenant_id, "service_principal_id": folded(service_principal_id)}
+        saved = {"tenant_id": tenant_id, "service_principal_id": fold_text(service_principal_id)}
         moment = datetime.now(UTC)
         rows = [
             {**saved, "key": key, "fingerprint": fingerprint, "saved_at": moment}
@@ -70,7 +70,7 @@ class Fingerprints:
         """Remove the fingerprints of an application that is gone."""
         table = CREDENTIAL_FINGERPRINT.c
         statement = delete(CREDENTIAL_FINGERPRINT).where(
-            table.tenant_id == tenant_id, table.service_principal_id == folded(service_principal_id)
+            table.tenant_id == tenant_id, table.service_principal_id == fold_text(service_principal_id)
         )
         with self._database.write() as connection:
             connection.execute(statement)

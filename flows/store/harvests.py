@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from sqlalchemy import Connection, Delete, Text, cast, delete, func, select, update
 
 from flows.store.database import Database, Upsert
-from flows.store.event_rows import row_of
-from flows.store.identities import IdentityKeeper
+from flows.store.event_rows import build_event_row
+from flows.store.identities import IdentityWriter
 from flows.store.tables import HARVEST_GAP, HARVEST_WATERMARK, INSTANCE, PROVISIONING_EVENT
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Gap:
     detail: str | None = None
 
 
-def joined(gaps: Iterable[Gap]) -> tuple[Gap, ...]:
+def join_gaps(gaps: Iterable[Gap]) -> tuple[Gap, ...]:
     """Return gaps of one reason that touch as one, the oldest first."""
     found: list[Gap] = []
     for gap in sorted(gaps, key=lambda gap: (gap.reason, gap.start)):
@@ -55,7 +55,7 @@ class Harvests:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._identities = IdentityKeeper(database)
+        self._identities = IdentityWriter(database)
 
     def watermark(self, tenant_id: str, scope: Scope = "fleet") -> datetime | None:
         """Return the moment before which every event is stored; None before the first harvest."""
@@ -109,7 +109,9 @@ class Harvests:
         """
         now = datetime.now(UTC)
         # In the order of the index, each page of which is then written once.
-        rows = {event.id: row_of(event, tenant_id, now) for event in sorted(events, key=lambda event: event.id)}
+        rows = {
+            event.id: build_event_row(event, tenant_id, now) for event in sorted(events, key=lambda event: event.id)
+        }
         # One harvester after the other: what is new to one must not become another's between its look and its insert.
         with self._database.write(lock="provisioning events") as connection:
             new = self._add(connection, rows)
@@ -135,7 +137,7 @@ class Harvests:
             table.tenant_id == tenant_id, table.scope == scope
         )
         with self._database.read() as connection:
-            return list(joined(Gap(**row) for row in connection.execute(statement).mappings()))
+            return list(join_gaps(Gap(**row) for row in connection.execute(statement).mappings()))
 
     def _add(self, connection: Connection, rows: dict[str, dict[str, Any]]) -> int:
         if not rows:

@@ -57,7 +57,7 @@ class Identities:
         return []
 
 
-class IdentityKeeper:
+class IdentityWriter:
     """Writes down whom events are about, and remembers whom it wrote down: most events are about the same people."""
 
     def __init__(self, database: Database) -> None:
@@ -84,7 +84,7 @@ class IdentityKeeper:
         self._kept |= news
 
 
-def keep_identity(database: Database, connection: Connection, identity: Identity) -> None:
+def store_identity(database: Database, connection: Connection, identity: Identity) -> None:
     """Write down somebody who is met outside the log, in a transaction; what is known already stays."""
     row = _row_of(*(getattr(identity, name) for name in Identity.__dataclass_fields__))
     connection.execute(database.insert(IDENTITY).on_conflict_do_nothing(index_elements=["tenant_id", "id"]), row)

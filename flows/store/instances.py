@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from sqlalchemy import select
 
 from flows.store.database import Database
-from flows.store.event_rows import folded
+from flows.store.event_rows import fold_text
 from flows.store.tables import INSTANCE
 
 
@@ -31,7 +31,7 @@ class Instances:
         """Write down who has which mark, seen at a moment by Graph's clock; None for now."""
         now = seen_at or datetime.now(UTC)
         found = {
-            (id_ := folded(each.service_principal_id)): {
+            (id_ := fold_text(each.service_principal_id)): {
                 **asdict(each),
                 "tenant_id": tenant_id,
                 "service_principal_id": id_,

@@ -47,7 +47,7 @@ class JobEpisode:
             yield ENDS[self.kind]
 
 
-def episodes_after(known: Iterable[JobEpisode], now: "JobObservation") -> list[JobEpisode]:
+def derive_episodes(known: Iterable[JobEpisode], now: "JobObservation") -> list[JobEpisode]:
     """Return the episodes that an observation begins or ends, as they are then.
 
     Args:
@@ -157,7 +157,7 @@ def record_episodes(
     ):
         known.setdefault(episode.key, []).append(episode)
     for now in observations:
-        for episode in episodes_after(known.get(now.key, ()), now):
+        for episode in derive_episodes(known.get(now.key, ()), now):
             if episode.id is None:
                 columns = {name: value for name, value in asdict(episode).items() if name != "id"}
                 connection.execute(insert(JOB_EPISODE).values(columns))

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.sql.schema import Table
 
 from flows.store.database import Database
-from flows.store.event_rows import folded
+from flows.store.event_rows import fold_text
 from flows.store.tables import APPLIED_MAPPINGS, JOB_SCHEMA, RUN
 
 _ROWS_AT_ONCE = 200
@@ -28,14 +28,14 @@ class JobPlace:
     @property
     def ids(self) -> tuple[str, str]:
         """The service principal's id in lower case, and the job's."""
-        return folded(self.service_principal_id) or "", self.job_id
+        return fold_text(self.service_principal_id) or "", self.job_id
 
     @property
     def columns(self) -> dict[str, str | None]:
         """Its columns in a row."""
         return {
             "tenant_id": self.tenant_id,
-            "service_principal_id": folded(self.service_principal_id),
+            "service_principal_id": fold_text(self.service_principal_id),
             "job_id": self.job_id,
         }
 
@@ -145,7 +145,7 @@ class JobSchemas:
         """Forget what was applied to the jobs of an application that is gone; the versions of their schemas stay."""
         table = APPLIED_MAPPINGS.c
         statement = delete(APPLIED_MAPPINGS).where(
-            table.tenant_id == tenant_id, table.service_principal_id == folded(service_principal_id)
+            table.tenant_id == tenant_id, table.service_principal_id == fold_text(service_principal_id)
         )
         with self._database.write() as connection:
             connection.execute(statement)

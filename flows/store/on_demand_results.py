@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import exists, insert, select
 
 from flows.store.database import Database
-from flows.store.event_rows import folded, storable
-from flows.store.identities import Identity, keep_identity
+from flows.store.event_rows import fold_text, storable
+from flows.store.identities import Identity, store_identity
 from flows.store.tables import ON_DEMAND_RESULT, PROVISIONING_EVENT
 
 _COLUMN = ON_DEMAND_RESULT.c
@@ -17,7 +17,7 @@ _TEXTS = ("source_name", "error_code", "reason", "recommended_action", "change_i
 
 
 @dataclass(frozen=True, kw_only=True)
-class OnDemandResult:
+class StoredOnDemandResult:
     """One result; the fields are the columns of table `on_demand_result`."""
 
     tenant_id: str
@@ -46,16 +46,16 @@ class OnDemandResults:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def keep(self, result: OnDemandResult, user_principal_name: str | None = None) -> None:
+    def keep(self, result: StoredOnDemandResult, user_principal_name: str | None = None) -> None:
         """Write down a result, and whom it is about."""
         row = asdict(result) | {name: storable(getattr(result, name)) for name in _TEXTS}
-        row["service_principal_id"] = folded(result.service_principal_id)
+        row["service_principal_id"] = fold_text(result.service_principal_id)
         names = (result.source_type, row["source_name"], storable(user_principal_name))
         with self._database.write() as connection:
             connection.execute(insert(ON_DEMAND_RESULT), row)
-            keep_identity(self._database, connection, Identity(result.tenant_id, result.source_id, *names))
+            store_identity(self._database, connection, Identity(result.tenant_id, result.source_id, *names))
 
-    def of(self, identity: Identity, limit: int = 100) -> list[OnDemandResult]:
+    def of(self, identity: Identity, limit: int = 100) -> list[StoredOnDemandResult]:
         """Return what came of trying somebody, the newest first."""
         statement = (
             select(ON_DEMAND_RESULT)
@@ -66,7 +66,7 @@ class OnDemandResults:
         with self._database.read() as connection:
             return [_result_of(row) for row in connection.execute(statement).mappings()]
 
-    def logged(self, results: Sequence[OnDemandResult]) -> frozenset[str]:
+    def logged(self, results: Sequence[StoredOnDemandResult]) -> frozenset[str]:
         """Return the changes among some results whose event is in the store."""
         event = PROVISIONING_EVENT.c
         same = (event.source_id == _COLUMN.source_id, event.change_id == _COLUMN.change_id)
@@ -76,5 +76,5 @@ class OnDemandResults:
             return frozenset(connection.scalars(statement)) if changes else frozenset()
 
 
-def _result_of(row: Mapping[Any, Any]) -> OnDemandResult:
-    return OnDemandResult(**{name: row[name] for name in OnDemandResult.__dataclass_fields__})
+def _result_of(row: Mapping[Any, Any]) -> StoredOnDemandResult:
+    return StoredOnDemandResult(**{name: row[name] for name in StoredOnDemandResult.__dataclass_fields__})

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, func, select
 
 from flows.store.database import Database
-from flows.store.event_rows import folded
+from flows.store.event_rows import fold_text
 from flows.store.tables import PROVISIONING_EVENT
 
 _EVENT = PROVISIONING_EVENT.c
@@ -34,7 +34,7 @@ class EventFilter:
         """Return what a query of the table has to ask for."""
         found: list[ColumnElement[bool]] = [_EVENT.tenant_id == self.tenant_id]
         if self.service_principal_ids is not None:
-            ids = sorted({folded(given) for given in self.service_principal_ids})
+            ids = sorted({fold_text(given) for given in self.service_principal_ids})
             found.append(_EVENT.service_principal_id.in_(ids))
         if self.since is not None:
             found.append(_EVENT.activity_at >= self.since)

@@ -9,7 +9,7 @@ from flows.configuration.data_directory import default_file
 from flows.store.address import StoreAddress
 from flows.store.coverage import Coverage, coverage
 from flows.store.database import Database
-from flows.store.engine import connect
+from flows.store.engine import open_engine
 from flows.store.errors import StoreError
 from flows.store.event_export import EventExport
 from flows.store.event_statistics import EventStatistics
@@ -27,7 +27,7 @@ from flows.store.on_demand_results import OnDemandResults
 from flows.store.provisioning_events import ProvisioningEvents
 from flows.store.retention import Retention
 from flows.store.rollouts import Rollouts
-from flows.store.user_history import Stories
+from flows.store.user_history import UserHistories
 from flows.store.versions import ensure_version, upgrade, version_of
 
 
@@ -52,7 +52,7 @@ class Store:
         self.statistics = EventStatistics(database)
         self.failures = Failures(database)
         self.identities = Identities(database)
-        self.stories = Stories(database)
+        self.stories = UserHistories(database)
         self.on_demand = OnDemandResults(database)
         self.rollouts = Rollouts(database)
         self.fingerprints = Fingerprints(database)
@@ -102,7 +102,7 @@ def open_store(url: str | None = None) -> Store:
         StoreVersionError: The store is of another version.
         StoreError: The URL is wrong, or the database cannot be reached or written, or is no store.
     """
-    database = connect(store_address(url))
+    database = open_engine(store_address(url))
     try:
         ensure_version(database)
     except BaseException:
@@ -119,7 +119,7 @@ def existing_store(url: str | None = None) -> Store | None:
     address = store_address(url)
     if address.path and not (address.path.exists() and address.path.stat().st_size):
         return None
-    database = connect(address, create=False)
+    database = open_engine(address, create=False)
     try:
         if version_of(database) is not None:
             ensure_version(database)
@@ -150,7 +150,7 @@ def upgrade_store(url: str | None = None) -> str | None:
         StoreVersionError: The store is of a newer version.
         StoreError: As of `open_store`.
     """
-    database = connect(store_address(url))
+    database = open_engine(store_address(url))
     try:
         return upgrade(database)
     finally:

@@ -45,7 +45,7 @@ class LastEvent:
 
 
 @dataclass(frozen=True)
-class ApplicationStory:
+class ApplicationHistory:
     """How one user or group fared with one application."""
 
     service_principal_id: str | None
@@ -70,13 +70,13 @@ class ApplicationStory:
         return self.status == "failure"
 
 
-class Stories:
+class UserHistories:
     """The events by whom they are about."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def of(self, identity: Identity) -> list[ApplicationStory]:
+    def of(self, identity: Identity) -> list[ApplicationHistory]:
         """Return how somebody fared with each application: failures first, then other errors, then the rest."""
         # Asked for the tenant too, SQLite would walk through all of the tenant's events in their order.
         statement = (
@@ -96,12 +96,12 @@ class Stories:
         return sorted(stories, key=lambda story: (not story.failed, story.error_code is None))
 
 
-def _story(events: Sequence[Any], whole: LastEvent) -> ApplicationStory:
+def _story(events: Sequence[Any], whole: LastEvent) -> ApplicationHistory:
     """Tell the story of an application's events, rows of which the newest is the first."""
     last = events[0]
     succeeded = next((number for number, event in enumerate(events) if event.status == "success"), len(events))
     failures = [event for event in events[:succeeded] if event.status == "failure"]
-    return ApplicationStory(
+    return ApplicationHistory(
         service_principal_id=last.service_principal_id,
         service_principal_name=last.service_principal_name,
         activity_at=last.activity_at,

@@ -4,32 +4,32 @@ import asyncio
 from collections.abc import Mapping
 
 from flows.credentials.references import Secret
-from flows.plan.credential_changes import compare, fingerprints_of
+from flows.plan.credential_changes import compare_credentials, fingerprint_credentials
 from flows.plan.plan import InstancePlan, Plan
-from flows.run.context import connection
+from flows.run.context import run_context
 
 
-async def compared(plan: Plan) -> Plan:
+async def compare_fingerprints(plan: Plan) -> Plan:
     """Return the plan that also saves credentials which have changed since they were saved.
 
     Raises:
         StoreError: The store cannot be read.
     """
-    run = connection()
+    run = run_context()
     if run.fingerprint_key is None:
         return plan
     kept = await asyncio.to_thread(run.store.fingerprints.of_tenant, run.tenant_id)
-    return await compare(plan, kept, run.fingerprint_key, run.sources.by_scheme)
+    return await compare_credentials(plan, kept, run.fingerprint_key, run.sources.by_scheme)
 
 
-async def keep(plan: InstancePlan, service_principal_id: str, saved: Mapping[str, Secret]) -> None:
+async def store_fingerprints(plan: InstancePlan, service_principal_id: str, saved: Mapping[str, Secret]) -> None:
     """Write down the fingerprints of what was just saved.
 
     Raises:
         StoreError: The store cannot be written.
     """
-    run = connection()
+    run = run_context()
     if run.fingerprint_key is None:
         return
-    fingerprints = fingerprints_of(plan, run.tenant_id, service_principal_id, run.fingerprint_key, saved)
+    fingerprints = fingerprint_credentials(plan, run.tenant_id, service_principal_id, run.fingerprint_key, saved)
     await asyncio.to_thread(run.store.fingerprints.keep, run.tenant_id, service_principal_id, fingerprints)

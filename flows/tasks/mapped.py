@@ -11,12 +11,12 @@ from prefect.tasks import Task
 
 from flows.artifacts.progress import ProgressArtifact
 from flows.errors import StepFailed
-from flows.formatting.text import in_words
+from flows.formatting.text import format_count
 from flows.plan.outcome import InstanceOutcome
-from flows.run.names import fleet_of_run
+from flows.run.names import name_fleet_run
 from flows.run.outcome import FleetOutcome
-from flows.run.progress import Progress, report
-from flows.run.task_runner import LoopFuture, width_limited
+from flows.run.progress import Progress, report_progress
+from flows.run.task_runner import LoopFuture, limit_concurrency
 
 
 async def map_instances(
@@ -33,10 +33,10 @@ async def map_instances(
     """
     if not pending:
         return []
-    report(Progress(phase, 0, len(pending)))
-    bar = await ProgressArtifact.start(fleet_of_run() or phase, phase, len(pending))
+    report_progress(Progress(phase, 0, len(pending)))
+    bar = await ProgressArtifact.start(name_fleet_run() or phase, phase, len(pending))
     outcomes = []
-    async with width_limited(width):
+    async with limit_concurrency(width):
         futures = list(work.map([item for item, _ in pending], unmapped(run_id)))
         finishing = [
             _outcome(each, cast("LoopFuture", future)) for (_, each), future in zip(pending, futures, strict=True)
@@ -44,7 +44,7 @@ async def map_instances(
         for done, finished in enumerate(asyncio.as_completed(finishing), start=1):
             outcome = await finished
             outcomes.append(outcome)
-            report(Progress(phase, done, len(pending), outcome.key))
+            report_progress(Progress(phase, done, len(pending), outcome.key))
             await bar.show(done)
     return outcomes
 
@@ -60,7 +60,7 @@ async def _outcome(expected: InstanceOutcome, future: LoopFuture) -> InstanceOut
 
 def final_state(outcome: FleetOutcome) -> State:
     """Return how a run ends: it has failed only if every instance has."""
-    text = in_words(outcome.summary) or "no instances"
+    text = format_count(outcome.summary) or "no instances"
     if outcome.rollout and outcome.rollout.held:
         return Failed(name="CanaryHeld", message="\n".join(outcome.rollout.why()), data=outcome)
     if not outcome.failed:

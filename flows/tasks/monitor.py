@@ -9,15 +9,15 @@ from flows.fleet_file.models import Fleet
 from flows.monitoring import sweep as sweeping
 from flows.monitoring.quarantine_triage import triaged
 from flows.monitoring.sweep import Sweep, Target
-from flows.run.context import connection
-from flows.run.job_events import tell_episodes
+from flows.run.context import run_context
+from flows.run.job_events import emit_episode_events
 from flows.tenant.observe import find_instances
 
 
 @task(name="find-jobs", cache_policy=NO_CACHE, persist_result=False)
 async def find_targets(fleet: Fleet) -> list[Target]:
     """Find the service principal of each instance by the fleet's mark."""
-    found = await find_instances(connection().graph, fleet)
+    found = await find_instances(run_context().graph, fleet)
     seen = {key: items[0] for key, items in found.items()}
     return [
         Target(each.key, item.service_principal_id, each.synchronization_template, item.app_id)
@@ -30,18 +30,18 @@ async def find_targets(fleet: Fleet) -> list[Target]:
 @task(name="sweep-jobs", cache_policy=NO_CACHE, persist_result=False)
 async def sweep_jobs(fleet: Fleet, targets: list[Target]) -> Sweep:
     """Read every job, keep what differs from the last time, and tell Prefect of episodes that began or ended."""
-    run = connection()
+    run = run_context()
     now = run.graph.now()
-    seen = await sweeping.sweep(run.graph, fleet.fleet, targets, now)
+    seen = await sweeping.sweep_jobs(run.graph, fleet.fleet, targets, now)
     # What could not be read is as it was, as far as anybody knows.
     known = [reading for reading in seen.readings if reading.health.state != "unknown"]
     observations = [reading.observation(fleet.tenant_id, fleet.fleet, now) for reading in known]
     await asyncio.to_thread(run.store.jobs.record_all, observations)
-    await tell_episodes(run.store, fleet.tenant_id, fleet.fleet)
+    await emit_episode_events(run.store, fleet.tenant_id, fleet.fleet)
     return seen
 
 
 @task(name="triage-quarantines", cache_policy=NO_CACHE, persist_result=False)
 async def triage_quarantines(seen: Sweep) -> Sweep:
     """Join each quarantine with the failures of its cycles."""
-    return await asyncio.to_thread(triaged, connection().store, seen)
+    return await asyncio.to_thread(triaged, run_context().store, seen)

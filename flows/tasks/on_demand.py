@@ -12,25 +12,31 @@ from prefect.states import Failed
 
 from flows.errors import KNOWN_ERRORS, StepFailed
 from flows.fleet_file.models import Fleet
-from flows.on_demand_provisioning.jobs import find_places
-from flows.on_demand_provisioning.result import Attempt, Trial, attempts, provision, untried
+from flows.on_demand_provisioning.jobs import find_targets
+from flows.on_demand_provisioning.result import (
+    OnDemandRequest,
+    OnDemandResult,
+    build_requests,
+    fail_request,
+    provision_subject,
+)
 from flows.on_demand_provisioning.subjects import find_group, find_user
-from flows.plan.diff import select
-from flows.run.context import connection
-from flows.store import OnDemandResult
+from flows.plan.diff import select_instances
+from flows.run.context import run_context
+from flows.store import StoredOnDemandResult
 from flows.tasks.step import log
 
 
 @task(name="find-whom-and-where", cache_policy=NO_CACHE, persist_result=False)
-async def plan_trials(
+async def plan_on_demand(
     fleet: Fleet, only: Collection[str], users: Collection[str], groups: Collection[str]
-) -> list[Attempt]:
+) -> list[OnDemandRequest]:
     """Look the jobs and the people up; nobody is provisioned unless all of them are there."""
-    graph = connection().graph
-    select(fleet, only)
+    graph = run_context().graph
+    select_instances(fleet, only)
     subjects = [await find_user(graph, each) for each in users]
     subjects += [await find_group(graph, each) for each in groups]
-    found = attempts(await find_places(graph, fleet, only), list(dict.fromkeys(subjects)))
+    found = build_requests(await find_targets(graph, fleet, only), list(dict.fromkeys(subjects)))
     log().info("%s: %d to provision on demand", fleet.fleet, len(found))
     return found
 
@@ -43,33 +49,33 @@ async def plan_trials(
     cache_policy=NO_CACHE,
     persist_result=False,
 )
-async def try_subject(attempt: Attempt, fleet: Fleet, run_id: str | None) -> State | Trial:
+async def try_subject(attempt: OnDemandRequest, fleet: Fleet, run_id: str | None) -> State | OnDemandResult:
     """Provision one user or group now, and keep what came of it."""
     log().info("%s: provisioning %s on demand", attempt.key, attempt.subject.label)
-    graph = connection().graph
+    graph = run_context().graph
     try:
-        trial = await provision(graph, attempt)
+        trial = await provision_subject(graph, attempt)
     except KNOWN_ERRORS as error:
-        trial = untried(attempt, StepFailed.of("provision-on-demand", error), graph.now())
+        trial = fail_request(attempt, StepFailed.of("provision-on-demand", error), graph.now())
     await asyncio.to_thread(_keep, trial, fleet, run_id)
     if trial.ok:
         return trial
     return Failed(message=str(trial.failure or trial.reason or trial.outcome), data=trial)
 
 
-async def tried(attempt: Attempt, fleet: Fleet, run_id: str | None) -> Trial:
+async def try_request(attempt: OnDemandRequest, fleet: Fleet, run_id: str | None) -> OnDemandResult:
     """Return what came of a task that provisions somebody, also of one that failed."""
     state = await cast("Awaitable[State]", try_subject(attempt, fleet, run_id, return_state=True))
     trial = await state.aresult(raise_on_failure=False)
-    if not isinstance(trial, Trial):
+    if not isinstance(trial, OnDemandResult):
         raise trial
     return trial
 
 
-def _keep(trial: Trial, fleet: Fleet, run_id: str | None) -> None:
+def _keep(trial: OnDemandResult, fleet: Fleet, run_id: str | None) -> None:
     failure, subject = trial.failure, trial.subject
     told = replace(trial, reason=trial.reason or (failure.message if failure else None))
-    result = OnDemandResult(
+    result = StoredOnDemandResult(
         tenant_id=fleet.tenant_id,
         fleet=fleet.fleet,
         key=told.key,
@@ -89,4 +95,4 @@ def _keep(trial: Trial, fleet: Fleet, run_id: str | None) -> None:
         target_id=told.target_id,
         run_id=run_id,
     )
-    connection().store.on_demand.keep(result, subject.user_principal_name)
+    run_context().store.on_demand.keep(result, subject.user_principal_name)

@@ -9,15 +9,15 @@ from prefect.cache_policies import NO_CACHE
 from flows.credentials.fingerprint_key import NO_KEY
 from flows.credentials.references import Secret
 from flows.fleet_file.models import Fleet
-from flows.formatting.text import in_words
-from flows.plan.diff import diff, select
+from flows.formatting.text import format_count
+from flows.plan.diff import diff_fleet, select_instances
 from flows.plan.job_settings import check_size
-from flows.plan.outcome import Placed
+from flows.plan.outcome import ApplicationIds
 from flows.plan.plan import InstancePlan, Plan
-from flows.plan.rotation import rotation
-from flows.plan.scope_estimate import estimated
-from flows.run.context import connection
-from flows.run.load_known_state import remember
+from flows.plan.rotation import build_rotation_plan
+from flows.plan.scope_estimate import estimate_scopes
+from flows.run.context import run_context
+from flows.run.load_known_state import load_known_state
 from flows.run.redaction import redact_errors
 from flows.steps import application, assignments, credentials, job, owners, schema
 from flows.steps.credentials import Start
@@ -25,7 +25,7 @@ from flows.steps.job import CreatedJob
 from flows.tasks import fingerprints
 from flows.tasks import schema_history as schemas
 from flows.tasks.step import log, step
-from flows.tenant.observe import observe
+from flows.tenant.observe import observe_fleet
 from graph_client.parallel import gather
 
 
@@ -33,13 +33,13 @@ from graph_client.parallel import gather
 async def plan_fleet(fleet: Fleet, only: Collection[str] | None, save_all: bool, force: bool) -> Plan:
     """Look at the tenant and say what has to change."""
     observed, memory = await gather(
-        observe(connection().graph, fleet), asyncio.to_thread(remember, connection().store, fleet)
+        observe_fleet(run_context().graph, fleet), asyncio.to_thread(load_known_state, run_context().store, fleet)
     )
-    connection().schemas.learn(observed.languages)
-    now = connection().graph.now()
-    plan = diff(fleet, observed, memory=memory, only=only, save_all=save_all, force=force, now=now)
-    plan = await estimated(connection().graph, plan)
-    log().info("plan of %s: %s", fleet.fleet, in_words(plan.count()))
+    run_context().schemas.learn(observed.languages)
+    now = run_context().graph.now()
+    plan = diff_fleet(fleet, observed, memory=memory, only=only, save_all=save_all, force=force, now=now)
+    plan = await estimate_scopes(run_context().graph, plan)
+    log().info("plan of %s: %s", fleet.fleet, format_count(plan.count()))
     return plan
 
 
@@ -48,30 +48,30 @@ async def plan_shard(part: Fleet, save_all: bool, force: bool) -> Plan:
     """Look at a part of a fleet, and at no more of the tenant than that takes."""
     keys = {key for each in part.instances for key in each.own_keys}
     observed, memory = await gather(
-        observe(connection().graph, part, keys), asyncio.to_thread(remember, connection().store, part)
+        observe_fleet(run_context().graph, part, keys), asyncio.to_thread(load_known_state, run_context().store, part)
     )
-    connection().schemas.learn(observed.languages)
-    plan = diff(part, observed, memory=memory, save_all=save_all, force=force, now=connection().graph.now())
-    log().info("plan of %d instances of %s: %s", len(part.instances), part.fleet, in_words(plan.count()))
+    run_context().schemas.learn(observed.languages)
+    plan = diff_fleet(part, observed, memory=memory, save_all=save_all, force=force, now=run_context().graph.now())
+    log().info("plan of %d instances of %s: %s", len(part.instances), part.fleet, format_count(plan.count()))
     return plan
 
 
 @task(name="compare-credentials", cache_policy=NO_CACHE, persist_result=False)
 async def compare_credentials(plan: Plan) -> Plan:
     """Find the credentials that have changed since they were saved: one task for all, and no write."""
-    if connection().fingerprint_key is None:
+    if run_context().fingerprint_key is None:
         log().warning(NO_KEY)
     with redact_errors():
-        found = await fingerprints.compared(plan)
-    log().info("plan of %s with its credentials compared: %s", plan.fleet, in_words(found.count()))
+        found = await fingerprints.compare_fingerprints(plan)
+    log().info("plan of %s with its credentials compared: %s", plan.fleet, format_count(found.count()))
     return found
 
 
 @task(name="plan-rotation", cache_policy=NO_CACHE, persist_result=False)
 async def plan_rotation(fleet: Fleet, only: Collection[str]) -> Plan:
     """Look at the instances whose credentials are new."""
-    keys = {key for each in select(fleet, only) for key in (each.key, each.renamed_from) if key}
-    return rotation(fleet, await observe(connection().graph, fleet, keys), only)
+    keys = {key for each in select_instances(fleet, only) for key in (each.key, each.renamed_from) if key}
+    return build_rotation_plan(fleet, await observe_fleet(run_context().graph, fleet, keys), only)
 
 
 @step("check-references")
@@ -81,74 +81,74 @@ async def check_references(plan: InstancePlan) -> None:
 
 
 async def _resolved(plan: InstancePlan) -> dict[str, Secret]:
-    values = await credentials.resolve_credentials(plan, connection().sources.by_scheme)
-    check_size(plan.instance, values, connection().graph.settings.credential_bytes_max)
+    values = await credentials.resolve_credentials(plan, run_context().sources.by_scheme)
+    check_size(plan.instance, values, run_context().graph.settings.credential_bytes_max)
     return values
 
 
 @step("create-application")
-async def create_application(plan: InstancePlan) -> Placed:
+async def create_application(plan: InstancePlan) -> ApplicationIds:
     """Step 1: create the gallery application."""
     log().info("%s: creating the application from template %s", plan.key, plan.template_id)
-    return await application.create_application(connection().graph, plan)
+    return await application.create_application(run_context().graph, plan)
 
 
 @step("locate-application")
-async def locate_application(plan: InstancePlan) -> Placed:
+async def locate_application(plan: InstancePlan) -> ApplicationIds:
     """Step 1, where the application is there already."""
-    return await application.locate(connection().graph, plan)
+    return await application.find_application(run_context().graph, plan)
 
 
 @step("wait-until-ready")
-async def wait_until_ready(plan: InstancePlan, placed: Placed) -> str:
+async def wait_until_ready(plan: InstancePlan, placed: ApplicationIds) -> str:
     """Wait for replication; return the id of the synchronization template to use."""
-    return job.choose_template(plan, await application.wait_until_ready(connection().graph, placed))
+    return job.choose_template(plan, await application.wait_until_ready(run_context().graph, placed))
 
 
 @step("mark-application")
-async def mark_application(plan: InstancePlan, placed: Placed) -> None:
+async def mark_application(plan: InstancePlan, placed: ApplicationIds) -> None:
     """Give the application its display name and our mark."""
     log().info("%s: naming application %s", plan.key, placed.application_id)
-    await application.name_and_mark(connection().graph, plan, placed)
+    await application.name_and_tag(run_context().graph, plan, placed)
 
 
 @step("validate-credentials")
-async def validate_credentials(plan: InstancePlan, placed: Placed, template_id: str) -> None:
+async def validate_credentials(plan: InstancePlan, placed: ApplicationIds, template_id: str) -> None:
     """Step 3, first half: test the connection to the target system."""
     values = await _resolved(plan)
     log().info("%s: validating %s", plan.key, ", ".join(values))
-    graph, principal_id = connection().graph, placed.service_principal_id
+    graph, principal_id = run_context().graph, placed.service_principal_id
     await credentials.validate_credentials(graph, plan, principal_id, template_id, values)
-    connection().validated[plan.key] = values
+    run_context().validated[plan.key] = values
 
 
 @step("create-job")
-async def create_job(plan: InstancePlan, placed: Placed, template_id: str) -> CreatedJob:
+async def create_job(plan: InstancePlan, placed: ApplicationIds, template_id: str) -> CreatedJob:
     """Step 2: create the provisioning job, once it is certain that no other run made this instance too."""
     log().info("%s: creating the job from template %s", plan.key, template_id)
-    return await job.create_job(connection().graph, plan, placed, template_id)
+    return await job.create_job(run_context().graph, plan, placed, template_id)
 
 
 @step("save-credentials")
-async def save_credentials(plan: InstancePlan, placed: Placed, *, with_settings: bool = True) -> bool:
+async def save_credentials(plan: InstancePlan, placed: ApplicationIds, *, with_settings: bool = True) -> bool:
     """Step 3, second half: save the very values that were validated, and the settings.
 
     Returns:
         Whether the credentials in the tenant are now the very ones that were validated.
     """
-    values = connection().validated.get(plan.key, {})
+    values = run_context().validated.get(plan.key, {})
     log().info("%s: saving %s", plan.key, ", ".join(values) or "settings")
-    graph, principal_id = connection().graph, placed.service_principal_id
+    graph, principal_id = run_context().graph, placed.service_principal_id
     validated = await credentials.save_credentials(graph, plan, principal_id, values, with_settings=with_settings)
-    await fingerprints.keep(plan, principal_id, values)
-    connection().validated.pop(plan.key, None)
+    await fingerprints.store_fingerprints(plan, principal_id, values)
+    run_context().validated.pop(plan.key, None)
     return validated
 
 
 @step("save-schema")
-async def save_schema(plan: InstancePlan, placed: Placed, job_id: str, template_id: str, run_id: str) -> bool:
+async def save_schema(plan: InstancePlan, placed: ApplicationIds, job_id: str, template_id: str, run_id: str) -> bool:
     """Make mappings and scoping filters what the file says; tell whether that took a write."""
-    run, principal_id, wanted = connection(), placed.service_principal_id, plan.instance.mappings
+    run, principal_id, wanted = run_context(), placed.service_principal_id, plan.instance.mappings
     if wanted is None:
         return False
     ids = (plan.template_id, template_id)
@@ -159,10 +159,10 @@ async def save_schema(plan: InstancePlan, placed: Placed, job_id: str, template_
         wanted,
         principal_id,
         job_id,
-        applied=await schemas.applied_to(principal_id, job_id),
+        applied=await schemas.read_applied(principal_id, job_id),
         language=language,
         sources=run.schemas.sources,
-        keep=schemas.keeper(plan, principal_id, job_id, run_id, "apply"),
+        keep=schemas.snapshot_before_write(plan, principal_id, job_id, run_id, "apply"),
     )
     await schemas.note_saved(plan, principal_id, job_id)
     log().info("%s: %s", plan.key, "mappings saved; an initial cycle begins" if written else "mappings are as wanted")
@@ -170,26 +170,26 @@ async def save_schema(plan: InstancePlan, placed: Placed, job_id: str, template_
 
 
 @step("add-owners")
-async def add_owners(plan: InstancePlan, placed: Placed) -> None:
+async def add_owners(plan: InstancePlan, placed: ApplicationIds) -> None:
     """Make people owners of the application."""
     log().info("%s: adding owners %s", plan.key, ", ".join(plan.instance.owners))
-    await owners.add_owners(connection().graph, plan, placed.application_id)
+    await owners.add_owners(run_context().graph, plan, placed.application_id)
 
 
 @step("assign-principals")
-async def assign_principals(plan: InstancePlan, placed: Placed) -> tuple[str, ...]:
+async def assign_principals(plan: InstancePlan, placed: ApplicationIds) -> tuple[str, ...]:
     """Assign the users and groups that the job is to provision; return the assignments that have to wait."""
-    log().info("%s: assigning %s", plan.key, assignments.describe(plan))
-    return await assignments.assign_principals(connection().graph, plan, placed.service_principal_id)
+    log().info("%s: assigning %s", plan.key, assignments.describe_assignment(plan))
+    return await assignments.assign_principals(run_context().graph, plan, placed.service_principal_id)
 
 
 @step("start-job")
 async def start_job(
-    plan: InstancePlan, placed: Placed, job_id: str, validated: bool, look_again_at: float | None
+    plan: InstancePlan, placed: ApplicationIds, job_id: str, validated: bool, look_again_at: float | None
 ) -> str:
     """Step 4: start the provisioning job; return its state."""
     if look_again_at is not None:
-        await application.ensure_still_sole(connection().graph, plan, placed, look_again_at)
+        await application.ensure_still_sole(run_context().graph, plan, placed, look_again_at)
     log().info("%s: starting job %s", plan.key, job_id)
     start = Start(
         plan.key,
@@ -200,11 +200,11 @@ async def start_job(
         in_file=bool(plan.instance.credentials),
         validation="validate-saved-credentials",
     )
-    return await job.start_job(connection().graph, start)
+    return await job.start_job(run_context().graph, start)
 
 
 @step("pause-job")
-async def pause_job(plan: InstancePlan, placed: Placed, job_id: str) -> str:
+async def pause_job(plan: InstancePlan, placed: ApplicationIds, job_id: str) -> str:
     """Pause the provisioning job; return its state."""
     log().info("%s: pausing job %s", plan.key, job_id)
-    return await job.pause_job(connection().graph, placed.service_principal_id, job_id)
+    return await job.pause_job(run_context().graph, placed.service_principal_id, job_id)

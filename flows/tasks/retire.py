@@ -8,7 +8,7 @@ from prefect.cache_policies import NO_CACHE
 
 from flows.fleet_file.models import Fleet
 from flows.plan.retirement import Retirement, plan_retirements
-from flows.run.context import connection
+from flows.run.context import run_context
 from flows.steps import retire
 from flows.tasks.step import log, step
 
@@ -19,7 +19,7 @@ async def plan_retirement(
 ) -> list[Retirement]:
     """Find what bears the marks of the keys."""
     found = await plan_retirements(
-        connection().graph, fleet, keys, application_id=application_id, purge=purge, force=force
+        run_context().graph, fleet, keys, application_id=application_id, purge=purge, force=force
     )
     log().info("%s: %d of %d instances to retire", fleet.fleet, sum(each.needed for each in found), len(found))
     return found
@@ -29,27 +29,27 @@ async def plan_retirement(
 async def pause_job(plan: Retirement, job_id: str) -> None:
     """Pause the job, so that no cycle begins meanwhile."""
     log().info("%s: pausing job %s", plan.key, job_id)
-    await retire.pause_job(connection().graph, plan.service_principal_id or "", job_id)
+    await retire.pause_job(run_context().graph, plan.service_principal_id or "", job_id)
 
 
 @step("delete-job")
 async def delete_job(plan: Retirement, job_id: str) -> None:
     """Delete the job."""
     log().info("%s: deleting job %s", plan.key, job_id)
-    await retire.delete_job(connection().graph, plan.service_principal_id or "", job_id)
+    await retire.delete_job(run_context().graph, plan.service_principal_id or "", job_id)
 
 
 @step("delete-application")
 async def delete_application(plan: Retirement) -> None:
     """Move the application to the recycle bin."""
     log().info("%s: deleting application %s (%s)", plan.key, plan.application_id, plan.display_name)
-    await retire.delete_application(connection().graph, plan)
+    await retire.delete_application(run_context().graph, plan)
 
 
 @step("forget-fingerprints")
 async def forget_fingerprints(plan: Retirement) -> None:
     """Forget what the store knows of the credentials and mappings that are gone."""
-    link, principal_id = connection(), plan.service_principal_id or ""
+    link, principal_id = run_context(), plan.service_principal_id or ""
     await asyncio.to_thread(link.store.fingerprints.forget, link.tenant_id, principal_id)
     await asyncio.to_thread(link.store.schemas.forget_applied, link.tenant_id, principal_id)
 
@@ -58,4 +58,4 @@ async def forget_fingerprints(plan: Retirement) -> None:
 async def purge_application(plan: Retirement) -> None:
     """Remove the application from the recycle bin."""
     log().info("%s: purging application %s (%s)", plan.key, plan.application_id, plan.display_name)
-    await retire.purge(connection().graph, plan)
+    await retire.purge(run_context().graph, plan)

@@ -7,27 +7,27 @@ from typing import Any
 from flows.mappings.models import Mappings
 from flows.plan.outcome import InstanceOutcome
 from flows.plan.plan import InstancePlan
-from flows.run.context import connection
+from flows.run.context import run_context
 from flows.run.load_known_state import mappings_in
 from flows.store import JobPlace
 
 
-async def applied_to(service_principal_id: str, job_id: str) -> Mappings | None:
+async def read_applied(service_principal_id: str, job_id: str) -> Mappings | None:
     """Return what was applied to a job last, if that is known.
 
     Raises:
         StoreError: The store cannot be read.
     """
-    run = connection()
+    run = run_context()
     place = JobPlace(run.tenant_id, service_principal_id, job_id)
     return mappings_in(await asyncio.to_thread(run.store.schemas.applied_to, place))
 
 
-def keeper(
+def snapshot_before_write(
     plan: InstancePlan, service_principal_id: str, job_id: str, run_id: str, reason: str
 ) -> Callable[[Mapping[str, Any]], Awaitable[None]]:
     """Return what writes down the schema of a job before it is replaced."""
-    run = connection()
+    run = run_context()
     place = JobPlace(run.tenant_id, service_principal_id, job_id)
 
     async def keep(schema: Mapping[str, Any]) -> None:
@@ -43,7 +43,7 @@ async def note_saved(plan: InstancePlan, service_principal_id: str, job_id: str)
     Raises:
         StoreError: The store cannot be written.
     """
-    await _note({JobPlace(connection().tenant_id, service_principal_id, job_id): plan.instance.mappings})
+    await _note({JobPlace(run_context().tenant_id, service_principal_id, job_id): plan.instance.mappings})
 
 
 async def note_applied(plans: Iterable[InstancePlan], outcomes: Mapping[str, InstanceOutcome]) -> None:
@@ -52,7 +52,7 @@ async def note_applied(plans: Iterable[InstancePlan], outcomes: Mapping[str, Ins
     Raises:
         StoreError: The store cannot be written.
     """
-    tenant_id = connection().tenant_id
+    tenant_id = run_context().tenant_id
     places = {}
     for plan in plans:
         outcome = outcomes[plan.key]
@@ -65,7 +65,7 @@ async def _note(places: Mapping[JobPlace, Mappings | None]) -> None:
     wanted = {place: mappings.to_object() for place, mappings in places.items() if mappings}
     if not wanted:
         return
-    run = connection()
+    run = run_context()
     known = await asyncio.to_thread(run.store.schemas.applied, run.tenant_id)
     new = [(place, content) for place, content in wanted.items() if known.get(place.ids) != content]
     if new:

@@ -31,7 +31,7 @@ class Assigned:
     principal_name: str | None = field(default=None, compare=False)
 
 
-def role_id(roles: Sequence[AppRole], wanted: str | None) -> str | None:
+def resolve_role(roles: Sequence[AppRole], wanted: str | None) -> str | None:
     """Return the id of the role with that display name, value or id; of the usual one if none is wanted.
 
     Role ids differ from application to application, so they are looked up and never written down.
@@ -52,7 +52,9 @@ def role_id(roles: Sequence[AppRole], wanted: str | None) -> str | None:
     return usual[0] if usual else enabled[0].id if len(enabled) == 1 else None
 
 
-def pending(instance: Instance, template_id: str, roles: Sequence[AppRole] | None) -> tuple[Assignment, ...]:
+def pending_assignments(
+    instance: Instance, template_id: str, roles: Sequence[AppRole] | None
+) -> tuple[Assignment, ...]:
     """Return the assignments that have to wait until the connector has imported their roles.
 
     Args:
@@ -64,29 +66,31 @@ def pending(instance: Instance, template_id: str, roles: Sequence[AppRole] | Non
         return ()
     if roles is None:
         return tuple(each for each in instance.assignments if each.role not in {None, *_USUAL})
-    return tuple(each for each in instance.assignments if role_id(roles, each.role) is None)
+    return tuple(each for each in instance.assignments if resolve_role(roles, each.role) is None)
 
 
-def missing(
+def missing_assignments(
     instance: Instance, template_id: str, roles: Sequence[AppRole], there: frozenset[Assigned]
 ) -> list[tuple[Assignment, str | None]]:
     """Return the assignments of the file that the application lacks, each with the id of its role, if it has one.
 
     Where the connector imports the roles, an assignment to one that is not there yet is left to a later apply.
     """
-    waiting = pending(instance, template_id, roles)
-    wanted = [(each, role_id(roles, each.role)) for each in instance.assignments if each not in waiting]
+    waiting = pending_assignments(instance, template_id, roles)
+    wanted = [(each, resolve_role(roles, each.role)) for each in instance.assignments if each not in waiting]
     return [(each, role) for each, role in wanted if role is None or Assigned(each.principal_id, role) not in there]
 
 
-def surplus(instance: Instance, roles: Sequence[AppRole], there: Collection[Assigned]) -> tuple[Assigned, ...]:
+def surplus_assignments(
+    instance: Instance, roles: Sequence[AppRole], there: Collection[Assigned]
+) -> tuple[Assigned, ...]:
     """Return what has to go for the assignments to be exactly those of the file; nothing unless it asks for that.
 
     A file cannot name a service principal, so those stay; and whoever waits for a role keeps what there is meanwhile.
     """
     if instance.assignments_mode != "exact":
         return ()
-    wanted = {Assigned(each.principal_id, role_id(roles, each.role) or "") for each in instance.assignments}
+    wanted = {Assigned(each.principal_id, resolve_role(roles, each.role) or "") for each in instance.assignments}
     waiting = {each.principal_id for each in wanted if not each.role_id}
     gone = [each for each in there if each not in wanted and each.principal_type in _MAY_BE_NAMED]
     kept = [each for each in gone if each.principal_id not in waiting]
@@ -100,13 +104,13 @@ def explain_unknown_role(key: str, role: str | None, roles: Sequence[AppRole]) -
     return message, f"It has {names}; correct the role in the fleet file."
 
 
-def shown(assignment: Assignment) -> str:
+def format_assignment(assignment: Assignment) -> str:
     """Return an assignment as a plan shows it."""
     principal = assignment.name or assignment.principal_id
     return f"{principal} as {assignment.role or 'User'}"
 
 
-def misnamed(assignments: Iterable[Assignment], names: Mapping[str, str | None]) -> list[str]:
+def unknown_roles(assignments: Iterable[Assignment], names: Mapping[str, str | None]) -> list[str]:
     """Return what to say of assignments whose id is somebody else's than the file says; the id decides."""
     return [
         f"assignments.{each.principal_id}: the file calls it {each.name!r}, the tenant {found!r}; the id decides"
@@ -115,13 +119,13 @@ def misnamed(assignments: Iterable[Assignment], names: Mapping[str, str | None])
     ]
 
 
-def shown_assigned(assigned: Assigned, roles: Sequence[AppRole]) -> str:
+def format_assigned(assigned: Assigned, roles: Sequence[AppRole]) -> str:
     """Return what there is as a plan shows it."""
     role = next((role.display_name or role.value for role in roles if role.id == assigned.role_id), None)
     return f"{assigned.principal_name or assigned.principal_id} as {role or 'default access'}"
 
 
-async def assigned(graph: Resources, service_principal_id: str) -> frozenset[Assigned]:
+async def list_assigned(graph: Resources, service_principal_id: str) -> frozenset[Assigned]:
     """Return who is assigned to which role now."""
     return frozenset(
         [

@@ -6,16 +6,16 @@ from typing import Any
 from flows.fleet_file.models import Instance
 from flows.monitoring.health import UNREADABLE
 from flows.monitoring.own_job import offered_templates
-from flows.tenant.assignments import assigned
+from flows.tenant.assignments import list_assigned
 from flows.tenant.observed import ObservedInstance
-from flows.tenant.owners import owners
-from flows.tenant.schemas import schema_of
+from flows.tenant.owners import list_owners
+from flows.tenant.schemas import read_schema
 from graph_client import Resources
 from graph_client.errors import Forbidden, NotFound, Unauthorized
 from graph_client.parallel import gather
 
 
-async def read_instance_for(graph: Resources, item: ObservedInstance, wanted: Instance | None) -> ObservedInstance:
+async def read_desired_instance(graph: Resources, item: ObservedInstance, wanted: Instance | None) -> ObservedInstance:
     """Return an instance with its jobs, its secrets, and what else the fleet file speaks of."""
     return await read_instance(
         graph,
@@ -63,8 +63,8 @@ async def _read(
     jobs, secrets, assignees, owned_by = await gather(
         graph.synchronization.jobs(principal_id),
         _secrets(graph, principal_id),
-        assigned(graph, principal_id) if with_assignments else _nobody(),
-        owners(graph, application_id) if with_owners and application_id else _nobody(),
+        list_assigned(graph, principal_id) if with_assignments else _nobody(),
+        list_owners(graph, application_id) if with_owners and application_id else _nobody(),
     )
     template = wanted.synchronization_template if wanted else None
     templates = await offered_templates(graph, principal_id, jobs, template)
@@ -77,7 +77,7 @@ async def _read(
         synchronization_templates=templates,
     )
     job = found.job_for(template) if wanted and wanted.mappings else None
-    return found if job is None else replace(found, schema=await schema_of(graph, principal_id, job))
+    return found if job is None else replace(found, schema=await read_schema(graph, principal_id, job))
 
 
 async def _nobody() -> frozenset[Any]:

@@ -6,13 +6,13 @@ from dataclasses import replace
 from typing import Any
 
 from flows.fleet_file.models import Assignment, Fleet, Instance
-from flows.tenant.assignments import Assigned, missing, surplus
-from flows.tenant.instance_state import read_instance_for
+from flows.tenant.assignments import Assigned, missing_assignments, surplus_assignments
+from flows.tenant.instance_state import read_desired_instance
 from flows.tenant.observed import Observed, ObservedInstance
 from flows.tenant.ownership_tag import tag_prefix
 from flows.tenant.principals import Principal, find_principals
 from flows.tenant.recycle_bin import find_deleted, find_deleted_principals
-from flows.tenant.schemas import TemplateIds, languages_of
+from flows.tenant.schemas import TemplateIds, read_languages
 from flows.tenant.templates import find_templates, with_new_names
 from graph_client import GraphClient, Resources
 from graph_client.models import Application, ServicePrincipal, SynchronizationJob
@@ -33,7 +33,7 @@ _SERVICE_PRINCIPAL_FIELDS = ("id", "appId", "displayName", "tags", "applicationT
 _VALUES_PER_FILTER = 15  # Graph refuses more in one `in`
 
 
-async def observe(graph: GraphClient, fleet: Fleet, keys: Collection[str] | None = None) -> Observed:
+async def observe_fleet(graph: GraphClient, fleet: Fleet, keys: Collection[str] | None = None) -> Observed:
     """Look at the tenant: templates, the fleet's applications, and the jobs and secrets of each, in batches.
 
     Args:
@@ -60,7 +60,7 @@ async def observe(graph: GraphClient, fleet: Fleet, keys: Collection[str] | None
     named = await find_named(graph, adopting)
     wishes = [(item, desired.get(item.key or "")) for item in wanted]
     wishes += [(item, adopting[application_id]) for application_id, item in named.items()]
-    looks = (read_instance_for(graph.batched, item, instance) for item, instance in wishes)
+    looks = (read_desired_instance(graph.batched, item, instance) for item, instance in wishes)
     looked = dict(zip((item for item, _ in wishes), await gather(*looks), strict=True))
     observed = Observed(
         {key: tuple(looked.get(item, item) for item in items) for key, items in instances.items()},
@@ -72,7 +72,7 @@ async def observe(graph: GraphClient, fleet: Fleet, keys: Collection[str] | None
     planned = [each for each in fleet.instances if keys is None or each.key in keys]
     mapped = _mapped((looked[item], instance) for item, instance in wishes)
     languages, problems, observed = await gather(
-        languages_of(graph.batched, mapped),
+        read_languages(graph.batched, mapped),
         with_new_names(graph.batched, problems, _templates_in_use(observed, fleet)),
         _with_directory(graph, fleet, observed, planned),
     )
@@ -142,8 +142,10 @@ async def _principals(graph: GraphClient, observed: Observed, planned: Iterable[
         found = bearers[0]
         if found.unreadable:
             continue
-        added += [each for each, _ in missing(instance, found.template_id or "", found.roles, found.assigned)]
-        removed += surplus(instance, found.roles, found.assigned)
+        added += [
+            each for each, _ in missing_assignments(instance, found.template_id or "", found.roles, found.assigned)
+        ]
+        removed += surplus_assignments(instance, found.roles, found.assigned)
         owners += [each for each in instance.owners if each not in found.owners]
     return await find_principals(graph, added, removed, owners)
 
@@ -171,9 +173,9 @@ async def find_applications(
     for condition in conditions:
         principals |= await find_service_principals(graph, condition)
     # A tag may show on the service principal late or never; its appId is there from the start.
-    principals |= await principals_of(graph, [app_id for app_id in marked if app_id and app_id not in principals])
+    principals |= await group_principals(graph, [app_id for app_id in marked if app_id and app_id not in principals])
     app_ids = [*marked, *(app_id for app_id in principals if app_id not in marked)]
-    return [instance_of(marked.get(app_id), principals.get(app_id), app_id or "") for app_id in app_ids]
+    return [observe_instance(marked.get(app_id), principals.get(app_id), app_id or "") for app_id in app_ids]
 
 
 async def find_named(graph: GraphClient, application_ids: Collection[str]) -> dict[str, ObservedInstance]:
@@ -181,16 +183,16 @@ async def find_named(graph: GraphClient, application_ids: Collection[str]) -> di
 
     Source: https://learn.microsoft.com/graph/api/application-list
     """
-    found = {each.id: each for each in await applications_in(graph, "id", application_ids)}
-    principals = await principals_of(graph, [each.app_id for each in found.values() if each.app_id])
+    found = {each.id: each for each in await group_applications(graph, "id", application_ids)}
+    principals = await group_principals(graph, [each.app_id for each in found.values() if each.app_id])
     # Whatever mark one bears, it is not there by the mark of the instance that names it.
     return {
-        each.id: replace(instance_of(each, principals.get(each.app_id), each.app_id or ""), marked=False)
+        each.id: replace(observe_instance(each, principals.get(each.app_id), each.app_id or ""), marked=False)
         for each in found.values()
     }
 
 
-async def applications_in(graph: GraphClient, field: str, values: Iterable[str]) -> list[Application]:
+async def group_applications(graph: GraphClient, field: str, values: Iterable[str]) -> list[Application]:
     """Return the applications whose id or appId is one of some values."""
     conditions = _conditions(field, values)
     pages = await gather(*(find_app_registrations(graph.batched, condition) for condition in conditions))
@@ -202,7 +204,7 @@ async def find_app_registrations(graph: Resources, condition: str) -> list[Appli
     return [each async for each in graph.applications.list(filter=condition, select=_APPLICATION_FIELDS)]
 
 
-async def principals_of(graph: GraphClient, app_ids: Iterable[str]) -> dict[str | None, ServicePrincipal]:
+async def group_principals(graph: GraphClient, app_ids: Iterable[str]) -> dict[str | None, ServicePrincipal]:
     """Return the service principals with these appIds, by appId."""
     conditions = _conditions("appId", app_ids)
     found = await gather(*(find_service_principals(graph.batched, condition) for condition in conditions))
@@ -211,7 +213,7 @@ async def principals_of(graph: GraphClient, app_ids: Iterable[str]) -> dict[str 
 
 def _conditions(field: str, values: Iterable[str]) -> list[str]:
     literals = sorted(map(text_literal, values))
-    return [f"{field} in ({','.join(part)})" for part in batched(literals, _VALUES_PER_FILTER)]
+    return [f"{field} in ({','.join(part)})" for part in batch_ids(literals, _VALUES_PER_FILTER)]
 
 
 async def find_instances(graph: GraphClient, fleet: Fleet) -> dict[str, list[ObservedInstance]]:
@@ -235,13 +237,15 @@ async def find_service_principals(graph: Resources, condition: str) -> dict[str 
     return {principal.app_id: principal async for principal in listing}
 
 
-def batched(values: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+def batch_ids(values: Sequence[str], size: int) -> Iterator[Sequence[str]]:
     """Yield `values` in parts of at most `size`."""
     for start in range(0, len(values), size):
         yield values[start : start + size]
 
 
-def instance_of(application: Application | None, principal: ServicePrincipal | None, app_id: str) -> ObservedInstance:
+def observe_instance(
+    application: Application | None, principal: ServicePrincipal | None, app_id: str
+) -> ObservedInstance:
     """Return an application and its service principal as one; either may not be known."""
     newest = application or principal
     if newest is None:

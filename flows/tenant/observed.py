@@ -7,7 +7,7 @@ from typing import Any
 from flows.fleet_file.models import Instance
 from flows.monitoring.own_job import choose_job
 from flows.tenant.assignments import Assigned
-from flows.tenant.ownership_tag import Mark
+from flows.tenant.ownership_tag import OwnershipTag
 from flows.tenant.principals import Principal
 from flows.tenant.recycle_bin import DeletedApplication
 from flows.tenant.schemas import SchemaLanguage, TemplateIds
@@ -52,9 +52,9 @@ class ObservedInstance:
         return self.application_id, self.service_principal_id
 
     @property
-    def mark(self) -> Mark | None:
+    def mark(self) -> OwnershipTag | None:
         """The mark it bears as a tag, or in the name it was created under."""
-        return Mark.in_tags(self.tags) or Mark.in_name(self.display_name)
+        return OwnershipTag.in_tags(self.tags) or OwnershipTag.in_name(self.display_name)
 
     @property
     def key(self) -> str | None:

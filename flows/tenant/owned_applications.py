@@ -12,7 +12,7 @@ from graph_client import GraphClient
 
 
 @dataclass(frozen=True)
-class Bearers:
+class OwnedApplications:
     """The applications of a fleet, and those that only look like it."""
 
     by_key: Mapping[str, tuple[ObservedInstance, ...]]
@@ -26,7 +26,7 @@ class Bearers:
         return next((self.by_key[each] for each in keys if each in self.by_key), ())
 
 
-async def find_bearers(graph: GraphClient, fleet: Fleet) -> Bearers:
+async def find_owned_applications(graph: GraphClient, fleet: Fleet) -> OwnedApplications:
     """Look for the applications of a fleet, those included whose creation was cut short before they got their mark.
 
     Raises:
@@ -47,19 +47,19 @@ async def find_bearers(graph: GraphClient, fleet: Fleet) -> Bearers:
         for each in fleet.instances
         if each.template in templates
     }
-    return Bearers(by_key, {key: others[look] for key, look in looks.items() if look in others})
+    return OwnedApplications(by_key, {key: others[look] for key, look in looks.items() if look in others})
 
 
-def two_applications(key: str, application_ids: list[str]) -> StepFailed:
+def format_two_applications(key: str, application_ids: list[str]) -> StepFailed:
     """Return the failure of an instance that is more than one application."""
     return StepFailed(
         "TwoApplications",
         f"{len(application_ids)} applications bear the mark of {key}: {' and '.join(sorted(application_ids))}.",
-        heal_double(key),
+        duplicate_hint(key),
         step="find",
     )
 
 
-def heal_double(key: str) -> str:
+def duplicate_hint(key: str) -> str:
     """Return what a person does about two applications with one mark."""
     return f"Keep one, and retire the other: entra-fleet retire FLEET --only {key} --application-id ID"

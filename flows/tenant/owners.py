@@ -3,6 +3,6 @@
 from graph_client import Resources
 
 
-async def owners(graph: Resources, application_id: str) -> frozenset[str]:
+async def list_owners(graph: Resources, application_id: str) -> frozenset[str]:
     """Return the object ids of those who own the application now."""
     return frozenset([owner.id async for owner in graph.applications.owners(application_id)])

@@ -8,7 +8,7 @@ _TAG = "entra-fleet:"
 
 
 @dataclass(frozen=True)
-class Mark:
+class OwnershipTag:
     """Which instance of which fleet an application is."""
 
     fleet: str

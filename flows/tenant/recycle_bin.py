@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from flows.fleet_file.models import Fleet
-from flows.formatting.text import iso
-from flows.tenant.ownership_tag import Mark
+from flows.formatting.text import format_iso
+from flows.tenant.ownership_tag import OwnershipTag
 from graph_client import GraphClient
 from graph_client.errors import GraphStatusError
 
@@ -27,7 +27,7 @@ class DeletedApplication:
     def as_json(self) -> dict[str, Any]:
         """Return what `plan --output json` prints of it."""
         shown = {name: value for name, value in vars(self).items() if name != "app_id"}
-        return {**shown, "deleted_at": iso(self.deleted_at)}
+        return {**shown, "deleted_at": format_iso(self.deleted_at)}
 
 
 async def find_deleted(graph: GraphClient, fleet: Fleet) -> tuple[DeletedApplication, ...]:
@@ -48,7 +48,7 @@ async def deleted_applications(graph: GraphClient, fleet: Fleet) -> tuple[Delete
     """
     deleted = []
     async for each in graph.deleted_items.applications():
-        mark = Mark.in_tags(each.tags) or Mark.in_name(each.display_name or "")
+        mark = OwnershipTag.in_tags(each.tags) or OwnershipTag.in_name(each.display_name or "")
         if mark and mark.fleet in fleet.names:
             name, moment = each.display_name or "", each.deleted_date_time
             deleted.append(DeletedApplication(mark.key, name, each.id, moment, each.app_id))

@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from flows.tenant.schemas import SchemaLanguage, TemplateIds, language_of
+from flows.tenant.schemas import SchemaLanguage, TemplateIds, read_language
 from graph_client import Resources
 
 
-class SchemaKnowledge:
+class SchemaCache:
     """Languages by template, and what Graph made of expressions."""
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class SchemaKnowledge:
     ) -> SchemaLanguage:
         """Return what schemas of a template may consist of; those who ask at once share the answer."""
         if (known := self._languages.get(ids)) is None or _failed(known):
-            known = asyncio.ensure_future(language_of(graph, service_principal_id, job_id, ids[1] or None))
+            known = asyncio.ensure_future(read_language(graph, service_principal_id, job_id, ids[1] or None))
             self._languages[ids] = known
         return await asyncio.shield(known)
 

@@ -24,7 +24,7 @@ class SchemaLanguage:
     vocabulary: Vocabulary = NOTHING_KNOWN
 
 
-async def schema_of(graph: Resources, service_principal_id: str, job: SynchronizationJob) -> Mapping[str, Any] | None:
+async def read_schema(graph: Resources, service_principal_id: str, job: SynchronizationJob) -> Mapping[str, Any] | None:
     """Return the schema of a job; None for one that is not there any more.
 
     Source: https://learn.microsoft.com/graph/api/synchronization-synchronizationschema-get
@@ -35,7 +35,7 @@ async def schema_of(graph: Resources, service_principal_id: str, job: Synchroniz
         return None
 
 
-async def languages_of(
+async def read_languages(
     graph: Resources, jobs: Iterable[tuple[TemplateIds, str, SynchronizationJob]]
 ) -> dict[TemplateIds, SchemaLanguage]:
     """Return what schemas may consist of, asked once for each synchronization template.
@@ -45,11 +45,11 @@ async def languages_of(
         jobs: Jobs with their templates and service principals.
     """
     first = {ids: (principal_id, job) for ids, principal_id, job in jobs}
-    looks = (language_of(graph, principal_id, job.id, job.template_id) for principal_id, job in first.values())
+    looks = (read_language(graph, principal_id, job.id, job.template_id) for principal_id, job in first.values())
     return dict(zip(first, await gather(*looks), strict=True))
 
 
-async def language_of(
+async def read_language(
     graph: Resources, service_principal_id: str, job_id: str, template_id: str | None
 ) -> SchemaLanguage:
     """Return what the schema of a job may consist of, as far as this identity may read it."""

@@ -2,7 +2,7 @@
 
 from .application import Application, AppRole
 from .application_template import ApplicationTemplate
-from .moment import Moment, duration_of, moment_of
+from .moment import Moment, parse_duration, parse_moment
 from .on_demand import OnDemandAnswer, OnDemandDetails, OnDemandIdentity, OnDemandStep, SynchronizationRule
 from .principal import Group, Member, User
 from .provisioning_event import (
@@ -76,6 +76,6 @@ __all__ = [
     "SynchronizationTaskExecution",
     "SynchronizationTemplate",
     "User",
-    "duration_of",
-    "moment_of",
+    "parse_duration",
+    "parse_moment",
 ]

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
-__all__ = ["Moment", "duration_of", "moment_of"]
+__all__ = ["Moment", "parse_duration", "parse_moment"]
 
 _DURATION = re.compile(
     r"(?P<sign>[+-])?P(?:(?P<weeks>\d+)W)?(?:(?P<days>\d+)D)?"
@@ -17,7 +17,7 @@ _DURATION = re.compile(
 )
 
 
-def moment_of(value: Any) -> datetime | None:
+def parse_moment(value: Any) -> datetime | None:
     """A moment in UTC; the year 0001, which Graph writes for "never", is None.
 
     Raises:
@@ -40,10 +40,10 @@ def moment_of(value: Any) -> datetime | None:
         raise ValueError("out of range") from None
 
 
-Moment = Annotated[datetime | None, BeforeValidator(moment_of)]
+Moment = Annotated[datetime | None, BeforeValidator(parse_moment)]
 
 
-def duration_of(text: str | None) -> timedelta | None:
+def parse_duration(text: str | None) -> timedelta | None:
     """The length of an ISO 8601 duration in weeks, days and smaller; None for anything else.
 
     TimeSpan.MaxValue, `P10675199DT2H48M5.4775807S`, fits; its seventh digit is cut off.

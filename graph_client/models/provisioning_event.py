@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from graph_client.errors import UnreadableAnswer
 
-from .moment import moment_of
+from .moment import parse_moment
 from .view import Names, Part, Parts, Text, View, text_of
 
 __all__ = [
@@ -169,7 +169,7 @@ class ProvisioningEvent(View):
     def activity_date_time(self) -> datetime | None:
         """When it happened."""
         try:
-            return moment_of(self.raw.get("activityDateTime"))
+            return parse_moment(self.raw.get("activityDateTime"))
         except ValueError:
             return None
 

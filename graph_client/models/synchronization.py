@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import Field
 
-from .moment import Moment, duration_of
+from .moment import Moment, parse_duration
 from .resource import Entity, Many, Resource
 
 __all__ = [
@@ -57,7 +57,7 @@ class SynchronizationSchedule(Resource):
     @property
     def interval_length(self) -> timedelta | None:
         """The interval as a length of time."""
-        return duration_of(self.interval)
+        return parse_duration(self.interval)
 
 
 class SynchronizationError(Resource):

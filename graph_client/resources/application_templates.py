@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 
-from graph_client.call import Call, path_of
+from graph_client.call import Call, build_path
 from graph_client.models.application_template import ApplicationTemplate
 from graph_client.models.service_principal import ApplicationServicePrincipal
 from graph_client.odata import options, text_literal
@@ -33,7 +33,7 @@ class ApplicationTemplates:
 
     async def get(self, template_id: str, *, select: Sequence[str] | None = None) -> ApplicationTemplate:
         """One template."""
-        call = Call.get(path_of("applicationTemplates", template_id), options(select=select))
+        call = Call.get(build_path("applicationTemplates", template_id), options(select=select))
         return await read(self._session, call, ApplicationTemplate)
 
     async def instantiate(
@@ -46,7 +46,7 @@ class ApplicationTemplates:
         body = {"displayName": display_name}
         if service_management_reference is not None:
             body["serviceManagementReference"] = service_management_reference
-        call = Call.create(path_of("applicationTemplates", template_id, "instantiate"), body)
+        call = Call.create(build_path("applicationTemplates", template_id, "instantiate"), body)
         made = await read(self._session, call, ApplicationServicePrincipal)
         self._session.fresh_objects.add(made.application.id, made.application.app_id, made.service_principal.id)
         return made

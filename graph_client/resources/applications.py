@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
-from graph_client.call import Call, path_of
+from graph_client.call import Call, build_path
 from graph_client.models.application import Application
 from graph_client.models.resource import Entity
 from graph_client.odata import options
@@ -26,7 +26,7 @@ class Applications:
 
     async def get(self, application_id: str, *, select: Sequence[str] | None = None) -> Application:
         """One application, by object id."""
-        path = path_of("applications", application_id)
+        path = build_path("applications", application_id)
         return self._noted(await read(self._session, Call.get(path, options(select=select)), Application))
 
     async def list(
@@ -43,12 +43,12 @@ class Applications:
 
     async def patch(self, application_id: str, changes: Mapping[str, Any]) -> None:
         """Change some properties; collections such as tags are replaced whole."""
-        path = path_of("applications", application_id)
+        path = build_path("applications", application_id)
         await self._session.request(Call.change("PATCH", path, dict(changes)))
 
     def owners(self, application_id: str) -> AsyncIterator[Entity]:
         """The owners of the application, by object id."""
-        path = path_of("applications", application_id, "owners")
+        path = build_path("applications", application_id, "owners")
         return items(self._session, Call.get(path, options(select=("id",))), Entity)
 
     async def add_owner(self, application_id: str, owner_id: str) -> None:
@@ -58,12 +58,12 @@ class Applications:
         """
         settings = self._session.settings
         reference = f"{settings.graph_url}/{settings.api_version}/directoryObjects/{owner_id}"
-        path = path_of("applications", application_id, "owners", "$ref")
+        path = build_path("applications", application_id, "owners", "$ref")
         await self._session.request(Call.once(path, {"@odata.id": reference}))
 
     async def delete(self, application_id: str) -> None:
         """Move the application to the deleted items, where it stays for 30 days."""
-        await self._session.request(Call.change("DELETE", path_of("applications", application_id)))
+        await self._session.request(Call.change("DELETE", build_path("applications", application_id)))
 
     def _noted(self, application: Application) -> Application:
         if created_at := application.created_date_time:

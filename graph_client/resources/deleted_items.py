@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from graph_client.call import Call, path_of
+from graph_client.call import Call, build_path
 from graph_client.models.application import Application
 from graph_client.models.resource import Entity
 from graph_client.models.service_principal import ServicePrincipal
@@ -36,14 +36,14 @@ class DeletedItems:
 
     async def get(self, object_id: str) -> Entity:
         """One deleted object."""
-        return await read(self._session, Call.get(path_of(*_BIN, object_id)), Entity)
+        return await read(self._session, Call.get(build_path(*_BIN, object_id)), Entity)
 
     async def purge(self, object_id: str) -> None:
         """Remove a deleted object for good; nobody can bring it back.
 
         https://learn.microsoft.com/graph/api/directory-deleteditems-delete
         """
-        await self._session.request(Call.change("DELETE", path_of(*_BIN, object_id)))
+        await self._session.request(Call.change("DELETE", build_path(*_BIN, object_id)))
 
     def _listing(self, kind: str) -> Call:
-        return Call.get(path_of(*_BIN, kind), options(top=self._session.settings.page_size))
+        return Call.get(build_path(*_BIN, kind), options(top=self._session.settings.page_size))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 
-from graph_client.call import Call, path_of
+from graph_client.call import Call, build_path
 from graph_client.models.service_principal import AppRoleAssignment, ServicePrincipal
 from graph_client.odata import options
 from graph_client.reading import items, read
@@ -24,7 +24,7 @@ class ServicePrincipals:
 
     async def get(self, service_principal_id: str, *, select: Sequence[str] | None = None) -> ServicePrincipal:
         """One service principal, by object id."""
-        path = path_of("servicePrincipals", service_principal_id)
+        path = build_path("servicePrincipals", service_principal_id)
         call = Call.get(path, options(select=select))
         return await read(self._session, call, ServicePrincipal)
 
@@ -44,11 +44,11 @@ class ServicePrincipals:
 
     async def delete(self, service_principal_id: str) -> None:
         """Move the service principal to the deleted items."""
-        await self._session.request(Call.change("DELETE", path_of("servicePrincipals", service_principal_id)))
+        await self._session.request(Call.change("DELETE", build_path("servicePrincipals", service_principal_id)))
 
     def assignments(self, service_principal_id: str) -> AsyncIterator[AppRoleAssignment]:
         """Who is assigned to the roles of this service principal; may lag behind changes."""
-        path = path_of("servicePrincipals", service_principal_id, "appRoleAssignedTo")
+        path = build_path("servicePrincipals", service_principal_id, "appRoleAssignedTo")
         call = Call.get(path, options(top=self._session.settings.page_size))
         return items(self._session, call, AppRoleAssignment)
 
@@ -58,11 +58,11 @@ class ServicePrincipals:
         https://learn.microsoft.com/graph/api/serviceprincipal-post-approleassignedto
         """
         body = {"principalId": principal_id, "resourceId": service_principal_id, "appRoleId": app_role_id}
-        path = path_of("servicePrincipals", service_principal_id, "appRoleAssignedTo")
+        path = build_path("servicePrincipals", service_principal_id, "appRoleAssignedTo")
         call = Call.create(path, body)
         return await read(self._session, call, AppRoleAssignment)
 
     async def unassign(self, service_principal_id: str, assignment_id: str) -> None:
         """Take an assignment away."""
-        path = path_of("servicePrincipals", service_principal_id, "appRoleAssignedTo", assignment_id)
+        path = build_path("servicePrincipals", service_principal_id, "appRoleAssignedTo", assignment_id)
         await self._session.request(Call.change("DELETE", path))

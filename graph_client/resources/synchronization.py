@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from graph_client.call import Call, path_of
+from graph_client.call import Call, build_path
 from graph_client.errors import NotFound
 from graph_client.models.on_demand import OnDemandAnswer, SynchronizationRule
 from graph_client.models.synchronization import SynchronizationJob, SynchronizationTemplate
@@ -56,7 +56,7 @@ class Synchronization:
         except NotFound as error:
             if error.code == _NO_SUCH_OBJECT:
                 await self._session.request(
-                    Call.get(path_of("servicePrincipals", service_principal_id), {"$select": "id"})
+                    Call.get(build_path("servicePrincipals", service_principal_id), {"$select": "id"})
                 )
             return []
 
@@ -180,4 +180,4 @@ class Synchronization:
 
 
 def _path(service_principal_id: str, *segments: str) -> str:
-    return path_of("servicePrincipals", service_principal_id, "synchronization", *segments)
+    return build_path("servicePrincipals", service_principal_id, "synchronization", *segments)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from graph_client.call import Call, Expects, path_of
+from graph_client.call import Call, Expects, build_path
 from graph_client.errors import InvalidCall, MaskedSecret
 from graph_client.models.synchronization_secret import SynchronizationSecret
 from graph_client.reading import items
@@ -36,9 +36,9 @@ class SynchronizationCredentials:
         body: dict[str, Any] = {"credentials": _pairs(credentials)}
         jobs = ("servicePrincipals", service_principal_id, "synchronization", "jobs")
         if job_id is not None and template_id is None:
-            path = path_of(*jobs, job_id, "validateCredentials")
+            path = build_path(*jobs, job_id, "validateCredentials")
         elif template_id is not None and job_id is None:
-            path = path_of(*jobs, "validateCredentials")
+            path = build_path(*jobs, "validateCredentials")
             body = {"templateId": template_id, "useSavedCredentials": False, **body}
         else:
             raise InvalidCall("credentials are validated for a template or for a job", hint="give one of the two")
@@ -56,7 +56,7 @@ class SynchronizationCredentials:
         """See `Synchronization.validate_saved_credentials`."""
         call = Call(
             method="POST",
-            path=path_of(
+            path=build_path(
                 "servicePrincipals", service_principal_id, "synchronization", "jobs", job_id, "validateCredentials"
             ),
             body={"useSavedCredentials": True},
@@ -84,7 +84,7 @@ class SynchronizationCredentials:
 
 
 def _secrets_path(service_principal_id: str) -> str:
-    return path_of("servicePrincipals", service_principal_id, "synchronization", "secrets")
+    return build_path("servicePrincipals", service_principal_id, "synchronization", "secrets")
 
 
 def _pairs(credentials: Mapping[str, str]) -> list[dict[str, str]]:

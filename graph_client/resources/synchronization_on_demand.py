@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from graph_client.call import Call, Repeat, path_of
+from graph_client.call import Call, Repeat, build_path
 from graph_client.models.on_demand import OnDemandAnswer, SynchronizationRule
 from graph_client.reading import read
 from graph_client.sender import Sender
@@ -53,4 +53,4 @@ class SynchronizationOnDemand:
 
 
 def _path(service_principal_id: str, job_id: str, action: str) -> str:
-    return path_of("servicePrincipals", service_principal_id, "synchronization", "jobs", job_id, action)
+    return build_path("servicePrincipals", service_principal_id, "synchronization", "jobs", job_id, action)

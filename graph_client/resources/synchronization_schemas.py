@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from graph_client.call import Call, Expects, Repeat, path_of
+from graph_client.call import Call, Expects, Repeat, build_path
 from graph_client.models.synchronization_schema import FilterOperator, MappingFunction, ParsedExpression
 from graph_client.reading import items, read
 from graph_client.sender import Sender
@@ -75,11 +75,11 @@ class SynchronizationSchemas:
 
 
 def _job(service_principal_id: str, job_id: str) -> str:
-    return path_of("servicePrincipals", service_principal_id, "synchronization", "jobs", job_id, "schema")
+    return build_path("servicePrincipals", service_principal_id, "synchronization", "jobs", job_id, "schema")
 
 
 def _template(service_principal_id: str, template_id: str) -> str:
-    return path_of("servicePrincipals", service_principal_id, "synchronization", "templates", template_id, "schema")
+    return build_path("servicePrincipals", service_principal_id, "synchronization", "templates", template_id, "schema")
 
 
 def _without_context(answer: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
-from graph_client.call import Call, path_of
+from graph_client.call import Call, build_path
 from graph_client.models.principal import User
 from graph_client.odata import options, text_literal
 from graph_client.reading import items, read
@@ -25,7 +25,7 @@ class Users:
 
     async def get(self, user_id: str, *, select: Sequence[str] | None = None) -> User:
         """One user, by object id or user principal name."""
-        return await read(self._session, Call.get(path_of("users", user_id), options(select=select)), User)
+        return await read(self._session, Call.get(build_path("users", user_id), options(select=select)), User)
 
     def named(
         self, display_name: str, *, select: Sequence[str] | None = None, top: int | None = None

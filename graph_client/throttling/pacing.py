@@ -19,7 +19,7 @@ from graph_client.settings import GraphSettings
 
 from .budget import Budget
 from .concurrency import Concurrency
-from .resource_units import units_of
+from .resource_units import estimate_units
 
 __all__ = ["Pacing"]
 
@@ -65,7 +65,7 @@ class Pacing:
             return {self.reports: 1}
         if call.path.endswith("/provisionOnDemand"):
             return {self.on_demand: 1}
-        units = {self.units: units_of(call)}
+        units = {self.units: estimate_units(call)}
         return units if call.method == "GET" else {self.writes: 1, **units}
 
     @asynccontextmanager

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from graph_client.call import Call
 
-__all__ = ["units_of"]
+__all__ = ["estimate_units"]
 
 _LISTED = (
     (re.compile(r"/groups/[^/]+/transitiveMembers"), 5),
@@ -21,7 +21,7 @@ _LISTED = (
 _SMALL_PAGE = 20
 
 
-def units_of(call: Call) -> int:
+def estimate_units(call: Call) -> int:
     """The resource units that Graph will count for a call; its answer tells the truth."""
     path, query = _parts(call)
     # Reading several objects by id is a POST, and costs like the read that it is.

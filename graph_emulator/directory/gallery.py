@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any
 
 from graph_emulator.directory.gallery_entries import ENTRIES
-from graph_emulator.directory.gallery_filler import crowd, is_integrated
+from graph_emulator.directory.gallery_filler import fill_gallery, is_integrated
 from graph_emulator.identifiers import guid, share
 
 # https://learn.microsoft.com/graph/api/applicationtemplate-instantiate
@@ -162,7 +162,7 @@ def gallery(cloud: str, *, own_ids: bool = False) -> dict[str, Template]:
     """
     salt = cloud if own_ids and cloud != "global" else ""
     entries = [_template(line, salt, known=True) for line in ENTRIES.strip().splitlines()]
-    others = [_template(line, salt, known=False) for line in crowd()]
+    others = [_template(line, salt, known=False) for line in fill_gallery()]
     others += [
         replace(template, id=guid("namesake", template.id), display_name=NAMESAKES[template.display_name])
         for template in others

@@ -60,7 +60,7 @@ SIGN_ON = ("saml", "saml password", "password", "oidc", "saml external")
 CREDENTIALS = ("BaseAddress SecretToken", "BaseAddress SecretToken", "BaseAddress UserName Password", "SecretToken")
 
 
-def crowd() -> Iterator[str]:
+def fill_gallery() -> Iterator[str]:
     """One line for each entry."""
     for company in COMPANIES:
         for product, (categories, provisioned) in PRODUCTS.items():

@@ -35,7 +35,7 @@ LONGEST = 4.0
 READS = ("list_", "get_", "count_", "openid", "instance", "signing", "cloud")
 
 
-def latency_of(settings: EmulatorSettings, operation: str, sequence: int) -> float:
+def choose_latency(settings: EmulatorSettings, operation: str, sequence: int) -> float:
     """Seconds until the answer to a request leaves, the same for the same seed and request."""
     if settings.latency == "even":
         return settings.latency_seconds

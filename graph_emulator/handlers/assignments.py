@@ -7,7 +7,7 @@ https://learn.microsoft.com/graph/api/serviceprincipal-post-owners
 from typing import Any
 
 from graph_emulator.directory.directory import Entry, Kind
-from graph_emulator.handlers.pages import page_of
+from graph_emulator.handlers.pages import build_page
 from graph_emulator.http.bodies import take
 from graph_emulator.http.call import Answer, Call
 from graph_emulator.http.problems import GraphProblem, bad_request, not_found
@@ -29,7 +29,7 @@ def list_all(call: Call) -> Answer:
     allow_options(call.options, ("$top", "$skiptoken"))
     entry = call.entry("servicePrincipal")
     found = call.tenant.assignments.seen(entry.id, call.replica, call.now)
-    return page_of(
+    return build_page(
         call, f"servicePrincipals('{entry.id}')/appRoleAssignedTo", [_render(call, assignment) for assignment in found]
     )
 
@@ -76,7 +76,7 @@ def list_owners(call: Call, kind: Kind) -> Answer:
         value = found[1] if found else {"id": owner}
         name = "user" if found else "servicePrincipal"
         owners.append({"@odata.type": f"#microsoft.graph.{name}", **value})
-    return page_of(call, "directoryObjects", owners)
+    return build_page(call, "directoryObjects", owners)
 
 
 def add_owner(call: Call, kind: Kind) -> Answer:

@@ -5,7 +5,7 @@ https://learn.microsoft.com/graph/api/directory-deleteditems-list
 
 from graph_emulator.directory.directory import RECYCLE_SECONDS, Kind
 from graph_emulator.handlers.directory_objects import render
-from graph_emulator.handlers.pages import page_of
+from graph_emulator.handlers.pages import build_page
 from graph_emulator.http.call import Answer, Call
 from graph_emulator.http.query_options import allow_options
 
@@ -18,7 +18,7 @@ def list_all(call: Call, kind: Kind) -> Answer:
         for entry in call.tenant.directory.deleted.values()
         if entry.kind == kind and call.now - (entry.deleted_at or 0.0) <= RECYCLE_SECONDS
     ]
-    return page_of(call, "directoryObjects", entries)
+    return build_page(call, "directoryObjects", entries)
 
 
 def get(call: Call) -> Answer:

@@ -5,7 +5,7 @@ from typing import Any
 
 from graph_emulator.directory.directory import Entry, Kind
 from graph_emulator.handlers.directory_properties import FILTERABLE, READ_ONLY, WRITABLE
-from graph_emulator.handlers.pages import count_of
+from graph_emulator.handlers.pages import build_count
 from graph_emulator.http.bodies import take
 from graph_emulator.http.call import Answer, Call
 from graph_emulator.http.problems import bad_request, invalid_value, malformed, unsupported_query
@@ -78,7 +78,7 @@ def list_all(call: Call, kind: Kind) -> Answer:
 def count(call: Call, kind: Kind) -> Answer:
     """How many objects match."""
     allow_options(call.options, ("$filter", "$search"))
-    return count_of(call, len(_matching(call, kind, call.is_advanced)))
+    return build_count(call, len(_matching(call, kind, call.is_advanced)))
 
 
 def _sort(found: list[Entry], order: str) -> None:

@@ -11,7 +11,7 @@ DEFAULT_PAGE = 100
 LARGEST_PAGE = 999
 
 
-def page_of(call: Call, fragment: str, found: Sequence[dict[str, Any]]) -> Answer:
+def build_page(call: Call, fragment: str, found: Sequence[dict[str, Any]]) -> Answer:
     """One page of a collection whose order does not change."""
     top = whole_number(call.options, "$top", DEFAULT_PAGE, LARGEST_PAGE)
     token = read_skip_token(call.options) or "0"
@@ -24,7 +24,7 @@ def page_of(call: Call, fragment: str, found: Sequence[dict[str, Any]]) -> Answe
     return Answer(200, {**value, "value": list(found[int(token) : end])})
 
 
-def count_of(call: Call, number: int) -> Answer:
+def build_count(call: Call, number: int) -> Answer:
     """A `$count` segment: the number as text; in the directory only eventual consistency knows it.
 
     https://learn.microsoft.com/graph/aad-advanced-queries

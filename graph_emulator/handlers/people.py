@@ -7,7 +7,7 @@ https://learn.microsoft.com/graph/api/group-list
 from collections.abc import Sequence
 from typing import Any
 
-from graph_emulator.handlers.pages import count_of, page_of
+from graph_emulator.handlers.pages import build_count, build_page
 from graph_emulator.http.call import Answer, Call
 from graph_emulator.http.odata import Field, Filterable
 from graph_emulator.http.problems import not_found
@@ -43,14 +43,14 @@ def _list(call: Call, found: dict[str, dict[str, Any]], filterable: Filterable, 
     names = selected(call.options, fragment.rstrip("s"), values[0] if values else ())
     if "$filter" in call.options:
         values = list(filter(filterable.predicate(call.options["$filter"]), values))
-    return page_of(call, fragment, [select(value, names) for value in values])
+    return build_page(call, fragment, [select(value, names) for value in values])
 
 
 def _count(call: Call, found: dict[str, dict[str, Any]], filterable: Filterable) -> Answer:
     allow_options(call.options, ("$filter",))
     text = call.options.get("$filter")
     matches = filterable.predicate(text, advanced=True) if text else bool
-    return count_of(call, sum(1 for value in found.values() if matches(value)))
+    return build_count(call, sum(1 for value in found.values() if matches(value)))
 
 
 def count_users(call: Call) -> Answer:
@@ -101,13 +101,13 @@ def list_members(call: Call) -> Answer:
     users = [call.tenant.people.users[member] for member in _members(call)]
     names = selected(call.options, "user", users[0] if users else ())
     values = [{"@odata.type": "#microsoft.graph.user", **select(user, names)} for user in users]
-    return page_of(call, "directoryObjects", values)
+    return build_page(call, "directoryObjects", values)
 
 
 def count_members(call: Call) -> Answer:
     """How many direct members a group has."""
     allow_options(call.options, ())
-    return count_of(call, len(_members(call)))
+    return build_count(call, len(_members(call)))
 
 
 def _members(call: Call) -> Sequence[str]:

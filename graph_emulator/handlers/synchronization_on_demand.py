@@ -13,7 +13,7 @@ from graph_emulator.http.query_options import allow_options
 from graph_emulator.provisioning.credentials import REJECTED
 from graph_emulator.provisioning.executions import Outcome
 from graph_emulator.provisioning.jobs import Job
-from graph_emulator.provisioning.on_demand import Told, answer, refused
+from graph_emulator.provisioning.on_demand import OnDemandResult, answer, refused
 from graph_emulator.provisioning.scope import Subject
 
 MOST_MEMBERS = 5
@@ -25,7 +25,7 @@ def provision_on_demand(call: Call) -> Answer:
     job = job_of(call)
     subject_id, subject, members = _subject(call, job)
     settings, template = call.tenant.settings, job.principal.template
-    told = Told(subject[0] == "Group", settings.on_demand_key == "type name", settings.on_demand_value)
+    told = OnDemandResult(subject[0] == "Group", settings.on_demand_key == "type name", settings.on_demand_value)
     saved = call.tenant.secrets_of(job.principal.id).values
     missing = template.credential_keys and not any(saved.get(key) for key in template.credential_keys)
     if missing and settings.on_demand_without_credentials == "error":

@@ -31,7 +31,7 @@ class TransportProtocol(HttpToolsProtocol):
             super().shutdown()
 
 
-class Door:
+class AsgiApp:
     """The ASGI application."""
 
     def __init__(self, handle: Callable[[Request], Response], root: str, body_limit_bytes: int) -> None:

@@ -16,7 +16,7 @@ from graph_emulator.http.router import Route, Router, split_path
 from graph_emulator.http.routes import ROUTES
 from graph_emulator.http.wire import Request
 from graph_emulator.sign_in.permissions import ALL_SYNCHRONIZATION, check
-from graph_emulator.sign_in.tokens import Caller, TokenDesk
+from graph_emulator.sign_in.tokens import Caller, TokenIssuer
 from graph_emulator.tenant import Tenant
 
 ROUTER = Router(ROUTES)
@@ -24,11 +24,11 @@ TYPED = frozenset({"POST", "PATCH", "PUT"})
 
 
 @dataclass(slots=True)
-class Front:
+class GraphApi:
     """Graph's own door: everything below `/v1.0` and `/beta`."""
 
     tenant: Tenant
-    tokens: TokenDesk
+    tokens: TokenIssuer
     throttle: Throttle
     faults: Faults
     requests: RequestLog

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Self
 import trustme
 import uvicorn
 
-from graph_emulator.http.asgi import Door, TransportProtocol
+from graph_emulator.http.asgi import AsgiApp, TransportProtocol
 from graph_emulator.settings import EmulatorError
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ class Served:
         return context
 
     def _start(self, context: ssl.SSLContext) -> None:
-        door = Door(self._emulator.handle, self.url, self._emulator.settings.body_limit_bytes)
+        door = AsgiApp(self._emulator.handle, self.url, self._emulator.settings.body_limit_bytes)
         config = uvicorn.Config(
             door,
             http=TransportProtocol,

@@ -1,7 +1,7 @@
 """The requests that are not for Graph: signing in, and what a cloud says of its hosts."""
 
 from graph_emulator.http.call import Answer
-from graph_emulator.http.graph_api import Front
+from graph_emulator.http.graph_api import GraphApi
 from graph_emulator.http.request_log import RequestRecord
 from graph_emulator.http.router import split_path
 from graph_emulator.http.wire import Request
@@ -13,7 +13,7 @@ METADATA = ("metadata", "endpoints")
 TOKEN = ("oauth2", "v2.0", "token")
 
 
-def answer_sign_in(sign_in: SignIn, front: Front, request: Request, now: float) -> Answer:
+def answer_sign_in(sign_in: SignIn, front: GraphApi, request: Request, now: float) -> Answer:
     """Answer a request to the identity platform and remember it, without its body."""
     requests = front.requests
     record = RequestRecord(requests.next_sequence(), now, request.method, request.path, request.query, {})

@@ -19,7 +19,7 @@ GIVEN_UP_SECONDS = 28 * 86_400.0
 
 
 @dataclass(slots=True)
-class Surroundings:
+class HandlerContext:
     """What a cycle looks at outside of its job."""
 
     settings: EmulatorSettings
@@ -37,7 +37,7 @@ def due_at(job: Job) -> float:
     return math.inf if job.schedule != "Active" or job.dormant else job.next_at
 
 
-def settle(job: Job, around: Surroundings, now: float) -> None:
+def settle(job: Job, around: HandlerContext, now: float) -> None:
     """Live through everything that was due by now."""
     while True:
         if due_at(job) <= now:
@@ -51,13 +51,13 @@ def settle(job: Job, around: Surroundings, now: float) -> None:
             return
 
 
-def wake(job: Job, around: Surroundings, now: float) -> None:
+def wake(job: Job, around: HandlerContext, now: float) -> None:
     """Something changed outside: the next cycle may find work."""
     settle(job, around, now)
     job.dormant = False
 
 
-def _begin(job: Job, around: Surroundings) -> None:
+def _begin(job: Job, around: HandlerContext) -> None:
     at, secrets = job.next_at, around.secrets_of(job.principal.id).values
     execution = Execution(job.id, job.life, job.cycle_number, job.initial_due, at, at + _length(job, around.settings))
     refusal = around.targets.refusal(job.principal.template, secrets)
@@ -86,7 +86,7 @@ def _begin(job: Job, around: Surroundings) -> None:
         _fail(job, execution, around.settings, "TooManyDeletes")
 
 
-def plan_of(job: Job, around: Surroundings, secrets: dict[str, str]) -> CyclePlan:
+def plan_of(job: Job, around: HandlerContext, secrets: dict[str, str]) -> CyclePlan:
     """The circumstances of the job's next cycle."""
     settings = around.settings
     return CyclePlan(
@@ -106,7 +106,7 @@ def _length(job: Job, settings: EmulatorSettings) -> float:
     return initial if job.initial_due else min(initial, settings.cycle_seconds / 4)
 
 
-def _end(job: Job, execution: Execution, around: Surroundings) -> None:
+def _end(job: Job, execution: Execution, around: HandlerContext) -> None:
     job.running, job.last, job.last_successful = None, execution, execution
     if execution.counts.get("countExported"):
         job.last_with_exports = execution

@@ -42,7 +42,7 @@ def provision_now(job: Job, plan: CyclePlan, subject_id: str, subject: Subject, 
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class OnDemandResult:
     """In which of the shapes that Microsoft's pages show an answer comes."""
 
     group: bool
@@ -60,7 +60,7 @@ class Told:
         return {"key": TYPE_NAME if self.type_name else _text(key), "value": _text(value)}
 
 
-def answer(event: Event, target: str, now: float, told: Told) -> dict[str, str]:
+def answer(event: Event, target: str, now: float, told: OnDemandResult) -> dict[str, str]:
     """What is answered of somebody who was looked at."""
     outcome = event.outcome
     result = {"success": "Success", "failure": "Failure"}.get(outcome.status, "Skipped")
@@ -84,7 +84,7 @@ def answer(event: Event, target: str, now: float, told: Told) -> dict[str, str]:
     return told.answer({"result": result, "details": details}, summary)
 
 
-def refused(outcome: Outcome, refusal: str, now: float, told: Told) -> dict[str, str]:
+def refused(outcome: Outcome, refusal: str, now: float, told: OnDemandResult) -> dict[str, str]:
     """The answer when the target system does not take the saved credentials."""
     details = {"errorCode": outcome.error, "errorMessage": refusal, "errorCategory": "Failure"}
     step = _step("EntryImport", "Import", "Failure", refusal, now, {})

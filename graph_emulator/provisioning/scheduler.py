@@ -8,7 +8,7 @@ from typing import Any
 from graph_emulator.directory.directory import Entry
 from graph_emulator.http.problems import GraphProblem, bad_request, credentials_missing
 from graph_emulator.identifiers import guid
-from graph_emulator.provisioning.job_lifecycle import Surroundings, due_at, hold, plan_of, settle, wake
+from graph_emulator.provisioning.job_lifecycle import HandlerContext, due_at, hold, plan_of, settle, wake
 from graph_emulator.provisioning.jobs import Job
 from graph_emulator.provisioning.on_demand import provision_now
 from graph_emulator.provisioning.provisioning_log import Event
@@ -33,10 +33,10 @@ DEFAULT_SETTINGS = {"AzureIngestionAttributeOptimization": "False", "LookaheadQu
 """What a fresh job brings: timfee/cep-idp createSyncJob.json, 2025-06-12."""
 
 
-class JobBook:
+class JobScheduler:
     """Jobs by service principal."""
 
-    def __init__(self, around: Surroundings) -> None:
+    def __init__(self, around: HandlerContext) -> None:
         self._around = around
         self._jobs: dict[str, dict[str, Job]] = {}
         self._due: list[tuple[float, int, Job]] = []

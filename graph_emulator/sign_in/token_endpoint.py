@@ -10,7 +10,7 @@ from graph_emulator.clock import write_moment
 from graph_emulator.identifiers import guid
 from graph_emulator.settings import Client, EmulatorSettings
 from graph_emulator.sign_in.assertions import AssertionRefused, check_assertion
-from graph_emulator.sign_in.tokens import TokenDesk
+from graph_emulator.sign_in.tokens import TokenIssuer
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
@@ -40,7 +40,7 @@ class SignInRefused(Exception):
 class SignIn:
     """The identity platform of one tenant."""
 
-    def __init__(self, settings: EmulatorSettings, tokens: TokenDesk) -> None:
+    def __init__(self, settings: EmulatorSettings, tokens: TokenIssuer) -> None:
         self._settings = settings
         self._tokens = tokens
         self._clients = {client.client_id.lower(): client for client in settings.clients}

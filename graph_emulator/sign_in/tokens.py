@@ -26,7 +26,7 @@ class Caller:
     refused_from: float
 
 
-class TokenDesk:
+class TokenIssuer:
     """Makes access tokens and recognises its own.
 
     The signature is a keyed hash: an access token of Graph is opaque to everybody but Graph.

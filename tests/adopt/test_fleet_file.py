@@ -4,14 +4,14 @@ import json
 
 import pytest
 
-from flows.adopt.credentials import variable_of
-from flows.adopt.fleet_file import adoption_file
-from flows.adopt.instance import key_of
+from flows.adopt.credentials import choose_variable_name
+from flows.adopt.fleet_file import build_adoption_file
+from flows.adopt.instance import choose_key
 from flows.adopt.unmanaged import find_unmanaged
 from flows.errors import StepFailed
 from flows.fleet_file.loader import load_fleet
-from flows.plan.diff import diff
-from flows.tenant.observe import observe
+from flows.plan.diff import diff_fleet
+from flows.tenant.observe import observe_fleet
 from graph_emulator import Clock, Emulator, EmulatorSettings
 from tests.estates import DATABRICKS, TENANT
 from tests.tenant.crowds import STILL, graph_of, settle, wire_of
@@ -25,10 +25,10 @@ def emulator():
 async def written(emulator, path, template=DATABRICKS, tag=None, fleet="contoso"):
     """The fleet file for a template, loaded, and its plan."""
     async with await graph_of(emulator) as graph:
-        made = adoption_file(fleet, TENANT, await find_unmanaged(graph, fleet, template, tag))
+        made = build_adoption_file(fleet, TENANT, await find_unmanaged(graph, fleet, template, tag))
         path.write_text(made.text, encoding="utf-8")
         wanted = load_fleet(path)
-        return made, wanted, diff(wanted, await observe(graph, wanted))
+        return made, wanted, diff_fleet(wanted, await observe_fleet(graph, wanted))
 
 
 def application_of(emulator, principal_id):
@@ -216,11 +216,11 @@ async def test_a_template_that_does_not_exist_is_said(emulator, tmp_path):
     ],
 )
 def test_keys_read_like_names_and_are_never_taken(name, key):
-    assert key_of(name, {"taken", "taken-2"}) == key
+    assert choose_key(name, {"taken", "taken-2"}) == key
 
 
 def test_a_long_key_leaves_room_for_its_number():
-    assert key_of("x" * 63, {"x" * 63}) == "x" * 61 + "-2"
+    assert choose_key("x" * 63, {"x" * 63}) == "x" * 61 + "-2"
 
 
 @pytest.mark.parametrize(
@@ -232,4 +232,4 @@ def test_a_long_key_leaves_room_for_its_number():
     ],
 )
 def test_variables_have_names_that_every_shell_takes(key, credential, variable):
-    assert variable_of(key, credential) == variable
+    assert choose_variable_name(key, credential) == variable

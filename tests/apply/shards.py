@@ -8,7 +8,7 @@ from prefect.client.orchestration import get_client
 from flows.apply import shard_runs
 from flows.fleet_file.loader import fleet_from_object
 from flows.run import journal
-from flows.run.context import connected, connection
+from flows.run.context import open_run_context, run_context
 from flows.run.lease import exclusive
 from flows.shard import provision_shard
 from flows.store import Change, ChangeError
@@ -22,9 +22,9 @@ async def apply(tenant):
     """An apply that has begun, in the journal and with its store; its id there."""
     wanted = fleet_from_object(DOCUMENT)
     async with (
-        connected(None),
+        open_run_context(None),
         exclusive(wanted, "apply", 0),
-        journal.journaled(wanted, None, None) as entry,
+        journal.open_journal(wanted, None, None) as entry,
     ):
         yield entry.run_id
 
@@ -57,4 +57,4 @@ def record(run_id, key, code=None):
     error = ChangeError(step="create-application", code=code, message="no", hint="ask") if code else None
     outcome = "failed" if code else "created"
     change = Change(key=key, action="create", outcome=outcome, recorded_at=datetime.now(UTC), error=error)
-    connection().store.journal.record(run_id, change)
+    run_context().store.journal.record(run_id, change)

@@ -5,9 +5,9 @@ import asyncio
 import pytest
 from prefect.states import Completed, Pending, Running, Scheduled
 
-from flows.apply.shard_liveness import Bounds, Vigil
-from flows.apply.sharding import shards_settled
-from flows.configuration.environment import with_variables
+from flows.apply.shard_liveness import Bounds, ShardLiveness
+from flows.apply.sharding import settle_left_shards
+from flows.configuration.environment import add_prefect_variables
 from flows.fleet_file.loader import fleet_from_object
 from tests.apply.shards import DOCUMENT, apply, record, set_state, shard, state_of
 from tests.flows.provisioning import tenant, token
@@ -29,7 +29,7 @@ async def ended(vigil):
 
 async def test_what_has_ended_is_told_once_and_no_longer_watched(apply):
     first, second = await shard(apply, Running()), await shard(apply, Running())
-    vigil = Vigil(QUICK)
+    vigil = ShardLiveness(QUICK)
     vigil.add(first)
     vigil.add(second)
     await set_state(first, Completed())
@@ -40,7 +40,7 @@ async def test_what_has_ended_is_told_once_and_no_longer_watched(apply):
 
 async def test_a_run_without_a_sign_of_life_has_crashed(apply):
     run = await shard(apply, Running())
-    vigil = Vigil(QUICK)
+    vigil = ShardLiveness(QUICK)
     vigil.add(run)
     (over,) = await ended(vigil)
     assert (over.id, over.state.is_crashed(), len(vigil)) == (run.id, True, 0)
@@ -49,7 +49,7 @@ async def test_a_run_without_a_sign_of_life_has_crashed(apply):
 
 async def test_an_instance_in_the_journal_is_a_sign_of_life(apply):
     run = await shard(apply, Running())
-    vigil = Vigil(QUICK)
+    vigil = ShardLiveness(QUICK)
     vigil.add(run)
     for number in range(16):
         record(apply, "k1" if number % 2 else "k2")
@@ -58,7 +58,7 @@ async def test_an_instance_in_the_journal_is_a_sign_of_life(apply):
 
 async def test_a_run_that_waits_for_a_worker_is_given_up_only_when_all_are_silent(apply):
     working, waiting = await shard(apply, Running()), await shard(apply, Pending())
-    vigil = Vigil(QUICK)
+    vigil = ShardLiveness(QUICK)
     vigil.add(working)
     vigil.add(waiting)
     for _ in range(16):
@@ -73,8 +73,8 @@ async def test_a_run_that_waits_for_a_worker_is_given_up_only_when_all_are_silen
 async def test_a_new_apply_waits_for_shards_at_work_and_cancels_those_that_have_not_begun(apply):
     working, waiting = await shard(apply, Running(), "settled"), await shard(apply, Scheduled(), "settled")
     others = await shard(apply, Scheduled(), "theirs")
-    with with_variables({"PREFECT__RUNTIME__DEPLOYMENT__ID": str(working.id)}):
-        settling = asyncio.create_task(shards_settled(fleet_from_object(DOCUMENT | {"fleet": "settled"})))
+    with add_prefect_variables({"PREFECT__RUNTIME__DEPLOYMENT__ID": str(working.id)}):
+        settling = asyncio.create_task(settle_left_shards(fleet_from_object(DOCUMENT | {"fleet": "settled"})))
         async with asyncio.timeout(30):
             while not (await state_of(waiting)).is_cancelled():
                 assert not settling.done()
@@ -88,5 +88,5 @@ async def test_a_new_apply_waits_for_shards_at_work_and_cancels_those_that_have_
 async def test_a_run_of_no_deployment_waits_for_nobody(apply):
     run = await shard(apply, Running(), "alone")
     async with asyncio.timeout(30):
-        await shards_settled(fleet_from_object(DOCUMENT | {"fleet": "alone"}))
+        await settle_left_shards(fleet_from_object(DOCUMENT | {"fleet": "alone"}))
     assert (await state_of(run)).is_running()

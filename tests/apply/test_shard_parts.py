@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from flows.apply.shard_parts import held_to, parts_of
+from flows.apply.shard_parts import restrict_to, split_plan
 from flows.fleet_file.loader import fleet_from_object
 from flows.plan.plan import Action, Conflict, FieldChange, InstancePlan, Orphan, Plan
 from tests.estates import DATABRICKS, fleet, instance
@@ -32,7 +32,7 @@ def whole(*instances):
 
 
 def test_the_parts_are_the_fleet_with_all_that_its_instances_say():
-    parts = parts_of(FLEET, map(plan_of, FLEET.instances), 3)
+    parts = split_plan(FLEET, map(plan_of, FLEET.instances), 3)
     assert [part.keys for part in parts] == [("k0", "k1", "k2"), ("k3", "k4", "k5"), ("k6",)]
     assert [part.number for part in parts] == [1, 2, 3]
     again = [fleet_from_object(part.fleet) for part in parts]
@@ -43,7 +43,7 @@ def test_the_parts_are_the_fleet_with_all_that_its_instances_say():
 
 
 def test_only_what_needs_something_is_in_a_part():
-    (part,) = parts_of(FLEET, map(plan_of, FLEET.instances[2:4]), 100)
+    (part,) = split_plan(FLEET, map(plan_of, FLEET.instances[2:4]), 100)
     assert part.keys == ("k2", "k3")
 
 
@@ -53,7 +53,7 @@ def test_a_part_is_as_large_as_prefect_takes_and_no_larger(action):
         replace(plan_of(each, action), changes=(FieldChange("notes", "é" * 500, "ü" * 500),))
         for each in FLEET.instances
     ]
-    parts = parts_of(FLEET, long, 100, bytes_max=8_000)
+    parts = split_plan(FLEET, long, 100, bytes_max=8_000)
     assert [key for part in parts for key in part.keys] == [each.key for each in FLEET.instances]
     sizes = [len(json.dumps([part.fleet, part.planned]).encode()) for part in parts]
     assert max(sizes) < 8_000 + 300
@@ -61,7 +61,7 @@ def test_a_part_is_as_large_as_prefect_takes_and_no_larger(action):
 
 
 def test_an_instance_that_is_too_large_has_a_part_for_itself():
-    assert [part.keys for part in parts_of(FLEET, map(plan_of, FLEET.instances[:2]), 100, bytes_max=10)] == [
+    assert [part.keys for part in split_plan(FLEET, map(plan_of, FLEET.instances[:2]), 100, bytes_max=10)] == [
         ("k0",),
         ("k1",),
     ]
@@ -69,7 +69,7 @@ def test_an_instance_that_is_too_large_has_a_part_for_itself():
 
 def test_the_digest_is_that_of_what_is_to_be_done():
     def digest(*changes):
-        (part,) = parts_of(FLEET, [plan_of(FLEET.instances[0], changes=changes)], 100)
+        (part,) = split_plan(FLEET, [plan_of(FLEET.instances[0], changes=changes)], 100)
         return part.digest
 
     assert digest() == digest() != digest(FieldChange("notes", None, "new"))
@@ -82,8 +82,10 @@ REMOVAL = FieldChange("assignments.x", "User", None, dangerous=True)
 
 def after(now, planned_changes, action=Action.UPDATE):
     """What is left of an instance's plan, where the plan of the whole fleet had other changes."""
-    (part,) = parts_of(FLEET, [plan_of(FLEET.instances[0], Action.UPDATE, planned_changes)], 100)
-    (left,) = held_to(whole(plan_of(FLEET.instances[0], action, now)), json.loads(json.dumps(part.planned))).instances
+    (part,) = split_plan(FLEET, [plan_of(FLEET.instances[0], Action.UPDATE, planned_changes)], 100)
+    (left,) = restrict_to(
+        whole(plan_of(FLEET.instances[0], action, now)), json.loads(json.dumps(part.planned))
+    ).instances
     return left
 
 
@@ -116,14 +118,14 @@ def test_what_was_not_planned_is_left_alone(now, action):
 
 
 def test_what_was_planned_to_be_made_is_made_or_finished():
-    (part,) = parts_of(FLEET, [plan_of(FLEET.instances[0])], 100)
+    (part,) = split_plan(FLEET, [plan_of(FLEET.instances[0])], 100)
     unfinished = plan_of(FLEET.instances[0], Action.UPDATE, [FieldChange("job", None, "default")])
-    assert held_to(whole(unfinished), part.planned).instances == (unfinished,)
+    assert restrict_to(whole(unfinished), part.planned).instances == (unfinished,)
 
 
 def test_a_conflict_stays_what_it_is_and_the_others_of_the_fleet_are_no_orphans():
     double = replace(
         plan_of(FLEET.instances[0], Action.CONFLICT, ()), conflict=Conflict("TwoApplications", "two", "one")
     )
-    held = held_to(whole(double), {"k0": []})
+    held = restrict_to(whole(double), {"k0": []})
     assert (held.instances, held.orphans) == ((double,), ())

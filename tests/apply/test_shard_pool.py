@@ -8,9 +8,9 @@ from prefect.client.orchestration import get_client
 from prefect.states import Cancelled, Completed, Crashed, Failed
 
 from flows.apply import shard_pool as convoy
-from flows.apply.shard_liveness import Bounds, Vigil
-from flows.apply.shard_parts import Part, parts_of
-from flows.apply.shard_pool import Convoy
+from flows.apply.shard_liveness import Bounds, ShardLiveness
+from flows.apply.shard_parts import ShardPart, split_plan
+from flows.apply.shard_pool import ShardPool
 from flows.fleet_file.loader import fleet_from_object
 from flows.plan.plan import Action, InstancePlan
 from flows.shard import provision_shard
@@ -34,7 +34,7 @@ class Worker:
 
     def begin(self, run_id, parts, at_once=2):
         """Have a convoy begin."""
-        self.convoy = Convoy(self.deployment, FLEET, {"run_id": run_id}, parts, at_once)
+        self.convoy = ShardPool(self.deployment, FLEET, {"run_id": run_id}, parts, at_once)
 
         @flow(persist_result=False)
         async def whole():
@@ -68,7 +68,9 @@ class Run:
 
 @pytest.fixture
 async def worker(monkeypatch):
-    monkeypatch.setattr(convoy, "Vigil", lambda: Vigil(Bounds(poll_seconds=0.02, longest_poll_seconds=0.05)))
+    monkeypatch.setattr(
+        convoy, "ShardLiveness", lambda: ShardLiveness(Bounds(poll_seconds=0.02, longest_poll_seconds=0.05))
+    )
     async with get_client() as client:
         flow_id = await client.create_flow(provision_shard)
         made = Worker(await client.read_deployment(await client.create_deployment(flow_id, "by-hand")))
@@ -77,7 +79,7 @@ async def worker(monkeypatch):
 
 
 async def test_a_few_are_under_way_at_once_and_each_has_its_share_of_the_budget(apply, worker):
-    worker.begin(apply, parts_of(FLEET, PLANS, 1), at_once=3)
+    worker.begin(apply, split_plan(FLEET, PLANS, 1), at_once=3)
     runs = []
     while len(runs) < 3:
         runs += await worker.take()
@@ -94,7 +96,7 @@ async def test_a_few_are_under_way_at_once_and_each_has_its_share_of_the_budget(
 
 
 async def test_a_shard_that_crashed_is_started_once_more(apply, worker):
-    worker.begin(apply, parts_of(FLEET, PLANS, 4))
+    worker.begin(apply, split_plan(FLEET, PLANS, 4))
     (first,) = await worker.take()
     record(apply, "k0")
     await set_state(first, Crashed())
@@ -112,7 +114,7 @@ async def test_a_shard_that_crashed_is_started_once_more(apply, worker):
 
 @pytest.mark.parametrize("state", [Failed(), Cancelled()], ids=["failed", "cancelled"])
 async def test_what_failed_or_was_cancelled_is_left_to_a_person(apply, worker, state):
-    worker.begin(apply, parts_of(FLEET, PLANS, 2))
+    worker.begin(apply, split_plan(FLEET, PLANS, 2))
     runs = []
     while len(runs) < 2:
         runs += await worker.take()
@@ -127,7 +129,7 @@ async def test_what_failed_or_was_cancelled_is_left_to_a_person(apply, worker, s
 
 
 async def test_an_exceeded_quota_begins_no_further_shard(apply, worker):
-    worker.begin(apply, parts_of(FLEET, PLANS, 1), at_once=1)
+    worker.begin(apply, split_plan(FLEET, PLANS, 1), at_once=1)
     (run,) = await worker.take()
     record(apply, "k0", code="Directory_QuotaExceeded")
     await set_state(run, Failed())
@@ -138,8 +140,8 @@ async def test_an_exceeded_quota_begins_no_further_shard(apply, worker):
 
 
 async def test_a_part_that_prefect_refuses_fails_its_instances_and_no_others(apply, worker):
-    large, small = parts_of(FLEET, PLANS, 2)
-    worker.begin(apply, [Part(1, large.fleet | {"notes": "x" * 600_000}, large.plans), small])
+    large, small = split_plan(FLEET, PLANS, 2)
+    worker.begin(apply, [ShardPart(1, large.fleet | {"notes": "x" * 600_000}, large.plans), small])
     (run,) = await worker.take()
     for key in ("k2", "k3"):
         record(apply, key)

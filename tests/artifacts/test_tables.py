@@ -4,7 +4,7 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
-from flows.configuration.environment import with_variables
+from flows.configuration.environment import add_prefect_variables
 from flows.harvest import harvest_logs
 from flows.monitor import monitor_fleet
 from flows.provision import provision_fleet
@@ -23,7 +23,7 @@ async def artifact(key):
 
 
 async def test_each_flow_leaves_what_a_person_looks_for(tmp_path):
-    with estate(tmp_path / "tenant"), with_variables({"TOKEN": "good", "BAD": "wrong"}):
+    with estate(tmp_path / "tenant"), add_prefect_variables({"TOKEN": "good", "BAD": "wrong"}):
         assert (await provision_fleet(FLEET, return_state=True)).name == "PartiallyCompleted"
         await monitor_fleet(FLEET, until="settled", interval_seconds=0.1, return_state=True)
         await harvest_logs(return_state=True)
@@ -56,7 +56,7 @@ async def test_each_flow_leaves_what_a_person_looks_for(tmp_path):
 
 
 async def test_the_log_of_a_failure_has_its_key_its_step_and_its_request_id_and_little_else(tmp_path, caplog):
-    with estate(tmp_path / "tenant"), with_variables({"TOKEN": "good", "BAD": "wrong"}):
+    with estate(tmp_path / "tenant"), add_prefect_variables({"TOKEN": "good", "BAD": "wrong"}):
         outcome = await (await provision_fleet(FLEET, return_state=True)).aresult(raise_on_failure=False)
     (failure,) = (each.failure for each in outcome.instances if each.failure)
     (said,) = (line for line in caplog.messages if "Unauthorized (401)" in line and "failed with state" in line)

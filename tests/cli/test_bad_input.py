@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from flows.configuration.environment import with_variables
+from flows.configuration.environment import add_prefect_variables
 from graph_emulator import EmulatorSettings
 from tests.certificates import expired_certificate
 from tests.estates import AWS, TENANT, estate, fleet, instance
@@ -129,7 +129,7 @@ def test_a_missing_permission_is_named(entra_fleet, write_fleet, tmp_path):
 def test_a_missing_permission_on_synchronization_is_named_though_graph_says_unknown_error(
     entra_fleet, write_fleet, tmp_path, prefect_server
 ):
-    with estate(tmp_path / "poor", roles=("Application.ReadWrite.All",)), with_variables({"TOKEN": "good"}):
+    with estate(tmp_path / "poor", roles=("Application.ReadWrite.All",)), add_prefect_variables({"TOKEN": "good"}):
         path = write_fleet(fleet(instance("one")))
         result = entra_fleet("apply", path, "--yes", PREFECT_API_URL=prefect_server.api_url)
     assert "401 UnknownError" in result.err

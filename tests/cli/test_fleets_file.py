@@ -7,7 +7,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from flows.cli.deploy.fleets_file import read_fleets_file
-from flows.cli.deploy.packaged_files import shipped
+from flows.cli.deploy.packaged_files import find_packaged_file
 from flows.cli.deploy.prefect_yaml import prefect_yaml
 from flows.cli.errors import CommandFailed
 from tests.estates import fleet, instance
@@ -49,7 +49,7 @@ def deployments(path):
 
 
 def test_without_a_file_everything_is_as_prefect_yaml_says():
-    document = YAML(typ="safe").load(shipped("prefect.yaml"))
+    document = YAML(typ="safe").load(find_packaged_file("prefect.yaml"))
     assert prefect_yaml()["deployments"] == document["deployments"]
 
 
@@ -128,9 +128,13 @@ def test_a_table_that_is_not_named_as_its_fleet_is_refused(written, write_fleet)
 
 
 def test_the_example_that_comes_along_is_in_order():
-    assert set(read_fleets_file(shipped("deployments/fleets.toml")).fleets) == {"contoso-scim", "fabrikam-aws"}
+    assert set(read_fleets_file(find_packaged_file("deployments/fleets.toml")).fleets) == {
+        "contoso-scim",
+        "fabrikam-aws",
+    }
     assert (
-        deployments(shipped("deployments/fleets.toml"))["drift-check-fabrikam-aws"]["schedules"][0]["active"] is False
+        deployments(find_packaged_file("deployments/fleets.toml"))["drift-check-fabrikam-aws"]["schedules"][0]["active"]
+        is False
     )
 
 

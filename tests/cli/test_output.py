@@ -11,7 +11,14 @@ from rich.table import Table
 from rich.text import Text
 
 from flows.cli.main import main
-from flows.cli.output.console import accept_any_encoding, aside, person, print_json, print_text, show_error
+from flows.cli.output.console import (
+    accept_any_encoding,
+    print_json,
+    print_text,
+    show_error,
+    stderr_console,
+    stdout_console,
+)
 from flows.cli.output.new_file import write_new
 from flows.cli.output.records import Format, print_records
 from flows.errors import StepFailed
@@ -37,7 +44,7 @@ def no_control_in(text):
 def test_a_name_is_no_markup(name, capsys):
     table = Table("key", box=None)
     table.add_row(name)
-    for console in (person(), aside()):
+    for console in (stdout_console(), stderr_console()):
         console.print(f"Wrote {name}.", soft_wrap=True)
         console.print(table)
     assert printed_by(capsys).count(name) == 4
@@ -48,9 +55,9 @@ def test_a_name_steers_no_terminal(steering, capsys):
     name = f"App {steering}end"
     table = Table("key", box=None)
     table.add_row(Text(name))
-    person().print(Text(name, style="red"), soft_wrap=True)
-    person().print(table)
-    aside().print(name)
+    stdout_console().print(Text(name, style="red"), soft_wrap=True)
+    stdout_console().print(table)
+    stderr_console().print(name)
     show_error(name)
     print_text(name)
     print_json({"name": name})
@@ -74,8 +81,8 @@ def test_an_encoding_that_lacks_a_character_gets_an_escape(encoding, monkeypatch
         monkeypatch.setattr(sys, name, stream)
     accept_any_encoding()
     name = "→ é 漢 😀"
-    person().print(name)
-    aside().print(name)
+    stdout_console().print(name)
+    stderr_console().print(name)
     show_error(name)
     print_text(f"{name}\n")
     print_json({"name": name})

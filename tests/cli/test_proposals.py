@@ -7,13 +7,13 @@ import typer
 
 from flows.cli.main import app
 from flows.monitoring.error_codes import error_codes
-from flows.monitoring.triage import explain, triage
-from flows.plan.diff import diff
+from flows.monitoring.triage import explain_error, explain_quarantine
+from flows.plan.diff import diff_fleet
 from flows.plan.job_control import plan_job_controls
 from flows.plan.reset_scope import ResetScope, reset_scope
-from flows.plan.rotation import rotation
+from flows.plan.rotation import build_rotation_plan
 from flows.store import Failure
-from flows.tenant.observe import observe
+from flows.tenant.observe import observe_fleet
 from tests.tenant.crowds import crowd, graph_of
 
 KEY = "k0"
@@ -25,15 +25,15 @@ def told(reason):
     failures = [[], *([Failure(code, 1)] for code in errors)]
     for job_error, message in ((None, None), ("X", "x"), *((code, None) for code in errors)):
         for each in failures:
-            yield from triage(KEY, reason, job_error, message, each).proposal.commands
+            yield from explain_quarantine(KEY, reason, job_error, message, each).proposal.commands
 
 
 def all_told():
     table = error_codes()
     for entry in table.errors:
-        yield from explain(entry.codes[0], None, KEY).proposal.commands
+        yield from explain_error(entry.codes[0], None, KEY).proposal.commands
     for check in table.scoping:
-        yield from explain(None, None, KEY, details={check.codes[0]: "False"}).proposal.commands
+        yield from explain_error(None, None, KEY, details={check.codes[0]: "False"}).proposal.commands
     for entry in table.quarantines:
         yield from told(entry.codes[0])
 
@@ -61,9 +61,9 @@ def test_a_command_that_is_told_exists_and_is_allowed(command):
 async def test_a_job_in_quarantine_takes_every_command_that_is_told_of_it(reason):
     emulator, wanted = crowd(1)
     async with await graph_of(emulator) as graph:
-        ((found,),) = (await observe(graph, wanted)).instances.values()
+        ((found,),) = (await observe_fleet(graph, wanted)).instances.values()
         emulator.quarantine(found.jobs[0].id, reason)
-        observed = await observe(graph, wanted)
+        observed = await observe_fleet(graph, wanted)
         for command in sorted(set(told(reason))):
             names, given = parsed(command)
             if names == ["jobs", "restart"]:
@@ -73,8 +73,10 @@ async def test_a_job_in_quarantine_takes_every_command_that_is_told_of_it(reason
                 )
                 assert (control.refusal, control.needed) == (None, True)
             elif names == ["rotate"]:
-                assert [each.conflict for each in rotation(wanted, observed, given["only"]).instances] == [None]
+                assert [each.conflict for each in build_rotation_plan(wanted, observed, given["only"]).instances] == [
+                    None
+                ]
             elif names == ["apply"]:
-                assert [each.conflict for each in diff(wanted, observed, only=given["only"]).instances] == [None]
+                assert [each.conflict for each in diff_fleet(wanted, observed, only=given["only"]).instances] == [None]
             else:
                 assert names == ["harvest"]

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from flows.cli.output.records import Format, cell, print_records
+from flows.cli.output.records import Format, format_cell, print_records
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ from flows.cli.output.records import Format, cell, print_records
     ],
 )
 def test_a_cell_that_no_spreadsheet_takes_for_a_formula(value, shown):
-    assert cell(value) == shown
+    assert format_cell(value) == shown
 
 
 def test_records_are_printed_as_they_come(capsys):

@@ -1,6 +1,6 @@
 """The demo's comparison of what the flows reported with what the tenant holds."""
 
-from flows.cli.demo.result import Rehearsal
+from flows.cli.demo.result import DemoResult
 from flows.errors import StepFailed
 from flows.monitoring.sweep import Sweep
 from flows.plan.outcome import InstanceOutcome
@@ -13,7 +13,7 @@ def rehearsal(*keys_that_failed):
         outcome = InstanceOutcome(key, "created")
         outcome.fail(StepFailed("Throttled", "Graph: wait.", step="create-job"))
         outcomes.append(outcome)
-    return Rehearsal(Fleet, FleetOutcome("demo", outcomes, 1, 1.0), Sweep("demo", []), [], [])
+    return DemoResult(Fleet, FleetOutcome("demo", outcomes, 1, 1.0), Sweep("demo", []), [], [])
 
 
 class Fleet:

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from flows.configuration.environment import with_variables
+from flows.configuration.environment import add_prefect_variables
 from tests.cli.conftest import finished, started
 from tests.estates import estate, fleet, instance
 from tests.tenant.crowds import settle
@@ -99,7 +99,7 @@ def test_a_key_that_is_nowhere(entra_fleet, write_fleet, tenant, prefect_server)
 def test_a_killed_run_is_completed_by_the_next(tmp_path, write_fleet, prefect_server, entra_fleet, writes):
     path = write_fleet(FLEET)
     arguments = ("retire", path, "--only", "a", "--purge", "--yes")
-    with estate(tmp_path / "slow", latency_seconds=0.1) as tenant, with_variables({"TOKEN": "good"}):
+    with estate(tmp_path / "slow", latency_seconds=0.1) as tenant, add_prefect_variables({"TOKEN": "good"}):
         settle(tenant.emulator, "a", "App a")
         tenant.forget()
         process = started(*arguments, PREFECT_API_URL=prefect_server.api_url)

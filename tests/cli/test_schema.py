@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from flows.configuration.environment import with_variables
-from flows.configuration.sign_in import signed_in
+from flows.configuration.environment import add_prefect_variables
+from flows.configuration.sign_in import open_client
 from tests.estates import fleet, instance
 from tests.mappings.schemas import attribute
 
@@ -17,7 +17,7 @@ def here(entra_fleet_here, tenant):
     """Runs a command that needs no Prefect, quickly."""
 
     def run(*arguments, code=0):
-        with with_variables({"TOKEN": "good", "COLUMNS": "250"}):
+        with add_prefect_variables({"TOKEN": "good", "COLUMNS": "250"}):
             result = entra_fleet_here(*arguments)
         assert result.code == code, result.err
         return result
@@ -39,7 +39,7 @@ def run(entra_fleet, tenant, prefect_server):
 
 def in_tenant(work):
     async def working():
-        async with signed_in(None) as (graph, _):
+        async with open_client(None) as (graph, _):
             return await work(graph.synchronization_schemas)
 
     return asyncio.run(working())

@@ -5,7 +5,7 @@ import tomllib
 
 import pytest
 
-from flows.cli.deploy.packaged_files import shipped
+from flows.cli.deploy.packaged_files import find_packaged_file
 from tests.cli.conftest import ROOT, finished, started
 
 WHEEL = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
@@ -35,7 +35,7 @@ print(len(prefect_yaml()["deployments"]), len(list(shipped("deployments/automati
 
 def test_an_installed_package_has_its_deployments_and_automations_with_it(installed):
     result = finished(started(installed, program=("-c", PROGRAM), PYTHONPATH=str(installed), PYTHONSAFEPATH="1"))
-    here = len(list(shipped("deployments/automations").glob("*.yaml")))
+    here = len(list(find_packaged_file("deployments/automations").glob("*.yaml")))
     assert result.err == ""
     own, counts = result.out.splitlines()
     assert own == "True"

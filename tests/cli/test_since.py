@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import typer
 
-from flows.cli.arguments.since import since
+from flows.cli.arguments.since import parse_since
 
 
 @pytest.mark.parametrize(
@@ -17,7 +17,7 @@ from flows.cli.arguments.since import since
     ],
 )
 def test_a_date_or_a_moment_in_utc_unless_it_says_otherwise(text, moment):
-    assert since(text) == datetime.fromisoformat(moment)
+    assert parse_since(text) == datetime.fromisoformat(moment)
 
 
 @pytest.mark.parametrize(
@@ -31,10 +31,10 @@ def test_a_date_or_a_moment_in_utc_unless_it_says_otherwise(text, moment):
 )
 def test_how_long_ago(text, ago):
     before = datetime.now(UTC)
-    assert before <= since(text) + ago <= datetime.now(UTC)
+    assert before <= parse_since(text) + ago <= datetime.now(UTC)
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "7", "d", "-7d", "7 d", "999999w", "2026-13-01", "7y"])
 def test_anything_else_is_refused_with_the_forms_there_are(text):
     with pytest.raises(typer.BadParameter, match="is no moment: write a date"):
-        since(text)
+        parse_since(text)

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from flows.cli.main import app
-from flows.configuration.environment import with_variables
+from flows.configuration.environment import add_prefect_variables
 from flows.store import open_store
 from tests.estates import estate, fleet, instance
 
@@ -31,7 +31,7 @@ def test_help_imports_nothing_heavy():
 def test_a_look_needs_neither_prefect_nor_a_store(tmp_path, write_fleet, command):
     path = write_fleet(fleet(instance("one")))
     code = f"import flows.cli.main; sys.argv = ['entra-fleet', {command!r}, {str(path)!r}]; flows.cli.main.main()"
-    with estate(tmp_path / "tenant"), with_variables({"TOKEN": "x"}):
+    with estate(tmp_path / "tenant"), add_prefect_variables({"TOKEN": "x"}):
         assert imported_by(code) == {"msal", "graph_client", "pydantic"}
 
 

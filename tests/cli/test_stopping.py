@@ -5,14 +5,14 @@ import signal
 
 import pytest
 
-from flows.cli.up.signals import interruptible
+from flows.cli.up.signals import until_stop_requested
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
 
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_while_it_starts_the_first_signal_interrupts_and_no_other(number):
-    with interruptible() as stop:
+    with until_stop_requested() as stop:
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), number)
         os.kill(os.getpid(), number)
@@ -21,7 +21,7 @@ def test_while_it_starts_the_first_signal_interrupts_and_no_other(number):
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_once_it_is_up_a_signal_is_a_wish_however_often(number):
-    with interruptible() as stop:
+    with until_stop_requested() as stop:
         stop.settle()
         assert not stop.wait(0)
         for _ in range(3):
@@ -31,6 +31,6 @@ def test_once_it_is_up_a_signal_is_a_wish_however_often(number):
 
 def test_afterwards_signals_do_what_they_did():
     before = [signal.getsignal(number) for number in SIGNALS]
-    with interruptible():
+    with until_stop_requested():
         pass
     assert [signal.getsignal(number) for number in SIGNALS] == before

@@ -2,8 +2,8 @@ import pytest
 from prefect.settings import PREFECT_HOME
 
 from flows.configuration.blocks import AppCredentials, EntraTenant
-from flows.configuration.environment import Environment, EnvironmentIncomplete, with_variables
-from flows.configuration.sign_in import UnknownBlock, identity_of
+from flows.configuration.environment import Environment, EnvironmentIncomplete, add_prefect_variables
+from flows.configuration.sign_in import UnknownBlock, read_identity
 from flows.provision import provision_fleet
 from tests.estates import TENANT, estate, fleet, instance
 
@@ -16,7 +16,7 @@ PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "ALL_PROXY", "all
 
 @pytest.fixture
 def tenant(tmp_path):
-    with estate(tmp_path / "tenant") as served, with_variables(dict.fromkeys((*SIGN_IN, "SSL_CERT_FILE"), "")):
+    with estate(tmp_path / "tenant") as served, add_prefect_variables(dict.fromkeys((*SIGN_IN, "SSL_CERT_FILE"), "")):
         yield served
 
 
@@ -41,7 +41,7 @@ async def provision(wanted, **parameters):
 
 @pytest.mark.usefixtures("block")
 async def test_a_run_signs_in_with_the_block_it_names(tenant):
-    with with_variables({"TOKEN": "good"}):
+    with add_prefect_variables({"TOKEN": "good"}):
         outcome = await provision(fleet(instance("one")), tenant="prod")
     assert outcome.summary["created"] == 1
     assert {record.app for record in tenant.requests()} == {tenant.emulator.settings.client_id}
@@ -62,8 +62,8 @@ async def test_the_proxy_of_the_environment_holds_whoever_says_where_graph_is(
     tenant, named, variables, proxy, is_direct
 ):
     signed_in = {} if named else {**tenant.served.environment, "AZURE_TENANT_ID": TENANT}
-    with with_variables({**signed_in, **dict.fromkeys(PROXY_VARIABLES, ""), **variables}):
-        settings = (await identity_of(named)).settings
+    with add_prefect_variables({**signed_in, **dict.fromkeys(PROXY_VARIABLES, ""), **variables}):
+        settings = (await read_identity(named)).settings
     assert settings.proxy_for("https://graph.microsoft.com") == proxy
     assert settings.proxy_for("https://kv.vault.azure.net") == (None if is_direct else proxy)
     # The embedded tenant is on this machine.

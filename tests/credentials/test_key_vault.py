@@ -5,8 +5,8 @@ import threading
 
 import pytest
 
-from flows.configuration.environment import environment, with_variables
-from flows.configuration.sign_in import identity_of
+from flows.configuration.environment import add_prefect_variables, environment
+from flows.configuration.sign_in import read_identity
 from flows.credentials.key_vault import DOMAINS
 from flows.credentials.references import ReferenceError, resolve  # noqa: A004  (the fleet file's)
 from flows.credentials.sources import Sources
@@ -32,7 +32,7 @@ def vaults(tenant, tmp_path):
 
 @pytest.fixture
 async def sources(vaults):
-    async with Sources(await identity_of(None, TENANT), memory_seconds=0) as opened:
+    async with Sources(await read_identity(None, TENANT), memory_seconds=0) as opened:
         yield opened
 
 
@@ -123,16 +123,16 @@ async def test_a_vault_that_keeps_throttling_is_given_up(sources, vaults):
 
 
 async def test_a_vault_that_does_not_exist_is_named(sources, vaults):
-    with with_variables({"HTTPS_PROXY": ""}):
-        async with Sources(await identity_of(None, TENANT)) as direct:
+    with add_prefect_variables({"HTTPS_PROXY": ""}):
+        async with Sources(await read_identity(None, TENANT)) as direct:
             said = await refused(direct, "no-such/a")
     assert said.startswith("no-such.vault.azure.net gave no answer (")
     assert said.endswith("\nCheck the vault's name and the network: a private vault has no public address.")
 
 
 async def test_a_vault_whose_certificate_is_not_trusted_is_not_asked(vaults, tenant):
-    with with_variables({"SSL_CERT_FILE": str(tenant.served.ca_file)}):
-        async with Sources(await identity_of(None, TENANT)) as wary:
+    with add_prefect_variables({"SSL_CERT_FILE": str(tenant.served.ca_file)}):
+        async with Sources(await read_identity(None, TENANT)) as wary:
             said = await refused(wary)
     assert said.startswith("the certificate of identity-kv.vault.azure.net is not trusted\n")
     assert vaults.asked == []
@@ -154,8 +154,8 @@ async def test_a_vault_that_does_not_accept_the_token_is_named(sources, vaults):
 
 
 async def test_a_sign_in_that_fails_is_said(vaults):
-    with with_variables({"AZURE_CLIENT_SECRET": "wrong"}):
-        async with Sources(await identity_of(None, TENANT)) as stranger:
+    with add_prefect_variables({"AZURE_CLIENT_SECRET": "wrong"}):
+        async with Sources(await read_identity(None, TENANT)) as stranger:
             said = await refused(stranger)
     assert said.startswith("the sign-in for identity-kv.vault.azure.net failed: ")
 
@@ -179,7 +179,7 @@ async def test_without_the_sdk_the_extra_is_named(sources, monkeypatch):
 
 async def test_without_an_identity_other_sources_still_work():
     async with Sources(None) as local:
-        with with_variables({"TOKEN": "good"}):
+        with add_prefect_variables({"TOKEN": "good"}):
             found = await resolve("${env:TOKEN}", local.by_scheme, instance="eu", key="SecretToken")
         assert found.value.get_secret_value() == "good"
         assert (await refused(local)).startswith("keyvault references cannot be read here\n")

@@ -2,9 +2,9 @@ import asyncio
 
 import pytest
 
-from flows.configuration.environment import with_variables
+from flows.configuration.environment import add_prefect_variables
 from flows.credentials.references import ReferenceError, resolve  # noqa: A004  # the fleet file's
-from flows.credentials.sources import Sources, remembering
+from flows.credentials.sources import Sources, cache_values
 
 
 @pytest.fixture
@@ -26,22 +26,22 @@ def read(asked):
 
 
 async def test_a_name_is_asked_for_once_also_by_many_at_the_same_time(read, asked):
-    remembered = remembering(read, 60)
+    remembered = cache_values(read, 60)
     assert await asyncio.gather(*(remembered(name) for name in "abab")) == ["a 1", "b 2", "a 1", "b 2"]
     assert (await remembered("a"), asked) == ("a 1", ["a", "b"])
 
 
 async def test_an_answer_is_good_for_a_while(read):
-    remembered = remembering(read, 0)
+    remembered = cache_values(read, 0)
     assert (await remembered("a"), await remembered("a")) == ("a 1", "a 2")
-    remembered = remembering(read, 0.01)
+    remembered = cache_values(read, 0.01)
     assert (await remembered("a"), await remembered("a")) == ("a 3", "a 3")
     await asyncio.sleep(0.05)
     assert await remembered("a") == "a 4"
 
 
 async def test_a_failure_is_told_to_everybody_who_waits_and_not_remembered(read, asked):
-    remembered = remembering(read, 60)
+    remembered = cache_values(read, 60)
     answers = await asyncio.gather(*(remembered("bad") for _ in range(3)), return_exceptions=True)
     assert ([type(answer) for answer in answers], asked) == ([KeyError] * 3, ["bad"])
     with pytest.raises(KeyError):
@@ -50,7 +50,7 @@ async def test_a_failure_is_told_to_everybody_who_waits_and_not_remembered(read,
 
 
 async def read_here(text, **variables):
-    with with_variables(variables):
+    with add_prefect_variables(variables):
         return await resolve(text, Sources(None).by_scheme, instance="one", key="SecretToken")
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.documents.csv_reader import read_csv
-from flows.documents.nodes import plain
+from flows.documents.nodes import to_plain
 from flows.fleet_file.loader import FleetFileError, load_fleet
 
 ID = "7928d5b5-7442-4a97-a02d-66f9a9972ec0"
@@ -171,5 +171,5 @@ cells = st.text(alphabet=st.characters(exclude_categories=("Cs", "Cc")) | st.sam
 def test_any_cell_that_python_writes_is_read(rows):
     text = io.StringIO(newline="")
     csv.writer(text).writerows([("a", "b.c"), *rows])
-    read = plain(read_csv(text.getvalue(), "rows.csv").node)
+    read = to_plain(read_csv(text.getvalue(), "rows.csv").node)
     assert read == {"instances": [{"a": left, "b": {"c": right}} for left, right in rows]}

@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
-from flows.configuration.environment import with_variables
-from flows.configuration.sign_in import signed_in
+from flows.configuration.environment import add_prefect_variables
+from flows.configuration.sign_in import open_client
 from flows.fleet_file.loader import fleet_from_object
-from flows.plan.diff import diff
-from flows.tenant.observe import observe
+from flows.plan.diff import diff_fleet
+from flows.tenant.observe import observe_fleet
 from graph_emulator import Emulator, EmulatorSettings
 from tests.e2e.processes import Processes, descendants, kill, kill_all, wait_until
 from tests.estates import QUICK, Estate, a_minute_behind, fleet, instance
@@ -51,7 +51,7 @@ def site(tmp_path_factory):
     emulator = Eventful(EmulatorSettings(**QUICK), a_minute_behind())
     with emulator.serve(port=0, directory=directory) as served:
         variables = {**served.environment, "ENTRA_FLEET_STORE": f"sqlite:///{directory / 'store.db'}"}
-        with with_variables(variables):
+        with add_prefect_variables(variables):
             made = Processes(directory, {})
             try:
                 made.start_server()
@@ -101,8 +101,8 @@ def assert_finished(site, run, name):
 async def planned(name):
     """What an apply would do."""
     document = fleet_from_object(wanted(name))
-    async with signed_in(None) as (graph, _):
-        return diff(document, await observe(graph, document))
+    async with open_client(None) as (graph, _):
+        return diff_fleet(document, await observe_fleet(graph, document))
 
 
 @pytest.mark.proof  # the two after it kill a worker, and retry a run

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from ruamel.yaml import YAML
 
-from flows.configuration.environment import with_variables
+from flows.configuration.environment import add_prefect_variables
 from tests.cli.conftest import finished, started
 from tests.estates import fleet, instance
 
@@ -65,7 +65,7 @@ def test_deploying_again_changes_nothing(deployed):
 
 def test_a_worker_provisions_a_fleet_given_as_a_parameter(deployed, tenant):
     parameters = {"fleet": fleet(instance("one"))}
-    with with_variables({"TOKEN": "good"}):
+    with add_prefect_variables({"TOKEN": "good"}):
         prefect(
             "deployment",
             "run",

@@ -3,7 +3,7 @@
 import pytest
 
 from flows.cli.processes.prefect_server import PrefectServer
-from flows.configuration.environment import with_variables
+from flows.configuration.environment import add_prefect_variables
 from flows.store import open_store
 from tests.cli.conftest import finished, started
 from tests.estates import TENANT, estate, fleet, instance
@@ -25,7 +25,9 @@ def left_behind(tmp_path):
     printed = []
     with (
         estate(tmp_path / "tenant", latency_seconds=0.02) as tenant,
-        with_variables({"ENTRA_FLEET_STORE": f"sqlite:///{directory / 'store.db'}", "PREFECT_HOME": str(directory)}),
+        add_prefect_variables(
+            {"ENTRA_FLEET_STORE": f"sqlite:///{directory / 'store.db'}", "PREFECT_HOME": str(directory)}
+        ),
     ):
         try:
             server.wait()

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from flows.cli.processes.run_flow import run_flow_against
-from flows.configuration.environment import with_variables
+from flows.configuration.environment import add_prefect_variables
 from flows.monitor import monitor_fleet
 from flows.provision import provision_fleet
 from tests.estates import estate, fleet, instance
@@ -45,7 +45,7 @@ def environment_of(server):
 def run(server, tmp_path_factory):
     """The run of an apply of which one instance failed."""
     directory = tmp_path_factory.mktemp("tenant")
-    with estate(directory), with_variables({"TOKEN": "good", "BAD": "wrong"}):
+    with estate(directory), add_prefect_variables({"TOKEN": "good", "BAD": "wrong"}):
         run_flow_against(server.api, provision_fleet, {"fleet": FLEET})
         run_flow_against(server.api, monitor_fleet, {"fleet": FLEET})
     asked = {"flow_runs": {"name": {"any_": ["provision seen"]}}}

@@ -6,7 +6,7 @@ import jsonschema
 import pytest
 from ruamel.yaml import YAML
 
-from flows.documents.nodes import plain
+from flows.documents.nodes import to_plain
 from flows.documents.yaml_reader import read_yaml
 from flows.fleet_file.credential_keys import ALLOWED_KEYS, SENSITIVE_KEYS
 from flows.fleet_file.json_schema import fleet_parameter_schema, fleet_schema
@@ -79,7 +79,7 @@ def test_the_schema_is_a_schema():
 
 @pytest.mark.parametrize("text", [FULL, starter_text(), starter_text(TENANT)], ids=["full", "starter", "tenant"])
 def test_what_loads_is_valid(text):
-    for obj in (as_an_editor_reads_it(text), plain(read_yaml(text, "f").node)):
+    for obj in (as_an_editor_reads_it(text), to_plain(read_yaml(text, "f").node)):
         VALID.validate(obj)
         assert loads({name: value for name, value in obj.items() if name != "include"})
 

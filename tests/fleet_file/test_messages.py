@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.documents.nodes import plain
+from flows.documents.nodes import to_plain
 from flows.documents.yaml_reader import read_yaml
 from flows.fleet_file.loader import FleetFileError, load_fleet
 
@@ -38,7 +38,7 @@ def load(text, tmp_path, name="fleet.yaml"):
 
 def test_a_json_file_means_the_same(tmp_path):
     from_yaml = load(WHOLE, tmp_path)
-    from_json = load(json.dumps(plain(read_yaml(WHOLE, "").node)), tmp_path, "fleet.json")
+    from_json = load(json.dumps(to_plain(read_yaml(WHOLE, "").node)), tmp_path, "fleet.json")
     assert from_json.instances == from_yaml.instances
     typed = from_yaml.to_object()
     assert typed["instances"][0]["delete_threshold"] == 50

@@ -2,14 +2,14 @@
 
 import pytest
 
-from flows.configuration.environment import with_variables
+from flows.configuration.environment import add_prefect_variables
 from flows.provision import provision_fleet
 from tests.estates import estate
 
 
 @pytest.fixture(autouse=True)
 def token():
-    with with_variables({"TOKEN": "a good token"}):
+    with add_prefect_variables({"TOKEN": "a good token"}):
         yield
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from flows.adopt.fleet_file import adoption_file
+from flows.adopt.fleet_file import build_adoption_file
 from flows.adopt.unmanaged import find_unmanaged
-from flows.configuration.sign_in import signed_in
+from flows.configuration.sign_in import open_client
 from flows.fleet_file.loader import load_fleet
 from flows.provision import provision_fleet
 from tests.estates import TENANT, estate
@@ -18,8 +18,8 @@ async def test_an_adopting_apply_writes_each_mark_and_the_next_one_nothing(tmp_p
     with estate(tmp_path / "tenant") as tenant:
         for number in range(3):
             settle(tenant.emulator, None, f"By hand {number}")
-        async with signed_in(None) as (graph, _):
-            made = adoption_file("contoso", TENANT, await find_unmanaged(graph, "contoso", "Box", None))
+        async with open_client(None) as (graph, _):
+            made = build_adoption_file("contoso", TENANT, await find_unmanaged(graph, "contoso", "Box", None))
         path.write_text(made.text, encoding="utf-8")
         tenant.forget()
         plan = await provision_fleet(str(path), dry_run=True)

@@ -7,11 +7,11 @@ from collections import defaultdict
 
 import pytest
 
-from flows.configuration.environment import with_variables
+from flows.configuration.environment import add_prefect_variables
 from flows.harvest import harvest_logs
 from flows.monitor import monitor_fleet
 from flows.provision import provision_fleet
-from flows.run.context import connected
+from flows.run.context import open_run_context
 from tests.estates import estate, fleet, instance
 
 pytestmark = pytest.mark.usefixtures("without_prefect")
@@ -25,11 +25,11 @@ def why(*arguments):
 
 
 async def test_the_story_of_somebody_is_that_of_the_tenants_log(tmp_path):
-    with estate(tmp_path / "tenant", entry_failure_share=0.4), with_variables({"TOKEN": "good"}):
+    with estate(tmp_path / "tenant", entry_failure_share=0.4), add_prefect_variables({"TOKEN": "good"}):
         await provision_fleet(FLEET)
         await monitor_fleet(FLEET, until="settled", interval_seconds=0.1)
         await harvest_logs()
-        async with connected(None) as run:
+        async with open_run_context(None) as run:
             log = [event.raw async for page in run.graph.provisioning_logs.pages() for event in page]
         people = defaultdict(list)
         for event in sorted(log, key=lambda event: event["activityDateTime"]):

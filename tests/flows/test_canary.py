@@ -8,7 +8,7 @@ import pytest
 from flows.configuration.environment import environment
 from flows.errors import StepFailed
 from flows.provision import provision_fleet
-from flows.run.progress import listening
+from flows.run.progress import watch_progress
 from flows.store import open_store
 from graph_emulator import Clock, FaultRule
 from tests.estates import TENANT, estate, fleet, instance
@@ -94,7 +94,7 @@ def once_it_began(action):
         if progress.phase == "provision" and left:
             left.pop()()
 
-    with listening(meddle):
+    with watch_progress(meddle):
         yield
 
 
@@ -296,7 +296,7 @@ async def test_a_run_that_was_killed_is_taken_up_where_it_was(jobs, phase, revie
         if progress.phase == phase:
             raise KeyboardInterrupt
 
-    with listening(kill), pytest.raises(BaseException):  # noqa: B017, PT011  # however the loop words it
+    with watch_progress(kill), pytest.raises(BaseException):  # noqa: B017, PT011  # however the loop words it
         await provision_fleet(wanted(), **digest, canary=1, canary_rules=QUICKLY)
     begun = jobs.changed()
     state, outcome = await roll_out(**digest)

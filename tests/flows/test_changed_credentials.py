@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from flows.configuration.blocks import AppCredentials
-from flows.configuration.environment import environment, with_variables
+from flows.configuration.environment import add_prefect_variables, environment
 from flows.provision import provision_fleet
 from flows.store import open_store
 from tests.cli.conftest import finished, started
@@ -20,7 +20,7 @@ SAVED = ["validate_job_credentials", "put_secrets"]
 
 @pytest.fixture(autouse=True)
 def token():
-    with with_variables({"TOKEN": "a good token", "OTHER": "another good token"}):
+    with add_prefect_variables({"TOKEN": "a good token", "OTHER": "another good token"}):
         yield
 
 
@@ -46,7 +46,7 @@ def two():
 async def test_a_changed_credential_is_validated_and_saved_and_no_other(tenant):
     first = await provision(two())
     tenant.forget()
-    with with_variables({"OTHER": "a renewed good token"}):
+    with add_prefect_variables({"OTHER": "a renewed good token"}):
         outcome = await provision(two())
         assert [each.outcome for each in outcome.instances] == ["unchanged", "updated"]
         assert tenant.operations_by_principal() == {first.instances[1].service_principal_id: SAVED}
@@ -60,7 +60,7 @@ async def test_a_changed_credential_is_validated_and_saved_and_no_other(tenant):
 
 async def test_the_journal_names_the_changed_credential_and_not_its_value(tenant):
     await provision(two())
-    with with_variables({"OTHER": "a renewed good token"}):
+    with add_prefect_variables({"OTHER": "a renewed good token"}):
         await provision(two())
     with open_store(environment().store_url) as store:
         run, *_ = store.journal.runs()
@@ -74,7 +74,9 @@ async def test_the_journal_names_the_changed_credential_and_not_its_value(tenant
 async def test_an_empty_store_needs_no_value_and_writes_nothing(tenant, tmp_path):
     await provision(two())
     tenant.forget()
-    with with_variables({"ENTRA_FLEET_STORE": f"sqlite:///{tmp_path / 'empty.db'}", "TOKEN": "", "OTHER": "changed"}):
+    with add_prefect_variables(
+        {"ENTRA_FLEET_STORE": f"sqlite:///{tmp_path / 'empty.db'}", "TOKEN": "", "OTHER": "changed"}
+    ):
         outcome = await provision(two())
     assert outcome.summary["unchanged"] == 2
     assert writes(tenant) == []
@@ -82,12 +84,12 @@ async def test_an_empty_store_needs_no_value_and_writes_nothing(tenant, tmp_path
 
 async def test_saving_on_request_makes_unknown_credentials_known(tenant, tmp_path):
     await provision(two())
-    with with_variables({"ENTRA_FLEET_STORE": f"sqlite:///{tmp_path / 'empty.db'}"}):
+    with add_prefect_variables({"ENTRA_FLEET_STORE": f"sqlite:///{tmp_path / 'empty.db'}"}):
         await provision(two(), only=["two"], save_credentials=True)
         with open_store(environment().store_url) as store:
             assert {key for _, key in store.fingerprints.known(TENANT)} == {"SecretToken"}
         tenant.forget()
-        with with_variables({"TOKEN": "renewed and good", "OTHER": "renewed and good"}):
+        with add_prefect_variables({"TOKEN": "renewed and good", "OTHER": "renewed and good"}):
             outcome = await provision(two())
     assert [each.outcome for each in outcome.instances] == ["unchanged", "updated"]
     assert writes(tenant) == SAVED
@@ -96,7 +98,7 @@ async def test_saving_on_request_makes_unknown_credentials_known(tenant, tmp_pat
 async def test_what_cannot_be_resolved_is_that_instances_failure(tenant):
     await provision(two())
     tenant.forget()
-    with with_variables({"TOKEN": ""}):
+    with add_prefect_variables({"TOKEN": ""}):
         outcome = await provision(two())
     assert [each.outcome for each in outcome.instances] == ["failed", "unchanged"]
     failure = outcome.instances[0].failure
@@ -113,7 +115,7 @@ async def test_a_changed_credential_that_is_rejected_is_not_saved_and_tried_agai
     await provision(two())
     tenant.forget()
     for _ in range(2):
-        with with_variables({"OTHER": "a wrong token"}):
+        with add_prefect_variables({"OTHER": "a wrong token"}):
             outcome = await provision(two())
         assert [each.outcome for each in outcome.instances] == ["unchanged", "failed"]
         assert outcome.instances[1].failure.step == "validate-credentials"
@@ -123,10 +125,10 @@ async def test_a_changed_credential_that_is_rejected_is_not_saved_and_tried_agai
 
 async def test_a_reference_to_what_is_no_secret_is_compared_as_well(tenant):
     addressed = instance("one", DATABRICKS, credentials={"SecretToken": "${env:TOKEN}", "BaseAddress": "${env:WHERE}"})
-    with with_variables({"WHERE": "https://one.example.net/scim"}):
+    with add_prefect_variables({"WHERE": "https://one.example.net/scim"}):
         await provision(fleet(addressed))
     tenant.forget()
-    with with_variables({"WHERE": "https://two.example.net/scim"}):
+    with add_prefect_variables({"WHERE": "https://two.example.net/scim"}):
         await provision(fleet(addressed))
     assert writes(tenant) == SAVED
 
@@ -134,19 +136,21 @@ async def test_a_reference_to_what_is_no_secret_is_compared_as_well(tenant):
 async def test_another_fingerprint_key_makes_everything_unknown(tenant):
     await provision(two())
     tenant.forget()
-    with with_variables({"ENTRA_FLEET_FINGERPRINT_KEY": "another key, long enough", "OTHER": "renewed and good"}):
+    with add_prefect_variables(
+        {"ENTRA_FLEET_FINGERPRINT_KEY": "another key, long enough", "OTHER": "renewed and good"}
+    ):
         outcome = await provision(two())
     assert (outcome.summary["unchanged"], writes(tenant)) == (2, [])
 
 
 async def test_the_key_of_the_environment_leaves_no_file(tmp_path):
     with (
-        with_variables({"ENTRA_FLEET_FINGERPRINT_KEY": "a key that is long enough"}),
+        add_prefect_variables({"ENTRA_FLEET_FINGERPRINT_KEY": "a key that is long enough"}),
         estate(tmp_path / "tenant") as tenant,
     ):
         await provision(two())
         tenant.forget()
-        with with_variables({"OTHER": "renewed and good"}):
+        with add_prefect_variables({"OTHER": "renewed and good"}):
             await provision(two())
         assert writes(tenant) == SAVED
     assert list((tmp_path / "tenant").glob("*fingerprint*")) == []
@@ -154,13 +158,13 @@ async def test_the_key_of_the_environment_leaves_no_file(tmp_path):
 
 @pytest.mark.prefect
 async def test_without_a_key_nothing_is_fingerprinted_and_the_log_says_so(tenant, postgres_url, caplog):
-    with with_variables({"ENTRA_FLEET_STORE": postgres_url}), caplog.at_level(logging.WARNING):
+    with add_prefect_variables({"ENTRA_FLEET_STORE": postgres_url}), caplog.at_level(logging.WARNING):
         await provision(two())
         assert [record.getMessage().split(",")[0] for record in caplog.records if "finger" in record.getMessage()] == [
             "There is no fingerprint key"
         ]
         tenant.forget()
-        with with_variables({"OTHER": "renewed and good"}):
+        with add_prefect_variables({"OTHER": "renewed and good"}):
             outcome = await provision(two())
         with open_store(postgres_url) as store:
             assert store.fingerprints.known(TENANT) == frozenset()
@@ -226,7 +230,7 @@ async def test_planning_reads_no_value(tenant, vaults, tmp_path):
     mixed = {"SecretToken": "${keyvault:kv/one}", "BaseAddress": "${env:WHERE}"}
     wanted = fleet(instance("one", DATABRICKS, credentials=mixed))
     new = instance("new", credentials={"SecretToken": "${file:/nowhere/at/all}"})
-    with with_variables({"WHERE": "https://one.example.net"}):
+    with add_prefect_variables({"WHERE": "https://one.example.net"}):
         await provision(wanted)
     path = tmp_path / "fleet.json"
     path.write_text(json.dumps(fleet(*wanted["instances"], new)))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from flows.configuration.sign_in import signed_in
+from flows.configuration.sign_in import open_client
 from flows.steps.assignments import assign_principals
 from graph_emulator import EmulatorSettings
 from tests.estates import AWS, estate, fleet, instance
@@ -95,7 +95,7 @@ async def test_whoever_is_assigned_after_the_plan_is_not_taken_away(tenant):
     principal = tenant.emulator.tenant.directory.live["servicePrincipal"][planned.service_principal_id]
     role = planned.removals[0].role_id
     tenant.emulator.tenant.assignments.add(principal, users[2]["user"], role, tenant.emulator.clock.now())
-    async with signed_in(None) as (graph, _):
+    async with open_client(None) as (graph, _):
         await assign_principals(graph, planned, planned.service_principal_id)
     assert assigned(tenant) == {users[0]["user"], users[2]["user"]}
 

@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from flows.configuration.environment import environment, with_variables
+from flows.configuration.environment import add_prefect_variables, environment
 from flows.harvest import harvest_logs
 from flows.monitor import monitor_fleet
 from flows.provision import provision_fleet
@@ -19,7 +19,7 @@ AN_HOUR_AGO = datetime.now(UTC) - timedelta(hours=1)
 
 @pytest.fixture(params=["v1.0", "beta"])
 async def tenant(tmp_path, request):
-    versioned = with_variables({"TOKEN": "good", "ENTRA_FLEET_API_VERSION": request.param})
+    versioned = add_prefect_variables({"TOKEN": "good", "ENTRA_FLEET_API_VERSION": request.param})
     with estate(tmp_path / "tenant") as served, versioned:
         await provision_fleet(FLEET)
         await monitor_fleet(FLEET, until="settled", interval_seconds=0.1)
@@ -120,7 +120,7 @@ async def test_a_log_that_cannot_be_read_is_said_in_three_lines_and_no_traceback
 
 
 async def test_the_watermark_is_by_the_clock_of_the_tenant(tmp_path):
-    with estate_behind(tmp_path / "behind", hours=3) as tenant, with_variables({"TOKEN": "good"}):
+    with estate_behind(tmp_path / "behind", hours=3) as tenant, add_prefect_variables({"TOKEN": "good"}):
         await provision_fleet(FLEET)
         await monitor_fleet(FLEET, until="settled", interval_seconds=0.1)
         _, first = await harvest()

@@ -5,8 +5,8 @@ import copy
 import pytest
 
 from flows.configuration.environment import environment
-from flows.configuration.sign_in import signed_in
-from flows.mappings.table import table_of
+from flows.configuration.sign_in import open_client
+from flows.mappings.table import build_table
 from flows.plan.safety import PlanRefused
 from flows.store import JobPlace, open_store
 from graph_emulator.faults.rules import FaultRule
@@ -34,13 +34,13 @@ async def job_of(state):
 
 
 async def schema(job):
-    async with signed_in(None) as (graph, _):
+    async with open_client(None) as (graph, _):
         return await graph.synchronization_schemas.get(*job)
 
 
 async def edit_in_portal(job, change):
     """Somebody saves other mappings in the portal."""
-    async with signed_in(None) as (graph, _):
+    async with open_client(None) as (graph, _):
         found = copy.deepcopy(await graph.synchronization_schemas.get(*job))
         change(found)
         await graph.synchronization_schemas.replace(*job, found)
@@ -109,9 +109,9 @@ async def test_one_file_serves_many_and_its_expressions_are_parsed_once(tenant):
 
 
 async def test_a_file_that_says_what_the_template_does_is_not_put(tenant):
-    await made(tenant, fleet(instance("one", mappings=table_of(schema_of())[0].to_object())))
+    await made(tenant, fleet(instance("one", mappings=build_table(schema_of())[0].to_object())))
     assert tenant.requests("put_schema") == []
-    _, outcome = await provision(fleet(instance("one", mappings=table_of(schema_of())[0].to_object())))
+    _, outcome = await provision(fleet(instance("one", mappings=build_table(schema_of())[0].to_object())))
     assert outcome.summary["unchanged"] == 1
 
 

@@ -1,10 +1,10 @@
 import pytest
 
-from flows.configuration.environment import environment, with_variables
+from flows.configuration.environment import add_prefect_variables, environment
 from flows.harvest import harvest_logs
 from flows.monitor import monitor_fleet
 from flows.provision import provision_fleet
-from flows.run.progress import NOTE, listening
+from flows.run.progress import NOTE, watch_progress
 from flows.store import open_store
 from tests.estates import AWS, TENANT, estate, estate_behind, fleet, instance
 from tests.store.databases import observations
@@ -16,7 +16,7 @@ FLEET = fleet(instance("aws", AWS), instance("box"))
 
 @pytest.fixture
 async def tenant(tmp_path):
-    with estate(tmp_path / "tenant", entry_failure_share=0.0) as served, with_variables({"TOKEN": "good"}):
+    with estate(tmp_path / "tenant", entry_failure_share=0.0) as served, add_prefect_variables({"TOKEN": "good"}):
         await provision_fleet(FLEET)
         yield served
 
@@ -33,7 +33,7 @@ def history():
 
 async def test_it_waits_until_every_job_has_settled(tenant):
     told = []
-    with listening(told.append):
+    with watch_progress(told.append):
         state, seen = await monitor(until="settled")
     assert (state.name, seen.settled, set(seen.count()) <= {"steady", "degraded"}) == ("Completed", 2, True)
     assert (told[-1].phase, told[-1].done, told[-1].total) == ("monitor", 2, 2)
@@ -55,7 +55,7 @@ async def test_once_looks_once_and_keeps_what_changed(tenant):
 
 async def test_a_wait_that_takes_too_long_fails_and_says_what_it_waits_for(tmp_path):
     slow = estate(tmp_path / "slow", initial_cycle_seconds=3600.0)
-    with slow, with_variables({"TOKEN": "good"}):
+    with slow, add_prefect_variables({"TOKEN": "good"}):
         await provision_fleet(fleet(instance("box")))
         state, seen = await monitor(fleet(instance("box")), until="settled", timeout_minutes=0.005)
     assert (state.name, state.message) == ("TimedOut", "Not settled in time: 1 initial-cycle")
@@ -79,7 +79,7 @@ async def test_a_quarantine_is_shown_with_its_reason(tenant):
 
 
 async def test_a_quarantine_is_triaged_with_the_errors_of_its_cycles(tmp_path):
-    with estate(tmp_path / "failing", entry_failure_share=0.5) as tenant, with_variables({"TOKEN": "good"}):
+    with estate(tmp_path / "failing", entry_failure_share=0.5) as tenant, add_prefect_variables({"TOKEN": "good"}):
         await provision_fleet(FLEET)
         await monitor(until="settled")
         await harvest_logs()
@@ -101,7 +101,7 @@ async def test_an_instance_that_is_not_there_is_missing(tenant):
 
 
 async def test_a_tag_that_never_shows_on_the_service_principal_hides_nothing(tmp_path):
-    with estate(tmp_path / "odd", propagation="never") as tenant, with_variables({"TOKEN": "good"}):
+    with estate(tmp_path / "odd", propagation="never") as tenant, add_prefect_variables({"TOKEN": "good"}):
         await provision_fleet(FLEET)
         tenant.forget()
         outcome = await (await provision_fleet(FLEET, return_state=True)).aresult()
@@ -112,10 +112,10 @@ async def test_a_tag_that_never_shows_on_the_service_principal_hides_nothing(tmp
 
 async def test_a_machine_that_is_two_days_ahead_calls_no_job_stalled_and_says_so_once(tmp_path):
     told = []
-    with estate_behind(tmp_path / "behind", days=2), with_variables({"TOKEN": "good"}):
+    with estate_behind(tmp_path / "behind", days=2), add_prefect_variables({"TOKEN": "good"}):
         await provision_fleet(FLEET)
         await monitor(until="settled")
-        with listening(told.append):
+        with watch_progress(told.append):
             _, seen = await monitor()
     assert [each.stalled_since for each in seen.readings] == [None, None]
     assert [each.phase for each in told].count(NOTE) == 1

@@ -6,11 +6,11 @@ from contextlib import contextmanager
 
 import pytest
 
-from flows.configuration.environment import environment, with_variables
+from flows.configuration.environment import add_prefect_variables, environment
 from flows.errors import StepFailed
 from flows.harvest import harvest_logs
-from flows.monitoring.instances import instances_of
-from flows.monitoring.user_history import tell
+from flows.monitoring.instances import read_instances
+from flows.monitoring.user_history import read_user_history
 from flows.on_demand import provision_on_demand
 from flows.plan.diff import UnknownKey
 from flows.store import open_store
@@ -159,14 +159,14 @@ async def test_what_is_no_group_is_said(tenant):
 
 
 async def test_who_is_not_assigned_is_skipped_and_told_what_to_do(tenant):
-    from flows.on_demand_provisioning.text import lines_of
+    from flows.on_demand_provisioning.text import format_lines
 
     principal = next(iter(tenant.jobs()))
     tenant.emulator.edit_secrets(principal, {"SyncAll": "false"})
     state, outcome = await attempt(user(tenant)["id"])
     (trial,) = outcome.trials
     assert (state.name, trial.outcome, trial.error_code) == ("Completed", "skipped", "NotEffectivelyEntitled")
-    lines = dict(lines_of(trial))
+    lines = dict(format_lines(trial))
     assert lines["Microsoft"].startswith("The user or group is not assigned")
     assert lines["code"].endswith(": not assigned")
 
@@ -242,7 +242,7 @@ async def test_the_result_is_kept_and_told_beside_the_log_but_not_counted_with_i
         await harvest_logs()
         with open_store(environment().store_url) as store:
             (identity,) = store.identities.find(who["userPrincipalName"])
-            story = tell(store, identity, instances_of(store), everywhere=True)
+            story = read_user_history(store, identity, read_instances(store), everywhere=True)
             (chapter,) = story.chapters
             assert (chapter.told.events, chapter.told.failures) == (1, 0)
             assert [(each.result.outcome, each.logged) for each in story.trials] == [("created", True)]
@@ -300,7 +300,7 @@ async def test_two_at_once_both_tell_the_truth(tenant):
 async def test_nothing_secret_is_kept_or_returned(tenant):
     principal = next(iter(tenant.jobs()))
     tenant.emulator.edit_secrets(principal, {"SecretToken": "s3cr3t-value"})
-    with with_variables({"TOKEN": "s3cr3t-value"}):
+    with add_prefect_variables({"TOKEN": "s3cr3t-value"}):
         _, outcome = await attempt(user(tenant)["id"])
     assert "s3cr3t-value" not in json.dumps(outcome.as_json())
     assert "s3cr3t-value" not in repr(kept())

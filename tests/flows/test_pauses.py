@@ -2,7 +2,7 @@
 
 import pytest
 
-from flows.configuration.environment import with_variables
+from flows.configuration.environment import add_prefect_variables
 from flows.monitor import monitor_fleet
 from tests.estates import fleet, instance
 from tests.flows.provisioning import provision, tenant, token, writes
@@ -20,7 +20,7 @@ async def test_our_own_pause_is_lifted_when_the_file_says_running(tenant, tmp_pa
     _, outcome = await provision(fleet(instance("one", job="paused")))
     assert (outcome.instances[0].job_state, writes(tenant)) == ("paused", ["pause_job"])
     # Another machine cannot know whose pause it is.
-    with with_variables({"ENTRA_FLEET_STORE": f"sqlite:///{tmp_path / 'empty.db'}"}):
+    with add_prefect_variables({"ENTRA_FLEET_STORE": f"sqlite:///{tmp_path / 'empty.db'}"}):
         _, plan = await provision(RUNNING, dry_run=True)
     assert plan.instances[0].condition.startswith("paused by someone; --force starts it")
     tenant.forget()

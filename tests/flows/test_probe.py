@@ -4,7 +4,7 @@ import pytest
 from prefect.artifacts import Artifact
 
 from flows.configuration.blocks import EntraTenant
-from flows.configuration.environment import with_variables
+from flows.configuration.environment import add_prefect_variables
 from flows.probe import probe_connection
 from tests.estates import TENANT, estate
 
@@ -20,7 +20,7 @@ def probe(tmp_path):
     async def run(*, roles=None, secret=None, name="probed", **parameters):
         settings = {"roles": roles} if roles else {}
         blank = dict.fromkeys(("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"), "")
-        with estate(tmp_path / "tenant", **settings) as tenant, with_variables(blank):
+        with estate(tmp_path / "tenant", **settings) as tenant, add_prefect_variables(blank):
             block = EntraTenant(
                 tenant_id=TENANT,
                 client_id=tenant.emulator.settings.client_id,

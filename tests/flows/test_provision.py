@@ -2,7 +2,7 @@
 
 import pytest
 
-from flows.configuration.environment import environment, with_variables
+from flows.configuration.environment import add_prefect_variables, environment
 from flows.store import open_store
 from tests.estates import AWS, DATABRICKS, NON_GALLERY, TENANT, fleet, instance
 from tests.flows.provisioning import provision, tenant, token
@@ -48,7 +48,7 @@ async def test_a_second_apply_writes_nothing_also_with_an_empty_store(tenant, tm
     )
     await provision(wanted)
     tenant.forget()
-    with with_variables({"ENTRA_FLEET_STORE": f"sqlite:///{tmp_path / 'empty.db'}"}):
+    with add_prefect_variables({"ENTRA_FLEET_STORE": f"sqlite:///{tmp_path / 'empty.db'}"}):
         state, outcome = await provision(wanted)
     assert (state.name, outcome.summary["unchanged"]) == ("Completed", 3)
     assert tenant.requests(writes=True) == []

@@ -2,7 +2,7 @@
 
 import pytest
 
-from flows.configuration.environment import environment, with_variables
+from flows.configuration.environment import add_prefect_variables, environment
 from flows.store import open_store
 from graph_emulator.faults.rules import FaultRule
 from tests.estates import fleet, instance
@@ -22,7 +22,7 @@ def journaled():
 @pytest.mark.prefect
 async def test_a_rejected_credential_stops_that_instance_and_no_other(tenant):
     bad = instance("bad", credentials={"SecretToken": "${env:BAD}"})
-    with with_variables({"BAD": "a wrong token"}):
+    with add_prefect_variables({"BAD": "a wrong token"}):
         state, outcome = await provision(fleet(instance("a"), bad, instance("z")))
     assert state.name == "PartiallyCompleted"
     assert [each.outcome for each in outcome.instances] == ["created", "failed", "created"]
@@ -41,7 +41,7 @@ async def test_a_rejected_credential_stops_that_instance_and_no_other(tenant):
 
 async def test_a_corrected_credential_is_finished_by_the_next_apply(tenant):
     wanted = fleet(instance("one"))
-    with with_variables({"TOKEN": "a wrong token"}):
+    with add_prefect_variables({"TOKEN": "a wrong token"}):
         await provision(wanted)
     state, outcome = await provision(wanted)
     assert (state.name, outcome.instances[0].outcome) == ("Completed", "updated")
@@ -49,7 +49,7 @@ async def test_a_corrected_credential_is_finished_by_the_next_apply(tenant):
 
 
 async def test_if_all_fail_the_run_fails(tenant):
-    with with_variables({"TOKEN": "a wrong token"}):
+    with add_prefect_variables({"TOKEN": "a wrong token"}):
         state, _ = await provision(fleet(instance("one")))
     assert (state.name, state.message) == ("Failed", "1 failed")
     assert journaled() == ["failed"]
@@ -108,20 +108,20 @@ async def test_what_the_tenant_holds_in_the_clear_is_kept(tenant):
 
 async def test_credentials_that_the_cloud_cannot_keep_stop_the_instance_before_anything_is_made(tenant):
     wanted = fleet(instance("one", notification_email="idops@contoso.com"))
-    with with_variables({"ENTRA_FLEET_CLOUD": "usgov", "TOKEN": "x" * 1024}):
+    with add_prefect_variables({"ENTRA_FLEET_CLOUD": "usgov", "TOKEN": "x" * 1024}):
         _, outcome = await provision(wanted)
         (one,) = outcome.instances
         assert (one.failure.step, one.failure.code) == ("check-references", "CredentialsTooLarge")
         assert "1,041" in one.failure.message
         assert "1,024" in one.failure.message
         assert writes(tenant) == []
-    with with_variables({"ENTRA_FLEET_CLOUD": "usgov", "TOKEN": "x" * 1007}):
+    with add_prefect_variables({"ENTRA_FLEET_CLOUD": "usgov", "TOKEN": "x" * 1007}):
         _, outcome = await provision(wanted)
         assert outcome.failed == 0
 
 
 async def test_elsewhere_the_size_only_explains_that_saving_was_refused(tenant):
-    with with_variables({"TOKEN": "x" * 2_000}):
+    with add_prefect_variables({"TOKEN": "x" * 2_000}):
         assert (await provision(fleet(instance("one"))))[1].failed == 0
         tenant.emulator.add_faults([FaultRule("status", operation="put_secrets", status=400)])
         _, outcome = await provision(fleet(instance("two")))

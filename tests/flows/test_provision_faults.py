@@ -2,7 +2,7 @@
 
 import pytest
 
-from flows.steps.wait_limits import Patience, with_patience
+from flows.steps.wait_limits import WaitLimits, use_wait_limits
 from graph_emulator import FaultRule
 from tests.estates import AWS, DATABRICKS, NON_GALLERY, estate, fleet, instance
 from tests.flows.provisioning import provision, tenant, token
@@ -16,7 +16,7 @@ __all__ = ["tenant", "token"]
 @pytest.mark.parametrize("profile", ["laggy", "flaky", "lossy", "expiring"])
 def test_whatever_the_tenant_does_there_is_one_application_a_key(tmp_path, profile):
     wanted = fleet(*(instance(f"k{n}", each) for n, each in enumerate(["Box", DATABRICKS, AWS, NON_GALLERY])))
-    with world(tmp_path, profile=profile, seed=3) as tenant, with_patience(Patience(interval_seconds=0.1)):
+    with world(tmp_path, profile=profile, seed=3) as tenant, use_wait_limits(WaitLimits(interval_seconds=0.1)):
         tenant.apply(wanted)
         tenant.emulator.faults.clear()
         outcome = tenant.apply(wanted)

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL, PREFECT_HOME
 
-from flows.configuration.environment import with_variables
+from flows.configuration.environment import add_prefect_variables
 from flows.control_jobs import control_jobs
 from flows.fleet_file.loader import fleet_from_object
 from flows.on_demand import provision_on_demand
 from flows.rotate import rotate_credentials
 from flows.run import journal
-from flows.run.context import connected
+from flows.run.context import open_run_context
 from flows.shard import provision_shard
 from tests.estates import estate, fleet, instance
 from tests.flows.provisioning import provision
@@ -50,7 +50,7 @@ def kept(directory, secret, *texts):
 
 async def test_what_a_refusal_quotes_is_not_kept(tmp_path, caplog):
     caplog.set_level(logging.DEBUG)
-    with quoting(tmp_path / "tenant", "validateCredentials") as tenant, with_variables({"TOKEN": SECRET}):
+    with quoting(tmp_path / "tenant", "validateCredentials") as tenant, add_prefect_variables({"TOKEN": SECRET}):
         state, outcome = await provision(instances(len(ENCODINGS)))
         assert (state.is_failed(), outcome.failed) == (True, len(ENCODINGS))
         assert tenant.emulator.quoted == len(ENCODINGS)
@@ -60,11 +60,11 @@ async def test_what_a_refusal_quotes_is_not_kept(tmp_path, caplog):
 
 async def test_what_a_refusal_to_save_or_rotate_quotes_is_not_kept(tmp_path, caplog):
     caplog.set_level(logging.DEBUG)
-    with quoting(tmp_path / "tenant") as tenant, with_variables({"TOKEN": "good"}):
+    with quoting(tmp_path / "tenant") as tenant, add_prefect_variables({"TOKEN": "good"}):
         wanted = instances(5)
         await provision(wanted)
         type(tenant.emulator).quotes = ("synchronization/secrets",)
-        with with_variables({"TOKEN": SECRET}):
+        with add_prefect_variables({"TOKEN": SECRET}):
             keys = [each["key"] for each in wanted["instances"]]
             state = await rotate_credentials(wanted, only=keys, return_state=True)
             outcome = await state.aresult(raise_on_failure=False)
@@ -74,9 +74,9 @@ async def test_what_a_refusal_to_save_or_rotate_quotes_is_not_kept(tmp_path, cap
 
 async def test_what_a_shard_or_a_command_for_jobs_is_told_is_not_kept(tmp_path, caplog):
     caplog.set_level(logging.DEBUG)
-    with quoting(tmp_path / "tenant", "validateCredentials"), with_variables({"TOKEN": SECRET}):
+    with quoting(tmp_path / "tenant", "validateCredentials"), add_prefect_variables({"TOKEN": SECRET}):
         wanted = instances(5)
-        async with connected(None), journal.journaled(fleet_from_object(wanted), None, None) as entry:
+        async with open_run_context(None), journal.open_journal(fleet_from_object(wanted), None, None) as entry:
             state = await provision_shard(wanted, entry.run_id, return_state=True)
         await control_jobs(wanted, "pause", return_state=True)
         await provision_on_demand(wanted, ["k0"], users=["nobody"], return_state=True)

@@ -7,7 +7,7 @@ from prefect.artifacts import Artifact
 from prefect.blocks.notifications import CustomWebhookNotificationBlock
 from prefect.blocks.system import Secret
 
-from flows.configuration.environment import with_variables
+from flows.configuration.environment import add_prefect_variables
 from flows.monitor import monitor_fleet
 from flows.provision import provision_fleet
 from flows.react import react_to_quarantine
@@ -22,7 +22,7 @@ ESCROWS = "EncounteredTotalEscrowThreshold"
 
 @pytest.fixture
 async def tenant(tmp_path):
-    with estate(tmp_path / "tenant", entry_failure_share=0.0) as served, with_variables({"TOKEN": "good"}):
+    with estate(tmp_path / "tenant", entry_failure_share=0.0) as served, add_prefect_variables({"TOKEN": "good"}):
         await provision_fleet(FLEET)
         await monitor_fleet(FLEET, until="settled", interval_seconds=0.1)
         yield served
@@ -55,7 +55,7 @@ async def react(payload, **parameters):
 
 async def test_a_quarantine_is_explained_from_the_store_without_signing_in(tenant):
     payload = await quarantined(tenant, "EncounteredQuarantineException")
-    with with_variables({"AZURE_CLIENT_SECRET": "wrong"}):
+    with add_prefect_variables({"AZURE_CLIENT_SECRET": "wrong"}):
         state, note = await react(payload)
     assert state.name == "Completed"
     assert note.startswith("# contoso: box is in quarantine\n")

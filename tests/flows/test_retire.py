@@ -1,6 +1,6 @@
 import pytest
 
-from flows.configuration.environment import environment, with_variables
+from flows.configuration.environment import add_prefect_variables, environment
 from flows.errors import StepFailed
 from flows.plan.diff import UnknownKey
 from flows.provision import provision_fleet
@@ -122,7 +122,7 @@ async def test_of_two_bearers_of_a_mark_one_is_retired_by_its_id(tenant):
     assert (await retire("a", application_id=second))[1].summary["unchanged"] == 1
     assert (await retire("a", application_id=second, purge=True))[1].summary["purged"] == 1
     assert application_ids(tenant, "a") == [first]
-    with with_variables({"TOKEN": "good"}):
+    with add_prefect_variables({"TOKEN": "good"}):
         applied = await provision_fleet(fleet(instance("a")), dry_run=True)
     assert [str(each.action) for each in applied.instances] == ["none"]
 

@@ -1,6 +1,6 @@
 import pytest
 
-from flows.configuration.environment import environment, with_variables
+from flows.configuration.environment import add_prefect_variables, environment
 from flows.plan.diff import UnknownKey
 from flows.provision import provision_fleet
 from flows.rotate import rotate_credentials
@@ -14,7 +14,7 @@ SAVED = ["validate_job_credentials", "put_secrets"]
 
 @pytest.fixture(autouse=True)
 def token():
-    with with_variables({"TOKEN": "a good token", "OTHER": "another good token"}):
+    with add_prefect_variables({"TOKEN": "a good token", "OTHER": "another good token"}):
         yield
 
 
@@ -51,7 +51,7 @@ def saved(tenant):
 
 
 async def test_new_credentials_are_tried_on_the_job_and_saved(tenant, provisioned):
-    with with_variables({"OTHER": "renewed and good"}):
+    with add_prefect_variables({"OTHER": "renewed and good"}):
         state, outcome = await rotate(two(), "two")
     assert (state.name, state.message) == ("Completed", "1 rotated")
     assert outcome.summary == {"rotated": 1, "failed": 0}
@@ -61,7 +61,7 @@ async def test_new_credentials_are_tried_on_the_job_and_saved(tenant, provisione
 
 
 async def test_what_was_rotated_is_known_to_the_next_apply(tenant, provisioned):
-    with with_variables({"OTHER": "renewed and good"}):
+    with add_prefect_variables({"OTHER": "renewed and good"}):
         await rotate(two(), "two")
         tenant.forget()
         outcome = await (await provision_fleet(two(), return_state=True)).aresult()
@@ -79,7 +79,7 @@ async def test_nothing_else_of_the_file_is_touched(tenant):
 @pytest.mark.prefect
 @pytest.mark.usefixtures("provisioned")
 async def test_a_rejected_credential_is_not_saved_and_no_other_suffers(tenant):
-    with with_variables({"OTHER": "a wrong token"}):
+    with add_prefect_variables({"OTHER": "a wrong token"}):
         state, outcome = await rotate(two(), "one", "two")
     assert (state.name, state.message) == ("PartiallyCompleted", "1 rotated, 1 failed")
     assert [each.outcome for each in outcome.instances] == ["rotated", "failed"]
@@ -93,7 +93,7 @@ async def test_a_rejected_credential_is_not_saved_and_no_other_suffers(tenant):
 
 @pytest.mark.usefixtures("provisioned")
 async def test_a_reference_that_leads_nowhere_is_said_and_nothing_is_tried(tenant):
-    with with_variables({"OTHER": ""}):
+    with add_prefect_variables({"OTHER": ""}):
         state, outcome = await rotate(two(), "two")
     assert (state.name, writes(tenant)) == ("Failed", [])
     assert outcome.instances[0].failure.code == "ReferenceUnresolved"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from flows.configuration.environment import with_variables
+from flows.configuration.environment import add_prefect_variables
 from flows.plan.safety import PlanChanged, PlanRefused
 from tests.estates import estate, fleet, instance
 from tests.flows.provisioning import provision, tenant, token, writes
@@ -32,7 +32,7 @@ async def test_a_plan_that_changes_too_much_of_what_runs_is_refused_with_zero_wr
 
 
 async def test_what_an_earlier_run_left_unfinished_is_finished_without_force(tenant):
-    with with_variables({"TOKEN": "a wrong token"}):
+    with add_prefect_variables({"TOKEN": "a wrong token"}):
         await provision(fleet(*many(6)))
     assert len(tenant.applications()) == 6
     _, outcome = await provision(fleet(*many(6)))

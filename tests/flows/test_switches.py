@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from flows.configuration.environment import with_variables
+from flows.configuration.environment import add_prefect_variables
 from flows.provision import provision_fleet
 from graph_emulator import Clock, FaultRule, both_ways
 from tests.estates import AWS, DATABRICKS, estate, fleet, instance
@@ -40,7 +40,7 @@ async def test_the_invariants_hold_whatever_graph_turns_out_to_do(tmp_path, swit
     wanted = fleet(*(instance(key, template) for key, template in KEYS.items()))
     with (
         estate(tmp_path / "tenant", LOST, clock=quick_clock(), **(quick | switched)) as tenant,
-        with_variables({"TOKEN": "good"}),
+        add_prefect_variables({"TOKEN": "good"}),
     ):
         await provision(wanted)
         outcome = await provision(wanted)
@@ -64,7 +64,7 @@ async def test_the_invariants_hold_whatever_graph_turns_out_to_do(tmp_path, swit
     ids=["400", "401", "500"],
 )
 async def test_a_rejected_credential_is_never_saved_whatever_its_answer(tmp_path, switched):
-    with estate(tmp_path / "tenant", **switched) as tenant, with_variables({"TOKEN": "wrong"}):
+    with estate(tmp_path / "tenant", **switched) as tenant, add_prefect_variables({"TOKEN": "wrong"}):
         outcome = await provision(fleet(instance("one")))
         assert outcome.instances[0].failure.step == "validate-credentials"
         assert len(tenant.requests("validate_credentials")) == 1
@@ -73,7 +73,7 @@ async def test_a_rejected_credential_is_never_saved_whatever_its_answer(tmp_path
 
 @pytest.mark.prefect
 async def test_where_credentials_cannot_be_saved_nothing_is_started(tmp_path):
-    beta = with_variables({"TOKEN": "good", "ENTRA_FLEET_API_VERSION": "beta"})
+    beta = add_prefect_variables({"TOKEN": "good", "ENTRA_FLEET_API_VERSION": "beta"})
     with estate(tmp_path / "tenant", secrets_api="removed from beta") as tenant, beta:
         outcome = await provision(fleet(instance("one")))
         assert outcome.instances[0].failure.step in {"validate-credentials", "save-credentials"}

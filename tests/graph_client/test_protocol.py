@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 import pytest
 
 from graph_client import errors
-from graph_client.call import Call, path_of
-from graph_client.protocol import Answer, content_of, decode, next_link_of, same_origin, url_of
+from graph_client.call import Call, build_path
+from graph_client.protocol import Answer, build_url, decode, encode_body, read_next_link, same_origin
 
 ROOT = "https://graph.example"
 URL = "https://graph.example/v1.0/servicePrincipals/1"
@@ -156,17 +156,17 @@ def test_a_redirect_on_the_same_host_is_not_followed(location):
 
 def test_a_url_is_built_of_root_version_path_and_query():
     call = Call.get("/servicePrincipals", {"$filter": "displayName eq 'A+B & ü'", "$top": "999"})
-    assert url_of(ROOT, "beta", call) == (
+    assert build_url(ROOT, "beta", call) == (
         "https://graph.example/beta/servicePrincipals?$filter=displayName%20eq%20'A%2BB%20%26%20%C3%BC'&$top=999"
     )
 
 
 def test_a_next_link_is_followed_as_it_is():
     link = "https://graph.example/v1.0/applications?$skiptoken=a%2Fb%20c&x=1"
-    assert url_of(ROOT, "beta", Call.get(link)) == link
-    assert next_link_of({"@odata.nextLink": link, "value": []}) == link
-    assert next_link_of({"value": [], "@odata.nextLink": None}) is None
-    assert next_link_of({"value": [], "@odata.nextLink": 5}) is None
+    assert build_url(ROOT, "beta", Call.get(link)) == link
+    assert read_next_link({"@odata.nextLink": link, "value": []}) == link
+    assert read_next_link({"value": [], "@odata.nextLink": None}) is None
+    assert read_next_link({"value": [], "@odata.nextLink": 5}) is None
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_a_next_link_is_followed_as_it_is():
 )
 def test_a_link_to_another_origin_is_refused(link):
     with pytest.raises(errors.HostRefused) as caught:
-        url_of(ROOT, "v1.0", Call.get(link))
+        build_url(ROOT, "v1.0", Call.get(link))
     assert len(str(caught.value).splitlines()) <= 3
 
 
@@ -208,18 +208,18 @@ def test_origins_are_compared_as_browsers_do():
     ],
 )
 def test_a_segment_is_encoded_on_its_own(segment, encoded):
-    assert path_of("jobs", segment) == encoded
+    assert build_path("jobs", segment) == encoded
 
 
 @pytest.mark.parametrize("segment", ["", " ", ".", ".."])
 def test_a_segment_that_would_change_the_path_is_refused(segment):
     with pytest.raises(errors.InvalidCall):
-        path_of("applications", segment)
+        build_path("applications", segment)
 
 
 def test_a_body_is_utf_8_json():
-    assert content_of(Call.create("/x", {"displayName": "Zürich"})) == '{"displayName": "Zürich"}'.encode()
-    assert content_of(READ) is None
+    assert encode_body(Call.create("/x", {"displayName": "Zürich"})) == '{"displayName": "Zürich"}'.encode()
+    assert encode_body(READ) is None
 
 
 def test_the_message_does_not_quote_a_secret():

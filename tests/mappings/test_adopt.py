@@ -2,10 +2,10 @@
 
 import copy
 
-from flows.documents.nodes import plain
+from flows.documents.nodes import to_plain
 from flows.documents.yaml_reader import read_yaml
-from flows.mappings.adopt import adopted, expected
-from flows.mappings.merge import wishes
+from flows.mappings.adopt import adopt_mappings, expected_mappings
+from flows.mappings.merge import desired_mappings
 from flows.mappings.models import Mappings
 from tests.mappings.schemas import attribute, schema_of, users
 
@@ -29,7 +29,7 @@ object_mappings:
 
 
 def read(text):
-    return Mappings.model_validate(plain(read_yaml(text, "m.yaml").node))
+    return Mappings.model_validate(to_plain(read_yaml(text, "m.yaml").node))
 
 
 def test_comments_and_what_does_not_differ_stay():
@@ -38,10 +38,10 @@ def test_comments_and_what_does_not_differ_stay():
     users(schema)["attributeMappings"].append({"targetAttributeName": "preferredLanguage", "source": language})
     attribute(schema, "title")["matchingPriority"] = 2
     users(schema)["enabled"] = False
-    found, _ = wishes(read(TEXT), None, None, schema)
-    text = adopted(TEXT, found)
-    assert read(text) == expected(read(TEXT), found)
-    again, problems = wishes(read(text), None, None, schema)
+    found, _ = desired_mappings(read(TEXT), None, None, schema)
+    text = adopt_mappings(TEXT, found)
+    assert read(text) == expected_mappings(read(TEXT), found)
+    again, problems = desired_mappings(read(text), None, None, schema)
     assert problems == []
     assert [each.rows.keys() for each in again] == [{"title", "displayName", "preferredLanguage"}]
     assert text == (

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.mappings.clauses import Clause, ClauseError, line_of, read_line
-from flows.mappings.table import groups_of
+from flows.mappings.clauses import Clause, ClauseError, format_clause, parse_clause
+from flows.mappings.table import filter_groups
 from tests.mappings.schemas import NAMES, OPERATORS
 
 CLAUSE = st.builds(Clause, NAMES, OPERATORS.filter(bool), st.lists(NAMES, max_size=3).map(tuple))
@@ -13,8 +13,8 @@ CLAUSE = st.builds(Clause, NAMES, OPERATORS.filter(bool), st.lists(NAMES, max_si
 
 @given(st.lists(CLAUSE, min_size=1, max_size=3))
 def test_whatever_graph_has_is_written_and_read_again(clauses):
-    read = read_line(line_of(clauses))
-    assert [each.essence for each in read] == [each.essence for each in clauses]
+    read = parse_clause(format_clause(clauses))
+    assert [each.normalize for each in read] == [each.normalize for each in clauses]
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_whatever_graph_has_is_written_and_read_again(clauses):
     ],
 )
 def test_a_line_is_read(line, clauses):
-    assert [(each.attribute, each.operator, each.values) for each in read_line(line)] == clauses
+    assert [(each.attribute, each.operator, each.values) for each in parse_clause(line)] == clauses
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_a_line_is_read(line, clauses):
 )
 def test_what_is_no_filter_is_said_with_its_character(line, what, at):
     with pytest.raises(ClauseError) as caught:
-        read_line(line)
+        parse_clause(line)
     assert (caught.value.what.startswith(what), caught.value.at) == (True, at)
 
 
@@ -74,4 +74,4 @@ def test_what_is_no_filter_is_said_with_its_character(line, what, at):
     ids=str,
 )
 def test_what_has_no_readable_form_is_left_alone(groups):
-    assert groups_of(groups) is None
+    assert filter_groups(groups) is None

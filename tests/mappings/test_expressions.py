@@ -2,7 +2,7 @@
 
 import pytest
 
-from flows.mappings.expressions import LONGEST, ExpressionError, essence_of, quoted, read_expression
+from flows.mappings.expressions import LONGEST, ExpressionError, normalize_expression, quote_text, read_expression
 
 
 @pytest.mark.parametrize(
@@ -62,8 +62,8 @@ def test_a_longest_expression_is_taken():
     ],
 )
 def test_blanks_and_the_case_of_functions_make_no_difference(left, right, same):
-    assert (essence_of(left) == essence_of(right)) is same
+    assert (normalize_expression(left) == normalize_expression(right)) is same
 
 
 def test_a_constant_is_quoted_as_expressions_have_it():
-    assert read_expression(quoted('a"b\\')).tokens[0].text == '"a\\"b\\\\"'
+    assert read_expression(quote_text('a"b\\')).tokens[0].text == '"a\\"b\\\\"'

@@ -6,14 +6,14 @@ import json
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flows.documents.nodes import plain
+from flows.documents.nodes import to_plain
 from flows.documents.yaml_reader import read_yaml
-from flows.mappings.diff import differences
-from flows.mappings.merge import wishes
+from flows.mappings.diff import diff_mappings
+from flows.mappings.merge import desired_mappings
 from flows.mappings.models import Mappings
-from flows.mappings.schema_edit import merged
-from flows.mappings.table import found_in, table_of
-from flows.mappings.yaml_writer import yaml_of
+from flows.mappings.schema_edit import merge_schema
+from flows.mappings.table import build_table, find_object_mapping
+from flows.mappings.yaml_writer import write_yaml
 from graph_emulator.directory.gallery import gallery
 from graph_emulator.provisioning.schema import build_schema
 from tests.mappings.schemas import SCHEMAS, schema_of
@@ -23,17 +23,17 @@ THOROUGH = settings(max_examples=80, deadline=None, suppress_health_check=list(H
 
 def exported(schema):
     """What export writes of a schema, and what a fleet file reads of that."""
-    table, left_alone = table_of(schema)
+    table, left_alone = build_table(schema)
     if table is None:
         return None
-    text = yaml_of(table, left_alone)
-    assert yaml_of(Mappings.model_validate(plain(read_yaml(text, "m.yaml").node)), left_alone) == text
-    return Mappings.model_validate(plain(read_yaml(text, "m.yaml").node))
+    text = write_yaml(table, left_alone)
+    assert write_yaml(Mappings.model_validate(to_plain(read_yaml(text, "m.yaml").node)), left_alone) == text
+    return Mappings.model_validate(to_plain(read_yaml(text, "m.yaml").node))
 
 
 def nothing_to_do(file, applied, template, schema):
-    found, problems = wishes(file, applied, template, schema)
-    return (problems, differences(found), merged(schema, found)) == ([], [], schema)
+    found, problems = desired_mappings(file, applied, template, schema)
+    return (problems, diff_mappings(found), merge_schema(schema, found)) == ([], [], schema)
 
 
 @THOROUGH
@@ -57,7 +57,7 @@ def test_every_schema_of_the_gallery_is_written_in_full():
     for template in gallery("global").values():
         for name in template.synchronization:
             schema = build_schema(template, name)
-            assert table_of(schema)[1] == []
+            assert build_table(schema)[1] == []
             assert nothing_to_do(exported(schema), None, None, schema)
 
 
@@ -70,10 +70,10 @@ def test_what_the_file_does_not_name_is_put_as_it_was(schema):
     wanted = file.to_object()
     for each in wanted["object_mappings"]:
         each.setdefault("attributes", {})["entra-fleet test"] = {"constant": "x"}
-    found, problems = wishes(Mappings.model_validate(wanted), None, None, schema)
-    put = merged(schema, found)
+    found, problems = desired_mappings(Mappings.model_validate(wanted), None, None, schema)
+    put = merge_schema(schema, found)
     assert problems == []
-    assert len(differences(found)) == len(wanted["object_mappings"])
+    assert len(diff_mappings(found)) == len(wanted["object_mappings"])
     for rule in put["synchronizationRules"]:
         for each in (rule or {}).get("objectMappings") or ():
             attributes = (each or {}).get("attributeMappings") or []
@@ -97,7 +97,7 @@ def test_the_same_schema_in_another_order_is_the_same_file():
     turned = copy.deepcopy(schema)
     for each in turned["synchronizationRules"][0]["objectMappings"]:
         each["attributeMappings"].reverse()
-    assert yaml_of(table_of(turned)[0]) == yaml_of(table_of(schema)[0])
+    assert write_yaml(build_table(turned)[0]) == write_yaml(build_table(schema)[0])
 
 
 NULL = {"source": None, "defaultValue": "x"}
@@ -115,9 +115,9 @@ ROWS = {name: {"constant": "c"} for name in ("test null", "test odd", "test plai
 def schemas_and_files(draw):
     """A schema with targets that have no source or are mapped twice, and a file that names them."""
     schema = draw(SCHEMAS)
-    for each in found_in(schema):
+    for each in find_object_mapping(schema):
         each.raw["attributeMappings"] = [*(each.raw.get("attributeMappings") or ()), *draw(st.permutations(ODD))]
-    table = table_of(schema)[0]
+    table = build_table(schema)[0]
     objects = []
     for each in table.object_mappings if table else ():
         unmapped = draw(st.lists(st.sampled_from(["test double", *ROWS]), unique=True))
@@ -133,8 +133,8 @@ def test_a_second_merge_changes_nothing(drawn):
     schema, file = drawn
     if file is None:
         return
-    found, problems = wishes(file, None, None, schema)
+    found, problems = desired_mappings(file, None, None, schema)
     assert problems == []
-    once = merged(schema, found)
+    once = merge_schema(schema, found)
     assert nothing_to_do(file, None, None, once)
     assert nothing_to_do(file, file, schema, once)

@@ -2,12 +2,12 @@
 
 import pytest
 
-from flows.documents.nodes import plain
+from flows.documents.nodes import to_plain
 from flows.documents.yaml_reader import read_yaml
 from flows.mappings.locations import Places
-from flows.mappings.merge import wishes
+from flows.mappings.merge import desired_mappings
 from flows.mappings.models import Mappings
-from flows.mappings.validation import problems_of
+from flows.mappings.validation import find_problems
 from flows.mappings.vocabulary import NOTHING_KNOWN, Vocabulary
 from graph_client.models import FilterOperator, MappingFunction
 from tests.mappings.schemas import mappings, schema_of, users
@@ -27,9 +27,9 @@ KNOWN = Vocabulary.of(map(FilterOperator.parse, OPERATORS), map(MappingFunction.
 
 
 def problems(file, vocabulary=KNOWN):
-    found, nowhere = wishes(file, None, None, SCHEMA)
+    found, nowhere = desired_mappings(file, None, None, SCHEMA)
     assert nowhere == []
-    return problems_of(file, found, SCHEMA, vocabulary)
+    return find_problems(file, found, SCHEMA, vocabulary)
 
 
 @pytest.mark.parametrize(
@@ -82,8 +82,8 @@ def test_what_the_job_does_already_is_not_looked_at():
     users(schema)["attributeMappings"][0]["source"] = source
     name = users(schema)["attributeMappings"][0]["targetAttributeName"]
     file = mappings({name: {"expression": "odd( [unlisted] )", "matching": 1}})
-    found, _ = wishes(file, None, None, schema)
-    assert problems_of(file, found, schema, KNOWN) == []
+    found, _ = desired_mappings(file, None, None, schema)
+    assert find_problems(file, found, schema, KNOWN) == []
 
 
 def test_a_target_attribute_that_is_not_there():
@@ -103,7 +103,7 @@ def test_the_place_is_that_of_the_file():
         "      title: {attribute: jobTitel}\n"
     )
     entry = read_yaml(text, "m.yaml")
-    file = Mappings.model_validate(plain(entry.node)).placed(Places(entry))
+    file = Mappings.model_validate(to_plain(entry.node)).placed(Places(entry))
     assert [str(each.place) for each in problems(file)] == [
         "m.yaml:6:9: object_mappings[0].scope[1]",
         "m.yaml:8:15: object_mappings[0].attributes.title.attribute",

@@ -1,12 +1,12 @@
 import pytest
 
-from flows.monitoring.credential_warnings import rejections
+from flows.monitoring.credential_warnings import find_rejected_credentials
 from flows.monitoring.health import JobHealth
 from flows.monitoring.sweep import Reading, Target
 
 
 def found(state="quarantined", **fields):
-    return rejections([Reading(Target("eu", "sp"), JobHealth(state, **fields))])
+    return find_rejected_credentials([Reading(Target("eu", "sp"), JobHealth(state, **fields))])
 
 
 def test_a_quarantine_because_of_credentials_names_the_command():

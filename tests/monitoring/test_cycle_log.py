@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from flows.monitoring.cycle_log import job_logs
+from flows.monitoring.cycle_log import collect_job_logs
 from graph_client.models import ProvisioningEvent
 
 SINCE = datetime(2026, 5, 1, tzinfo=UTC)
@@ -46,7 +46,7 @@ async def test_objects_are_counted_once_however_often_they_fail_or_go():
         ],
         [event("6", action="stagedDelete", status="skipped", who="x"), event("7", action="delete", status="failure")],
     )
-    found = await job_logs(log, ["j1"], SINCE)
+    found = await collect_job_logs(log, ["j1"], SINCE)
     assert (found["j1"].events, found["j1"].failing, found["j1"].deleted) == (7, {"u", "v"}, {"w", "x"})
     assert log.asked == [(SINCE, "jobid eq 'j1'")]
 
@@ -55,6 +55,6 @@ async def test_objects_are_counted_once_however_often_they_fail_or_go():
 async def test_few_jobs_are_asked_for_and_many_are_picked_out_of_one_stream(jobs, requests):
     ids = [f"j{number}" for number in range(jobs)]
     log = Log([event("1", job="j0"), event("2", job="stranger")])
-    found = await job_logs(log, ids, SINCE)
+    found = await collect_job_logs(log, ids, SINCE)
     assert {id_: each.events for id_, each in found.items()} == {"j0": 1, **dict.fromkeys(ids[1:], 0)}
     assert len(log.asked) == requests

@@ -3,7 +3,7 @@ from typing import get_args
 import pytest
 
 from flows.monitoring.error_codes import Action, error_codes
-from flows.monitoring.remediation import propose
+from flows.monitoring.remediation import suggest_remediation
 from graph_emulator.provisioning.cycles import FAILURES
 from graph_emulator.provisioning.event_json import REASONS
 
@@ -30,7 +30,7 @@ def test_every_entry_is_whole_and_no_code_stands_twice():
             assert entry.source.startswith("https://learn.microsoft.com/")
             assert entry.meaning
             assert entry.cause.endswith(".")
-            assert entry.action == "errors" or propose(entry, "prod").text
+            assert entry.action == "errors" or suggest_remediation(entry, "prod").text
     assert not any(entry.action == "errors" for entry in table.errors)
 
 

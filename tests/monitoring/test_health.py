@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from flows.monitoring.health import assess
+from flows.monitoring.health import assess_job
 from graph_client.models import SynchronizationJob
 
 NEVER = "0001-01-01T00:00:00Z"
@@ -56,7 +56,7 @@ def execution(state="Succeeded", began=ONCE, **counts):
     ],
 )
 def test_a_job_is_in_one_of_the_named_states(found, state):
-    assert assess(found).state == state
+    assert assess_job(found).state == state
 
 
 @pytest.mark.parametrize("began", [NEVER, None])
@@ -68,21 +68,21 @@ def test_a_success_counts_from_its_end_as_graph_may_not_say_when_it_began(began)
     success = {"state": "Succeeded", "timeBegan": began, "timeEnded": ONCE, "activityIdentifier": None}
     found = job("Active", steady=ONCE, execution=execution(), lastSuccessfulExecution=success)
     ended = datetime.fromisoformat(ONCE)
-    assert assess(found, ended + timedelta(hours=1)).last_success == ended
-    assert not assess(found, ended + timedelta(hours=1)).stale
-    assert assess(found, ended + timedelta(days=2)).stale
+    assert assess_job(found, ended + timedelta(hours=1)).last_success == ended
+    assert not assess_job(found, ended + timedelta(hours=1)).stale
+    assert assess_job(found, ended + timedelta(days=2)).stale
 
 
 def test_a_quarantine_tells_its_reason_and_since_when():
     error = {"code": "SystemForCrossDomainIdentityManagementUnauthorized", "message": "401", "tenantActionable": True}
     quarantine = {"reason": "EncounteredQuarantineException", "currentBegan": ONCE, "seriesCount": 1, "error": error}
-    health = assess(job("Quarantine", quarantine=quarantine))
+    health = assess_job(job("Quarantine", quarantine=quarantine))
     assert health.as_json()["quarantine"] == {
         "reason": "EncounteredQuarantineException",
         "since": "2026-11-01T10:00:00.123456Z",
         "error": {"code": "SystemForCrossDomainIdentityManagementUnauthorized", "message": "401"},
     }
-    assert not health.well
+    assert not health.is_healthy
     assert health.settled
 
 
@@ -93,14 +93,14 @@ def test_counts_are_those_of_the_last_execution_and_of_the_types():
         execution=execution(countExported=3, countEscrowed=1),
         synchronizedEntryCountByType=[{"key": "User", "value": 3}],
     )
-    assert assess(found).counts == {"imported": 0, "entitled": 0, "exported": 3, "escrowed": 1, "User": 3}
+    assert assess_job(found).counts == {"imported": 0, "entitled": 0, "exported": 3, "escrowed": 1, "User": 3}
 
 
 def test_an_execution_that_never_began_counts_nothing():
-    health = assess(job("NotRun", execution=execution("Failed", NEVER, countExported=0)))
+    health = assess_job(job("NotRun", execution=execution("Failed", NEVER, countExported=0)))
     assert (health.last_execution, health.counts) == (None, {})
 
 
 def test_the_last_execution_is_when_it_ended():
-    health = assess(job("Active", steady=ONCE, execution=execution()))
+    health = assess_job(job("Active", steady=ONCE, execution=execution()))
     assert health.last_execution == datetime(2026, 11, 1, 10, 0, 0, 123456, UTC)

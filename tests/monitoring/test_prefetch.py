@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
-from flows.monitoring.prefetch import one_ahead
+from flows.monitoring.prefetch import prefetch
 
 
 async def worked_on(items, seen, failing_at=None):
-    async with one_ahead(items) as arriving:
+    async with prefetch(items) as arriving:
         async for item in arriving:
             await asyncio.sleep(0)
             seen.append(item)
@@ -24,7 +24,7 @@ async def test_the_next_is_on_its_way_while_this_one_is_worked_on():
             asked.append(number)
             yield number
 
-    async with one_ahead(pages()) as arriving:
+    async with prefetch(pages()) as arriving:
         async for page in arriving:
             await asyncio.sleep(0)
             seen.append((page, len(asked)))

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from flows.monitoring.quarantine_reaction import react
-from flows.monitoring.triage import triage
+from flows.monitoring.quarantine_reaction import choose_reaction
+from flows.monitoring.triage import explain_quarantine
 from flows.store import Failure, JobObservation
 
 NOON = datetime(2026, 5, 20, 12, tzinfo=UTC)
@@ -15,7 +15,7 @@ def reaction(reason, error_code=None, failures=(), state="quarantined"):
     job = JobObservation(
         tenant_id="t", fleet="contoso", key="box", observed_at=NOON, state=state, reason=reason, since=NOON
     )
-    return react("contoso", "box", job, triage("box", reason, error_code, None, failures))
+    return choose_reaction("contoso", "box", job, explain_quarantine("box", reason, error_code, None, failures))
 
 
 @pytest.mark.parametrize(
@@ -53,6 +53,6 @@ def test_a_message_is_plain_text_with_cause_proposal_and_what_was_done():
 @pytest.mark.parametrize(("job", "why"), [(False, "no sweep has seen this job."), (True, "in quarantine no longer.")])
 def test_without_a_quarantine_there_is_nothing_to_do(job, why):
     seen = JobObservation(tenant_id="t", fleet="contoso", key="box", observed_at=NOON, state="steady") if job else None
-    found = react("contoso", "box", seen, None)
+    found = choose_reaction("contoso", "box", seen, None)
     assert found.restart_refused.endswith(why)
     assert why in found.note("")

@@ -41,7 +41,7 @@ QUARANTINED = Reading(
     ],
 )
 def test_a_reading_says_since_when_and_why(reading, well, since, why):
-    assert (reading.well, reading.since, reading.why) == (well, since, why)
+    assert (reading.is_healthy, reading.since, reading.why) == (well, since, why)
     found = reading.as_json()
     assert (found["since"], found["why"]) == (since and since.isoformat().replace("+00:00", "Z"), why)
 

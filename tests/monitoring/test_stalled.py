@@ -2,8 +2,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from flows.monitoring.health import assess
-from flows.monitoring.stalled import stalled_since
+from flows.monitoring.health import assess_job
+from flows.monitoring.stalled import find_stall
 from graph_client.models import SynchronizationJob
 
 RAN = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -43,7 +43,7 @@ def job(
 def due(found):
     """How long after its last execution the job counts as stalled."""
     long_after = RAN + timedelta(days=365)
-    since = stalled_since(found, assess(found), long_after)
+    since = find_stall(found, assess_job(found), long_after)
     return since and since - RAN
 
 
@@ -70,8 +70,8 @@ def test_a_job_without_a_schedule_is_taken_for_one_of_forty_minutes():
 def test_it_is_stalled_from_the_moment_on_and_not_before():
     found = job()
     moment = RAN + timedelta(hours=4)
-    assert stalled_since(found, assess(found), moment) is None
-    assert stalled_since(found, assess(found), moment + timedelta(seconds=1)) == moment
+    assert find_stall(found, assess_job(found), moment) is None
+    assert find_stall(found, assess_job(found), moment + timedelta(seconds=1)) == moment
 
 
 @pytest.mark.parametrize(

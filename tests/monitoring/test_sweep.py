@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from flows.monitoring.sweep import Target, sweep
+from flows.monitoring.sweep import Target, sweep_jobs
 from flows.tenant.observe import find_instances
 from graph_emulator import FaultRule
 from tests.tenant.crowds import crowd, graph_of, wire_of
@@ -22,7 +22,7 @@ async def test_a_thousand_jobs_take_fifty_requests():
     async with await graph_of(emulator) as graph:
         targets = await targets_of(graph, wanted)
         listing = graph.requests_sent
-        seen = await sweep(graph, "contoso", targets, NOW)
+        seen = await sweep_jobs(graph, "contoso", targets, NOW)
         assert (listing, graph.requests_sent - listing) == (4, 50)
     assert len(seen.readings) == 1000
     assert seen.count().get("missing") is None
@@ -32,8 +32,8 @@ async def test_a_tenant_that_takes_no_synchronization_in_batches_is_swept_job_by
     emulator, wanted = crowd(30, batch_synchronization=False)
     async with await graph_of(emulator) as graph:
         targets = await targets_of(graph, wanted)
-        first = await sweep(graph, "contoso", targets, NOW)
-        again = await sweep(graph, "contoso", targets, NOW)
+        first = await sweep_jobs(graph, "contoso", targets, NOW)
+        again = await sweep_jobs(graph, "contoso", targets, NOW)
     assert first.count() == again.count()
     assert wire_of(emulator).count("batch") == 2
     assert wire_of(emulator).count("list_jobs") == 60
@@ -44,5 +44,5 @@ async def test_what_befalls_one_job_is_no_others(status):
     emulator, wanted = crowd(25)
     emulator.add_faults([FaultRule("status", operation="list_jobs", occurrence=7, status=status, retry_after="2")])
     async with await graph_of(emulator) as graph:
-        seen = await sweep(graph, "contoso", await targets_of(graph, wanted), NOW)
+        seen = await sweep_jobs(graph, "contoso", await targets_of(graph, wanted), NOW)
     assert seen.count().get("missing", 0) == (1 if status == 404 else 0)

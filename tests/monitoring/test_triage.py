@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from flows.monitoring.triage import explain, triage
+from flows.monitoring.triage import explain_error, explain_quarantine
 from flows.store import Failure
 
 AT = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -65,7 +65,7 @@ REFUSED = "SystemForCrossDomainIdentityManagementCredentialValidationFailure"
 )
 def test_a_quarantine_has_a_cause_and_something_to_do(reason, job_error, failures, action, commands, cause):
     code, message = job_error or (None, None)
-    found = triage("prod", reason, code, message, failures)
+    found = explain_quarantine("prod", reason, code, message, failures)
     assert (found.proposal.action, tuple(found.proposal.commands)) == (action, commands)
     assert cause in found.cause
     assert [each.failure for each in found.errors] == failures
@@ -73,14 +73,14 @@ def test_a_quarantine_has_a_cause_and_something_to_do(reason, job_error, failure
 
 def test_no_machine_is_told_to_let_deletions_through():
     for reason in ("TooManyDeletes", "EncounteredQuarantineException", None):
-        assert "ForceDeletes" not in str(triage("prod", reason, "TooManyDeletes", None, [RIGHTS]).as_json())
+        assert "ForceDeletes" not in str(explain_quarantine("prod", reason, "TooManyDeletes", None, [RIGHTS]).as_json())
 
 
 def test_an_unknown_code_says_so_and_hands_on_what_microsoft_recommends():
     known, unknown, mute = (
-        explain("EntryConflict", None, "prod"),
-        explain("X", "Do Y.", "prod"),
-        explain("X", None, None),
+        explain_error("EntryConflict", None, "prod"),
+        explain_error("X", "Do Y.", "prod"),
+        explain_error("X", None, None),
     )
     assert (known.meaning, known.proposal.action) == ("exists already in the target", "fix-mapping")
     assert (unknown.cause, unknown.proposal.action) == (None, "microsoft")
@@ -89,12 +89,12 @@ def test_an_unknown_code_says_so_and_hands_on_what_microsoft_recommends():
 
 
 def test_an_application_of_no_fleet_gets_no_command():
-    assert explain(REFUSED, None, "prod").proposal.commands == (ROTATE,)
-    assert explain(REFUSED, None, None).proposal.commands == ()
+    assert explain_error(REFUSED, None, "prod").proposal.commands == (ROTATE,)
+    assert explain_error(REFUSED, None, None).proposal.commands == ()
 
 
 def test_the_json_has_an_example_of_each_error():
-    document = triage("prod", "EncounteredEscrowProportionThreshold", None, None, [CONFLICT]).as_json()
+    document = explain_quarantine("prod", "EncounteredEscrowProportionThreshold", None, None, [CONFLICT]).as_json()
     assert document["errors"][0]["example"] == {
         "name": "Pilot",
         "id": "g1",
@@ -133,7 +133,7 @@ CLAUSE = "Marketing department filter.department EQUALS 'Marketing'"
 def test_a_skip_has_the_cause_that_its_details_name(names, failed, action, causes):
     details = {each[names]: str(check not in failed) for check, each in CHECKS.items()}
     details["ScopeEvaluationResult"] = json.dumps({CLAUSE: "filter" not in failed, "other.city EQUALS 'Ulm'": True})
-    found = explain("NotEffectivelyEntitled", None, "prod", details=details)
+    found = explain_error("NotEffectivelyEntitled", None, "prod", details=details)
     assert found.proposal.action == action
     assert [cause for cause in causes if cause not in found.cause] == []
     assert ("Default Access" in found.cause) is (failed in (["role"], []))
@@ -155,9 +155,9 @@ def test_a_skip_has_the_cause_that_its_details_name(names, failed, action, cause
 )
 def test_without_details_microsofts_words_name_the_cause(words, action):
     # https://learn.microsoft.com/answers/questions/1023522/user-provisioning-noteffectivelyentitled
-    assert explain("NotEffectivelyEntitled", None, "prod", reason=words).proposal.action == action
-    assert explain("EntrySynchronizationSkipped", None, "prod", reason=words).meaning is not None
-    assert explain("EntryConflict", None, "prod", reason=words).proposal.action == "fix-mapping"
+    assert explain_error("NotEffectivelyEntitled", None, "prod", reason=words).proposal.action == action
+    assert explain_error("EntrySynchronizationSkipped", None, "prod", reason=words).meaning is not None
+    assert explain_error("EntryConflict", None, "prod", reason=words).proposal.action == "fix-mapping"
 
 
 @pytest.mark.parametrize(
@@ -180,9 +180,9 @@ def test_without_details_microsofts_words_name_the_cause(words, action):
     ],
 )
 def test_a_code_that_says_little_is_explained_by_the_http_status(code, reason, action):
-    assert explain(code, None, "prod", reason=reason).proposal.action == action
+    assert explain_error(code, None, "prod", reason=reason).proposal.action == action
 
 
 def test_what_microsoft_recommends_comes_before_a_status():
-    found = explain("X", "Do Y.", "prod", reason="StatusCode: Conflict")
+    found = explain_error("X", "Do Y.", "prod", reason="StatusCode: Conflict")
     assert (found.meaning, found.proposal.action) == ("conflict in the target", "microsoft")

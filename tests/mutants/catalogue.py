@@ -46,7 +46,7 @@ MUTANTS = (
         "start before credentials are saved",
         "flows/provision.py",
         "    validated = await tasks.save_credentials(plan, placed) if authorize else False\n",
-        "    await tasks.start_job(plan, placed, outcome.job_id, True)\n"
+        "    await tasks.start_job(plan, placed, outcome.job_id, True, None)\n"
         "    validated = await tasks.save_credentials(plan, placed) if authorize else False\n",
         (PROVISIONED,),
     ),
@@ -137,15 +137,15 @@ MUTANTS = (
     Mutant(
         "do something else than was reviewed",
         "flows/provision.py",
-        "refusal = refused(plan, force=force, digest=rollout.reviewed, in_waves=rollout.in_waves)",
-        "refusal = refused(plan, force=force, digest=None, in_waves=rollout.in_waves)",
+        "refusal = find_refusal(plan, force=force, digest=rollout.reviewed, in_waves=rollout.in_waves)",
+        "refusal = find_refusal(plan, force=force, digest=None, in_waves=rollout.in_waves)",
         ("tests/flows/test_safety.py",),
     ),
     Mutant(
         "show a secret that an unforeseen error quotes",
         "flows/run/redaction.py",
-        "if masked(told, secrets) == told:",
-        "if masked(told, secrets) is not None:",
+        "        if mask(text) == text:",
+        "        if mask(text) is not None:",
         ("tests/run/test_redaction.py",),
     ),
     Mutant(
@@ -221,8 +221,8 @@ MUTANTS = (
     Mutant(
         "overwrite mappings that were edited since the plan",
         "flows/steps/schema.py",
-        "if plan.schema_digest not in {None, digest_of(now)}:",
-        "if plan.schema_digest not in {None, digest_of(now), plan.schema_digest}:",
+        "if plan.schema_digest not in {None, digest_json(now)}:",
+        "if plan.schema_digest not in {None, digest_json(now), plan.schema_digest}:",
         (MAPPED,),
     ),
     Mutant(
@@ -297,8 +297,8 @@ MUTANTS = (
     ),
     Mutant(
         "send writes without a body without a Content-Type",
-        "graph_client/session.py",
-        'if call.body is not None or call.method in {"POST", "PATCH", "PUT"}:',
+        "graph_client/http.py",
+        "if call.method in _WITH_CONTENT_TYPE:",
         "if call.body is not None:",
         (READ_BACK,),
     ),

@@ -7,7 +7,7 @@ from pydantic import SecretStr
 from flows.credentials.fingerprint import FingerprintKey
 from flows.credentials.references import Secret
 from flows.fleet_file.loader import fleet_from_object
-from flows.plan.credential_changes import compare, fingerprints_of
+from flows.plan.credential_changes import compare_credentials, fingerprint_credentials
 from flows.plan.plan import Action, Conflict, FieldChange, InstancePlan, Plan
 from tests.estates import TENANT, fleet, instance
 
@@ -29,7 +29,7 @@ def planned(count=1, action=Action.NONE, credentials=None, **fields):
 
 def kept(plan, value="old", key=KEY):
     return {
-        f"sp-{each.key}": fingerprints_of(
+        f"sp-{each.key}": fingerprint_credentials(
             each,
             TENANT,
             f"SP-{each.key}",
@@ -47,7 +47,7 @@ async def compared(plan, fingerprints, value="new"):
         asked.append(name)
         return value
 
-    found = await compare(plan, fingerprints, KEY, {"env": read})
+    found = await compare_credentials(plan, fingerprints, KEY, {"env": read})
     return found, asked
 
 
@@ -113,7 +113,7 @@ async def test_a_reference_that_leads_nowhere_is_a_conflict_of_its_instance():
             for each in plan.instances
         ),
     )
-    found = await compare(plan, kept(plan), KEY, {"env": {"TOKEN": "new"}.__getitem__})
+    found = await compare_credentials(plan, kept(plan), KEY, {"env": {"TOKEN": "new"}.__getitem__})
     assert [each.action for each in found.instances] == [Action.CONFLICT, Action.UPDATE]
     conflict = found.instances[0].conflict
     assert (conflict.code, conflict.step) == ("ReferenceUnresolved", "compare-credentials")
@@ -132,5 +132,5 @@ async def test_many_are_read_at_the_same_time_but_not_all():
         reading.remove(task)
         return "old"
 
-    assert await compare(plan, kept(plan), KEY, {"env": read}) == plan
+    assert await compare_credentials(plan, kept(plan), KEY, {"env": read}) == plan
     assert most == 16

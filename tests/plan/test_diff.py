@@ -1,10 +1,10 @@
 import pytest
 
 from flows.fleet_file.loader import fleet_from_object
-from flows.plan.diff import UnknownKey, diff
+from flows.plan.diff import UnknownKey, diff_fleet
 from flows.plan.plan import Action
 from flows.tenant.observed import Observed, ObservedInstance
-from flows.tenant.ownership_tag import Mark
+from flows.tenant.ownership_tag import OwnershipTag
 from flows.tenant.templates import TemplateProblem
 from graph_client.models import ApplicationTemplate, SynchronizationJob
 
@@ -43,7 +43,7 @@ def held(**changes):
         "display_name": "Box One",
         "service_principal_name": "Box One",
         "template_id": "box-id",
-        "tags": (Mark("f", "one").tag,),
+        "tags": (OwnershipTag("f", "one").tag,),
         "marked": True,
         "jobs": (job(),),
         "secrets": SAVED,
@@ -53,7 +53,7 @@ def held(**changes):
 
 def plan_one(wanted, *items, namesakes=None, problems=None, templates=None, **options):
     observed = Observed({"one": items} if items else {}, namesakes or {}, templates or {"Box": BOX}, problems or {})
-    (planned,) = diff(wanted, observed, **options).instances
+    (planned,) = diff_fleet(wanted, observed, **options).instances
     return planned
 
 
@@ -87,7 +87,9 @@ def test_a_rename_is_one_write():
 
 
 def test_an_instance_whose_rename_never_happened_is_adopted():
-    unfinished = held(display_name=Mark("f", "one").unique_name("Box One"), marked=False, tags=(), jobs=(), secrets={})
+    unfinished = held(
+        display_name=OwnershipTag("f", "one").unique_name("Box One"), marked=False, tags=(), jobs=(), secrets={}
+    )
     planned = plan_one(fleet(), unfinished)
     assert planned.action is Action.ADOPT
     assert fields_of(planned) == ["mark", "display_name", "credentials.SecretToken", "job", "job_state"]
@@ -178,20 +180,20 @@ def test_a_template_that_cannot_be_used_is_a_conflict():
 
 def test_a_marked_application_without_an_instance_is_an_orphan():
     observed = Observed({"gone": (held(),)}, {}, {"Box": BOX}, {})
-    plan = diff(fleet(), observed)
+    plan = diff_fleet(fleet(), observed)
     assert [(orphan.key, orphan.application_id) for orphan in plan.orphans] == [("gone", "app-1")]
 
 
 def test_only_narrows_the_plan_but_makes_no_orphans():
     observed = Observed({"one": (held(),)}, {}, {"Box": BOX}, {})
-    plan = diff(fleet(), observed, only=["one"])
+    plan = diff_fleet(fleet(), observed, only=["one"])
     assert [planned.key for planned in plan.instances] == ["one"]
     assert plan.orphans == ()
 
 
 def test_a_key_the_file_does_not_have_is_refused():
     with pytest.raises(UnknownKey, match="The fleet f has no instance two; check --only"):
-        diff(fleet(), Observed({}, {}, {"Box": BOX}, {}), only=["two"])
+        diff_fleet(fleet(), Observed({}, {}, {"Box": BOX}, {}), only=["two"])
 
 
 def test_the_json_is_that_of_the_contract():

@@ -3,8 +3,8 @@
 import pytest
 
 from flows.fleet_file.loader import FleetFileError, fleet_from_object
-from flows.plan.diff import diff
-from flows.tenant.observe import observe
+from flows.plan.diff import diff_fleet
+from flows.tenant.observe import observe_fleet
 from graph_emulator import Clock, Emulator, EmulatorSettings
 from tests.adopt.test_fleet_file import application_of
 from tests.estates import DATABRICKS, fleet, instance
@@ -21,7 +21,7 @@ def emulator():
 async def planned(emulator, **fields):
     wanted = fleet_from_object(fleet(instance("one", display_name="By hand", **fields)))
     async with await graph_of(emulator) as graph:
-        return diff(wanted, await observe(graph, wanted)).instances[0]
+        return diff_fleet(wanted, await observe_fleet(graph, wanted)).instances[0]
 
 
 async def test_what_the_file_names_is_taken_with_its_job_and_credentials(emulator):
@@ -79,7 +79,7 @@ async def test_many_are_looked_up_in_batches(emulator):
     ids = [application_of(emulator, settle(emulator, None, f"App k{n}")) for n in range(60)]
     wanted = fleet_from_object(fleet(*(instance(f"k{n}", adopt=each) for n, each in enumerate(ids))))
     async with await graph_of(emulator) as graph:
-        plan = diff(wanted, await observe(graph, wanted))
+        plan = diff_fleet(wanted, await observe_fleet(graph, wanted))
         # Three listings and the recycle bin as ever; ids and appIds in fifteens, jobs and secrets, in twenties.
         assert graph.requests_sent <= 15
     assert plan.count()["adopt"] == 60

@@ -4,12 +4,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from flows.plan.known_state import Memory
+from flows.plan.known_state import KnownState
 from flows.plan.plan import Action
 from tests.plan.test_diff import fields_of, fleet, held, job, plan_one
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
-OURS = Memory(paused_by_us=frozenset({"box.1"}))
+OURS = KnownState(paused_by_us=frozenset({"box.1"}))
 STEADY = {"steadyStateFirstAchievedTime": "2026-01-01T00:00:00Z"}
 PAUSED = job("Paused", "Paused", **STEADY)
 
@@ -21,12 +21,12 @@ def quarantined(reason, code="Quarantine", schedule="Active"):
 @pytest.mark.parametrize(
     ("found", "memory", "force", "changed"),
     [
-        (PAUSED, Memory(), False, None),
+        (PAUSED, KnownState(), False, None),
         (PAUSED, OURS, False, ("paused", "running", False)),
-        (PAUSED, Memory(), True, ("paused", "running", True)),
+        (PAUSED, KnownState(), True, ("paused", "running", True)),
         (quarantined("EncounteredQuarantineException"), OURS, False, None),
-        (quarantined("EncounteredQuarantineException"), Memory(), True, ("quarantined", "running", True)),
-        (quarantined("TooManyDeletes"), Memory(), True, None),
+        (quarantined("EncounteredQuarantineException"), KnownState(), True, ("quarantined", "running", True)),
+        (quarantined("TooManyDeletes"), KnownState(), True, None),
         (quarantined("TooManyDeletes", "Paused", "Paused"), OURS, True, None),
         (quarantined("EncounteredQuarantineException", "Paused", "Paused"), OURS, False, None),
     ],
@@ -79,7 +79,7 @@ def test_a_job_that_never_ran_is_said_to_be_so_and_is_not_unwell():
 
 
 def test_a_saved_credential_is_known_if_the_store_has_its_fingerprint():
-    known = Memory(fingerprinted=frozenset({("sp-1", "SecretToken")}))
+    known = KnownState(fingerprinted=frozenset({("sp-1", "SecretToken")}))
     wanted = fleet(credentials={"SecretToken": "${env:TOKEN}", "Password": "${env:PASSWORD}", "UserName": "plain"})
     found = held(secrets={"SecretToken": "*", "Password": "*", "UserName": "plain"})
     planned = plan_one(wanted, found, memory=known)

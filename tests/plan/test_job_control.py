@@ -3,7 +3,7 @@
 import pytest
 
 from flows.errors import StepFailed
-from flows.plan.job_control import decide
+from flows.plan.job_control import decide_control
 from flows.plan.reset_scope import ResetScope, reset_scope
 from graph_client.models import SynchronizationJob
 
@@ -29,7 +29,7 @@ PAUSED_DELETES = job("Paused", "Paused", reason="TooManyDeletes", **RAN)
 
 def decided(verb, one, scope=SAFE, *, force=False):
     try:
-        return decide("k", verb, one, scope, force=force)
+        return decide_control("k", verb, one, scope, force=force)
     except StepFailed as refusal:
         return refusal.code
 
@@ -59,7 +59,7 @@ def test_deletions_that_are_held_back_stay_so_whatever_is_forced(one):
 
 def test_a_person_is_told_what_to_do_about_held_deletions():
     with pytest.raises(StepFailed) as refused:
-        decide("k", "restart", DELETES, SAFE, force=True)
+        decide_control("k", "restart", DELETES, SAFE, force=True)
     assert str(refused.value) == (
         "The job of k is held because it would delete too many accounts; a machine never lets it go on.\n"
         "In the portal, under Provisioning of the application: see the logs for who would go. Then Allow deletes,\n"

@@ -1,7 +1,7 @@
 import json
 
 from flows.fleet_file.models import Instance
-from flows.plan.job_settings import job_settings, same_setting
+from flows.plan.job_settings import build_job_settings, settings_equal
 
 
 def instance(**fields):
@@ -9,14 +9,14 @@ def instance(**fields):
 
 
 def test_what_the_file_does_not_name_is_not_set():
-    assert job_settings(instance(), {"SyncAll": "true"}) == {}
+    assert build_job_settings(instance(), {"SyncAll": "true"}) == {}
 
 
 def test_the_named_settings_are_graph_keys():
     named = instance(
         scope="all", skip_out_of_scope_deletions=True, notification_email="a@b.example", delete_threshold=7
     )
-    settings = job_settings(named, {})
+    settings = build_job_settings(named, {})
     assert settings["SyncAll"] == "true"
     assert settings["SkipOutOfScopeDeletions"] == "True"
     assert json.loads(settings["SyncNotificationSettings"]) == {
@@ -29,7 +29,7 @@ def test_the_named_settings_are_graph_keys():
 
 def test_notification_settings_of_others_are_kept():
     there = {"SyncNotificationSettings": '{"HumanResourcesLookaheadQueryEnabled":true,"DeleteThresholdValue":500}'}
-    settings = job_settings(instance(delete_threshold=7), there)
+    settings = build_job_settings(instance(delete_threshold=7), there)
     assert json.loads(settings["SyncNotificationSettings"]) == {
         "HumanResourcesLookaheadQueryEnabled": True,
         "DeleteThresholdEnabled": True,
@@ -38,12 +38,12 @@ def test_notification_settings_of_others_are_kept():
 
 
 def test_a_text_that_is_no_json_is_replaced():
-    settings = job_settings(instance(delete_threshold=7), {"SyncNotificationSettings": "?"})
+    settings = build_job_settings(instance(delete_threshold=7), {"SyncNotificationSettings": "?"})
     assert json.loads(settings["SyncNotificationSettings"])["DeleteThresholdValue"] == 7
 
 
 def test_settings_are_compared_by_what_they_mean():
-    assert same_setting("true", "True")
-    assert same_setting('{"a":1,"b":2}', '{ "b": 2, "a": 1 }')
-    assert not same_setting('{"a":1}', '{"a":2}')
-    assert not same_setting("true", "false")
+    assert settings_equal("true", "True")
+    assert settings_equal('{"a":1,"b":2}', '{ "b": 2, "a": 1 }')
+    assert not settings_equal('{"a":1}', '{"a":2}')
+    assert not settings_equal("true", "false")

@@ -3,7 +3,7 @@ import html
 import pytest
 
 from flows.fleet_file.models import Instance
-from flows.plan.markdown import CHARACTERS_MAX, plan_markdown
+from flows.plan.markdown import CHARACTERS_MAX, format_plan_markdown
 from flows.plan.plan import Action, Conflict, FieldChange, InstancePlan, Orphan, Plan
 
 
@@ -22,7 +22,7 @@ def rows(text):
 
 def test_each_change_is_told_and_what_is_dangerous_in_bold():
     danger = FieldChange("credentials.SyncAll", "false", "true", dangerous=True)
-    text = plan_markdown(plan(planned("eu", changes=[danger, FieldChange("notes", None, "new")])))
+    text = format_plan_markdown(plan(planned("eu", changes=[danger, FieldChange("notes", None, "new")])))
     (row,) = rows(text)
     assert "**credentials.SyncAll: false → true (dangerous)**<br>notes: new" in row
     assert text.startswith("### contoso: 1 update; ")
@@ -30,13 +30,13 @@ def test_each_change_is_told_and_what_is_dangerous_in_bold():
 
 def test_a_conflict_says_what_to_do():
     conflict = Conflict("Namesake", "App eu is somebody's.", "entra-fleet adopt takes it in.")
-    (row,) = rows(plan_markdown(plan(planned("eu", Action.CONFLICT, conflict=conflict))))
+    (row,) = rows(format_plan_markdown(plan(planned("eu", Action.CONFLICT, conflict=conflict))))
     assert "**App eu is somebody's.**<br>**entra-fleet adopt takes it in.**" in row
 
 
 @pytest.mark.parametrize("name", ["a | b", "<script>", "[x](javascript:1)", "*bold*", "line\nbreak", "`code`"])
 def test_a_name_cannot_break_out_of_its_cell(name):
-    text = plan_markdown(plan(planned("eu", changes=[FieldChange("display_name", "old", name)])))
+    text = format_plan_markdown(plan(planned("eu", changes=[FieldChange("display_name", "old", name)])))
     (row,) = rows(text)
     assert row.count("|") == 5
     assert "<script" not in text
@@ -56,20 +56,20 @@ def test_a_name_cannot_break_out_of_its_cell(name):
     ],
 )
 def test_a_name_mentions_nobody_and_links_nowhere(name, read):
-    (row,) = rows(plan_markdown(plan(planned("eu", changes=[FieldChange("display_name", "old", name)]))))
+    (row,) = rows(format_plan_markdown(plan(planned("eu", changes=[FieldChange("display_name", "old", name)]))))
     assert read not in row
     # GitHub looks for mentions after it has read entities.
     assert read not in html.unescape(row) or "://" in read or "www" in read
 
 
 def test_what_is_as_it_should_be_is_only_counted():
-    text = plan_markdown(plan(planned("eu", Action.NONE)))
+    text = format_plan_markdown(plan(planned("eu", Action.NONE)))
     assert (rows(text), "1 none" in text) == ([], True)
 
 
 def test_a_plan_of_thousands_fits_a_comment_and_says_what_is_left_out():
     many = plan(*(planned(f"key-{n:05}", changes=[FieldChange("notes", None, "x" * 40)]) for n in range(5000)))
-    text = plan_markdown(many)
+    text = format_plan_markdown(many)
     left_out = 5000 - len(rows(text))
     assert CHARACTERS_MAX * 0.8 < len(text) < 65_536
     assert f"And {left_out} more, which the plan file has." in text
@@ -77,6 +77,6 @@ def test_a_plan_of_thousands_fits_a_comment_and_says_what_is_left_out():
 
 def test_a_refusal_and_what_lies_about_are_told():
     orphan = Orphan("gone", "App gone", "application-1", "principal-1")
-    text = plan_markdown(plan(planned("eu", Action.NONE), orphans=(orphan,)), ValueError("40 % at once"))
+    text = format_plan_markdown(plan(planned("eu", Action.NONE), orphans=(orphan,)), ValueError("40 % at once"))
     assert "**An apply will be refused:** 40 % at once" in text
     assert "orphan: App gone (application-1)" in text

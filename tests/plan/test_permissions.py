@@ -3,7 +3,7 @@
 import pytest
 
 from flows.fleet_file.loader import fleet_from_object
-from flows.plan.permissions import check_permissions, needs_of
+from flows.plan.permissions import check_permissions, find_needed_permissions
 from flows.plan.preflight import check_quota
 from graph_client import TokenClaims
 from graph_client.permissions import needed
@@ -16,7 +16,7 @@ EVERYTHING = instance("one", owners=[SOMEBODY], assignments=[{"group": SOMEBODY}
 
 
 def needs(*instances, **options):
-    return needs_of(fleet_from_object(fleet(*instances)).instances, **options)
+    return find_needed_permissions(fleet_from_object(fleet(*instances)).instances, **options)
 
 
 @pytest.mark.parametrize(

@@ -34,8 +34,8 @@ def prefect_aside():
         patched.setattr(Task, "__call__", _call)
         patched.setattr(task_runner, "run_task_async", _run_task)
         # Both ask the server about a run that it does not know.
-        patched.setattr(shard_runs, "deployed", lambda: False)
-        patched.setattr(mapping, "fleet_of_run", lambda: None)
+        patched.setattr(shard_runs, "is_deployed", lambda: False)
+        patched.setattr(mapping, "name_fleet_run", lambda: None)
         patched.setattr(job_events, "get_client", _nobody)
         patched.setattr(job_events, "_send", _nothing)
         for module in (artifacts, notes, progress_artifact, rollout_artifact, trial_artifact):

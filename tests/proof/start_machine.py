@@ -6,7 +6,7 @@ from contextlib import suppress
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from flows.configuration.environment import with_variables
+from flows.configuration.environment import add_prefect_variables
 from flows.control_jobs import control_jobs
 from graph_client.errors import GraphError
 from graph_emulator.faults.text import read_fault
@@ -101,7 +101,7 @@ class StartMachine(RuleBasedStateMachine):
 
     def _run(self, work):
         self.starts.begin_run()
-        with with_variables({"TOKEN": self.value}), suppress(GraphError, asyncio.CancelledError):
+        with add_prefect_variables({"TOKEN": self.value}), suppress(GraphError, asyncio.CancelledError):
             self.world.run(work())
         self.world.emulator.faults.clear()
 

@@ -47,7 +47,7 @@ def test_one_that_graph_does_not_show_hides_no_other(tenant, status):
         # Retries take so long that cycles end meanwhile, and of those a server of Prefect is told.
         seen = tenant.run(tenant.doing(monitor_fleet, wanted))
         assert [each.health.state == "unknown" for each in seen.readings] == [False, True, False]
-        assert [each.well for each in seen.readings] == [True, False, True]
+        assert [each.is_healthy for each in seen.readings] == [True, False, True]
     outcome = tenant.run(tenant.doing(control_jobs, wanted, "pause"))
     assert [each.outcome for each in outcome.instances] == ["paused", "failed", "paused"]
     assert [each.outcome for each in tenant.apply(wanted).instances] == ["updated", "failed", "updated"]

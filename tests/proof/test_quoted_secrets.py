@@ -6,7 +6,7 @@ import json
 import pytest
 from hypothesis import given, settings
 
-from flows.configuration.environment import with_variables
+from flows.configuration.environment import add_prefect_variables
 from flows.provision import provision_fleet
 from tests.estates import estate, fleet, instance
 from tests.graph_client.test_redaction import assert_not_told
@@ -33,7 +33,11 @@ def test_no_apply_keeps_a_secret_that_was_quoted(tmp_path_factory, drawn):
     secret, core = drawn
     directory = tmp_path_factory.mktemp("quoting")
     wanted = fleet(*(instance(f"k{number}") for number in range(len(ENCODINGS))))
-    with estate(directory, emulator=QuotingEmulator) as tenant, with_variables({"TOKEN": secret}), prefect_aside():
+    with (
+        estate(directory, emulator=QuotingEmulator) as tenant,
+        add_prefect_variables({"TOKEN": secret}),
+        prefect_aside(),
+    ):
         outcome = asyncio.run(run_flow(provision_fleet, wanted))
         told = json.dumps(outcome.as_json(), ensure_ascii=False)
         assert tenant.emulator.quoted == outcome.failed == len(ENCODINGS)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from flows.configuration.environment import with_variables
+from flows.configuration.environment import add_prefect_variables
 from flows.control_jobs import control_jobs
 from graph_emulator.faults.text import read_fault
 from tests.estates import fleet, instance
@@ -125,6 +125,6 @@ def test_a_secret_that_was_replaced_is_saved_before_the_start_it_is_for(watched)
     watched.apply(ONE)
     watched.emulator.reject_secret("good")
     watched.forget()
-    with with_variables({"TOKEN": "good as new"}):
+    with add_prefect_variables({"TOKEN": "good as new"}):
         assert watched.apply(ONE).failed == 0
     assert writes(watched) == ["validate_job_credentials", "put_secrets", "start_job"]

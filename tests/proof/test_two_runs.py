@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from flows.run import context as connection
-from flows.steps.wait_limits import with_patience
+from flows.steps.wait_limits import use_wait_limits
 from flows.store import open_store
 from tests.estates import DATABRICKS, HASTY, fleet, instance
 from tests.proof.looks import mark_of, states_of_jobs
@@ -28,7 +28,7 @@ def world(tmp_path_factory, request):
     with a_world(tmp_path_factory.mktemp("world"), **request.param) as made, pytest.MonkeyPatch.context() as patched:
         # The environment has one store for the process; here are two.
         patched.setattr(connection, "open_store", lambda url: open_store(store.get(url)))
-        with with_patience(PATIENT):
+        with use_wait_limits(PATIENT):
             yield made
 
 

@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import Engine, event
 
 from flows.configuration import sign_in
-from flows.configuration.environment import with_variables
+from flows.configuration.environment import add_prefect_variables
 from flows.provision import provision_fleet
-from flows.steps.wait_limits import with_patience
+from flows.steps.wait_limits import use_wait_limits
 from flows.store import open_store
 from graph_client import GraphClient, MsalTokens
 from graph_emulator import Clock, Emulator, EmulatorSettings
@@ -74,7 +74,7 @@ class World(Estate):
 
     async def doing(self, flow, *arguments, store=None, **parameters):
         """What comes of a flow, once it is run."""
-        with with_variables({"ENTRA_FLEET_STORE": store or f"sqlite:///{self.store}"}):
+        with add_prefect_variables({"ENTRA_FLEET_STORE": store or f"sqlite:///{self.store}"}):
             return await run_flow(flow, *arguments, **parameters)
 
 
@@ -124,8 +124,8 @@ def world(directory, emulator=Emulator, **settings):
     with (
         _hasty_disk(),
         pytest.MonkeyPatch.context() as patched,
-        with_variables(variables),
-        with_patience(HASTY),
+        add_prefect_variables(variables),
+        use_wait_limits(HASTY),
         prefect_aside(),
     ):
         patched.setattr(sign_in, "GraphClient", client)

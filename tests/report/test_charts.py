@@ -1,7 +1,7 @@
 import pytest
 
 from flows.report.charts import _round_numbers, _ticks
-from flows.report.text import duration, shortened
+from flows.report.text import format_duration, shorten_text
 
 
 @pytest.mark.parametrize(
@@ -17,7 +17,7 @@ from flows.report.text import duration, shortened
     ],
 )
 def test_an_axis_has_a_few_round_moments(seconds, count, shown):
-    assert [duration(tick) for tick in _ticks(seconds, count)] == shown
+    assert [format_duration(tick) for tick in _ticks(seconds, count)] == shown
 
 
 @pytest.mark.parametrize(
@@ -33,8 +33,8 @@ def test_an_axis_of_counts_has_a_few_round_numbers(highest, count, shown):
     [(0, "0 s"), (59.6, "1 min"), (61, "1 min 1 s"), (3600, "1 h"), (90_061, "1 d 1 h"), (86_400, "1 d")],
 )
 def test_a_time_span_is_said_in_its_two_largest_units(seconds, words):
-    assert duration(seconds) == words
+    assert format_duration(seconds) == words
 
 
 def test_a_long_text_is_cut():
-    assert (shortened("abc", 3), shortened("abcd", 3)) == ("abc", "ab…")
+    assert (shorten_text("abc", 3), shorten_text("abcd", 3)) == ("abc", "ab…")

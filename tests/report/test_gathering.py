@@ -2,7 +2,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from flows.report.build import gather
+from flows.report.build import build_report
 from flows.store import KnownInstance, open_store
 from tests.report.stores import EVIL, NOW, OTHER, furnished, totals
 from tests.store.events import BOX, TENANT
@@ -11,7 +11,7 @@ from tests.store.events import BOX, TENANT
 @pytest.fixture
 def report(store_url):
     with furnished(store_url) as store:
-        yield gather(store, days=30, now=NOW)
+        yield build_report(store, days=30, now=NOW)
 
 
 def test_every_event_is_counted_once(report):
@@ -60,8 +60,8 @@ def test_the_slowest_job_is_that_of_the_longest_cycle(report):
 
 def test_a_report_of_one_fleet_has_nothing_of_others(store_url):
     with furnished(store_url) as store:
-        report = gather(store, days=5, fleet="contoso", now=NOW)
-        assert gather(store, days=5, fleet="another", now=NOW).applications == []
+        report = build_report(store, days=5, fleet="contoso", now=NOW)
+        assert build_report(store, days=5, fleet="another", now=NOW).applications == []
     assert EVIL not in {each.name for each in report.applications}
     assert report.statuses == {"failure": 5, "success": 1 + 2 + 3 + 4 + 5}
 
@@ -69,7 +69,10 @@ def test_a_report_of_one_fleet_has_nothing_of_others(store_url):
 def test_an_application_that_bore_a_mark_keeps_its_key(store_url):
     with furnished(store_url) as store:
         store.instances.keep(TENANT, [KnownInstance(OTHER.upper(), "retired", "old"), KnownInstance(BOX, "x", "y")])
-        everything, retired = gather(store, days=5, now=NOW), gather(store, days=5, fleet="retired", now=NOW)
+        everything, retired = (
+            build_report(store, days=5, now=NOW),
+            build_report(store, days=5, fleet="retired", now=NOW),
+        )
     assert [each.name for each in everything.applications] == ["box", "gone", "aws", "old"]
     assert everything.fleets == ["contoso", "retired"]
     assert [(each.name, each.events, each.job) for each in retired.applications] == [("old", 3, None)]
@@ -77,5 +80,5 @@ def test_an_application_that_bore_a_mark_keeps_its_key(store_url):
 
 def test_an_empty_store_makes_an_empty_report(store_url):
     with open_store(store_url) as store:
-        report = gather(store, days=1, now=NOW)
+        report = build_report(store, days=1, now=NOW)
     assert (report.applications, report.errors, report.slowest, report.statuses) == ([], [], [], {})

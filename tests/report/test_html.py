@@ -5,8 +5,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from flows.report.build import gather
-from flows.report.html import html_of
+from flows.report.build import build_report
+from flows.report.html import render_html
 from flows.store import open_store
 from tests.report.stores import EVIL, NOW, application, at, furnished, job
 from tests.store.events import TENANT, failed, succeeded
@@ -41,7 +41,7 @@ class Outline(HTMLParser):
 @pytest.fixture
 def page(sqlite_url):
     with furnished(sqlite_url) as store:
-        return html_of(gather(store, days=30, now=NOW))
+        return render_html(build_report(store, days=30, now=NOW))
 
 
 def test_names_from_elsewhere_stay_names(page):
@@ -56,7 +56,7 @@ def test_names_from_elsewhere_stay_names(page):
 
 def test_the_page_asks_for_nothing_and_names_no_password(tmp_path):
     with furnished(f"sqlite:///{tmp_path}/store.db") as store:
-        page = html_of(gather(store, days=30, now=NOW))
+        page = render_html(build_report(store, days=30, now=NOW))
     addresses = set(re.findall(r"https?://[^\"'<> ]+", page))
     assert addresses == {"http://www.w3.org/2000/svg"}
     assert "default-src 'none'" in page
@@ -89,13 +89,13 @@ def test_the_charts_have_a_bar_for_each_day_and_status_and_for_each_slow_job(pag
 
 def test_the_same_store_gives_the_same_page(sqlite_url):
     with furnished(sqlite_url) as store:
-        first, second = (html_of(gather(store, days=30, now=NOW)) for _ in range(2))
+        first, second = (render_html(build_report(store, days=30, now=NOW)) for _ in range(2))
     assert first == second
 
 
 def test_an_empty_store_gives_a_page_that_says_so(sqlite_url):
     with open_store(sqlite_url) as store:
-        text = Outline(html_of(gather(store, days=30, now=NOW))).text
+        text = Outline(render_html(build_report(store, days=30, now=NOW))).text
     assert "Nothing has been harvested yet" in text
     assert "No event failed." in text
 
@@ -119,6 +119,6 @@ def test_a_page_of_a_thousand_applications_is_below_a_megabyte(sqlite_url):
                 job(name, "quarantined", 2, service_principal_id=id_, reason="EncounteredEscrowProportionThreshold")
                 for id_, name in apps
             )
-        page = html_of(gather(store, days=400, now=NOW + timedelta(minutes=1)))
+        page = render_html(build_report(store, days=400, now=NOW + timedelta(minutes=1)))
     assert len(page.encode()) < 1_000_000
     assert page.count('<tr id="app-contoso-') == 1000

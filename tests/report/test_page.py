@@ -2,8 +2,8 @@
 
 import pytest
 
-from flows.report.build import gather
-from flows.report.html import html_of
+from flows.report.build import build_report
+from flows.report.html import render_html
 from tests.report.browser import browser
 from tests.report.stores import NOW, furnished, totals
 
@@ -21,9 +21,9 @@ def made(tmp_path_factory):
     """The file, and the report that it shows."""
     directory = tmp_path_factory.mktemp("report")
     with furnished(f"sqlite:///{directory}/store.db") as store:
-        report = gather(store, days=30, now=NOW)
+        report = build_report(store, days=30, now=NOW)
     file = directory / "report.html"
-    file.write_text(html_of(report))
+    file.write_text(render_html(report))
     return file, report
 
 

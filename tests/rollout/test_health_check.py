@@ -8,16 +8,16 @@ import pytest
 from flows.errors import StepFailed
 from flows.monitoring.cycle_log import JobLog
 from flows.monitoring.health import JobHealth
-from flows.on_demand_provisioning.result import Trial
+from flows.on_demand_provisioning.result import OnDemandResult
 from flows.on_demand_provisioning.subjects import Subject
 from flows.plan.outcome import InstanceOutcome
-from flows.rollout.health_check import Seen, Verdict, judge
+from flows.rollout.health_check import HealthCheck, Observation, evaluate
 from flows.rollout.rules import CanaryRules
 
 RULES = CanaryRules(failures_percent=5, deletes=2)
 OUTCOME = InstanceOutcome("k", "updated", job_id="j")
 WELL = JobHealth("steady", counts={"entitled": 100, "exported": 0, "escrowed": 5})
-GOOD = Seen(OUTCOME, WELL, ended=True, escrows_before=5, log=JobLog())
+GOOD = Observation(OUTCOME, WELL, ended=True, escrows_before=5, log=JobLog())
 
 
 def health(**counts):
@@ -31,7 +31,7 @@ def log(failing=0, deleted=0, events=0):
 
 def trial(outcome, code=None):
     moment = datetime(2026, 5, 1, tzinfo=UTC)
-    return Trial("k", "sp", "j", Subject("u", "User", "Ada"), moment, outcome, code)
+    return OnDemandResult("k", "sp", "j", Subject("u", "User", "Ada"), moment, outcome, code)
 
 
 FAILED = replace(OUTCOME, outcome="failed", failure=StepFailed("X", "no", "", step="mark-application"))
@@ -66,17 +66,17 @@ SEEN = {
 
 @pytest.mark.parametrize(("seen", "reasons"), SEEN.values(), ids=SEEN)
 def test_reasons(seen, reasons):
-    assert list(judge(seen, RULES).reasons) == reasons
+    assert list(evaluate(seen, RULES).reasons) == reasons
 
 
 def test_what_was_not_looked_at_is_said():
-    paused = judge(replace(GOOD, health=replace(WELL, state="paused")), RULES)
+    paused = evaluate(replace(GOOD, health=replace(WELL, state="paused")), RULES)
     assert paused.remarks == ("its job is paused: judged by the apply alone",)
-    assert judge(replace(GOOD, log=None), RULES).remarks == ("the log could not be read: deletes were not counted",)
-    late = judge(replace(GOOD, health=health(exported=9), log=log(events=4)), RULES)
+    assert evaluate(replace(GOOD, log=None), RULES).remarks == ("the log could not be read: deletes were not counted",)
+    late = evaluate(replace(GOOD, health=health(exported=9), log=log(events=4)), RULES)
     assert late.remarks == ("the log shows 4 of 9 exports so far",)
 
 
 def test_a_verdict_comes_back_from_the_store_as_it_was():
-    verdict = judge(replace(GOOD, log=log(deleted=3), trials=[trial("created")]), RULES)
-    assert Verdict.from_json(verdict.as_json()) == verdict
+    verdict = evaluate(replace(GOOD, log=log(deleted=3), trials=[trial("created")]), RULES)
+    assert HealthCheck.from_json(verdict.as_json()) == verdict

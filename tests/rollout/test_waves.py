@@ -8,7 +8,7 @@ from flows.errors import StepFailed
 from flows.fleet_file.models import Instance
 from flows.monitoring.health import JobHealth
 from flows.plan.plan import Action, FieldChange, InstancePlan, Plan
-from flows.rollout.waves import fingerprints, same_rollout, waves_of
+from flows.rollout.waves import fingerprint_changes, same_rollout, split_into_waves
 from tests.estates import TENANT
 
 
@@ -31,13 +31,13 @@ def test_a_running_well_job_with_the_fewest_accounts_goes_first():
         planned("a-new", Action.CREATE, accounts=0, state="missing"),
         planned("a-paused", job="paused", accounts=0),
     ]
-    waves = waves_of(plan(*reversed(order)), 4)
+    waves = split_into_waves(plan(*reversed(order)), 4)
     assert waves == [("d-few", "c-many", "b-ailing", "a-new"), ("a-paused",)]
 
 
 def test_the_same_plan_has_the_same_canaries_whatever_its_order():
     instances = [planned(f"k{number}") for number in range(20)]
-    assert waves_of(plan(*instances), 2) == waves_of(plan(*reversed(instances)), 2)
+    assert split_into_waves(plan(*instances), 2) == split_into_waves(plan(*reversed(instances)), 2)
 
 
 @pytest.mark.parametrize(
@@ -45,22 +45,22 @@ def test_the_same_plan_has_the_same_canaries_whatever_its_order():
     [(1, 1, [1]), (2, 1, [1, 1]), (3, 5, [3]), (12, 1, [1, 2, 9]), (100, 3, [3, 10, 87]), (0, 1, [])],
 )
 def test_the_second_wave_is_a_tenth_and_empty_ones_are_left_out(count, canary, sizes):
-    waves = waves_of(plan(*(planned(f"k{number:03}") for number in range(count))), canary)
+    waves = split_into_waves(plan(*(planned(f"k{number:03}") for number in range(count))), canary)
     assert [len(each) for each in waves] == sizes
 
 
 def test_what_is_not_changed_is_in_no_wave():
     instances = (planned("a"), planned("b", Action.NONE), planned("c", Action.CONFLICT))
-    assert waves_of(plan(*instances), 1) == [("a",)]
+    assert split_into_waves(plan(*instances), 1) == [("a",)]
 
 
 def test_named_canaries_have_to_be_there_and_to_change():
     instances = plan(planned("a"), planned("b", Action.NONE))
     with pytest.raises(StepFailed, match="no instance nope"):
-        waves_of(instances, ["a", "nope"])
+        split_into_waves(instances, ["a", "nope"])
     with pytest.raises(StepFailed, match="Nothing would change in b"):
-        waves_of(instances, ["b"])
-    assert waves_of(instances, ["a", "b"]) == [("a",)]
+        split_into_waves(instances, ["b"])
+    assert split_into_waves(instances, ["a", "b"]) == [("a",)]
 
 
 FIRST = plan(planned("a"), planned("b"), planned("c"))
@@ -92,9 +92,9 @@ FIRST = plan(planned("a"), planned("b"), planned("c"))
     ],
 )
 def test_what_is_left_of_a_rollout_is_known_again(now, same):
-    assert same_rollout(now, fingerprints(FIRST), {"a"}) is same
+    assert same_rollout(now, fingerprint_changes(FIRST), {"a"}) is same
 
 
 def test_health_does_not_make_it_another_plan():
     tired = replace(FIRST, instances=tuple(replace(each, health=JobHealth("degraded")) for each in FIRST.instances))
-    assert same_rollout(tired, fingerprints(FIRST), set())
+    assert same_rollout(tired, fingerprint_changes(FIRST), set())

@@ -6,7 +6,7 @@ import time
 import pytest
 from prefect.client.orchestration import get_client
 
-from flows.configuration.environment import environment, with_variables
+from flows.configuration.environment import add_prefect_variables, environment
 from flows.monitor import monitor_fleet
 from flows.provision import provision_fleet
 from flows.run import job_events
@@ -22,7 +22,7 @@ PATIENCE_SECONDS = 200
 @pytest.fixture
 async def tenant(tmp_path):
     quick = {"entry_failure_share": 0.0, "seed": int(time.time())}
-    with estate(tmp_path / "tenant", **quick) as served, with_variables({"TOKEN": "good"}):
+    with estate(tmp_path / "tenant", **quick) as served, add_prefect_variables({"TOKEN": "good"}):
         await provision_fleet(FLEET)
         yield served
 
@@ -88,7 +88,7 @@ async def test_a_run_that_died_before_the_store_knew_sends_the_same_event_again_
             await monitor(until="settled")
     with open_store(environment().store_url) as store:
         (episode,) = store.job_episodes.untold(TENANT, "told")
-    assert job_events.event_of(episode, "steady").id == sent[0].id
+    assert job_events.build_event(episode, "steady").id == sent[0].id
     await monitor()
     await monitor()
     with open_store(environment().store_url) as store:

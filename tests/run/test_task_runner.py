@@ -3,7 +3,7 @@ import asyncio
 import pytest
 from prefect import flow, task, unmapped
 
-from flows.run.task_runner import LoopTaskRunner, width_limited
+from flows.run.task_runner import LoopTaskRunner, limit_concurrency
 
 pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("prefect_api")]
 
@@ -39,7 +39,7 @@ async def work(number, factor):
 
 @flow(task_runner=LoopTaskRunner(8), persist_result=False)
 async def mapping(count, width=None):
-    async with width_limited(width or 8):
+    async with limit_concurrency(width or 8):
         futures = work.map(range(count), unmapped(10))
         states = [await future for future in futures]
     return [await state.aresult(raise_on_failure=False) for state in states]
@@ -109,7 +109,7 @@ async def test_what_an_interrupted_flow_mapped_has_stopped_before_what_it_uses_i
     @flow(task_runner=LoopTaskRunner(), persist_result=False)
     async def interrupted():
         try:
-            async with width_limited(2):
+            async with limit_concurrency(2):
                 using.map([1, 2])
                 for _ in range(50):
                     await asyncio.sleep(0)

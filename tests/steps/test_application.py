@@ -2,19 +2,25 @@ import asyncio
 
 import pytest
 
-from flows.configuration.sign_in import signed_in
+from flows.configuration.sign_in import open_client
 from flows.errors import StepFailed
 from flows.fleet_file.loader import fleet_from_object
-from flows.plan.diff import diff
-from flows.steps.application import create_application, ensure_sole_bearer, locate, name_and_mark, wait_until_ready
-from flows.tenant.observe import observe
+from flows.plan.diff import diff_fleet
+from flows.steps.application import (
+    create_application,
+    ensure_sole_application,
+    find_application,
+    name_and_tag,
+    wait_until_ready,
+)
+from flows.tenant.observe import observe_fleet
 from tests.estates import estate, fleet, instance
 
 WANTED = fleet_from_object(fleet(instance("one")))
 
 
 async def planned(graph):
-    (plan,) = diff(WANTED, await observe(graph, WANTED)).instances
+    (plan,) = diff_fleet(WANTED, await observe_fleet(graph, WANTED)).instances
     return plan
 
 
@@ -23,18 +29,18 @@ async def made(graph):
     plan = await planned(graph)
     placed = await create_application(graph, plan)
     await wait_until_ready(graph, placed)
-    await name_and_mark(graph, plan, placed)
+    await name_and_tag(graph, plan, placed)
     return plan, placed
 
 
 async def test_two_runs_that_do_not_see_each_other_are_both_stopped(tmp_path):
     with estate(tmp_path / "tenant", replication_lag_seconds=1.0) as tenant:
-        async with signed_in(None) as (one, _), signed_in(None) as (other, _):
+        async with open_client(None) as (one, _), open_client(None) as (other, _):
             runs = await asyncio.gather(made(one), made(other))
             ids = " and ".join(sorted(placed.application_id for _, placed in runs))
             for graph, (plan, placed) in zip((one, other), runs, strict=True):
                 with pytest.raises(StepFailed) as failed:
-                    await ensure_sole_bearer(graph, plan, placed)
+                    await ensure_sole_application(graph, plan, placed)
                 assert failed.value.code == "TwoApplications"
                 assert failed.value.message == f"2 applications are one: {ids}."
             assert (await planned(one)).conflict.code == "TwoApplications"
@@ -43,14 +49,14 @@ async def test_two_runs_that_do_not_see_each_other_are_both_stopped(tmp_path):
 
 async def test_a_sole_bearer_may_go_on(tmp_path):
     with estate(tmp_path / "tenant"):
-        async with signed_in(None) as (graph, _):
+        async with open_client(None) as (graph, _):
             plan, placed = await made(graph)
-            await ensure_sole_bearer(graph, plan, placed)
+            await ensure_sole_application(graph, plan, placed)
 
 
 async def test_a_run_finds_what_another_made_meanwhile(tmp_path):
     with estate(tmp_path / "tenant") as tenant:
-        async with signed_in(None) as (graph, _):
+        async with open_client(None) as (graph, _):
             plan = await planned(graph)
             first = await create_application(graph, plan)
             assert await create_application(graph, plan) == first
@@ -59,22 +65,22 @@ async def test_a_run_finds_what_another_made_meanwhile(tmp_path):
 
 async def test_the_mark_keeps_the_tags_of_others(tmp_path):
     with estate(tmp_path / "tenant") as tenant:
-        async with signed_in(None) as (graph, _):
+        async with open_client(None) as (graph, _):
             _, placed = await made(graph)
             await graph.applications.patch(placed.application_id, {"tags": ["HideApp", "entra-fleet:contoso:old"]})
-            await name_and_mark(graph, await planned(graph), placed)
+            await name_and_tag(graph, await planned(graph), placed)
         (application,) = tenant.emulator.state()["applications"]
         assert application["tags"] == ["HideApp", "entra-fleet:contoso:one"]
 
 
 async def test_what_another_fleet_marked_since_the_plan_is_left_alone(tmp_path):
     with estate(tmp_path / "tenant") as tenant:
-        async with signed_in(None) as (graph, _):
+        async with open_client(None) as (graph, _):
             plan, placed = await made(graph)
             theirs = ["entra-fleet:theirs:one"]
             tenant.emulator.edit(placed.application_id, {"tags": theirs})
             with pytest.raises(StepFailed) as failed:
-                await name_and_mark(graph, plan, placed)
+                await name_and_tag(graph, plan, placed)
             assert failed.value.code == "MarkedByAnother"
         (application,) = tenant.emulator.state()["applications"]
         assert application["tags"] == theirs
@@ -82,9 +88,9 @@ async def test_what_another_fleet_marked_since_the_plan_is_left_alone(tmp_path):
 
 async def test_what_was_deleted_since_the_plan_is_said_to_be_gone(tmp_path):
     with estate(tmp_path / "tenant") as tenant:
-        async with signed_in(None) as (graph, _):
+        async with open_client(None) as (graph, _):
             plan = await planned(graph)
             with pytest.raises(StepFailed) as failed:
-                await locate(graph, plan)
+                await find_application(graph, plan)
         assert failed.value.code == "ApplicationGone"
         assert tenant.requests(writes=True) == []

@@ -9,13 +9,13 @@ from benchmarks.fleets import fleet_of
 from benchmarks.rollout import provision, signed_in_to
 from benchmarks.virtual_time import run
 from flows.fleet_file.loader import fleet_from_object
-from flows.plan.diff import diff
+from flows.plan.diff import diff_fleet
 from flows.steps import application
 from flows.steps.assignments import assign_principals
 from flows.steps.owners import add_owners
-from flows.tenant.assignments import assigned
-from flows.tenant.observe import observe
-from flows.tenant.owners import owners
+from flows.tenant.assignments import list_assigned
+from flows.tenant.observe import observe_fleet
+from flows.tenant.owners import list_owners
 from graph_client.errors import GraphStatusError
 from graph_emulator import Clock, Emulator, EmulatorSettings, FaultRule
 from graph_emulator.clock import FROZEN_START
@@ -48,7 +48,7 @@ def apply(count=1, faults=(), **settings):
 
     async def main(emulator, graph):
         fleet = fleet_from_object(fleet_of(count))
-        plans = diff(fleet, await observe(graph, fleet)).instances
+        plans = diff_fleet(fleet, await observe_fleet(graph, fleet)).instances
         async with asyncio.TaskGroup() as tasks:
             for plan in plans:
                 tasks.create_task(provision(graph, plan))
@@ -101,7 +101,7 @@ def test_what_is_never_there_is_waited_for_no_longer_than_the_grace(operation):
 
     async def main(emulator, graph):
         fleet = fleet_from_object(fleet_of(1))
-        (plan,) = diff(fleet, await observe(graph, fleet)).instances
+        (plan,) = diff_fleet(fleet, await observe_fleet(graph, fleet)).instances
         with pytest.raises(GraphStatusError):
             await provision(graph, plan)
         ends.append(asyncio.get_running_loop().time())
@@ -155,7 +155,7 @@ def test_a_person_is_assigned_and_made_an_owner_whatever_the_answer(status, afte
     async def main(emulator, graph):
         user = emulator.state()["users"][0]["id"]
         fleet = fleet_from_object(fleet_of(1))
-        (plan,) = diff(fleet, await observe(graph, fleet)).instances
+        (plan,) = diff_fleet(fleet, await observe_fleet(graph, fleet)).instances
         placed = await application.create_application(graph, plan)
         await application.wait_until_ready(graph, placed)
         people = [{"user": user}]
@@ -164,8 +164,8 @@ def test_a_person_is_assigned_and_made_an_owner_whatever_the_answer(status, afte
         plan = replace(plan, instance=fleet_from_object(wanted).instances[0])
         await assign_principals(graph, plan, placed.service_principal_id)
         await add_owners(graph, plan, placed.application_id)
-        found = await assigned(graph, placed.service_principal_id)
-        return [each.principal_id for each in found], await owners(graph, placed.application_id), user
+        found = await list_assigned(graph, placed.service_principal_id)
+        return [each.principal_id for each in found], await list_owners(graph, placed.application_id), user
 
     emulator, (principals, owned_by, user) = in_tenant(main, faults)
     assert principals == [user]

@@ -6,8 +6,8 @@ from dataclasses import replace
 from benchmarks.rollout import provision
 from flows.configuration.environment import environment
 from flows.fleet_file.loader import fleet_from_object
-from flows.plan.diff import diff
-from flows.tenant.observe import observe
+from flows.plan.diff import diff_fleet
+from flows.tenant.observe import observe_fleet
 from graph_client import GraphClient, MsalTokens
 from graph_emulator import Clock
 from tests.estates import estate, fleet, instance
@@ -31,7 +31,7 @@ async def test_two_hours_on_tokens_of_five_minutes(tmp_path):
         settings = replace(source.graph_settings(), **SCARCE)
         tokens = MsalTokens(settings, source.tenant, source.sign_in_method(), sleep=sleep, clock=clock.now)
         async with GraphClient(settings, tokens, sleep=sleep, clock=clock.now) as graph:
-            for plan in diff(wanted, await observe(graph, wanted)).instances:
+            for plan in diff_fleet(wanted, await observe_fleet(graph, wanted)).instances:
                 await provision(graph, plan)
         assert clock.now() - began >= TWO_HOURS
         assert [job["schedule"]["state"] for (job,) in tenant.jobs().values()] == ["Active"] * 11

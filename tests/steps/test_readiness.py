@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.rollout import signed_in_to
 from benchmarks.virtual_time import run
-from flows.plan.outcome import Placed
+from flows.plan.outcome import ApplicationIds
 from flows.steps.application import wait_until_ready
 from graph_client.errors import Unauthorized, WaitExpired
 from graph_emulator import Clock, Emulator, EmulatorSettings, FaultRule
@@ -23,7 +23,7 @@ async def ready(emulator, count=1):
         [template] = [found async for found in graph.application_templates.list(display_name=BOX)]
         made = [await graph.application_templates.instantiate(template.id, display_name=f"{n}") for n in range(count)]
         began = loop.time()
-        placed = [Placed(each.application.id, each.service_principal.id) for each in made]
+        placed = [ApplicationIds(each.application.id, each.service_principal.id) for each in made]
         found = await asyncio.gather(*(wait_until_ready(graph, each) for each in placed))
         return found[-1], loop.time() - began
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import func, select
 
-from flows.store import Identity, Kind, OnDemandResult
+from flows.store import Identity, Kind, StoredOnDemandResult
 from flows.store.tables import IDENTITY, ON_DEMAND_RESULT, PROVISIONING_EVENT
 from flows.store.views import VIEWS
 from tests.store.events import BOX, MOMENT, TENANT, event
@@ -27,7 +27,7 @@ def result(at=MOMENT, **given):
         "steps": [{"name": "EntryImport", "details": {"displayName": "Ada"}}],
         "modified": [{"name": "title", "before": None, "after": "Boss"}],
     }
-    return OnDemandResult(**(known | given))
+    return StoredOnDemandResult(**(known | given))
 
 
 def keep(store, **given):

@@ -9,14 +9,14 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 
 from flows.store.address import StoreAddress
-from flows.store.engine import connect
+from flows.store.engine import open_engine
 from flows.store.tables import METADATA, SCHEMA_VERSION, VERSION_TABLE
 from flows.store.versions import upgrade
 from flows.store.views import VIEWS
 
 
 def test_migrations_make_the_tables_that_the_program_declares(store_url):
-    database = connect(StoreAddress.parse(store_url))
+    database = open_engine(StoreAddress.parse(store_url))
     upgrade(database)
     with database.read() as connection:
         context = MigrationContext.configure(
@@ -28,7 +28,7 @@ def test_migrations_make_the_tables_that_the_program_declares(store_url):
 
 
 def test_the_comparison_would_find_a_missing_index_column_and_table(store_url):
-    database = connect(StoreAddress.parse(store_url))
+    database = open_engine(StoreAddress.parse(store_url))
     upgrade(database)
     with database.write() as connection:
         connection.exec_driver_sql("DROP INDEX ix_provisioning_event_source")
@@ -42,7 +42,7 @@ def test_the_comparison_would_find_a_missing_index_column_and_table(store_url):
 
 
 def test_indexes_and_keys_have_the_declared_names(store_url):
-    database = connect(StoreAddress.parse(store_url))
+    database = open_engine(StoreAddress.parse(store_url))
     upgrade(database)
     with database.read() as connection:
         inspector = inspect(connection)
@@ -89,7 +89,7 @@ def test_a_migration_that_fails_leaves_the_database_as_it_was(store_url, monkeyp
         config.attributes["connection"].exec_driver_sql("CREATE TABLE half (id INTEGER)")
         raise RuntimeError("power cut")
 
-    database = connect(StoreAddress.parse(store_url))
+    database = open_engine(StoreAddress.parse(store_url))
     with monkeypatch.context() as patched:
         patched.setattr(command, "upgrade", half_way)
         with pytest.raises(RuntimeError, match="power cut"):

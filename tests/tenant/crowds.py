@@ -5,7 +5,7 @@ import asyncio
 import httpx
 
 from flows.fleet_file.loader import fleet_from_object
-from flows.tenant.ownership_tag import Mark
+from flows.tenant.ownership_tag import OwnershipTag
 from graph_client import GraphClient, GraphSettings, StaticTokens
 from graph_emulator import Clock, Emulator, EmulatorSettings
 from tests.estates import fleet, instance
@@ -30,7 +30,7 @@ def settle(emulator, key, display_name, named=BOX):
     template = next(each for each in tenant.gallery.values() if each.display_name == named)
     application, principal = tenant.directory.instantiate(template, display_name, None, owner, now)
     if key:
-        tenant.directory.patch(application, {"tags": [Mark("contoso", key).tag]}, now)
+        tenant.directory.patch(application, {"tags": [OwnershipTag("contoso", key).tag]}, now)
     job = tenant.jobs.create(principal, next(iter(template.synchronization)))
     emulator.edit_secrets(principal.id, {"SecretToken": "good", "SyncAll": "true"})
     tenant.jobs.start(job, now)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.output.console import aside, person
+from flows.cli.output.console import stderr_console, stdout_console
 
 if TYPE_CHECKING:
     from flows.rollout.report import RolloutReport
@@ -65,7 +65,7 @@ def show_rollout(report: "RolloutReport") -> None:
     from rich.table import Table
     from rich.text import Text
 
-    console = person()
+    console = stdout_console()
     table = Table("wave", "key", "job", "new failures", "deletes", "tried", "verdict", box=None, pad_edge=False)
     for wave in report.waves:
         for each in wave.verdicts:
@@ -80,7 +80,7 @@ def show_rollout(report: "RolloutReport") -> None:
         if wave.state == "pending":
             console.print(Text(f"{wave.name}: {len(wave.members)} instances, not begun."))
     for line in report.why():
-        aside().print(Text(line), soft_wrap=True)
+        stderr_console().print(Text(line), soft_wrap=True)
 
 
 def _limit(text: str) -> tuple[str, float]:

@@ -10,7 +10,7 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _AGO = re.compile(r"([0-9]{1,6})([mhdw])")
 
 
-def since(text: str) -> datetime:
+def parse_since(text: str) -> datetime:
     """Return the moment that a text means, in UTC unless it says otherwise: 2026-05-01, 2026-05-01T12:00Z, 7d.
 
     Raises:
@@ -30,5 +30,5 @@ def since(text: str) -> datetime:
 
 SinceOption = Annotated[
     datetime | None,
-    typer.Option("--since", metavar="MOMENT", parser=since, help="From here on: a date or moment (UTC), or 7d."),
+    typer.Option("--since", metavar="MOMENT", parser=parse_since, help="From here on: a date or moment (UTC), or 7d."),
 ]

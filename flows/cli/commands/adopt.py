@@ -8,7 +8,7 @@ import typer
 
 from flows.cli.arguments.options import TenantOption
 from flows.cli.errors import BadUsage, CommandFailed
-from flows.cli.output.console import aside
+from flows.cli.output.console import stderr_console
 from flows.cli.output.new_file import refuse_existing, write_new
 
 if TYPE_CHECKING:
@@ -29,23 +29,23 @@ def command(
         raise BadUsage("adopt needs to know which applications are meant.\nName a --template, a --tag, or both.")
     name = _fleet_name(fleet, template or tag or "")
     refuse_existing(out)
-    with aside().status("looking at the tenant"):
+    with stderr_console().status("looking at the tenant"):
         made = asyncio.run(_look(name, template, tag, tenant))
     if not made.instances:
         raise CommandFailed("\n".join(["There is no application to adopt.", *_few(made.left_out)]))
     write_new(made.text, out)
     left_out = f"; {len(made.left_out)} left out, see the end of the file" if made.left_out else ""
     then = f" Fill in the references, then: entra-fleet plan {out}" if out else ""
-    aside().print(f"{name}: {made.instances} instances{left_out}.{then}", soft_wrap=True)
+    stderr_console().print(f"{name}: {made.instances} instances{left_out}.{then}", soft_wrap=True)
 
 
 def _fleet_name(fleet: str | None, alternative: str) -> str:
     from pydantic import TypeAdapter, ValidationError
 
-    from flows.adopt.instance import key_of
+    from flows.adopt.instance import choose_key
     from flows.documents.field_types import FleetName
 
-    name = fleet if fleet is not None else key_of(alternative, ())[:40].strip("-")
+    name = fleet if fleet is not None else choose_key(alternative, ())[:40].strip("-")
     try:
         return TypeAdapter(FleetName).validate_python(name)
     except ValidationError as error:
@@ -54,16 +54,16 @@ def _fleet_name(fleet: str | None, alternative: str) -> str:
 
 
 async def _look(fleet: str, template: str | None, tag: str | None, tenant: str | None) -> "AdoptionFile":
-    from flows.adopt.fleet_file import adoption_file
+    from flows.adopt.fleet_file import build_adoption_file
     from flows.adopt.unmanaged import find_unmanaged
     from flows.configuration.environment import EnvironmentIncomplete, environment
-    from flows.configuration.sign_in import signed_in
+    from flows.configuration.sign_in import open_client
 
-    async with signed_in(tenant) as (graph, claims):
+    async with open_client(tenant) as (graph, claims):
         tenant_id = claims.tenant_id or environment().tenant
         if tenant_id is None:
             raise EnvironmentIncomplete("The token does not tell its tenant: set AZURE_TENANT_ID to the tenant's id.")
-        return adoption_file(fleet, tenant_id.lower(), await find_unmanaged(graph, fleet, template, tag))
+        return build_adoption_file(fleet, tenant_id.lower(), await find_unmanaged(graph, fleet, template, tag))
 
 
 def _few(left_out: tuple[str, ...]) -> list[str]:

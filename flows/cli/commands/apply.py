@@ -21,7 +21,7 @@ from flows.cli.arguments.options import (
 )
 from flows.cli.arguments.plan_file import PlanFile, PlanOptions
 from flows.cli.errors import BadUsage
-from flows.cli.output.console import aside, person
+from flows.cli.output.console import stderr_console, stdout_console
 from flows.cli.output.outcome import report_outcome
 
 if TYPE_CHECKING:
@@ -52,17 +52,19 @@ def command(
     """Make the tenant what the fleet file says."""
     from flows.configuration.environment import use_store
     from flows.fleet_file.loader import load_fleet
-    from flows.plan.diff import select
+    from flows.plan.diff import select_instances
 
     use_store(store)
     waves = CanaryOptions(canary, canary_user, canary_limit).parameters()
     options = PlanOptions(only, save_credentials, force)
     reviewed = _reviewed(plan_file, options) if plan_file else None
     options = reviewed.options if reviewed else options
-    select(load_fleet(fleet), options.only)
+    select_instances(load_fleet(fleet), options.only)
     digest = reviewed.digest if reviewed else None
     if not (yes or reviewed):
-        digest = _confirmed(fleet, tenant, options, bool(waves), person() if output is Output.TEXT else aside())
+        digest = _confirmed(
+            fleet, tenant, options, bool(waves), stdout_console() if output is Output.TEXT else stderr_console()
+        )
         if digest is None:
             return
 
@@ -92,13 +94,13 @@ def _reviewed(path: Path, options: PlanOptions) -> PlanFile:
 
 def _confirmed(path: Path, tenant: str | None, options: PlanOptions, in_waves: bool, console: "Console") -> str | None:
     """Show the plan and ask; return its digest, or None if there is nothing to do or the answer is no."""
-    from flows.cli.commands.plan import plan_of, show_plan
-    from flows.plan.safety import refused
+    from flows.cli.commands.plan import make_plan, show_plan
+    from flows.plan.safety import find_refusal
 
     require_terminal("apply")
-    plan = plan_of(path, tenant, options)
+    plan = make_plan(path, tenant, options)
     show_plan(plan, console)
-    if refusal := refused(plan, force=options.force, in_waves=in_waves):
+    if refusal := find_refusal(plan, force=options.force, in_waves=in_waves):
         raise refusal
     if any("known" in each.credentials.values() for each in plan.instances):
         console.print("Whether credentials have changed is looked at by apply --yes and rotate only.")

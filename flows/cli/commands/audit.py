@@ -45,10 +45,10 @@ def command(
 
     use_store(store)
     with require_store(environment().store_url) as found:
-        print_records((record_of(*each) for each in found.journal.records(fleet, since)), COLUMNS, form)
+        print_records((format_record(*each) for each in found.journal.records(fleet, since)), COLUMNS, form)
 
 
-def record_of(run: "Run", change: "Change") -> dict[str, Any]:
+def format_record(run: "Run", change: "Change") -> dict[str, Any]:
     """Return a change and the run that made it as one flat record of JSON values, its keys being `COLUMNS`."""
     error = change.error
     return {

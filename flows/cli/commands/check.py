@@ -8,7 +8,7 @@ import typer
 
 from flows.cli.arguments.options import FleetArgument, OnlyOption, Output, OutputOption, TenantOption
 from flows.cli.errors import FAILED
-from flows.cli.output.console import aside, person, print_json
+from flows.cli.output.console import print_json, stderr_console, stdout_console
 
 if TYPE_CHECKING:
     from flows.configuration.sign_in import Identity
@@ -26,7 +26,7 @@ def command(
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Check file, references, sign-in, permissions and templates. Writes nothing, shows no secret."""
-    with aside().status("checking"):
+    with stderr_console().status("checking"):
         preflight = asyncio.run(_preflight(fleet, only, tenant, reading_only))
     if output is Output.JSON:
         print_json(preflight.as_json())
@@ -38,22 +38,22 @@ def command(
 
 async def _preflight(path: Path, only: list[str] | None, tenant: str | None, reading_only: bool) -> "Preflight":
     from flows.configuration.environment import EnvironmentIncomplete
-    from flows.configuration.sign_in import UnknownBlock, identity_of
+    from flows.configuration.sign_in import UnknownBlock, read_identity
     from flows.credentials.sources import Sources
     from flows.fleet_file.loader import FleetFileError, load_fleet
-    from flows.plan.diff import select
+    from flows.plan.diff import select_instances
     from flows.plan.preflight import Check, Preflight, check_file, check_quota, check_references, check_sizes
 
     try:
         fleet = load_fleet(path)
     except FleetFileError as error:
         return Preflight(None, check_file(error))
-    instances = select(fleet, only)
+    instances = select_instances(fleet, only)
     counted = f"{len(instances)} instance{'' if len(instances) == 1 else 's'}"
     checks = [Check("fleet-file", True, f"{path}: {counted} of {fleet.fleet}")]
     identity = None
     try:
-        identity = await identity_of(tenant, fleet.tenant_id)
+        identity = await read_identity(tenant, fleet.tenant_id)
     except (EnvironmentIncomplete, UnknownBlock) as error:
         checks.append(Check.failed("sign-in", error))
     if not reading_only:
@@ -69,17 +69,17 @@ async def _preflight(path: Path, only: list[str] | None, tenant: str | None, rea
 async def _check_tenant(
     identity: "Identity", tenant_id: str, instances: "tuple[Instance, ...]", reading_only: bool
 ) -> "list[Check]":
-    from flows.configuration.sign_in import WrongTenant, signed_in_as
-    from flows.plan.permissions import check_log, check_permissions, needs_of
+    from flows.configuration.sign_in import WrongTenant, open_client_as
+    from flows.plan.permissions import check_log, check_permissions, find_needed_permissions
     from flows.plan.preflight import Check, check_principals, check_templates
     from graph_client.errors import GraphError
 
     try:
-        async with signed_in_as(identity, tenant_id) as (graph, claims):
+        async with open_client_as(identity, tenant_id) as (graph, claims):
             who = f"application {claims.app_id}" if claims.app_id else "an opaque token"
             return [
                 Check("sign-in", True, f"tenant {tenant_id} as {who}"),
-                *check_permissions(needs_of(instances, reading_only=reading_only), claims),
+                *check_permissions(find_needed_permissions(instances, reading_only=reading_only), claims),
                 *await check_log(graph, claims),
                 *await check_templates(graph, instances),
                 *([] if reading_only else await check_principals(graph, instances)),
@@ -91,7 +91,7 @@ async def _check_tenant(
 def _show(preflight: "Preflight") -> None:
     from rich.text import Text
 
-    console = person()
+    console = stdout_console()
     for check in preflight.checks:
         mark = Text("ok    ", "green") if check.ok else Text("FAILED", "red")
         console.print(mark, Text(f" {check.check:10}  {check.message}"), sep="", soft_wrap=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.cli.arguments.options import StoreOption
-from flows.cli.arguments.since import SinceOption, since
+from flows.cli.arguments.since import SinceOption, parse_since
 from flows.cli.errors import BadUsage, CommandFailed
 from flows.cli.output.console import print_json_text
 from flows.cli.output.records import Format, print_records
@@ -40,7 +40,7 @@ class Action(StrEnum):
 
 UntilOption = Annotated[
     datetime | None,
-    typer.Option("--until", metavar="MOMENT", parser=since, help="Before this: a date or moment (UTC), or 7d."),
+    typer.Option("--until", metavar="MOMENT", parser=parse_since, help="Before this: a date or moment (UTC), or 7d."),
 ]
 
 

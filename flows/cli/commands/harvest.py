@@ -6,7 +6,7 @@ import typer
 
 from flows.cli.arguments.options import Output, OutputOption, StoreOption, TenantOption
 from flows.cli.arguments.since import SinceOption
-from flows.cli.output.console import person, print_json
+from flows.cli.output.console import print_json, stdout_console
 
 
 def command(
@@ -24,7 +24,7 @@ def command(
     """Keep every provisioning event since the last harvest."""
     from flows.cli.processes.run_flow import run_flow
     from flows.configuration.environment import use_store
-    from flows.formatting.text import iso
+    from flows.formatting.text import format_iso
     from flows.harvest import harvest_logs
 
     use_store(store)
@@ -38,10 +38,10 @@ def command(
     if output is Output.JSON:
         print_json(result.as_json())
         return
-    console = person()
-    console.print(f"{result.new} new of {result.read} events; complete up to {iso(result.watermark)}.")
+    console = stdout_console()
+    console.print(f"{result.new} new of {result.read} events; complete up to {format_iso(result.watermark)}.")
     if result.rewound_from:
-        text = f"The last harvest was complete up to {iso(result.rewound_from)}, by a wrong clock"
+        text = f"The last harvest was complete up to {format_iso(result.rewound_from)}, by a wrong clock"
         console.print(f"{text}: the log was read again from the last event.", soft_wrap=True)
     for gap in result.gaps:
-        console.print(f"gap: {iso(gap.start)} to {iso(gap.end)}: {gap.reason}", soft_wrap=True)
+        console.print(f"gap: {format_iso(gap.start)} to {format_iso(gap.end)}: {gap.reason}", soft_wrap=True)

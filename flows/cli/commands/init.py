@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from flows.cli.errors import CommandFailed
-from flows.cli.output.console import aside
+from flows.cli.output.console import stderr_console
 
 
 def command(
@@ -24,4 +24,4 @@ def command(
         raise CommandFailed(f"{path} exists already.\nName another file, or replace it with --force.") from None
     except OSError as error:
         raise CommandFailed(f"{path} cannot be written: {error.strerror}.") from None
-    aside().print(f"Wrote {path}. Edit it, then: entra-fleet plan {path}")
+    stderr_console().print(f"Wrote {path}. Edit it, then: entra-fleet plan {path}")

@@ -21,7 +21,7 @@ from flows.cli.arguments.options import (
     wait_parameter,
 )
 from flows.cli.errors import FAILED
-from flows.cli.output.console import aside, person, show_failure
+from flows.cli.output.console import show_failure, stderr_console, stdout_console
 
 if TYPE_CHECKING:
     from flows.fleet_file.models import Fleet
@@ -94,12 +94,12 @@ def _control(fleet: Path, yes: bool, store: str | None, output: Output, **parame
     """
     from flows.configuration.environment import use_store
     from flows.fleet_file.loader import load_fleet
-    from flows.plan.diff import select
+    from flows.plan.diff import select_instances
     from flows.plan.reset_scope import reset_scope
 
     use_store(store)
     desired = load_fleet(fleet)
-    select(desired, parameters["only"])
+    select_instances(desired, parameters["only"])
     reset_scope(parameters.get("reset", ()), force=parameters.get("force", False))
     if not (yes or _confirmed(desired, **parameters)):
         return
@@ -132,23 +132,23 @@ def _confirmed(
     force: bool = False,
     **_: Any,
 ) -> bool:
-    from flows.configuration.sign_in import signed_in
+    from flows.configuration.sign_in import open_client
     from flows.plan.job_control import plan_job_controls
     from flows.plan.reset_scope import reset_scope
 
     scope = reset_scope(reset, force=force)
 
     async def look() -> "list[JobControl]":
-        async with signed_in(tenant, fleet.tenant_id) as (graph, _):
+        async with open_client(tenant, fleet.tenant_id) as (graph, _):
             return await plan_job_controls(graph, fleet, action, only, scope, force=force)
 
     require_terminal(f"jobs {action}")
-    with aside().status("looking at the tenant"):
+    with stderr_console().status("looking at the tenant"):
         controls = asyncio.run(look())
     _show(controls)
     needed = sum(each.needed for each in controls)
     if not needed:
-        person().print(f"{fleet.fleet}: nothing to {action}.")
+        stdout_console().print(f"{fleet.fleet}: nothing to {action}.")
         raise typer.Exit(FAILED if any(each.refusal for each in controls) else 0)
     forgetting = f", resetting {scope}" if action == "restart" else ""
     return typer.confirm(f"{action.capitalize()} {needed} of {len(controls)} jobs{forgetting}?", err=True)
@@ -157,13 +157,13 @@ def _confirmed(
 def _show(controls: "list[JobControl]") -> None:
     from rich.table import Table
 
-    from flows.cli.output.tables import coloured
+    from flows.cli.output.tables import state_text
 
     table = Table("key", "state", "would be", box=None, pad_edge=False)
     for each in controls:
         if each.needed:
-            table.add_row(each.key, coloured(each.state), each.outcome().outcome)
+            table.add_row(each.key, state_text(each.state), each.outcome().outcome)
         elif each.refusal:
             show_failure(each.key, each.refusal)
     if table.row_count:
-        person().print(table)
+        stdout_console().print(table)

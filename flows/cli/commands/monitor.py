@@ -7,7 +7,7 @@ import typer
 
 from flows.cli.arguments.options import FleetArgument, Output, OutputOption, StoreOption, TenantOption
 from flows.cli.errors import FAILED
-from flows.cli.output.console import aside, print_json
+from flows.cli.output.console import print_json, stderr_console
 
 if TYPE_CHECKING:
     from flows.fleet_file.models import Fleet
@@ -56,11 +56,14 @@ def command(
 def _warn(desired: "Fleet", seen: "Sweep") -> None:
     from rich.text import Text
 
-    from flows.monitoring.credential_warnings import expiring, rejections
+    from flows.monitoring.credential_warnings import find_expiring_credentials, find_rejected_credentials
 
-    credentials = (*rejections(seen.readings), *expiring(desired.instances, datetime.now(UTC).date()))
+    credentials = (
+        *find_rejected_credentials(seen.readings),
+        *find_expiring_credentials(desired.instances, datetime.now(UTC).date()),
+    )
     for warning in (*seen.warnings(), *credentials):
-        aside().print(Text(str(warning)), soft_wrap=True)
+        stderr_console().print(Text(str(warning)), soft_wrap=True)
 
 
 def _waits(once: bool, until: str | None) -> Literal["once", "settled"]:

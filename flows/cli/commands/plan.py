@@ -17,7 +17,7 @@ from flows.cli.arguments.options import (
 )
 from flows.cli.arguments.plan_file import PlanOptions, write_plan_file
 from flows.cli.errors import CommandFailed
-from flows.cli.output.console import aside, person, print_json
+from flows.cli.output.console import print_json, stderr_console, stdout_console
 from graph_client.parallel import gather
 
 if TYPE_CHECKING:
@@ -49,56 +49,56 @@ def command(
     from rich.text import Text
 
     from flows.configuration.environment import use_store
-    from flows.plan.safety import refused
+    from flows.plan.safety import find_refusal
 
     use_store(store)
     options = PlanOptions(only, save_credentials, force)
-    plan = plan_of(fleet, tenant, options)
+    plan = make_plan(fleet, tenant, options)
     if out:
         write_plan_file(out, plan, options)
-    refusal = refused(plan, force=force)
+    refusal = find_refusal(plan, force=force)
     if markdown:
         _write_markdown(markdown, plan, refusal)
     if output is Output.JSON:
         print_json(plan.as_json())
     else:
-        show_plan(plan, person())
+        show_plan(plan, stdout_console())
         if refusal:
-            person().print(Text(f"An apply will be refused: {refusal}"), soft_wrap=True)
+            stdout_console().print(Text(f"An apply will be refused: {refusal}"), soft_wrap=True)
     if detailed_exitcode and plan.has_changes:
         raise typer.Exit(CHANGES)
 
 
 def _write_markdown(path: Path, plan: "Plan", refusal: Exception | None) -> None:
-    from flows.plan.markdown import plan_markdown
+    from flows.plan.markdown import format_plan_markdown
 
     try:
-        path.write_text(plan_markdown(plan, refusal), encoding="utf-8", errors="backslashreplace")
+        path.write_text(format_plan_markdown(plan, refusal), encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise CommandFailed(f"{path}: {error.strerror}\nName a file in a directory this user may write to.") from None
 
 
-def plan_of(path: Path, tenant: str | None, options: PlanOptions) -> "Plan":
+def make_plan(path: Path, tenant: str | None, options: PlanOptions) -> "Plan":
     """Look at the tenant and return what an apply would do."""
     from flows.fleet_file.loader import load_fleet
-    from flows.plan.diff import select
+    from flows.plan.diff import select_instances
 
     fleet = load_fleet(path)
-    select(fleet, options.only)
-    with aside().status("looking at the tenant"):
+    select_instances(fleet, options.only)
+    with stderr_console().status("looking at the tenant"):
         return asyncio.run(_plan(fleet, tenant, options))
 
 
 async def _plan(fleet: "Fleet", tenant: str | None, options: PlanOptions) -> "Plan":
-    from flows.configuration.sign_in import signed_in
-    from flows.plan.diff import diff
-    from flows.plan.scope_estimate import estimated
-    from flows.run.load_known_state import memory_of
-    from flows.tenant.observe import observe
+    from flows.configuration.sign_in import open_client
+    from flows.plan.diff import diff_fleet
+    from flows.plan.scope_estimate import estimate_scopes
+    from flows.run.load_known_state import read_known_state
+    from flows.tenant.observe import observe_fleet
 
-    async with signed_in(tenant, fleet.tenant_id) as (graph, _):
-        observed, memory = await gather(observe(graph, fleet, options.only), memory_of(fleet))
-        plan = diff(
+    async with open_client(tenant, fleet.tenant_id) as (graph, _):
+        observed, memory = await gather(observe_fleet(graph, fleet, options.only), read_known_state(fleet))
+        plan = diff_fleet(
             fleet,
             observed,
             memory=memory,
@@ -107,7 +107,7 @@ async def _plan(fleet: "Fleet", tenant: str | None, options: PlanOptions) -> "Pl
             force=options.force,
             now=graph.now(),
         )
-        return await estimated(graph, plan)
+        return await estimate_scopes(graph, plan)
 
 
 def show_plan(plan: "Plan", console: "Console") -> None:
@@ -115,11 +115,11 @@ def show_plan(plan: "Plan", console: "Console") -> None:
     from rich.text import Text
 
     from flows.cli.output.tables import plan_table
-    from flows.plan.text import besides, in_summary
+    from flows.plan.text import format_remarks, format_summary
 
     table = plan_table(plan)
     if table.row_count:
         console.print(table)
-    for line in besides(plan):
+    for line in format_remarks(plan):
         console.print(Text(line), soft_wrap=True)
-    console.print(Text(in_summary(plan)), soft_wrap=True)
+    console.print(Text(format_summary(plan)), soft_wrap=True)

@@ -7,7 +7,7 @@ import typer
 
 from flows.cli.arguments.options import StoreOption
 from flows.cli.errors import CommandFailed
-from flows.cli.output.console import aside
+from flows.cli.output.console import stderr_console
 
 
 def command(
@@ -21,18 +21,20 @@ def command(
 
     from flows.cli.arguments.fleet_names import ensure_known
     from flows.configuration.environment import environment, use_store
-    from flows.report.build import gather
-    from flows.report.html import html_of
+    from flows.report.build import build_report
+    from flows.report.html import render_html
     from flows.store import require_store
 
     use_store(store)
-    with require_store(environment().store_url) as opened, aside().status("reading the store"):
+    with require_store(environment().store_url) as opened, stderr_console().status("reading the store"):
         ensure_known(opened, fleet)
-        page = html_of(gather(opened, days=days, fleet=fleet))
+        page = render_html(build_report(opened, days=days, fleet=fleet))
     try:
         out.write_text(page, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise CommandFailed(
             f"{out}: {error.strerror}.\nName a file in a directory you may write to with --out."
         ) from None
-    aside().print(Text(f"{out}: {len(page.encode()) / 1000:,.0f} KB. It holds names of users: keep it among you."))
+    stderr_console().print(
+        Text(f"{out}: {len(page.encode()) / 1000:,.0f} KB. It holds names of users: keep it among you.")
+    )

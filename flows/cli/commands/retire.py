@@ -18,7 +18,7 @@ from flows.cli.arguments.options import (
     wait_parameter,
 )
 from flows.cli.errors import FAILED, BadUsage
-from flows.cli.output.console import aside, person, show_failure
+from flows.cli.output.console import show_failure, stderr_console, stdout_console
 
 if TYPE_CHECKING:
     from flows.fleet_file.models import Fleet
@@ -66,21 +66,21 @@ def command(
 
 
 def _confirmed(fleet: "Fleet", only: list[str], tenant: str | None, look: dict[str, Any]) -> bool:
-    from flows.configuration.sign_in import signed_in
+    from flows.configuration.sign_in import open_client
     from flows.plan.retirement import plan_retirements
 
     async def found() -> "list[Retirement]":
-        async with signed_in(tenant, fleet.tenant_id) as (graph, _):
+        async with open_client(tenant, fleet.tenant_id) as (graph, _):
             return await plan_retirements(graph, fleet, only, **look)
 
     require_terminal("retire")
-    with aside().status("looking at the tenant"):
+    with stderr_console().status("looking at the tenant"):
         plans = asyncio.run(found())
     for each in plans:
         _show(each)
     live, purged = sum(each.needed and each.live for each in plans), sum(each.needed and each.purge for each in plans)
     if not live and not purged:
-        person().print(f"{fleet.fleet}: nothing to retire.")
+        stdout_console().print(f"{fleet.fleet}: nothing to retire.")
         raise typer.Exit(FAILED if any(each.refusal for each in plans) else 0)
     question = f"Retire {live} of the fleet {fleet.fleet}? Applications stay in the recycle bin for 30 days."
     if live and not typer.confirm(question, err=True):
@@ -94,13 +94,13 @@ def _show(plan: "Retirement") -> None:
     if plan.refusal:
         show_failure(plan.key, plan.refusal)
     elif not plan.needed:
-        person().print(Text(f"{plan.key}: not there (any more)."))
+        stdout_console().print(Text(f"{plan.key}: not there (any more)."))
     else:
         jobs = ", ".join(f"job {job.job_id} ({job.state})" for job in plan.jobs) or "no job"
         what = f"{plan.key}: {plan.display_name}{'' if plan.live else ', in the recycle bin'}\n"
         ids = f"application {plan.application_id}, service principal {plan.service_principal_id}"
         text = f"{what}  {ids}\n" + (f"  {jobs}, {plan.assignments} assignments\n" if plan.live else "")
-        person().print(Text(text), soft_wrap=True, end="")
+        stdout_console().print(Text(text), soft_wrap=True, end="")
 
 
 def _warn_of_return(fleet: "Fleet", retired: list[str]) -> None:
@@ -110,4 +110,4 @@ def _warn_of_return(fleet: "Fleet", retired: list[str]) -> None:
     keys = [instance.key for instance in fleet.instances if instance.key in retired]
     if keys:
         text = f"Still in the fleet file: {', '.join(keys)}.\nRemove it there, or the next apply makes it anew."
-        aside().print(Text(text), soft_wrap=True)
+        stderr_console().print(Text(text), soft_wrap=True)

@@ -15,7 +15,7 @@ from flows.cli.arguments.options import (
     wait_parameter,
 )
 from flows.cli.errors import FAILED
-from flows.cli.output.console import aside, print_json
+from flows.cli.output.console import print_json, stderr_console
 
 if TYPE_CHECKING:
     from flows.run.outcome import FleetOutcome
@@ -34,11 +34,11 @@ def command(
     """Validate and save new credentials; touch nothing else."""
     from flows.configuration.environment import use_store
     from flows.fleet_file.loader import load_fleet
-    from flows.plan.diff import select
+    from flows.plan.diff import select_instances
 
     use_store(store)
     desired = load_fleet(fleet)
-    select(desired, only)
+    select_instances(desired, only)
     if not (yes or _confirmed(only)):
         return
 
@@ -73,7 +73,7 @@ def _show_quarantined(outcome: "FleetOutcome") -> None:
 
     for each in outcome.instances:
         if each.job_state == "quarantined" and not each.failure:
-            aside().print(
+            stderr_console().print(
                 Text(
                     f"\nThe job of {each.key} is in quarantine, in which Entra ID tries again about once a day.\n"
                     f"At once: entra-fleet jobs restart FLEET --only {each.key}"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from flows.cli.arguments.options import FleetArgument, OneKeyOption, TenantOption
 from flows.cli.commands.schema_export import look
 from flows.cli.errors import CommandFailed
-from flows.cli.output.console import aside
+from flows.cli.output.console import stderr_console
 
 if TYPE_CHECKING:
     from flows.mappings.models import Mappings
@@ -17,32 +17,32 @@ def command(fleet: FleetArgument, only: OneKeyOption, tenant: TenantOption = Non
     from rich.text import Text
 
     from flows.fleet_file.loader import load_fleet
-    from flows.mappings.diff import differences
-    from flows.mappings.merge import wishes
-    from flows.plan.diff import select
+    from flows.mappings.diff import diff_mappings
+    from flows.mappings.merge import desired_mappings
+    from flows.plan.diff import select_instances
     from flows.plan.plan import FieldChange
-    from flows.plan.text import change_in_words
+    from flows.plan.text import format_change
 
     desired = load_fleet(fleet)
-    (instance,) = select(desired, [only])
+    (instance,) = select_instances(desired, [only])
     mappings = instance.mappings
     if mappings is None:
         raise CommandFailed(f"{only} has no mappings file.\nWrite one: entra-fleet schema export {fleet} --only {only}")
     path = _file_of(mappings, only)
-    found, problems = wishes(mappings, None, None, look(desired, only, tenant).schema)
+    found, problems = desired_mappings(mappings, None, None, look(desired, only, tenant).schema)
     if problems:
         raise CommandFailed(str(problems[0]))
-    changed = differences(found)
+    changed = diff_mappings(found)
     for each in changed:
         # The other way round than a plan: the file is to become what the tenant has.
-        aside().print(Text(change_in_words(FieldChange(each.field, each.after, each.before))), soft_wrap=True)
+        stderr_console().print(Text(format_change(FieldChange(each.field, each.after, each.before))), soft_wrap=True)
     if not changed:
-        aside().print(f"{path} says what the job of {only} has; nothing to take over.", soft_wrap=True)
+        stderr_console().print(f"{path} says what the job of {only} has; nothing to take over.", soft_wrap=True)
         return
-    from flows.mappings.adopt import adopted, expected
+    from flows.mappings.adopt import adopt_mappings, expected_mappings
 
-    _rewrite(path, adopted(path.read_text(encoding="utf-8"), found), expected(mappings, found))
-    aside().print(f"{path}: {len(changed)} taken over from {only}.", soft_wrap=True)
+    _rewrite(path, adopt_mappings(path.read_text(encoding="utf-8"), found), expected_mappings(mappings, found))
+    stderr_console().print(f"{path}: {len(changed)} taken over from {only}.", soft_wrap=True)
 
 
 def _file_of(mappings: "Mappings", key: str) -> Path:
@@ -60,12 +60,12 @@ def _rewrite(path: Path, text: str, expected: "Mappings") -> None:
     from pydantic import ValidationError
 
     from flows.documents.errors import FleetFileError
-    from flows.documents.nodes import plain
+    from flows.documents.nodes import to_plain
     from flows.documents.yaml_reader import read_yaml
     from flows.mappings.models import Mappings
 
     try:
-        says = Mappings.model_validate(plain(read_yaml(text, str(path)).node))
+        says = Mappings.model_validate(to_plain(read_yaml(text, str(path)).node))
     except (FleetFileError, ValidationError):
         says = None
     if says != expected:

@@ -8,7 +8,7 @@ import typer
 
 from flows.cli.arguments.options import FleetArgument, OneKeyOption, TenantOption
 from flows.cli.errors import CommandFailed
-from flows.cli.output.console import aside
+from flows.cli.output.console import stderr_console
 from flows.cli.output.new_file import refuse_existing, write_new
 
 if TYPE_CHECKING:
@@ -24,30 +24,30 @@ def command(
 ) -> None:
     """Write the mappings of a job as a mappings file. Changes nothing."""
     from flows.fleet_file.loader import load_fleet
-    from flows.mappings.table import table_of
-    from flows.mappings.yaml_writer import yaml_of
+    from flows.mappings.table import build_table
+    from flows.mappings.yaml_writer import write_yaml
 
     refuse_existing(out)
     found = look(load_fleet(fleet), only, tenant)
-    table, left_alone = table_of(found.schema)
+    table, left_alone = build_table(found.schema)
     if table is None:
         raise CommandFailed(f"The schema of {only} maps nothing that a mappings file could hold.\nNothing was written.")
     comments = [f"Mappings of {only}. What is not named here stays as each job has it."]
     comments += [f"Left alone: {each}." for each in left_alone]
-    write_new(yaml_of(table, comments), out)
+    write_new(write_yaml(table, comments), out)
     if out:
-        aside().print(f"{out} is written. Name it in the fleet file: mappings: {out}", soft_wrap=True)
+        stderr_console().print(f"{out} is written. Name it in the fleet file: mappings: {out}", soft_wrap=True)
 
 
 def look(fleet: "Fleet", key: str, tenant: str | None) -> "JobSchema":
     """Return the schema of an instance's job."""
-    with aside().status("looking at the tenant"):
+    with stderr_console().status("looking at the tenant"):
         return asyncio.run(_look(fleet, key, tenant))
 
 
 async def _look(fleet: "Fleet", key: str, tenant: str | None) -> "JobSchema":
-    from flows.configuration.sign_in import signed_in
+    from flows.configuration.sign_in import open_client
     from flows.plan.job_schema import find_schema
 
-    async with signed_in(tenant, fleet.tenant_id) as (graph, _):
+    async with open_client(tenant, fleet.tenant_id) as (graph, _):
         return await find_schema(graph, fleet, key)

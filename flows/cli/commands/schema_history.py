@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.cli.arguments.options import FleetArgument, OneKeyOption, Output, OutputOption, StoreOption, TenantOption
 from flows.cli.commands.schema_export import look
-from flows.cli.output.console import person, print_json
+from flows.cli.output.console import print_json, stdout_console
 
 if TYPE_CHECKING:
     from flows.store import SchemaVersion
@@ -38,20 +38,20 @@ def _show(key: str, versions: "list[SchemaVersion]") -> None:
     from rich.text import Text
 
     if not versions:
-        person().print(f"The store has no version of the schema of {key}: nothing was saved over it.")
+        stdout_console().print(f"The store has no version of the schema of {key}: nothing was saved over it.")
         return
     table = Table("version", "until", "replaced by", "ticket", "run", box=None, pad_edge=False)
     for each in versions:
         who = each.actor_object_id or each.actor_app_id or "-"
         when = f"{each.kept_at:%Y-%m-%d %H:%M:%SZ}"
         table.add_row(str(each.id), when, Text(f"{each.reason} of {who}"), Text(each.ticket or "-"), each.run_id)
-    person().print(table)
-    person().print(f"To go back: entra-fleet schema restore FLEET --only {key} --version N", soft_wrap=True)
+    stdout_console().print(table)
+    stdout_console().print(f"To go back: entra-fleet schema restore FLEET --only {key} --version N", soft_wrap=True)
 
 
 def _as_json(version: "SchemaVersion") -> dict[str, Any]:
     from dataclasses import asdict
 
-    from flows.formatting.text import iso
+    from flows.formatting.text import format_iso
 
-    return asdict(version) | {"kept_at": iso(version.kept_at)}
+    return asdict(version) | {"kept_at": format_iso(version.kept_at)}

@@ -35,11 +35,11 @@ def command(
     """Put the schema that a job had before a write of ours; begins an initial cycle."""
     from flows.configuration.environment import use_store
     from flows.fleet_file.loader import load_fleet
-    from flows.plan.diff import select
+    from flows.plan.diff import select_instances
 
     use_store(store)
     desired = load_fleet(fleet)
-    select(desired, [only])
+    select_instances(desired, [only])
     if not (yes or _confirmed(only, version)):
         return
 

@@ -8,8 +8,8 @@ import typer
 
 from flows.cli.arguments.options import Output, OutputOption, StoreOption
 from flows.cli.errors import BadUsage
-from flows.cli.output.console import aside, person, print_json
-from flows.formatting.text import in_words
+from flows.cli.output.console import print_json, stderr_console, stdout_console
+from flows.formatting.text import format_count
 
 if TYPE_CHECKING:
     from flows.store import Kind, Store
@@ -39,7 +39,7 @@ def upgrade(store: StoreOption = None, output: OutputOption = Output.TEXT) -> No
         done = f"at version {SCHEMA_VERSION} already"
     else:
         done = f"upgraded from version {before} to {SCHEMA_VERSION}"
-    person().print(f"{address}: {done}.", soft_wrap=True)
+    stdout_console().print(f"{address}: {done}.", soft_wrap=True)
 
 
 @app.command("prune")
@@ -63,13 +63,13 @@ def prune(
     before = datetime.now(UTC) - timedelta(days=keep_days)
     with require_store(environment().store_url) as found:
         old = {kind: found.older_than(before).count(kind) for kind in kinds}
-        aside().print(f"From before {before:%Y-%m-%d %H:%M}Z: {_words(old) or 'nothing'}.", soft_wrap=True)
+        stderr_console().print(f"From before {before:%Y-%m-%d %H:%M}Z: {_words(old) or 'nothing'}.", soft_wrap=True)
         goes_on = any(old.values()) and not dry_run and _agreed(yes)
         deleted = _deleted(found, before, kinds) if goes_on else dict.fromkeys(kinds, 0)
     if output is Output.JSON:
         print_json({"before": before.isoformat(), "old": old, "deleted": deleted})
     else:
-        person().print(f"Deleted {_words(deleted) or 'nothing'}.")
+        stdout_console().print(f"Deleted {_words(deleted) or 'nothing'}.")
 
 
 def _agreed(yes: bool) -> bool:
@@ -82,7 +82,7 @@ def _agreed(yes: bool) -> bool:
 
 def _deleted(store: "Store", before: datetime, kinds: "list[Kind]") -> "dict[Kind, int]":
     deleted = dict.fromkeys(kinds, 0)
-    with aside().status("pruning") as status:
+    with stderr_console().status("pruning") as status:
         for kind in kinds:
             for so_far in store.older_than(before).prune(kind):
                 deleted[kind] = so_far
@@ -92,4 +92,4 @@ def _deleted(store: "Store", before: datetime, kinds: "list[Kind]") -> "dict[Kin
 
 def _words(counts: "dict[Kind, int]") -> str:
     names = {"events": "provisioning events", "jobs": "observations of jobs", "journal": "journaled changes"}
-    return in_words({names[kind]: number for kind, number in counts.items()})
+    return format_count({names[kind]: number for kind, number in counts.items()})

@@ -6,10 +6,10 @@ import typer
 
 from flows.cli.arguments.options import ChangeOption, FleetArgument, Output, OutputOption, StoreOption, TenantOption
 from flows.cli.errors import FAILED, BadUsage
-from flows.cli.output.console import aside, print_json
+from flows.cli.output.console import print_json, stderr_console
 
 if TYPE_CHECKING:
-    from flows.on_demand_provisioning.result import Trials
+    from flows.on_demand_provisioning.result import OnDemandResults
 
 OnlyOption = Annotated[
     list[str], typer.Option("--only", metavar="KEY", help="Instance to try; may be given several times.")
@@ -47,7 +47,7 @@ def command(
     from flows.configuration.environment import use_store
     from flows.fleet_file.loader import load_fleet
     from flows.on_demand_provisioning.result import EXPECTATIONS
-    from flows.plan.diff import select
+    from flows.plan.diff import select_instances
 
     if not (user or group):
         raise BadUsage("try provisions somebody, and nobody is named.\nName somebody with --user or --group.")
@@ -55,29 +55,29 @@ def command(
         raise typer.BadParameter(f"{expect!r} is none of {', '.join(EXPECTATIONS)}", param_hint="--expect")
     use_store(store)
     desired = load_fleet(fleet)
-    select(desired, only)
+    select_instances(desired, only)
 
     from flows.cli.processes.run_flow import run_flow
     from flows.on_demand import provision_on_demand
 
     parameters = {"only": only, "users": user, "groups": group, "expect": expect, "tenant": tenant, "change": change}
-    outcome: Trials = run_flow(provision_on_demand, {"fleet": desired.to_object(), **parameters})
+    outcome: OnDemandResults = run_flow(provision_on_demand, {"fleet": desired.to_object(), **parameters})
     _report(outcome, output)
     if outcome.unexpected:
         raise typer.Exit(FAILED)
 
 
-def _report(outcome: "Trials", output: Output) -> None:
+def _report(outcome: "OnDemandResults", output: Output) -> None:
     from rich.text import Text
 
-    from flows.on_demand_provisioning.text import unexpected
+    from flows.on_demand_provisioning.text import format_unexpected
 
     if output is Output.JSON:
         print_json(outcome.as_json())
     else:
-        from flows.cli.output.on_demand import show_trials
+        from flows.cli.output.on_demand import show_on_demand_results
 
-        show_trials(outcome)
+        show_on_demand_results(outcome)
     for trial in outcome.trials:
-        if difference := unexpected(trial, outcome.expected):
-            aside().print(Text(difference), soft_wrap=True)
+        if difference := format_unexpected(trial, outcome.expected):
+            stderr_console().print(Text(difference), soft_wrap=True)

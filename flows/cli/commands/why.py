@@ -6,7 +6,7 @@ import typer
 
 from flows.cli.arguments.options import Output, OutputOption, StoreOption
 from flows.cli.errors import FAILED, CommandFailed
-from flows.cli.output.console import aside, person, print_json
+from flows.cli.output.console import print_json, stderr_console, stdout_console
 
 if TYPE_CHECKING:
     from flows.monitoring.instances import Instance
@@ -27,7 +27,7 @@ def command(
 ) -> None:
     """Tell what happened to a user or group in each application, and what to do. Reads the store only."""
     from flows.configuration.environment import environment, use_store
-    from flows.monitoring.user_history import tell
+    from flows.monitoring.user_history import read_user_history
     from flows.store import require_store
 
     use_store(store)
@@ -39,21 +39,21 @@ def command(
         if len(found) > 1:
             _show_candidates(user, found, output)
             raise typer.Exit(FAILED)
-        story = tell(opened, found[0], instances, everywhere=fleet is None and app is None)
+        story = read_user_history(opened, found[0], instances, everywhere=fleet is None and app is None)
     if output is Output.JSON:
         print_json(story.as_json())
         return
-    from flows.cli.output.user_history import show_story
+    from flows.cli.output.user_history import show_user_history
 
-    show_story(story)
+    show_user_history(story)
 
 
 def _instances(store: "Store", fleet: str | None, app: str | None) -> list["Instance"]:
     from flows.cli.arguments.fleet_names import ensure_known
-    from flows.monitoring.instances import instances_of
+    from flows.monitoring.instances import read_instances
 
     ensure_known(store, fleet)
-    instances = instances_of(store, fleet)
+    instances = read_instances(store, fleet)
     if app is not None and app not in {each.key for each in instances}:
         raise CommandFailed(
             f"The store knows no instance {app}.\nIt knows what `entra-fleet monitor` has looked at once."
@@ -88,5 +88,7 @@ def _show_candidates(user: str, candidates: list["Identity"], output: Output) ->
     for each in candidates:
         table.add_row(*(Text(text or "-") for text in (each.id, each.name, each.user_principal_name, each.type)))
     more = " at least" if len(candidates) == CANDIDATES_MAX else ""
-    aside().print(Text(f"{user!r} may be any of{more} these {len(candidates)}; name one by its id."), soft_wrap=True)
-    person().print(table)
+    stderr_console().print(
+        Text(f"{user!r} may be any of{more} these {len(candidates)}; name one by its id."), soft_wrap=True
+    )
+    stdout_console().print(table)

@@ -11,12 +11,12 @@ from rich.text import Text
 
 from flows.cli.arguments.options import Output, OutputOption
 from flows.cli.errors import FAILED
-from flows.cli.output.console import aside, person, print_json
+from flows.cli.output.console import print_json, stderr_console, stdout_console
 from flows.cli.processes.temporary_directory import temporary_directory
 
 if TYPE_CHECKING:
-    from flows.cli.demo.result import Rehearsal
-    from flows.cli.demo.session import Stage
+    from flows.cli.demo.result import DemoResult
+    from flows.cli.demo.session import DemoSession
 
 
 def command(
@@ -28,12 +28,12 @@ def command(
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Provision a fleet on an embedded tenant, watch it, harvest its events and sum them up."""
-    from flows.cli.demo.session import Stage
+    from flows.cli.demo.session import DemoSession
     from graph_emulator import EmulatorError
 
     try:
-        with _directory(keep) as directory, Stage(directory, seed, profile) as stage:
-            rehearsal = stage.rehearse(instances, concurrency)
+        with _directory(keep) as directory, DemoSession(directory, seed, profile) as stage:
+            rehearsal = stage.run(instances, concurrency)
             differences = rehearsal.differences(stage.tenant_state())
             if output is Output.JSON:
                 print_json({**rehearsal.as_json(), "differences": differences})
@@ -56,17 +56,17 @@ def _directory(keep: bool) -> Iterator[Path]:
         yield directory
 
 
-def _show(rehearsal: "Rehearsal", profile: str, seed: int, differences: list[str]) -> None:
-    from flows.cli.demo.table import rehearsal_table, summary_grid
+def _show(rehearsal: "DemoResult", profile: str, seed: int, differences: list[str]) -> None:
+    from flows.cli.demo.table import demo_table, summary_grid
 
-    console = person()
+    console = stdout_console()
     console.print(Text.assemble("\n", ("entra-fleet demo", "bold"), f": profile {profile}, seed {seed}\n"))
-    console.print(rehearsal_table(rehearsal))
+    console.print(demo_table(rehearsal))
     console.print()
     console.print(summary_grid(rehearsal, differences))
 
 
-def _keep(stage: "Stage", directory: Path) -> None:
+def _keep(stage: "DemoSession", directory: Path) -> None:
     from signal import pause
 
     lines = {
@@ -76,6 +76,6 @@ def _keep(stage: "Stage", directory: Path) -> None:
         "files": str(directory),
     }
     for label, text in lines.items():
-        aside().print(f"{label:<13}{text}", markup=False, soft_wrap=True)
-    aside().print("Ctrl-C ends it.")
+        stderr_console().print(f"{label:<13}{text}", markup=False, soft_wrap=True)
+    stderr_console().print("Ctrl-C ends it.")
     pause()

@@ -28,7 +28,7 @@ _KINDS = (
 )
 
 
-def write_fleet(directory: Path, tenant_id: str, instances: int) -> Path:
+def write_demo_fleet(directory: Path, tenant_id: str, instances: int) -> Path:
     """Write a fleet file with AWS, Box, Databricks and custom SCIM instances in turn, and a file for each secret.
 
     Returns:

@@ -7,18 +7,18 @@ from typing import Any
 
 from flows.cli.demo.fleet import AWS
 from flows.fleet_file.models import Fleet
-from flows.monitoring.health import assess
+from flows.monitoring.health import assess_job
 from flows.monitoring.sweep import Sweep
 from flows.run.outcome import FleetOutcome
 from flows.store import ErrorCount, EventCount
-from flows.tenant.ownership_tag import Mark
+from flows.tenant.ownership_tag import OwnershipTag
 from graph_client.models import SynchronizationJob
 
 Counts = Mapping[str, Mapping[str, int]]
 
 
 @dataclass(frozen=True)
-class Rehearsal:
+class DemoResult:
     """What the flows reported of a rehearsal, and what the store kept."""
 
     fleet: Fleet
@@ -92,10 +92,10 @@ def _held(state: Mapping[str, Any], fleet: str) -> dict[str, list[tuple[str, str
     principals = {principal["appId"]: principal["id"] for principal in state["servicePrincipals"]}
     held: dict[str, list[tuple[str, str, dict[str, int]]]] = defaultdict(list)
     for application in state["applications"]:
-        mark = Mark.in_tags(application["tags"]) or Mark.in_name(application["displayName"])
+        mark = OwnershipTag.in_tags(application["tags"]) or OwnershipTag.in_name(application["displayName"])
         if mark and mark.fleet == fleet:
             principal = principals[application["appId"]]
             jobs = state["jobs"].get(principal, [])
-            health = assess(SynchronizationJob.model_validate(jobs[0]) if len(jobs) == 1 else None)
+            health = assess_job(SynchronizationJob.model_validate(jobs[0]) if len(jobs) == 1 else None)
             held[mark.key].append((principal, health.state, dict(state["events"].get(principal, {}))))
     return held

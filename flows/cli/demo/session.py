@@ -7,12 +7,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from flows.cli.demo.fleet import write_fleet
-from flows.cli.demo.result import Rehearsal
-from flows.cli.output.progress_bar import progress_shown
+from flows.cli.demo.fleet import write_demo_fleet
+from flows.cli.demo.result import DemoResult
+from flows.cli.output.progress_bar import show_progress
 from flows.cli.processes.prefect_server import PrefectServer, new_auth_string
 from flows.cli.processes.run_flow import run_flow_against
-from flows.configuration.environment import with_variables
+from flows.configuration.environment import add_prefect_variables
 from flows.fleet_file.loader import read_fleet
 from flows.harvest import harvest_logs
 from flows.monitor import monitor_fleet
@@ -26,7 +26,7 @@ _CYCLE_SECONDS = 3600.0
 """Time between two cycles: one that fell between the harvest and the comparison would make them differ."""
 
 
-class Stage:
+class DemoSession:
     """Everything a rehearsal needs, running in a directory of its own.
 
     Args:
@@ -53,7 +53,7 @@ class Stage:
             starting.callback(self._server.stop)
             served = starting.enter_context(self._emulator.serve(port=0, directory=self._directory))
             variables = {**served.environment, "ENTRA_FLEET_STORE": self._store_url}
-            starting.enter_context(with_variables(variables))
+            starting.enter_context(add_prefect_variables(variables))
             self.prefect_url, self.tenant_url = self._server.url, served.url
             self.prefect_sign_in = self._server.api.auth_string or ""
             self._running = starting.pop_all()
@@ -64,13 +64,13 @@ class Stage:
     ) -> None:
         self._running.close()
 
-    def rehearse(self, instances: int, concurrency: int) -> Rehearsal:
+    def run(self, instances: int, concurrency: int) -> DemoResult:
         """Provision a fleet, wait until its jobs have settled, and harvest their events."""
-        path = write_fleet(self._directory, self._emulator.settings.tenant_id, instances)
+        path = write_demo_fleet(self._directory, self._emulator.settings.tenant_id, instances)
         fleet = read_fleet(str(path))
         parameters = {"fleet": fleet.to_object()}
         began = datetime.now(UTC) - timedelta(minutes=1)
-        with progress_shown("starting a Prefect server"), self._server.required():
+        with show_progress("starting a Prefect server"), self._server.required():
             self._server.wait()
             outcome = self._run(provision_fleet, {**parameters, "concurrency": concurrency})
             waiting = {"until": "settled", "timeout_minutes": _SETTLE_MINUTES, "interval_seconds": _LOOK_SECONDS}
@@ -79,7 +79,7 @@ class Stage:
             self._run(harvest_logs, {"since": began})
         events = EventFilter(tenant_id=fleet.tenant_id, since=began)
         with open_store(self._store_url) as store:
-            return Rehearsal(fleet, outcome, seen, store.events.counts(events), store.events.top_error_codes(events))
+            return DemoResult(fleet, outcome, seen, store.events.counts(events), store.events.top_error_codes(events))
 
     def tenant_state(self) -> dict[str, Any]:
         """Return what the tenant holds."""

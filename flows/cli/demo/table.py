@@ -6,16 +6,16 @@ from rich.table import Table
 from rich.text import Text
 
 from flows.cli.demo.fleet import NON_GALLERY
-from flows.cli.demo.result import Rehearsal
-from flows.cli.output.tables import coloured
+from flows.cli.demo.result import DemoResult
+from flows.cli.output.tables import state_text
 from flows.errors import StepFailed
-from flows.formatting.text import in_words
+from flows.formatting.text import format_count
 
 _ERRORS_SHOWN = 3
 _TEMPLATE_WIDTH = 20
 
 
-def rehearsal_table(rehearsal: Rehearsal) -> Table:
+def demo_table(rehearsal: DemoResult) -> Table:
     """Return one line for each instance: what was done, how its job is, what was harvested."""
     statuses = list(rehearsal.totals)
     table = Table("key", "template", "outcome", "job", *statuses, box=None, pad_edge=False)
@@ -30,11 +30,11 @@ def rehearsal_table(rehearsal: Rehearsal) -> Table:
         events = rehearsal.events.get(each.key, {})
         counts = (str(events[status]) if status in events else "-" for status in statuses)
         name = "custom SCIM (non-gallery)" if template == NON_GALLERY else template
-        table.add_row(each.key, Text(name), coloured(each.outcome), coloured(jobs.get(each.key, "-")), *counts)
+        table.add_row(each.key, Text(name), state_text(each.outcome), state_text(jobs.get(each.key, "-")), *counts)
     return table
 
 
-def summary_grid(rehearsal: Rehearsal, differences: list[str]) -> Table:
+def summary_grid(rehearsal: DemoResult, differences: list[str]) -> Table:
     """Return the sums, and whether the tenant's own account of itself agrees with them."""
     outcome, events = rehearsal.outcome, sum(rehearsal.totals.values())
     grid = Table.grid(padding=(0, 2))
@@ -61,4 +61,4 @@ def _in_one_line(key: str, failure: StepFailed) -> str:
 
 
 def _counted(counts: Mapping[str, int]) -> str:
-    return in_words(dict(sorted(counts.items()))) or "none"
+    return format_count(dict(sorted(counts.items()))) or "none"

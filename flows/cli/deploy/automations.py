@@ -7,7 +7,7 @@ from prefect.client.orchestration import PrefectClient
 from prefect.events.schemas.automations import Automation, AutomationCore
 from ruamel.yaml import YAML
 
-from flows.cli.deploy.packaged_files import shipped
+from flows.cli.deploy.packaged_files import find_packaged_file
 from flows.cli.errors import CommandFailed
 
 _SERVERS_OWN = {"id", "created", "updated", "enabled", "owner_resource"}
@@ -20,7 +20,7 @@ async def make_automations(client: PrefectClient, notify: str | None) -> None:
         CommandFailed: There is no such notification block.
     """
     block_id = await _block_id(client, notify) if notify else None
-    for path in sorted(shipped("deployments/automations").glob("*.yaml")):
+    for path in sorted(find_packaged_file("deployments/automations").glob("*.yaml")):
         wanted = _automation(YAML(typ="safe").load(path), block_id)
         found = await client.read_automations_by_name(wanted.name)
         if not found:

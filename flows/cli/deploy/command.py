@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from flows.cli.errors import BadUsage
-from flows.cli.output.console import aside, person
+from flows.cli.output.console import stderr_console, stdout_console
 
 FleetsOption = Annotated[
     Path | None,
@@ -29,7 +29,7 @@ def command(
     from platformdirs import user_log_path
     from prefect.settings import PREFECT_API_URL
 
-    from flows.cli.deploy.deploy import deploy, told
+    from flows.cli.deploy.deploy import deploy, format_deployed
     from flows.cli.deploy.fleets_file import read_fleets_file
     from flows.cli.deploy.prefect_yaml import prefect_yaml, write_prefect_yaml
     from flows.cli.processes.isolation import require_usable_proxies
@@ -39,7 +39,9 @@ def command(
     document = prefect_yaml(file, notify)
     if out:
         write_prefect_yaml(out, document)
-        person().print(f"Wrote {out}. Now: prefect --no-prompt deploy --all --prefect-file {out}", soft_wrap=True)
+        stdout_console().print(
+            f"Wrote {out}. Now: prefect --no-prompt deploy --all --prefect-file {out}", soft_wrap=True
+        )
         return
     url = PREFECT_API_URL.value()
     if not url:
@@ -47,8 +49,8 @@ def command(
     require_usable_proxies()
     api = PrefectApi(url)
     log_file = user_log_path("entra-fleet", appauthor=False, ensure_exists=True) / "deploy.log"
-    with aside().status("deploying"):
+    with stderr_console().status("deploying"):
         left_over = deploy(api, document, notify or (file.notify if file else None), log_file, Path.cwd())
-    for line in told(left_over):
-        aside().print(line, soft_wrap=True)
-    person().print(f"{len(document['deployments'])} deployments on {api.address}.", soft_wrap=True)
+    for line in format_deployed(left_over):
+        stderr_console().print(line, soft_wrap=True)
+    stdout_console().print(f"{len(document['deployments'])} deployments on {api.address}.", soft_wrap=True)

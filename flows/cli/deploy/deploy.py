@@ -96,6 +96,6 @@ async def _left_over(client: PrefectClient, wanted: set[str]) -> list[str]:
     return [f"{flows[each.flow_id]}/{each.name}" for each in others]
 
 
-def told(left_over: Sequence[str]) -> list[str]:
+def format_deployed(left_over: Sequence[str]) -> list[str]:
     """Return what a person is to know of deployments that are deployed no more."""
     return [f"{name} is deployed no more, and left alone: prefect deployment delete {name}" for name in left_over]

@@ -7,7 +7,7 @@ import flows
 _PACKAGE = Path(flows.__file__).parent
 
 
-def shipped(name: str) -> Path:
+def find_packaged_file(name: str) -> Path:
     """Return where a file or directory is that a clone has under this name."""
     installed = _PACKAGE / "shipped"
     return (installed if installed.is_dir() else _PACKAGE.parent) / name

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from ruamel.yaml import YAML
 
 from flows.cli.deploy.fleets_file import FleetEntry, FleetsFile, Schedule, Schedules
-from flows.cli.deploy.packaged_files import shipped
+from flows.cli.deploy.packaged_files import find_packaged_file
 from flows.cli.errors import CommandFailed
 
 SLUG = "schedule"
@@ -44,7 +44,7 @@ def prefect_yaml(fleets: FleetsFile | None = None, notify: str | None = None) ->
     Raises:
         CommandFailed: The schedules of the file cannot be used.
     """
-    document: Document = YAML(typ="safe").load(shipped("prefect.yaml"))
+    document: Document = YAML(typ="safe").load(find_packaged_file("prefect.yaml"))
     plain = [_plain(each) for each in document["deployments"]]
     if fleets:
         _check_schedules(fleets, plain)

@@ -32,19 +32,19 @@ class _PlainConsole(Console):
             yield segment if segment.control else Segment(escape_controls(segment.text), segment.style)
 
 
-def person() -> Console:
+def stdout_console() -> Console:
     """Return the console for what a person reads as the result of a command."""
     return _PlainConsole()
 
 
-def aside() -> Console:
+def stderr_console() -> Console:
     """Return the console for what goes on meanwhile."""
     return _PlainConsole(stderr=True)
 
 
 def show_failure(key: str, failure: "StepFailed") -> None:
     """Print why an instance failed, and at which step."""
-    aside().print(Text(f"\n{key} failed at {failure.step}:\n{failure}"), soft_wrap=True)
+    stderr_console().print(Text(f"\n{key} failed at {failure.step}:\n{failure}"), soft_wrap=True)
 
 
 def show_error(text: str) -> None:

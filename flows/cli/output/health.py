@@ -4,7 +4,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from flows.cli.output.console import person
+from flows.cli.output.console import stdout_console
 from flows.cli.output.tables import health_table
 from flows.monitoring.sweep import Sweep
 from flows.monitoring.triage import ErrorTriage, Triage
@@ -12,7 +12,7 @@ from flows.monitoring.triage import ErrorTriage, Triage
 
 def show_health(seen: Sweep) -> None:
     """Print a sweep, and the triage of each quarantine."""
-    person().print(health_table(seen))
+    stdout_console().print(health_table(seen))
     for reading in seen.readings:
         if reading.triage:
             show_triage(reading.triage)
@@ -20,7 +20,7 @@ def show_health(seen: Sweep) -> None:
 
 def show_triage(triage: Triage) -> None:
     """Print cause, errors and proposal of one job."""
-    console = person()
+    console = stdout_console()
     console.print()
     console.print(Text.assemble((triage.key, "bold"), (" is quarantined: ", "red"), triage.cause), soft_wrap=True)
     grid = Table.grid(padding=(0, 2))

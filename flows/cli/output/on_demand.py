@@ -4,25 +4,25 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from flows.cli.output.console import person
-from flows.on_demand_provisioning.result import Trial, Trials
-from flows.on_demand_provisioning.text import details_of, lines_of
+from flows.cli.output.console import stdout_console
+from flows.on_demand_provisioning.result import OnDemandResult, OnDemandResults
+from flows.on_demand_provisioning.text import format_details, format_lines
 
 _COLOURS = {"failed": "red", "unknown": "red", "skipped": "yellow"}
 _STATUS_COLOURS = {"success": "green", "failure": "red", "skipped": "yellow"}
 _INDENT = (0, 0, 0, 2)
 
 
-def show_trials(outcome: Trials) -> None:
+def show_on_demand_results(outcome: OnDemandResults) -> None:
     """Print everybody who was tried, step by step."""
     for number, trial in enumerate(outcome.trials):
         if number:
-            person().print()
+            stdout_console().print()
         _show(trial)
 
 
-def _show(trial: Trial) -> None:
-    console, subject = person(), trial.subject
+def _show(trial: OnDemandResult) -> None:
+    console, subject = stdout_console(), trial.subject
     who = "  ".join(filter(None, (subject.label, subject.user_principal_name, subject.kind, subject.id)))
     console.print(Text(who, style="bold"), soft_wrap=True)
     outcome = Text(trial.outcome, style=_COLOURS.get(trial.outcome, "green"))
@@ -32,13 +32,13 @@ def _show(trial: Trial) -> None:
     if trial.modified:
         console.print(Padding(_attributes(trial), _INDENT))
     grid = Table.grid(padding=(0, 2))
-    for label, text in lines_of(trial):
+    for label, text in format_lines(trial):
         grid.add_row(Text(label, style="dim"), Text(text))
     if grid.row_count:
         console.print(Padding(grid, _INDENT))
 
 
-def _steps(trial: Trial) -> Table:
+def _steps(trial: OnDemandResult) -> Table:
     grid = Table.grid(padding=(0, 2))
     for step in trial.steps:
         status = (step.status or "?").lower()
@@ -47,12 +47,12 @@ def _steps(trial: Trial) -> Table:
             Text(status, style=_STATUS_COLOURS.get(status, "")),
             Text(step.description or step.name or ""),
         )
-        if details := details_of(step):
+        if details := format_details(step):
             grid.add_row("", "", Text(details, style="dim"))
     return grid
 
 
-def _attributes(trial: Trial) -> Table:
+def _attributes(trial: OnDemandResult) -> Table:
     table = Table("attribute", "before", "after", box=None, pad_edge=False)
     for each in trial.modified:
         table.add_row(*(Text(text or "-") for text in (each.name, each.before, each.after)))

@@ -5,8 +5,8 @@ import typer
 from flows.cli.arguments.canary import show_rollout
 from flows.cli.arguments.options import Output
 from flows.cli.errors import FAILED
-from flows.cli.output.console import person, print_json, show_failure
-from flows.formatting.text import in_words
+from flows.cli.output.console import print_json, show_failure, stdout_console
+from flows.formatting.text import format_count
 from flows.run.outcome import FleetOutcome
 
 
@@ -26,10 +26,10 @@ def show_outcome(outcome: FleetOutcome) -> None:
 
     from flows.cli.output.tables import outcome_table
 
-    console = person()
+    console = stdout_console()
     if any(each.outcome != "unchanged" for each in outcome.instances):
         console.print(outcome_table(outcome))
-    counts = in_words(outcome.summary)
+    counts = format_count(outcome.summary)
     console.print(f"{outcome.fleet}: {counts or 'no instances'}; {outcome.requests} requests, {outcome.seconds:.1f} s.")
     for each in outcome.instances:
         if each.pending:

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
-from flows.cli.output.console import aside
-from flows.run.progress import NOTE, Progress, listening
+from flows.cli.output.console import stderr_console
+from flows.run.progress import NOTE, Progress, watch_progress
 
 _WORDS = {
     "provision": "provisioning instances",
@@ -17,10 +17,10 @@ _WORDS = {
 
 
 @contextmanager
-def progress_shown(opening: str) -> Iterator[None]:
+def show_progress(opening: str) -> Iterator[None]:
     """Show a bar for each phase that reports, on standard error; nothing where that is no terminal."""
     columns = (SpinnerColumn(), TextColumn("{task.description:32}", markup=False), BarColumn(24), MofNCompleteColumn())
-    console = aside()
+    console = stderr_console()
     with Bars(
         *columns,
         TimeElapsedColumn(),
@@ -43,5 +43,5 @@ def progress_shown(opening: str) -> Iterator[None]:
             task = phases[progress.phase]
             bars.update(task, completed=progress.done, total=progress.total or None, text=progress.text)
 
-        with listening(show):
+        with watch_progress(show):
             yield

@@ -35,7 +35,7 @@ def print_records(records: Iterable[Mapping[str, Any]], columns: Sequence[str], 
         return
     rows = csv.writer(_StandardOutput(), lineterminator="\r\n")
     rows.writerow(columns)
-    rows.writerows([cell(record[column]) for column in columns] for record in records)
+    rows.writerows([format_cell(record[column]) for column in columns] for record in records)
 
 
 class _StandardOutput:
@@ -46,7 +46,7 @@ class _StandardOutput:
         print_text(line.removesuffix("\r\n") + "\n")
 
 
-def cell(value: Any) -> str:
+def format_cell(value: Any) -> str:
     """Return a value as a cell that no spreadsheet takes for a formula."""
     if value is None:
         return ""

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
-from flows.formatting.text import in_words
+from flows.formatting.text import format_count
 from flows.plan.plan import Plan
-from flows.plan.text import DANGEROUS, in_lines, unknown_credentials, worth_showing
+from flows.plan.text import DANGEROUS, format_change_lines, format_unknown_credentials, worth_showing
 
 if TYPE_CHECKING:
     from flows.monitoring.sweep import Sweep
@@ -37,11 +37,11 @@ def plan_table(plan: Plan) -> Table:
     """Return the instances that are not as they should be, and those whose jobs are not."""
     table = Table("key", "action", "change", "health", "credentials", box=None, pad_edge=False)
     for each in filter(worth_showing, plan.instances):
-        unknown = ", ".join(f"{key} unknown" for key in unknown_credentials(each))
-        what = Text("\n".join(in_lines(each)) or "-")
+        unknown = ", ".join(f"{key} unknown" for key in format_unknown_credentials(each))
+        what = Text("\n".join(format_change_lines(each)) or "-")
         what.highlight_words([DANGEROUS], "bold red")
         health = Text(each.condition, style=_COLOURS.get(each.health.state, ""))
-        table.add_row(each.key, coloured(str(each.action)), what, health, Text(unknown or "-"))
+        table.add_row(each.key, state_text(str(each.action)), what, health, Text(unknown or "-"))
     return table
 
 
@@ -50,9 +50,9 @@ def outcome_table(outcome: "FleetOutcome") -> Table:
     table = Table("key", "outcome", "job", "application", "service principal", box=None, pad_edge=False)
     for each in outcome.instances:
         if each.outcome not in {"unchanged", "held"}:
-            job_state = coloured(each.job_state or "-")
+            job_state = state_text(each.job_state or "-")
             ids = (Text(each.application_id or "-"), Text(each.service_principal_id or "-"))
-            table.add_row(each.key, coloured(each.outcome), job_state, *ids)
+            table.add_row(each.key, state_text(each.outcome), job_state, *ids)
     return table
 
 
@@ -61,10 +61,10 @@ def health_table(seen: "Sweep") -> Table:
     table = Table("key", "state", "since", "last execution", "counts", "why", box=None, pad_edge=False)
     for reading in seen.worst_first:
         health = reading.health
-        counts = in_words(health.counts)
+        counts = format_count(health.counts)
         moments = (_moment(reading.since), _moment(health.last_execution))
         why = Text(reading.why or "-")
-        table.add_row(reading.target.key, coloured(health.state), *moments, Text(counts or "-"), why)
+        table.add_row(reading.target.key, state_text(health.state), *moments, Text(counts or "-"), why)
     return table
 
 
@@ -72,6 +72,6 @@ def _moment(moment: datetime | None) -> str:
     return moment.strftime("%Y-%m-%d %H:%M:%SZ") if moment else "-"
 
 
-def coloured(word: str) -> Text:
+def state_text(word: str) -> Text:
     """Return a word in the colour that it has in every table."""
     return Text(word, style=_COLOURS.get(word, ""))

@@ -8,19 +8,19 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from flows.cli.output.console import person
+from flows.cli.output.console import stdout_console
 
 if TYPE_CHECKING:
-    from flows.monitoring.user_history import Chapter, Story, TriedOnDemand
+    from flows.monitoring.user_history import HistoryEntry, TriedOnDemand, UserHistory
 
 _COLOURS = {"failure": "red", "success": "green", "skipped": "yellow", "warning": "yellow"}
 _KEYS_MAX = 10
 _TRIALS_MAX = 5
 
 
-def show_story(story: "Story") -> None:
+def show_user_history(story: "UserHistory") -> None:
     """Print what happened to somebody: failures first, each with its cause and what to do."""
-    console = person()
+    console = stdout_console()
     who = story.identity
     console.print(Text("  ".join(filter(None, (who.name, who.user_principal_name, who.type, who.id))), style="bold"))
     for chapter in story.chapters:
@@ -48,7 +48,7 @@ def show_story(story: "Story") -> None:
         )
 
 
-def _heading(chapter: "Chapter") -> Text:
+def _heading(chapter: "HistoryEntry") -> Text:
     told = chapter.told
     heading = Text(chapter.name, style="bold")
     if chapter.instance and told.service_principal_name:
@@ -57,7 +57,7 @@ def _heading(chapter: "Chapter") -> Text:
     return heading.append(f"  {told.action or ''}  {_moment(told.activity_at)}", style="not bold")
 
 
-def _lines(chapter: "Chapter") -> Iterator[tuple[str, str]]:
+def _lines(chapter: "HistoryEntry") -> Iterator[tuple[str, str]]:
     told, known = chapter.told, chapter.explanation
     if told.failures:
         last = f"last success {_moment(told.last_success_at)}" if told.last_success_at else "never a success"

@@ -13,7 +13,7 @@ from prefect.logging.handlers import APILogHandler, PrefectConsoleHandler
 from prefect.states import Cancelled
 
 from flows.cli.errors import CommandFailed
-from flows.cli.output.progress_bar import progress_shown
+from flows.cli.output.progress_bar import show_progress
 from flows.cli.processes.prefect_server import PrefectApi, prefect_api
 
 AnyFlow = Callable[..., Awaitable[Any]]
@@ -27,7 +27,7 @@ def run_flow(flow: AnyFlow, parameters: Mapping[str, Any]) -> Any:
         Exception: What the flow raised.
         KeyboardInterrupt: It was interrupted; what was begun is in the store.
     """
-    with progress_shown("starting Prefect"), prefect_api() as api:
+    with show_progress("starting Prefect"), prefect_api() as api:
         return run_flow_against(api, flow, parameters)
 
 

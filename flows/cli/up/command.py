@@ -7,10 +7,10 @@ import typer
 
 from flows.cli.deploy.command import FleetsOption, NotifyOption
 from flows.cli.errors import BadUsage
-from flows.cli.output.console import aside, person
+from flows.cli.output.console import stderr_console, stdout_console
 
 if TYPE_CHECKING:
-    from flows.cli.up.stack import Machine
+    from flows.cli.up.stack import Stack
 
 PORT = 4200
 _FLEET = "fleet.yaml"
@@ -29,8 +29,8 @@ def command(
     """Start Prefect server, deployments and a worker here, and keep them running until Ctrl-C."""
     from platformdirs import user_data_path
 
-    from flows.cli.up.signals import interruptible
-    from flows.cli.up.stack import Machine
+    from flows.cli.up.signals import until_stop_requested
+    from flows.cli.up.stack import Stack
 
     if embedded and fleets:
         raise BadUsage("--embedded brings an example fleet of its own.\nLeave --fleets out.")
@@ -40,8 +40,8 @@ def command(
             "Write one with entra-fleet init, name several with --fleets, or look at an example with --embedded."
         )
     home = directory or user_data_path("entra-fleet", appauthor=False) / ("embedded" if embedded else "prefect")
-    with interruptible() as stop, Machine(home.resolve(), port) as machine:
-        with aside().status("starting") as status:
+    with until_stop_requested() as stop, Stack(home.resolve(), port) as machine:
+        with stderr_console().status("starting") as status:
             machine.start_server(status.update)
             if embedded:
                 fleets = machine.serve_tenant()
@@ -55,14 +55,14 @@ def command(
         stop.settle()
         _show(machine, worker)
         machine.watch(stop)
-    aside().print("Stopped.")
+    stderr_console().print("Stopped.")
 
 
-def _show(machine: "Machine", worker: bool) -> None:
+def _show(machine: "Stack", worker: bool) -> None:
     for line in machine.remarks:
-        aside().print(line, soft_wrap=True)
+        stderr_console().print(line, soft_wrap=True)
     running = "" if worker else "; no worker runs here, so nothing runs until one does elsewhere"
-    console = person()
+    console = stdout_console()
     console.print(f"entra-fleet is up{running}. Ctrl-C stops it.", soft_wrap=True)
     for label, text in machine.facts():
         console.print(f"{label:<9}{text}", soft_wrap=True)

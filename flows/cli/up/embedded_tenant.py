@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from flows.cli.demo.fleet import write_fleet
+from flows.cli.demo.fleet import write_demo_fleet
 from flows.cli.processes.prefect_server import PrefectApi
 from flows.configuration.blocks import EntraTenant
 from graph_emulator import Emulator, EmulatorSettings
@@ -29,7 +29,7 @@ harvest = 120
 
 
 @contextmanager
-def embedded_tenant(directory: Path, api: PrefectApi) -> Iterator[dict[str, str]]:
+def serve_embedded_tenant(directory: Path, api: PrefectApi) -> Iterator[dict[str, str]]:
     """Serve a tenant, and keep how to sign in to it as a block; yield the variables of the worker.
 
     Args:
@@ -42,7 +42,7 @@ def embedded_tenant(directory: Path, api: PrefectApi) -> Iterator[dict[str, str]
     emulator = Emulator(EmulatorSettings())
     with emulator.serve(port=0, directory=directory) as served:
         settings = emulator.settings
-        write_fleet(directory, settings.tenant_id, _INSTANCES)
+        write_demo_fleet(directory, settings.tenant_id, _INSTANCES)
         (directory / "fleets.toml").write_text(_FLEETS, "utf-8")
         block = EntraTenant(
             tenant_id=settings.tenant_id,

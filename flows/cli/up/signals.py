@@ -9,7 +9,7 @@ from types import FrameType
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class Stop:
+class StopRequest:
     """Whether somebody wants it to end."""
 
     def __init__(self) -> None:
@@ -33,9 +33,9 @@ class Stop:
 
 
 @contextmanager
-def interruptible() -> Iterator[Stop]:
+def until_stop_requested() -> Iterator[StopRequest]:
     """Yield what both signals set; the first one interrupts what has not settled."""
-    stop = Stop()
+    stop = StopRequest()
     before = {number: signal.signal(number, stop) for number in _SIGNALS}
     try:
         yield stop

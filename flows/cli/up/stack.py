@@ -11,7 +11,7 @@ from typing import Self
 from prefect.deployments.flow_runs import arun_deployment
 from prefect.settings import PREFECT_API_URL
 
-from flows.cli.deploy.deploy import POOL, deploy, told
+from flows.cli.deploy.deploy import POOL, deploy, format_deployed
 from flows.cli.deploy.fleets_file import read_fleets_file
 from flows.cli.deploy.prefect_yaml import prefect_yaml
 from flows.cli.errors import CommandFailed
@@ -19,9 +19,9 @@ from flows.cli.processes.child import Child
 from flows.cli.processes.isolation import require_usable_proxies
 from flows.cli.processes.prefect_server import PrefectApi, PrefectServer
 from flows.cli.up.dead_runs import crash_dead_runs
-from flows.cli.up.embedded_tenant import DEPLOYMENT, embedded_tenant
+from flows.cli.up.embedded_tenant import DEPLOYMENT, serve_embedded_tenant
 from flows.cli.up.home import Home
-from flows.cli.up.signals import Stop
+from flows.cli.up.signals import StopRequest
 from flows.configuration.environment import EnvironmentIncomplete, environment
 from flows.store import upgrade_store
 
@@ -32,7 +32,7 @@ _WORKER_START_SECONDS = 60.0
 _WORKER_QUERY_SECONDS = "3"
 
 
-class Machine:
+class Stack:
     """A Prefect server, unless there is one already, and a worker.
 
     Args:
@@ -88,7 +88,7 @@ class Machine:
     def serve_tenant(self) -> Path:
         """Serve an embedded tenant with an example fleet; return the file that has it deployed."""
         self._directory = self._home.path("tenant")
-        self._worker_variables = self._running.enter_context(embedded_tenant(self._directory, self._api))
+        self._worker_variables = self._running.enter_context(serve_embedded_tenant(self._directory, self._api))
         self._provision = DEPLOYMENT
         return self._directory / "fleets.toml"
 
@@ -106,7 +106,7 @@ class Machine:
         document = prefect_yaml(file, notify)
         to_tell = notify or (file.notify if file else None)
         log_file = self._home.path("deploy.log")
-        self.remarks += told(deploy(self._api, document, to_tell, log_file, self._directory))
+        self.remarks += format_deployed(deploy(self._api, document, to_tell, log_file, self._directory))
         if file is None or any(entry.reader is None for entry in file.fleets.values()):
             self._check_sign_in()
 
@@ -141,7 +141,7 @@ class Machine:
         with self._api.used():
             asyncio.run(_run(self._provision))
 
-    def watch(self, stop: Stop) -> None:
+    def watch(self, stop: StopRequest) -> None:
         """Wait until somebody wants it to end.
 
         Raises:

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from graph_emulator import PROFILES, Emulator, EmulatorError, EmulatorSettings
-from graph_emulator.faults.latency import latency_of
+from graph_emulator.faults.latency import choose_latency
 from graph_emulator.faults.profiles import settled
 from tests.graph_emulator.driver import AWS
 
@@ -70,13 +70,13 @@ def test_an_unknown_profile_among_others_is_named():
 
 async def test_realistic_latencies_differ_by_operation_and_follow_the_seed():
     settings = settled(EmulatorSettings(profile="realistic"))
-    slow = [latency_of(settings, "instantiate", n) for n in range(500)]
-    fast = [latency_of(settings, "get_application", n) for n in range(500)]
+    slow = [choose_latency(settings, "instantiate", n) for n in range(500)]
+    fast = [choose_latency(settings, "get_application", n) for n in range(500)]
     assert statistics.median(slow) == pytest.approx(1.4, rel=0.1)
     assert statistics.median(fast) == pytest.approx(0.09, rel=0.1)
     assert 0 < min(fast) < max(slow) < 6
-    assert slow == [latency_of(settings, "instantiate", n) for n in range(500)]
-    assert slow[0] != latency_of(settings.with_changes(seed=2), "instantiate", 0)
+    assert slow == [choose_latency(settings, "instantiate", n) for n in range(500)]
+    assert slow[0] != choose_latency(settings.with_changes(seed=2), "instantiate", 0)
 
 
 async def test_latencies_pass_side_by_side(open_tenant):
@@ -84,7 +84,7 @@ async def test_latencies_pass_side_by_side(open_tenant):
     began = asyncio.get_running_loop().time()
     await asyncio.gather(*(wire.send("GET", "/organization") for _ in range(40)))
     passed = asyncio.get_running_loop().time() - began
-    alone = sum(latency_of(wire.emulator.settings, "list_organization", n) for n in range(1, 41))
+    alone = sum(choose_latency(wire.emulator.settings, "list_organization", n) for n in range(1, 41))
     assert alone > 1.5 > passed
 
 
