@@ -7,7 +7,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 WORKERS ?= auto
 PYTEST := PYTHONHASHSEED=0 $(BIN)/pytest -q --numprocesses=$(WORKERS) --maxprocesses=4
 
-.PHONY: demo test lint check coverage proof mutants clean
+.PHONY: demo test quick lint check coverage proof mutants clean
 
 demo: .venv/core
 	$(BIN)/entra-fleet demo
@@ -15,6 +15,10 @@ demo: .venv/core
 # A file's tests stay together, for they share what is expensive to start.
 test: .venv/dev
 	$(PYTEST) --dist=loadfile --no-loadscope-reorder
+
+# All but those that start servers and workers of Prefect as processes, which take half the time.
+quick: .venv/dev
+	$(PYTEST) --dist=loadfile --no-loadscope-reorder --ignore=tests/e2e
 
 lint: .venv/dev
 	$(BIN)/ruff check .

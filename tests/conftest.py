@@ -48,14 +48,14 @@ def prefect_api(tmp_path_factory):
     """A Prefect server for all tests that run flows on one; migrating its database was done before, if ever."""
     from prefect.events.worker import EventsWorker
     from prefect.logging.handlers import APILogWorker
-    from prefect.settings import PREFECT_API_URL, temporary_settings
 
     from flows.cli.processes.prefect_server import PrefectServer
+    from tests.proof.prefect_aside import prefect_api_at
 
     server = PrefectServer(tmp_path_factory.mktemp("prefect"))
     try:
         server.wait()
-        with temporary_settings({PREFECT_API_URL: server.api_url}):
+        with prefect_api_at(server.api_url):
             yield
             # What is still to be sent belongs to this server, and would be looked for after it has gone.
             APILogWorker.drain_all(timeout=5)
@@ -71,12 +71,10 @@ def without_prefect(request):
         request.getfixturevalue("prefect_api")
         yield
         return
-    from prefect.settings import PREFECT_API_URL, temporary_settings
-
-    from tests.proof.prefect_aside import prefect_aside
+    from tests.proof.prefect_aside import prefect_api_at, prefect_aside
 
     # Whatever asks Prefect's API all the same is refused at once, instead of having a server started for it.
-    with prefect_aside(), temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
+    with prefect_aside(), prefect_api_at("http://127.0.0.1:9/api"):
         yield
 
 

@@ -1,17 +1,17 @@
 import os
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from prefect.settings import PREFECT_API_URL, temporary_settings
 from ruamel.yaml import YAML
 
 from flows.cli.main import main
 from flows.cli.processes.prefect_server import PrefectServer
 from tests.estates import estate
+from tests.proof.prefect_aside import prefect_api_at
 from tests.store.databases import postgres_database, postgres_url, sqlite_url, store_url  # noqa: F401  # fixtures
 
 ROOT = Path(__file__).parent.parent.parent
@@ -80,9 +80,9 @@ def environment_of_a_child(variables):
     """Have this process's environment, and Prefect's settings that come from it, be a child's for a while."""
     before = dict(os.environ)
     os.environ.update(variables)
-    api = {PREFECT_API_URL: variables["PREFECT_API_URL"] or None} if "PREFECT_API_URL" in variables else {}
+    named = "PREFECT_API_URL" in variables
     try:
-        with temporary_settings(api):
+        with prefect_api_at(variables["PREFECT_API_URL"] or None) if named else nullcontext():
             yield
     finally:
         os.environ.clear()

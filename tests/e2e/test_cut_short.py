@@ -163,7 +163,7 @@ def test_a_cancelled_apply_takes_its_shards_with_it_and_a_new_one_finishes(site)
     cancelled()
     assert site.read(run_id)["state_type"] == "CANCELLED"
     assert {shard["state_type"] for shard in site.shards("cancelled")} == {"CANCELLED"}
-    assert_finished(site, site.ended(site.run({"fleet": wanted("cancelled")} | SPLIT)), "cancelled")
+    assert_finished(site, site.ended(site.run({"fleet": wanted("cancelled")} | ALONE)), "cancelled")
 
 
 def test_a_server_that_is_gone_for_a_while_stops_nothing(site):

@@ -136,21 +136,10 @@ def names(api_url):
     return {each["name"]: each for each in httpx.post(f"{api_url}/deployments/filter", json={}).json()}
 
 
-def test_a_fleet_that_is_taken_out_of_the_file_is_named_and_left_alone(deployed, deploy):
+def test_what_the_file_says_holds_after_it_has_changed_and_a_fleet_that_is_taken_out_is_left_alone(deployed, deploy):
     result = deploy(FLEETS)
     assert result.code == 0, result.err
     assert names(deployed)["sweep-contoso"]["schedules"][0]["schedule"]["interval"] == 300
-    result = deploy(FLEETS.replace("contoso", "fabrikam").replace("300", "60"))
-    assert result.code == 0, result.err
-    command = "prefect deployment delete monitor-fleet/sweep-contoso"
-    assert f"monitor-fleet/sweep-contoso is deployed no more, and left alone: {command}" in result.err
-    found = names(deployed)
-    assert found["sweep-contoso"]["schedules"][0]["schedule"]["interval"] == 300
-    assert found["sweep-fabrikam"]["schedules"][0]["schedule"]["interval"] == 60
-
-
-def test_what_the_file_says_of_schedules_holds_after_it_has_changed(deployed, deploy):
-    deploy(FLEETS)
     deploy(FLEETS.replace("300", "false"))
     (off,) = names(deployed)["sweep-contoso"]["schedules"]
     assert (off["active"], off["schedule"]["interval"]) == (False, 600)
@@ -160,6 +149,13 @@ def test_what_the_file_says_of_schedules_holds_after_it_has_changed(deployed, de
     deploy(FLEETS.replace("300", "true"))
     (on,) = names(deployed)["sweep-contoso"]["schedules"]
     assert (on["active"], on["schedule"]["interval"]) == (True, 600)
+    result = deploy(FLEETS.replace("contoso", "fabrikam").replace("300", "60"))
+    assert result.code == 0, result.err
+    command = "prefect deployment delete monitor-fleet/sweep-contoso"
+    assert f"monitor-fleet/sweep-contoso is deployed no more, and left alone: {command}" in result.err
+    found = names(deployed)
+    assert found["sweep-contoso"]["schedules"][0]["schedule"]["interval"] == 600
+    assert found["sweep-fabrikam"]["schedules"][0]["schedule"]["interval"] == 60
 
 
 def test_a_notification_block_that_does_not_exist_is_named(deploy):

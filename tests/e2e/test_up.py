@@ -119,7 +119,8 @@ def test_a_stranger_is_refused(first):
 
 
 def test_what_it_keeps_is_its_owners_alone(first):
-    folders = {"home", "tenant", "storage"}
+    # On a busy machine Prefect has a folder of messages that it could not take in.
+    folders = {"home", "tenant", "storage", "dlq"}
     assert {name: mode for name, mode in first.modes.items() if mode != (0o700 if name in folders else 0o600)} == {}
     assert {"prefect.db", "encryption-key", "auth-string", "server.log", "worker.log", "env.sh"} <= set(first.modes)
 
