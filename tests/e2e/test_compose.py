@@ -7,6 +7,7 @@ import sys
 import tomllib
 from contextlib import suppress
 from pathlib import Path
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -110,11 +111,13 @@ class Site:
 
     def client(self, server, auth=AUTH, *, guarded=True):
         """A client of one of the servers, with the token against forgery that writes need."""
-        client = httpx.Client(base_url=f"http://127.0.0.1:{self.ports[server]}/api", auth=auth, timeout=60)
+        url, headers = f"http://127.0.0.1:{self.ports[server]}/api", {}
         if guarded:
-            token = client.get("/csrf-token", params={"client": "test"}).json()["token"]
-            client.headers.update({"Prefect-Csrf-Client": "test", "Prefect-Csrf-Token": token})
-        return client
+            # A client has one token at a time, whichever server it asks.
+            name = str(uuid4())
+            token = httpx.get(f"{url}/csrf-token", params={"client": name}, auth=auth, timeout=60).json()["token"]
+            headers = {"Prefect-Csrf-Client": name, "Prefect-Csrf-Token": token}
+        return httpx.Client(base_url=url, auth=auth, timeout=60, headers=headers)
 
     def stop(self):
         for child in reversed(self._children):
