@@ -16,6 +16,14 @@ settings.register_profile("explore", deadline=None, max_examples=2000, suppress_
 settings.load_profile("steady")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _data_directory_of_its_own(tmp_path_factory):
+    """No test, and no process that one starts, uses the store of whoever runs them."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _no_secret_is_known():
     """What one test has learned is masked in no other."""

@@ -40,6 +40,8 @@ class StoreAddress:
         return Path(self.url.database or "") if self.url.get_backend_name() == "sqlite" else None
 
     def __str__(self) -> str:
+        if self.path:
+            return f"sqlite:///{self.path}"
         # The query may hold a password as well (`?password=`, `?sslpassword=`).
         shown = self.url.set(drivername=self.url.get_backend_name(), query={})
         return shown.render_as_string(hide_password=True)

@@ -126,14 +126,15 @@ def test_a_missing_permission_is_named(entra_fleet, write_fleet, tmp_path):
     assert (result.out, result.code, len(result.err.splitlines())) == ("", 1, 3)
 
 
-def test_a_missing_permission_on_synchronization_is_named_though_graph_says_unknown_error(
+def test_a_missing_permission_on_synchronization_is_named_before_anything_is_written(
     entra_fleet, write_fleet, tmp_path, prefect_server
 ):
-    with estate(tmp_path / "poor", roles=("Application.ReadWrite.All",)), add_prefect_variables({"TOKEN": "good"}):
+    poor = estate(tmp_path / "poor", roles=("Application.ReadWrite.All",))
+    with poor as tenant, add_prefect_variables({"TOKEN": "good"}):
         path = write_fleet(fleet(instance("one")))
         result = entra_fleet("apply", path, "--yes", PREFECT_API_URL=prefect_server.api_url)
-    assert "401 UnknownError" in result.err
-    assert "Synchronization.Read" in result.err
+        assert tenant.requests(writes=True) == []
+    assert "Synchronization.ReadWrite.All" in result.err
     assert (result.code, "Traceback" in result.err) == (1, False)
 
 

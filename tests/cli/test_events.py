@@ -97,17 +97,14 @@ def test_a_store_that_is_not_there_is_not_made(entra_fleet, url, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    ("version", "remedy"), [("0001", "entra-fleet store upgrade"), ("9999", "upgrade entra-fleet")]
-)
-def test_a_store_of_another_version_is_refused(entra_fleet, filled, version, remedy):
+@pytest.mark.parametrize("version", ["0001", "9999"])
+def test_a_store_of_another_version_is_refused(entra_fleet, filled, version):
     with sqlite3.connect(filled.removeprefix("sqlite:///")) as connection:
         connection.execute("UPDATE entra_fleet_version SET version_num = ?", [version])
     connection.close()
     result = entra_fleet("events", "--store", filled)
     assert (result.out, result.code) == ("", 1)
     assert f"the store has version {version}" in result.err
-    assert remedy in result.err
 
 
 def test_a_store_that_somebody_writes_to_can_be_exported(entra_fleet, filled):

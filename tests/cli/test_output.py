@@ -152,7 +152,7 @@ def test_only_one_file_prints():
         )
         or (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in {"print", "Console"})
     }
-    assert printing == {"output.py"}
+    assert printing == {"output/console.py"}
 
 
 def of_a_module(node):
