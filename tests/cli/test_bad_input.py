@@ -173,7 +173,7 @@ def test_an_unset_variable_of_one_instance_and_a_rejected_credential_of_another(
         "unset: credentials.SecretToken: ${env:UNSET}: the environment variable is not set\n"
         "Set UNSET where the flow runs, or correct the reference.\n"
         "\nrejected failed at validate-credentials:\n"
-        "The target system rejected the credentials of rejected, or could not be reached: "
+        "The target system rejected the credentials of rejected or could not be reached: "
     )
     assert "401" in result.err
     assert result.err.endswith(
@@ -185,13 +185,11 @@ def test_an_unset_variable_of_one_instance_and_a_rejected_credential_of_another(
 
 def test_a_key_the_file_does_not_have(entra_fleet, write_fleet):
     path = write_fleet(fleet(instance("one")))
-    ended(
-        entra_fleet("apply", path, "--yes", "--only", "two"), 2, "The fleet contoso has no instance two; check --only."
-    )
+    ended(entra_fleet("apply", path, "--yes", "--only", "two"), 2, "Fleet contoso has no instance two; check --only.")
 
 
 def test_nobody_to_ask(entra_fleet, write_fleet):
-    text = "apply asks before it changes anything, and there is no terminal to ask on.\nAdd --yes."
+    text = "apply asks before it changes anything, but there is no terminal to ask on.\nAdd --yes."
     ended(entra_fleet("apply", write_fleet(fleet(instance("one")))), 2, text)
 
 

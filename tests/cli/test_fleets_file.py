@@ -123,7 +123,7 @@ def test_a_mistake_is_named_with_its_place_and_what_to_do(written, text, said):
 
 def test_a_table_that_is_not_named_as_its_fleet_is_refused(written, write_fleet):
     write_fleet(fleet(instance("one")), "a.yaml")
-    with pytest.raises(CommandFailed, match=r"fleets\.a: .*a\.yaml is of the fleet contoso"):
+    with pytest.raises(CommandFailed, match=r"fleets\.a: .*a\.yaml defines the fleet contoso"):
         read_fleets_file(written("[fleets.a]\nfleet = 'a.yaml'\n"))
 
 
@@ -148,7 +148,7 @@ def test_what_prefect_is_given_can_be_written_to_a_file(entra_fleet, written, tm
 def test_deploying_without_a_server_says_how_to_have_one(entra_fleet):
     result = entra_fleet("deploy", PREFECT_API_URL="", PREFECT_HOME="/nonexistent")
     assert result.code == 2
-    assert result.err.splitlines()[-1] == "Set PREFECT_API_URL, or start one with entra-fleet up."
+    assert result.err.splitlines()[-1] == "Set PREFECT_API_URL, or start a server with entra-fleet up."
 
 
 def test_up_without_a_fleet_says_what_to_do(entra_fleet, tmp_path):
