@@ -147,7 +147,7 @@ async def test_what_cannot_be_an_instance_is_left_out_with_the_reason(emulator, 
             f"Databricks without a job ({application_of(emulator, jobless)}): it has no provisioning job",
             f"Databricks Dev ({application_of_name(emulator, 'Databricks Dev')}): databricks-dev has that display name "
             "already; rename one of them, then adopt again",
-            f"Databricks {'x' * 120} ({ids['long']}): its display_name is 131 characters long, at most 120 are allowed",
+            f"Databricks {'x' * 120} ({ids['long']}): its display_name is 131 characters long; at most 120 are allowed",
             f"Theirs ({application_of(emulator, theirs)}): it bears the mark entra-fleet:theirs:one",
         ]
     )

@@ -23,7 +23,7 @@ def ended(result, code, text):
 
 def test_a_file_that_is_not_there(entra_fleet_process, tmp_path):
     path = tmp_path / "nope.yaml"
-    text = f"{path}: there is no such file\nCheck the path, or write the file there."
+    text = f"{path}: no such file\nCheck the path, or create the file."
     ended(entra_fleet_process("plan", path), 1, text)
     ended(entra_fleet_process("apply", path, "--yes"), 1, text)
 

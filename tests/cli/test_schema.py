@@ -133,10 +133,10 @@ def test_what_is_wrong_in_a_mappings_file_is_said_with_its_line(here, write_flee
         "      nick: {attribute: a, constant: b, whenn: c}\n"
     )
     assert here("plan", path, code=1).err.splitlines()[::2] == [
-        f"{tmp_path}/m.yaml:4:13: object_mappings[0].scope[0]: is no scoping filter: an operator is missing: "
+        f"{tmp_path}/m.yaml:4:13: object_mappings[0].scope[0]: is not a scoping filter: an operator is missing: "
         "is true, is false, is null, is not null, equals, not equals, regex match, not regex match, "
         "greater than or equals, greater than, includes, ends with, is member of (character 12)",
-        f"{tmp_path}/m.yaml:6:15: object_mappings[0].attributes.title.expression: is no expression: "
+        f"{tmp_path}/m.yaml:6:15: object_mappings[0].attributes.title.expression: is not an expression: "
         "the parenthesis of Join is not closed (character 1)",
         f"{tmp_path}/m.yaml:7:41: object_mappings[0].attributes.nick.whenn: unknown field",
     ]
