@@ -54,7 +54,7 @@ def test_another_tenants_credential(entra_fleet, write_fleet, tenant):
     path = write_fleet(fleet(instance("one"), tenant_id=WRONG_ID))
     result = entra_fleet("plan", path)
     assert result.err == (
-        f"The fleet file is for tenant {WRONG_ID}, the credential signs in to {TENANT}.\n"
+        f"The fleet file is for tenant {WRONG_ID}, but the credential is for {TENANT}.\n"
         "Nothing was sent to Graph. Use that tenant's credential, or correct tenant_id in the fleet file.\n"
     )
     assert (result.out, result.code) == ("", 1)
@@ -197,8 +197,8 @@ def test_a_block_without_a_server_that_keeps_it(entra_fleet, write_fleet):
     ended(
         entra_fleet("plan", write_fleet(fleet(instance("one"))), "--tenant", "prod", PREFECT_API_URL=""),
         1,
-        "The EntraTenant block 'prod' is kept by a Prefect server, and none is configured.\n"
-        "Set PREFECT_API_URL, or leave --tenant out to sign in as the environment says.",
+        "The EntraTenant block 'prod' needs a Prefect server, but none is configured.\n"
+        "Set PREFECT_API_URL, or omit --tenant to sign in from the environment.",
     )
 
 
@@ -206,7 +206,8 @@ def test_a_cloud_that_does_not_exist(entra_fleet, write_fleet):
     ended(
         entra_fleet("plan", write_fleet(fleet(instance("one"))), ENTRA_FLEET_CLOUD="mars"),
         1,
-        "The environment names no usable Graph: cloud 'mars' is unknown\nuse one of: global, usgov, usgov-dod, china",
+        "The environment has no usable Graph settings: cloud 'mars' is unknown\n"
+        "use one of: global, usgov, usgov-dod, china",
     )
 
 

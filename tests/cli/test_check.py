@@ -240,7 +240,7 @@ def test_another_tenants_credential(tenant, check):
     _, result = check(fleet(instance("one"), tenant_id=NOBODY))
     assert failures(result) == [
         (
-            f"sign-in     The fleet file is for tenant {NOBODY}, the credential signs in to {TENANT}.",
+            f"sign-in     The fleet file is for tenant {NOBODY}, but the credential is for {TENANT}.",
             "Nothing was sent to Graph. Use that tenant's credential, or correct tenant_id in the fleet file.",
         )
     ]

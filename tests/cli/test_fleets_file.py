@@ -102,15 +102,18 @@ def test_a_reaction_is_to_the_events_of_its_fleet_only(written):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[fleets", "is no TOML"),
+        ("[fleets", "is not valid TOML"),
         ("", "fleets: Field required"),
         ("[fleets.a]\n", "fleets.a.fleet: Field required"),
         ("[fleets.a]\nfleet = 'a.yaml'\nwritter = 'x'\n", "fleets.a.writter: Extra inputs are not permitted"),
         ("[fleets.a]\nfleet = 'a.yaml'\n[fleets.a.schedules]\nsweeps = 60\n", "there is no deployment 'sweeps'"),
         ("[fleets.a]\nfleet = 'a.yaml'\n[fleets.a.schedules]\nharvest = 60\n", "harvest reads the whole tenant"),
-        ("[fleets.a]\nfleet = 'a.yaml'\n[fleets.a.schedules]\nsweep = 'hourly'\n", "'hourly' is no schedule"),
-        ("[fleets.a]\nfleet = 'a.yaml'\n[fleets.a.schedules]\nsweep = 0\n", "0 is no schedule"),
-        ("[fleets.a]\nfleet = 'a.yaml'\ntimezone = 'Mars'\n[fleets.a.schedules]\nsweep = '0 * * * *'\n", "no schedule"),
+        ("[fleets.a]\nfleet = 'a.yaml'\n[fleets.a.schedules]\nsweep = 'hourly'\n", "'hourly' is not a schedule"),
+        ("[fleets.a]\nfleet = 'a.yaml'\n[fleets.a.schedules]\nsweep = 0\n", "0 is not a schedule"),
+        (
+            "[fleets.a]\nfleet = 'a.yaml'\ntimezone = 'Mars'\n[fleets.a.schedules]\nsweep = '0 * * * *'\n",
+            "not a schedule",
+        ),
         ("[fleets.'A B']\nfleet = 'a.yaml'\n", "String should match pattern"),
     ],
 )

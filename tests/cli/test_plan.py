@@ -65,10 +65,10 @@ def test_what_is_dangerous_pending_misnamed_or_lies_about_is_said(run, write_fle
     assert "credentials.SyncAll: true → false (dangerous)" in shown
     assert f"assignments.{both[1]['user']}: {users[1]['displayName']} as User → removed (dangerous)" in shown
     name = users[0]["displayName"]
-    assert f"assignments.{both[0]['user']}: the file calls it 'Wrong', the tenant '{name}'; the id decides" in shown
+    assert f"assignments.{both[0]['user']}: named 'Wrong', the tenant '{name}'; the id decides" in shown
     assert "pending: Ann as Admin,Idp" in shown
     assert f"deleted: App gone ({gone}) was gone until it was deleted on 20" in shown
-    assert "To have it back, restore it first, in Entra under Deleted applications." in shown
+    assert "To keep the old one, restore it first in Entra under Deleted applications." in shown
     orphan = applied["instances"][1]["application_id"]
     assert f"orphan: App orphan ({orphan}) is tagged as orphan, which is not in the file" in shown
     assert tenant.requests(writes=True) == []
@@ -97,5 +97,5 @@ def test_a_namesake_of_nobody_names_the_command_that_takes_it_in(run, write_flee
     applied = json.loads(run("apply", path, "--yes", "--output", "json").out)
     tenant.emulator.edit(applied["instances"][0]["application_id"], {"tags": []})
     shown = " ".join(" ".join(lines_of(run("plan", path))).split())
-    assert "exists and is not ours" in shown
+    assert "exists outside this fleet" in shown
     assert "entra-fleet adopt --template Box." in shown

@@ -41,7 +41,7 @@ def test_a_credential_that_was_revoked_is_found_and_rotated(entra_fleet, tenant,
     assert result.code == 1
     assert "contoso: 1 failed; " in result.out
     assert "one failed at validate-credentials:\nThe target system rejected the credentials of one" in result.err
-    assert "Nothing was saved, and the job keeps the credentials it has." in result.err
+    assert "Nothing was saved, and the job keeps its current credentials." in result.err
     assert "Traceback" not in result.err
     assert len(tenant.requests("put_secrets")) == 2
 

@@ -117,7 +117,7 @@ def test_a_mapping_is_exported_changed_reviewed_rolled_back_and_taken_over(run, 
     text = file.read_text()
     assert "# as HR wants it\n      title: {attribute: mail}" in text
     assert changes(here("plan", path, "--output", "json")) == [("two", source, "Trim([jobTitle])", "[mail]", "file")]
-    assert "nothing to take over" in here("schema", "adopt", path, "--only", "one").err
+    assert "already matches the job of one" in here("schema", "adopt", path, "--only", "one").err
     assert file.read_text() == text
 
 

@@ -70,6 +70,6 @@ def test_an_unknown_user_is_said_in_two_lines(entra_fleet, write_fleet, tenant, 
     assert (result.code, result.out) == (1, "")
     assert result.err == (
         "The tenant has no user 'nobody@contoso.com'.\n"
-        "Give an object id, a user principal name, or a whole display name.\n"
+        "Give an object id, a user principal name, or a full display name.\n"
     )
     assert tenant.requests(writes=True) == []

@@ -81,9 +81,9 @@ def test_the_form_of_a_run_says_what_each_parameter_is(server, page, tmp_path):
     shown(
         page,
         f"{server.url}/v2/deployments/deployment/{deployment['id']}/run",
-        "The fleet file's path, or its content.",
+        "Path or content of the fleet file.",
         "Instances processed in parallel.",
-        "Plan, and change nothing.",
+        "Only plan, change nothing.",
     )
     page.picture(tmp_path / "form.png")
 

@@ -308,5 +308,5 @@ async def test_a_run_that_was_killed_is_taken_up_where_it_was(jobs, phase, revie
 
 async def test_a_plan_that_was_not_reviewed_is_refused_also_in_waves(jobs):
     state, _ = await roll_out(plan_digest="0" * 64)
-    assert (state.is_failed(), "no longer the one that was reviewed" in state.message) == (True, True)
+    assert (state.is_failed(), "has changed since its review" in state.message) == (True, True)
     assert jobs.tenant.requests(writes=True) == []

@@ -116,7 +116,7 @@ async def test_of_two_bearers_of_a_mark_one_is_retired_by_its_id(tenant):
     assert (failure.code, outcome.summary["retired"]) == ("TwoApplications", 1)
     assert first in failure.message
     assert second in failure.message
-    assert failure.hint == "Keep one, and retire the other: entra-fleet retire FLEET --only a --application-id ID"
+    assert failure.hint == "Keep one and retire the other: entra-fleet retire FLEET --only a --application-id ID"
     _, outcome = await retire("a", application_id=second.upper())
     assert (outcome.summary["retired"], application_ids(tenant, "a")) == (1, [first])
     assert (await retire("a", application_id=second))[1].summary["unchanged"] == 1

@@ -60,7 +60,7 @@ def test_a_row_that_the_job_cannot_have(row, what, advice):
     ("line", "what"),
     [
         ("departmant equals Sales", "User of Azure Active Directory has no attribute 'departmant'"),
-        ("department ends with x", "unknown operator ENDS_WITH here"),
+        ("department ends with x", "unknown operator ENDS_WITH"),
         ("department is true", "IS TRUE does not support department, which has the type String"),
         ("department {IS TRUE} x", "IS TRUE takes no value"),
         ("department {EQUALS}", "EQUALS needs a value"),

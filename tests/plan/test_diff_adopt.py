@@ -53,7 +53,7 @@ async def test_what_bears_a_mark_is_not_taken(emulator, tag):
     emulator.edit(theirs, {"tags": [tag]})
     plan = await planned(emulator, adopt=theirs)
     assert (plan.conflict.code, plan.writes) == ("MarkedByAnother", 0)
-    assert plan.conflict.message == f"The application {theirs} bears the mark {tag}."
+    assert plan.conflict.message == f"The application {theirs} has the ownership tag {tag}."
 
 
 async def test_an_instance_that_is_there_takes_no_second_application(emulator):
@@ -74,7 +74,7 @@ async def test_another_template_stays_a_conflict(emulator):
 
 
 def test_an_application_can_be_only_one_instance():
-    with pytest.raises(FleetFileError, match="An application can be only one instance"):
+    with pytest.raises(FleetFileError, match="An application can belong to only one instance"):
         fleet_from_object(fleet(instance("one", adopt=NOWHERE), instance("two", adopt=NOWHERE)))
 
 

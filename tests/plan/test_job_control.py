@@ -105,5 +105,5 @@ def test_several_dangers_are_all_named():
 
 
 def test_held_deletions_are_never_forced():
-    with pytest.raises(StepFailed, match="only a person may decide that"):
+    with pytest.raises(StepFailed, match="only a person may decide"):
         reset_scope([ResetScope.FORCE_DELETES], force=True)
