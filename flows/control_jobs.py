@@ -40,17 +40,17 @@ async def control_jobs(
     change: Annotated[str | None, Field(max_length=200)] = None,
     wait_minutes: WaitMinutes = WAIT_MINUTES,
 ) -> State:
-    """Start, pause or restart jobs, one's failure never stopping another's.
+    """Start, pause or restart jobs; one failure does not stop the others.
 
     Args:
-        fleet: The fleet file's path, or its content.
-        action: What to do to the jobs.
-        tenant: EntraTenant block; empty for the environment.
-        only: Keys of the jobs; empty for all.
-        reset: What a restart forgets; empty for nothing.
-        force: Restart what is paused, and with a reset that is dangerous.
-        change: Ticket this change belongs to.
-        wait_minutes: How long to wait for another run that writes for this fleet.
+        fleet: Path or content of the fleet file.
+        action: What to do with the jobs.
+        tenant: EntraTenant block to sign in with; empty to use the environment.
+        only: Keys of the instances; empty for all.
+        reset: Reset scopes of a restart; empty to only lift quarantines.
+        force: Restart paused jobs too, and allow dangerous resets.
+        change: Ticket to record in the journal.
+        wait_minutes: How long to wait for another run that is changing this fleet.
     """
     install_log_filter()
     desired = read_fleet(fleet)

@@ -1,4 +1,4 @@
-"""Why a step failed, in the words a person and a machine need."""
+"""Why a step failed, for people and for programs."""
 
 from typing import Any, Self
 
@@ -7,11 +7,11 @@ from graph_client.errors import Forbidden, GraphError, Unauthorized
 from graph_client.redaction import mask
 
 FLEET_BUSY = "FleetBusy"
-"""The code of a run that another run of the same fleet did not let begin."""
+"""The code of a run that could not start because another run of the same fleet was active."""
 
 
 class StepFailed(Exception):
-    """A step of one instance cannot be done; trying it again now would not help."""
+    """A step of one instance failed; retrying it now would not help."""
 
     def __init__(
         self,
@@ -29,14 +29,14 @@ class StepFailed(Exception):
         self.request_id = mask(request_id) if request_id else None
         self.step = step
         self.denied = denied
-        """Whether Graph refused it to the caller, as it does where a permission is missing."""
+        """Whether Graph denied the caller access, as it does when a permission is missing."""
         super().__init__(self.code, self.message, self.hint, self.request_id, step)
 
     def __str__(self) -> str:
         return "\n".join(filter(None, (self.message, self.hint)))
 
     def as_json(self) -> dict[str, Any]:
-        """Return what `apply --output json` prints of it."""
+        """Return the failure as `apply --output json` prints it."""
         return {
             "step": self.step,
             "code": self.code,
@@ -47,7 +47,7 @@ class StepFailed(Exception):
 
     @classmethod
     def of(cls, step: str, error: "StepFailed | GraphError | ReferenceError") -> Self:
-        """Return `error` as the failure of `step`, or of the step that it names itself."""
+        """Return `error` as a failure of `step`, or of the step that it names."""
         if isinstance(error, GraphError):
             lines = str(error).splitlines()
             hint = lines.pop() if error.hint or error.gave_up else ""
@@ -67,4 +67,4 @@ class StepFailed(Exception):
 
 
 KNOWN_ERRORS = (StepFailed, GraphError, ReferenceError)
-"""What a step may raise that is no defect of ours."""
+"""What a step may raise that is not a defect."""

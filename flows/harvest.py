@@ -1,4 +1,4 @@
-"""harvest-logs: every provisioning event of our applications, once, into the store."""
+"""harvest-logs: store every provisioning event of our applications exactly once."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -26,7 +26,7 @@ from flows.tenant.observe import find_applications
 
 OVERLAP_MINUTES = OVERLAP.total_seconds() / 60
 _REPORT_DAYS = 7
-"""Short enough to be summed up after every harvest; the command makes longer ones."""
+"""Short enough to be rebuilt after every harvest; the command builds longer ones."""
 
 
 @flow(name="harvest-logs", flow_run_name=name_run("harvest"), persist_result=False)
@@ -36,18 +36,18 @@ async def harvest_logs(
     overlap_minutes: Annotated[float, Field(ge=0)] = OVERLAP_MINUTES,
     all_applications: bool = False,
 ) -> State:
-    """Read the tenant's provisioning log from where the last harvest ended, and keep what is ours.
+    """Read the tenant's provisioning log from where the last harvest ended, and store the events of our applications.
 
     Args:
-        tenant: EntraTenant block; empty for the environment.
-        since: Read again from here; empty for where it ended.
-        overlap_minutes: How far before where it ended to read again, for events that came late.
-        all_applications: Keep the events of applications that no fleet manages, too.
+        tenant: EntraTenant block to sign in with; empty to use the environment.
+        since: Read again from this time; empty to continue where the last harvest ended.
+        overlap_minutes: Overlap with the previous harvest, to catch late events.
+        all_applications: Also keep events of applications that no fleet manages.
     """
     install_log_filter()
     async with open_run_context(tenant):
         await find_owned_applications()
-        # Graph's clock: it dates the events, and this machine's may be wrong.
+        # Graph's clock dates the events, and this machine's may be wrong.
         result = await read_log(run_context().graph.now(), since, timedelta(minutes=overlap_minutes), all_applications)
         await artifacts.publish_harvest(result)
         await artifacts.publish_report(await gather_report())
@@ -59,7 +59,7 @@ async def harvest_logs(
 
 @task(name="find-service-principals", cache_policy=NO_CACHE, persist_result=False)
 async def find_owned_applications() -> None:
-    """Write down which service principals bear the mark of which fleet."""
+    """Record which service principals are tagged by which fleet."""
     run = run_context()
     marked = [
         KnownInstance(item.service_principal_id, item.mark.fleet, item.mark.key, item.display_name)
@@ -97,13 +97,13 @@ async def read_log(now: datetime, since: datetime | None, overlap: timedelta, al
         on_stored=tell,
     )
     if result.rewound_from:
-        text = "the watermark %s lay in the future, set by a wrong clock: the log was read again from the last event"
+        text = "the watermark %s was in the future, set by a wrong clock: the log was read again from the last event"
         logger.warning(text, format_iso(result.rewound_from))
     return result
 
 
 def _ours(now: datetime, overlap: timedelta) -> set[str]:
-    # An application that was retired since the last harvest bears no mark any more, and its last events are ours.
+    # An application retired since the last harvest is no longer tagged, but its last events are still ours.
     run = run_context()
     read_up_to = run.store.harvests.watermark(run.tenant_id) or now
     return run.store.instances.service_principal_ids(run.tenant_id, seen_since=min(read_up_to, now) - overlap)
@@ -111,5 +111,5 @@ def _ours(now: datetime, overlap: timedelta) -> set[str]:
 
 @task(name="gather-report", cache_policy=NO_CACHE, persist_result=False)
 async def gather_report() -> Report:
-    """Sum up the last days from the store."""
+    """Build the report of the last days from the store."""
     return await asyncio.to_thread(build_report, run_context().store, days=_REPORT_DAYS)

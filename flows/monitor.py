@@ -1,4 +1,4 @@
-"""monitor-fleet: how the jobs of a fleet are doing, once or until they have settled."""
+"""monitor-fleet: check the jobs of a fleet, once or until they have settled."""
 
 import asyncio
 import time
@@ -31,14 +31,14 @@ async def monitor_fleet(
     timeout_minutes: Annotated[float, Field(gt=0)] = 60,
     interval_seconds: Annotated[float, Field(gt=0)] = 30,
 ) -> State:
-    """Look at every job, keep what changed, and with `until="settled"` wait for the initial cycles to end.
+    """Check every job, record changes, and with `until="settled"` wait for the initial cycles to end.
 
     Args:
-        fleet: The fleet file's path, or its content.
-        tenant: EntraTenant block; empty for the environment.
-        until: Look once, or until all have settled.
-        timeout_minutes: How long to wait for them to settle.
-        interval_seconds: Time between two looks.
+        fleet: Path or content of the fleet file.
+        tenant: EntraTenant block to sign in with; empty to use the environment.
+        until: Check once, or until all jobs have settled.
+        timeout_minutes: How long to wait for the jobs to settle.
+        interval_seconds: Time between checks.
     """
     install_log_filter()
     watched = read_fleet(fleet)
@@ -65,7 +65,7 @@ async def monitor_fleet(
 def _final_state(seen: Sweep, *, timed_out: bool) -> State:
     text = _counts(seen)
     if timed_out:
-        return Failed(name="TimedOut", message=f"Not settled in time: {text}", data=seen)
+        return Failed(name="TimedOut", message=f"Timed out before all jobs settled: {text}", data=seen)
     if seen.unwell:
         return Completed(name="PartiallyCompleted", message=text, data=seen)
     return Completed(message=text, data=seen)

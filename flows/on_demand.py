@@ -1,4 +1,4 @@
-"""provision-on-demand: try instances on users or groups now, and tell each step."""
+"""provision-on-demand: provision single users or groups now, and report each step."""
 
 import time
 from typing import Annotated
@@ -34,16 +34,16 @@ async def provision_on_demand(
     expect: Expectation | None = None,
     change: Annotated[str | None, Field(max_length=200)] = None,
 ) -> State:
-    """Provision users or groups in their target systems now, one after the other, and tell what was done.
+    """Provision users or groups in their target systems now, one after the other, and report what was done.
 
     Args:
-        fleet: The fleet file's path, or its content.
-        only: Keys of the instances to try.
+        fleet: Path or content of the fleet file.
+        only: Keys of the instances.
         users: Users by object id, user principal name, or display name.
         groups: Groups by object id, of at most 5 members.
-        tenant: EntraTenant block; empty for the environment.
-        expect: What has to come of each of them.
-        change: Ticket this change belongs to.
+        tenant: EntraTenant block to sign in with; empty to use the environment.
+        expect: Expected outcome of each attempt; the run fails on any other.
+        change: Ticket to record in the journal.
     """
     install_log_filter()
     desired = read_fleet(fleet)
@@ -71,7 +71,7 @@ async def _try_all(fleet: Fleet, planned: list[OnDemandRequest], run_id: str) ->
 async def _journal(
     fleet: Fleet, run_id: str, trials: list[OnDemandResult], requests: int, seconds: float
 ) -> FleetOutcome:
-    """Write down that instances were tried: whom on is in the results, not in the journal."""
+    """Record the run in the journal, without the users and groups, which are only in the results."""
     outcomes: dict[str, InstanceOutcome] = {}
     for trial in trials:
         ids = (None, trial.service_principal_id, trial.job_id)

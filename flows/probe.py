@@ -1,4 +1,4 @@
-"""test-connection: whether an EntraTenant block signs in, and which permissions it has."""
+"""test-connection: check that an EntraTenant block can sign in, and which permissions it has."""
 
 from typing import Annotated
 
@@ -22,11 +22,11 @@ async def probe_connection(
     tenant: Annotated[str, Field(min_length=1)],
     reading_only: bool = False,
 ) -> State:
-    """Sign in, write nothing, and say which permissions are granted and which are missing.
+    """Sign in, and report which permissions are granted and which are missing. Writes nothing.
 
     Args:
         tenant: EntraTenant block to sign in with.
-        reading_only: Ask for no permission that only writing needs.
+        reading_only: Skip the permissions that only apply needs.
     """
     install_log_filter()
     found = await read_identity(tenant, reading_only)
@@ -40,12 +40,12 @@ async def probe_connection(
 
 @task(name="sign-in", cache_policy=NO_CACHE, persist_result=False)
 async def read_identity(tenant: str, reading_only: bool) -> Preflight:
-    """Sign in as the block says, and compare the roles of the token with what the commands need."""
+    """Sign in with the block, and compare the token's roles with what the commands need."""
     try:
         async with open_client(tenant) as (graph, claims):
             who = f"application {claims.app_id}" if claims.app_id else "an opaque token"
             signed = Check("sign-in", True, f"tenant {claims.tenant_id or 'unknown'} as {who}")
-            roles = Check("roles", True, ", ".join(sorted(claims.roles)) or "none that the token shows")
+            roles = Check("roles", True, ", ".join(sorted(claims.roles)) or "none shown in the token")
             permissions = check_permissions(READING if reading_only else EVERYTHING, claims)
             return Preflight(None, [signed, roles, *permissions, *await check_log(graph, claims)])
     except (UnknownBlock, EnvironmentIncomplete, GraphError) as error:

@@ -23,11 +23,11 @@ from flows.artifacts import tables as artifacts
 from flows.errors import StepFailed
 from flows.fleet_file.loader import FleetParameter, read_fleet
 from flows.fleet_file.models import Fleet
-from flows.formatting.text import format_count
 from flows.plan.outcome import InstanceOutcome
 from flows.plan.permissions import missing_permissions
 from flows.plan.plan import DESCRIPTION, Action, InstancePlan, Plan
 from flows.plan.safety import find_refusal
+from flows.plan.text import format_changes
 from flows.rollout.rules import CanaryRules
 from flows.run import journal
 from flows.run.context import open_run_context, run_context
@@ -66,23 +66,23 @@ async def provision_fleet(
     canary_rules: CanaryRules | None = None,
     wait_minutes: WaitMinutes = WAIT_MINUTES,
 ) -> State:
-    """Make the tenant what the fleet file says, one instance's failure never stopping another's work.
+    """Apply the fleet file to the tenant; one failed instance does not stop the others.
 
     Args:
-        fleet: The fleet file's path, or its content.
-        tenant: EntraTenant block; empty for the environment.
+        fleet: Path or content of the fleet file.
+        tenant: EntraTenant block to sign in with; empty to use the environment.
         only: Keys to apply; empty for all.
-        dry_run: Plan, and change nothing.
-        concurrency: Instances worked on at once.
-        change: Ticket this change belongs to.
-        save_credentials: Save credentials that are there already again.
+        dry_run: Only plan, change nothing.
+        concurrency: Instances processed in parallel.
+        change: Ticket to record in the journal.
+        save_credentials: Save credentials again even if they are already saved.
         force: Do also what is held back without it.
-        plan_digest: Digest of the reviewed plan; no other is applied.
-        shard_size: Instances beyond which a run of a deployment is split into shards, and the size of these.
-        shards_at_once: Shards under way at once, if it is split.
-        canary: How many instances go first, or their keys; empty for all at once.
-        canary_rules: What holds a wave, and whom to try in the first one.
-        wait_minutes: How long to wait for another run that writes for this fleet.
+        plan_digest: Digest of the reviewed plan; the run refuses any other plan.
+        shard_size: Largest number of instances per shard; a deployment run with more is split.
+        shards_at_once: Shards running in parallel.
+        canary: Number or keys of the instances to change first; empty for all at once.
+        canary_rules: Limits that hold a wave, and users to try in the first one.
+        wait_minutes: How long to wait for another run that is changing this fleet.
     """
     install_log_filter()
     desired = read_fleet(fleet)
@@ -92,11 +92,11 @@ async def provision_fleet(
         nullcontext() if dry_run else _alone(desired, wait_minutes),
     ):
         plan = await tasks.plan_fleet(desired, only, save_credentials, force)
-        # What was reviewed is done exactly: a plan reads no secret.
+        # Apply exactly what was reviewed: a plan reads no secrets.
         plan = plan if dry_run or plan_digest else await tasks.compare_credentials(plan)
         await artifacts.publish_plan(plan)
         if dry_run:
-            return Completed(message=f"{plan.writes} writes to do: {_counts(plan.count())}", data=plan)
+            return Completed(message=format_changes(plan), data=plan)
         rollout = await choose_rollout(desired, plan, canary, canary_rules, plan_digest, change, force=force)
         refusal = find_refusal(plan, force=force, digest=rollout.reviewed, in_waves=rollout.in_waves)
         if refusal := refusal or missing_permissions(plan, run.claims):
@@ -114,7 +114,7 @@ async def provision_fleet(
 
 @asynccontextmanager
 async def _alone(fleet: Fleet, wait_minutes: float) -> AsyncIterator[None]:
-    """Be the only run that writes for a fleet; shards that a dead one has left are waited for."""
+    """Hold the fleet's lease, and wait for shards that a dead run has left behind."""
     async with exclusive(fleet, "apply", wait_minutes, despite_shards=shard_runs.is_deployed()):
         await settle_left_shards(fleet)
         yield
@@ -123,7 +123,7 @@ async def _alone(fleet: Fleet, wait_minutes: float) -> AsyncIterator[None]:
 async def apply_plan(
     plan: Plan, run_id: str, concurrency: int, sharding: Sharding | None = None
 ) -> list[InstanceOutcome]:
-    """Provision every instance that needs it, `concurrency` of them at a time, here or spread over other runs."""
+    """Provision every instance that needs it, `concurrency` at a time, in this run or in shards."""
     outcomes = {each.key: InstanceOutcome.of(each) for each in plan.instances}
     pending = [(each, outcomes[each.key]) for each in plan.instances if each.action in _APPLIED]
     if sharding and sharding.needed(pending):
@@ -138,7 +138,7 @@ async def apply_plan(
 
 @task(name="provision-instance", task_run_name="{plan.key}", cache_policy=NO_CACHE, persist_result=False)
 async def provision_instance(plan: InstancePlan, run_id: str) -> State | InstanceOutcome:
-    """Take one instance through its steps; what fails is in the outcome, with how far it came."""
+    """Take one instance through its steps; a failure and the progress so far are in the outcome."""
     outcome = InstanceOutcome.of(plan)
     breaker = run_context().breaker
     try:
@@ -164,7 +164,7 @@ async def _provision(plan: InstancePlan, outcome: InstanceOutcome, run_id: str) 
     if plan.touches(*DESCRIPTION):
         await tasks.mark_application(plan, placed)
 
-    # Steps 2 and 3: test the connection before the job is made, so that a bad credential leaves none behind.
+    # Steps 2 and 3: test the connection before creating the job, so that a bad credential leaves none behind.
     if authorize and plan.instance.credentials:
         await tasks.validate_credentials(plan, placed, template_id)
     created = None if plan.job_id else await tasks.create_job(plan, placed, template_id)
@@ -195,7 +195,3 @@ def _outcome(
 ) -> FleetOutcome:
     spent = (run_context().graph.requests_sent, time.monotonic() - started)
     return FleetOutcome(plan.fleet, instances, *spent, rollout.words, rollout.report)
-
-
-def _counts(counts: dict[str, int]) -> str:
-    return format_count(counts) or "no instances"

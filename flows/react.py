@@ -1,4 +1,4 @@
-"""react-to-quarantine: why a job is in quarantine, what to do, and a restart where that can help."""
+"""react-to-quarantine: explain why a job is in quarantine and what to do, and restart it where that can help."""
 
 import asyncio
 from typing import Any
@@ -36,14 +36,14 @@ async def react_to_quarantine(
     restart: bool = False,
     notify: str | None = None,
 ) -> State:
-    """Say why the job is in quarantine and what to do; restart it if that is asked for and can help.
+    """Explain why the job is in quarantine and what to do; restart it if requested and useful.
 
     Args:
         event: Payload of the event entra-fleet.job.quarantined.
-        fleet: The fleet file's path, or its content; only a restart reads it.
-        tenant: EntraTenant block; only a restart signs in.
-        restart: Restart the job, where that can help: no deletions are held back, no credentials refused.
-        notify: Notification block to tell, as TYPE/NAME.
+        fleet: Path or content of the fleet file; needed only for a restart.
+        tenant: EntraTenant block to sign in with; needed only for a restart.
+        restart: Restart the job where that can help: not if deletions are held back or credentials are rejected.
+        notify: Notification block, as TYPE/NAME.
     """
     install_log_filter()
     reaction = await triage_quarantine(event)
@@ -53,19 +53,21 @@ async def react_to_quarantine(
     told = await tell_somebody(notify, reaction.subject, reaction.message(done)) if notify else True
     text = f"{reaction.summary} {done}".strip()
     if failed or not told:
-        return Completed(name="PartiallyCompleted", message=text if told else f"{text} Nobody could be told.")
+        return Completed(
+            name="PartiallyCompleted", message=text if told else f"{text} The notification could not be sent."
+        )
     return Completed(message=text)
 
 
 @task(name="triage-quarantine", task_run_name="triage · {event.key}", cache_policy=NO_CACHE, persist_result=False)
 async def triage_quarantine(event: QuarantineEvent) -> QuarantineReaction:
-    """Join the quarantine with the failures that the store has of its cycles."""
+    """Join the quarantine with the failures of its cycles in the store."""
     return await asyncio.to_thread(_triaged, event)
 
 
 @task(name="notify", cache_policy=NO_CACHE, persist_result=False)
 async def tell_somebody(block: str, subject: str, text: str) -> bool:
-    """Send the note to a notification block; return whether it took it."""
+    """Send the note to a notification block; return whether it was accepted."""
     return await send_notification(block, subject, text)
 
 
@@ -81,14 +83,14 @@ def _triaged(event: QuarantineEvent) -> QuarantineReaction:
 async def _restart(
     reaction: QuarantineReaction, event: QuarantineEvent, fleet: str | dict[str, Any] | None, tenant: str | None
 ) -> tuple[str, bool]:
-    """Restart the job; return what was done, or why not, and whether that failed."""
+    """Restart the job; return what was done, or why not, and whether it failed."""
     if reaction.restart_refused:
         return f"Not restarted: {reaction.restart_refused}", False
     if fleet is None:
-        return "Not restarted: no fleet file is given.", True
+        return "Not restarted: no fleet file was given.", True
     desired = await asyncio.to_thread(read_fleet, fleet)
     if (desired.fleet, desired.tenant_id) != (event.fleet, event.tenant_id):
-        return f"Not restarted: the fleet file is of {desired.fleet}, the event of {event.fleet}.", True
+        return f"Not restarted: the fleet file defines {desired.fleet}, but the event is about {event.fleet}.", True
     state = await control_jobs(fleet, "restart", tenant, [event.key], return_state=True)
     outcome = await state.aresult(raise_on_failure=False)
     if not isinstance(outcome, FleetOutcome):
@@ -96,4 +98,4 @@ async def _restart(
     (instance,) = outcome.instances
     if instance.failure:
         return f"Not restarted: {instance.failure}", True
-    return f"The job: {instance.outcome}.", False
+    return f"Job {instance.outcome}.", False

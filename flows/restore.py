@@ -1,4 +1,4 @@
-"""restore-schema: the mappings of one job as they were before a write of ours."""
+"""restore-schema: restore an earlier schema of one job."""
 
 import time
 from typing import Annotated
@@ -42,15 +42,15 @@ async def restore_schema(
     change: Annotated[str | None, Field(max_length=200)] = None,
     wait_minutes: WaitMinutes = WAIT_MINUTES,
 ) -> State:
-    """Put a schema that the store kept, whole; the one that is there is kept before.
+    """Restore a whole schema from the store; the current one is saved first.
 
     Args:
-        fleet: The fleet file's path, or its content.
+        fleet: Path or content of the fleet file.
         key: Key of the instance.
-        version: Version; empty for the one before the last write.
-        tenant: EntraTenant block; empty for the environment.
-        change: Ticket this change belongs to.
-        wait_minutes: How long to wait for another run that writes for this fleet.
+        version: Version from the history; empty for the newest.
+        tenant: EntraTenant block to sign in with; empty to use the environment.
+        change: Ticket to record in the journal.
+        wait_minutes: How long to wait for another run that is changing this fleet.
     """
     install_log_filter()
     desired = read_fleet(fleet)
@@ -71,7 +71,7 @@ async def restore_schema(
 
 @task(name="restore-instance", task_run_name="{plan.key}", cache_policy=NO_CACHE, persist_result=False)
 async def restore_instance(plan: InstancePlan, version: int, run_id: str) -> InstanceOutcome:
-    """Take one instance back, unless it is there already."""
+    """Restore the schema of one instance, unless it is current already."""
     outcome = InstanceOutcome.of(plan)
     try:
         if plan.action is Action.UPDATE:

@@ -45,17 +45,17 @@ async def retire_instances(
     change: Annotated[str | None, Field(max_length=200)] = None,
     wait_minutes: WaitMinutes = WAIT_MINUTES,
 ) -> State:
-    """Take instances away, one's failure never stopping another's; what is gone already is no failure.
+    """Retire instances; one failure does not stop the others, and what is already gone is not a failure.
 
     Args:
-        fleet: The fleet file's path, or its content.
-        only: Keys to retire, also such as the file lacks.
-        tenant: EntraTenant block; empty for the environment.
-        application_id: Which of two applications that bear the mark of the only key.
-        purge: Remove them from the recycle bin too, for good.
-        force: Retire however large a part of the fleet.
-        change: Ticket this change belongs to.
-        wait_minutes: How long to wait for another run that writes for this fleet.
+        fleet: Path or content of the fleet file.
+        only: Keys to retire; they need not be in the fleet file.
+        tenant: EntraTenant block to sign in with; empty to use the environment.
+        application_id: Object id of the application to retire, where two have the tag of the key.
+        purge: Also delete them from the recycle bin, permanently.
+        force: Override the limit on how much of the fleet one run may retire.
+        change: Ticket to record in the journal.
+        wait_minutes: How long to wait for another run that is changing this fleet.
     """
     install_log_filter()
     desired = read_fleet(fleet)
@@ -76,7 +76,7 @@ async def retire_instances(
 
 @task(name="retire-instance", task_run_name="{plan.key}", cache_policy=NO_CACHE, persist_result=False)
 async def retire_instance(plan: Retirement, run_id: str) -> State | InstanceOutcome:
-    """Take one instance away; what fails is in the outcome."""
+    """Retire one instance; a failure is in the outcome."""
     outcome = plan.outcome()
     try:
         await _retire(plan)

@@ -1,4 +1,4 @@
-"""rotate-credentials: new credentials for jobs that are there, tried before they are saved; nothing else is touched."""
+"""rotate-credentials: validate and save new credentials for existing jobs; changes nothing else."""
 
 import time
 from typing import Annotated
@@ -42,14 +42,14 @@ async def rotate_credentials(
     change: Annotated[str | None, Field(max_length=200)] = None,
     wait_minutes: WaitMinutes = WAIT_MINUTES,
 ) -> State:
-    """Try the credentials that the fleet file refers to on the jobs, and save those that work.
+    """Validate the credentials referenced in the fleet file, and save those that work.
 
     Args:
-        fleet: The fleet file's path, or its content.
-        only: Keys whose credentials are new.
-        tenant: EntraTenant block; empty for the environment.
-        change: Ticket this change belongs to.
-        wait_minutes: How long to wait for another run that writes for this fleet.
+        fleet: Path or content of the fleet file.
+        only: Keys of the instances with new credentials.
+        tenant: EntraTenant block to sign in with; empty to use the environment.
+        change: Ticket to record in the journal.
+        wait_minutes: How long to wait for another run that is changing this fleet.
     """
     install_log_filter()
     desired = read_fleet(fleet)
@@ -75,7 +75,7 @@ async def _rotate(plan: Plan, run_id: str) -> list[InstanceOutcome]:
 
 @task(name="rotate-instance", task_run_name="{plan.key}", cache_policy=NO_CACHE, persist_result=False)
 async def rotate_instance(plan: InstancePlan, run_id: str) -> State | InstanceOutcome:
-    """Save the credentials of one instance, if the target system accepts them."""
+    """Save the credentials of one instance if the target system accepts them."""
     outcome = _outcome(plan)
     placed = ApplicationIds(plan.application_id or "", plan.service_principal_id or "")
     try:

@@ -1,4 +1,4 @@
-"""provision-shard: a part of a fleet, for provision-fleet, which has planned the whole."""
+"""provision-shard: one part of a fleet that provision-fleet has planned as a whole."""
 
 import time
 from typing import Annotated, Any
@@ -40,19 +40,19 @@ async def provision_shard(
     planned: dict[str, list[list[str | None]]] | None = None,
     lease_id: str | None = None,
 ) -> State:
-    """Make a part of the tenant what its part of the fleet says; a second run of it does what is left.
+    """Apply one part of a fleet to the tenant; a retry finishes what is left.
 
     Args:
         fleet: The part of the fleet, as an object.
-        run_id: The apply in the journal that this is a part of.
-        tenant: EntraTenant block; empty for the environment.
-        writes_per_second: Its share of Graph's write budget; empty for all of it.
-        concurrency: Instances worked on at once.
-        save_credentials: Save credentials that are there already again.
+        run_id: Journal id of the apply that this is a part of.
+        tenant: EntraTenant block to sign in with; empty to use the environment.
+        writes_per_second: Share of Graph's write budget; empty for all of it.
+        concurrency: Instances processed in parallel.
+        save_credentials: Save credentials again even if they are already saved.
         force: Do also what is held back without it.
-        compare: Look whether credentials have changed.
-        planned: What may be changed about instances that are there, by key; the apply has judged it.
-        lease_id: The lease of the apply, under which this works.
+        compare: Check whether credentials have changed.
+        planned: Approved changes to existing instances, by key.
+        lease_id: The apply's lease, which this run shares.
     """
     install_log_filter()
     part = read_fleet(fleet)

@@ -1,1 +1,1 @@
-"""Taking over applications that were made by hand: what they are, and the fleet file that describes them."""
+"""Adopting applications that were created by hand: finding them, and writing their fleet file."""

@@ -23,14 +23,14 @@ def build_credentials(
         remarks: Gets what a person should know.
     """
     if secrets is None:
-        remarks.append("its credentials may not be read with this sign-in; name them here")
+        remarks.append("its credentials may not be read with this sign-in; add them here")
         return {}, ()
     credentials, references = {}, []
     for name, value in sorted(secrets.items()):
         if name in FIELD_OF_KEY or not value:
             continue
         if name not in ALLOWED_KEYS:
-            remarks.append(f"its credential {name} is not known here; it is left alone")
+            remarks.append(f"its credential {name} is not supported here; it stays unchanged")
         elif name in SENSITIVE_KEYS or not value.strip("*") or "${" in value or PLACEHOLDER.search(value):
             credentials[name] = f"${{env:{choose_variable_name(key, name)}}}"
             references.append(name)
@@ -62,7 +62,7 @@ def read_settings(secrets: Mapping[str, str], remarks: list[str]) -> dict[str, A
         if _kept(name, value, secrets):
             fields[name] = value
         else:
-            remarks.append(f"its {name} ({value}) is off, or cannot be said here; it is left alone")
+            remarks.append(f"its {name} ({value}) is off, or cannot be expressed here; it stays unchanged")
     return fields
 
 

@@ -13,15 +13,15 @@ from flows.adopt.unmanaged import Unmanaged
 from flows.tenant.observed import ObservedInstance
 
 _HEAD = """\
-Written by entra-fleet adopt from what is in the tenant; nothing was changed there.
-1. Let every reference lead to its secret: an environment variable, or ${file:…}, ${block:…}, ${keyvault:…} instead.
-2. entra-fleet plan shows only marks to write, and entra-fleet apply writes them.
-3. The lines `adopt` may stay or go once that is done."""
+Written by entra-fleet adopt from the tenant, which was not changed.
+1. Make every reference resolve to its secret: an environment variable, or ${file:…}, ${block:…}, ${keyvault:…} instead.
+2. entra-fleet plan then shows only ownership tags to write, and entra-fleet apply writes them.
+3. After that you can keep or remove the `adopt` lines."""
 
 
 @dataclass(frozen=True)
 class AdoptionFile:
-    """A fleet file, and what did not get into it."""
+    """A fleet file, and what was left out of it."""
 
     text: str
     instances: int
@@ -29,9 +29,9 @@ class AdoptionFile:
 
 
 def build_adoption_file(fleet: str, tenant_id: str, unmanaged: Unmanaged) -> AdoptionFile:
-    """Return a fleet file whose plan has nothing to do but to write marks."""
+    """Return a fleet file whose plan only writes ownership tags."""
     instances, left_out = _instances(unmanaged)
-    left_out += [f"{_called(item)}: it bears the mark {item.mark.tag}" for item in unmanaged.others if item.mark]
+    left_out += [f"{_called(item)}: it has the ownership tag {item.mark.tag}" for item in unmanaged.others if item.mark]
     templates = {each.fields["template"] for each in instances}
     document = CommentedMap(fleet=fleet, tenant_id=tenant_id)
     document.yaml_set_start_comment(_HEAD)
@@ -67,7 +67,7 @@ def _instances(unmanaged: Unmanaged) -> tuple[list[Adopted], list[str]]:
 
 def _refuse_namesake(item: ObservedInstance, names: dict[str, str]) -> None:
     if key := names.get(item.display_name.casefold()):
-        raise NotAdoptable(f"{key} has that display name already; rename one of them, then adopt again")
+        raise NotAdoptable(f"{key} already has that display name; rename one of them, then adopt again")
 
 
 def _called(item: ObservedInstance) -> str:

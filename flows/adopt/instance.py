@@ -51,7 +51,7 @@ def build_adopted_instance(item: ObservedInstance, key: str, template: str) -> A
     if job is None:
         raise NotAdoptable("it has no provisioning job")
     if item.application_id is None:
-        raise NotAdoptable("its application is not there, only a service principal")
+        raise NotAdoptable("it has only a service principal, no application")
     remarks: list[str] = []
     fields: dict[str, Any] = {"key": key}
     if item.mark is None:
@@ -71,7 +71,7 @@ def build_adopted_instance(item: ObservedInstance, key: str, template: str) -> A
     fields = {name: value for name, value in fields.items() if value}
     _check(fields)
     if len(item.jobs) > 1:
-        remarks.append(f"it has {len(item.jobs)} jobs; the others are left alone")
+        remarks.append(f"it has {len(item.jobs)} jobs; the others stay unchanged")
     return Adopted(fields, tuple(remarks), references)
 
 
@@ -92,7 +92,7 @@ def _plain(text: str) -> str:
 
 def _notes(notes: str | None, remarks: list[str]) -> str | None:
     if notes and PLACEHOLDER.search(notes):
-        remarks.append("its notes hold {key} or {display_name}, which a fleet file would fill in; left as they are")
+        remarks.append("its notes hold {key} or {display_name}, which a fleet file would fill in; they stay unchanged")
         return None
     return notes
 
@@ -105,7 +105,9 @@ def _assignments(item: ObservedInstance, remarks: list[str]) -> list[dict[str, s
         role = _role(item.roles, each)
         if kind not in {"user", "group"} or role is None:
             who = each.principal_name or each.principal_id
-            remarks.append(f"the assignment of {who} ({each.principal_type}) cannot be said here; it is left alone")
+            remarks.append(
+                f"the assignment of {who} ({each.principal_type}) cannot be expressed here; it stays unchanged"
+            )
             continue
         fields = {kind: each.principal_id, "name": each.principal_name or "", "role": role}
         said.append({name: value for name, value in fields.items() if value})

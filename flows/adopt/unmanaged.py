@@ -1,4 +1,4 @@
-"""What the tenant holds that a fleet could take in: applications that bear no mark yet."""
+"""Applications that a fleet could adopt: those without an ownership tag."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -23,30 +23,30 @@ from graph_client.parallel import gather
 
 @dataclass(frozen=True)
 class Unmanaged:
-    """The applications that a fleet could take in, and those of it that it has already."""
+    """The applications that a fleet could adopt, and those it already has."""
 
     found: tuple[ObservedInstance, ...]
-    """Without a mark or with the fleet's, by name, with all there is to know of each."""
+    """Without a tag or with the fleet's, by name, with full details."""
     others: tuple[ObservedInstance, ...]
-    """With the mark of another fleet."""
+    """With the tag of another fleet."""
     templates: Mapping[str, str]
     """Display names of application templates, by id."""
     taken: frozenset[str]
-    """Keys that the fleet has marked, of whatever template."""
+    """Keys that the fleet has tagged, from any template."""
 
 
 async def find_unmanaged(graph: GraphClient, fleet: str, template: str | None, tag: str | None) -> Unmanaged:
-    """Look for the applications made from a template, or bearing a tag, or both; in batches.
+    """Find the applications created from a template, or with a tag, or both; in batches.
 
     Args:
         graph: A signed-in client.
-        fleet: The name of the fleet that is to take them in.
+        fleet: The name of the adopting fleet.
         template: Display name or id of the application template.
-        tag: What one of their tags begins with.
+        tag: Prefix of one of their tags.
 
     Raises:
         StepFailed: There is no such template, or it does not support provisioning.
-        GraphError: A read failed for good.
+        GraphError: A read failed after all retries.
     """
     items = await (_of_template(graph, template, tag) if template else _tagged(graph, tag or ""))
     ours = await find_app_registrations(graph, f"tags/any(t:startswith(t,{text_literal(tag_prefix(fleet))}))")

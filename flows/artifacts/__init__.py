@@ -1,1 +1,1 @@
-"""What a run leaves in the Prefect UI to look at."""
+"""Artifacts of runs in the Prefect UI."""

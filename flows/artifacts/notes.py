@@ -1,4 +1,4 @@
-"""Notes that a run leaves in the Prefect UI about one block or one job."""
+"""Artifacts about one block or one job."""
 
 from prefect.artifacts import acreate_markdown_artifact
 
@@ -10,7 +10,7 @@ from flows.plan.preflight import Check, Preflight
 
 
 async def publish_connection(tenant: str, found: Preflight) -> None:
-    """Show what a block can do, and what to grant it."""
+    """Show what a block can do, and which permissions to grant."""
     shown = markdown_table(("", "check", "found"), map(_row, found.checks))
     await acreate_markdown_artifact(
         key=artifact_key("connection", tenant),

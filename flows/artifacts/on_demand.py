@@ -1,4 +1,4 @@
-"""What a run of provision-on-demand leaves in the Prefect UI to look at."""
+"""The artifact of a provision-on-demand run."""
 
 from prefect.artifacts import acreate_markdown_artifact
 
@@ -11,11 +11,11 @@ _TRIALS_SHOWN = 50
 
 
 async def publish_on_demand_results(outcome: OnDemandResults) -> None:
-    """Show everybody who was tried: each step, attributes before and after, and what to do."""
+    """Show each attempt: its steps, attributes before and after, and what to do."""
     parts = [_markdown(trial, outcome.expected) for trial in outcome.trials[:_TRIALS_SHOWN]]
     await acreate_markdown_artifact(
         key=artifact_key(outcome.fleet, "on-demand"),
-        markdown="\n\n".join(parts) or "Nobody was tried.",
+        markdown="\n\n".join(parts) or "Nothing was provisioned.",
         description=f"{outcome.fleet}: provisioned on demand",
     )
 

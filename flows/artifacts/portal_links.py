@@ -1,4 +1,4 @@
-"""Where an application is to be seen in the Entra admin center."""
+"""Links to applications in the Entra admin center."""
 
 from urllib.parse import quote, urlsplit
 
@@ -12,10 +12,10 @@ _PORTALS = {
 
 
 def portal_link(graph_url: str, service_principal_id: str | None, app_id: str | None) -> str | None:
-    """Return the address of an enterprise application's page; None where there is no portal to a Graph.
+    """Return the URL of an enterprise application's page; None if the Graph root has no known portal.
 
     Args:
-        graph_url: Root of Microsoft Graph: it tells the cloud.
+        graph_url: Root of Microsoft Graph, which identifies the cloud.
         service_principal_id: Object id of the service principal.
         app_id: Its appId.
     """

@@ -9,11 +9,11 @@ from prefect.artifacts import acreate_progress_artifact, aupdate_progress_artifa
 from flows.artifacts.keys import artifact_key
 
 _SECONDS_BETWEEN_UPDATES = 2.0
-"""Each costs a call to Prefect."""
+"""Each update costs a call to Prefect."""
 
 
 class ProgressArtifact:
-    """The progress of one phase of a run, as an artifact; made by `start`."""
+    """The progress of one phase of a run as an artifact; created by `start`."""
 
     def __init__(self, artifact_id: UUID, total: int) -> None:
         self._id = artifact_id
@@ -25,9 +25,9 @@ class ProgressArtifact:
         """Show a bar at 0 %.
 
         Args:
-            fleet: Whose progress it is.
-            phase: What is done, such as `provision`.
-            total: How many things there are to do.
+            fleet: Name of the fleet.
+            phase: Name of the phase, such as `provision`.
+            total: Number of items to process.
         """
         made = await acreate_progress_artifact(
             progress=0.0, key=artifact_key(fleet, phase), description=f"{fleet}: {phase}"
@@ -35,7 +35,7 @@ class ProgressArtifact:
         return cls(made, total)
 
     async def show(self, done: int) -> None:
-        """Move the bar, unless it was moved a moment ago; its end is always shown."""
+        """Update the bar, at most once per interval; its end is always shown."""
         now = time.monotonic()
         if done < self._total and now < self._next_update:
             return

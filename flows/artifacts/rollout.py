@@ -1,4 +1,4 @@
-"""What a roll-out in waves leaves in the Prefect UI to look at."""
+"""The artifact of a rollout in waves."""
 
 from prefect.artifacts import acreate_table_artifact
 
@@ -10,14 +10,14 @@ from flows.rollout.report import RolloutReport, WaveReport
 
 
 async def publish_waves(fleet: str, report: RolloutReport) -> None:
-    """Show each wave with the verdict on each of its instances, those that did not fare well first."""
+    """Show the health check of each instance by wave, unhealthy ones first."""
     rows = [_row(wave, each) for wave in report.waves for each in sorted(wave.verdicts, key=lambda each: each.good)]
     waves = "\n".join(f"- {each.name}: {len(each.members)} instances, {each.state}" for each in report.waves)
     why = "\n\n".join(map(escape_markdown, report.why()))
     await acreate_table_artifact(
         key=artifact_key(fleet, "waves"),
         table=rows[:ROWS_MAX],
-        description=f"Roll-out of {fleet} in waves\n\n{waves}\n\n{why}",
+        description=f"Rollout of {fleet} in waves\n\n{waves}\n\n{why}",
     )
 
 
@@ -25,7 +25,7 @@ def _row(wave: WaveReport, verdict: HealthCheck) -> dict[str, str]:
     return {
         "wave": f"{wave.number} ({wave.label})",
         "key": verdict.key,
-        "verdict": "good" if verdict.good else "; ".join(verdict.reasons),
+        "verdict": "healthy" if verdict.good else "; ".join(verdict.reasons),
         "outcome": verdict.outcome,
         "job state": verdict.state,
         "new failures": str(verdict.failures),

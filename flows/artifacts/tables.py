@@ -1,4 +1,4 @@
-"""What a run leaves in the Prefect UI to look at."""
+"""Table and Markdown artifacts of runs in the Prefect UI."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,13 @@ from flows.formatting.text import format_count, format_iso
 from flows.monitoring.harvest import HarvestResult
 from flows.monitoring.sweep import Sweep
 from flows.plan.plan import Plan
-from flows.plan.text import format_change_lines, format_remarks, format_unknown_credentials, worth_showing
+from flows.plan.text import (
+    format_change_lines,
+    format_changes,
+    format_remarks,
+    format_unknown_credentials,
+    worth_showing,
+)
 from flows.report.markdown import render_markdown
 from flows.report.models import Report
 from flows.run.context import run_context
@@ -22,7 +28,7 @@ ROWS_MAX = 300
 
 
 async def publish_plan(plan: Plan) -> None:
-    """Show what is to change and why, a row for each instance that is not as it should be, and what lies about."""
+    """Show planned changes and their reasons, one row per instance that needs attention, and orphaned applications."""
     rows = [
         {
             "key": each.key,
@@ -33,9 +39,8 @@ async def publish_plan(plan: Plan) -> None:
         }
         for each in filter(worth_showing, plan.instances)
     ]
-    counts = format_count(plan.count())
     lines = [
-        f"Plan of {plan.fleet}: {counts}; {plan.writes} writes",
+        f"Plan of {plan.fleet}: {format_changes(plan)}",
         *map(escape_markdown, format_remarks(plan)[:ROWS_MAX]),
     ]
     await acreate_table_artifact(
@@ -44,7 +49,7 @@ async def publish_plan(plan: Plan) -> None:
 
 
 async def publish_outcome(outcome: FleetOutcome, what: str = "outcome", notes: Sequence[str] = ()) -> None:
-    """Show what was done, failures first, and some lines above; `what` tells the artifacts of a fleet apart."""
+    """Show what was done, failures first, below some lines; `what` distinguishes the artifacts of a fleet."""
     rows = [
         {
             "key": each.key,
@@ -64,13 +69,13 @@ async def publish_outcome(outcome: FleetOutcome, what: str = "outcome", notes: S
 
 
 async def publish_applied(outcome: FleetOutcome, notes: Sequence[str]) -> None:
-    """Show what an apply did, and where each application is to be seen."""
+    """Show what an apply did, with a link to each application."""
     await publish_outcome(outcome, notes=notes)
     await publish_apps(outcome)
 
 
 async def publish_apps(outcome: FleetOutcome) -> None:
-    """Show where each application is to be seen in the Entra admin center, failures first."""
+    """Show links to the applications in the Entra admin center, failures first."""
     rows = [
         (_linked(each.key, each.service_principal_id, each.app_id), each.outcome, each.job_state or "")
         for each in sorted(outcome.instances, key=lambda each: each.failure is None)
@@ -88,7 +93,7 @@ def _linked(key: str, service_principal_id: str | None, app_id: str | None) -> s
 
 
 async def publish_health(seen: Sweep) -> None:
-    """Show how the jobs are doing, those that need somebody first."""
+    """Show the health of the jobs, those that need attention first."""
     rows = [
         {
             "key": reading.target.key,
@@ -103,14 +108,14 @@ async def publish_health(seen: Sweep) -> None:
     ]
     unwell = [each.target for each in seen.worst_first if not each.is_healthy]
     linked = ", ".join(_linked(each.key, each.service_principal_id, each.app_id) for each in unwell[:ROWS_MAX])
-    lines = [f"Jobs of {seen.fleet}: {format_count(seen.count())}", *([f"To be looked at: {linked}"] if unwell else [])]
+    lines = [f"Jobs of {seen.fleet}: {format_count(seen.count())}", *([f"Needs attention: {linked}"] if unwell else [])]
     await acreate_table_artifact(
         key=artifact_key(seen.fleet, "health"), table=rows[:ROWS_MAX], description="\n\n".join(lines)
     )
 
 
 async def publish_harvest(result: HarvestResult) -> None:
-    """Show what a harvest brought, and what it could not bring."""
+    """Show how many events a harvest stored, and its gaps."""
     gaps = "\n".join(
         f"- {gap.reason}: {format_iso(gap.start)} to {format_iso(gap.end)} {escape_markdown(gap.detail or '')}".rstrip()
         for gap in result.gaps

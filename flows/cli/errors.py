@@ -1,4 +1,4 @@
-"""Which errors are worded for a person, and the exit code they lead to."""
+"""Which errors are shown as plain messages, and their exit codes."""
 
 FAILED = 1
 USAGE = 2
@@ -6,7 +6,7 @@ BUSY = 3
 
 
 class CommandFailed(Exception):
-    """A command cannot go on; its text is one to three lines."""
+    """A command cannot continue; its text is one to three lines."""
 
 
 class BadUsage(CommandFailed):
@@ -14,7 +14,7 @@ class BadUsage(CommandFailed):
 
 
 def exit_code_of(error: Exception) -> int | None:
-    """Return the exit code for an error that needs no traceback, or None for a defect."""
+    """Return the exit code of an expected error, or None for a defect, which needs a traceback."""
     # Whatever command raised the error has imported these; `--help` has not.
     from flows.configuration.environment import EnvironmentIncomplete
     from flows.configuration.sign_in import UnknownBlock, WrongTenant

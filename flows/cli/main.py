@@ -1,4 +1,4 @@
-"""Entry point of `entra-fleet`: the commands, and how their errors reach a person.
+"""Entry point of `entra-fleet`: the commands, and how their errors are shown.
 
 Only what `--help` needs is imported here; each command imports what it uses.
 """
@@ -38,7 +38,7 @@ from graph_client.redaction import mask
 
 app = typer.Typer(
     name="entra-fleet",
-    help="Fleets of Microsoft Entra ID provisioning jobs, from one file.",
+    help="Manage fleets of Microsoft Entra ID provisioning jobs from one file.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -69,13 +69,13 @@ app.command("deploy")(deploy.command)
 
 
 def main() -> None:
-    """Run the command line, and end the process with the exit code of the contract."""
+    """Run the command line, and exit with the documented exit code."""
     accept_any_encoding()
     isolate_process()
     try:
         app()
     except Exception as error:  # noqa: BLE001  # a traceback may quote a secret, and is redacted too
-        worded = _worded(error)
+        worded = _translate_prefect_error(error)
         code = exit_code_of(worded)
         if code is None:
             show_error(mask("".join(traceback.format_exception(error)).rstrip()))
@@ -84,8 +84,8 @@ def main() -> None:
         sys.exit(code or FAILED)
 
 
-def _worded(error: Exception) -> Exception:
-    """Return an error with its words for a person, where it came from Prefect."""
+def _translate_prefect_error(error: Exception) -> Exception:
+    """Return an error from Prefect as one with a readable message; any other unchanged."""
     if exit_code_of(error) is not None or "prefect" not in sys.modules:
         return error
     from flows.cli.processes.prefect_failure import prefect_failure

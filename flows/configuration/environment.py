@@ -110,7 +110,7 @@ class Environment:
         return None if patterns is None else [each.strip() for each in patterns.split(",") if each.strip()]
 
     def learn_secrets(self) -> None:
-        """Make known what is secret here, so that nothing prints it."""
+        """Register the secrets in the environment for redaction."""
         learn_secrets(*(self.get(name) for name in _SECRETS))
         for name in _URLS:
             learn_url_password(self.get(name))
@@ -139,7 +139,7 @@ class Environment:
                 **{name: value for name, value in given.items() if value is not None},
             )
         except ValueError as error:
-            raise EnvironmentIncomplete(f"The environment names no usable Graph: {error}") from None
+            raise EnvironmentIncomplete(f"The environment has no usable Graph settings: {error}") from None
         return self.proxied(settings)
 
     def proxied(self, settings: GraphSettings) -> GraphSettings:
@@ -154,7 +154,7 @@ class Environment:
         try:
             return replace(settings, proxy_url=proxy_url, no_proxy=no_proxy)
         except ValueError as error:
-            raise EnvironmentIncomplete(f"The environment names no usable proxy: {error}") from None
+            raise EnvironmentIncomplete(f"The environment has no usable proxy: {error}") from None
 
     def budgeted(self, settings: GraphSettings) -> GraphSettings:
         """Return settings with the write budget that this application may use, if it is another than Graph's own.
@@ -170,7 +170,7 @@ class Environment:
             return replace(settings, writes_per_window=int(writes), write_window_seconds=float(seconds))
         except ValueError:
             raise EnvironmentIncomplete(
-                f"ENTRA_FLEET_WRITE_BUDGET is {budget!r}: write it as writes per seconds, as in 3000/150."
+                f"ENTRA_FLEET_WRITE_BUDGET is {budget!r}: write it as WRITES/SECONDS, such as 3000/150."
             ) from None
 
     def sign_in_method(self) -> SignInMethod:
@@ -191,7 +191,7 @@ class Environment:
             return FederatedAssertion(client_id=client_id, assertion=assertion)
         raise EnvironmentIncomplete(
             "No credential to sign in with: set AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH or\n"
-            "AZURE_FEDERATED_TOKEN_FILE, or run where a managed identity or a pipeline's OIDC token is offered."
+            "AZURE_FEDERATED_TOKEN_FILE, or run where a managed identity or a pipeline's OIDC token is available."
         )
 
     def _assertion(self) -> FileAssertion | GitHubActionsAssertion | AzureDevOpsAssertion | None:
@@ -221,7 +221,7 @@ def environment() -> Environment:
 
 @contextmanager
 def add_prefect_variables(variables: Mapping[str, str]) -> Iterator[None]:
-    """Let this process, and those it starts, see other values for a while."""
+    """Set environment variables for this process and its children inside the context."""
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
     try:
@@ -235,6 +235,6 @@ def add_prefect_variables(variables: Mapping[str, str]) -> Iterator[None]:
 
 
 def use_store(url: str | None) -> None:
-    """Let this process and those it starts use another store than the environment says; None changes nothing."""
+    """Make this process and its children use another store than the environment names; None changes nothing."""
     if url:
         os.environ["ENTRA_FLEET_STORE"] = url

@@ -58,15 +58,15 @@ async def _from_block(name: str) -> Identity:
 
     if not PREFECT_API_URL.value():
         raise UnknownBlock(
-            f"The EntraTenant block {name!r} is kept by a Prefect server, and none is configured.\n"
-            "Set PREFECT_API_URL, or leave --tenant out to sign in as the environment says."
+            f"The EntraTenant block {name!r} needs a Prefect server, but none is configured.\n"
+            "Set PREFECT_API_URL, or omit --tenant to sign in from the environment."
         )
     try:
         block: EntraTenant = await EntraTenant.aload(name)
     except ValueError:
         raise UnknownBlock(
-            f"There is no EntraTenant block {name!r} on the Prefect server.\n"
-            "Create it in the Prefect UI under Blocks, or leave --tenant out to sign in as the environment says."
+            f"The Prefect server has no EntraTenant block {name!r}.\n"
+            "Create it in the Prefect UI under Blocks, or omit --tenant to sign in from the environment."
         ) from None
     source = environment()
     key = block.fingerprint_key.get_secret_value() or source.fingerprint_key
@@ -95,7 +95,7 @@ async def open_client_as(
         claims = await graph.claims()
         if expected_tenant_id and claims.tenant_id and claims.tenant_id.lower() != expected_tenant_id:
             raise WrongTenant(
-                f"The fleet file is for tenant {expected_tenant_id}, the credential signs in to {claims.tenant_id}.\n"
+                f"The fleet file is for tenant {expected_tenant_id}, but the credential is for {claims.tenant_id}.\n"
                 "Nothing was sent to Graph. Use that tenant's credential, or correct tenant_id in the fleet file."
             )
         yield graph, claims

@@ -1,4 +1,4 @@
-"""Fingerprints of credentials: they tell whether a secret has changed, and nothing else to whoever lacks the key."""
+"""Fingerprints of credentials: they show whether a secret has changed, and nothing else without the key."""
 
 import hashlib
 import hmac
@@ -9,10 +9,10 @@ _PURPOSE = "entra-fleet credential fingerprint 1"
 
 
 class FingerprintKey:
-    """The key that fingerprints are made with; without it, nobody can try out values against one.
+    """The key of fingerprints; without it, values cannot be tested against one.
 
     Args:
-        key: At least 16 bytes that nobody can guess.
+        key: At least 16 unguessable bytes.
     """
 
     def __init__(self, key: bytes) -> None:
@@ -25,8 +25,8 @@ class FingerprintKey:
     def fingerprint(self, tenant_id: str, service_principal_id: str, key: str, secret: Secret) -> str:
         """Return the fingerprint of one credential of one application.
 
-        The same value has another fingerprint elsewhere, so that equal secrets do not show. Where there is a version,
-        it stands for the value.
+        The same value has different fingerprints in different places, so that equal secrets are not visible. A version
+        replaces the value if there is one.
 
         Args:
             tenant_id: The tenant, in any case.
@@ -39,7 +39,7 @@ class FingerprintKey:
         return f"{self._id}:{self._digest('credential', *place, *what)}"
 
     def differs(self, kept: str, now: str) -> bool:
-        """Tell whether two fingerprints show that a secret has changed; one made with another key shows nothing."""
+        """Return whether two fingerprints show that a secret has changed; those with different keys show nothing."""
         made_here = kept.partition(":")[0] == self._id
         return made_here and not hmac.compare_digest(kept, now)
 

@@ -1,4 +1,4 @@
-"""What Key Vault's refusals mean, in the words of a person who has to act."""
+"""Messages and hints for Key Vault's errors."""
 
 from azure.core.exceptions import HttpResponseError
 
@@ -15,25 +15,25 @@ _REFUSALS = {
         "{host} is closed to public networks",
         "Run where its private endpoint is, or open it under the vault's Networking.",
     ),
-    400: ("{host} answered 400 ({code})", "Check the reference: the vault does not take it."),
+    400: ("{host} answered 400 ({code})", "Check the reference: the vault rejects it."),
     401: (
         "{host} does not accept the sign-in",
         "Check that the vault belongs to the tenant that is signed in to.",
     ),
     403: (
         "{host} does not let {who} read it ({code})",
-        "Give it the role Key Vault Secrets User on the vault, or the access policy Get.",
+        "Grant it the role Key Vault Secrets User on the vault, or the access policy Get.",
     ),
     404: ("does not exist in {host}", "Create the secret there, or correct the reference."),
 }
 _FAILURE = (
-    "{host} answered {status} ({code}), also when asked again",
-    "Try again later; a vault serves a few hundred reads a second.",
+    "{host} answered {status} ({code}), even after retries",
+    "Try again later; a vault serves a few hundred reads per second.",
 )
 
 
 def explain_refusal(host: str, error: HttpResponseError, client_id: str | None) -> SourceError:
-    """Return what an answer of a vault means: by its codes, as its text may say anything.
+    """Return the meaning of a vault's answer, by its codes, since its text is not reliable.
 
     Source: https://learn.microsoft.com/azure/key-vault/general/rest-error-codes
     """
@@ -46,17 +46,17 @@ def explain_refusal(host: str, error: HttpResponseError, client_id: str | None) 
 
 
 def explain_failed_sign_in(host: str, error: GraphError) -> SourceError:
-    """Return that no token for the vault could be had."""
+    """Return the error for a failed sign-in to the vault."""
     return SourceError(f"the sign-in for {host} failed: {error.what}", error.hint or "Check the credential.")
 
 
 def explain_not_a_vault(host: str) -> SourceError:
-    """Return that what answered is no key vault of this cloud."""
+    """Return the error for a host that is not a key vault of this cloud."""
     return SourceError(f"{host} does not answer as a key vault", "Check the vault's name, the cloud and any proxy.")
 
 
 def explain_no_answer(host: str, error: Exception) -> SourceError:
-    """Return that the vault could not be reached."""
+    """Return the error for an unreachable vault."""
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
     if "CERTIFICATE_VERIFY_FAILED" in reason:
         return SourceError(f"the certificate of {host} is not trusted", "Trust its CA: name the file in SSL_CERT_FILE.")

@@ -140,7 +140,7 @@ async def _value(reference: Reference, sources: Mapping[str, Source]) -> Secret:
 
 def _check(value: str) -> None:
     if not value:
-        raise SourceError("is empty", "Put the secret there; an empty value would delete it in Entra ID.")
+        raise SourceError("is empty", "Add the secret; an empty value would delete it in Entra ID.")
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -164,7 +164,7 @@ def read_secret_file(name: str) -> str:
     try:
         if not stat.S_ISREG(Path(name).stat().st_mode):
             # A pipe or a device may never end.
-            raise SourceError("is not a regular file", "Point at a file that holds the secret alone.")
+            raise SourceError("is not a regular file", "Use a file that contains only the secret.")
         with Path(name).open("rb") as file:
             content = file.read(SECRET_FILE_BYTES_MAX + 1)
     except OSError as error:
@@ -172,7 +172,7 @@ def read_secret_file(name: str) -> str:
         raise SourceError(what, "Check the path, and that this process may read it.") from None
     if len(content) > SECRET_FILE_BYTES_MAX:
         what = f"the file is larger than {SECRET_FILE_BYTES_MAX:,} bytes"
-        raise SourceError(what, "Point at a file that holds the secret alone.")
+        raise SourceError(what, "Use a file that contains only the secret.")
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError:

@@ -1,1 +1,1 @@
-"""YAML, JSON and CSV with positions; knows no fleet."""
+"""YAML, JSON and CSV with positions; independent of fleets."""

@@ -1,4 +1,4 @@
-"""CSV into instances: a row each, the header names the fields (`credentials.BaseAddress`, `owners.0`)."""
+"""CSV into instances: one per row; the header names the fields (`credentials.BaseAddress`, `owners.0`)."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class Cell(NamedTuple):
 
 
 def read_csv(text: str, file: str) -> Entry:
-    """Read the rows of a CSV file as a map with the one field `instances`; empty cells are absent.
+    """Read a CSV file as a map with the single field `instances`; empty cells are absent.
 
     Args:
         text: the content of the file.
-        file: the name that errors show.
+        file: the name in error messages.
 
     Raises:
         FleetFileError: the header or a row is malformed.
@@ -35,13 +35,13 @@ def read_csv(text: str, file: str) -> Entry:
     rows = _rows(text, file)
     header = next(rows, None)
     if header is None:
-        raise format_refusal(Place(file), "is empty", "Give it a header line: key,display_name,…")
+        raise format_refusal(Place(file), "is empty", "Add a header line: key,display_name,…")
     columns = _columns(header)
     instances = Items()
     for row in rows:
         place = row[0].place._replace(path=f"instances[{len(instances.entries)}]")
         if len(row) > len(header):
-            what = f"the row has {len(row)} cells, the header names {len(header)} columns"
+            what = f"the row has {len(row)} cells, but the header has {len(header)} columns"
             raise format_refusal(place, what, "Put cells that contain commas in double quotes.")
         instances.add(place, _node(columns, row, place) or Fields())
     start = Place(file, 1, 1, "instances")
@@ -49,7 +49,7 @@ def read_csv(text: str, file: str) -> Entry:
 
 
 def _rows(text: str, file: str) -> Iterator[list[Cell]]:
-    """The rows, without those in which every cell is empty."""
+    """The rows, except completely empty ones."""
     lines = Lines(file, text)
     row: list[Cell] = []
     position = 0
@@ -58,7 +58,7 @@ def _rows(text: str, file: str) -> Iterator[list[Cell]]:
         cell = CELL.match(text, position)
         if cell is None:
             what = "a quoted cell is not closed, or text follows its closing quote"
-            raise format_refusal(place, what, 'Close the quote; a quote inside a quoted cell is written "".')
+            raise format_refusal(place, what, 'Close the quote; write a quote inside a quoted cell as "".')
         value = cell[2] if cell[1] is None else cell[1].replace('""', '"')
         row.append(Cell(value, place))
         position = cell.end()
@@ -77,7 +77,7 @@ def _columns(header: list[Cell]) -> dict[str, Columns]:
         if len(parents) > DEPTH_MAX:
             raise too_deep(cell.place)
         if len(header) == 1 and ";" in name:
-            advice = "Save the file with commas between the cells."
+            advice = "Save the file with comma separators."
             raise format_refusal(cell.place, "the columns are separated by ';'", advice)
         if not last or not all(parents):
             raise format_refusal(cell.place, "a column has no name", "Name the column, or remove it.")
@@ -85,14 +85,14 @@ def _columns(header: list[Cell]) -> dict[str, Columns]:
         for parent in parents:
             level = level.setdefault(parent, {}) if isinstance(level, dict) else level
         if not isinstance(level, dict) or last in level:
-            what = f"the column {below(Place(), name)} collides with one before it"
+            what = f"the column {below(Place(), name)} conflicts with an earlier one"
             raise format_refusal(cell.place, what, "Keep one column for each field.")
         level[last] = number
     return columns
 
 
 def _node(columns: Columns, row: list[Cell], place: Place) -> Node | None:
-    """What a row has in some columns, None if their cells are empty."""
+    """The values of a row in some columns; None if their cells are empty."""
     if isinstance(columns, int):
         filled = columns < len(row) and row[columns].value
         return Text(row[columns].value) if filled else None

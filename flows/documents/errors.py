@@ -13,7 +13,7 @@ LINE_BREAK = re.compile(r"\r\n|\r|\n")
 
 
 class Place(NamedTuple):
-    """A field in a file; lines and columns count from 1, line 0 stands for the file as a whole."""
+    """A field in a file; lines and columns count from 1, line 0 means the file as a whole."""
 
     file: str = ""
     line: int = 0
@@ -51,7 +51,7 @@ class Problem(NamedTuple):
 
 
 class FleetFileError(Exception):
-    """The fleet cannot be read: its text holds each problem with its place and what to do."""
+    """The fleet is invalid: the text names each problem with its place and what to do."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         files = {problem.place.file: index for index, problem in reversed(list(enumerate(problems)))}
@@ -68,12 +68,12 @@ class FleetFileError(Exception):
 
 
 def format_refusal(place: Place, what: str, advice: str) -> FleetFileError:
-    """The error of a single problem that leaves nothing more to read."""
+    """The error for a single problem that stops the reader."""
     return FleetFileError([Problem(place, what, advice)])
 
 
 def suggest_nearest(name: str, known: Sequence[str]) -> str | None:
-    """The known name that was probably meant, if one is near."""
+    """The known name closest to a misspelt one, if any."""
     by_folded = {candidate.casefold(): candidate for candidate in known}
     close = get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.6)
     return by_folded[close[0]] if close else None

@@ -1,4 +1,4 @@
-"""The kinds of values that fields of a fleet file hold: their rules, messages and JSON Schema."""
+"""The value types of a fleet file: their rules, messages and JSON Schema."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 DISPLAY_NAME_MAX = 120
 NOTES_MAX = 1024
 VALUE_SHOWN = 60
-# Editors read an unquoted 42 or true as a number or boolean; here it is the text in the file.
+# Editors read an unquoted 42 or true as a number or boolean; here it is text.
 WRITTEN = ["string", "number", "boolean"]
 
 
 def invalid(what: str, advice: str) -> PydanticCustomError:
-    """The error of a value: what is wrong and what to do."""
+    """The error for a value: what is wrong and what to do."""
     return PydanticCustomError("fleet", "{what}", {"what": what, "advice": advice})
 
 
 def shorten_value(value: object) -> str:
-    """A value in a message, quoted and not too long; never for credentials."""
+    """A value for messages, quoted and shortened; never for credentials."""
     text = str(value)
     return repr(text if len(text) <= VALUE_SHOWN else text[:VALUE_SHOWN] + "…")
 
 
 @dataclass(frozen=True)
 class Rule:
-    """What a text must be; usable inside `Annotated[str, …]`."""
+    """A rule for a text, for use in `Annotated[str, …]`."""
 
     check: Callable[[str], str]
     schema: dict[str, Any] = field(default_factory=dict, hash=False)
@@ -45,7 +45,7 @@ class Rule:
 
 
 def pattern_rule(pattern: str, what: str, advice: str) -> Rule:
-    """The rule of a text that matches a pattern as a whole."""
+    """The rule that a text fully matches a pattern."""
     compiled = re.compile(pattern)
 
     def check(value: str) -> str:
@@ -58,37 +58,37 @@ def pattern_rule(pattern: str, what: str, advice: str) -> Rule:
 
 def _filled(value: str) -> str:
     if not value.strip():
-        raise invalid("is blank", "Give it a value, or remove the line.")
+        raise invalid("is blank", "Add a value, or remove the line.")
     return value
 
 
 def _guid(value: str) -> str:
     if re.fullmatch(GUID, value) is None:
-        advice = "Give it as 8-4-4-4-12 hexadecimal digits; the Entra admin center shows it."
+        advice = "Write it as 8-4-4-4-12 hexadecimal digits; the Entra admin center shows it."
         raise invalid(f"{shorten_value(value)} is not an object id (GUID)", advice)
     return value.lower()
 
 
 def _notes(value: str) -> str:
     if len(value) > NOTES_MAX:
-        what = f"is {len(value)} characters long, Graph takes {NOTES_MAX}"
+        what = f"is {len(value)} characters long; Graph allows {NOTES_MAX}"
         raise invalid(what, "Shorten the notes.")
     return _filled(value)
 
 
 def _display_name(value: str) -> str:
     _filled(value)
-    # Graph counts UTF-16 units; 120 leaves room for the mark in its 256.
+    # Graph counts UTF-16 units; 120 leaves room for the ownership tag in its 256.
     length = len(value.encode("utf-16-le", "surrogatepass")) // 2
     if length > DISPLAY_NAME_MAX:
-        advice = "Shorten it: the mark of the fleet must fit behind it while the app is created."
-        raise invalid(f"is {length} characters long, at most {DISPLAY_NAME_MAX} are allowed", advice)
+        advice = "Shorten it: the ownership tag is appended while the application is created."
+        raise invalid(f"is {length} characters long; at most {DISPLAY_NAME_MAX} are allowed", advice)
     if value != value.strip() or not value.isprintable():
-        what = f"{shorten_value(value)} has line breaks, invisible characters, or spaces at its ends"
-        raise invalid(what, "Remove them; Entra ID would not keep the name as written.")
+        what = f"{shorten_value(value)} has line breaks, invisible characters, or leading or trailing spaces"
+        raise invalid(what, "Remove them; Entra ID would not store the name as written.")
     if "[entra-fleet:" in value.casefold() or "{key}" in value or "{display_name}" in value:
-        what = f"{shorten_value(value)} holds a mark or a placeholder"
-        raise invalid(what, "Leave out [entra-fleet:…], {key} and {display_name}: names are taken as written.")
+        what = f"{shorten_value(value)} contains an ownership tag or a placeholder"
+        raise invalid(what, "Remove [entra-fleet:…], {key} and {display_name}: names are taken literally.")
     return value
 
 
@@ -125,7 +125,7 @@ FleetName = Annotated[
     pattern_rule(
         r"[a-z0-9][a-z0-9-]{0,39}",
         "is not a fleet name",
-        "Use a-z, 0-9 and '-', beginning with a letter or digit, at most 40 characters.",
+        "Use a-z, 0-9 and '-', starting with a letter or digit, at most 40 characters.",
     ),
 ]
 Key = Annotated[
@@ -133,12 +133,12 @@ Key = Annotated[
     pattern_rule(
         r"[a-z0-9][a-z0-9-]{0,62}",
         "is not a key",
-        "Use a-z, 0-9 and '-', beginning with a letter or digit, at most 63 characters.",
+        "Use a-z, 0-9 and '-', starting with a letter or digit, at most 63 characters.",
     ),
 ]
 Email = Annotated[
     str,
-    pattern_rule(r"[^@\s,;]+@[^@\s,;]+", "is not a mail address", "Give one address, such as idops@contoso.com."),
+    pattern_rule(r"[^@\s,;]+@[^@\s,;]+", "is not an email address", "Give one address, such as idops@contoso.com."),
 ]
 Guid = Annotated[str, Rule(_guid, {"type": "string", "pattern": f"^{GUID}$"})]
 DisplayName = Annotated[str, Rule(_display_name, {"pattern": NONBLANK, "maxLength": DISPLAY_NAME_MAX})]

@@ -1,4 +1,4 @@
-"""The files of a fleet: reading them within bounds, and what they hold by the end of their names."""
+"""The files of a fleet: reading them within limits, by file name extension."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BOM = b"\xef\xbb\xbf"
 
 
 class Sources:
-    """Reads the files of one fleet and remembers what was read."""
+    """Reads the files of one fleet and records what was read."""
 
     def __init__(self) -> None:
         self.seen: set[Path] = set()
@@ -26,15 +26,15 @@ class Sources:
         self._mappings: dict[Path, Entry] = {}
 
     def read(self, path: Path) -> Entry:
-        """The values of a file; CSV is told by `.csv`, JSON by `.json`, all else is YAML.
+        """The values of a file; `.csv` is CSV, `.json` is JSON, anything else is YAML.
 
         Raises:
-            FleetFileError: it cannot be read, is too large, or its text is malformed.
+            FleetFileError: it cannot be read, is too large, or is malformed.
         """
         file = str(path)
         if len(self._digests) == FILES_MAX:
-            what = f"is one file more than the {FILES_MAX:,} that a fleet may have"
-            raise format_refusal(Place(file), what, "Join files, or correct the patterns under include.")
+            what = f"exceeds the limit of {FILES_MAX:,} files per fleet"
+            raise format_refusal(Place(file), what, "Merge files, or correct the patterns under include.")
         content = self._content(path)
         self.seen.add(path.resolve())
         self._digests.append((path, hashlib.sha256(content).hexdigest()))
@@ -45,7 +45,7 @@ class Sources:
         return read_json(text, file) if suffix == ".json" else read_yaml(text, file)
 
     def mappings(self, path: Path) -> Entry:
-        """The values of a mappings file, which is read once however many instances name it; errors as of `read`."""
+        """The values of a mappings file, read once however many instances use it; errors as for `read`."""
         name = path.resolve()
         if name not in self._mappings:
             self._mappings[name] = self.read(path)
@@ -53,7 +53,7 @@ class Sources:
 
     @property
     def sha256(self) -> str:
-        """The digest of the one file, or of the list that `sha256sum` prints in the folder of the first."""
+        """The digest of a single file, or of the list that `sha256sum` prints in the folder of the first."""
         (first, digest), *others = self._digests
         if not others:
             return digest
@@ -67,13 +67,15 @@ class Sources:
     def _content(self, path: Path) -> bytes:
         place = Place(str(path))
         try:
-            # A pipe or a device may never end, and opening one may wait for ever.
+            # A pipe or a device may never end, and opening one may block forever.
             if not stat.S_ISREG(path.stat().st_mode) and not path.is_dir():
-                raise format_refusal(place, "is not a regular file", "Write the fleet to a file, and name that.")
+                raise format_refusal(
+                    place, "is not a regular file", "Write the fleet to a regular file, and name that."
+                )
             with path.open("rb") as file:
                 content = file.read(FILE_BYTES_MAX + 1)
         except FileNotFoundError:
-            raise format_refusal(place, "there is no such file", "Check the path, or write the file there.") from None
+            raise format_refusal(place, "no such file", "Check the path, or create the file.") from None
         except IsADirectoryError:
             raise format_refusal(place, "is a directory", "Name the fleet file inside it.") from None
         except (OSError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""JSON into values as written, with their positions (the standard parser keeps none)."""
+"""JSON into literal values with their positions (the standard parser keeps none)."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]]|[^\s{}\[\],:"]+')
 
 
 def read_json(text: str, file: str) -> Entry:
-    """Read a JSON document; numbers and booleans stay the text they are in the file.
+    """Read a JSON document; numbers and booleans stay text as in the file.
 
     Args:
         text: the content of the file.
-        file: the name that errors show.
+        file: the name in error messages.
 
     Raises:
         FleetFileError: the text is not JSON, or repeats a name within a map.
@@ -32,7 +32,7 @@ def read_json(text: str, file: str) -> Entry:
 
 
 class _Reader:
-    """Walks the tokens of a text that is known to be JSON, so commas and colons say nothing new."""
+    """Walks the tokens of valid JSON, so it can ignore commas and colons."""
 
     def __init__(self, file: str, text: str) -> None:
         self.lines = Lines(file, text)

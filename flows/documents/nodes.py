@@ -1,4 +1,4 @@
-"""The values of a fleet file as written: texts, lists and maps that know where they stand."""
+"""The literal values of a fleet file: texts, lists and maps with their positions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Plain = str | list["Plain"] | dict[str, "Plain"]
 
 @dataclass(slots=True)
 class Text:
-    """A scalar, exactly as the file has it; `nothing` when no value was written."""
+    """A scalar exactly as in the file; `nothing` if no value was written."""
 
     value: str
     nothing: bool = False
@@ -40,13 +40,13 @@ class Items:
 
 @dataclass(slots=True)
 class Fields:
-    """A map; its entries stand at their names."""
+    """A map; the position of an entry is that of its name."""
 
     entries: dict[str, Entry] = field(default_factory=dict)
     size: int = 1
 
     def add(self, name: str, place: Place, node: Node) -> None:
-        """Set a field; a second one of that name is refused."""
+        """Set a field; duplicates are refused."""
         before = self.entries.get(name)
         if before is not None:
             first = f" at line {before.place.line}" if before.place.line else ""
@@ -59,14 +59,14 @@ Node = Text | Items | Fields
 
 
 class Entry(NamedTuple):
-    """A value and the place of the field that holds it."""
+    """A value and the place of its field."""
 
     place: Place
     node: Node
 
 
 def count_node(size: int, node: Node, place: Place) -> int:
-    """The number of values with one more inside; aliases count as what they stand for."""
+    """The number of values with one more inside; aliases count as their expansion."""
     size += node.size
     if size > VALUES_MAX:
         what = f"the file expands to more than {VALUES_MAX:,} values"
@@ -75,25 +75,25 @@ def count_node(size: int, node: Node, place: Place) -> int:
 
 
 def below(place: Place, name: str | int) -> str:
-    """The path of a field or item inside the one at `place`."""
+    """The path of a field or item inside `place`."""
     if place.path.rpartition(".")[0].endswith("credentials"):
-        # A credential is no map; what looks like the name of a field may be part of a secret in braces.
+        # A credential is not a map; what looks like a field name may be part of a secret in braces.
         return f"{place.path}.…"
     if isinstance(name, int):
         return f"{place.path}[{name}]"
-    # The file may be none of ours, and its names may be anything.
+    # The file may be any file, and its names may be anything.
     name = name if len(name) <= NAME_SHOWN else f"{name[:NAME_SHOWN]}…"
     return f"{place.path}.{name}" if place.path else name
 
 
 def too_deep(place: Place) -> Exception:
-    """The refusal of values nested deeper than any fleet file needs."""
+    """The error for values nested deeper than any fleet file needs."""
     what = f"values are nested more than {DEPTH_MAX} levels deep"
     return format_refusal(place._replace(path=""), what, "Check the brackets and the indentation here.")
 
 
 def to_plain(node: Node) -> Plain:
-    """The values alone, without places."""
+    """The plain values, without places."""
     if isinstance(node, Text):
         return node.value
     if isinstance(node, Items):
@@ -102,19 +102,19 @@ def to_plain(node: Node) -> Plain:
 
 
 def to_plain_fields(fields: Fields) -> dict[str, Plain]:
-    """The values of a map, without places."""
+    """The plain values of a map, without places."""
     return {name: to_plain(entry.node) for name, entry in fields.entries.items()}
 
 
 def name_kind(node: Node) -> str:
-    """What a value is, in words that follow the name of its field."""
+    """The kind of a value, as a phrase to follow the field name."""
     if isinstance(node, Text):
         return "is empty" if node.nothing else "is a text"
     return "is a list" if isinstance(node, Items) else "is a map"
 
 
 def from_object(value: object, place: Place, depth: int = 0) -> Node:
-    """The values of a Python object, as a file would have them; None inside a map is an absent field."""
+    """The values of a Python object as in a file; None inside a map is an absent field."""
     if depth > DEPTH_MAX:
         raise too_deep(place)
     if isinstance(value, Mapping):
@@ -145,4 +145,4 @@ def from_scalar(value: object, place: Place) -> Text:
         return Text(str(value))
     if isinstance(value, datetime.date):
         return Text(value.isoformat())
-    raise format_refusal(place, f"is of the type {type(value).__name__}", "Give a text, a number, a list or a map.")
+    raise format_refusal(place, f"has the type {type(value).__name__}", "Use a text, a number, a list or a map.")

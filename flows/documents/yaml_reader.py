@@ -1,7 +1,7 @@
-"""YAML into values as written: every scalar stays the text it is in the file.
+"""YAML into literal values: every scalar stays text as in the file.
 
-The events of the parser are read instead of its documents: they have positions, they are not interpreted
-(`no`, `0123` and dates stay text), and nothing is constructed, whatever tag the file has.
+It reads the parser's events instead of its documents: they have positions, they are not interpreted (`no`, `0123` and
+dates stay text), and nothing is constructed, whatever tags the file has.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ruamel.yaml.events import (
 from flows.documents.errors import FleetFileError, Lines, Place, format_refusal
 from flows.documents.nodes import DEPTH_MAX, Entry, Fields, Items, Node, Text, below, count_node, too_deep
 
-# Parsers disagree on whether U+0085, U+2028 and U+2029 break a line, so the text could change unseen.
+# Parsers disagree on whether U+0085, U+2028 and U+2029 break a line, so the text could change unnoticed.
 ILLEGAL = re.compile("[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 # Python's parser takes three seconds for a million characters.
 PURE_CHARACTERS_MAX = 300_000
@@ -37,11 +37,11 @@ def read_yaml(text: str, file: str, *, pure: bool = False) -> Entry:
 
     Args:
         text: the content of the file.
-        file: the name that errors show.
-        pure: use the parser written in Python, which is slower.
+        file: the name in error messages.
+        pure: use the slower parser written in Python.
 
     Raises:
-        FleetFileError: the text is not YAML, or uses what a fleet file does not need (tags, documents).
+        FleetFileError: the text is not YAML, or uses unsupported features (tags, several documents).
     """
     if illegal := ILLEGAL.search(text):
         raise _illegal_character(text, file, illegal)
@@ -49,7 +49,7 @@ def read_yaml(text: str, file: str, *, pure: bool = False) -> Entry:
         return _Reader(file, YAML(typ="safe", pure=pure).parse(text)).document()
     except MarkedYAMLError as error:
         if not pure and len(text) <= PURE_CHARACTERS_MAX:
-            # The C parser refuses some YAML 1.2, such as a URL inside braces; Python's has the last word.
+            # The C parser rejects some YAML 1.2, such as a URL inside braces; the Python parser decides.
             return read_yaml(text, file, pure=True)
         raise _syntax_error(error, file) from None
     except YAMLError as error:
@@ -81,7 +81,7 @@ class _Reader:
 
         Args:
             event: its first event.
-            place: the field that holds it.
+            place: the field that contains it.
             depth: how many lists and maps are around it.
         """
         if isinstance(event, AliasEvent):
@@ -91,7 +91,7 @@ class _Reader:
         if not isinstance(event, ScalarEvent | CollectionStartEvent) or event.tag not in STRING_TAGS:
             raise _tag(self.place(event, place.path))
         if event.anchor:
-            # Until it is complete, an alias to it would be a value that contains itself.
+            # Until it is complete, an alias to it would contain itself.
             self.anchors[event.anchor] = None
         node = self.content(event, place, depth)
         if event.anchor:
@@ -108,8 +108,8 @@ class _Reader:
     def alias(self, event: AliasEvent) -> Node:
         node = self.anchors.get(event.anchor)
         if node is None:
-            # Its name is not shown: it may be a secret that begins with '*' and was not quoted.
-            advice = "Put the anchor on an earlier value, or quote a text that begins with '*'."
+            # Its name is not shown: it may be an unquoted secret that starts with '*'.
+            advice = "Put the anchor on an earlier value, or quote text that starts with '*'."
             raise format_refusal(self.place(event), "an alias (*…) has no anchor (&…) before it", advice)
         return node
 
@@ -145,7 +145,7 @@ class _Reader:
 
 
 def _merge(fields: Fields, source: Entry) -> None:
-    """Fill in what a merge key (`<<`) stands for: fields of the map itself win, then earlier sources."""
+    """Expand a merge key (`<<`): fields of the map itself win, then earlier sources."""
     if isinstance(source.node, Items):
         for entry in source.node.entries:
             _merge(fields, entry)
@@ -158,13 +158,13 @@ def _merge(fields: Fields, source: Entry) -> None:
 
 
 def _tag(place: Place) -> FleetFileError:
-    advice = "Remove the tag, or quote a text that begins with '!'."
-    return format_refusal(place, "a YAML tag (!…) stands here; fleet files have none", advice)
+    advice = "Remove the tag, or quote text that starts with '!'."
+    return format_refusal(place, "YAML tags (!…) are not supported", advice)
 
 
 def _illegal_character(text: str, file: str, found: re.Match[str]) -> FleetFileError:
     place = Lines(file, text).place(found.start())
-    what = f"the character U+{ord(found[0]):04X} cannot stand in a YAML file"
+    what = f"the character U+{ord(found[0]):04X} is not allowed in a YAML file"
     return format_refusal(place, what, 'Remove it, or write it as an escape in double quotes ("\\u…").')
 
 
@@ -172,10 +172,10 @@ def _syntax_error(error: MarkedYAMLError, file: str) -> FleetFileError:
     mark = error.problem_mark or error.context_mark
     place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file)
     if "tag handle" in str(error.problem):
-        # The parser's text holds the handle, which may be a secret that begins with '!' and was not quoted.
+        # The parser's message quotes the handle, which may be an unquoted secret that starts with '!'.
         return _tag(place)
     what = "is not valid YAML: " + ", ".join(part for part in (error.context, error.problem) if part)
     start = error.context_mark
     if start and (start.line, start.column) != (mark.line, mark.column):
-        what += f" (which began at line {start.line + 1})"
+        what += f" (started at line {start.line + 1})"
     return format_refusal(place, what, "Correct the indentation, brackets or quotes there; indent with spaces.")

@@ -1,1 +1,1 @@
-"""The fleet file: its models, how it is loaded, and what is checked before any call."""
+"""The fleet file: its models, its loader, and the checks before any call to Graph."""

@@ -1,4 +1,4 @@
-"""The checks of a gathered fleet, and their errors at the places where to correct them."""
+"""The checks of a collected fleet, with errors at the places to correct."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from flows.fleet_file.messages import explain_problem
 from flows.fleet_file.models import FleetHeader, Instance, InstanceSettings
 from flows.mappings.locations import Places
 
-# JSON can hold one half of a pair, which is no text: it can be neither stored nor sent.
+# JSON can contain half of a surrogate pair, which can be neither stored nor sent.
 SURROGATE = re.compile("[\ud800-\udfff]")
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -27,7 +27,7 @@ def check_header(entry: Entry) -> tuple[FleetHeader | None, list[Problem]]:
 
 
 def check_defaults(entry: Entry) -> list[Problem]:
-    """The form of `defaults`, whether or not an instance uses them."""
+    """The format of `defaults`, whether or not an instance uses them."""
     values = interpolate_key(_values(entry), "key", "name")
     return _validate(InstanceSettings, entry, values)[1]
 
@@ -45,7 +45,7 @@ def check_instance(entry: Entry) -> tuple[Instance | None, list[Problem]]:
 
 
 def find_duplicates(entries: Sequence[Entry], field: str, advice: str) -> Iterator[Problem]:
-    """Instances that share what must be their own; letters that differ only in case count as the same."""
+    """Instances that share a value that must be unique, ignoring case."""
     first: dict[str, Place] = {}
     for entry in entries:
         own = entry.node.entries.get(field) if isinstance(entry.node, Fields) else None
@@ -53,7 +53,7 @@ def find_duplicates(entries: Sequence[Entry], field: str, advice: str) -> Iterat
             continue
         before = first.setdefault(own.node.value.casefold(), own.place)
         if before is not own.place:
-            what = f"{shorten_value(own.node.value)} is taken already: {before}"
+            what = f"{shorten_value(own.node.value)} is already used: {before}"
             yield Problem(own.place, what, advice)
 
 
@@ -87,12 +87,12 @@ def _validate(model: type[Model], entry: Entry, values: dict[str, Plain]) -> tup
 
 
 def _unusable(entry: Entry) -> Iterator[Problem]:
-    """The texts within that no field could take."""
+    """The texts that no field accepts."""
     if isinstance(entry.node, Text):
         if entry.node.nothing:
-            yield Problem(entry.place, "has no value", "Give it one, or remove the line.")
+            yield Problem(entry.place, "has no value", "Add a value, or remove the line.")
         elif SURROGATE.search(entry.node.value):
-            yield Problem(entry.place, "holds half of a character", "Write the whole character.")
+            yield Problem(entry.place, "contains half of a surrogate pair", "Write the whole character.")
         return
     inner = entry.node.entries
     for one in inner if isinstance(inner, list) else inner.values():
@@ -100,7 +100,7 @@ def _unusable(entry: Entry) -> Iterator[Problem]:
 
 
 def _locate(entry: Entry, location: Sequence[int | str]) -> tuple[Place, Node | None]:
-    """The place of a field, or of the nearest map or list around one that is not there."""
+    """The place of a field, or of the nearest enclosing map or list if it is missing."""
     place, node = entry
     for depth, step in enumerate(location):
         inner = node.entries if isinstance(node, (Fields, Items)) else {}

@@ -1,4 +1,4 @@
-"""The credential keys that Graph knows, and which of them may never stand in a file as they are."""
+"""The credential keys that Graph accepts, and which of them must be references."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ SENSITIVE_KEYS = frozenset(
         "ConnectionString",
     }
 )
-# Graph keeps these settings among the secrets; the file has fields for them.
+# Graph stores these settings among the secrets; the file has fields for them.
 FIELD_OF_KEY = {
     "SyncAll": "scope",
     "SyncNotificationSettings": "notification_email and delete_threshold",
@@ -86,13 +86,13 @@ REFERENCE_PATTERN = r"^\$\{(env|file|block|keyvault):.+\}$"
 
 
 def check_credential(value: str) -> str:
-    """A credential that is no secret: a literal or one whole reference."""
+    """A credential that is not secret: a literal or one whole reference."""
     if not value.strip():
-        raise invalid("is blank", "Give it a value, or remove the line.")
+        raise invalid("is blank", "Add a value, or remove the line.")
     try:
         Reference.parse(value)
     except ValueError as error:
-        advice = f"Use {FORMS} as the whole value; {{key}} and {{display_name}} may stand inside."
+        advice = f"Use {FORMS} as the whole value; it may contain {{key}} and {{display_name}}."
         raise invalid(str(error), advice) from None
     return value
 
@@ -100,13 +100,13 @@ def check_credential(value: str) -> str:
 def check_secret(value: str) -> str:
     """A credential that is a secret: one whole reference."""
     if "${" not in value:
-        advice = f"Use {FORMS}, and change the secret if one was written here."
-        raise invalid("must be a reference, never the secret itself", advice)
+        advice = f"Use {FORMS}, and rotate the secret if it was written here."
+        raise invalid("must be a reference, not the secret itself", advice)
     return check_credential(value)
 
 
 class _CredentialSchema:
-    """Gives each key its own check, so that an error has the place of its key."""
+    """Validates each key separately, so that an error has the place of its key."""
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:

@@ -1,4 +1,4 @@
-"""Defaults into instances: maps merge key by key, all else replaces; then `{key}` and `{display_name}`."""
+"""Merging defaults into instances: maps merge key by key, other values replace; then placeholders are filled in."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ INSTANCE_ONLY = ("key", "renamed_from", "display_name", "adopt")
 
 
 def merge_defaults(below: Fields, above: Fields) -> Fields:
-    """The fields of both; where both have one, `above` has it unless both are maps, which merge."""
+    """The fields of both; `above` wins, except that maps merge."""
     entries = below.entries | above.entries
     for name in below.entries.keys() & above.entries.keys():
         under, over = below.entries[name].node, above.entries[name].node
@@ -21,7 +21,7 @@ def merge_defaults(below: Fields, above: Fields) -> Fields:
 
 
 def interpolate_key(values: dict[str, Plain], key: Plain, display_name: Plain) -> dict[str, Plain]:
-    """The values with `{key}` and `{display_name}` filled in where they may stand: credentials and notes."""
+    """The values with `{key}` and `{display_name}` filled in where allowed: credentials and notes."""
     names = {"key": str(key), "display_name": str(display_name)}
 
     def fill(value: Plain) -> Plain:

@@ -1,4 +1,4 @@
-"""From one file, or one object, to all instances of a fleet: sections, defaults and included files."""
+"""Collecting all instances of a fleet from a file or object: sections, defaults and included files."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from flows.mappings.models import Mappings
 
 SECTIONS = ("defaults", "instances", "include")
 MAPPING_FILES = "mapping_files"
-"""Section of an object, which has no files beside it: mappings by the name that instances give."""
+"""Section of an object, which has no mappings files: mappings by the name that instances use."""
 HEADER = ("fleet", "tenant_id")
 SUFFIXES = (".yaml", ".yml", ".json", ".csv")
 
 
 @dataclass
 class Gathered:
-    """What the files of a fleet hold, before it is checked field by field."""
+    """The content of a fleet's files, before the fields are validated."""
 
     header: Entry
     defaults: list[Entry] = field(default_factory=list)
@@ -41,13 +41,13 @@ def gather(root: Entry, path: Path | None, sources: Sources) -> Gathered:
         sources: reads the included files.
     """
     if not isinstance(root.node, Fields):
-        advice = "Begin with 'fleet:', 'tenant_id:' and 'instances:'."
+        advice = "Start with 'fleet:', 'tenant_id:' and 'instances:'."
         raise format_refusal(root.place, f"the top level {name_kind(root.node)}, not a map of fields", advice)
     sections = SECTIONS if path else (*SECTIONS, MAPPING_FILES)
     _require_known(root, (*HEADER, "renamed_from", *sections), "fleet file", "'fleet:', 'tenant_id:' and 'instances:'.")
     if path is not None and path.suffix.lower() == ".csv":
-        what = "CSV holds instances only, not a fleet"
-        raise format_refusal(Place(str(path)), what, "Name it under 'include:' in a YAML fleet file.")
+        what = "a CSV file contains only instances, not a fleet"
+        raise format_refusal(Place(str(path)), what, "Add it to 'include:' in a YAML fleet file.")
     header = {name: entry for name, entry in root.node.entries.items() if name not in sections}
     gathered = Gathered(root._replace(node=Fields(header)))
     mappings = None if path else root.node.entries.get(MAPPING_FILES)
@@ -73,11 +73,11 @@ class _File:
                 own = self.with_mappings(entry.node)
                 self.gathered.instances.append(entry._replace(node=merge_defaults(defaults, own)))
             else:
-                advice = "Begin it with '- key: …'."
+                advice = "Start it with '- key: …'."
                 self.problem(entry.place, f"{name_kind(entry.node)}, not an instance", advice)
         for entry in self.section(root, "include"):
             if self.path is None:
-                advice = "Put the instances into the object, or give the path of a file."
+                advice = "Put the instances in the object, or give the path of a file."
                 self.problem(entry.place, "an object cannot include files", advice)
             elif not isinstance(entry.node, Text) or entry.node.nothing:
                 self.problem(entry.place, f"{name_kind(entry.node)}, not a path", "Write it as teams/*.yaml.")
@@ -89,7 +89,7 @@ class _File:
         if entry is None or _nothing(entry.node):
             return outer
         if not isinstance(entry.node, Fields):
-            advice = "Write one 'name: value' a line, indented below 'defaults:'."
+            advice = "Write one 'name: value' per line, indented below 'defaults:'."
             self.problem(entry.place, f"{name_kind(entry.node)}, not a map of fields", advice)
             return outer
         own = self.with_mappings(entry.node)
@@ -98,7 +98,7 @@ class _File:
         return merge_defaults(outer, Fields(shared))
 
     def with_mappings(self, fields: Fields) -> Fields:
-        """The fields, with the content of a mappings file in place of its name."""
+        """The fields, with the content of a mappings file instead of its path."""
         entry = fields.entries.get("mappings")
         if entry is None or not isinstance(entry.node, Text) or entry.node.nothing:
             return fields
@@ -110,13 +110,13 @@ class _File:
             return Fields(others, fields.size)
 
     def mappings(self, entry: Entry, name: str) -> Entry:
-        """The content of a mappings file, which is named relative to the file that names it."""
+        """The content of a mappings file, whose path is relative to the file that references it."""
         if self.path is not None:
             root = self.sources.mappings(self.path.parent / name)
             if isinstance(root.node, Fields):
                 _require_known(root, tuple(Mappings.model_fields), "mappings file", "'object_mappings:'.")
                 return root
-            advice = "Begin it with 'object_mappings:'; entra-fleet schema export writes one."
+            advice = "Start it with 'object_mappings:'; entra-fleet schema export can create one."
             raise format_refusal(root.place, f"the top level {name_kind(root.node)}, not a map of fields", advice)
         known = (
             self.mapping_files.node.entries
@@ -125,7 +125,9 @@ class _File:
         )
         if name not in known:
             advice = "Put its content there, or give the path of a fleet file."
-            raise format_refusal(entry.place, f"an object cannot name a mappings file ({shorten_value(name)})", advice)
+            raise format_refusal(
+                entry.place, f"an object cannot reference a mappings file ({shorten_value(name)})", advice
+            )
         return known[name]._replace(place=entry.place)
 
     def section(self, root: Fields, name: str) -> list[Entry]:
@@ -134,13 +136,13 @@ class _File:
             return []
         if isinstance(entry.node, Items):
             return entry.node.entries
-        self.problem(entry.place, f"{name_kind(entry.node)}, not a list", "Begin each item with '- '.")
+        self.problem(entry.place, f"{name_kind(entry.node)}, not a list", "Start each item with '- '.")
         return []
 
     def include(self, including: Path, pattern: str, place: Place, defaults: Fields) -> None:
         found = _matches(including.parent, pattern)
         if not found:
-            advice = "Correct the path: it is relative to this file."
+            advice = "Correct the path, which is relative to this file."
             self.problem(place, f"{shorten_value(pattern)} matches no file", advice)
         for path in found:
             try:
@@ -150,17 +152,17 @@ class _File:
 
     def include_file(self, including: Path, path: Path, place: Place, defaults: Fields) -> None:
         if path.suffix.lower() not in SUFFIXES:
-            advice = f"Let its name end in {', '.join(SUFFIXES)}, or narrow the pattern."
-            raise format_refusal(place, f"{path} is no YAML, JSON or CSV file", advice)
+            advice = f"Rename it to end in {', '.join(SUFFIXES)}, or narrow the pattern."
+            raise format_refusal(place, f"{path} is not a YAML, JSON or CSV file", advice)
         chain = [*self.parents, including.resolve()]
         if path.resolve() in chain:
-            advice = "Narrow the pattern: a file cannot include itself, directly or by way of another."
-            raise format_refusal(place, f"{path} is included in a circle", advice)
+            advice = "Narrow the pattern: a file cannot include itself, directly or indirectly."
+            raise format_refusal(place, f"{path} is included circularly", advice)
         if path.resolve() in self.sources.seen:
-            raise format_refusal(place, f"{path} is included twice", "Let one pattern match it.")
+            raise format_refusal(place, f"{path} is included twice", "Match it with only one pattern.")
         root = self.sources.read(path)
         if not isinstance(root.node, Fields):
-            advice = "Begin with 'instances:'."
+            advice = "Start with 'instances:'."
             raise format_refusal(root.place, f"the top level {name_kind(root.node)}, not a map of fields", advice)
         _require_known(root, (*SECTIONS, *HEADER), "file of instances", "'instances:'.")
         inner = _File(self.gathered, self.sources, path, chain)
@@ -171,17 +173,17 @@ class _File:
 
 
 def _require_known(root: Entry, known: Sequence[str], what: str, beginning: str) -> None:
-    """Refuse a map that has none of the fields that it should, without a word of what it has.
+    """Refuse a map with none of the expected fields, without quoting its content.
 
-    Whoever starts a run names the file: it may be any that this process can read.
+    Whoever starts a run chooses the path, which may be any file that this process can read.
     """
     names = root.node.entries if isinstance(root.node, Fields) else {}
     if names and not any(suggest_nearest(name, known) for name in names):
-        raise format_refusal(root.place, f"is no {what}: it has none of its fields", f"Begin with {beginning}")
+        raise format_refusal(root.place, f"is not a {what}: it has none of its fields", f"Start with {beginning}")
 
 
 def _matches(folder: Path, pattern: str) -> list[Path]:
-    """The files of a pattern in order of their names; a name that exists is taken as it is."""
+    """The files matching a pattern, sorted by name; an existing path is used as is."""
     with suppress(OSError, ValueError):
         if (folder / pattern).is_file():
             return [folder / pattern]
@@ -193,7 +195,7 @@ def _matches(folder: Path, pattern: str) -> list[Path]:
 
 def _foreign(name: str) -> tuple[str, str]:
     if name in HEADER:
-        return "belongs into the top file alone", "Remove it here."
+        return "belongs in the top-level file", "Remove it here."
     meant = suggest_nearest(name, SECTIONS)
     known = "An included file may have defaults, instances and include."
     return "unknown field", f"Did you mean {meant}?" if meant else known

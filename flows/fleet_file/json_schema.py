@@ -13,9 +13,9 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def fleet_schema() -> dict[str, Any]:
-    """The schema of a fleet file: what `load_fleet` accepts, as far as form goes.
+    """The schema of a fleet file: what `load_fleet` accepts syntactically.
 
-    Values may stand quoted or not, since the loader takes every scalar as it is written.
+    Values may be quoted or not, since the loader takes every scalar literally.
     """
     header = _object(FleetHeader)
     instance, defaults = _object(Instance), _object(InstanceSettings)
@@ -35,7 +35,7 @@ def fleet_schema() -> dict[str, Any]:
         "include": {
             "type": ["array", "null"],
             "items": {"type": "string"},
-            "description": "Patterns of YAML, JSON and CSV files with more instances, relative to this file.",
+            "description": "Patterns for YAML, JSON and CSV files with more instances, relative to this file.",
         },
     }
     return {
@@ -57,10 +57,10 @@ def fleet_schema() -> dict[str, Any]:
 
 
 def fleet_parameter_schema() -> dict[str, Any]:
-    """The schema of a flow's `fleet`: the path of a file, or what `fleet_from_object` accepts, as far as form goes.
+    """The schema of a flow's `fleet`: the path of a file, or what `fleet_from_object` accepts syntactically.
 
-    Whoever keeps parameters can refuse with it what would otherwise be kept: a secret in place of its reference. It
-    stands within other schemas, so that it refers to nothing.
+    It lets a server that stores parameters reject a secret in place of its reference. It is embedded in other schemas,
+    so it contains no references.
     """
     schema = fleet_schema()
     definitions = schema.pop("$defs")
@@ -69,13 +69,13 @@ def fleet_parameter_schema() -> dict[str, Any]:
     del schema["properties"]["include"]
     schema["properties"]["mapping_files"] = {
         "type": "object",
-        "description": "Mappings by the name that instances give.",
+        "description": "Mappings by the name that instances use.",
     }
     return {"anyOf": [{"type": "string", "title": "Path of a fleet file"}, _self_contained(schema, definitions)]}
 
 
 def _self_contained(value: Any, definitions: dict[str, Any]) -> Any:
-    """The schema with what it refers to in its place; None counts as an absent field."""
+    """The schema with its references inlined; None counts as an absent field."""
     if isinstance(value, list):
         return [_self_contained(each, definitions) for each in value]
     if not isinstance(value, dict):

@@ -20,14 +20,14 @@ from flows.fleet_file.json_schema import fleet_parameter_schema
 from flows.fleet_file.models import Fleet, Instance
 
 FleetParameter = Annotated[str | dict[str, Any], WithJsonSchema(fleet_parameter_schema())]
-"""A flow's `fleet`. Prefect's server keeps parameters before a run reads them, and refuses by the schema."""
+"""A flow's `fleet`. Prefect's server stores parameters before a run reads them, and validates them by the schema."""
 
 
 def read_fleet(fleet: str | Mapping[str, Any]) -> Fleet:
     """Return the fleet of a flow's `fleet` parameter: a path on the worker, or the content itself.
 
     Raises:
-        FleetFileError: The file cannot be read or says something it may not.
+        FleetFileError: The file cannot be read or is invalid.
     """
     return load_fleet(Path(fleet)) if isinstance(fleet, str) else fleet_from_object(fleet)
 
@@ -36,7 +36,7 @@ __all__ = ["FleetFileError", "fleet_from_object", "load_fleet"]
 
 
 def load_fleet(path: str | PathLike[str]) -> Fleet:
-    """Read a fleet file with everything that it includes.
+    """Read a fleet file with everything it includes.
 
     Raises:
         FleetFileError: a file cannot be read or something in it is wrong; it names each place.
@@ -48,7 +48,7 @@ def load_fleet(path: str | PathLike[str]) -> Fleet:
 
 
 def fleet_from_object(obj: Mapping[str, Any]) -> Fleet:
-    """Check a fleet that is there as Python values, such as the parameter of a flow.
+    """Check a fleet given as Python values, such as a flow parameter.
 
     Args:
         obj: the same fields as in a file, without `include`; None counts as absent.
@@ -73,9 +73,9 @@ def _checked(gathered: Gathered, sha256: str) -> Fleet:
         problems += wrong
         if instance:
             instances.append(instance)
-    problems += find_duplicates(gathered.instances, "key", "Give each instance a key of its own.")
-    problems += find_duplicates(gathered.instances, "display_name", "Give each instance a name of its own.")
-    problems += find_duplicates(gathered.instances, "adopt", "An application can be only one instance.")
+    problems += find_duplicates(gathered.instances, "key", "Give each instance a unique key.")
+    problems += find_duplicates(gathered.instances, "display_name", "Give each instance a unique name.")
+    problems += find_duplicates(gathered.instances, "adopt", "An application can belong to only one instance.")
     problems += check_renames(gathered.instances)
     if not gathered.instances and not problems:
         what, advice = "the fleet has no instances", "Add at least one below 'instances:', or include a file."

@@ -1,4 +1,4 @@
-"""What is wrong with a field and what to do, in words; from the details of pydantic."""
+"""Messages and hints for invalid fields, from pydantic's error details."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from flows.fleet_file.models import Assignment, FleetHeader, Instance, InstanceS
 from flows.mappings.models import AttributeMapping, Mappings, ObjectMapping
 
 EXPECTED = {
-    "string_type": ("a text", "Write one value; quote it if it begins with [ or {."),
-    "dict_type": ("a map of fields", "Write one 'name: value' a line, indented below this one."),
+    "string_type": ("a text", "Write one value; quote it if it starts with [ or {."),
+    "dict_type": ("a map of fields", "Write one 'name: value' per line, indented below this one."),
     "model_type": ("a map of fields", "Write it as {group: …, role: …}."),
-    "tuple_type": ("a list", "Begin each item with '- '."),
+    "tuple_type": ("a list", "Start each item with '- '."),
 }
 
 
@@ -30,7 +30,7 @@ def explain_problem(model: type[BaseModel], detail: ErrorDetails, node: Node | N
     Args:
         model: what was validated.
         detail: the error, without its input.
-        node: the value, None if the field is not there.
+        node: the value; None if the field is missing.
     """
     kind = detail["type"]
     context = detail.get("ctx", {})
@@ -73,7 +73,7 @@ def _unknown(model: type[BaseModel], location: Sequence[int | str]) -> tuple[str
 
 
 def _holder(model: type[BaseModel], parents: Sequence[int | str]) -> type[BaseModel]:
-    """The model of the map that holds a field."""
+    """The model of the map that contains a field."""
     if not parents:
         return model
     if parents[0] != "mappings":

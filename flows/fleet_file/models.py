@@ -33,10 +33,12 @@ class Assignment(BaseModel):
 
     model_config = FROZEN
 
-    group: Guid | None = Field(None, description="Object id of the group; this or user.")
-    user: Guid | None = Field(None, description="Object id of the user; this or group.")
-    name: Line | None = Field(None, description="Display name to check against; the id decides.")
-    role: Line | None = Field(None, description="App role by display name, value or id; the default if absent.")
+    group: Guid | None = Field(None, description="Object id of the group; either this or user.")
+    user: Guid | None = Field(None, description="Object id of the user; either this or group.")
+    name: Line | None = Field(None, description="Display name, checked against the directory; the id decides.")
+    role: Line | None = Field(
+        None, description="App role by display name, value or id; default: the application's default role."
+    )
 
     @model_validator(mode="after")
     def _one_principal(self) -> Self:
@@ -51,40 +53,40 @@ class Assignment(BaseModel):
 
 
 class InstanceSettings(BaseModel):
-    """What `defaults` may hold: every field but those that tell instances apart."""
+    """What `defaults` may contain: every field except those that identify instances."""
 
     model_config = FROZEN
 
     template: Line | None = Field(None, description="Application template, by display name or id.")
     synchronization_template: Line | None = Field(
-        None, description="Synchronization template id; needed only if the app has several and no default."
+        None, description="Synchronization template id; needed only if the application has several and no default."
     )
     scope: Literal["assigned", "all"] | None = Field(
-        None, description="Who is provisioned: assigned users and groups only, or all."
+        None, description="Who is provisioned: only assigned users and groups, or all."
     )
-    notification_email: Email | None = Field(None, description="Where Entra ID reports failures to.")
+    notification_email: Email | None = Field(None, description="Email address that Entra ID notifies of failures.")
     delete_threshold: WholeNumber | None = Field(
-        None, description="Deletions in one cycle beyond which Entra ID stops and asks."
+        None, description="Number of deletions per cycle above which Entra ID holds them for approval."
     )
     skip_out_of_scope_deletions: Flag | None = Field(
-        None, description="Whether users that leave the scope keep their accounts."
+        None, description="Whether users who leave the scope keep their accounts."
     )
     job: Literal["running", "paused", "unmanaged"] = Field(
-        "running", description="What the provisioning job should be doing."
+        "running", description="Desired state of the provisioning job."
     )
     credentials: Credentials = Field(
         default_factory=dict,
-        description="Graph's credential keys; sensitive ones are references, never values.",
+        description="Credentials by Graph's keys; sensitive ones must be references.",
     )
     credentials_expire: Date | None = Field(
-        None, description="When the credentials expire (YYYY-MM-DD); monitoring warns ahead."
+        None, description="When the credentials expire (YYYY-MM-DD); monitoring warns beforehand."
     )
-    assignments: tuple[Assignment, ...] = Field((), description="Who is assigned to the application.")
+    assignments: tuple[Assignment, ...] = Field((), description="Users and groups assigned to the application.")
     assignments_mode: Literal["add", "exact"] = Field(
-        "add", description="add: assignments not in the file are left alone; exact: they are taken away."
+        "add", description="add: assignments not in the file are kept; exact: they are removed."
     )
-    owners: tuple[Guid, ...] = Field((), description="Object ids of the owners of the application.")
-    notes: Notes | None = Field(None, description="Free text kept on the application.")
+    owners: tuple[Guid, ...] = Field((), description="Object ids of owners to add to the application.")
+    notes: Notes | None = Field(None, description="Notes on the application (free text).")
     service_management_reference: Line | None = Field(
         None, description="Reference to the application in a service or asset management database."
     )
@@ -98,7 +100,7 @@ class InstanceSettings(BaseModel):
         for assignment in self.assignments:
             one = (assignment.principal_id, assignment.role)
             if one in seen:
-                what = f"assignments holds {assignment.principal_id} twice with the same role"
+                what = f"assignments contains {assignment.principal_id} twice with the same role"
                 raise invalid(what, "Keep one of the two.")
             seen.add(one)
         return self
@@ -108,45 +110,45 @@ class Instance(InstanceSettings):
     """One gallery application and its provisioning job, defaults merged in."""
 
     key: Key = Field(description="Stable identity of the instance within the fleet.")
-    renamed_from: Key | None = Field(None, description="The key until now, when it must change.")
+    renamed_from: Key | None = Field(None, description="Previous key, when the key changes.")
     display_name: DisplayName = Field(description="Display name of the application in Entra ID.")
     template: Line = Field(description="Application template, by display name or id.")
-    adopt: Guid | None = Field(
-        None, description="Object id of an application without a mark that is to become this instance."
-    )
+    adopt: Guid | None = Field(None, description="Object id of an untagged application to adopt as this instance.")
 
     @property
     def own_keys(self) -> tuple[str, ...]:
-        """The keys that its mark may bear: its own, and the one until now."""
+        """The keys that its ownership tag may have: the current and the previous one."""
         return tuple(filter(None, (self.key, self.renamed_from)))
 
     @model_validator(mode="after")
     def _renamed_from_another(self) -> Self:
         if self.renamed_from == self.key:
-            raise invalid("renamed_from is the key itself", "Remove renamed_from, or give the former key.")
+            raise invalid("renamed_from is the same as key", "Remove renamed_from, or give the previous key.")
         return self
 
     @model_validator(mode="after")
     def _exact_names_somebody(self) -> Self:
         if self.assignments_mode == "exact" and not self.assignments:
-            what = "assignments_mode is exact and assignments names nobody: everybody would be taken away"
-            raise invalid(what, "Name who is to stay, or write assignments_mode: add.")
+            what = "assignments_mode is exact but assignments is empty: every assignment would be removed"
+            raise invalid(what, "List the assignments to keep, or write assignments_mode: add.")
         return self
 
 
 class FleetHeader(BaseModel):
-    """What a fleet file says about the fleet as a whole."""
+    """The fields of a fleet file about the fleet as a whole."""
 
     model_config = FROZEN
 
-    fleet: FleetName = Field(description="Name of the fleet; marks what belongs to it in the tenant.")
-    tenant_id: Guid = Field(description="The tenant; credentials for any other are refused.")
-    renamed_from: FleetName | None = Field(None, description="The name of the fleet until now, when it must change.")
+    fleet: FleetName = Field(description="Name of the fleet; part of the ownership tag of its applications.")
+    tenant_id: Guid = Field(description="Id of the tenant; sign-ins to any other are refused.")
+    renamed_from: FleetName | None = Field(None, description="Previous name of the fleet, when it changes.")
 
     @model_validator(mode="after")
     def _fleet_renamed_from_another(self) -> Self:
         if self.renamed_from == self.fleet:
-            raise invalid("renamed_from is the fleet's name itself", "Remove renamed_from, or give the former name.")
+            raise invalid(
+                "renamed_from is the same as the fleet's name", "Remove renamed_from, or give the previous name."
+            )
         return self
 
 
@@ -157,9 +159,9 @@ class Fleet(FleetHeader):
     sha256: str = Field(description="Digest of the file or files, or of the canonical JSON of an object.")
 
     def to_object(self) -> dict[str, Any]:
-        """The fleet as plain JSON values, from which `fleet_from_object` makes an equal fleet.
+        """The fleet as plain JSON values, from which `fleet_from_object` builds an equal fleet.
 
-        Mappings that instances share are in it once, below `mapping_files`: Prefect's parameters have a limit.
+        Shared mappings appear once, under `mapping_files`, because Prefect limits the size of parameters.
         """
         document = self.model_dump(mode="json", exclude_defaults=True, exclude={"sha256"})
         files: dict[str, Any] = {}
@@ -171,5 +173,5 @@ class Fleet(FleetHeader):
 
     @property
     def names(self) -> frozenset[str]:
-        """The names that the fleet's marks may bear: its own, and the one until now."""
+        """The fleet names that ownership tags may have: the current and the previous one."""
         return frozenset(filter(None, (self.fleet, self.renamed_from)))

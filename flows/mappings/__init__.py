@@ -1,1 +1,1 @@
-"""Attribute mappings and scoping filters as code; knows no Prefect, no store and no plan."""
+"""Attribute mappings and scoping filters as code; independent of Prefect, the store and plans."""

@@ -1,4 +1,4 @@
-"""Taking over into a mappings file what was edited in the tenant; what else it says stays, comments too."""
+"""Updating a mappings file with edits made in the tenant; everything else stays, including comments."""
 
 import io
 from collections.abc import Iterable
@@ -13,11 +13,11 @@ from flows.mappings.yaml_writer import dumper, lines_node, row_node, scalar
 
 
 def adopt_mappings(text: str, wishes: Iterable[DesiredMapping]) -> str:
-    """Return the text of a mappings file in which all that differs is as the tenant has it.
+    """Return the text of a mappings file with all differences taken from the tenant.
 
     Args:
         text: The file.
-        wishes: What it wants of a schema.
+        wishes: Its desired mappings for the schema.
     """
     yaml = dumper()
     yaml.preserve_quotes = True
@@ -31,7 +31,7 @@ def adopt_mappings(text: str, wishes: Iterable[DesiredMapping]) -> str:
 
 
 def expected_mappings(file: Mappings, wishes: Iterable[DesiredMapping]) -> Mappings:
-    """Return what the file says then."""
+    """Return the resulting content of the file."""
     objects = [each.to_object() for each in (Mappings(object_mappings=(one,)) for one in file.object_mappings)]
     for wish in wishes:
         if wish.location:

@@ -1,7 +1,7 @@
 """Scoping filters in a readable form: `department equals Sales and accountEnabled is true`.
 
-A line holds the clauses that must all be true; of several lines one is enough. What the readable form has no word for
-stands as it is: an operator in braces, a name in brackets, a value in double quotes.
+The clauses of a line must all be true; of several lines, one is enough. What has no readable form is written literally:
+an operator in braces, a name in brackets, a value in double quotes.
 
 https://learn.microsoft.com/entra/identity/app-provisioning/define-conditional-rules-for-provisioning-user-accounts
 """
@@ -32,7 +32,7 @@ _WORD = re.compile(r'[^\s,"\[\]{}]+')
 
 
 class ClauseError(Exception):
-    """A line is no scoping filter: what is wrong, and at which character, counted from 1."""
+    """A line is not a scoping filter: what is wrong, and at which character, counted from 1."""
 
     def __init__(self, what: str, offset: int) -> None:
         super().__init__(what, offset)
@@ -41,7 +41,7 @@ class ClauseError(Exception):
 
 
 def fold_name(operator: str) -> str:
-    """Return the name of an operator as it compares: without case, `_` as a blank."""
+    """Return the normalized name of an operator: without case, `_` as a blank."""
     return " ".join(operator.casefold().replace("_", " ").split())
 
 
@@ -54,7 +54,7 @@ _UNARY = {fold_name(name) for name in UNARY}
 
 @dataclass(frozen=True)
 class Clause:
-    """A condition on one attribute; equal to another if it means the same."""
+    """A condition on one attribute; equal to another with the same meaning."""
 
     attribute: str
     operator: str
@@ -62,7 +62,7 @@ class Clause:
 
     @property
     def normalize(self) -> tuple[str, str, tuple[str, ...]]:
-        """The same for clauses that mean the same."""
+        """Equal for clauses with the same meaning."""
         return self.attribute, fold_name(self.operator), self.values
 
     def __str__(self) -> str:
@@ -75,7 +75,7 @@ class Clause:
 
 
 def format_clause(clauses: Sequence[Clause]) -> str:
-    """Return the line of clauses that must all be true."""
+    """Return a line of clauses that must all be true."""
     return " and ".join(map(str, clauses))
 
 
@@ -84,7 +84,7 @@ def parse_clause(text: str) -> tuple[Clause, ...]:
     """Read the clauses of a line.
 
     Raises:
-        ClauseError: It is no scoping filter.
+        ClauseError: It is not a scoping filter.
     """
     reader = _Reader(text)
     clauses = [reader.clause()]
@@ -144,7 +144,7 @@ class _Reader:
                 return str(json.loads(text))
             except ValueError:
                 self.at -= 1
-                raise self.fail(f"{text} is not escaped as JSON is") from None
+                raise self.fail(f"{text} is not escaped like JSON") from None
         return text.strip()
 
     def clause(self) -> Clause:
@@ -185,7 +185,7 @@ class _Reader:
 
     def conjunction(self) -> None:
         if not self._is_and():
-            raise self.fail("'and' is missing; a value of several words stands in double quotes")
+            raise self.fail("'and' is missing; put a value of several words in double quotes")
         self.at += 1
 
     def _is_and(self) -> bool:

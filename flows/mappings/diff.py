@@ -1,4 +1,4 @@
-"""What of a schema is not as it is wanted, field by field: who changed it, and what is dangerous about it."""
+"""The differences of a schema from the desired mappings, field by field: who changed it, and what is dangerous."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from flows.mappings.models import SCOPES, AttributeMapping, ObjectMapping
 from flows.mappings.rows import describe_rowless, format_row, row_texts
 
 Origin = Literal["", "file", "tenant", "both"]
-"""Who changed it since it was applied last; nothing if that is not known."""
+"""Who changed it since it was last applied; empty if unknown."""
 
 EVERYBODY = "everybody"
 MATCHING = "matching attribute"
@@ -21,20 +21,20 @@ DISABLED = "no longer provisioned"
 
 @dataclass(frozen=True)
 class Difference:
-    """One thing that is not as it is wanted."""
+    """One difference from the desired mappings."""
 
     field: str
     before: str | None
     after: str | None
     origin: Origin = ""
     danger: str = ""
-    """What is dangerous about it, in a word or two; nothing if nothing is."""
+    """What is dangerous about it, in a word or two; empty if nothing is."""
     location: tuple[int | str, ...] = ()
-    """Where the file says so."""
+    """Its place in the file."""
 
 
 def diff_mappings(wishes: Iterable[DesiredMapping]) -> list[Difference]:
-    """Return all that is not as it is wanted, in the order of the file."""
+    """Return all differences from the desired mappings, in the order of the file."""
     wishes = list(wishes)
     sources = [wish.found.table.source for wish in wishes]
     found: list[Difference] = []
@@ -49,7 +49,7 @@ def diff_mappings(wishes: Iterable[DesiredMapping]) -> list[Difference]:
 
 
 def format_value(name: str, value: Any) -> str | None:
-    """Return the value of a field of an object mapping as people read it."""
+    """Return the value of an object mapping's field as text."""
     if name in SCOPES and value is not None:
         return " or ".join(value) or EVERYBODY
     return str(value).lower() if isinstance(value, bool) else value
@@ -82,7 +82,7 @@ def _rows(wish: DesiredMapping, title: str) -> Iterator[Difference]:
         old = row_named(wish.applied.attributes, name) if wish.applied else None
         location = (*wish.location, "attributes", name) if wish.location else ()
         if before is None:
-            # It was applied once, and is there no more: somebody removed it, or made it one that has no row.
+            # It was applied once and is missing now: it was removed, or changed to one without a row.
             origin: Origin = "tenant" if old else "file" if wish.applied else ""
             danger = MATCHING if row.matching or _matches(wish, name) else ""
             yield Difference(f"{title}.{name}", _as_text(wish, name), format_row(row), origin, danger, location)
@@ -100,14 +100,14 @@ def _rows(wish: DesiredMapping, title: str) -> Iterator[Difference]:
 
 
 def _as_text(wish: DesiredMapping, name: str) -> str | None:
-    """The mapping of a target attribute as the job has it; None if it has none."""
+    """The job's mapping of a target attribute; None if it has none."""
     row = row_named(wish.found.table.attributes, name)
     rowless = wish.found.rowless.get(name.casefold())
     return format_row(row[1]) if row else describe_rowless(rowless) if rowless else None
 
 
 def _matches(wish: DesiredMapping, name: str) -> bool:
-    """Whether objects are matched by a target attribute in the job as it is."""
+    """Whether the job currently matches objects by a target attribute."""
     row = row_named(wish.found.table.attributes, name)
     rowless = wish.found.rowless.get(name.casefold(), ())
     return bool(row and row[1].matching) or any(each.get("matchingPriority") for each in rowless)
@@ -134,11 +134,11 @@ def _columns(
 
 
 def _origin(known: tuple[bool, bool] | None, last: ObjectMapping | None) -> Origin:
-    """Who changed it, from whether the tenant and the file still have what was applied last."""
+    """Who changed it, judged by whether the tenant and the file still have what was last applied."""
     if last is None:
         return ""
     if known is None:
-        return "file"  # it did not name it then
+        return "file"  # not in the file then
     as_tenant, as_file = known
     return "file" if as_tenant else "tenant" if as_file else "both"
 

@@ -1,6 +1,6 @@
-"""Expressions of attribute mappings: read far enough to say where one is wrong, and whether two are the same.
+"""Expressions of attribute mappings: parsed far enough to locate errors and to compare two.
 
-What a function does with its arguments is Graph's business; `parseExpression` has the last word.
+What a function does with its arguments is up to Graph; `parseExpression` decides.
 
 https://learn.microsoft.com/entra/identity/app-provisioning/functions-for-customizing-application-data
 """
@@ -21,7 +21,7 @@ _IN_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]]')
 
 
 class ExpressionError(Exception):
-    """A text is no expression: what is wrong, and at which character, counted from 1."""
+    """A text is not an expression: what is wrong, and at which character, counted from 1."""
 
     def __init__(self, what: str, offset: int) -> None:
         super().__init__(what, offset)
@@ -55,19 +55,19 @@ class FunctionCall:
 
 @dataclass(frozen=True)
 class Expression:
-    """What an expression is made of."""
+    """The parts of an expression."""
 
     tokens: tuple[Token, ...]
     calls: tuple[FunctionCall, ...]
 
     @property
     def attributes(self) -> tuple[Token, ...]:
-        """The attributes of the source object that it reads."""
+        """The source attributes that it reads."""
         return tuple(token for token in self.tokens if token.kind == "attribute")
 
     @property
     def normalize(self) -> str:
-        """The expression without blanks, and functions in lower case: the same for expressions that are."""
+        """The expression without blanks, with functions in lower case; equal for equal expressions."""
         return "".join(token.text.casefold() if token.kind == "word" else token.text for token in self.tokens)
 
 
@@ -79,18 +79,18 @@ def read_expression(text: str) -> Expression:
         ExpressionError: It cannot be one.
     """
     if len(text) > LONGEST:
-        raise ExpressionError(f"is {len(text):,} characters long, Graph takes {LONGEST:,}", LONGEST)
+        raise ExpressionError(f"is {len(text):,} characters long; Graph allows {LONGEST:,}", LONGEST)
     tokens = tuple(_tokens(text))
     reader = _Reader(tokens, len(text))
     reader.operands(0)
     if reader.here:
-        raise ExpressionError(f"{reader.here.text} comes unexpected", reader.here.offset)
+        raise ExpressionError(f"unexpected {reader.here.text}", reader.here.offset)
     return Expression(tokens, tuple(reader.calls))
 
 
 @lru_cache(maxsize=4096)
 def normalize_expression(text: str) -> str:
-    """Return what two texts of the same expression have in common; of what is no expression, the text itself."""
+    """Return the normalized text of an expression; the text itself if it is not one."""
     try:
         return read_expression(text).normalize
     except ExpressionError:
@@ -98,7 +98,7 @@ def normalize_expression(text: str) -> str:
 
 
 def quote_text(constant: str) -> str:
-    """Return a constant as an expression has it."""
+    """Return a constant as written in an expression."""
     return '"' + constant.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
@@ -112,7 +112,7 @@ def _tokens(text: str) -> Iterator[Token]:
             continue
         found = _TOKEN.match(text, at)
         if found is None:
-            what = "a text is not closed" if text[at] == '"' else f"{text[at]!r} cannot stand here"
+            what = "a text is not closed" if text[at] == '"' else f"{text[at]!r} is not allowed here"
             raise ExpressionError(what, at)
         if found.lastgroup != "blank":
             yield Token(found.lastgroup or "", found[0], at)
@@ -120,13 +120,13 @@ def _tokens(text: str) -> Iterator[Token]:
 
 
 def _closing(text: str, start: int) -> int:
-    """The end of an attribute in brackets, which may hold brackets itself: `[emails[type eq "work"].value]`."""
+    """The end of an attribute in brackets, which may contain brackets itself: `[emails[type eq "work"].value]`."""
     depth = 0
     for found in _IN_BRACKETS.finditer(text, start):
         depth += {"[": 1, "]": -1}.get(found[0], 0)
         if depth == 0:
             if not text[start + 1 : found.start()].strip():
-                raise ExpressionError("the brackets name no attribute", start)
+                raise ExpressionError("the brackets contain no attribute", start)
             return found.end()
     raise ExpressionError("a bracket is not closed", start)
 
@@ -169,7 +169,7 @@ class _Reader:
             self.calls.append(FunctionCall(token.text, self.arguments(token, depth + 1), token.offset))
 
     def arguments(self, function: Token, depth: int) -> int:
-        """Read the arguments of a call, of which any may be left out; return how many."""
+        """Read the arguments of a call, any of which may be omitted; return their number."""
         if self.take(")"):
             return 0
         count = 1

@@ -1,4 +1,4 @@
-"""The kinds of values that a mappings file holds: their rules, messages and JSON Schema."""
+"""The value types of a mappings file: their rules, messages and JSON Schema."""
 
 import json
 from typing import Annotated
@@ -16,7 +16,7 @@ def _expression(text: str) -> str:
         read_expression(text)
     except ExpressionError as error:
         advice = 'Write it as in the portal: Join(" ", [givenName], [surname]).'
-        raise invalid(f"is no expression: {error.what} (character {error.at})", advice) from None
+        raise invalid(f"is not an expression: {error.what} (character {error.at})", advice) from None
     return text
 
 
@@ -24,8 +24,8 @@ def _line(text: str) -> str:
     try:
         parse_clause(text)
     except ClauseError as error:
-        advice = "Write it as department equals Sales and accountEnabled is true; several lines mean either."
-        raise invalid(f"is no scoping filter: {error.what} (character {error.at})", advice) from None
+        advice = "Write it like: department equals Sales and accountEnabled is true. Of several lines, one must hold."
+        raise invalid(f"is not a scoping filter: {error.what} (character {error.at})", advice) from None
     return text
 
 
@@ -34,8 +34,8 @@ def _one_of(words: dict[str, str], kind: str) -> Rule:
 
     def check(word: str) -> str:
         if value_for(word, words) is None:
-            advice = f"Write one of {known}; a value of Graph that has no word stands in braces."
-            raise invalid(f"{shorten_value(word)} is no {kind}", advice)
+            advice = f"Write one of {known}; put any other value of Graph in braces."
+            raise invalid(f"{shorten_value(word)} is not a {kind}", advice)
         return word
 
     return Rule(check, {"type": "string", "anyOf": [{"enum": list(words)}, {"pattern": r"^\{.+\}$"}]})
@@ -43,9 +43,7 @@ def _one_of(words: dict[str, str], kind: str) -> Rule:
 
 def _flow(words: str) -> str:
     if flow_types(words) is None:
-        raise invalid(
-            f"{shorten_value(words)} is no flow", "Write add, update, delete, or those of them that are meant, or none."
-        )
+        raise invalid(f"{shorten_value(words)} is not a flow", "Write any of add, update and delete, or none.")
     return words
 
 
@@ -55,14 +53,15 @@ def _object(text: str) -> str:
             return text
     except ValueError:
         pass
-    raise invalid("is no JSON object", "Write it in single quotes, as export does, or leave it out.")
+    raise invalid("is not a JSON object", "Write it in single quotes, as export does, or remove it.")
 
 
 def _count(value: object) -> object:
     text = str(value)
     if isinstance(value, bool) or not (text.isascii() and text.isdecimal() and len(text) < 7 and int(text) > 0):
         raise invalid(
-            f"{shorten_value(value)} is no matching priority", "Write 1 for the attribute to match by first, then 2 …"
+            f"{shorten_value(value)} is not a matching priority",
+            "Write 1 for the first attribute to match by, then 2 …",
         )
     return int(text)
 

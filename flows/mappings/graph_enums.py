@@ -1,4 +1,4 @@
-"""Graph's enumerations in the words of a mappings file; a value that has no word stands in braces, as it is."""
+"""Graph's enumerations in the terms of a mappings file; other values are written literally in braces."""
 
 from collections.abc import Mapping
 
@@ -15,23 +15,23 @@ FLOW_BEHAVIOR = {"when changed": "FlowWhenChanged", "always": "FlowAlways"}
 """Graph's attributeFlowBehavior."""
 
 FLOW = {"add": "Add", "update": "Update", "delete": "Delete"}
-"""What may happen to an object in the target system: Graph's objectFlowTypes."""
+"""Operations on objects in the target system: Graph's objectFlowTypes."""
 
 
 def word_for(value: str, words: Mapping[str, str]) -> str:
-    """Return the word for a value of Graph, in whatever case it came."""
+    """Return our term for a value of Graph, ignoring case."""
     return next((word for word, known in words.items() if known.casefold() == value.casefold()), f"{{{value}}}")
 
 
 def value_for(word: str, words: Mapping[str, str]) -> str | None:
-    """Return Graph's value for a word; None where there is none."""
+    """Return Graph's value for a term; None if there is none."""
     if word.startswith("{") and word.endswith("}") and word[1:-1].strip():
         return word[1:-1]
     return words.get(word)
 
 
 def flow_words(flow_types: str) -> str:
-    """Return Graph's `Add, Update, Delete` in our words, in one order."""
+    """Return Graph's `Add, Update, Delete` in our terms, in a fixed order."""
     values = [part.strip() for part in flow_types.split(",")]
     found = {word_for(value, FLOW) for value in values if value and value != "None"}
     known = [word for word in FLOW if word in found]
@@ -39,7 +39,7 @@ def flow_words(flow_types: str) -> str:
 
 
 def flow_types(words: str) -> str | None:
-    """Return what Graph calls `add, update`; None if a part of it is no such word."""
+    """Return Graph's value for `add, update`; None if a part of it is unknown."""
     if words.strip() == "none":
         return "None"
     values = [value_for(part.strip(), FLOW) for part in words.split(",")]

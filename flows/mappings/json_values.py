@@ -1,4 +1,4 @@
-"""JSON as one line of text, and JSON values that mean the same."""
+"""JSON as one line of text, and equivalent JSON values."""
 
 import hashlib
 import json
@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 _IN_ORDER = {"parameters", "values"}
-"""Lists whose order means something."""
+"""Lists whose order matters."""
 
 
 def digest_json(schema: Mapping[str, Any]) -> str:
-    """Return the SHA-256 of a schema's rules, in whatever order Graph lists their parts.
+    """Return the SHA-256 of a schema's rules, independent of the order in which Graph lists their parts.
 
-    Directories are left out: Graph looks again by itself which attributes they have.
+    Directories are excluded: Graph updates their attributes on its own.
     """
     return hashlib.sha256(
         compact_json(_ordered(normalize_value(schema.get("synchronizationRules")))).encode()
@@ -29,12 +29,12 @@ def _ordered(value: Any, name: str = "") -> Any:
 
 
 def compact_json(value: Any) -> str:
-    """Return JSON on one line, its names in order."""
+    """Return JSON on one line with sorted names."""
     return json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
 def normalize_value(value: Any) -> Any:
-    """Return a value without what may or may not be there: nulls, empty texts, lists and objects; 1.0 is 1."""
+    """Return a value without optional parts: nulls, empty texts, lists and objects; 1.0 becomes 1."""
     if isinstance(value, dict):
         inner = {name: normalize_value(each) for name, each in value.items() if not name.startswith("@odata.")}
         return {name: each for name, each in inner.items() if not _empty(each)}
@@ -48,6 +48,6 @@ def _empty(value: Any) -> bool:
 
 
 def read_object(text: str) -> dict[str, Any]:
-    """Return the object of a JSON text that has been checked."""
+    """Return the object of a validated JSON text."""
     value: dict[str, Any] = json.loads(text)
     return value

@@ -1,7 +1,7 @@
-"""What a mappings file wants of a job's schema: a merge of the file, of what was applied before, and of what is there.
+"""The desired mappings of a job: a merge of the file, what was last applied, and the current schema.
 
-What the file names is wanted as it says. What it named when it was applied last and names no more goes back to the
-template's default, if nobody has changed it since. Everything else stays as it is.
+What the file lists is desired as listed. What it listed when last applied but no longer lists returns to the
+template's default, unless it was changed since. Everything else stays unchanged.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,31 +19,31 @@ FIELDS = ("enabled", "flow", *SCOPES, "extra")
 
 @dataclass(frozen=True)
 class DesiredMapping:
-    """What is wanted of one object mapping."""
+    """The desired state of one object mapping."""
 
     found: Found
     location: tuple[int | str, ...] = ()
-    """Where the file names it; nothing if it does no more."""
+    """Its entry in the file; None if the file no longer lists it."""
     fields: Mapping[str, Any] = field(default_factory=dict)
     rows: Mapping[str, AttributeMapping] = field(default_factory=dict)
     """By target attribute, as the tenant spells it."""
     removed: tuple[str, ...] = ()
-    """Target attributes that are not to be mapped, as the tenant spells them."""
+    """Target attributes that must not be mapped, as the tenant spells them."""
     restored: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
-    """The template's mappings of target attributes that the file has let go of, where no row can hold them."""
+    """The template's mappings of target attributes removed from the file, where no row can express them."""
     applied: ObjectMapping | None = None
-    """What was applied last."""
+    """What was last applied."""
 
 
 def desired_mappings(
     wanted: Mappings, applied: Mappings | None, template: Mapping[str, Any] | None, now: Mapping[str, Any]
 ) -> tuple[list[DesiredMapping], list[Problem]]:
-    """Return what is wanted of each object mapping, and what of the file leads nowhere.
+    """Return the desired state of each object mapping, and the problems in the file.
 
     Args:
         wanted: The file.
-        applied: What was applied last; None if that is not known.
-        template: The schema that a new job begins with; None if that is not known.
+        applied: What was last applied; None if unknown.
+        template: The initial schema of a new job; None if unknown.
         now: The job's schema.
     """
     found = find_object_mapping(now)
@@ -69,7 +69,7 @@ def desired_mappings(
 
 
 def same_field(name: str, left: Any, right: Any) -> bool:
-    """Tell whether two values of a field of an object mapping mean the same."""
+    """Return whether two values of an object mapping's field are equivalent."""
     if left is None or right is None:
         return left is right
     if name in SCOPES:
@@ -80,13 +80,13 @@ def same_field(name: str, left: Any, right: Any) -> bool:
 
 
 def same_row(left: AttributeMapping, right: AttributeMapping) -> bool:
-    """Tell whether two rows mean the same; properties that one of them does not speak of are left aside."""
+    """Return whether two rows are equivalent, ignoring properties that only one of them has."""
     mine, others = row_texts(left), row_texts(right)
     return all(mine[name][1] == others[name][1] for name in mine.keys() & others.keys())
 
 
 def row_named(rows: Mapping[str, AttributeMapping], name: str) -> tuple[str, AttributeMapping] | None:
-    """Return the row of a target attribute in any case, with its own spelling."""
+    """Return the row of a target attribute, ignoring case, with its own spelling."""
     if name in rows:
         return name, rows[name]
     return next(((each, row) for each, row in rows.items() if each.casefold() == name.casefold()), None)
@@ -128,7 +128,7 @@ def _fields_let_go(
 
 
 def _let_go(wanted: ObjectMapping, last: ObjectMapping, found: Found) -> Iterator[str]:
-    """Yield the target attributes that the file named when it was applied last, and that nobody changed since."""
+    """Yield the target attributes that the file listed when last applied and that are unchanged since."""
     spoken_of = {name.casefold() for name in (*wanted.attributes, *wanted.unmapped)}
     for name, row in last.attributes.items():
         there = row_named(found.table.attributes, name)
@@ -140,7 +140,7 @@ def _let_go(wanted: ObjectMapping, last: ObjectMapping, found: Found) -> Iterato
 
 
 def _default(match: Found, defaults: Sequence[Found]) -> Found | None:
-    """The object mapping of the template: by all its names, or by its kinds alone where that is enough."""
+    """The template's object mapping: by all its names, or by its object types alone if that is unique."""
     by_name = [each for each in defaults if each.table.identity == match.table.identity]
     by_kind = [each for each in defaults if each.table.identity[:2] == match.table.identity[:2]]
     return next((each[0] for each in (by_name, by_kind) if len(each) == 1), None)
@@ -149,15 +149,19 @@ def _default(match: Found, defaults: Sequence[Found]) -> Found | None:
 def _ambiguous(
     wanted: ObjectMapping, found: Found, file: Mappings, location: tuple[int | str, ...]
 ) -> Iterator[Problem]:
-    """Yield the rows of a file that could be about one mapping or another."""
+    """Yield the rows of a file that match several mappings."""
     for name in wanted.attributes:
         place = file.places.of(*location, "attributes", name)
         times = len(found.rowless.get(name.casefold(), ()))
         if not is_nameable(name):
-            yield Problem(place, "no row can name this target attribute", "Remove it; it stays as the job has it.")
+            yield Problem(
+                place, "this target attribute cannot be used as a row", "Remove it; the job keeps its current mapping."
+            )
         elif times > 1:
-            what = f"the schema maps {found.spelling_of(name)} {times} times, and a row replaces one mapping"
-            yield Problem(place, what, "Delete the surplus mappings in the portal, or all of them here under unmapped.")
+            what = f"the schema maps {found.spelling_of(name)} {times} times, but a row replaces one mapping"
+            yield Problem(
+                place, what, "Delete the surplus mappings in the portal, or remove all of them here with unmapped."
+            )
 
 
 def _unmatched(wanted: ObjectMapping, matches: list[Found], found: list[Found], place: Any) -> Problem:
@@ -165,7 +169,7 @@ def _unmatched(wanted: ObjectMapping, matches: list[Found], found: list[Found], 
     if matches:
         names = ", ".join(f"{each.table.rule} / {each.table.name}" for each in matches)
         return Problem(
-            place, f"the schema maps {title} {len(matches)} times: {names}", "Give the rule and name of one."
+            place, f"the schema maps {title} {len(matches)} times: {names}", "Add rule and name to select one."
         )
     known = ", ".join(dict.fromkeys(f"{each.table.source} to {each.table.target}" for each in found)) or "nothing"
     advice = "Correct source and target; a file cannot add an object mapping to a schema."

@@ -1,4 +1,4 @@
-"""A mappings file: which objects and attributes flow, in a small table; what it does not name stays as it is."""
+"""A mappings file: which objects and attributes flow, as a small table; anything not listed stays unchanged."""
 
 from __future__ import annotations
 
@@ -18,46 +18,51 @@ SCOPES = {"scope": "groups", "input_scope": "inputFilterGroups", "category_scope
 
 
 class AttributeMapping(BaseModel):
-    """Where the value of one target attribute comes from; what is left out has its default."""
+    """The source of one target attribute; omitted fields have their defaults."""
 
     model_config = FROZEN
 
-    attribute: Name | None = Field(None, description="The source attribute; this, or one of the next three.")
+    attribute: Name | None = Field(None, description="The source attribute; either this or one of the next three.")
     constant: str | None = Field(None, description="A fixed value.")
     expression: Expression | None = Field(None, description='An expression, such as Join(" ", [givenName], [surname]).')
-    raw: JsonObject | None = Field(None, description="Graph's JSON of a source that is none of these.")
-    matching: Priority | None = Field(None, description="Its rank among the attributes that objects are matched by.")
+    raw: JsonObject | None = Field(None, description="Graph's JSON for any other source.")
+    matching: Priority | None = Field(
+        None, description="Matching priority, for attributes that objects are matched by."
+    )
     when: When = Field("always", description="When the value flows.")
-    default: str | None = Field(None, description="The value where the source has none.")
+    default: str | None = Field(None, description="Default value if the source has none.")
     flow_behavior: FlowBehavior = Field("when changed", description="Whether an unchanged value is exported too.")
-    export_missing_references: Flag = Field(False, description="For Microsoft's own use.")
+    export_missing_references: Flag = Field(False, description="For Microsoft's internal use.")
     extra: JsonObject | None = Field(None, description="Properties that this table has no column for, as JSON.")
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
         if sum(getattr(self, name) is not None for name in SOURCES) != 1:
-            raise invalid("must have one source", "Give it either an attribute, a constant or an expression.")
+            raise invalid("must have one source", "Give it an attribute, a constant or an expression.")
         return self
 
 
 class ObjectMapping(BaseModel):
-    """One kind of objects; a field that is left out stays as the tenant has it."""
+    """One object type; omitted fields stay as in the tenant."""
 
     model_config = FROZEN
 
-    source: Name = Field(description="Kind of the source objects, such as User.")
-    target: Name = Field(description="Kind of the target objects, as the schema names it.")
-    rule: Name | None = Field(None, description="Name of the synchronization rule, where several map these kinds.")
-    name: Name | None = Field(None, description="Name of the object mapping, where a rule has several of these kinds.")
-    enabled: Flag | None = Field(None, description="Whether objects of this kind are provisioned.")
-    flow: Flow | None = Field(None, description="What is done in the target system: add, update, delete.")
-    scope: tuple[Line, ...] | None = Field(None, description="Who is in scope: one line must hold; none means all.")
+    source: Name = Field(description="Source object type, such as User.")
+    target: Name = Field(description="Target object type, as named in the schema.")
+    rule: Name | None = Field(None, description="Name of the synchronization rule, if several map these types.")
+    name: Name | None = Field(None, description="Name of the object mapping, if a rule has several for these types.")
+    enabled: Flag | None = Field(None, description="Whether objects of this type are provisioned.")
+    flow: Flow | None = Field(None, description="Operations in the target system: add, update, delete.")
+    scope: tuple[Line, ...] | None = Field(None, description="Scoping filter: one line must hold; no line means all.")
     input_scope: tuple[Line, ...] | None = Field(
-        None, description="Who is read at all; whoever leaves it keeps the account (Graph's inputFilterGroups)."
+        None,
+        description="Which objects are read; those that leave it keep their accounts (Graph's inputFilterGroups).",
     )
     category_scope: tuple[Line, ...] | None = Field(None, description="Graph's categoryFilterGroups, experimental.")
-    attributes: dict[str, AttributeMapping] = Field(default_factory=dict, description="By target attribute.")
-    unmapped: tuple[Name, ...] = Field((), description="Target attributes that are not to be mapped.")
+    attributes: dict[str, AttributeMapping] = Field(
+        default_factory=dict, description="Attribute mappings, by target attribute."
+    )
+    unmapped: tuple[Name, ...] = Field((), description="Target attributes that must not be mapped.")
     extra: JsonObject | None = Field(None, description="Properties that this table has no field for, as JSON.")
 
     @model_validator(mode="after")
@@ -70,12 +75,12 @@ class ObjectMapping(BaseModel):
     def _each_attribute_once(self) -> Self:
         folded = [name.casefold() for name in self.attributes]
         if twice := {name for name in folded if folded.count(name) > 1}:
-            raise invalid(f"{min(twice)} is mapped twice", "Keep one of the two; case makes no difference.")
+            raise invalid(f"{min(twice)} is mapped twice", "Keep one of the two; case is ignored.")
         return self
 
     @property
     def identity(self) -> tuple[str | None, ...]:
-        """What tells it from the others of a file."""
+        """What distinguishes it from the others in a file."""
         return self.source, self.target, self.rule, self.name
 
 
@@ -85,7 +90,7 @@ class Mappings(BaseModel):
     model_config = FROZEN
 
     object_mappings: tuple[ObjectMapping, ...] = Field(
-        description="One entry for each kind of objects.", json_schema_extra={"minItems": 1}
+        description="One entry per object type.", json_schema_extra={"minItems": 1}
     )
     _places: Places = PrivateAttr(default_factory=Places)
 
@@ -93,25 +98,26 @@ class Mappings(BaseModel):
     def _each_once(self) -> Self:
         identities = [each.identity for each in self.object_mappings]
         if not identities:
-            raise invalid("object_mappings is empty", "Give it an entry, or remove mappings.")
+            raise invalid("object_mappings is empty", "Add an entry, or remove mappings.")
         for identity in identities:
             if identities.count(identity) > 1:
                 raise invalid(
-                    f"{identity[0]} to {identity[1]} is given twice", "Join the two, or tell them by rule or name."
+                    f"{identity[0]} to {identity[1]} is given twice",
+                    "Merge the two, or distinguish them by rule or name.",
                 )
         return self
 
     @property
     def places(self) -> Places:
-        """Where its values stand in the file."""
+        """The places of its values in the file."""
         return self._places
 
     def placed(self, places: Places) -> Mappings:
-        """Return the same, with the places of its values."""
+        """Return a copy with the places of its values."""
         copied = self.model_copy()
         copied._places = places
         return copied
 
     def to_object(self) -> dict[str, Any]:
-        """Return it as plain JSON values, without what has its default."""
+        """Return it as plain JSON values, without defaults."""
         return self.model_dump(mode="json", exclude_defaults=True)

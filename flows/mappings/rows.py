@@ -25,7 +25,7 @@ _KNOWN = (
 
 
 def build_row(mapping: Mapping[str, Any]) -> AttributeMapping | None:
-    """Return the row of an attributeMapping; None for one that the table cannot hold."""
+    """Return the row of an attributeMapping; None if the table cannot express it."""
     others = {name: value for name, value in mapping.items() if name not in _KNOWN}
     extra = normalize_value(others)
     values = {
@@ -46,7 +46,7 @@ def build_row(mapping: Mapping[str, Any]) -> AttributeMapping | None:
 
 
 def row_texts(row: AttributeMapping) -> dict[str, tuple[str | None, str | None]]:
-    """Return the fields of a row: as they are shown, and what they have in common with those that mean the same."""
+    """Return the fields of a row: as displayed, and normalized for comparison."""
     shown, same = _source_texts(row)
     texts: dict[str, tuple[str | None, str | None]] = {
         "source": (shown, same),
@@ -56,7 +56,7 @@ def row_texts(row: AttributeMapping) -> dict[str, tuple[str | None, str | None]]
         "flow_behavior": _twice(row.flow_behavior),
         "export_missing_references": _twice(str(row.export_missing_references).lower()),
     }
-    # What a file does not say of properties that the table does not know stays as it is.
+    # Properties that the table does not know stay unchanged if the file omits them.
     if row.extra is not None:
         texts["extra"] = row.extra, compact_json(normalize_value(read_object(row.extra)))
     return texts
@@ -73,7 +73,7 @@ def format_row(row: AttributeMapping) -> str:
 
 
 def describe_rowless(mappings: Sequence[Mapping[str, Any]]) -> str:
-    """Return Graph's mappings of one target attribute in one line, where no row can hold them."""
+    """Return Graph's mappings of one target attribute in one line, where no row can express them."""
     parts = []
     for each in mappings:
         source = each.get("source")
@@ -86,13 +86,13 @@ def describe_rowless(mappings: Sequence[Mapping[str, Any]]) -> str:
 def with_fields(
     mapping: Mapping[str, Any], row: AttributeMapping, fields: set[str], source: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Return an attributeMapping with some of its fields as the row has them, and all else as it is.
+    """Return an attributeMapping with some fields taken from a row, and everything else unchanged.
 
     Args:
-        mapping: As Graph has it; an empty one for a new one.
-        row: As it is to be.
+        mapping: Graph's mapping; empty for a new one.
+        row: The desired row.
         fields: Names of the fields to take from the row.
-        source: The source as Graph made it of the expression; None to make it here.
+        source: The source as Graph parsed it from the expression; None to build it here.
     """
     values: dict[str, Any] = {
         "source": dict(source) if source else graph_source(row),
@@ -117,7 +117,7 @@ def with_fields(
 
 
 def graph_source(row: AttributeMapping) -> dict[str, Any]:
-    """Return the attributeMappingSource of a row; of an expression without the tree that Graph makes of it.
+    """Return the attributeMappingSource of a row; for an expression, without Graph's parsed tree.
 
     Source: https://learn.microsoft.com/graph/api/resources/synchronization-attributemappingsource
     """

@@ -1,4 +1,4 @@
-"""The schema that is put: the job's own, with what is wanted changed in it and all else byte for byte as it was."""
+"""The schema to save: the job's own with the desired changes, everything else byte for byte unchanged."""
 
 import copy
 from collections.abc import Mapping, Sequence
@@ -13,18 +13,18 @@ from flows.mappings.rows import row_texts, with_fields
 from flows.mappings.table import filter_groups
 
 Sources = Mapping[str, Mapping[str, Any]]
-"""What Graph made of expressions: the source of an attribute mapping, by the expression."""
+"""Graph's parsed expressions: the source of an attribute mapping, by expression."""
 
 _NEW_GROUP = {"name": "entra-fleet"}
 
 
 def merge_schema(schema: Mapping[str, Any], wishes: Sequence[DesiredMapping], sources: Sources = {}) -> dict[str, Any]:  # noqa: B006  # read only
-    """Return a schema as it is wanted.
+    """Return a schema with the desired changes.
 
     Args:
-        schema: The job's schema, whose object mappings the wishes name.
-        wishes: What is wanted.
-        sources: What Graph made of the expressions that are new.
+        schema: The job's schema, whose object mappings `wishes` refers to.
+        wishes: The desired mappings.
+        sources: Graph's parsed new expressions.
     """
     made = copy.deepcopy(dict(schema))
     for wish in wishes:
@@ -35,7 +35,7 @@ def merge_schema(schema: Mapping[str, Any], wishes: Sequence[DesiredMapping], so
 
 
 def new_expressions(wishes: Sequence[DesiredMapping]) -> list[str]:
-    """Return the expressions that the schema does not have where they are wanted, each once."""
+    """Return the new expressions, each once."""
     found = []
     for wish in wishes:
         for name, row in wish.rows.items():
@@ -63,7 +63,7 @@ def _set_fields(mapping: dict[str, Any], wish: DesiredMapping) -> None:
 
 
 def _groups(before: Any, lines: Sequence[str]) -> list[dict[str, Any]]:
-    """Return the filter groups of some lines; a group whose clauses were edited keeps its title and all else."""
+    """Return the filter groups of some lines; a group with edited clauses keeps its title and everything else."""
     groups = before if isinstance(before, list) else []
     spelled = {
         fold_name(str(clause.get("operatorName"))): clause["operatorName"]
@@ -79,7 +79,7 @@ def _groups(before: Any, lines: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def _groups_to_edit(groups: Sequence[Any], wanted: Sequence[Sequence[Clause]]) -> list[Mapping[str, Any]]:
-    """Return for each line the group that it is about: the same, else the most alike, else the next one left."""
+    """Return the group for each line: an equal one, else the most similar, else the next one left."""
     left = [(group, there[0]) for group in groups if (there := filter_groups([group]))]
     found: dict[int, Mapping[str, Any]] = {}
     for likeness in (_is_same, _common_clauses, _common_attributes, lambda *_: 1):
@@ -105,7 +105,7 @@ def _common_attributes(one: Sequence[Clause], other: Sequence[Clause]) -> int:
 
 
 def _edited(group: Mapping[str, Any], wanted: Sequence[Clause], spelled: Mapping[str, str]) -> dict[str, Any]:
-    """Return a group with the clauses that are wanted; those that it has stay as they are."""
+    """Return a group with the desired clauses; existing ones stay unchanged."""
     there = filter_groups([group]) or ((),)
     known = {clause.normalize: raw for clause, raw in zip(there[0], group.get("clauses") or (), strict=True)}
     if known.keys() == {clause.normalize for clause in wanted}:
@@ -131,7 +131,7 @@ def _set_rows(mapping: dict[str, Any], wish: DesiredMapping, sources: Sources) -
             continue
         before = row_named(wish.found.table.attributes, name)
         there = row_texts(before[1]) if before else {}
-        # What has no row may be wrong in any column, so that the row replaces them all.
+        # A mapping without a row may differ in any column, so the row replaces all of them.
         differing = {column for column in texts if not before or texts[column][1] != there.get(column, (None, None))[1]}
         if differing:
             attributes[place] = with_fields(attributes[place], row, differing, source)
@@ -140,7 +140,7 @@ def _set_rows(mapping: dict[str, Any], wish: DesiredMapping, sources: Sources) -
 
 
 def _without(mappings: Sequence[Any], wish: DesiredMapping) -> list[Any]:
-    """Return the attribute mappings without what is removed, and with what is restored in its place."""
+    """Return the attribute mappings without the removed ones, and with the restored ones in their place."""
     removed = {name.casefold() for name in wish.removed}
     restored = {name.casefold(): copy.deepcopy(list(originals)) for name, originals in wish.restored.items()}
     places = set(restored)
@@ -154,5 +154,5 @@ def _without(mappings: Sequence[Any], wish: DesiredMapping) -> list[Any]:
 
 
 def _target(mapping: Any) -> str:
-    """The target attribute of a mapping, in lower case: case makes no difference."""
+    """The target attribute of a mapping, in lower case because case is ignored."""
     return str(mapping.get("targetAttributeName") or "").casefold() if isinstance(mapping, dict) else ""

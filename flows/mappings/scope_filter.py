@@ -1,4 +1,4 @@
-"""How many users a scoping filter selects, as far as the directory can tell."""
+"""Directory filters that estimate how many users a scoping filter selects."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ _BY_CASE = {name.casefold(): name for name in (*_TEXTS, *_FLAGS)}
 
 
 def users_filter(lines: Sequence[str]) -> str | None:
-    """Return the `$filter` of users that selects about whom the lines do; "" for everybody, None if there is none.
+    """Return the user `$filter` that approximates the lines; "" for all users, None if there is none.
 
-    Graph compares without case where the provisioning service does not, so it is an estimate.
+    It is an estimate because Graph ignores case where the provisioning service does not.
 
     Source: https://learn.microsoft.com/graph/aad-advanced-queries
     """
@@ -34,7 +34,7 @@ def users_filter(lines: Sequence[str]) -> str | None:
 
 @dataclass(frozen=True)
 class Selection:
-    """A scoping filter of users before and after, as filters of the directory; None for what it cannot tell."""
+    """A user scoping filter before and after, as directory filters; None if it has no equivalent."""
 
     field: str
     before: str | None
@@ -42,11 +42,11 @@ class Selection:
 
 
 def selections(wishes: Iterable[DesiredMapping], *, everybody: bool) -> tuple[Selection, ...]:
-    """Return the filters of users that a merge changes.
+    """Return the user filters that a merge changes.
 
     Args:
-        wishes: What is wanted of a schema.
-        everybody: Whether users are in scope without being assigned; of those who are nobody knows the number.
+        wishes: The desired mappings.
+        everybody: Whether users are in scope without being assigned; the number of assigned users is unknown.
     """
     found = []
     for wish in wishes:

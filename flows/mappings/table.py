@@ -1,4 +1,4 @@
-"""A schema of Graph as the table: what a person may read, compare and keep in a file.
+"""A Graph schema as a table that people can read, compare and keep in a file.
 
 Source: https://learn.microsoft.com/graph/api/resources/synchronization-synchronizationschema
 """
@@ -30,17 +30,17 @@ _KNOWN = (
 
 @dataclass(frozen=True)
 class Found:
-    """An object mapping of a schema, and where in it."""
+    """An object mapping of a schema, with its position."""
 
     rule_index: int
     index: int
     table: ObjectMapping
-    """With `rule` and `name` always set, where the schema has them."""
+    """Always with `rule` and `name`, if the schema has them."""
     raw: Mapping[str, Any] = field(repr=False)
     left_alone: tuple[str, ...] = ()
-    """What the table cannot hold of it, in words."""
+    """Descriptions of what the table cannot express."""
     rowless: Mapping[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict, repr=False)
-    """Graph's mappings that have no row, by target attribute in lower case: of several of one attribute none has."""
+    """Graph's mappings without a row, by target attribute in lower case; duplicates of an attribute never have one."""
 
     def spelling_of(self, name: str) -> str | None:
         """Return a target attribute as the tenant spells it; None if it is not mapped."""
@@ -51,7 +51,7 @@ class Found:
 
 
 def find_object_mapping(schema: Mapping[str, Any]) -> list[Found]:
-    """Return the object mappings of a schema; one that has no kinds of objects is left out."""
+    """Return the object mappings of a schema, except those without object types."""
     found = []
     for rule_index, rule in _objects(schema.get("synchronizationRules")):
         for index, mapping in _objects(rule.get("objectMappings")):
@@ -60,14 +60,14 @@ def find_object_mapping(schema: Mapping[str, Any]) -> list[Found]:
 
 
 def build_table(schema: Mapping[str, Any]) -> tuple[Mappings | None, list[str]]:
-    """Return the table of a schema, and what it cannot hold, in words; None if it can hold nothing of it."""
+    """Return the table of a schema, and descriptions of what it cannot express; None if it can express nothing."""
     found = find_object_mapping(schema)
     objects, left_alone = [], []
     for each in found:
         title = f"{each.table.source} to {each.table.target}"
         name = next((name for name in _names_of(each.table) if matching(name, found) == [each]), None)
         if name is None:
-            left_alone.append(f"{title}: there are several that nothing tells apart")
+            left_alone.append(f"{title}: several indistinguishable mappings")
             continue
         objects.append(each.table.model_copy(update={"rule": name.rule, "name": name.name}))
         left_alone += [f"{title}: {what}" for what in each.left_alone]
@@ -75,7 +75,7 @@ def build_table(schema: Mapping[str, Any]) -> tuple[Mappings | None, list[str]]:
 
 
 def matching(wanted: ObjectMapping, found: Iterable[Found]) -> list[Found]:
-    """Return the object mappings of a schema that one of a file may mean: all that it names is as it says."""
+    """Return the object mappings of a schema that match an entry of a file."""
 
     def fits(each: Found) -> bool:
         pairs = zip(wanted.identity, each.table.identity, strict=True)
@@ -85,18 +85,18 @@ def matching(wanted: ObjectMapping, found: Iterable[Found]) -> list[Found]:
 
 
 def is_nameable(target: str) -> bool:
-    """Tell whether a file can name a target attribute: `<<` is YAML's own."""
+    """Return whether a file can name a target attribute: `<<` is reserved in YAML."""
     return bool(target.strip()) and target != "<<"
 
 
 def _names_of(table: ObjectMapping) -> Iterator[ObjectMapping]:
-    """The ways to name an object mapping, the shortest first."""
+    """The ways to name an object mapping, shortest first."""
     for rule, name in ((None, None), (table.rule, None), (None, table.name), (table.rule, table.name)):
         yield ObjectMapping(source=table.source, target=table.target, rule=rule, name=name)
 
 
 def filter_groups(part: Any) -> tuple[tuple[Clause, ...], ...] | None:
-    """Return the clauses of filter groups; None if a readable form cannot hold them."""
+    """Return the clauses of filter groups; None if they have no readable form."""
     if part in (None, []):
         return ()
     if not isinstance(part, list):
@@ -111,7 +111,7 @@ def filter_groups(part: Any) -> tuple[tuple[Clause, ...], ...] | None:
 
 
 def same_groups(left: tuple[str, ...], right: tuple[str, ...]) -> bool:
-    """Tell whether two scopes mean the same: lines and clauses may come in any order."""
+    """Return whether two scopes are equivalent, ignoring the order of lines and clauses."""
     return _essence_of_lines(left) == _essence_of_lines(right)
 
 
@@ -137,7 +137,7 @@ def _clause(clause: Any) -> Clause | None:
 
 def _found(rule_index: int, rule: Mapping[str, Any], index: int, mapping: Mapping[str, Any]) -> Found | None:
     rows, rowless = _rows(mapping)
-    left_alone = [f"the mapping of {name or 'no attribute'} has no row" for name, _ in rowless]
+    left_alone = [f"the mapping of {name or 'no attribute'} cannot be expressed as a row" for name, _ in rowless]
     others = {name: value for name, value in mapping.items() if name not in _KNOWN}
     extra = normalize_value(others)
     enabled = mapping.get("enabled")
@@ -175,7 +175,7 @@ def _scopes(scope: Any) -> Iterator[tuple[str, str, tuple[str, ...] | None]]:
 
 
 def _rows(mapping: Mapping[str, Any]) -> tuple[dict[str, AttributeMapping], list[tuple[str, Mapping[str, Any]]]]:
-    """Split the attribute mappings into rows and what has none, both with the name of their target."""
+    """Split the attribute mappings into rows and those without one, both by target name."""
     attributes = [each for _, each in _objects(mapping.get("attributeMappings"))]
     names = [str(each.get("targetAttributeName") or "") for each in attributes]
     often = Counter(name.casefold() for name in names)

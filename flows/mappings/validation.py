@@ -1,4 +1,4 @@
-"""Whether a job can do what a mappings file wants: its attributes, operators and functions, at their places."""
+"""Whether a job supports a mappings file: its attributes, operators and functions, with their places."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -16,11 +16,11 @@ from flows.mappings.vocabulary import Attributes, Vocabulary, read_attributes
 def find_problems(
     wanted: Mappings, wishes: Iterable[DesiredMapping], schema: Mapping[str, Any], vocabulary: Vocabulary
 ) -> list[Problem]:
-    """Return what of the file the job cannot do; what it does already is not looked at.
+    """Return the problems in the file that the job does not support; what it already has is not checked.
 
     Args:
         wanted: The file.
-        wishes: What it wants of this schema.
+        wishes: Its desired mappings for this schema.
         schema: The job's schema, with its directories.
         vocabulary: What filters and expressions may use.
     """
@@ -76,14 +76,14 @@ def _of_call(call: FunctionCall, place: Place, vocabulary: Vocabulary) -> Iterat
     known = vocabulary.functions.get(call.name.casefold())
     if known is None:
         meant = suggest_nearest(call.name, [each.function for each in vocabulary.functions.values()])
-        what = f"there is no function {call.name} (character {call.offset + 1})"
-        yield Problem(place, what, f"Did you mean {meant}?" if meant else "Use a function that the portal offers.")
+        what = f"unknown function {call.name} (character {call.offset + 1})"
+        yield Problem(place, what, f"Did you mean {meant}?" if meant else "Use a function listed in the portal.")
     elif call.arguments < known.fewest or (known.most is not None and call.arguments > known.most):
         most = "more" if known.most is None else known.most
         what = (
             f"{call.name} takes {known.fewest} to {most} arguments, not {call.arguments} (character {call.offset + 1})"
         )
-        yield Problem(place, what, "Give it as many as it takes; one that is left out keeps its comma.")
+        yield Problem(place, what, "Correct the number of arguments; an omitted one keeps its comma.")
 
 
 def _of_clause(clause: Clause, place: Place, source: Attributes, vocabulary: Vocabulary) -> Iterator[Problem]:
@@ -94,22 +94,22 @@ def _of_clause(clause: Clause, place: Place, source: Attributes, vocabulary: Voc
     operator = vocabulary.operators.get(fold_name(clause.operator))
     if operator is None:
         known = ", ".join(each.id for each in vocabulary.operators.values())
-        yield Problem(place, f"there is no operator {clause.operator} here", f"Use one of {known}.")
+        yield Problem(place, f"unknown operator {clause.operator}", f"Use one of {known}.")
         return
     if (operator.arity or "").casefold() == "unary" and clause.values:
-        yield Problem(place, f"{operator.id} takes no value", "Leave the value out.")
+        yield Problem(place, f"{operator.id} takes no value", "Remove the value.")
     if (operator.arity or "").casefold() == "binary" and not clause.values:
-        yield Problem(place, f"{operator.id} needs a value", "Write the value behind it.")
+        yield Problem(place, f"{operator.id} needs a value", "Add the value after it.")
     kind = source.type_of(clause.attribute)
     if kind and operator.supported_attribute_types and kind not in operator.supported_attribute_types:
         types = ", ".join(operator.supported_attribute_types)
-        what = f"{operator.id} does not compare {clause.attribute}, whose type is {kind}"
-        yield Problem(place, what, f"It compares {types}.")
+        what = f"{operator.id} does not support {clause.attribute}, which has the type {kind}"
+        yield Problem(place, what, f"It supports {types}.")
 
 
 def _no_attribute(place: Place, name: str, attributes: Attributes, character: int = 0) -> Problem:
     where = f" (character {character})" if character else ""
     what = f"{attributes.kind} of {attributes.directory} has no attribute {shorten_value(name)}{where}"
     meant = suggest_nearest(name, attributes.names)
-    advice = "Correct it; an attribute of your own is first added in the portal: Provisioning > Edit attribute list."
+    advice = "Correct it; add a custom attribute in the portal first: Provisioning > Edit attribute list."
     return Problem(place, what, f"Did you mean {meant}?" if meant else advice)

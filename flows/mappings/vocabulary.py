@@ -1,4 +1,4 @@
-"""What a tenant's schema may speak of: the attributes of its directories, operators of filters, functions."""
+"""What a tenant's schema may use: attributes of its directories, filter operators, functions."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -19,16 +19,16 @@ class Arguments:
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Operators and functions; empty ones where this identity may not read them."""
+    """Operators and functions; empty if this identity may not read them."""
 
     operators: Mapping[str, FilterOperator]
-    """By their name as it compares, see `folded`."""
+    """By normalized name, see `fold_name`."""
     functions: Mapping[str, Arguments]
     """By their name in lower case."""
 
     @classmethod
     def of(cls, operators: Iterable[FilterOperator], functions: Iterable[MappingFunction]) -> "Vocabulary":
-        """Return what Graph's `filterOperators` and `functions` say."""
+        """Return the vocabulary from Graph's `filterOperators` and `functions`."""
         return cls(
             {fold_name(each.id): each for each in operators},
             {each.id.casefold(): _arguments(each) for each in functions},
@@ -47,31 +47,31 @@ def _arguments(function: MappingFunction) -> Arguments:
 
 @dataclass(frozen=True)
 class Attributes:
-    """The attributes of a kind of objects, with their types."""
+    """The attributes of an object type, with their types."""
 
     kind: str
     directory: str
     types: Mapping[str, tuple[str, str]]
-    """Name as it is spelled and type, by the name in lower case."""
+    """Spelled name and type, by the name in lower case."""
 
     def has(self, name: str) -> bool:
-        """Tell whether there is one of that name; of what is not described nothing is known to be missing."""
+        """Return whether an attribute may exist: if the object type is not described, any may."""
         return not self.types or name.casefold() in self.types
 
     def type_of(self, name: str) -> str | None:
-        """Return the type of an attribute, if it is known."""
+        """Return the type of an attribute, if known."""
         return self.types.get(name.casefold(), ("", ""))[1] or None
 
     @property
     def names(self) -> list[str]:
-        """The names as they are spelled."""
+        """The names as spelled."""
         return [name for name, _ in self.types.values()]
 
 
 def read_attributes(
     schema: Mapping[str, Any], rule: Mapping[str, Any], mapping: Mapping[str, Any]
 ) -> tuple[Attributes, Attributes]:
-    """Return the attributes on both sides of an object mapping: those of the directories, and those it uses already."""
+    """Return the attributes on both sides of an object mapping: those of the directories, and those in use."""
     used = [each for each in mapping.get("attributeMappings") or () if isinstance(each, dict)]
     sources = [each["source"].get("name") for each in used if isinstance(each.get("source"), dict)]
     targets = [each.get("targetAttributeName") for each in used]

@@ -1,4 +1,4 @@
-"""A mappings file in its one canonical form: the same table is the same text, whoever wrote it."""
+"""The canonical form of a mappings file: equal tables give equal text."""
 
 import io
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ def write_yaml(mappings: Mappings, comments: Iterable[str] = ()) -> str:
     """Return the text of a mappings file.
 
     Args:
-        mappings: What it says.
+        mappings: Its content.
         comments: Lines to put at its top.
     """
     out = io.StringIO()
@@ -29,7 +29,7 @@ def write_yaml(mappings: Mappings, comments: Iterable[str] = ()) -> str:
 
 
 def dumper() -> YAML:
-    """Return what writes YAML: blocks, no line folded."""
+    """Return a YAML writer: block style, no folded lines."""
     yaml = YAML()
     yaml.width = 1_000_000
     yaml.indent(mapping=2, sequence=4, offset=2)
@@ -74,11 +74,11 @@ def lines_node(lines: Iterable[str]) -> CommentedSeq:
 
 
 def scalar(value: Any) -> Any:
-    """Return a value as YAML is to have it: what cannot be seen is escaped."""
+    """Return a value for YAML, with invisible characters escaped."""
     return DoubleQuotedScalarString(value) if isinstance(value, str) and not value.isprintable() else value
 
 
 def _by_rank(item: tuple[str, AttributeMapping]) -> tuple[int, str]:
-    """Those that match first, by priority; then the others by name."""
+    """Matching attributes first, by priority; then the others by name."""
     name, row = item
     return row.matching or 1_000_000, name

@@ -1,4 +1,4 @@
-"""Where somebody is provisioned on demand: the job of an instance, and the rules that it has."""
+"""The jobs and rules for on-demand provisioning."""
 
 import asyncio
 from collections.abc import Collection
@@ -43,7 +43,7 @@ class OnDemandTarget:
         raise StepFailed(
             "KindNotProvisioned",
             f"The job of {self.key} does not provision {kind.lower()}s.",
-            "Look at its mappings: an object mapping may be off, or the application takes none of them.",
+            "Check its mappings: an object mapping may be disabled, or the application does not support them.",
             step=_STEP,
         )
 
@@ -74,7 +74,7 @@ async def _place(graph: Resources, instance: Instance, bearers: list[ObservedIns
         raise format_two_applications(key, [each.application_id or each.app_id for each in bearers])
     principal_id = bearers[0].service_principal_id if bearers else None
     if principal_id is None:
-        raise StepFailed("NotCreated", f"No application bears the mark of {key}.", "Apply first.", step=_STEP)
+        raise StepFailed("NotCreated", f"No application has the ownership tag of {key}.", "Apply first.", step=_STEP)
     job = (await find_own_job(graph, principal_id, instance.synchronization_template)).job
     if job is None:
         raise StepFailed("JobMissing", f"{key} has no provisioning job.", "Apply first.", step=_STEP)
@@ -82,8 +82,8 @@ async def _place(graph: Resources, instance: Instance, bearers: list[ObservedIns
     if any(name.lower().startswith("oauth2") for name in secrets) and _runs(job):
         raise StepFailed(
             "PauseFirst",
-            f"{key} signs in to its target with OAuth, where nobody is provisioned on demand while the job runs.",
-            f"entra-fleet jobs pause FLEET --only {key}, then try, then: entra-fleet jobs start FLEET --only {key}",
+            f"{key} signs in to its target with OAuth, which does not allow on-demand provisioning while the job runs.",
+            f"entra-fleet jobs pause FLEET --only {key}, then try, then run: entra-fleet jobs start FLEET --only {key}",
             step=_STEP,
         )
     return OnDemandTarget(key, principal_id, job.id, _rules(rules))

@@ -1,4 +1,4 @@
-"""Trying an instance on one user or group: what was done to them, step by step."""
+"""Provisioning one user or group on demand, and the result step by step."""
 
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, replace
@@ -33,7 +33,7 @@ _SUCCESSES: frozenset[str] = frozenset({*_DONE.values(), "unchanged", "succeeded
 _IN_SYNC = "RedundantExport"
 """Why Microsoft skips whom the target system has as the mappings say; every other skip is of somebody it has not."""
 _ATTEMPTS = 3
-_LOOK = "The log will tell: harvest in some minutes, then entra-fleet why. To try again does no harm."
+_LOOK = "Check the log: run harvest in a few minutes, then entra-fleet why. Trying again is harmless."
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Modified:
 
 @dataclass(frozen=True, repr=False)
 class OnDemandResult:
-    """What provisioning somebody on demand came to."""
+    """The result of provisioning one user or group on demand."""
 
     key: str
     service_principal_id: str
@@ -92,7 +92,7 @@ class OnDemandResult:
     """The change, as its event in the log names it too."""
     target_id: str | None = None
     repeated: bool = False
-    """Whether Graph was asked twice, being out of breath: an earlier attempt may have done the work."""
+    """Whether the request was throttled and retried; the first attempt may already have provisioned the user."""
     failure: StepFailed | None = None
     """Why nothing is known of it."""
 
@@ -141,7 +141,7 @@ class OnDemandResult:
 
 @dataclass(frozen=True)
 class OnDemandResults:
-    """What came of a whole run."""
+    """The results of a whole run."""
 
     fleet: str
     trials: tuple[OnDemandResult, ...]
@@ -179,12 +179,12 @@ def build_requests(places: Collection[OnDemandTarget], subjects: Collection[Subj
 
 
 def fail_request(attempt: OnDemandRequest, failure: StepFailed, tried_at: datetime) -> OnDemandResult:
-    """Return what came of an attempt that Graph refused."""
+    """Return the result of an attempt that Graph refused."""
     return replace(_begun(attempt, tried_at), outcome="failed", failure=failure)
 
 
 async def provision_subject(graph: GraphClient, attempt: OnDemandRequest) -> OnDemandResult:
-    """Provision somebody now, and tell what came of it.
+    """Provision one user or group now, and return the result.
 
     Asked again only where Graph said that it was too much at once: whatever else became of a request, to ask again
     would no longer tell what the first one did.
@@ -225,7 +225,7 @@ def _told(trial: OnDemandResult, told: OnDemandAnswer) -> OnDemandResult:
     outcome = classify_answer(told)
     failure = None
     if outcome == "unknown":
-        message = "Graph's answer does not say what came of it."
+        message = "Graph's answer does not include the outcome."
         failure = StepFailed("OutcomeUnknown", message, _LOOK, step="provision-on-demand")
     return replace(
         trial,
@@ -258,5 +258,5 @@ def classify_answer(told: OnDemandAnswer) -> TrialOutcome:
 
 
 def _unknown(error: GraphError) -> StepFailed:
-    message = f"Whether it was done is not known. {' '.join(str(error).splitlines()[:2])}"
+    message = f"The outcome is unknown. {' '.join(str(error).splitlines()[:2])}"
     return StepFailed("OutcomeUnknown", message, _LOOK, request_id=error.request_id, step="provision-on-demand")

@@ -1,4 +1,4 @@
-"""The users and groups that somebody names, to be provisioned on demand."""
+"""The users and groups to provision on demand."""
 
 import re
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ async def find_user(graph: GraphClient, text: str) -> Subject:
     """Return the user that an object id, a user principal name or a display name means.
 
     Raises:
-        StepFailed: Nobody is called so, or several are.
+        StepFailed: No user matches, or more than one does.
         GraphError: The directory cannot be read.
 
     Source: https://learn.microsoft.com/graph/api/user-get
@@ -55,7 +55,7 @@ async def find_user(graph: GraphClient, text: str) -> Subject:
     except (Forbidden, Unauthorized):
         if "@" in text:
             raise
-        # Provisioning by id needs no permission to read whom it is.
+        # Provisioning by id needs no permission to read the user.
         return Subject(text.lower(), "User")
 
 
@@ -83,8 +83,8 @@ async def find_group(graph: GraphClient, group_id: str) -> Subject:
     if others := [each.display_name or each.id for each in members if not each.is_user]:
         raise StepFailed(
             "GroupNested",
-            f"The group {group.display_name or group_id} has members that are no users: {', '.join(others)}.",
-            "Nested groups are never provisioned: name a group of users, or the users.",
+            f"The group {group.display_name or group_id} has members that are not users: {', '.join(others)}.",
+            "Nested groups are never provisioned: name a group of users, or the users themselves.",
             step=_STEP,
         )
     return Subject(group.id, "Group", group.display_name, member_ids=tuple(each.id for each in members))
@@ -105,7 +105,7 @@ async def _named(graph: GraphClient, name: str) -> Subject:
         more = " …" if len(found) > _NAMESAKES_SHOWN else ""
         raise StepFailed(
             "UserAmbiguous",
-            f"Several users are called {name}: {shown}{more}.",
+            f"Several users have the name {name}: {shown}{more}.",
             "Name one by user principal name or object id.",
             step=_STEP,
         )
@@ -120,14 +120,14 @@ def _unknown(kind: Literal["user", "group"], text: str) -> StepFailed:
     if kind == "group":
         hint = "Give the object id of a group; the Entra admin center shows it."
         return StepFailed("GroupNotFound", f"The tenant has no group {text!r}.", hint, step=_STEP)
-    hint = "Give an object id, a user principal name, or a whole display name."
+    hint = "Give an object id, a user principal name, or a full display name."
     return StepFailed("UserNotFound", f"The tenant has no user {text!r}.", hint, step=_STEP)
 
 
 def _too_large(name: str) -> StepFailed:
     return StepFailed(
         "GroupTooLarge",
-        f"The group {name} has more than {MEMBERS_MAX} members, and Graph provisions no more on demand.",
+        f"The group {name} has more than {MEMBERS_MAX} members, the limit for on-demand provisioning.",
         "Try a smaller group, or single users with --user.",
         step=_STEP,
     )

@@ -1,4 +1,4 @@
-"""What provisioning somebody on demand came to, in words: Microsoft's, and ours."""
+"""Texts about on-demand results: Microsoft's, and ours."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ _DETAILS_SHOWN = 12
 
 
 def explain_result(trial: OnDemandResult) -> Explanation | None:
-    """Return what we make of a code; None where there is nothing to explain."""
+    """Return our explanation of a code; None if there is nothing to explain."""
     if trial.error_code is None and (trial.outcome != "failed" or trial.failure):
         return None
     unsuccessful = (step.description for step in trial.steps if (step.status or "success").lower() != "success")
@@ -41,7 +41,10 @@ def format_lines(trial: OnDemandResult) -> Iterator[tuple[str, str]]:
         if trial.failure.hint:
             yield "do", trial.failure.hint
     if trial.repeated:
-        yield "note", "Graph was out of breath and asked twice: an earlier request may have done the work."
+        yield (
+            "note",
+            "Graph throttled the request and it was retried; the first attempt may already have provisioned the user.",
+        )
 
 
 def format_details(step: OnDemandStep) -> str:
@@ -52,7 +55,7 @@ def format_details(step: OnDemandStep) -> str:
 
 
 def format_unexpected(trial: OnDemandResult, expected: str | None) -> str | None:
-    """Say how a trial differs from what was expected; None if it does not."""
+    """Return how a result differs from the expected one; None if it does not."""
     if expected is None or trial.as_expected(expected):
         return None
     return f"{trial.subject.label} in {trial.key}: expected {expected}, but {trial.outcome}."

@@ -1,4 +1,4 @@
-"""What of an instance is not as the fleet file says, field by field."""
+"""The differences between an instance and the fleet file, field by field."""
 
 from collections.abc import Collection, Iterable, Mapping
 from typing import Literal
@@ -21,7 +21,7 @@ _NEVER_STARTED = {"missing", "created"}
 
 
 def plan_creation(instance: Instance, waiting: Collection[Assignment]) -> tuple[FieldChange, ...]:
-    """Return the fields of an instance that is not there at all, without the assignments that have to wait."""
+    """Return the fields of an instance to be created, without pending assignments."""
     assigned = [each for each in instance.assignments if each not in waiting]
     keys = [*instance.credentials, *build_job_settings(instance, {})]
     starts = (FieldChange("job_state", None, "running"),) if instance.job == "running" else ()
@@ -66,7 +66,7 @@ def diff_owners(instance: Instance, found: ObservedInstance) -> tuple[FieldChang
 def diff_assignments(
     instance: Instance, found: ObservedInstance, removals: Iterable[Assigned], principals: Mapping[str, Principal]
 ) -> tuple[FieldChange, ...]:
-    """Return the assignments that the application lacks, then those that it has too many."""
+    """Return the missing assignments, then the surplus ones."""
     lacking = missing_assignments(instance, found.template_id or "", found.roles, found.assigned)
     return (
         *(FieldChange(f"assignments.{each.principal_id}", None, format_assignment(each)) for each, _ in lacking),
@@ -80,7 +80,7 @@ def _removal(assigned: Assigned, found: ObservedInstance, principal: Principal |
 
 
 def saved_secrets(instance: Instance, found: ObservedInstance, health: JobHealth) -> Mapping[str, str]:
-    """Return what is saved; where it may not be read, everything for a job that has run, and nothing for another."""
+    """Return what is saved; if it may not be read, everything for a job that has run, and nothing otherwise."""
     if found.secrets is not None:
         return found.secrets
     if health.state in _NEVER_STARTED:
@@ -91,7 +91,7 @@ def saved_secrets(instance: Instance, found: ObservedInstance, health: JobHealth
 def diff_credentials(
     instance: Instance, saved: Mapping[str, str], health: JobHealth, save_all: bool
 ) -> tuple[FieldChange, ...]:
-    """Return the credentials and settings that are not saved, or saved otherwise."""
+    """Return the credentials and settings that are not saved or differ."""
     wanted: dict[str, str | None] = {
         key: None if value.startswith("${") else value for key, value in instance.credentials.items()
     }
@@ -99,7 +99,7 @@ def diff_credentials(
     changes = []
     for key, value in (wanted | settings).items():
         before = saved.get(key)
-        # Whoever is in scope is given an account, and whoever leaves it may lose his.
+        # Users entering the scope get an account, and users leaving it may lose theirs.
         dangerous = key == "SyncAll" and health.state not in _NEVER_STARTED
         if before is None:
             changes.append(FieldChange(f"credentials.{key}", None, "to be saved", dangerous))
@@ -114,7 +114,7 @@ def diff_credentials(
 def diff_job(
     instance: Instance, found: ObservedInstance, health: JobHealth, paused_by: str | None, force: bool
 ) -> tuple[FieldChange, ...]:
-    """Return what the job lacks to be there, and to run or rest as the file says."""
+    """Return the changes for the job to exist and to run or pause as the file says."""
     changes = []
     if health.state == "missing":
         others = " and ".join(sorted(job.template_id or job.id for job in found.jobs)) or None
@@ -125,13 +125,13 @@ def diff_job(
     elif instance.job == "running" and _may_be_resumed(health, paused_by, force):
         changes.append(FieldChange("job_state", health.state, "running", dangerous=paused_by != "us"))
     elif instance.job == "paused" and health.state in RUNNING:
-        # Whether its last cycle was a good one is no matter of the change.
+        # The result of its last cycle does not matter here.
         changes.append(FieldChange("job_state", "running", "paused"))
     return tuple(changes)
 
 
 def _may_be_resumed(health: JobHealth, paused_by: str | None, force: bool) -> bool:
-    # Deletions that were held back would all be carried out: only a person may let them.
+    # All held deletions would be carried out, which only a person may allow.
     if health.held_by == TOO_MANY_DELETES:
         return False
     if health.held_by:
@@ -142,6 +142,6 @@ def _may_be_resumed(health: JobHealth, paused_by: str | None, force: bool) -> bo
 def known_credentials(
     instance: Instance, saved: Mapping[str, str], found: ObservedInstance, memory: KnownState
 ) -> dict[str, Literal["known", "unknown"]]:
-    """Return of each saved credential that the file refers to whether the store can tell if it has changed."""
+    """Return, for each saved credential in the file, whether the store can tell if it has changed."""
     referred = [key for key, value in instance.credentials.items() if value.startswith("${") and key in saved]
     return {key: "known" if memory.knows(found.service_principal_id, key) else "unknown" for key in referred}

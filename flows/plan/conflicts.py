@@ -1,4 +1,4 @@
-"""Why an instance has to be left alone."""
+"""Conflicts: why an instance must not be changed."""
 
 import shlex
 
@@ -11,25 +11,25 @@ from flows.tenant.owned_applications import duplicate_hint
 from flows.tenant.ownership_tag import OwnershipTag
 
 REMOVALS_ALWAYS = 10
-"""So many assignments of an instance may go at once however few it has."""
+"""This many assignments of an instance may always be removed at once."""
 
 
 def find_conflict(
     fleet: str, instance: Instance, observed: Observed, bearers: tuple[ObservedInstance, ...]
 ) -> Conflict | None:
-    """Return what stands in the way of an instance, if anything does."""
+    """Return the conflict of an instance, if there is one."""
     if len(bearers) > 1:
         ids = " and ".join(sorted(item.application_id or item.app_id for item in bearers))
         return Conflict(
             "TwoApplications",
-            f"{len(bearers)} applications bear the mark {OwnershipTag(fleet, instance.key).tag}: {ids}.",
+            f"{len(bearers)} applications have the ownership tag {OwnershipTag(fleet, instance.key).tag}: {ids}.",
             duplicate_hint(instance.key),
         )
     if conflict := _not_to_adopt(fleet, instance, bearers):
         return conflict
     template = observed.templates.get(instance.template)
     if bearers:
-        # What is there needs no template to be made from.
+        # An existing instance needs no template.
         other = _other_template(instance, template.id, bearers[0]) if template else None
         return other or _half_there(instance, observed, bearers[0]) or _unreadable(instance, bearers[0])
     if template is None:
@@ -39,59 +39,59 @@ def find_conflict(
     if namesakes := observed.namesakes.get((template_id, instance.display_name)):
         return Conflict(
             "NameTaken",
-            f"An application {instance.display_name!r} of this template exists and is not ours: {namesakes[0]}.",
-            f"To take it in: entra-fleet adopt --template {shlex.quote(instance.template)}. "
+            f"An application {instance.display_name!r} of this template exists outside this fleet: {namesakes[0]}.",
+            f"To adopt it, run: entra-fleet adopt --template {shlex.quote(instance.template)}. "
             "Otherwise give this instance another display_name.",
         )
     return None
 
 
 def too_many_removals(instance: Instance, removals: int, assigned: int) -> Conflict | None:
-    """Return the conflict of taking away more assignments at once than is likely to be meant."""
+    """Return the conflict of removing suspiciously many assignments at once."""
     limit = max(REMOVALS_ALWAYS, assigned * PERCENT_MAX // 100)
     if removals <= limit:
         return None
     return Conflict(
         "TooManyRemovals",
-        f"assignments_mode exact would take {removals} of the {assigned} assignments of {instance.key} away "
+        f"assignments_mode exact would remove {removals} of the {assigned} assignments of {instance.key} "
         f"({100 * removals / assigned:.3g} %); the limit is {limit}.",
-        "Correct assignments in the fleet file, or look at them with plan --force and apply with --force.",
+        "Correct assignments in the fleet file, or review them with plan --force and run apply with --force.",
     )
 
 
 def _not_to_adopt(fleet: str, instance: Instance, bearers: tuple[ObservedInstance, ...]) -> Conflict | None:
-    """Return why the application that the file says to adopt is not taken, if it says so."""
+    """Return why the application named in adopt cannot be adopted, if one is named."""
     if instance.adopt is None:
         return None
     if not bearers:
         return Conflict(
             "AdoptNotFound",
-            f"There is no application {instance.adopt} to adopt as {instance.key}.",
-            "adopt takes the object id of an application, not of its service principal, nor its client id.",
+            f"The tenant has no application {instance.adopt} to adopt as {instance.key}.",
+            "adopt takes the object id of the application, not that of its service principal or its client id.",
         )
     found = bearers[0]
     if found.application_id not in {None, instance.adopt}:
         return Conflict(
             "AdoptedAnother",
-            f"{instance.key} is application {found.application_id} already, and is to adopt {instance.adopt}.",
-            "Correct or remove adopt, or give that application an instance with a key of its own.",
+            f"{instance.key} already has application {found.application_id}, but adopt names {instance.adopt}.",
+            "Correct or remove adopt, or add another instance for that application.",
         )
     if not found.marked and found.mark not in {None, *(OwnershipTag(fleet, key) for key in instance.own_keys)}:
         return Conflict(
             "MarkedByAnother",
-            f"The application {instance.adopt} bears the mark {found.mark.tag if found.mark else ''}.",
-            "Only what bears no mark is adopted. Have the other fleet give it up, or correct adopt.",
+            f"The application {instance.adopt} has the ownership tag {found.mark.tag if found.mark else ''}.",
+            "Only untagged applications can be adopted. Release it from the other fleet, or correct adopt.",
         )
     return None
 
 
 def unassignable(instance: Instance, observed: Observed, found: ObservedInstance | None) -> Conflict | None:
-    """Return the conflict of an assignment or owner that no step can make, before anything is made that waits for it.
+    """Return the conflict of an assignment or owner that cannot be added, before anything is created.
 
     Args:
-        instance: What is wanted.
-        observed: The tenant, with those who would be assigned or made owners.
-        found: The instance as it is; None if it is yet to be made, with roles that nobody knows.
+        instance: The desired state.
+        observed: The tenant, including the users and groups to be assigned or added as owners.
+        found: The existing instance; None if it is to be created, with roles still unknown.
     """
     kinds = {each.principal_id: "group" if each.group else "user" for each in instance.assignments}
     for principal_id in (*kinds, *instance.owners):
@@ -100,8 +100,8 @@ def unassignable(instance: Instance, observed: Observed, found: ObservedInstance
             kind = kinds.get(principal_id, "user or service principal")
             return Conflict(
                 "PrincipalNotFound",
-                f"The tenant has no {kind} {principal_id}, which the fleet file names for {instance.key}.",
-                "Correct assignments or owners: they take object ids, and group and user tell them apart.",
+                f"The tenant has no {kind} {principal_id}, which the fleet file lists for {instance.key}.",
+                "Correct assignments or owners: they take object ids, under group or user according to the kind.",
             )
     if found is None:
         return None
@@ -113,19 +113,19 @@ def unassignable(instance: Instance, observed: Observed, found: ObservedInstance
 
 
 def _half_there(instance: Instance, observed: Observed, found: ObservedInstance) -> Conflict | None:
-    """Return the conflict of an application and a service principal of which one was deleted."""
-    again = f"or take away what is left, then apply: entra-fleet retire FLEET --only {instance.key}"
+    """Return the conflict of a deleted application or service principal whose counterpart still exists."""
+    again = f"or remove the rest, then apply: entra-fleet retire FLEET --only {instance.key}"
     if found.service_principal_id is None and found.app_id in observed.deleted_principals:
         return Conflict(
             "ServicePrincipalDeleted",
-            f"The service principal of {instance.key} was deleted; its application {found.application_id} is there.",
+            f"The service principal of {instance.key} was deleted; application {found.application_id} still exists.",
             f"Restore it in Entra under Enterprise applications, Deleted applications, {again}",
         )
     if found.application_id is None and found.app_id in {each.app_id for each in observed.deleted}:
         return Conflict(
             "ApplicationDeleted",
             f"The application of {instance.key} was deleted; its service principal {found.service_principal_id} "
-            "is there.",
+            "still exists.",
             f"Restore it in Entra under App registrations, Deleted applications, {again}",
         )
     return None
@@ -136,21 +136,21 @@ def _unreadable(instance: Instance, found: ObservedInstance) -> Conflict | None:
         return None
     return Conflict(
         error.code or type(error).__name__,
-        f"Graph does not show the jobs of {instance.key}: {error.message or error.what}",
-        error.hint or "It was left alone; all others are as the plan says. Plan again later.",
+        f"Graph did not return the jobs of {instance.key}: {error.message or error.what}",
+        error.hint or "This instance was skipped; the plan covers all others. Plan again later.",
     )
 
 
 def unclear_job(instance: Instance, found: ObservedInstance) -> Conflict | None:
-    """Return the conflict of several jobs of which none can be told to be ours."""
+    """Return the conflict of several jobs, none of which is certain to be ours."""
     template = instance.synchronization_template
     if template or not found.jobs or found.job_for(template):
         return None
     names = sorted(job.template_id or job.id for job in found.jobs)
     return Conflict(
         "JobUnclear",
-        f"The service principal of {instance.key} has jobs of {' and '.join(names)}, none of the default template.",
-        "Set synchronization_template in the fleet file to that of its own.",
+        f"The service principal of {instance.key} has jobs from {' and '.join(names)}, none from the default template.",
+        "Set synchronization_template in the fleet file to the template of its job.",
     )
 
 
@@ -159,6 +159,6 @@ def _other_template(instance: Instance, template_id: str, found: ObservedInstanc
         return None
     return Conflict(
         "OtherTemplate",
-        f"The application of {instance.key} was made from template {found.template_id}, not {template_id}.",
+        f"The application of {instance.key} was created from template {found.template_id}, not {template_id}.",
         "A template cannot be changed. Give the instance a new key, and retire the old one.",
     )

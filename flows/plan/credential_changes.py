@@ -1,4 +1,4 @@
-"""Whether the credentials that an apply would not touch have changed where the fleet file keeps them."""
+"""Whether credentials that an apply would not touch have changed at their source."""
 
 import asyncio
 from collections.abc import Mapping
@@ -20,15 +20,15 @@ Fingerprints = Mapping[str, Mapping[str, str]]
 async def compare_credentials(
     plan: Plan, kept: Fingerprints, fingerprint_key: FingerprintKey, sources: Mapping[str, Source]
 ) -> Plan:
-    """Return a plan that also saves what differs from its fingerprint; what has none is left as it is.
+    """Return a plan that also saves credentials that differ from their fingerprint; those without one stay unchanged.
 
-    An instance whose reference leads nowhere gets a conflict: whether it has changed cannot be told.
+    An instance with an unresolvable reference gets a conflict: whether it has changed is unknown.
 
     Args:
-        plan: What an apply would do; an instance whose credentials are to be saved anyway is not looked at.
-        kept: The fingerprints of what was saved last.
-        fingerprint_key: The key they were made with.
-        sources: By scheme, asked for the values.
+        plan: The plan; instances whose credentials are saved anyway are skipped.
+        kept: The fingerprints of the last saved credentials.
+        fingerprint_key: The key of the fingerprints.
+        sources: Sources of the values, by scheme.
     """
     gate = asyncio.Semaphore(_AT_ONCE)
 
@@ -81,7 +81,7 @@ def fingerprint_credentials(
     fingerprint_key: FingerprintKey,
     saved: Mapping[str, Secret],
 ) -> dict[str, str]:
-    """Return the fingerprints of what was saved; a literal of the file has none, as Graph shows it."""
+    """Return the fingerprints of what was saved; a literal has none, because Graph shows it."""
     return {
         key: fingerprint_key.fingerprint(tenant_id, service_principal_id, key, secret)
         for key, secret in saved.items()

@@ -20,12 +20,12 @@ from flows.tenant.schemas import SchemaLanguage
 
 
 class UnknownKey(Exception):
-    """A key was asked for that the fleet file does not have."""
+    """A requested key is not in the fleet file."""
 
 
 @dataclass(frozen=True)
 class _Wishes:
-    """How an apply was asked for."""
+    """The options of an apply."""
 
     save_all: bool
     force: bool
@@ -42,7 +42,7 @@ def select_instances(fleet: Fleet, only: Collection[str] | None) -> tuple[Instan
         return fleet.instances
     unknown = set(only) - {instance.key for instance in fleet.instances}
     if unknown:
-        raise UnknownKey(f"The fleet {fleet.fleet} has no instance {', '.join(sorted(unknown))}; check --only.")
+        raise UnknownKey(f"Fleet {fleet.fleet} has no instance {', '.join(sorted(unknown))}; check --only.")
     return tuple(instance for instance in fleet.instances if instance.key in only)
 
 
@@ -59,13 +59,13 @@ def diff_fleet(
     """Return what an apply would do.
 
     Args:
-        fleet: What is wanted.
-        observed: What there is.
-        memory: What earlier runs wrote down.
-        only: Keys to look at; the others do not appear in the plan.
-        save_all: Plan to validate and save every instance's credentials, known to be there or not.
-        force: Plan what is otherwise left alone: pauses of others, quarantines, many removals.
-        now: The moment to judge by whether a job is stale; it changes nothing that would be done.
+        fleet: The desired state.
+        observed: The current state of the tenant.
+        memory: What earlier runs recorded.
+        only: Keys to plan; others do not appear in the plan.
+        save_all: Plan to validate and save every instance's credentials, even if already saved.
+        force: Override the safety checks: pauses by others, quarantines, many removals.
+        now: The time for deciding whether a job is stale; does not affect what would be done.
     """
     wishes = _Wishes(save_all, force, now)
     plans = tuple(_plan(fleet.fleet, instance, observed, memory, wishes) for instance in select_instances(fleet, only))
@@ -110,7 +110,7 @@ def _plan(fleet: str, instance: Instance, observed: Observed, memory: KnownState
 def _left_alone(
     plan: InstancePlan, bearers: tuple[ObservedInstance, ...], memory: KnownState, wishes: _Wishes
 ) -> InstancePlan:
-    """Return a plan in conflict with what there is to know of its job: that runs, or does not, all the same."""
+    """Return a plan in conflict, with the health of its job, which does not depend on the conflict."""
     found = next((each for each in bearers if each.jobs), bearers[0] if bearers else None)
     if found is None:
         return plan
@@ -128,7 +128,7 @@ def _left_alone(
 
 
 def _remarks(instance: Instance, observed: Observed, bearers: tuple[ObservedInstance, ...]) -> tuple[str, ...]:
-    """Return what to know of an instance that nothing has to be done about."""
+    """Return the warnings about an instance that need no change."""
     problem = observed.problems.get(instance.template)
     renamed = (f"{problem.message} {problem.hint}",) if problem else ()
     if not bearers:
@@ -136,7 +136,7 @@ def _remarks(instance: Instance, observed: Observed, bearers: tuple[ObservedInst
     others = bearers[0].other_jobs(instance.synchronization_template)
     added = (f"its service principal has {other_jobs(others)}",) if others else ()
     principal = bearers[0].service_principal_id is None
-    lost = ("its service principal does not show; an apply looks for it, and does nothing if it is gone",)
+    lost = ("its service principal was not found; an apply looks it up again, and changes nothing if it is gone",)
     return (*renamed, *added, *(lost if principal else ()))
 
 
@@ -185,7 +185,7 @@ def _planned_change(
 def _conflict(
     instance: Instance, found: ObservedInstance, observed: Observed, removals: int, wishes: _Wishes
 ) -> Conflict | None:
-    """Return what of the changes to an instance no step could do, or none should."""
+    """Return the conflict of changes that no step can or should make."""
     conflict = unclear_job(instance, found) or unassignable(instance, observed, found)
     if conflict or wishes.force:
         return conflict
@@ -204,7 +204,7 @@ def _merge(instance: Instance, found: ObservedInstance, observed: Observed, memo
 def _mapping_changes(instance: Instance, merge: SchemaMerge | None) -> tuple[FieldChange, ...]:
     if merge:
         return merge.changes
-    # A job that is yet to be made has its template's schema, which nobody has seen.
+    # A job to be created gets its template's schema, which has not been read.
     return (FieldChange("mappings", None, changes.AS_THE_FILE),) if instance.mappings else ()
 
 

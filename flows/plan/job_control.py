@@ -1,4 +1,4 @@
-"""What starting, pausing or restarting the job of an instance comes to."""
+"""Planning the start, pause or restart of jobs."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -24,7 +24,7 @@ DONE: dict[Verb, str] = {"start": "started", "pause": "paused", "restart": "rest
 
 @dataclass(frozen=True)
 class JobControl:
-    """What is to be done to the job of one instance."""
+    """The planned action on the job of one instance."""
 
     key: str
     verb: Verb
@@ -36,25 +36,25 @@ class JobControl:
     needed: bool = True
     """Whether there is anything to do."""
     refusal: StepFailed | None = None
-    """Why it is not done."""
+    """Why it is refused."""
     has_run: bool = False
-    """Whether a cycle of the job has begun at any time."""
+    """Whether the job has ever started a cycle."""
     others: tuple[str, ...] = ()
-    """Ids of jobs that somebody else added to the service principal; they are left alone."""
+    """Ids of jobs that someone else added to the service principal; they are never changed."""
 
     @property
     def warning(self) -> str | None:
-        """What to know of the jobs of others."""
+        """The warning about jobs of others."""
         return f"{self.key}: its service principal has {other_jobs(self.others)}" if self.others else None
 
     @property
     def changes(self) -> tuple[FieldChange, ...]:
-        """What the journal keeps of it."""
+        """The changes for the journal."""
         after = "paused" if self.verb == "pause" else "running"
         return (FieldChange("job_state", self.state, after),) if self.needed else ()
 
     def outcome(self) -> InstanceOutcome:
-        """Return what comes of it if all goes well."""
+        """Return the outcome."""
         done = DONE[self.verb] if self.needed else "unchanged"
         ids = (self.application_id, self.service_principal_id or None, self.job_id or None)
         outcome = InstanceOutcome(self.key, done, *ids, job_state=self.state)
@@ -66,19 +66,19 @@ class JobControl:
 async def plan_job_controls(
     graph: GraphClient, fleet: Fleet, verb: Verb, only: Collection[str] | None, scope: str, *, force: bool
 ) -> list[JobControl]:
-    """Look at the jobs of a fleet, and say what `verb` comes to for each.
+    """Read the jobs of a fleet, and plan `verb` for each.
 
     Args:
         graph: A signed-in client.
-        fleet: Whose jobs.
-        verb: What is asked for.
-        only: Keys to look at; None for all.
-        scope: What a restart forgets.
-        force: Whether to restart what somebody paused.
+        fleet: The fleet.
+        verb: The requested action.
+        only: Keys of the instances; None for all.
+        scope: Reset scope of a restart.
+        force: Whether to restart jobs paused by someone else.
 
     Raises:
         UnknownKey: A key in `only` is not in the fleet file.
-        GraphError: A read failed for good.
+        GraphError: A read failed after all retries.
     """
     wanted = select_instances(fleet, only)
     bearers = await find_owned_applications(graph, fleet)
@@ -103,15 +103,15 @@ async def plan_job_controls(
 
 
 def decide_control(key: str, verb: Verb, job: SynchronizationJob | None, scope: str, *, force: bool) -> bool:
-    """Tell whether the job has to be touched at all.
+    """Return whether the job needs the action.
 
     Raises:
-        StepFailed: It must not be.
+        StepFailed: The action is refused.
     """
     if job is None:
         raise _refused("JobMissing", f"{key} has no provisioning job.", "Apply first.", verb)
     health = assess_job(job)
-    # A job that is paused in quarantine shows as paused.
+    # A job paused in quarantine shows as paused.
     state, reason = health.state, health.held_by
     halted = (job.schedule.state if job.schedule else None) in {"Paused", "Disabled"}
     if verb == "pause":
@@ -120,25 +120,25 @@ def decide_control(key: str, verb: Verb, job: SynchronizationJob | None, scope: 
         raise _held_deletions(key, verb)
     if verb == "start":
         if reason:
-            hint = "Mend the cause (entra-fleet monitor shows it), then: entra-fleet jobs restart."
+            hint = "Fix the cause (entra-fleet monitor shows it), then run: entra-fleet jobs restart."
             raise _refused("Quarantined", f"The job of {key} is in quarantine ({reason}).", hint, verb)
         return state in {"paused", "created"}
     if not reason and state == "created":
         raise _refused(
-            "NeverStarted", f"The job of {key} has never been started.", "entra-fleet jobs start does.", verb
+            "NeverStarted", f"The job of {key} has never been started.", "Start it with entra-fleet jobs start.", verb
         )
     if not reason and state == "paused" and not force:
-        hint = "entra-fleet jobs start resumes it; with --force it is restarted."
-        raise _refused("Paused", f"Somebody has paused the job of {key}.", hint, verb)
+        hint = "Resume it with entra-fleet jobs start, or restart it with --force."
+        raise _refused("Paused", f"The job of {key} was paused by someone else.", hint, verb)
     return bool(reason) or scope != SAFE or state == "paused"
 
 
 def _held_deletions(key: str, verb: Verb) -> StepFailed:
     return _refused(
         "TooManyDeletes",
-        f"The job of {key} is held because it would delete too many accounts; a machine never lets it go on.",
-        "In the portal, under Provisioning of the application: see the logs for who would go. Then Allow deletes,\n"
-        "or bring them back into scope and choose Restart provisioning.",
+        f"The job of {key} is held because it would delete too many accounts; entra-fleet never overrides that.",
+        "In the portal, open Provisioning of the application and check the logs for who would be deleted.\n"
+        "Then choose Allow deletes, or bring them back into scope and choose Restart provisioning.",
         verb,
     )
 
@@ -150,7 +150,7 @@ def _refused(code: str, message: str, hint: str, verb: Verb) -> StepFailed:
 def _nowhere(key: str, found: tuple[ObservedInstance, ...]) -> StepFailed:
     if found:
         return format_two_applications(key, [item.application_id or item.app_id for item in found])
-    return StepFailed("NotCreated", f"No application bears the mark of {key}.", "Apply first.", step="find")
+    return StepFailed("NotCreated", f"No application has the ownership tag of {key}.", "Apply first.", step="find")
 
 
 async def _own_job(graph: Resources, item: ObservedInstance, instance: Instance) -> OwnJob:

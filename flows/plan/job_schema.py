@@ -1,4 +1,4 @@
-"""The schema of one instance's job, for commands that are about nothing else."""
+"""The schema of one instance's job, for the schema commands."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ from graph_client import GraphClient
 
 @dataclass(frozen=True)
 class JobSchema:
-    """An instance's job and its schema as they are."""
+    """The current job and schema of an instance."""
 
     instance: Instance
     application_id: str
@@ -33,8 +33,8 @@ async def find_schema(graph: GraphClient, fleet: Fleet, key: str) -> JobSchema:
 
     Raises:
         UnknownKey: The fleet file has no such instance.
-        StepFailed: It has no job, or it is not certain which.
-        GraphError: A read failed for good.
+        StepFailed: It has no job, or more than one application.
+        GraphError: A read failed after all retries.
     """
     (instance,) = select_instances(fleet, [key])
     bearers = (await observe_fleet(graph, fleet, instance.own_keys)).bearers(instance)
@@ -45,7 +45,7 @@ async def find_schema(graph: GraphClient, fleet: Fleet, key: str) -> JobSchema:
         raise StepFailed(
             "NotProvisioned",
             f"{key} has no provisioning job, or more than one application.",
-            f"entra-fleet plan FLEET --only {key} says which; apply makes what is missing.",
+            f"Check with entra-fleet plan FLEET --only {key}; apply creates what is missing.",
             step="find-schema",
         )
     found = bearers[0]
@@ -55,7 +55,7 @@ async def find_schema(graph: GraphClient, fleet: Fleet, key: str) -> JobSchema:
 
 
 def replace_schema(now: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[Difference]:
-    """Return what it would change to replace a schema by another as a whole, as far as the table shows it."""
+    """Return the changes of replacing one schema with another, as far as the table can show them."""
     table, _ = build_table(wanted)
     if table is None:
         return []

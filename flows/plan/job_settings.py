@@ -1,4 +1,4 @@
-"""The named settings of a job that Graph keeps among its secrets."""
+"""The named settings of a job that Graph stores among its secrets."""
 
 import json
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from flows.fleet_file.models import Instance
 
 _NOTIFICATION = "SyncNotificationSettings"
 SETTINGS = frozenset({"SyncAll", "SkipOutOfScopeDeletions", _NOTIFICATION})
-"""Keys that say how a job works, and are no credentials."""
+"""Keys that configure a job and are not credentials."""
 
 
 def build_job_settings(instance: Instance, observed: Mapping[str, str]) -> dict[str, str]:
@@ -41,7 +41,7 @@ def _notification_settings(instance: Instance, observed: str) -> str:
 
 
 def settings_equal(desired: str, observed: str) -> bool:
-    """Tell whether two stored values mean the same: booleans in any case, JSON texts with their keys in any order."""
+    """Return whether two stored values are equivalent: booleans in any case, JSON with keys in any order."""
     if desired.lower() == observed.lower():
         return True
     left, right = parse_setting(desired), parse_setting(observed)
@@ -49,7 +49,7 @@ def settings_equal(desired: str, observed: str) -> bool:
 
 
 def parse_setting(text: str) -> dict[str, Any]:
-    """Return the object that a JSON text holds; an empty one for any other text."""
+    """Return the object in a JSON text; an empty one for any other text."""
     try:
         value = json.loads(text)
     except ValueError:
@@ -58,12 +58,12 @@ def parse_setting(text: str) -> dict[str, Any]:
 
 
 def check_size(instance: Instance, credentials: Mapping[str, Secret], bytes_max: int | None) -> None:
-    """Make sure that Graph can keep the credentials, before anything is made that would wait for them.
+    """Check that Graph can store the credentials, before anything is created.
 
     Args:
-        instance: Whose they are; its notification mail shares the room.
+        instance: Their instance; its notification email counts toward the same limit.
         credentials: The values.
-        bytes_max: How much Graph keeps; None for no limit.
+        bytes_max: Graph's limit; None for no limit.
 
     Raises:
         StepFailed: They are too large.
@@ -75,9 +75,9 @@ def check_size(instance: Instance, credentials: Mapping[str, Secret], bytes_max:
     if bytes_max is not None and size > bytes_max:
         raise StepFailed(
             "CredentialsTooLarge",
-            f"The credentials and the notification mail of {instance.key} have {size:,} bytes, and this cloud keeps "
-            f"{bytes_max:,} for an application.",
-            "Have the target system issue a shorter token, or leave notification_email out.",
+            f"Credentials and notification email of {instance.key} take {size:,} bytes, but this cloud stores at most "
+            f"{bytes_max:,} per application.",
+            "Have the target system issue a shorter token, or remove notification_email.",
         )
 
 

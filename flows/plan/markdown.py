@@ -1,4 +1,4 @@
-"""A plan as Markdown, for the summary of a pipeline's run and for a comment on a pull request."""
+"""A plan as Markdown, for a pipeline summary or a pull request comment."""
 
 from collections.abc import Iterator
 
@@ -7,26 +7,26 @@ from flows.plan.plan import Action, InstancePlan, Plan
 from flows.plan.text import format_change, format_change_lines, format_remarks, format_summary, worth_showing
 
 CHARACTERS_MAX = 60_000
-"""A comment on GitHub may have 65,536."""
+"""GitHub allows 65,536 in a comment."""
 
 _LINES_MAX = 20
 _HEAD = ("instance", "action", "change", "health")
 
 
 def format_plan_markdown(plan: Plan, refusal: Exception | None = None) -> str:
-    """Return what an apply would change and why, what is dangerous in bold.
+    """Return what an apply would change and why, with dangerous changes in bold.
 
     Args:
         plan: The plan.
-        refusal: Why an apply of it will be refused, if it will.
+        refusal: Why apply will refuse it, if so.
     """
     rows = [_row(each) for each in plan.instances if worth_showing(each)]
     shown = list(_fitting(rows))
     parts = [
         f"### {escape_markdown(format_summary(plan).splitlines()[0])}",
-        *([f"**An apply will be refused:** {escape_markdown(str(refusal))}"] if refusal else []),
+        *([f"**Apply will refuse this plan:** {escape_markdown(str(refusal))}"] if refusal else []),
         *([markdown_table(_HEAD, shown)] if shown else []),
-        *([f"And {len(rows) - len(shown)} more, which the plan file has."] if len(shown) < len(rows) else []),
+        *([f"And {len(rows) - len(shown)} more in the plan file."] if len(shown) < len(rows) else []),
         *(
             escape_markdown(line)
             for line in (*format_summary(plan).splitlines()[1:], *format_remarks(plan)[:_LINES_MAX])

@@ -14,23 +14,23 @@ _DONE = {
     Action.CONFLICT: "failed",
 }
 APPLIED = tuple(_DONE.values())
-"""What an apply can do to an instance, in the order of its summary."""
+"""Outcomes of an apply, in the order of its summary."""
 
 
 @dataclass(frozen=True)
 class ApplicationIds:
-    """The two objects that are one instance in the tenant."""
+    """The two objects of one instance in the tenant."""
 
     application_id: str
     service_principal_id: str
     app_id: str | None = None
     requested_at: float | None = field(default=None, compare=False)
-    """When this run asked for them, by the loop's clock; None if they were there."""
+    """When this run created them, by the loop's clock; None if they already existed."""
 
 
 @dataclass(repr=False)
 class InstanceOutcome:
-    """What was done for one instance; filled in as its steps go by, so that a failure shows how far it came."""
+    """What was done for one instance; filled in step by step, so that a failure shows the progress."""
 
     key: str
     outcome: str
@@ -40,12 +40,12 @@ class InstanceOutcome:
     job_state: str | None = None
     failure: StepFailed | None = None
     pending: tuple[str, ...] = ()
-    """Assignments that a later apply finishes, once their roles have been imported."""
+    """Assignments for a later apply, once their roles have been imported."""
     app_id: str | None = None
 
     @classmethod
     def of(cls, plan: InstancePlan) -> "InstanceOutcome":
-        """Return the outcome that `plan` will have if all goes well; a conflict has failed already."""
+        """Return the planned outcome; a conflict has already failed."""
         outcome = cls(
             plan.key,
             _DONE[plan.action],
@@ -62,24 +62,24 @@ class InstanceOutcome:
         return outcome
 
     def place(self, placed: ApplicationIds) -> None:
-        """Note the ids of the application and its service principal."""
+        """Record the ids of the application and its service principal."""
         self.application_id = placed.application_id
         self.service_principal_id = placed.service_principal_id
         self.app_id = placed.app_id
 
     def fail(self, failure: StepFailed) -> None:
-        """Note that a step failed."""
+        """Record that a step failed."""
         self.outcome = "failed"
         self.failure = failure
 
     def __repr__(self) -> str:
-        # Prefect logs it with the state of the task, beside the failure's own words.
+        # Prefect logs it with the task state, next to the failure's message.
         failure = self.failure
         where = f" at {failure.step}, request-id {failure.request_id or 'none'}" if failure else ""
         return f"<{self.key} {self.outcome}{where}>"
 
     def as_json(self) -> dict[str, Any]:
-        """Return what `apply --output json` prints of it."""
+        """Return the outcome as `apply --output json` prints it."""
         return {
             "key": self.key,
             "outcome": self.outcome,

@@ -19,7 +19,7 @@ _ASSIGNED = "/servicePrincipals/id/appRoleAssignedTo"
 
 @dataclass(frozen=True)
 class Need:
-    """Something that commands do, and the calls it takes."""
+    """An action of the commands, and the Graph calls it needs."""
 
     purpose: str
     commands: str
@@ -38,7 +38,7 @@ READING = (
     _LOG,
 )
 _CREATING = Need(
-    "create and mark applications",
+    "create and tag applications",
     "apply",
     (("POST", "/applicationTemplates/id/instantiate"), _MARK),
 )
@@ -54,7 +54,7 @@ EVERYTHING = (*READING, _CREATING, _RUNNING, _ASSIGNING, _OWNING)
 
 
 def find_needed_permissions(instances: Collection[Instance], *, reading_only: bool = False) -> tuple[Need, ...]:
-    """Return what these instances need: the reader's part always, the writer's by what their file speaks of."""
+    """Return what these instances need: always the reader's part, and the writer's as far as their file uses it."""
     if reading_only:
         return READING
     assigning = (_ASSIGNING,) if any(instance.assignments for instance in instances) else ()
@@ -63,9 +63,9 @@ def find_needed_permissions(instances: Collection[Instance], *, reading_only: bo
 
 
 def needs_of_plan(plan: Plan) -> tuple[Need, ...]:
-    """Return what it takes to carry out a plan, and no more."""
+    """Return exactly what a plan needs."""
     areas = {change.field.partition(".")[0] for each in plan.instances for change in each.changes}
-    marking = Need("mark applications", "apply", (_MARK,))
+    marking = Need("tag applications", "apply", (_MARK,))
     wanted = {
         _CREATING: {"application"},
         marking: set() if "application" in areas else set(DESCRIPTION),
@@ -77,7 +77,7 @@ def needs_of_plan(plan: Plan) -> tuple[Need, ...]:
 
 
 def missing_permissions(plan: Plan, claims: TokenClaims) -> "PermissionsMissing | None":
-    """Return why a plan cannot be carried out by this caller, as far as its token tells.
+    """Return why this caller cannot apply a plan, as far as its token shows.
 
     Source: https://learn.microsoft.com/graph/permissions-reference
     """
@@ -88,35 +88,35 @@ def missing_permissions(plan: Plan, claims: TokenClaims) -> "PermissionsMissing 
 
 
 class PermissionsMissing(PlanRefused):
-    """The token shows that Graph would refuse what is to be done, one instance after the other."""
+    """The token shows that Graph would refuse the planned changes."""
 
     def __init__(self, lacking: Mapping[str, str]) -> None:
         named = ", ".join(f"{name} (to {purpose})" for name, purpose in lacking.items())
         super().__init__(
-            f"The signed-in application lacks what this plan takes: {named}.\n"
-            "Nothing was written. Grant it as application permission of Microsoft Graph with admin consent, then apply."
+            f"The signed-in application lacks permissions for this plan: {named}.\n"
+            "Nothing was written. Grant them as application permissions of Microsoft Graph, with admin consent."
         )
         self.lacking = tuple(lacking)
 
 
 def permissions_known(claims: TokenClaims) -> bool:
-    """Tell whether a token shows its permissions, and none that holds for what the caller owns only."""
+    """Return whether a token shows its permissions, and none limited to what the caller owns."""
     return claims.app_id is not None and not _RUNNING.lacks(set(claims.roles) - {_OWNED_BY})
 
 
 def check_permissions(needs: Sequence[Need], claims: TokenClaims) -> list[Check]:
-    """Compare what is needed with the roles in the token.
+    """Compare the needed permissions with the roles in the token.
 
     Source: https://learn.microsoft.com/graph/permissions-reference
     """
     if claims.app_id is None:
-        hint = "Nothing is known to be missing; Graph will tell."
+        hint = "No permission is known to be missing; Graph will decide."
         return [Check("permission", True, "the token does not show its permissions", hint)]
     return [_check(need, claims.roles) for need in needs]
 
 
 async def check_log(graph: GraphClient, claims: TokenClaims) -> list[Check]:
-    """Read one event: beside the permission, the log takes a licence that no token shows.
+    """Read one event: the log also needs a licence, which no token shows.
 
     Source: https://learn.microsoft.com/graph/api/provisioningobjectsummary-list
     """
@@ -127,7 +127,7 @@ async def check_log(graph: GraphClient, claims: TokenClaims) -> list[Check]:
             break
     except GraphError as error:
         return [Check.failed("log", error)]
-    return [Check("log", True, "the provisioning log answers")]
+    return [Check("log", True, "the provisioning log is readable")]
 
 
 def _check(need: Need, roles: Collection[str]) -> Check:
@@ -135,7 +135,7 @@ def _check(need: Need, roles: Collection[str]) -> Check:
     if lacking := need.lacks(roles):
         several = len(lacking) > 1
         hint = f"Grant {'these application permissions' if several else 'this application permission'}"
-        licence = "; reading the log needs Entra ID P1 or P2 too" if need is _LOG else ""
+        licence = "; reading the log also needs Entra ID P1 or P2" if need is _LOG else ""
         verb = "are" if several else "is"
         return Check(
             "permission",

@@ -1,4 +1,4 @@
-"""What has to change in the tenant for it to be as the fleet file says."""
+"""The changes that bring the tenant in line with the fleet file."""
 
 import hashlib
 import json
@@ -26,32 +26,32 @@ class Action(StrEnum):
 
 
 DESCRIPTION = ("mark", "display_name", "notes", "service_management_reference")
-"""Fields of the application itself; one write changes them all."""
+"""Fields of the application object; one write changes them all."""
 
 _WRITES = {"application": 1, "mark": 1, "credentials": 1, "job": 1, "mappings": 1, "job_state": 1}
-"""Requests that change something, by field."""
+"""Write requests, by field."""
 
 _ONE_BY_ONE = {"assignments", "owners"}
 
 
 @dataclass(frozen=True)
 class FieldChange:
-    """One thing that is not as the fleet file says."""
+    """One difference from the fleet file."""
 
     field: str
     before: str | None
     after: str | None
     dangerous: bool = False
-    """Whether people may gain or lose access by it."""
+    """Whether users may gain or lose access."""
     members: int | None = None
-    """Members of the group that loses an assignment, if they could be counted."""
+    """Member count of the group that loses an assignment, if known."""
     danger: str = ""
-    """What is dangerous about it, where that is known: scoping filter, matching attribute …"""
+    """What is dangerous about it, if known: scoping filter, matching attribute …"""
     origin: str = ""
-    """Of a mapping: who changed it since it was applied last, the file, the tenant or both."""
+    """For a mapping: what changed since it was last applied: the file, the tenant or both."""
 
     def as_json(self) -> dict[str, Any]:
-        """Return what `plan --output json` prints of it."""
+        """Return it as `plan --output json` prints it."""
         document: dict[str, Any] = {"field": self.field, "before": self.before, "after": self.after}
         if self.dangerous:
             document["dangerous"] = True
@@ -63,7 +63,7 @@ class FieldChange:
 
 @dataclass(frozen=True)
 class Conflict:
-    """Why an instance is left alone."""
+    """Why an instance is not changed."""
 
     code: str
     message: str
@@ -77,7 +77,7 @@ _UNKNOWN = JobHealth("missing")
 
 @dataclass(frozen=True)
 class InstancePlan:
-    """What is to be done for one instance; the steps need nothing else."""
+    """The plan for one instance; all that the steps need."""
 
     fleet: str
     instance: Instance
@@ -86,24 +86,24 @@ class InstancePlan:
     changes: tuple[FieldChange, ...] = ()
     health: JobHealth = _UNKNOWN
     paused_by: Literal["us", "someone"] | None = None
-    """Who paused the job, if it is paused; someone unless the journal knows that it was us."""
+    """Who paused the job, if it is paused: us if the journal says so, else someone."""
     credentials: Mapping[str, Literal["known", "unknown"]] = field(default_factory=dict)
-    """Saved credentials that the file refers to; known if the store can tell whether they have changed."""
+    """Saved credentials in the file; known if the store can tell whether they have changed."""
     removals: tuple[Assigned, ...] = ()
-    """The assignments to take away; no others are, whoever is assigned meanwhile."""
+    """The assignments to remove; no others are, even if more are added meanwhile."""
     pending: tuple[str, ...] = ()
-    """Assignments that wait for their roles to be imported; a later apply finishes them."""
+    """Assignments whose roles have not been imported yet, for a later apply."""
     warnings: tuple[str, ...] = ()
     app_id: str | None = None
     application_id: str | None = None
     service_principal_id: str | None = None
     job_id: str | None = None
     job_template_id: str = ""
-    """Of the job's synchronization template, if there is a job."""
+    """Id of the job's synchronization template, if there is a job."""
     schema_digest: str | None = None
-    """Of the schema that the mappings were compared with."""
+    """Digest of the schema that the mappings were compared with."""
     selections: tuple[Selection, ...] = ()
-    """Of the scoping filters that change, whom they select."""
+    """Estimated number of users for each changed scoping filter."""
     conflict: Conflict | None = None
 
     @property
@@ -112,12 +112,12 @@ class InstancePlan:
         return self.instance.key
 
     def touches(self, *areas: str) -> bool:
-        """Tell whether a change is among `areas`; `credentials` stands for all of `credentials.…`."""
+        """Return whether a change is in one of `areas`; `credentials` covers all `credentials.…`."""
         return any(change.field.partition(".")[0] in areas for change in self.changes)
 
     @property
     def writes(self) -> int:
-        """How many requests that change something an apply would send."""
+        """Number of write requests an apply would send."""
         areas = [_area(change.field) for change in self.changes]
         counted = sum(area in _ONE_BY_ONE for area in areas) + sum(_WRITES[area] for area in set(areas) - _ONE_BY_ONE)
         # Credentials are validated before they are saved, and at the latest before a first start.
@@ -127,25 +127,25 @@ class InstancePlan:
 
     @property
     def held(self) -> bool:
-        """Whether somebody else's pause keeps the job from running as the file says."""
+        """Whether a pause by someone else keeps the job from running as the file says."""
         return self.paused_by == "someone" and self.instance.job == "running" and not self.touches("job_state")
 
     @property
     def unwell(self) -> bool:
-        """Whether the job needs somebody's attention although the file may have nothing to change."""
+        """Whether the job needs attention, even without changes from the file."""
         return self.health.is_ailing or self.held
 
     @property
     def condition(self) -> str:
-        """How the job is, in a short phrase."""
+        """Job state in a short phrase."""
         state = f"{self.health.state} by someone" if self.held else self.health.state
         if self.held and self.health.held_by != TOO_MANY_DELETES:
-            state += "; --force starts it"
+            state += "; resume with --force"
         return ": ".join(filter(None, (state, ", ".join(self.health.remarks))))
 
     @property
     def digest(self) -> str:
-        """SHA-256 of what would be done, to what, and of the instance as the file has it; health and time are not."""
+        """SHA-256 of the changes, their targets, and the instance in the file; excludes health and time."""
         done: dict[str, Any] = {
             "action": self.action,
             "changes": [[change.field, change.before, change.after] for change in self.changes],
@@ -155,12 +155,12 @@ class InstancePlan:
             "instance": self.instance.model_dump(mode="json"),
         }
         if self.touches("mappings"):
-            # Whoever reviewed it has seen the whole of what is replaced.
+            # The reviewer has seen everything that is replaced.
             done["schema"] = self.schema_digest
         return hashlib.sha256(json.dumps(done, sort_keys=True).encode()).hexdigest()
 
     def as_json(self) -> dict[str, Any]:
-        """Return what `plan --output json` prints of it."""
+        """Return it as `plan --output json` prints it."""
         document: dict[str, Any] = {
             "key": self.key,
             "action": str(self.action),
@@ -180,7 +180,7 @@ def _area(name: str) -> str:
 
 @dataclass(frozen=True)
 class Orphan:
-    """An application that bears the fleet's mark but stands in no fleet file."""
+    """An application with the fleet's tag that is not in the fleet file."""
 
     key: str
     display_name: str
@@ -190,30 +190,30 @@ class Orphan:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be done for a fleet."""
+    """The plan for a fleet."""
 
     fleet: str
     tenant_id: str
     instances: tuple[InstancePlan, ...]
     orphans: tuple[Orphan, ...]
     deleted: tuple[DeletedApplication, ...] = ()
-    """What an instance to be created was once, and can be restored."""
+    """Deleted applications of instances to be created, which can still be restored."""
     existing: int = 0
-    """How many instances of the whole fleet file exist."""
+    """Number of existing instances in the whole fleet file."""
 
     @property
     def writes(self) -> int:
-        """How many requests that change something an apply would send."""
+        """Number of write requests an apply would send."""
         return sum(instance.writes for instance in self.instances)
 
     @property
     def has_changes(self) -> bool:
-        """Whether anything is to be done, or stands in the way of it."""
+        """Whether there are changes or conflicts."""
         return any(instance.action is not Action.NONE for instance in self.instances)
 
     @property
     def digest(self) -> str:
-        """SHA-256 of what would be done; the same for as long as an apply would do the same."""
+        """SHA-256 of the plan; equal as long as an apply would do the same."""
         done = [self.fleet, self.tenant_id, *(f"{each.key} {each.digest}" for each in self.instances)]
         return hashlib.sha256("\n".join(done).encode()).hexdigest()
 

@@ -1,4 +1,4 @@
-"""Whether a fleet file could be applied, as far as can be told without a write."""
+"""Whether a fleet file could be applied, as far as read-only checks can tell."""
 
 import asyncio
 from collections import defaultdict
@@ -18,7 +18,7 @@ from graph_client.errors import GraphError
 from graph_client.parallel import gather
 
 _AT_ONCE = 10
-"""References read at the same time; a vault throttles more."""
+"""References read in parallel; a vault throttles more."""
 
 _QUOTA = 250
 _OBJECTS_EACH = 2
@@ -26,7 +26,7 @@ _OBJECTS_EACH = 2
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at; a hint on a good one is a warning."""
+    """One check; a hint on a passed one is a warning."""
 
     check: str
     ok: bool
@@ -35,21 +35,21 @@ class Check:
 
     @classmethod
     def failed(cls, check: str, error: Exception) -> "Check":
-        """Return a failed check in the words of the error: its last line is what to do."""
+        """Return a failed check from an error whose last line is the hint."""
         *what, advice = str(error).splitlines() or [type(error).__name__]
         return cls(check, False, " ".join(what), advice) if what else cls(check, False, advice)
 
 
 @dataclass(frozen=True)
 class Preflight:
-    """Every check of a fleet file; the fleet's name is None if the file could not be read."""
+    """All checks of a fleet file; the fleet's name is None if the file could not be read."""
 
     fleet: str | None
     checks: Sequence[Check]
 
     @property
     def failed(self) -> int:
-        """How many checks failed."""
+        """Number of failed checks."""
         return sum(not check.ok for check in self.checks)
 
     def as_json(self) -> dict[str, Any]:
@@ -58,7 +58,7 @@ class Preflight:
 
 
 def check_file(error: FleetFileError) -> list[Check]:
-    """Return what is wrong in a fleet file, each problem by itself."""
+    """Return the problems in a fleet file, one check each."""
     where = ((str(problem.place), problem) for problem in error.problems)
     return [
         Check("fleet-file", False, f"{place}: {problem.what}" if place else problem.what, problem.advice)
@@ -67,7 +67,7 @@ def check_file(error: FleetFileError) -> list[Check]:
 
 
 async def check_references(instances: Iterable[Instance], sources: Mapping[str, Source]) -> list[Check]:
-    """Read what every reference leads to, and forget it; a reference that several instances use is read once."""
+    """Resolve every reference, each once, and discard the values."""
     uses: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for instance in instances:
         for key, text in instance.credentials.items():
@@ -88,14 +88,14 @@ async def check_references(instances: Iterable[Instance], sources: Mapping[str, 
     found = await gather(*(problem_of(text, users) for text, users in uses.items()))
     problems = [check for check in found if check]
     readable = len(uses) - len(problems)
-    good = [Check("reference", True, f"{readable} of {len(uses)} can be read")] if readable or not uses else []
+    good = [Check("reference", True, f"{readable} of {len(uses)} readable")] if readable or not uses else []
     return good + problems
 
 
 async def check_sizes(
     instances: Iterable[Instance], sources: Mapping[str, Source], bytes_max: int | None
 ) -> list[Check]:
-    """Return the instances with more credentials than the cloud keeps; what cannot be read is for others to tell."""
+    """Return the instances whose credentials exceed the cloud's limit; unreadable ones are reported elsewhere."""
     if bytes_max is None:
         return []
     gate = asyncio.Semaphore(_AT_ONCE)
@@ -118,7 +118,7 @@ async def check_sizes(
 
 
 async def check_templates(graph: GraphClient, instances: Iterable[Instance]) -> list[Check]:
-    """Look every application template up in the gallery.
+    """Look up every application template in the gallery.
 
     Source: https://learn.microsoft.com/graph/api/applicationtemplate-list
     """
@@ -131,7 +131,7 @@ async def check_templates(graph: GraphClient, instances: Iterable[Instance]) -> 
 
 
 async def check_principals(graph: GraphClient, instances: Iterable[Instance]) -> list[Check]:
-    """Look up every group, user and owner that the fleet file names; nothing if it names none.
+    """Look up every group, user and owner in the fleet file.
 
     Source: https://learn.microsoft.com/graph/api/user-get, https://learn.microsoft.com/graph/api/group-get
     """
@@ -146,7 +146,7 @@ async def check_principals(graph: GraphClient, instances: Iterable[Instance]) ->
         return [Check.failed("principal", error)]
     kinds = dict.fromkeys(owners, "user or service principal")
     kinds |= {each.principal_id: "group" if each.group else "user" for each in named}
-    hint = "Correct assignments or owners: they take object ids, and group and user tell them apart."
+    hint = "Correct assignments or owners: they take object ids, under group or user according to the kind."
     problems = [
         Check("principal", False, f"the tenant has no {kinds[each]} {each}", hint)
         for each, principal in found.items()
@@ -154,8 +154,8 @@ async def check_principals(graph: GraphClient, instances: Iterable[Instance]) ->
     ]
     known = sum(principal.exists is True for principal in found.values())
     unread = len(found) - known - len(problems)
-    untold = f"{unread} may not be read by this caller; a wrong id among them is found by the apply" if unread else ""
-    return [Check("principal", True, f"{known} of {len(found)} are there", untold), *problems]
+    untold = f"this caller may not read {unread} of them; apply will find a wrong id among those" if unread else ""
+    return [Check("principal", True, f"{known} of {len(found)} found", untold), *problems]
 
 
 def check_quota(count: int) -> list[Check]:
@@ -167,7 +167,7 @@ def check_quota(count: int) -> list[Check]:
     if objects <= _QUOTA:
         return []
     hint = (
-        f"Microsoft Entra may let an application make {_QUOTA} only, those deleted in the last 30 days included: "
-        "sign in as one with a directory role, or split the fleet over several."
+        f"Microsoft Entra may limit an application to {_QUOTA}, including those deleted in the last 30 days: "
+        "use an application with a directory role, or split the fleet over several."
     )
     return [Check("quota", True, f"{count} instances are {objects} directory objects", hint)]

@@ -1,4 +1,4 @@
-"""What a restart of a job may forget, and what that would mean."""
+"""The reset scopes of a job restart, and their effects."""
 
 from collections.abc import Collection
 from enum import StrEnum
@@ -7,7 +7,7 @@ from flows.errors import StepFailed
 
 
 class ResetScope(StrEnum):
-    """Graph's names for what a restart forgets.
+    """Graph's reset scopes.
 
     Source: https://learn.microsoft.com/graph/api/resources/synchronization-synchronizationjobrestartcriteria
     """
@@ -22,28 +22,28 @@ class ResetScope(StrEnum):
 
 
 SAFE = ResetScope.QUARANTINE_STATE
-"""Lifts a quarantine and forgets nothing: the next cycle goes on where the last one ended."""
+"""Lifts a quarantine and resets nothing else: the next cycle continues where the last one ended."""
 
 _DANGERS = {
     ResetScope.WATERMARK: "reads and evaluates every object again, in an initial cycle that may take hours",
-    ResetScope.ESCROWS: "no longer tries the objects that failed, unless Watermark is reset too",
-    ResetScope.CONNECTOR_DATA_STORE: "empties the cache of all users, which only Microsoft's support should ask for",
-    ResetScope.FULL: "does all that Watermark, Escrows and ConnectorDataStore do",
-    ResetScope.NONE: "is documented as not to be used; jobs start is what resumes a job",
+    ResetScope.ESCROWS: "stops retrying failed objects, unless Watermark is reset too",
+    ResetScope.CONNECTOR_DATA_STORE: "clears the cache of all users; use it only if Microsoft support asks for it",
+    ResetScope.FULL: "combines Watermark, Escrows and ConnectorDataStore",
+    ResetScope.NONE: "must not be used according to Microsoft; jobs start resumes a job",
 }
 
 
 def reset_scope(wanted: Collection[ResetScope], *, force: bool) -> str:
-    """Return the reset scope as Graph takes it; without any wanted, the one that forgets nothing.
+    """Return the reset scope as Graph takes it; by default, the one that only lifts quarantines.
 
     Raises:
-        StepFailed: One of them is dangerous and not forced, or is none that a machine may use.
+        StepFailed: One of them needs --force, or is never allowed.
     """
     scopes = [scope for scope in ResetScope if scope in wanted] or [SAFE]
     if ResetScope.FORCE_DELETES in scopes:
         raise StepFailed(
             "ResetRefused",
-            "ForceDeletes does the deletions that the delete threshold holds back: only a person may decide that.",
+            "ForceDeletes carries out the deletions held by the delete threshold, which only a person may decide.",
             "In the portal: Enterprise applications > the application > Provisioning > Allow deletes.",
             step="restart-job",
         )

@@ -1,4 +1,4 @@
-"""What retiring instances comes to: which applications go, and what goes with them."""
+"""Planning a retirement: which applications are deleted, and what goes with them."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -22,20 +22,20 @@ from graph_client.parallel import gather
 
 @dataclass(frozen=True)
 class Retirement:
-    """What is to be done to retire one instance."""
+    """The plan for retiring one instance."""
 
     key: str
     fleets: frozenset[str]
-    """The names that the fleet's marks may bear."""
+    """The fleet names that its tags may have."""
     display_name: str = ""
     application_id: str | None = None
     service_principal_id: str | None = None
     jobs: tuple[JobHealth, ...] = ()
     assignments: int = 0
     live: bool = False
-    """Whether it is there, and not in the recycle bin."""
+    """Whether it exists outside the recycle bin."""
     purge: bool = False
-    """Whether it is to be removed from the recycle bin too."""
+    """Whether to delete it from the recycle bin too."""
     refusal: StepFailed | None = None
 
     @property
@@ -45,11 +45,11 @@ class Retirement:
 
     @property
     def changes(self) -> tuple[FieldChange, ...]:
-        """What the journal keeps of it."""
+        """The changes for the journal."""
         return (FieldChange("application", self.display_name, "purged" if self.purge else "deleted"),)
 
     def outcome(self) -> InstanceOutcome:
-        """Return what comes of it if all goes well."""
+        """Return the outcome."""
         done = "unchanged" if not self.needed else "purged" if self.purge else "retired"
         job_id = self.jobs[0].job_id if self.jobs else None
         outcome = InstanceOutcome(self.key, done, self.application_id, self.service_principal_id, job_id)
@@ -67,20 +67,20 @@ async def plan_retirements(
     purge: bool = False,
     force: bool = False,
 ) -> list[Retirement]:
-    """Find what bears the marks of some keys, also of those that are no longer in the fleet file.
+    """Find the applications with the tags of some keys, including keys no longer in the fleet file.
 
     Args:
         graph: A signed-in client.
-        fleet: Whose instances they are.
-        keys: Those to retire.
-        application_id: Which one, where two applications bear the mark of the only key.
-        purge: Whether to empty the recycle bin of them too.
-        force: Whether to retire however many.
+        fleet: The fleet.
+        keys: Keys to retire.
+        application_id: Object id of the application to retire, where two have the tag of the key.
+        purge: Whether to delete them from the recycle bin too.
+        force: Whether to override the limit.
 
     Raises:
         UnknownKey: A key is neither in the file nor in the tenant, nor in its recycle bin.
         StepFailed: They are too large a part of the fleet.
-        GraphError: A read failed for good.
+        GraphError: A read failed after all retries.
     """
     application_id = application_id.lower() if application_id else None
     bearers = await find_owned_applications(graph, fleet)
@@ -90,7 +90,7 @@ async def plan_retirements(
     deleted = await deleted_applications(graph, fleet) if absent or application_id else ()
     if unknown := [key for key in absent if key not in {*instances, *(each.key for each in deleted)}]:
         where = "the fleet file, the tenant or its recycle bin"
-        raise UnknownKey(f"The fleet {fleet.fleet} has no instance {', '.join(unknown)} in {where}; check --only.")
+        raise UnknownKey(f"Fleet {fleet.fleet} has no instance {', '.join(unknown)} in {where}; check --only.")
     _check_share(sum(map(bool, live.values())), len(bearers.by_key), force=force)
 
     async def planned(key: str) -> Retirement:
@@ -102,7 +102,7 @@ async def plan_retirements(
             gone = [each for each in deleted if each.key == key and application_id in {None, each.application_id}]
             if not gone:
                 _refuse_strangers(key, fleet.fleet, bearers, application_id)
-            # The one deleted last is the one that was retired.
+            # The most recently deleted one is the retired one.
             return await _from_bin(graph, plan, gone[-1]) if gone and purge else replace(plan, purge=False)
         except StepFailed as refusal:
             return replace(plan, refusal=refusal)
@@ -128,7 +128,7 @@ def _chosen(key: str, found: Collection[ObservedInstance], application_id: str |
 
 
 def _refuse_strangers(key: str, fleet: str, bearers: OwnedApplications, application_id: str | None) -> None:
-    """Raise the refusal of an application that is not the fleet's.
+    """Refuse an application that the fleet does not manage.
 
     Raises:
         StepFailed: There is one that could be meant.
@@ -139,8 +139,8 @@ def _refuse_strangers(key: str, fleet: str, bearers: OwnedApplications, applicat
     named = application_id or strangers[0].application_id or strangers[0].app_id
     raise StepFailed(
         "NotOurs",
-        f"The application {named} does not bear the mark of {key} of the fleet {fleet}.",
-        "It was left alone: only what bears the fleet's mark is retired. Delete it in the portal if it has to go.",
+        f"The application {named} does not have the ownership tag of {key} in fleet {fleet}.",
+        "It was not changed: only applications with the fleet's tag are retired. Delete it in the portal if necessary.",
         step="find",
     )
 
@@ -166,7 +166,7 @@ async def _looked_up(graph: GraphClient, plan: Retirement, found: ObservedInstan
             list_assigned(graph.batched, found.service_principal_id),
         )
     except NotFound:
-        # Gone since the listing, or not replicated yet: deleting the application takes all of it along.
+        # Gone since the listing, or not replicated yet: deleting the application deletes all of it.
         return plan
     healths = tuple(assess_job(job) for job in sorted(jobs, key=lambda job: job.id))
     return replace(plan, jobs=healths, assignments=len(principals))

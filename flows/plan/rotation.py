@@ -1,4 +1,4 @@
-"""Which credentials a rotation saves: what a plan says, without everything else that a plan says."""
+"""The plan of a rotation, which saves credentials and nothing else."""
 
 from collections.abc import Collection
 from dataclasses import replace
@@ -10,11 +10,11 @@ from flows.tenant.observed import Observed
 
 
 def build_rotation_plan(fleet: Fleet, observed: Observed, only: Collection[str]) -> Plan:
-    """Return what saves the credentials of some instances again and touches nothing else.
+    """Return a plan that saves the credentials of some instances again and changes nothing else.
 
     Args:
-        fleet: Where the credentials are kept.
-        observed: What there is.
+        fleet: The fleet with the credential references.
+        observed: The current state of the tenant.
         only: Keys of the instances.
 
     Raises:
@@ -29,14 +29,14 @@ def _rotation(plan: InstancePlan) -> InstancePlan:
     if conflict is None and not plan.job_id:
         conflict = Conflict(
             "NotProvisioned",
-            f"{key} has no provisioning job, on which new credentials could be tried.",
-            f"Make it with entra-fleet apply FLEET --only {key}, which saves the credentials too.",
+            f"{key} has no provisioning job to validate new credentials with.",
+            f"Create it with entra-fleet apply FLEET --only {key}, which also saves the credentials.",
         )
     if conflict is None and not plan.instance.credentials:
         conflict = Conflict(
             "NoCredentials",
-            f"The fleet file names no credentials for {key}.",
-            "Name them in credentials; what was authorized in the portal is renewed there.",
+            f"The fleet file has no credentials for {key}.",
+            "Add them under credentials; renew a portal authorization in the portal.",
         )
     if conflict:
         return replace(plan, action=Action.CONFLICT, changes=(), conflict=conflict)

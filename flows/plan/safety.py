@@ -1,4 +1,4 @@
-"""Why a plan as a whole is not carried out."""
+"""Why a plan as a whole is refused."""
 
 from flows.plan.changes import SAVED_AGAIN
 from flows.plan.limits import refuse_large_share
@@ -10,16 +10,16 @@ _UNFINISHED = ("job", "credentials", "job_state")
 
 
 class PlanRefused(Exception):
-    """A plan is not carried out as it is; nothing was written. Its text is one to three lines."""
+    """A plan is refused; nothing was written. Its text is one to three lines."""
 
 
 class PlanChanged(PlanRefused):
-    """What would be done is no longer what was looked at."""
+    """The plan has changed since it was reviewed."""
 
     def __init__(self, plan: Plan) -> None:
         super().__init__(
-            f"The plan of {plan.fleet} is no longer the one that was reviewed: the fleet file or the tenant changed.\n"
-            "Nothing was written. Plan again, and apply that."
+            f"The plan of {plan.fleet} has changed since its review: the fleet file or the tenant changed.\n"
+            "Nothing was written. Run plan again and apply the new plan."
         )
         self.plan = plan
 
@@ -27,19 +27,19 @@ class PlanChanged(PlanRefused):
 def find_refusal(
     plan: Plan, *, force: bool = False, digest: str | None = None, in_waves: bool = False
 ) -> PlanRefused | None:
-    """Return why a plan may not be carried out, or None if it may.
+    """Return why a plan is refused, or None if it may be applied.
 
     Args:
-        plan: What would be done.
-        force: Whether it may change as much of the fleet as it likes.
-        digest: Of the plan that was reviewed; None if none was.
-        in_waves: Whether it is done wave by wave, each held by what the one before did: however much that is.
+        plan: The plan.
+        force: Whether to override the safety checks.
+        digest: Digest of the reviewed plan; None without a review.
+        in_waves: Whether it is applied in waves, which replace the limit on changes.
     """
     if digest not in {None, plan.digest}:
         return PlanChanged(plan)
     if force:
         return None
-    # A plan that was reviewed has shown them; one that is merely shown has not been decided on.
+    # A reviewed plan has shown them; a plan that is only shown has not been approved.
     text = None if digest else _dangers(plan)
     if not in_waves:
         count = sum(_updates(each) for each in plan.instances)
@@ -48,7 +48,7 @@ def find_refusal(
 
 
 def _dangers(plan: Plan) -> str | None:
-    """Say which changes of mappings and scopes may cost people their accounts, if any may."""
+    """Return the refusal for changes of mappings and scopes that may deprovision users, if there are any."""
     found = {each.key: _dangerous(each) for each in plan.instances}
     named = {key: changes for key, changes in found.items() if changes}
     if not named:
@@ -59,7 +59,7 @@ def _dangers(plan: Plan) -> str | None:
     more = f" and {fewer} more" if fewer > 0 else ""
     others = f"; and {len(named) - 1} more instances" if len(named) > 1 else ""
     return (
-        f"This changes who has an account, or which: {key}: {words}{more}{others}.\n"
+        f"This changes which users are provisioned, or how they are matched: {key}: {words}{more}{others}.\n"
         "Review it with plan --out PLAN and apply --plan-file PLAN, or add --force if that is what you want."
     )
 
@@ -71,10 +71,10 @@ def _dangerous(plan: InstancePlan) -> list[FieldChange]:
 
 
 def _updates(plan: InstancePlan) -> bool:
-    """Tell whether something that works is changed: what is made, finished or merely marked puts nothing at risk."""
+    """Return whether a working instance is changed: creating, finishing or tagging one risks nothing."""
     if plan.action not in {Action.UPDATE, Action.ADOPT}:
         return False
     unfinished = plan.health.state in _NEVER_STARTED and plan.touches(*_UNFINISHED)
-    # Whoever has credentials saved again has named what is to be done.
+    # Saving credentials again was explicitly requested.
     harmless = frozenset({"mark", SAVED_AGAIN})
     return not unfinished and any(harmless.isdisjoint({each.field, each.after}) for each in plan.changes)

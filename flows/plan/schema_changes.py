@@ -1,4 +1,4 @@
-"""What of a job's schema is not as its mappings file says."""
+"""The differences between a job's schema and its mappings file."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from graph_client.models import SynchronizationJob
 
 @dataclass(frozen=True)
 class SchemaMerge:
-    """A mappings file beside a schema."""
+    """A mappings file compared with a schema."""
 
     wishes: tuple[DesiredMapping, ...]
     differences: tuple[Difference, ...]
@@ -27,7 +27,7 @@ class SchemaMerge:
 
     @property
     def changes(self) -> tuple[FieldChange, ...]:
-        """The differences as a plan has them."""
+        """The differences as changes of a plan."""
         return tuple(
             FieldChange(each.field, each.before, each.after, bool(each.danger), danger=each.danger, origin=each.origin)
             for each in self.differences
@@ -46,13 +46,13 @@ class SchemaMerge:
 def merge_mappings(
     wanted: Mappings, applied: Mappings | None, language: SchemaLanguage, schema: Mapping[str, Any]
 ) -> SchemaMerge:
-    """Return what a mappings file wants of a schema.
+    """Compare a mappings file with a schema.
 
     Args:
         wanted: The file.
-        applied: What was applied to this job last, if that is known.
-        language: What its template and its tenant say of schemas.
-        schema: As the job has it.
+        applied: What was last applied to this job, if known.
+        language: What schemas of its template may contain.
+        schema: The job's current schema.
     """
     wanted_of, problems = desired_mappings(wanted, applied, language.default, schema)
     problems += find_problems(wanted, wanted_of, schema, language.vocabulary)
@@ -60,7 +60,7 @@ def merge_mappings(
 
 
 def initial_cycle(job: SynchronizationJob | None) -> str:
-    """Say what saving a schema sets going, and how many objects it is about."""
+    """Return the warning about the initial cycle that saving a schema starts, with the number of objects."""
     counts = job.status.entry_counts if job and job.status else {}
     known = format_count({kind.lower() + "s": count for kind, count in counts.items()})
-    return f"Saving the mappings starts an initial cycle over {known or 'all in scope; how many is not known'}."
+    return f"Saving the mappings starts an initial cycle over {known or 'all objects in scope (number unknown)'}."

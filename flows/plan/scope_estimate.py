@@ -1,4 +1,4 @@
-"""How many users a scoping filter selects before and after, as far as the directory can tell."""
+"""Estimates of how many users a scoping filter selects before and after."""
 
 from dataclasses import replace
 
@@ -8,11 +8,11 @@ from graph_client.errors import GraphError
 from graph_client.parallel import gather
 
 FILTERS_MAX = 10
-"""So many filters are counted for a plan: an estimate is not worth more requests."""
+"""Limit of filters counted per plan: estimates are not worth more requests."""
 
 
 async def estimate_scopes(graph: GraphClient, plan: Plan) -> Plan:
-    """Return a plan that says of each change of a scoping filter about how many users it is about."""
+    """Return a plan with an estimated number of users for each changed scoping filter."""
     wanted = [
         each_filter
         for instance in plan.instances
@@ -32,7 +32,7 @@ async def _count(graph: GraphClient, condition: str) -> int | None:
     try:
         return await graph.users.count(condition)
     except GraphError:
-        # Reading users takes a permission of its own, which a plan need not have.
+        # Reading users needs its own permission, which plan does not require.
         return None
 
 
@@ -43,7 +43,7 @@ def _with_counts(plan: InstancePlan, counts: dict[str, int | None]) -> InstanceP
         before, after = (counts.get(name) if name is not None else None for name in (each.before, each.after))
         if each.field in changed:
             known = f"about {_in_words(before)} users in scope now, {_in_words(after)} after"
-            unknown = "how many users are in scope before and after cannot be told"
+            unknown = "number of users in scope before and after unknown"
             words.append(f"{each.field}: {unknown if before is after is None else known}.")
     return replace(plan, warnings=(*plan.warnings, *words))
 

@@ -1,4 +1,4 @@
-"""A plan in the words that the terminal and Prefect's UI show."""
+"""A plan as text, for the terminal and Prefect's UI."""
 
 from collections import Counter
 
@@ -7,13 +7,13 @@ from flows.plan.plan import Action, FieldChange, InstancePlan, Plan
 
 DANGEROUS = "(dangerous)"
 _ORIGINS = {
-    "tenant": "changed in the tenant, an apply undoes it",
-    "both": "changed in the tenant and in the file, an apply overwrites the tenant",
+    "tenant": "changed in the tenant; apply reverts it",
+    "both": "changed in the tenant and in the file; apply overwrites the tenant",
 }
 
 
 def format_change(change: FieldChange) -> str:
-    """Return `field: before → after`, and what there is to know about it."""
+    """Return `field: before → after` with its notes."""
     before, after = change.before, change.after
     members = f" ({change.members} members)" if change.members is not None else ""
     values = f"{after}" if before is None else f"{before}{members} → {'removed' if after is None else after}"
@@ -24,7 +24,7 @@ def format_change(change: FieldChange) -> str:
 
 
 def format_change_lines(plan: InstancePlan) -> list[str]:
-    """Return what would be done to one instance, or why nothing is, a line each."""
+    """Return the changes to one instance, or its conflict, one line each."""
     if plan.conflict:
         return [plan.conflict.message, plan.conflict.hint]
     if plan.action is Action.CREATE:
@@ -35,40 +35,50 @@ def format_change_lines(plan: InstancePlan) -> list[str]:
 
 
 def format_unknown_credentials(plan: InstancePlan) -> list[str]:
-    """Return the saved credentials of which the store cannot tell whether they have changed."""
+    """Return the saved credentials for which the store cannot tell whether they have changed."""
     return [key for key, what in plan.credentials.items() if what == "unknown"]
 
 
 def format_remarks(plan: Plan) -> list[str]:
-    """Return what is to be said of applications that no instance of the plan is, a line each."""
+    """Return remarks on orphaned and deleted applications, one line each."""
     orphans = [
-        f"orphan: {each.display_name} ({each.application_id}) bears the mark of {each.key}, which is not in the file"
+        f"orphan: {each.display_name} ({each.application_id}) is tagged as {each.key}, which is not in the file"
         for each in plan.orphans
     ]
     deleted = [
         f"deleted: {each.display_name} ({each.application_id}) was {each.key} until it was deleted"
         + (f" on {each.deleted_at:%Y-%m-%d}" if each.deleted_at else "")
-        + "; an apply makes a new one. To have it back, restore it first, in Entra under Deleted applications."
+        + "; apply will create a new one. To keep the old one, restore it first in Entra under Deleted applications."
         for each in plan.deleted
     ]
     return [*orphans, *deleted]
 
 
 def worth_showing(plan: InstancePlan) -> bool:
-    """Tell whether a person has to see this instance."""
+    """Return whether this instance should be shown."""
     return plan.action is not Action.NONE or plan.unwell or bool(plan.pending or plan.warnings)
 
 
+def format_changes(plan: Plan) -> str:
+    """Return the number of instances by action, and the number of write requests."""
+    counts = {str(action): number for action, number in plan.count().items() if action != Action.NONE}
+    unchanged = plan.count()[Action.NONE]
+    if not any(counts.values()):
+        instances = "1 instance is" if unchanged == 1 else f"{unchanged} instances are"
+        return f"No changes. {instances} up to date"
+    return f"{format_count(counts | {'unchanged': unchanged})}; {plan.writes} planned writes"
+
+
 def format_summary(plan: Plan) -> str:
-    """Return the counts of a plan and of the jobs it saw, and what of their credentials nobody knows, a line each."""
+    """Return a summary of changes, jobs and unknown credentials, one line each."""
     states = Counter(each.health.state for each in plan.instances if each.job_id)
     unknown = sum(bool(format_unknown_credentials(each)) for each in plan.instances)
-    lines = [f"{plan.fleet}: {format_count(plan.count()) or 'no instances'}; {plan.writes} writes to do."]
+    lines = [f"{plan.fleet}: {format_changes(plan)}."]
     if states:
         lines.append(f"Jobs: {format_count(dict(sorted(states.items())))}.")
     if unknown:
         lines.append(
-            f"Of {unknown} instances this store cannot tell whether credentials have changed; "
+            f"The store cannot tell whether the credentials of {unknown} instances have changed; "
             "--save-credentials saves them again."
         )
     return "\n".join(lines)

@@ -1,1 +1,1 @@
-"""Roll-out in waves: pure functions."""
+"""Rollout in waves: pure functions."""

@@ -1,4 +1,4 @@
-"""How far a roll-out in waves has come, and why it was held."""
+"""Progress of a rollout in waves, and why it was held."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ _SHOWN = 20
 
 @dataclass(frozen=True)
 class WaveReport:
-    """What went together, and how it fared."""
+    """The instances of a wave, and their health checks."""
 
     number: int
     of: int
@@ -21,7 +21,7 @@ class WaveReport:
 
     @property
     def label(self) -> str:
-        """What a person calls it."""
+        """Display label."""
         return "canaries" if self.number == 1 else "the rest" if self.number == self.of else "a tenth"
 
     @property
@@ -31,11 +31,11 @@ class WaveReport:
 
     @property
     def bad(self) -> tuple[HealthCheck, ...]:
-        """The verdicts on those that did not fare well."""
+        """The health checks that failed."""
         return tuple(each for each in self.verdicts if not each.good)
 
     def as_json(self) -> dict[str, Any]:
-        """Return what `apply --output json` prints of it."""
+        """Return it as `apply --output json` prints it."""
         return {
             "number": self.number,
             "label": self.label,
@@ -47,42 +47,42 @@ class WaveReport:
 
 @dataclass(frozen=True)
 class RolloutReport:
-    """A roll-out as a run left it."""
+    """State of a rollout at the end of a run."""
 
     id: str
     waves: tuple[WaveReport, ...]
     resumed: bool = False
-    """Whether an earlier run had begun it."""
+    """Whether an earlier run started it."""
     paused: tuple[str, ...] = ()
     """Keys of the jobs that were paused when it was held."""
 
     @property
     def held(self) -> WaveReport | None:
-        """The wave that it was held after."""
+        """The wave after which it was held."""
         return next((each for each in self.waves if each.state == "held"), None)
 
     @property
     def untouched(self) -> tuple[str, ...]:
-        """Keys of the instances whose wave has not begun."""
+        """Keys of the instances whose wave has not started."""
         return tuple(key for each in self.waves if each.state == "pending" for key in each.members)
 
     def why(self) -> Iterator[str]:
-        """Yield why it was held, and what a person can do about it, a line each."""
+        """Yield why it was held and what to do about it, one line each."""
         held = self.held
         if held is None:
             return
         bad = [f"{each.key}: {', '.join(each.reasons)}" for each in held.bad]
         reasons = "; ".join(bad[:_SHOWN]) + (f"; and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else "")
         yield f"Held after {held.name}: {reasons}."
-        yield f"Paused: {_some(self.paused) or 'no job'}. Not touched: {_some(self.untouched) or 'none'}."
+        yield f"Paused jobs: {_some(self.paused) or 'none'}. Not changed: {_some(self.untouched) or 'none'}."
         keys = "".join(f" --only {key}" for key in self.paused)
-        yield "To go on: the same apply with --force; it starts what is paused and looks at this wave anew."
-        yield "To go back: the fleet file as it was before, and apply that; entra-fleet schema restore for mappings."
+        yield "To continue, run apply again with --force: it resumes the paused jobs and checks this wave again."
+        yield "To roll back, restore the previous fleet file and apply it; for mappings use entra-fleet schema restore."
         if keys:
-            yield f"The jobs run again by the next apply, or by: entra-fleet jobs start FLEET{keys}"
+            yield f"The next apply resumes the jobs. Now: entra-fleet jobs start FLEET{keys}"
 
     def as_json(self) -> dict[str, Any]:
-        """Return what `apply --output json` prints of it."""
+        """Return it as `apply --output json` prints it."""
         return {
             "id": self.id,
             "resumed": self.resumed,

@@ -1,4 +1,4 @@
-"""Which instances of a plan go first, and whether a later plan is the same roll-out."""
+"""Which instances of a plan go first, and whether a later plan continues the same rollout."""
 
 import hashlib
 import json
@@ -21,22 +21,22 @@ def instances_to_change(plan: Plan) -> list[InstancePlan]:
 
 
 def split_into_waves(plan: Plan, canary: int | Sequence[str]) -> list[tuple[str, ...]]:
-    """Return the keys of each wave: the canaries, then a tenth of all, then the rest; empty ones are left out.
+    """Return the keys of each wave: the canaries, then a tenth of all, then the rest; empty waves are left out.
 
     Args:
-        plan: What would be done.
-        canary: How many canaries, or their keys.
+        plan: The plan.
+        canary: Number of canaries, or their keys.
 
     Raises:
-        StepFailed: None of the canaries that are named would be changed.
+        StepFailed: A named canary is not in the plan, or none would be changed.
     """
     by_risk = [each.key for each in sorted(instances_to_change(plan), key=_risk)]
     known = {each.key for each in plan.instances}
     if not isinstance(canary, int) and (unknown := sorted(set(canary) - known)):
         raise StepFailed(
             "CanaryUnknown",
-            f"The plan has no instance {', '.join(unknown)}, which was to go first.",
-            "Correct the canaries, or --only.",
+            f"The plan has no instance {', '.join(unknown)}, given as a canary.",
+            "Correct --canary or --only.",
             step="canary",
         )
     if isinstance(canary, int):
@@ -46,8 +46,8 @@ def split_into_waves(plan: Plan, canary: int | Sequence[str]) -> list[tuple[str,
         if by_risk and not first:
             raise StepFailed(
                 "CanaryUnchanged",
-                f"Nothing would change in {', '.join(canary)}, which were to go first.",
-                "Name instances that the plan changes, or how many are to go first.",
+                f"The plan changes none of the canaries {', '.join(canary)}.",
+                "Name instances that the plan changes, or give a number of canaries.",
                 step="canary",
             )
     rest = [key for key in by_risk if key not in first]
@@ -56,10 +56,10 @@ def split_into_waves(plan: Plan, canary: int | Sequence[str]) -> list[tuple[str,
 
 
 def _risk(plan: InstancePlan) -> tuple[Any, ...]:
-    """Return what canaries are chosen by, the least first.
+    """Return the sort key that canaries are chosen by, lowest first.
 
-    A job that runs tells most, one that is well already tells it clearly, and one with few accounts costs least. A new
-    application says nothing about the others' accounts, and an instance whose job does not run says nothing at all.
+    A running job shows most, a healthy one shows it clearly, and one with few accounts risks least. A new application
+    shows nothing about existing accounts, and an instance whose job does not run shows nothing at all.
     """
     runs = plan.instance.job == "running" and plan.paused_by != "someone"
     works = plan.health.state in RUNNING
@@ -67,17 +67,17 @@ def _risk(plan: InstancePlan) -> tuple[Any, ...]:
 
 
 def fingerprint_changes(plan: Plan) -> dict[str, dict[str, str]]:
-    """Return by which to know each changing instance again: what is to be done, and what the file wants."""
+    """Return what identifies each changing instance in a later plan: its changes, and its desired state."""
     return {each.key: {"digest": each.digest, "wanted": _wanted(each)} for each in instances_to_change(plan)}
 
 
 def same_rollout(plan: Plan, known: Mapping[str, Mapping[str, str]], begun: Collection[str]) -> bool:
-    """Tell whether a plan is what is left of a roll-out.
+    """Tell whether a plan is the remainder of a rollout.
 
     Args:
-        plan: What would be done now.
-        known: The `fingerprints` of the plan that the roll-out began with.
-        begun: Keys of the instances whose wave has begun: those may be half done, done, or paused.
+        plan: The current plan.
+        known: The `fingerprint_changes` of the plan that the rollout began with.
+        begun: Keys of the instances whose wave has started: they may be half done, done, or paused.
     """
     now = {each.key: each for each in plan.instances}
     if not known.keys() <= now.keys() or not {each.key for each in instances_to_change(plan)} <= known.keys():

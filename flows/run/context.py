@@ -104,5 +104,5 @@ def _tell_clock_skew(seconds: float | None) -> None:
 def _tenant_of(claims: TokenClaims, expected_tenant_id: str | None) -> str:
     tenant_id = claims.tenant_id or expected_tenant_id
     if tenant_id is None:
-        raise EnvironmentIncomplete("The token does not tell its tenant: set AZURE_TENANT_ID to the tenant's id.")
+        raise EnvironmentIncomplete("The token does not name its tenant: set AZURE_TENANT_ID to the tenant id.")
     return tenant_id.lower()

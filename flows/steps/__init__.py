@@ -1,1 +1,1 @@
-"""What one instance needs: idempotent steps."""
+"""Idempotent steps that bring one instance into its desired state."""

@@ -23,14 +23,14 @@ _SECOND_LOOK_SECONDS_MAX = 15.0
 
 
 async def create_application(graph: GraphClient, plan: InstancePlan) -> ApplicationIds:
-    """Create the application and its service principal from the template, unless they are there.
+    """Create the application and its service principal from the template, unless they exist.
 
-    Instantiate is not idempotent and its answer may be lost, so the application is created under a name that nothing
-    else bears, and looked for by it before each attempt.
+    Instantiate is not idempotent and its answer may be lost, so the application is created under a unique name and
+    looked up by that name before each attempt.
 
     Raises:
-        StepFailed: More than one application is this instance.
-        GraphError: Graph refused, or the outcome stayed unknown.
+        StepFailed: More than one application matches this instance.
+        GraphError: Graph refused, or the outcome is unknown.
 
     Source: https://learn.microsoft.com/graph/api/applicationtemplate-instantiate
     """
@@ -47,21 +47,21 @@ async def create_application(graph: GraphClient, plan: InstancePlan) -> Applicat
         return ApplicationIds(made.application.id, made.service_principal.id, made.application.app_id)
 
     requested_at = asyncio.get_running_loop().time()
-    # Graph is known to answer 404 although it made the application.
+    # Graph is known to answer 404 although it created the application.
     placed = await create_once(instantiate, lambda: _look_again(graph, plan), misleading=NotFound)
     graph.note_created(placed.application_id, placed.service_principal_id)
     return replace(placed, requested_at=requested_at)
 
 
 async def find_application(graph: GraphClient, plan: InstancePlan) -> ApplicationIds:
-    """Return the ids of an instance that the plan has seen, looking up what it had not seen of it.
+    """Return the ids of an existing instance, looking up what the plan did not have.
 
     Raises:
-        StepFailed: It is gone, or more than one application is this instance.
+        StepFailed: It no longer exists, or more than one application matches this instance.
     """
     if plan.application_id and plan.service_principal_id:
         return ApplicationIds(plan.application_id, plan.service_principal_id, plan.app_id)
-    # It may bear a former mark, or be created under another name than the file gives it now.
+    # It may have a former tag, or have been created under another name than the file has now.
     app_id = plan.app_id
     found = await (find_existing(graph, lambda: _find_by_app_id(graph, app_id)) if app_id else _look_again(graph, plan))
     if found:
@@ -70,20 +70,20 @@ async def find_application(graph: GraphClient, plan: InstancePlan) -> Applicatio
         raise StepFailed(
             "ServicePrincipalMissing",
             f"The application {plan.application_id} of {plan.key} has no service principal.",
-            "If it was made minutes ago, apply again. If not, it is gone for good: take away what is left, then apply: "
+            "If it was created minutes ago, apply again. Otherwise it is gone for good: remove the rest, then apply: "
             f"entra-fleet retire FLEET --only {plan.key}",
         )
-    raise StepFailed("ApplicationGone", f"The application of {plan.key} is no longer there.", "Apply again.")
+    raise StepFailed("ApplicationGone", f"The application of {plan.key} no longer exists.", "Apply again.")
 
 
 async def wait_until_ready(graph: GraphClient, placed: ApplicationIds) -> list[SynchronizationTemplate]:
-    """Wait until the tenant's replicas agree that both objects and the synchronization templates are there.
+    """Wait until all replicas of the tenant show both objects and the synchronization templates.
 
     Returns:
         The synchronization templates of the service principal.
 
     Raises:
-        WaitExpired: They did not show within ten minutes.
+        WaitExpired: They did not appear within ten minutes.
 
     Source: https://learn.microsoft.com/graph/application-saml-sso-configure-api
     """
@@ -106,25 +106,25 @@ async def wait_until_ready(graph: GraphClient, placed: ApplicationIds) -> list[S
 
 
 async def name_and_tag(graph: GraphClient, plan: InstancePlan, placed: ApplicationIds) -> None:
-    """Give the application its display name, its mark and its notes in one write.
+    """Set display name, ownership tag and notes of the application in one write.
 
     Raises:
-        StepFailed: Another fleet has marked it since the plan.
+        StepFailed: Another fleet has tagged it since the plan.
 
     Source: https://learn.microsoft.com/graph/api/application-update
     """
     application = await graph.batched.applications.get(placed.application_id, select=("id", "tags"))
     tag = OwnershipTag(plan.fleet, plan.key).tag
     ours = {tag, *(change.before for change in plan.changes if change.field == "mark")}
-    # PATCH replaces the whole collection; the tags of others decide where the application shows.
+    # PATCH replaces the whole collection, and other tags control where the application appears.
     others = [
         other for other in application.tags or () if other not in ours and not other.startswith(tag_prefix(plan.fleet))
     ]
     if taken := OwnershipTag.in_tags(others):
         raise StepFailed(
             "MarkedByAnother",
-            f"The application {placed.application_id} of {plan.key} bears the mark {taken.tag}.",
-            "Another fleet took it since the plan; it was left alone.",
+            f"The application {placed.application_id} of {plan.key} has the ownership tag {taken.tag}.",
+            "Another fleet has tagged it since the plan; it was not changed.",
         )
     description = {
         "displayName": plan.instance.display_name,
@@ -137,17 +137,17 @@ async def name_and_tag(graph: GraphClient, plan: InstancePlan, placed: Applicati
 
 
 async def ensure_sole_application(graph: GraphClient, plan: InstancePlan, placed: ApplicationIds) -> float | None:
-    """Make sure that no second run created the same instance, before its job is created.
+    """Check that no other run created the same instance, before creating its job.
 
-    Runs with one store exclude each other by a lease; of runs with several the directory tells, late. What this run has
-    created is looked for until the search shows it.
+    A lease excludes concurrent runs with the same store; runs with other stores show only in the directory, with a
+    delay. What this run has created is looked up until the search shows it.
 
     Returns:
-        When to look again, by the loop's clock: by now another run may have created its own without having seen this
-        one, and the search may take as long to show that. None if this run has created nothing.
+        When to check again, by the loop's clock: another run may have created its own by now without having seen this
+        one, and the search may take as long to show it. None if this run has created nothing.
 
     Raises:
-        StepFailed: Another application has the mark; both are named.
+        StepFailed: Another application has the same tag; both are named.
     """
     if placed.requested_at is None:
         await _look_for_another(graph, plan, placed)
@@ -160,10 +160,10 @@ async def ensure_sole_application(graph: GraphClient, plan: InstancePlan, placed
 async def ensure_still_sole(
     graph: GraphClient, plan: InstancePlan, placed: ApplicationIds, look_again_at: float
 ) -> None:
-    """Look for a second run's application once more, before the job is started; mostly its moment has passed by then.
+    """Check again for another run's application before the job is started; usually without having to wait.
 
     Raises:
-        StepFailed: Another application has the mark; both are named.
+        StepFailed: Another application has the same tag; both are named.
     """
     await asyncio.sleep(max(look_again_at - asyncio.get_running_loop().time(), 0.0))
     await _look_for_another(graph, plan, placed)
@@ -199,12 +199,12 @@ async def _with_principal(graph: GraphClient, application: Application) -> Appli
 
 
 async def _look_again(graph: GraphClient, plan: InstancePlan) -> ApplicationIds | None:
-    """Look for the instance until it shows or it is safe to say that it was never made."""
+    """Look for the instance until it appears, or until it is certain that it was never created."""
     return await find_existing(graph, lambda: _find(graph, plan))
 
 
 async def _bearers(graph: GraphClient, plan: InstancePlan) -> dict[str, Application]:
-    """Return the applications with the unique name or the mark of an instance, by object id."""
+    """Return the applications with the unique name or the tag of an instance, by object id."""
     mark = OwnershipTag(plan.fleet, plan.key)
     name = text_literal(mark.unique_name(plan.instance.display_name))
     conditions = (f"displayName eq {name}", f"tags/any(t:t eq {text_literal(mark.tag)})")
@@ -220,6 +220,6 @@ def _two(plan: InstancePlan, application_ids: Iterable[str]) -> StepFailed:
     ids = sorted(application_ids)
     return StepFailed(
         "TwoApplications",
-        f"{len(ids)} applications are {plan.key}: {' and '.join(ids)}.",
-        f"Another run, with another store, made one of them; this run started no job of it. {duplicate_hint(plan.key)}",
+        f"{len(ids)} applications match {plan.key}: {' and '.join(ids)}.",
+        f"A run with another store created one of them; this run did not start its job.  {duplicate_hint(plan.key)}",
     )

@@ -18,13 +18,13 @@ from graph_client.errors import BadRequest, Conflict, NotFound
 
 
 async def assign_principals(graph: GraphClient, plan: InstancePlan, service_principal_id: str) -> tuple[str, ...]:
-    """Assign whom the file names and who is not assigned yet, then take away what the plan says and no more.
+    """Add the missing assignments, then remove exactly those that the plan removes.
 
     Returns:
-        The assignments that wait for their role to be imported.
+        The assignments whose roles have not been imported yet.
 
     Raises:
-        StepFailed: The application has no such role; nobody was taken away.
+        StepFailed: The application has no such role; nothing was removed.
 
     Source: https://learn.microsoft.com/graph/api/serviceprincipal-post-approleassignedto
     """
@@ -49,7 +49,7 @@ async def _assign(graph: GraphClient, service_principal_id: str, principal_id: s
         try:
             await graph.service_principals.assign(service_principal_id, principal_id, role)
         except (BadRequest, Conflict):
-            # Graph words a duplicate as a bad request or a conflict, and reads lag behind writes: look, never guess.
+            # Graph reports a duplicate as a bad request or a conflict, and reads lag behind writes: look it up.
             if not await is_assigned():
                 raise
         return True
@@ -58,7 +58,7 @@ async def _assign(graph: GraphClient, service_principal_id: str, principal_id: s
 
 
 async def _remove(graph: GraphClient, service_principal_id: str, assigned: Assigned) -> None:
-    """Take an assignment away, unless somebody else has.
+    """Remove an assignment, unless it is already gone.
 
     Source: https://learn.microsoft.com/graph/api/serviceprincipal-delete-approleassignedto
     """
@@ -67,6 +67,6 @@ async def _remove(graph: GraphClient, service_principal_id: str, assigned: Assig
 
 
 def describe_assignment(plan: InstancePlan) -> str:
-    """Return who is assigned and who is taken away, for the log."""
+    """Return the added and removed assignments, for the log."""
     changes = [change for change in plan.changes if change.field.startswith("assignments.")]
     return ", ".join(change.after or f"no longer {change.before}" for change in changes)

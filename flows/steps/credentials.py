@@ -11,33 +11,33 @@ from graph_client import GraphClient
 from graph_client.errors import BadRequest
 
 _MASK = "*"
-# Of every cloud in an earlier page, of Azure Government alone today, so that elsewhere it only explains a refusal:
+# Documented for every cloud once, now only for Azure Government, so elsewhere it only explains a refusal:
 # https://learn.microsoft.com/azure/active-directory/manage-apps/application-provisioning-config-problem-storage-limit
 _BYTES_ONCE_DOCUMENTED = 1024
 
 
 @dataclass(frozen=True)
 class Start:
-    """A job that is to be started, and what vouches for the credentials that the tenant holds."""
+    """A job to be started, and what is known about the credentials in the tenant."""
 
     key: str
     service_principal_id: str
     job_id: str
     validated: bool = False
-    """Whether this run has validated the credentials that the tenant holds, and saved them since."""
+    """Whether this run has validated and saved the credentials in the tenant."""
     has_run: bool = False
-    """Whether a cycle of the job has begun at any time."""
+    """Whether the job has ever started a cycle."""
     in_file: bool = True
     """Whether the fleet file names credentials."""
     validation: str = ""
-    """The step that fails where they do not work; the start itself if empty."""
+    """The step that fails if they do not work; the start itself if empty."""
 
 
 async def resolve_credentials(plan: InstancePlan, sources: Mapping[str, Source]) -> dict[str, Secret]:
     """Fetch the value behind every reference of the instance.
 
     Raises:
-        ReferenceError: One leads nowhere; the text names it and never a value.
+        ReferenceError: One cannot be resolved; the text names it, never a value.
     """
     return {
         key: await resolve(value, sources, instance=plan.key, key=key)
@@ -52,11 +52,11 @@ async def validate_credentials(
     template_id: str,
     credentials: Mapping[str, Secret],
 ) -> None:
-    """Have the provisioning service try the credentials on the target system, before anything is saved.
+    """Have the provisioning service test the credentials against the target system before anything is saved.
 
     Raises:
-        StepFailed: The target system rejected them or gave no answer, which Graph does not tell apart; the text is
-            what Graph quotes of it.
+        StepFailed: The target system rejected them or did not answer, which Graph does not distinguish; the text is
+            what Graph quotes.
 
     Source: https://learn.microsoft.com/graph/api/synchronization-synchronizationjob-validatecredentials
     """
@@ -69,8 +69,8 @@ async def validate_credentials(
     except BadRequest as error:
         raise StepFailed(
             error.code or "CredentialsRejected",
-            f"The target system rejected the credentials of {plan.key}, or could not be reached: {error.message}",
-            "Nothing was saved, and the job keeps the credentials it has. Correct them, then try again."
+            f"The target system rejected the credentials of {plan.key} or could not be reached: {error.message}",
+            "Nothing was saved, and the job keeps its current credentials. Correct the new ones, then try again."
             if plan.job_id
             else "Nothing was saved and the job was not started. Correct the credentials, then apply again.",
             request_id=error.request_id,
@@ -78,7 +78,7 @@ async def validate_credentials(
 
 
 async def validate_saved(graph: GraphClient, start: Start) -> None:
-    """Have the provisioning service try the credentials that the tenant holds; masked keys are no evidence.
+    """Have the provisioning service test the credentials in the tenant; masked keys prove nothing.
 
     Raises:
         StepFailed: There are none, or the target system rejected them; the text is its answer.
@@ -86,10 +86,10 @@ async def validate_saved(graph: GraphClient, start: Start) -> None:
     Source: https://learn.microsoft.com/graph/api/synchronization-synchronizationjob-validatecredentials
     """
     what = f"The credentials saved for {start.key} do not work"
-    hint = "Correct them, then: entra-fleet apply --save-credentials."
+    hint = "Correct them, then run: entra-fleet apply --save-credentials."
     if not start.in_file:
         what = f"The fleet file names no credentials for {start.key}, and those in the tenant do not work"
-        hint = "Name them in credentials, or authorize the application in the portal."
+        hint = "Add them under credentials, or authorize the application in the portal."
     try:
         await graph.synchronization.validate_saved_credentials(start.service_principal_id, start.job_id)
     except BadRequest as error:
@@ -110,17 +110,17 @@ async def save_credentials(
     *,
     with_settings: bool = True,
 ) -> bool:
-    """Save the whole set of credentials and settings, keeping what the tenant has besides.
+    """Save the whole set of credentials and settings, keeping other values in the tenant.
 
     Args:
         graph: A signed-in client.
         plan: The instance.
-        service_principal_id: Whose credentials they are.
+        service_principal_id: Object id of the service principal.
         credentials: The values that were validated.
-        with_settings: Save the settings of the fleet file as well, which Graph keeps in the same set.
+        with_settings: Also save the settings of the fleet file, which Graph keeps in the same set.
 
     Returns:
-        Whether the credentials in the tenant are now the very ones that were validated, and no others besides.
+        Whether the credentials in the tenant are now exactly those that were validated.
 
     Raises:
         StepFailed: The tenant holds a sensitive value that the file does not name and that saving would erase.
@@ -134,7 +134,7 @@ async def save_credentials(
         raise StepFailed(
             "CredentialWouldBeLost",
             f"The tenant holds {', '.join(lost)} for {plan.key}, which the fleet file does not name.",
-            "Its value cannot be read back, and saving would erase it. Name it in credentials.",
+            "Its value cannot be read back, and saving would erase it. Add it under credentials.",
         )
     whole = {**saved, **wanted}
     try:
@@ -143,8 +143,8 @@ async def save_credentials(
         size = sum(len(value.encode()) for value in whole.values())
         if size > _BYTES_ONCE_DOCUMENTED:
             error.hint = (
-                f"the credentials have {size:,} bytes, and Graph may keep no more than {_BYTES_ONCE_DOCUMENTED:,} for "
-                "an application, its SAML certificate included: use a shorter token"
+                f"the credentials have {size:,} bytes, but Graph may keep no more than {_BYTES_ONCE_DOCUMENTED:,} for "
+                "an application, including its SAML certificate: use a shorter token"
             )
         raise
     besides = saved.keys() - wanted.keys() - SETTINGS

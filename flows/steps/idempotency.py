@@ -1,4 +1,4 @@
-"""Doing once what must not be done twice, although its answer may be lost."""
+"""Running a non-idempotent operation exactly once, even if its answer is lost."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -16,7 +16,7 @@ _LONGEST_INTERVAL_SECONDS = 10.0
 
 
 async def find_existing(graph: GraphClient, find: Callable[[], Awaitable[T | None]]) -> T | None:
-    """Call `find` until it finds something, or until it is safe to say that there is nothing."""
+    """Call `find` until it finds something, or until it is certain that there is nothing."""
     bounds = wait_limits()
     try:
         return await graph.wait_until(
@@ -32,15 +32,15 @@ async def create_once(
     *,
     misleading: type[GraphError] | tuple[type[GraphError], ...] = (),
 ) -> T:
-    """Return what `do` made, or what `find` finds after an attempt whose outcome is unknown.
+    """Return what `do` created, or what `find` finds after an attempt whose outcome is unknown.
 
-    An attempt on an object that the tenant does not know yet everywhere is repeated for as long as that may last, but
-    never before a look: Graph was seen to answer "not found" although it did what was asked.
+    An attempt on an object that is still being replicated is repeated while replication may last, but never without
+    looking first: Graph has been seen to answer "not found" although it completed the request.
 
     Args:
-        do: The attempt; repeated only when nothing was found.
-        find: Looks for what an attempt may have made; None when it is safe to say that it made nothing.
-        misleading: Errors that Graph is known to answer although it did what was asked.
+        do: The attempt; repeated only if nothing was found.
+        find: Looks for what an attempt may have created; returns None if there is nothing.
+        misleading: Errors that Graph is known to return although it completed the request.
 
     Raises:
         GraphError: Graph refused, or the outcome stayed unknown.
@@ -56,7 +56,7 @@ async def create_once(
             if (found := await find()) is not None:
                 return found
             attempts += not not_yet
-            # Graph may ask for a pause that is longer than any call waits; a shorter one is kept to by the client.
+            # Graph may ask for a pause longer than any call waits; the client itself honours shorter ones.
             if attempts == ATTEMPTS or getattr(error, "wait_is_too_long", False):
                 raise
             await asyncio.sleep(interval_seconds)

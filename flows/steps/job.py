@@ -18,10 +18,10 @@ from graph_client.parallel import gather
 
 
 def choose_template(plan: InstancePlan, templates: Sequence[SynchronizationTemplate]) -> str:
-    """Return the id of the synchronization template to use: the one named, the only one, or the default.
+    """Return the id of the synchronization template to use: the named one, the only one, or the default.
 
     Raises:
-        StepFailed: The one named does not exist, or none is named and none is the obvious one.
+        StepFailed: The named one does not exist, or none is named and there is no single default.
     """
     ids = [template.id for template in templates]
     named = plan.instance.synchronization_template
@@ -44,18 +44,18 @@ def choose_template(plan: InstancePlan, templates: Sequence[SynchronizationTempl
 
 @dataclass(frozen=True)
 class CreatedJob:
-    """A job that was created, or found where an earlier run had created it."""
+    """A job that this or an earlier run created."""
 
     id: str
     look_again_at: float | None
-    """When to look again for a second run's application, by the loop's clock."""
+    """When to check again for another run's application, by the loop's clock."""
 
 
 async def create_job(graph: GraphClient, plan: InstancePlan, placed: ApplicationIds, template_id: str) -> CreatedJob:
-    """Create the provisioning job, unless there is one of this template.
+    """Create the provisioning job, unless there is one for this template.
 
     Raises:
-        StepFailed: A second run made the same instance, or there is a job that has been started before.
+        StepFailed: Another run created the same instance, or there is a job that has already been started.
         GraphError: Graph refused, or the outcome stayed unknown.
 
     Source: https://learn.microsoft.com/graph/api/synchronization-synchronization-post-jobs
@@ -80,10 +80,10 @@ async def create_job(graph: GraphClient, plan: InstancePlan, placed: Application
 
 
 async def start_job(graph: GraphClient, start: Start) -> str:
-    """Start the job, or resume it, and return its state; one that never ran only with credentials that work.
+    """Start or resume the job and return its state; a job that never ran starts only if its credentials work.
 
-    Every start goes through here: Graph starts a job whose credentials were never validated, or that has none. A start
-    whose answer was lost is not repeated blindly: starting a running job again can stop it for good.
+    Every start goes through here: Graph starts even a job without credentials or with unvalidated ones. A start whose
+    answer was lost is not repeated blindly: starting a running job again can stop it permanently.
 
     Raises:
         StepFailed: The credentials in the tenant do not work; nothing was started.
@@ -105,13 +105,13 @@ async def start_job(graph: GraphClient, start: Start) -> str:
 
 
 async def _ensure_validated(graph: GraphClient, start: Start) -> None:
-    """Have the credentials in the tenant tried, unless this run has, or the job has run with some."""
+    """Validate the credentials in the tenant, unless this run has, or the job has run before."""
     if not (start.validated or start.has_run):
         await validate_saved(graph, start)
 
 
 async def pause_job(graph: GraphClient, service_principal_id: str, job_id: str) -> str:
-    """Pause the job; the cycle in progress finishes.
+    """Pause the job; a cycle in progress still finishes.
 
     Source: https://learn.microsoft.com/graph/api/synchronization-synchronizationjob-pause
     """
@@ -120,12 +120,12 @@ async def pause_job(graph: GraphClient, service_principal_id: str, job_id: str) 
 
 
 async def restart_job(graph: GraphClient, start: Start, reset_scope: str) -> None:
-    """Restart the job; twice where an answer is lost, which comes to the same.
+    """Restart the job; repeated if an answer is lost, which is harmless.
 
     Args:
         graph: A signed-in client.
-        start: The job; if it never ran, a restart is a start.
-        reset_scope: What to forget, in Graph's words.
+        start: The job; if it never ran, a restart starts it.
+        reset_scope: Reset scope, in Graph's terms.
 
     Raises:
         StepFailed: It never ran, and the credentials in the tenant do not work; nothing was restarted.
@@ -145,7 +145,7 @@ async def restart_job(graph: GraphClient, start: Start, reset_scope: str) -> Non
 
 
 async def read_job_state(graph: GraphClient, service_principal_id: str, job_id: str) -> JobState:
-    """Return how the job is doing now."""
+    """Return the current state of the job."""
     return assess_job(await graph.batched.synchronization.get_job(service_principal_id, job_id)).state
 
 
@@ -158,12 +158,12 @@ async def _look_again(graph: GraphClient, service_principal_id: str, template_id
 
 
 def _never_started(plan: InstancePlan, found: SynchronizationJob) -> str:
-    """Return the id of a job that the plan did not know of, unless somebody has started it: it may be held since."""
+    """Return the id of a job that the plan did not have, unless it has been started: it may be on hold since."""
     state = assess_job(found).state
     if state == "created":
         return found.id
     raise StepFailed(
         "JobUnforeseen",
-        f"The tenant showed no job of {plan.key} when the plan was made; it has one, and its state is {state}.",
-        "Apply again: the next plan knows of it.",
+        f"The tenant showed no job for {plan.key} when the plan was made, but now it has one, in state {state}.",
+        "Apply again: the next plan includes it.",
     )

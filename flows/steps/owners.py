@@ -1,4 +1,4 @@
-"""Making people owners of an application."""
+"""Adding owners to an application."""
 
 from flows.plan.plan import InstancePlan
 from flows.steps.idempotency import create_once
@@ -8,7 +8,7 @@ from graph_client.errors import BadRequest, Conflict
 
 
 async def add_owners(graph: GraphClient, plan: InstancePlan, application_id: str) -> None:
-    """Make everybody the file names an owner who is none yet; nobody is taken away.
+    """Add the missing owners. Owners are never removed.
 
     Source: https://learn.microsoft.com/graph/api/application-post-owners
     """
@@ -26,7 +26,7 @@ async def _add_owner(graph: GraphClient, application_id: str, owner: str) -> Non
         try:
             await graph.applications.add_owner(application_id, owner)
         except (BadRequest, Conflict):
-            # Graph words a duplicate as a bad request or a conflict, and reads lag behind writes: look, never guess.
+            # Graph reports a duplicate as a bad request or a conflict, and reads lag behind writes: look it up.
             if not await is_owner():
                 raise
         return True

@@ -1,4 +1,4 @@
-"""Taking an instance away; each step finds before it deletes, and what is gone already is no failure."""
+"""Retiring an instance; each step looks before it deletes, and what is already gone is not a failure."""
 
 from contextlib import suppress
 
@@ -14,7 +14,7 @@ _ATTEMPTS = 3
 
 
 async def pause_job(graph: GraphClient, service_principal_id: str, job_id: str) -> None:
-    """Pause the job, so that no cycle begins while it is taken away.
+    """Pause the job, so that no cycle begins during the removal.
 
     Source: https://learn.microsoft.com/graph/api/synchronization-synchronizationjob-pause
     """
@@ -23,7 +23,7 @@ async def pause_job(graph: GraphClient, service_principal_id: str, job_id: str) 
 
 
 async def delete_job(graph: GraphClient, service_principal_id: str, job_id: str) -> None:
-    """Delete the job and all it knows.
+    """Delete the job and its state.
 
     Source: https://learn.microsoft.com/graph/api/synchronization-synchronizationjob-delete
     """
@@ -32,22 +32,22 @@ async def delete_job(graph: GraphClient, service_principal_id: str, job_id: str)
 
 
 async def delete_application(graph: GraphClient, plan: Retirement) -> None:
-    """Move the application, and with it its service principal, to the recycle bin.
+    """Move the application and its service principal to the recycle bin.
 
     Raises:
-        StepFailed: It no longer bears the mark, or cannot be got rid of.
+        StepFailed: It no longer has the fleet's tag, or it still shows after repeated deletion.
         GraphError: Graph refused.
 
     Source: https://learn.microsoft.com/graph/api/application-delete
     """
     application_id = plan.application_id
     if application_id is None:
-        # Somebody deleted the application alone; its service principal still bears the mark.
+        # Only the application was deleted; its service principal still has the tag.
         with suppress(NotFound):
             await graph.service_principals.delete(plan.service_principal_id or "")
         return
     for _ in range(_ATTEMPTS):
-        # One replica that does not have it is no proof: it may be the last to hear of a new application.
+        # One replica without it proves nothing: it may be the last to receive a new application.
         if not await find_existing(graph, lambda: _is_ours(graph, plan, application_id)):
             return
         with suppress(NotFound):
@@ -56,15 +56,15 @@ async def delete_application(graph: GraphClient, plan: Retirement) -> None:
                 return
     raise StepFailed(
         "StillThere",
-        f"The application {application_id} of {plan.key} still shows after it was deleted {_ATTEMPTS} times.",
+        f"The application {application_id} of {plan.key} still exists after {_ATTEMPTS} deletions.",
         "Retire it again later.",
     )
 
 
 async def purge(graph: GraphClient, plan: Retirement) -> None:
-    """Remove the application and its service principal from the recycle bin, for good.
+    """Permanently delete the application and its service principal from the recycle bin.
 
-    The application goes last: by its mark a purge that was cut short is found again.
+    The application goes last: its tag identifies an interrupted purge.
 
     Source: https://learn.microsoft.com/graph/api/directory-deleteditems-delete
     """
@@ -77,7 +77,7 @@ async def _purge(graph: GraphClient, object_id: str) -> None:
         try:
             await graph.deleted_items.purge(object_id)
         except NotFound:
-            # What was deleted a moment ago may show in the bin a little later.
+            # What was just deleted may take a moment to appear in the bin.
             if not await find_existing(graph, lambda: graph.deleted_items.get(object_id)):
                 return
             if attempt == _ATTEMPTS:
@@ -92,14 +92,14 @@ async def _is_ours(graph: GraphClient, plan: Retirement, application_id: str) ->
     if mark is None or mark.fleet not in plan.fleets:
         raise StepFailed(
             "NotOurs",
-            f"The application {application_id} of {plan.key} no longer bears the fleet's mark.",
-            "Somebody changed its tags meanwhile; it was left alone.",
+            f"The application {application_id} of {plan.key} no longer has the fleet's tag.",
+            "Its tags were changed in the meantime; it was not deleted.",
         )
     return True
 
 
 async def _is_gone(graph: GraphClient, application_id: str) -> bool:
-    """Wait until the replicas agree that it is gone, for an apply that comes next not to find it."""
+    """Wait until all replicas show it as gone, so that a following apply does not find it."""
 
     async def look() -> bool | None:
         try:

@@ -15,9 +15,9 @@ from graph_client import GraphClient
 from graph_client.parallel import gather
 
 Keep = Callable[[Mapping[str, Any]], Awaitable[None]]
-"""Writes a schema down before it is replaced."""
+"""Saves a schema before it is replaced."""
 Sources = dict[str, Mapping[str, Any]]
-"""What Graph made of expressions, by the expression; the same for all jobs of a run."""
+"""Graph's parsed expressions, by expression; shared by all jobs of a run."""
 
 
 async def save_schema(
@@ -32,7 +32,7 @@ async def save_schema(
     sources: Sources,
     keep: Keep,
 ) -> bool:
-    """Make a job's schema what its mappings file says, and tell whether that took a write.
+    """Apply the mappings file to a job's schema, and return whether that took a write.
 
     Args:
         graph: A signed-in client.
@@ -40,13 +40,13 @@ async def save_schema(
         wanted: The mappings file.
         service_principal_id: Object id of the service principal.
         job_id: Its job.
-        applied: What was applied to the job last, if that is known.
-        language: What schemas of its template may consist of.
-        sources: Filled with what Graph makes of expressions.
-        keep: Called with the schema as it is, before it is replaced.
+        applied: What was last applied to the job, if known.
+        language: What schemas of its template may contain.
+        sources: Filled with Graph's parsed expressions.
+        keep: Called with the current schema before it is replaced.
 
     Raises:
-        StepFailed: The schema is not the one that was planned on, or the file asks for what it cannot do.
+        StepFailed: The schema has changed since the plan, or cannot do what the file asks for.
         GraphError: Graph refused, or the outcome stayed unknown.
 
     Source: https://learn.microsoft.com/graph/api/synchronization-synchronizationschema-update
@@ -69,16 +69,16 @@ async def save_schema(
 
 
 async def restore(graph: GraphClient, plan: InstancePlan, schema: Mapping[str, Any], keep: Keep) -> None:
-    """Put a schema that the job had once.
+    """Restore a schema that the job had before.
 
     Args:
         graph: A signed-in client.
         plan: The instance, with the digest of the schema that was planned on.
         schema: The schema to go back to.
-        keep: Called with the schema as it is, before it is replaced.
+        keep: Called with the current schema before it is replaced.
 
     Raises:
-        StepFailed: The schema is not the one that was planned on.
+        StepFailed: The schema has changed since the plan.
         GraphError: Graph refused, or the outcome stayed unknown.
 
     Source: https://learn.microsoft.com/graph/api/synchronization-synchronizationschema-update
@@ -90,13 +90,13 @@ async def restore(graph: GraphClient, plan: InstancePlan, schema: Mapping[str, A
 
 
 async def _as_planned(graph: GraphClient, plan: InstancePlan, service_principal_id: str, job_id: str) -> dict[str, Any]:
-    """Read the schema, and make sure that nobody has changed it since the plan was made."""
+    """Read the schema, and check that it has not changed since the plan."""
     now = await graph.synchronization_schemas.get(service_principal_id, job_id)
     if plan.schema_digest not in {None, digest_json(now)}:
         raise StepFailed(
             "SchemaChanged",
-            f"The mappings of {plan.key} were changed in the tenant since the plan was made.",
-            "Nothing was written. Plan again, and apply that.",
+            f"The mappings of {plan.key} have changed in the tenant since the plan was made.",
+            "Nothing was written. Run plan again and apply the new plan.",
         )
     return now
 
@@ -108,7 +108,7 @@ async def put_schema(
     schema: Mapping[str, Any],
     is_done: Callable[[Mapping[str, Any]], bool],
 ) -> None:
-    """Replace the schema of a job; where the answer is lost, only if the schema is not there already.
+    """Replace the schema of a job; after a lost answer, only if the schema was not saved.
 
     Source: https://learn.microsoft.com/graph/api/synchronization-synchronizationschema-update
     """
@@ -127,7 +127,7 @@ async def put_schema(
 async def _parse(
     graph: GraphClient, key: str, service_principal_id: str, job_id: str, merge: SchemaMerge, sources: Sources
 ) -> None:
-    """Have Graph read the expressions that are new: it knows best, and makes the tree that a schema holds."""
+    """Have Graph parse the new expressions: it has the final say, and builds the tree that a schema contains."""
     unknown = [each for each in new_expressions(merge.wishes) if each not in sources]
     parse = graph.synchronization_schemas.parse_expression
     answers = await gather(*(parse(service_principal_id, job_id, each) for each in unknown))
@@ -136,8 +136,8 @@ async def _parse(
             reason = answer.error.message if answer.error else "no reason given"
             raise StepFailed(
                 "ExpressionRefused",
-                f"Graph cannot read the expression {expression} of {key}: {reason}",
-                "Nothing was written. Correct it in the mappings file; the portal's expression builder tries it out.",
+                f"Graph cannot parse the expression {expression} of {key}: {reason}",
+                "Nothing was written. Correct it in the mappings file; the portal's expression builder can test it.",
             )
         if answer.parsed_expression:
             sources[expression] = answer.parsed_expression

@@ -1,4 +1,4 @@
-"""How long the steps wait for a tenant that is not yet of one mind."""
+"""Timeouts for directory replication."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class WaitLimits:
-    """Bounds of waiting; every wait has one.
+    """Limits on waiting; every wait has one.
 
     Args:
-        lookup_seconds: How long to look for what an unanswered request may have made, before it is repeated.
-        ready_seconds: How long a new application may take to show everywhere.
-        interval_seconds: The first pause between two looks; later ones grow.
-        good_reads: How many reads in favour count as proof.
-        second_look_seconds: How long to wait at least before what a second run may have made is looked for again.
+        lookup_seconds: How long to look for the result of an unanswered request before it is repeated.
+        ready_seconds: How long a new application may take to appear on all replicas.
+        interval_seconds: The first pause between checks; later ones grow.
+        good_reads: How many consistent reads count as proof.
+        second_look_seconds: Minimum wait before checking again for what another run may have created.
     """
 
     lookup_seconds: float = 30.0
@@ -30,13 +30,13 @@ _current: ContextVar[WaitLimits] = ContextVar("patience", default=_DEFAULT)
 
 
 def wait_limits() -> WaitLimits:
-    """Return the bounds that hold here."""
+    """Return the current limits."""
     return _current.get()
 
 
 @contextmanager
 def use_wait_limits(bounds: WaitLimits) -> Iterator[None]:
-    """Wait by other bounds for a while, for a tenant whose lag is known."""
+    """Use other limits inside the context, for a tenant whose lag is known."""
     token = _current.set(bounds)
     try:
         yield

@@ -96,7 +96,7 @@ def explain_database_errors(address: StoreAddress, error: DBAPIError | OSError) 
         remedy = (
             _HINTS["readonly"]
             if isinstance(error, PermissionError)
-            else "Name a file in a directory this user may write to."
+            else "Name a file in a directory that you can write to."
         )
         return StoreError(f"{address}: {error.strerror}: {error.filename}\n{remedy}")
     words = " ".join(str(error.orig).split())[:300]

@@ -9,13 +9,13 @@ from prefect.cache_policies import NO_CACHE
 from flows.credentials.fingerprint_key import NO_KEY
 from flows.credentials.references import Secret
 from flows.fleet_file.models import Fleet
-from flows.formatting.text import format_count
 from flows.plan.diff import diff_fleet, select_instances
 from flows.plan.job_settings import check_size
 from flows.plan.outcome import ApplicationIds
 from flows.plan.plan import InstancePlan, Plan
 from flows.plan.rotation import build_rotation_plan
 from flows.plan.scope_estimate import estimate_scopes
+from flows.plan.text import format_changes
 from flows.run.context import run_context
 from flows.run.load_known_state import load_known_state
 from flows.run.redaction import redact_errors
@@ -39,7 +39,7 @@ async def plan_fleet(fleet: Fleet, only: Collection[str] | None, save_all: bool,
     now = run_context().graph.now()
     plan = diff_fleet(fleet, observed, memory=memory, only=only, save_all=save_all, force=force, now=now)
     plan = await estimate_scopes(run_context().graph, plan)
-    log().info("plan of %s: %s", fleet.fleet, format_count(plan.count()))
+    log().info("plan of %s: %s", fleet.fleet, format_changes(plan))
     return plan
 
 
@@ -52,7 +52,7 @@ async def plan_shard(part: Fleet, save_all: bool, force: bool) -> Plan:
     )
     run_context().schemas.learn(observed.languages)
     plan = diff_fleet(part, observed, memory=memory, save_all=save_all, force=force, now=run_context().graph.now())
-    log().info("plan of %d instances of %s: %s", len(part.instances), part.fleet, format_count(plan.count()))
+    log().info("plan of %d instances of %s: %s", len(part.instances), part.fleet, format_changes(plan))
     return plan
 
 
@@ -63,7 +63,7 @@ async def compare_credentials(plan: Plan) -> Plan:
         log().warning(NO_KEY)
     with redact_errors():
         found = await fingerprints.compare_fingerprints(plan)
-    log().info("plan of %s with its credentials compared: %s", plan.fleet, format_count(found.count()))
+    log().info("plan of %s with its credentials compared: %s", plan.fleet, format_changes(found))
     return found
 
 

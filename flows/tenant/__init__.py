@@ -1,1 +1,1 @@
-"""What is there: observation and ownership."""
+"""The state of the tenant: observation and ownership."""

@@ -8,7 +8,7 @@ from graph_client import Resources
 from graph_client.models import AppRole
 
 DEFAULT_ACCESS = "00000000-0000-0000-0000-000000000000"
-"""The role of an application that publishes none."""
+"""The role of an application without app roles."""
 
 _ROLE_IMPORTERS = {"8b1025e4-1dd2-430b-a150-2ef79cd700f5"}
 """Templates whose connector imports the roles; AWS Single-Account Access has none before its first cycle."""
@@ -32,12 +32,12 @@ class Assigned:
 
 
 def resolve_role(roles: Sequence[AppRole], wanted: str | None) -> str | None:
-    """Return the id of the role with that display name, value or id; of the usual one if none is wanted.
+    """Return the id of the role with that display name, value or id; by default, of the default role.
 
-    Role ids differ from application to application, so they are looked up and never written down.
+    Role ids differ between applications, so they are looked up and never stored.
 
     Returns:
-        None if there is no such role, or none that is the obvious one.
+        None if there is no such role, or no single default.
 
     Source: https://learn.microsoft.com/graph/api/resources/approle
     """
@@ -55,12 +55,12 @@ def resolve_role(roles: Sequence[AppRole], wanted: str | None) -> str | None:
 def pending_assignments(
     instance: Instance, template_id: str, roles: Sequence[AppRole] | None
 ) -> tuple[Assignment, ...]:
-    """Return the assignments that have to wait until the connector has imported their roles.
+    """Return the assignments that must wait until the connector has imported their roles.
 
     Args:
         instance: What is wanted.
         template_id: Id of the application template.
-        roles: The roles of the application; None if it is not there yet, and will have the usual ones only.
+        roles: The roles of the application; None if it does not exist yet and will have only the default ones.
     """
     if template_id not in _ROLE_IMPORTERS:
         return ()
@@ -74,7 +74,7 @@ def missing_assignments(
 ) -> list[tuple[Assignment, str | None]]:
     """Return the assignments of the file that the application lacks, each with the id of its role, if it has one.
 
-    Where the connector imports the roles, an assignment to one that is not there yet is left to a later apply.
+    If the connector imports roles, an assignment to a missing one is left to a later apply.
     """
     waiting = pending_assignments(instance, template_id, roles)
     wanted = [(each, resolve_role(roles, each.role)) for each in instance.assignments if each not in waiting]
@@ -84,9 +84,9 @@ def missing_assignments(
 def surplus_assignments(
     instance: Instance, roles: Sequence[AppRole], there: Collection[Assigned]
 ) -> tuple[Assigned, ...]:
-    """Return what has to go for the assignments to be exactly those of the file; nothing unless it asks for that.
+    """Return the assignments to remove if the file asks for exactly its own; otherwise nothing.
 
-    A file cannot name a service principal, so those stay; and whoever waits for a role keeps what there is meanwhile.
+    A file cannot list service principals, so those stay; and whoever waits for a role keeps the current assignments.
     """
     if instance.assignments_mode != "exact":
         return ()
@@ -98,9 +98,9 @@ def surplus_assignments(
 
 
 def explain_unknown_role(key: str, role: str | None, roles: Sequence[AppRole]) -> tuple[str, str]:
-    """Return what to say of a role that an application does not have, and what to do."""
+    """Return the message and the hint for a missing role."""
     names = ", ".join(filter(None, (each.display_name for each in roles))) or "none"
-    message = f"{key} has no role {role or 'that is the obvious one'!r} to assign to."
+    message = f"{key} has no role {role or 'that could serve as the default'!r} to assign."
     return message, f"It has {names}; correct the role in the fleet file."
 
 
@@ -111,16 +111,16 @@ def format_assignment(assignment: Assignment) -> str:
 
 
 def unknown_roles(assignments: Iterable[Assignment], names: Mapping[str, str | None]) -> list[str]:
-    """Return what to say of assignments whose id is somebody else's than the file says; the id decides."""
+    """Return warnings for assignments whose name in the file differs from the directory's; the id decides."""
     return [
-        f"assignments.{each.principal_id}: the file calls it {each.name!r}, the tenant {found!r}; the id decides"
+        f"assignments.{each.principal_id}: named {each.name!r} in the file but {found!r} in the tenant; the id decides"
         for each in assignments
         if each.name and (found := names.get(each.principal_id)) and found != each.name
     ]
 
 
 def format_assigned(assigned: Assigned, roles: Sequence[AppRole]) -> str:
-    """Return what there is as a plan shows it."""
+    """Return an existing assignment as a plan shows it."""
     role = next((role.display_name or role.value for role in roles if role.id == assigned.role_id), None)
     return f"{assigned.principal_name or assigned.principal_id} as {role or 'default access'}"
 

@@ -1,4 +1,4 @@
-"""What there is to see of one application: its jobs, its secrets, and what else the fleet file speaks of."""
+"""The state of one application: its jobs, its secrets, and what else the fleet file covers."""
 
 from dataclasses import replace
 from typing import Any
@@ -16,7 +16,7 @@ from graph_client.parallel import gather
 
 
 async def read_desired_instance(graph: Resources, item: ObservedInstance, wanted: Instance | None) -> ObservedInstance:
-    """Return an instance with its jobs, its secrets, and what else the fleet file speaks of."""
+    """Return an instance with its jobs, its secrets, and what else the fleet file covers."""
     return await read_instance(
         graph,
         item,
@@ -36,21 +36,21 @@ async def read_instance(
 ) -> ObservedInstance:
     """Return an instance with its jobs and secrets, and if asked for who is assigned and who owns it.
 
-    What cannot be read is the error of this instance, and hides none of the others.
+    A failed read is an error of this instance only.
 
     Args:
         graph: A signed-in client.
         item: The instance.
-        with_assignments: Whether to look who is assigned.
-        with_owners: Whether to look who owns it.
-        wanted: What the fleet file says of it, if it does.
+        with_assignments: Whether to read the assignments.
+        with_owners: Whether to read the owners.
+        wanted: The instance in the fleet file, if it is there.
     """
     if item.service_principal_id is None:
         return item
     try:
         return await _read(graph, item, wanted, with_assignments=with_assignments, with_owners=with_owners)
     except NotFound:
-        # Made moments ago and not replicated yet, or deleted since the listing: the steps will find out which.
+        # Just created and not replicated yet, or deleted since the listing: the steps will find out which.
         return item
     except UNREADABLE as error:
         return replace(item, unreadable=error)
@@ -88,5 +88,5 @@ async def _secrets(graph: Resources, service_principal_id: str) -> dict[str, str
     try:
         return await graph.synchronization.secrets(service_principal_id)
     except (Unauthorized, Forbidden):
-        # Reading them takes the permission to write them, which one who only plans need not have.
+        # Reading them needs the permission to write them, which a read-only identity lacks.
         return None

@@ -1,4 +1,4 @@
-"""What the tenant holds of a fleet."""
+"""The state of a fleet in the tenant."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -30,19 +30,19 @@ _APPLICATION_FIELDS = (
     "createdDateTime",
 )
 _SERVICE_PRINCIPAL_FIELDS = ("id", "appId", "displayName", "tags", "applicationTemplateId", "appRoles")
-_VALUES_PER_FILTER = 15  # Graph refuses more in one `in`
+_VALUES_PER_FILTER = 15  # Graph's maximum in one `in`
 
 
 async def observe_fleet(graph: GraphClient, fleet: Fleet, keys: Collection[str] | None = None) -> Observed:
-    """Look at the tenant: templates, the fleet's applications, and the jobs and secrets of each, in batches.
+    """Read the tenant in batches: templates, the fleet's applications, and the jobs and secrets of each.
 
     Args:
         graph: A signed-in client.
-        fleet: What is wanted; only its name and its templates matter here.
-        keys: Look up jobs and secrets of these instances only; None for all.
+        fleet: The desired state; only its name and templates matter here.
+        keys: Read jobs and secrets of these instances only; None for all.
 
     Raises:
-        GraphError: A read failed for good.
+        GraphError: A read failed after all retries.
     """
     templates, problems = await find_templates(graph, {instance.template for instance in fleet.instances})
     found = await find_applications(graph, fleet.names, {template.id for template in templates.values()})
@@ -82,7 +82,7 @@ async def observe_fleet(graph: GraphClient, fleet: Fleet, keys: Collection[str] 
 async def _with_directory(
     graph: GraphClient, fleet: Fleet, observed: Observed, planned: Iterable[Instance]
 ) -> Observed:
-    """Add the users and groups that the plan speaks of, and what of the fleet is in the recycle bin."""
+    """Add the users and groups in the plan, and the fleet's applications in the recycle bin."""
     planned = list(planned)
     bearers = [observed.bearers(each) for each in planned]
     halves = [item for items in bearers for item in items if None in item.object_ids]
@@ -108,7 +108,7 @@ def _templates_in_use(observed: Observed, fleet: Fleet) -> dict[str, str]:
 def _mapped(
     wishes: Iterable[tuple[ObservedInstance, Instance | None]],
 ) -> Iterator[tuple[TemplateIds, str, SynchronizationJob]]:
-    """The jobs whose schemas were looked up."""
+    """The jobs whose schemas were read."""
     for item, wanted in wishes:
         job = item.job_for(wanted.synchronization_template) if wanted and item.schema is not None else None
         if job:
@@ -118,7 +118,7 @@ def _mapped(
 def _adopting(
     fleet: Fleet, instances: Mapping[str, Iterable[ObservedInstance]], keys: Collection[str] | None
 ) -> dict[str, Instance]:
-    """Return the instances whose application does not bear their mark yet, by the id of the one to adopt."""
+    """Return the instances whose application is not tagged yet, by the id of the one to adopt."""
     bearers = {each.key: [item for key in each.own_keys for item in instances.get(key, ())] for each in fleet.instances}
     return {
         each.adopt: each
@@ -129,7 +129,7 @@ def _adopting(
 
 
 async def _principals(graph: GraphClient, observed: Observed, planned: Iterable[Instance]) -> dict[str, Principal]:
-    """Look up whom the plan would assign, make an owner, or take away."""
+    """Look up the users and groups that the plan would assign, add as owners or remove."""
     added: list[Assignment] = []
     removed: list[Assigned] = []
     owners: list[str] = []
@@ -153,9 +153,9 @@ async def _principals(graph: GraphClient, observed: Observed, planned: Iterable[
 async def find_applications(
     graph: GraphClient, fleets: Collection[str] | None, template_ids: Collection[str] = ()
 ) -> list[ObservedInstance]:
-    """Return the applications that bear the mark of some fleets, or of any, and all those made from some templates.
+    """Return the applications tagged by some fleets, or by any, and all those created from some templates.
 
-    The latter show namesakes, and instances whose creation was cut short before they got their mark.
+    The latter reveal namesakes, and instances whose creation was interrupted before they were tagged.
 
     Source: https://learn.microsoft.com/graph/api/application-list
     """
@@ -172,20 +172,20 @@ async def find_applications(
     ]
     for condition in conditions:
         principals |= await find_service_principals(graph, condition)
-    # A tag may show on the service principal late or never; its appId is there from the start.
+    # A tag may appear on the service principal late or never; its appId is there from the start.
     principals |= await group_principals(graph, [app_id for app_id in marked if app_id and app_id not in principals])
     app_ids = [*marked, *(app_id for app_id in principals if app_id not in marked)]
     return [observe_instance(marked.get(app_id), principals.get(app_id), app_id or "") for app_id in app_ids]
 
 
 async def find_named(graph: GraphClient, application_ids: Collection[str]) -> dict[str, ObservedInstance]:
-    """Return applications by their object ids, without their jobs; those that are not there are left out.
+    """Return applications by their object ids, without their jobs; missing ones are omitted.
 
     Source: https://learn.microsoft.com/graph/api/application-list
     """
     found = {each.id: each for each in await group_applications(graph, "id", application_ids)}
     principals = await group_principals(graph, [each.app_id for each in found.values() if each.app_id])
-    # Whatever mark one bears, it is not there by the mark of the instance that names it.
+    # Whatever tag it has, it was not found by the tag of the instance that names it.
     return {
         each.id: replace(observe_instance(each, principals.get(each.app_id), each.app_id or ""), marked=False)
         for each in found.values()
@@ -217,9 +217,9 @@ def _conditions(field: str, values: Iterable[str]) -> list[str]:
 
 
 async def find_instances(graph: GraphClient, fleet: Fleet) -> dict[str, list[ObservedInstance]]:
-    """Return the applications of a fleet without their jobs, by the key that their mark bears or will bear.
+    """Return the applications of a fleet without their jobs, by the key in their current or future tag.
 
-    Those that a rename of the fleet or of a key has not come to yet are found by the mark they still bear.
+    Those not yet retagged after a rename are found by their previous tag.
     """
     now = {key: each.key for each in fleet.instances for key in each.own_keys}
     instances: dict[str, list[ObservedInstance]] = defaultdict(list)
@@ -246,7 +246,7 @@ def batch_ids(values: Sequence[str], size: int) -> Iterator[Sequence[str]]:
 def observe_instance(
     application: Application | None, principal: ServicePrincipal | None, app_id: str
 ) -> ObservedInstance:
-    """Return an application and its service principal as one; either may not be known."""
+    """Return an application and its service principal as one; either may be unknown."""
     newest = application or principal
     if newest is None:
         raise AssertionError("an instance is an application, a service principal or both")

@@ -1,4 +1,4 @@
-"""The tenant as one look found it."""
+"""The tenant as observed in one pass."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,37 +28,37 @@ class ObservedInstance:
     template_id: str | None
     tags: tuple[str, ...]
     marked: bool
-    """Whether the application bears its tag; without it, it was found by its unique name."""
+    """Whether the application has its tag; without it, it was found by its unique name."""
     notes: str | None = None
     service_management_reference: str | None = None
     roles: tuple[AppRole, ...] = ()
     assigned: frozenset[Assigned] = frozenset()
-    """Who is assigned; looked up only for instances whose file assigns somebody."""
+    """Its assignments; read only for instances with assignments in the file."""
     owners: frozenset[str] = frozenset()
-    """Who owns the application; looked up only for instances whose file names owners."""
+    """Its owners; read only for instances with owners in the file."""
     jobs: tuple[SynchronizationJob, ...] = ()
     secrets: Mapping[str, str] | None = field(default_factory=dict)
     """Values as Graph shows them, the sensitive ones as `*`; None if they may not be read."""
     schema: Mapping[str, Any] | None = None
-    """The schema of its job; looked up only for instances whose file has mappings."""
+    """The schema of its job; read only for instances with mappings in the file."""
     synchronization_templates: tuple[SynchronizationTemplate, ...] = ()
-    """What the application offers; looked up only where the jobs alone do not tell which is ours."""
+    """The synchronization templates; read only if the jobs alone do not show which is ours."""
     unreadable: GraphError | None = None
-    """Why its jobs are not known, although it is there."""
+    """Why its jobs could not be read."""
 
     @property
     def object_ids(self) -> tuple[str | None, str | None]:
-        """The ids of application and service principal; None for one that does not show."""
+        """The ids of application and service principal; None for one that was not found."""
         return self.application_id, self.service_principal_id
 
     @property
     def mark(self) -> OwnershipTag | None:
-        """The mark it bears as a tag, or in the name it was created under."""
+        """Its ownership tag, from its tags or from the name it was created under."""
         return OwnershipTag.in_tags(self.tags) or OwnershipTag.in_name(self.display_name)
 
     @property
     def key(self) -> str | None:
-        """The key that its mark names."""
+        """The key in its ownership tag."""
         return self.mark.key if self.mark else None
 
     def job_for(self, synchronization_template: str | None) -> SynchronizationJob | None:
@@ -73,31 +73,31 @@ class ObservedInstance:
 
 @dataclass(frozen=True)
 class Observed:
-    """The tenant as one look found it."""
+    """The tenant as observed in one pass."""
 
     instances: Mapping[str, tuple[ObservedInstance, ...]]
-    """By key; more than one where something made a double."""
+    """By key; more than one if there are duplicates."""
     namesakes: Mapping[tuple[str, str], tuple[str, ...]]
-    """Application ids without our mark, by template id and display name."""
+    """Ids of applications without our tag, by template id and display name."""
     templates: Mapping[str, ApplicationTemplate]
     """By the name or id that the fleet file uses."""
     problems: Mapping[str, TemplateProblem]
-    """Why a name or id in the fleet file leads to no usable template."""
+    """Why a name or id in the fleet file does not identify a usable template."""
     principals: Mapping[str, Principal] = field(default_factory=dict)
-    """Users and groups that would be assigned, made owners or taken away, by object id."""
+    """Users and groups that would be assigned, added as owners or removed, by object id."""
     named: Mapping[str, ObservedInstance] = field(default_factory=dict)
-    """Applications without the fleet's mark that the file says to adopt, by object id."""
+    """Untagged applications that the file adopts, by object id."""
     languages: Mapping[TemplateIds, SchemaLanguage] = field(default_factory=dict)
-    """Of jobs whose schema was looked up."""
+    """Languages of the jobs whose schemas were read."""
     deleted: tuple[DeletedApplication, ...] = ()
-    """What bears the fleet's mark in the recycle bin; looked up only if an instance is not there."""
+    """Applications with the fleet's tag in the recycle bin; read only if an instance is missing."""
     deleted_principals: frozenset[str] = frozenset()
     """The appIds of applications whose service principal alone is in the recycle bin."""
 
     def bearers(self, instance: Instance) -> tuple[ObservedInstance, ...]:
-        """Return the applications that bear the mark of an instance, or the mark it had before its key changed.
+        """Return the applications with the tag of an instance, or with its tag before its key changed.
 
-        Where there is none, the one that the file names counts as one.
+        If there is none, the one to adopt counts as one.
         """
         marked = next((self.instances[key] for key in instance.own_keys if self.instances.get(key)), ())
         named = self.named.get(instance.adopt or "")

@@ -1,4 +1,4 @@
-"""The applications that bear a fleet's mark, for what is done to them by key."""
+"""The applications with a fleet's ownership tag, for actions by key."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,24 +13,24 @@ from graph_client import GraphClient
 
 @dataclass(frozen=True)
 class OwnedApplications:
-    """The applications of a fleet, and those that only look like it."""
+    """The applications of a fleet, and lookalikes."""
 
     by_key: Mapping[str, tuple[ObservedInstance, ...]]
-    """By the key that their mark names; more than one where something made a double."""
+    """By the key in their tag; more than one if there are duplicates."""
     strangers: Mapping[str, tuple[ObservedInstance, ...]]
-    """Applications without the fleet's mark, by the key of the instance whose template and display name they have."""
+    """Applications without the fleet's tag, by the key of the instance with the same template and display name."""
 
     def of(self, key: str, instance: Instance | None) -> tuple[ObservedInstance, ...]:
-        """Return the bearers of a key, or of the key that its instance was renamed from."""
+        """Return the applications with the tag of a key, or of the key that its instance was renamed from."""
         keys = instance.own_keys if instance else (key,)
         return next((self.by_key[each] for each in keys if each in self.by_key), ())
 
 
 async def find_owned_applications(graph: GraphClient, fleet: Fleet) -> OwnedApplications:
-    """Look for the applications of a fleet, those included whose creation was cut short before they got their mark.
+    """Find the applications of a fleet, including those whose creation was interrupted before they were tagged.
 
     Raises:
-        GraphError: A read failed for good.
+        GraphError: A read failed after all retries.
     """
     templates, _ = await find_templates(graph, {instance.template for instance in fleet.instances})
     found = await find_applications(graph, fleet.names, {template.id for template in templates.values()})
@@ -51,15 +51,15 @@ async def find_owned_applications(graph: GraphClient, fleet: Fleet) -> OwnedAppl
 
 
 def format_two_applications(key: str, application_ids: list[str]) -> StepFailed:
-    """Return the failure of an instance that is more than one application."""
+    """Return the failure for an instance with more than one application."""
     return StepFailed(
         "TwoApplications",
-        f"{len(application_ids)} applications bear the mark of {key}: {' and '.join(sorted(application_ids))}.",
+        f"{len(application_ids)} applications are tagged as {key}: {' and '.join(sorted(application_ids))}.",
         duplicate_hint(key),
         step="find",
     )
 
 
 def duplicate_hint(key: str) -> str:
-    """Return what a person does about two applications with one mark."""
-    return f"Keep one, and retire the other: entra-fleet retire FLEET --only {key} --application-id ID"
+    """Return the hint for two applications with the same tag."""
+    return f"Keep one and retire the other: entra-fleet retire FLEET --only {key} --application-id ID"

@@ -1,4 +1,4 @@
-"""The users and groups that a plan speaks of."""
+"""The users and groups in a plan."""
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
@@ -11,31 +11,31 @@ from graph_client.errors import BadRequest, Forbidden, NotFound, Unauthorized
 from graph_client.parallel import gather
 
 _UNTOLD = (BadRequest, Forbidden, Unauthorized)
-"""What tells that a plan has to do without; anything else may be a defect or an outage."""
+"""Errors that a plan can do without an answer for; anything else may be a defect or an outage."""
 _FIELDS = ("id", "displayName")
 
 
 @dataclass(frozen=True)
 class Principal:
-    """A user, a group or an owner, as far as it could be looked up."""
+    """A user, a group or an owner, as far as it could be read."""
 
     name: str | None = None
     members: int | None = None
-    """How many direct members a group has; looked up only for one that would lose an assignment."""
+    """Number of direct members of a group; read only for one that would lose an assignment."""
     exists: bool | None = None
-    """Whether there is one of the kind that the file says; None if that may not be read."""
+    """Whether it exists with the kind in the file; None if that may not be read."""
 
 
 async def find_principals(
     graph: GraphClient, added: Iterable[Assignment], removed: Iterable[Assigned], owners: Iterable[str] = ()
 ) -> dict[str, Principal]:
-    """Look up those to be assigned or made owners, each once, and the size of groups to go.
+    """Look up the principals to be assigned or added as owners, each once, and the size of groups to remove.
 
     Returns:
-        What was found, by object id; who is not there is among them.
+        The principals by object id, including missing ones.
 
     Raises:
-        GraphError: A read failed for good.
+        GraphError: A read failed after all retries.
 
     Source: https://learn.microsoft.com/graph/api/user-get, https://learn.microsoft.com/graph/api/group-get,
         https://learn.microsoft.com/graph/api/group-list-members
@@ -58,7 +58,7 @@ async def _assignee(graph: GraphClient, assignment: Assignment) -> Principal:
 
 
 async def _owner(graph: GraphClient, owner_id: str) -> Principal:
-    """Look an owner up: mostly a user, and else a service principal."""
+    """Look up an owner: usually a user, otherwise a service principal."""
     user = await _looked_up(graph.batched.users.get, owner_id)
     return user if user.exists is not False else await _looked_up(graph.batched.service_principals.get, owner_id)
 
@@ -69,7 +69,7 @@ async def _looked_up(read: Callable[..., Awaitable[Any]], object_id: str) -> Pri
     except NotFound:
         return Principal(exists=False)
     except _UNTOLD:
-        # Assigning by id needs no permission to read whom it is.
+        # Assigning by id needs no permission to read the user or group.
         return Principal()
 
 

@@ -1,4 +1,4 @@
-"""What of a fleet was deleted and can be restored."""
+"""The deleted applications of a fleet that can be restored."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True)
 class DeletedApplication:
-    """An application of the fleet that was deleted and can be restored for 30 days."""
+    """A deleted application of the fleet, which can be restored for 30 days."""
 
     key: str
     display_name: str
@@ -31,7 +31,7 @@ class DeletedApplication:
 
 
 async def find_deleted(graph: GraphClient, fleet: Fleet) -> tuple[DeletedApplication, ...]:
-    """Return what bears the fleet's mark in the recycle bin; nothing where it may not be read."""
+    """Return the fleet's applications in the recycle bin; nothing if it may not be read."""
     try:
         return await deleted_applications(graph, fleet)
     except GraphStatusError:
@@ -39,7 +39,7 @@ async def find_deleted(graph: GraphClient, fleet: Fleet) -> tuple[DeletedApplica
 
 
 async def deleted_applications(graph: GraphClient, fleet: Fleet) -> tuple[DeletedApplication, ...]:
-    """Return what bears the fleet's mark in the recycle bin, what was deleted last at the end.
+    """Return the fleet's applications in the recycle bin, most recently deleted last.
 
     Raises:
         GraphError: It cannot be read.
@@ -56,7 +56,7 @@ async def deleted_applications(graph: GraphClient, fleet: Fleet) -> tuple[Delete
 
 
 async def find_deleted_principals(graph: GraphClient, app_ids: Collection[str]) -> frozenset[str]:
-    """Return those of some appIds whose service principal is in the recycle bin; none where it may not be read."""
+    """Return the appIds whose service principal is in the recycle bin; none if it may not be read."""
     if not app_ids:
         return frozenset()
     try:

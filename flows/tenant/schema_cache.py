@@ -1,4 +1,4 @@
-"""What one run learns about schemas, asked once however many jobs it is about."""
+"""What one run learns about schemas, requested once for all jobs."""
 
 import asyncio
 from collections.abc import Mapping
@@ -9,14 +9,14 @@ from graph_client import Resources
 
 
 class SchemaCache:
-    """Languages by template, and what Graph made of expressions."""
+    """Languages by template, and parsed expressions."""
 
     def __init__(self) -> None:
         self.sources: dict[str, Mapping[str, Any]] = {}
         self._languages: dict[TemplateIds, asyncio.Future[SchemaLanguage]] = {}
 
     def learn(self, languages: Mapping[TemplateIds, SchemaLanguage]) -> None:
-        """Note languages that are known already."""
+        """Add languages that are already known."""
         for ids, language in languages.items():
             known = asyncio.get_running_loop().create_future()
             known.set_result(language)
@@ -25,7 +25,7 @@ class SchemaCache:
     async def language(
         self, graph: Resources, ids: TemplateIds, service_principal_id: str, job_id: str
     ) -> SchemaLanguage:
-        """Return what schemas of a template may consist of; those who ask at once share the answer."""
+        """Return what schemas of a template may contain; concurrent callers share the answer."""
         if (known := self._languages.get(ids)) is None or _failed(known):
             known = asyncio.ensure_future(read_language(graph, service_principal_id, job_id, ids[1] or None))
             self._languages[ids] = known

@@ -1,4 +1,4 @@
-"""The schemas of jobs as the tenant has them, and what they may consist of."""
+"""The schemas of jobs in the tenant, and what they may contain."""
 
 from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ class SchemaLanguage:
     """What all jobs of a synchronization template have in common."""
 
     default: Mapping[str, Any] | None = None
-    """The schema that a new job begins with; None if it could not be read."""
+    """The initial schema of a new job; None if it could not be read."""
     vocabulary: Vocabulary = NOTHING_KNOWN
 
 
 async def read_schema(graph: Resources, service_principal_id: str, job: SynchronizationJob) -> Mapping[str, Any] | None:
-    """Return the schema of a job; None for one that is not there any more.
+    """Return the schema of a job; None if the job no longer exists.
 
     Source: https://learn.microsoft.com/graph/api/synchronization-synchronizationschema-get
     """
@@ -38,7 +38,7 @@ async def read_schema(graph: Resources, service_principal_id: str, job: Synchron
 async def read_languages(
     graph: Resources, jobs: Iterable[tuple[TemplateIds, str, SynchronizationJob]]
 ) -> dict[TemplateIds, SchemaLanguage]:
-    """Return what schemas may consist of, asked once for each synchronization template.
+    """Return what schemas may contain, requested once per synchronization template.
 
     Args:
         graph: A signed-in client.
@@ -52,7 +52,7 @@ async def read_languages(
 async def read_language(
     graph: Resources, service_principal_id: str, job_id: str, template_id: str | None
 ) -> SchemaLanguage:
-    """Return what the schema of a job may consist of, as far as this identity may read it."""
+    """Return what the schema of a job may contain, as far as this identity may read it."""
     schemas = graph.synchronization_schemas
     default, operators, functions = await gather(
         _readable(schemas.of_template(service_principal_id, template_id)) if template_id else _nothing(),
@@ -66,7 +66,7 @@ async def _readable(reading: Awaitable[T]) -> T | None:
     try:
         return await reading
     except (Unauthorized, Forbidden, NotFound):
-        # A template can be withdrawn, and reading operators and functions takes the permission to write.
+        # A template can be withdrawn, and reading operators and functions needs the permission to write.
         return None
 
 

@@ -1,4 +1,4 @@
-"""Finding the gallery templates that a fleet file names."""
+"""Finding the gallery templates in a fleet file."""
 
 import difflib
 import uuid
@@ -26,7 +26,7 @@ async def find_templates(
     """Find each application template by its display name or id.
 
     Returns:
-        The usable templates and the problems, both by the name or id that was asked for.
+        The usable templates and the problems, both by the requested name or id.
 
     Source: https://learn.microsoft.com/graph/api/applicationtemplate-list
     """
@@ -50,7 +50,7 @@ async def find_templates(
 async def with_new_names(
     graph: Resources, problems: Mapping[str, TemplateProblem], in_use: Mapping[str, str]
 ) -> dict[str, TemplateProblem]:
-    """Return the problems, those of renamed templates with the name that the gallery gives them now.
+    """Return the problems, with the current names of renamed templates.
 
     Args:
         graph: A signed-in client.
@@ -63,7 +63,7 @@ async def with_new_names(
     for name, problem in problems.items():
         template = await _find(graph, in_use[name]) if name in in_use else None
         if template and template.display_name and template.display_name != name:
-            hint = f"It is called {template.display_name!r} now: name it so, or by its id {template.id}."
+            hint = f"Its name is now {template.display_name!r}: use that, or its id {template.id}."
             renamed[name] = replace(problem, hint=hint)
     return renamed
 

@@ -116,7 +116,7 @@ async def test_a_sign_in_that_may_not_read_secrets_says_so(tmp_path):
     portal(emulator, "Databricks")
     made, wanted, plan = await written(emulator, tmp_path / "fleet.yaml")
     assert (dict(wanted.instances[0].credentials), only_marks(plan)) == ({}, True)
-    assert "# Note: its credentials may not be read with this sign-in; name them here" in made.text
+    assert "# Note: its credentials may not be read with this sign-in; add them here" in made.text
 
 
 async def test_a_hundred_are_read_in_batches(emulator, tmp_path):
@@ -147,8 +147,8 @@ async def test_what_cannot_be_an_instance_is_left_out_with_the_reason(emulator, 
             f"Databricks without a job ({application_of(emulator, jobless)}): it has no provisioning job",
             f"Databricks Dev ({application_of_name(emulator, 'Databricks Dev')}): databricks-dev has that display name "
             "already; rename one of them, then adopt again",
-            f"Databricks {'x' * 120} ({ids['long']}): its display_name is 131 characters long, at most 120 are allowed",
-            f"Theirs ({application_of(emulator, theirs)}): it bears the mark entra-fleet:theirs:one",
+            f"Databricks {'x' * 120} ({ids['long']}): its display_name is 131 characters long; at most 120 are allowed",
+            f"Theirs ({application_of(emulator, theirs)}): it has the ownership tag entra-fleet:theirs:one",
         ]
     )
     for line in made.left_out:
@@ -173,9 +173,9 @@ async def test_what_the_file_cannot_say_is_left_alone_and_remarked(emulator, tmp
     assert one.credentials["Domain"] == "${env:ODD_DOMAIN}"
     assert one.credentials["CompanyId"] == "${env:ODD_COMPANY_ID}"
     for remark in (
-        "# Note: its notification_email (a@b.net) is off, or cannot be said here; it is left alone",
-        "# Note: its delete_threshold (5) is off, or cannot be said here; it is left alone",
-        "# Note: its notes hold {key} or {display_name}, which a fleet file would fill in; left as they are",
+        "# Note: its notification_email (a@b.net) is off, or cannot be expressed here; it stays unchanged",
+        "# Note: its delete_threshold (5) is off, or cannot be expressed here; it stays unchanged",
+        "# Note: its notes hold {key} or {display_name}, which a fleet file would fill in; they stay unchanged",
     ):
         assert remark in made.text
 

@@ -48,7 +48,7 @@ async def test_each_flow_leaves_what_a_person_looks_for(tmp_path):
     assert "| bad | failed |  |\n| good | created | " in (await artifact("seen-apps")).data
     assert float((await artifact("seen-settling")).data) == 100.0
     shown = await artifact("seen-health")
-    assert shown.description.endswith("1 missing\n\nTo be looked at: bad")
+    assert shown.description.endswith("1 missing\n\nNeeds attention: bad")
     health = json.loads(shown.data)
     assert (health[0]["key"], health[0]["state"]) == ("bad", "missing")
     assert "events; complete up to" in (await artifact("harvest")).data

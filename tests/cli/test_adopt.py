@@ -18,7 +18,7 @@ def test_it_writes_a_file_that_loads_and_is_never_written_over(entra_fleet_proce
     path = tmp_path / "adopted.yaml"
     arguments = ("adopt", "--template", DATABRICKS, "--fleet", "contoso", "--out", path)
     result = entra_fleet_process(*arguments)
-    text = f"contoso: 1 instances. Fill in the references, then: entra-fleet plan {path}\n"
+    text = f"contoso: 1 instances. Fill in the references, then run: entra-fleet plan {path}\n"
     assert (result.code, result.out, result.err) == (0, "", text)
     assert [each.key for each in load_fleet(path).instances] == ["by-hand"]
     asked = tenant.on_wire()
@@ -34,16 +34,16 @@ def test_without_a_file_it_prints_and_plans_without_a_secret(entra_fleet, write_
     assert (result.code, result.err) == (0, f"{name}: 1 instances.\n")
     assert f"fleet: {name}\ntenant_id: {TENANT}\n" in result.out
     plan = entra_fleet("plan", write_fleet(result.out), "--detailed-exitcode")
-    assert (plan.code, f"{name}: 1 adopt; 1 writes to do." in plan.out) == (2, True)
+    assert (plan.code, f"{name}: 1 adopt; 1 planned writes." in plan.out) == (2, True)
 
 
 @pytest.mark.usefixtures("tenant")
 def test_what_it_cannot_do_is_said(entra_fleet):
     result = entra_fleet("adopt")
-    text = "adopt needs to know which applications are meant.\nName a --template, a --tag, or both.\n"
+    text = "adopt needs to know which applications you mean.\nGive --template, --tag, or both.\n"
     assert (result.code, result.err) == (2, text)
     result = entra_fleet("adopt", "--tag", "team:")
-    assert (result.code, result.out, result.err) == (1, "", "There is no application to adopt.\n")
+    assert (result.code, result.out, result.err) == (1, "", "No matching application can be adopted.\n")
     result = entra_fleet("adopt", "--template", "Bx")
     assert result.err == ("The tenant's gallery has no application template 'Bx'.\nDid you mean 'Box'?\n")
     result = entra_fleet("adopt", "--template", "Box", "--fleet", "Not a name")

@@ -118,7 +118,7 @@ def test_no_store_is_said_and_none_is_made(entra_fleet_here, tmp_path):
 
 def test_a_moment_that_is_none_is_wrong_usage(entra_fleet_here):
     result = entra_fleet_here("audit", "--since", "yesterday")
-    assert ("is no moment" in result.err, result.code) == (True, 2)
+    assert ("is not a time" in result.err, result.code) == (True, 2)
 
 
 def test_neither_prefect_nor_graph_is_needed(entra_fleet, store_url):

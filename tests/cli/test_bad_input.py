@@ -23,7 +23,7 @@ def ended(result, code, text):
 
 def test_a_file_that_is_not_there(entra_fleet_process, tmp_path):
     path = tmp_path / "nope.yaml"
-    text = f"{path}: there is no such file\nCheck the path, or write the file there."
+    text = f"{path}: no such file\nCheck the path, or create the file."
     ended(entra_fleet_process("plan", path), 1, text)
     ended(entra_fleet_process("apply", path, "--yes"), 1, text)
 
@@ -54,7 +54,7 @@ def test_another_tenants_credential(entra_fleet, write_fleet, tenant):
     path = write_fleet(fleet(instance("one"), tenant_id=WRONG_ID))
     result = entra_fleet("plan", path)
     assert result.err == (
-        f"The fleet file is for tenant {WRONG_ID}, the credential signs in to {TENANT}.\n"
+        f"The fleet file is for tenant {WRONG_ID}, but the credential is for {TENANT}.\n"
         "Nothing was sent to Graph. Use that tenant's credential, or correct tenant_id in the fleet file.\n"
     )
     assert (result.out, result.code) == ("", 1)
@@ -174,7 +174,7 @@ def test_an_unset_variable_of_one_instance_and_a_rejected_credential_of_another(
         "unset: credentials.SecretToken: ${env:UNSET}: the environment variable is not set\n"
         "Set UNSET where the flow runs, or correct the reference.\n"
         "\nrejected failed at validate-credentials:\n"
-        "The target system rejected the credentials of rejected, or could not be reached: "
+        "The target system rejected the credentials of rejected or could not be reached: "
     )
     assert "401" in result.err
     assert result.err.endswith(
@@ -186,13 +186,11 @@ def test_an_unset_variable_of_one_instance_and_a_rejected_credential_of_another(
 
 def test_a_key_the_file_does_not_have(entra_fleet, write_fleet):
     path = write_fleet(fleet(instance("one")))
-    ended(
-        entra_fleet("apply", path, "--yes", "--only", "two"), 2, "The fleet contoso has no instance two; check --only."
-    )
+    ended(entra_fleet("apply", path, "--yes", "--only", "two"), 2, "Fleet contoso has no instance two; check --only.")
 
 
 def test_nobody_to_ask(entra_fleet, write_fleet):
-    text = "apply asks before it changes anything, and there is no terminal to ask on.\nAdd --yes."
+    text = "apply asks before it changes anything, but there is no terminal to ask on.\nAdd --yes."
     ended(entra_fleet("apply", write_fleet(fleet(instance("one")))), 2, text)
 
 
@@ -200,8 +198,8 @@ def test_a_block_without_a_server_that_keeps_it(entra_fleet, write_fleet):
     ended(
         entra_fleet("plan", write_fleet(fleet(instance("one"))), "--tenant", "prod", PREFECT_API_URL=""),
         1,
-        "The EntraTenant block 'prod' is kept by a Prefect server, and none is configured.\n"
-        "Set PREFECT_API_URL, or leave --tenant out to sign in as the environment says.",
+        "The EntraTenant block 'prod' needs a Prefect server, but none is configured.\n"
+        "Set PREFECT_API_URL, or omit --tenant to sign in from the environment.",
     )
 
 
@@ -209,7 +207,8 @@ def test_a_cloud_that_does_not_exist(entra_fleet, write_fleet):
     ended(
         entra_fleet("plan", write_fleet(fleet(instance("one"))), ENTRA_FLEET_CLOUD="mars"),
         1,
-        "The environment names no usable Graph: cloud 'mars' is unknown\nuse one of: global, usgov, usgov-dod, china",
+        "The environment has no usable Graph settings: cloud 'mars' is unknown\n"
+        "use one of: global, usgov, usgov-dod, china",
     )
 
 

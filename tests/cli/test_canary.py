@@ -27,11 +27,11 @@ def tenant(tmp_path):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--canary-user", "x"), "it says how canaries are judged, and there are none"),
-        (("--canary", "0"), "at least one instance has to go first"),
-        (("--canary", "1", "--canary-limit", "luck=7"), "'luck' is none of failures_percent, deletes, instances"),
-        (("--canary", "1", "--canary-limit", "deletes=many"), "'many' is no number that deletes can be"),
-        (("--canary", "1", "--canary-limit", "deletes=-1"), "'-1' is no number that deletes can be"),
+        (("--canary-user", "x"), "it needs --canary"),
+        (("--canary", "0"), "at least one canary is needed"),
+        (("--canary", "1", "--canary-limit", "luck=7"), "'luck' is not one of failures_percent, deletes, instances"),
+        (("--canary", "1", "--canary-limit", "deletes=many"), "'many' is not a valid value for deletes"),
+        (("--canary", "1", "--canary-limit", "deletes=-1"), "'-1' is not a valid value for deletes"),
     ],
 )
 def test_options_that_say_nothing_are_refused_at_once(entra_fleet, write_fleet, options, said):
@@ -61,11 +61,11 @@ def test_what_is_held_ends_with_1_and_says_how_to_go_on_and_back(entra_fleet, wr
         result = entra_fleet(*arguments, PREFECT_API_URL=prefect_server.api_url)
     assert result.code == 1
     assert "1 canaries  a" in result.out
-    assert "wave 2 of 2 (the rest): 1 instances, not begun." in result.out
+    assert "wave 2 of 2 (the rest): 1 instances, not started." in result.out
     assert result.err == (
-        "Held after wave 1 of 2 (canaries): a: no cycle has ended within 0.001 minutes.\n"
-        "Paused: a. Not touched: b.\n"
-        "To go on: the same apply with --force; it starts what is paused and looks at this wave anew.\n"
-        "To go back: the fleet file as it was before, and apply that; entra-fleet schema restore for mappings.\n"
-        "The jobs run again by the next apply, or by: entra-fleet jobs start FLEET --only a\n"
+        "Held after wave 1 of 2 (canaries): a: no cycle completed within 0.001 minutes.\n"
+        "Paused jobs: a. Not changed: b.\n"
+        "To continue, run apply again with --force: it resumes the paused jobs and checks this wave again.\n"
+        "To roll back, restore the previous fleet file and apply it; for mappings use entra-fleet schema restore.\n"
+        "The next apply resumes the jobs. To resume them now: entra-fleet jobs start FLEET --only a\n"
     )

@@ -21,7 +21,7 @@ NEEDS = [
     "find the applications (plan, monitor, harvest)",
     "read provisioning jobs (plan, monitor)",
     "read the provisioning log (harvest)",
-    "create and mark applications (apply)",
+    "create and tag applications (apply)",
     "save credentials and run jobs (apply)",
     "assign users and groups (apply)",
     "add owners (apply)",
@@ -53,7 +53,7 @@ def test_all_is_well_and_nothing_was_written(tenant, check):
         "ok     reference   1 of 1 can be read",
         SIGNED_IN,
         *(f"ok     permission  {need}" for need in NEEDS),
-        "ok     log         the provisioning log answers",
+        "ok     log         the provisioning log is readable",
         "ok     template    Box",
         "ok     principal   2 of 2 are there",
         "contoso: all 13 checks passed.",
@@ -116,7 +116,7 @@ def test_the_log_needs_a_licence_too(check, tmp_path):
     with estate(tmp_path / "poor", roles=ALL_ROLES[:3]):
         _, result = check(fleet(instance("one")))
     what = f"permission  {NEEDS[2]}: ProvisioningLog.Read.All is missing"
-    assert failures(result) == [(what, f"{GRANT}; reading the log needs Entra ID P1 or P2 too.")]
+    assert failures(result) == [(what, f"{GRANT}; reading the log also needs Entra ID P1 or P2.")]
 
 
 def test_a_log_that_does_not_answer_is_told_though_the_permission_is_there(check, tmp_path):
@@ -135,7 +135,7 @@ def test_a_reader_needs_to_read_only(check, tmp_path):
         f"ok     fleet-file  {path}: 1 instance of contoso",
         SIGNED_IN,
         *(f"ok     permission  {need}" for need in NEEDS[:3]),
-        "ok     log         the provisioning log answers",
+        "ok     log         the provisioning log is readable",
         "ok     template    Box",
         "contoso: all 7 checks passed.",
     ]
@@ -201,7 +201,7 @@ def test_only_the_instances_asked_for_are_looked_at(check):
     _, result = check(document, "--only", "two")
     assert ("1 instance of contoso" in result.out, result.code) == (True, 0)
     _, result = check(document, "--only", "three")
-    assert (result.err, result.code) == ("The fleet contoso has no instance three; check --only.\n", 2)
+    assert (result.err, result.code) == ("Fleet contoso has no instance three; check --only.\n", 2)
 
 
 @pytest.mark.usefixtures("tenant")
@@ -240,7 +240,7 @@ def test_another_tenants_credential(tenant, check):
     _, result = check(fleet(instance("one"), tenant_id=NOBODY))
     assert failures(result) == [
         (
-            f"sign-in     The fleet file is for tenant {NOBODY}, the credential signs in to {TENANT}.",
+            f"sign-in     The fleet file is for tenant {NOBODY}, but the credential is for {TENANT}.",
             "Nothing was sent to Graph. Use that tenant's credential, or correct tenant_id in the fleet file.",
         )
     ]

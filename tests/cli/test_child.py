@@ -115,11 +115,11 @@ def test_what_a_child_writes_is_its_owners_alone(child, tmp_path):
 
 
 def test_a_child_that_fails_or_ends_is_named_with_its_last_words(child):
-    with pytest.raises(CommandFailed, match=r"stubborn failed: no luck\nIts log is "):
+    with pytest.raises(CommandFailed, match=r"stubborn failed: no luck\nSee its log: "):
         child("import sys; sys.exit('no luck')").finish(PATIENCE_SECONDS)
     running = child("print('had enough')")
     running._process.wait(PATIENCE_SECONDS)
-    with pytest.raises(CommandFailed, match="stubborn has ended: had enough"):
+    with pytest.raises(CommandFailed, match="stubborn ended unexpectedly: had enough"):
         running.require()
     with pytest.raises(CommandFailed, match="stubborn took longer than 0 s"):
         child("import time; time.sleep(600)").finish(0.05)

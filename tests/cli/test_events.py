@@ -71,11 +71,11 @@ def test_an_empty_store_gives_no_lines_and_only_the_header_of_csv(entra_fleet, u
 @pytest.mark.parametrize(
     ("arguments", "code", "text"),
     [
-        (("--app", "nosuch"), 1, "The store knows no instance nosuch.\nA harvest writes down"),
-        (("--app", "prod-eu", "--app", "x"), 1, "The store knows no instance x.\n"),
-        (("--app", "prod-eu", "--fleet", "x"), 1, "The store knows no instance prod-eu of fleet x.\n"),
-        (("--fleet", "nosuch"), 1, "The store knows no fleet nosuch.\n"),
-        (("--since", "2026-05-02", "--until", "2026-05-01"), 2, "--since is not before --until"),
+        (("--app", "nosuch"), 1, "The store has no instance nosuch.\nHarvest records"),
+        (("--app", "prod-eu", "--app", "x"), 1, "The store has no instance x.\n"),
+        (("--app", "prod-eu", "--fleet", "x"), 1, "The store has no instance prod-eu of fleet x.\n"),
+        (("--fleet", "nosuch"), 1, "The store has no fleet nosuch.\n"),
+        (("--since", "2026-05-02", "--until", "2026-05-01"), 2, "--since must be before --until"),
         (("--status", "bogus"), 2, "'bogus' is not one of 'success', 'failure', 'skipped', 'warning'"),
         (("--action", "bogus"), 2, "'bogus' is not one of"),
         (("--format", "xml"), 2, "'xml' is not one of 'jsonl', 'csv'"),

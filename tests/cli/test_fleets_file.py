@@ -102,15 +102,18 @@ def test_a_reaction_is_to_the_events_of_its_fleet_only(written):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[fleets", "is no TOML"),
+        ("[fleets", "is not valid TOML"),
         ("", "fleets: Field required"),
         ("[fleets.a]\n", "fleets.a.fleet: Field required"),
         ("[fleets.a]\nfleet = 'a.yaml'\nwritter = 'x'\n", "fleets.a.writter: Extra inputs are not permitted"),
         ("[fleets.a]\nfleet = 'a.yaml'\n[fleets.a.schedules]\nsweeps = 60\n", "there is no deployment 'sweeps'"),
         ("[fleets.a]\nfleet = 'a.yaml'\n[fleets.a.schedules]\nharvest = 60\n", "harvest reads the whole tenant"),
-        ("[fleets.a]\nfleet = 'a.yaml'\n[fleets.a.schedules]\nsweep = 'hourly'\n", "'hourly' is no schedule"),
-        ("[fleets.a]\nfleet = 'a.yaml'\n[fleets.a.schedules]\nsweep = 0\n", "0 is no schedule"),
-        ("[fleets.a]\nfleet = 'a.yaml'\ntimezone = 'Mars'\n[fleets.a.schedules]\nsweep = '0 * * * *'\n", "no schedule"),
+        ("[fleets.a]\nfleet = 'a.yaml'\n[fleets.a.schedules]\nsweep = 'hourly'\n", "'hourly' is not a schedule"),
+        ("[fleets.a]\nfleet = 'a.yaml'\n[fleets.a.schedules]\nsweep = 0\n", "0 is not a schedule"),
+        (
+            "[fleets.a]\nfleet = 'a.yaml'\ntimezone = 'Mars'\n[fleets.a.schedules]\nsweep = '0 * * * *'\n",
+            "not a schedule",
+        ),
         ("[fleets.'A B']\nfleet = 'a.yaml'\n", "String should match pattern"),
     ],
 )
@@ -123,7 +126,7 @@ def test_a_mistake_is_named_with_its_place_and_what_to_do(written, text, said):
 
 def test_a_table_that_is_not_named_as_its_fleet_is_refused(written, write_fleet):
     write_fleet(fleet(instance("one")), "a.yaml")
-    with pytest.raises(CommandFailed, match=r"fleets\.a: .*a\.yaml is of the fleet contoso"):
+    with pytest.raises(CommandFailed, match=r"fleets\.a: .*a\.yaml defines the fleet contoso"):
         read_fleets_file(written("[fleets.a]\nfleet = 'a.yaml'\n"))
 
 
@@ -148,7 +151,7 @@ def test_what_prefect_is_given_can_be_written_to_a_file(entra_fleet, written, tm
 def test_deploying_without_a_server_says_how_to_have_one(entra_fleet):
     result = entra_fleet("deploy", PREFECT_API_URL="", PREFECT_HOME="/nonexistent")
     assert result.code == 2
-    assert result.err.splitlines()[-1] == "Set PREFECT_API_URL, or start one with entra-fleet up."
+    assert result.err.splitlines()[-1] == "Set PREFECT_API_URL, or start a server with entra-fleet up."
 
 
 def test_up_without_a_fleet_says_what_to_do(entra_fleet, tmp_path):

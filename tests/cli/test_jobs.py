@@ -30,7 +30,7 @@ def states(tenant, principals):
 def test_without_a_terminal_nobody_can_be_asked(entra_fleet, write_fleet, tenant):
     for verb in ("start", "pause", "restart"):
         result = entra_fleet("jobs", verb, write_fleet(FLEET))
-        text = f"jobs {verb} asks before it changes anything, and there is no terminal to ask on.\nAdd --yes.\n"
+        text = f"jobs {verb} asks before it changes anything, but there is no terminal to ask on.\nAdd --yes.\n"
         assert (result.code, result.out, result.err) == (2, "", text)
     assert tenant.on_wire() == 0
 
@@ -71,9 +71,9 @@ def test_held_deletions_are_left_to_a_person(entra_fleet, write_fleet, tenant, j
     result = entra_fleet(*arguments, PREFECT_API_URL=prefect_server.api_url)
     assert result.err == (
         "\na failed at restart-job:\n"
-        "The job of a is held because it would delete too many accounts; a machine never lets it go on.\n"
-        "In the portal, under Provisioning of the application: see the logs for who would go. Then Allow deletes,\n"
-        "or bring them back into scope and choose Restart provisioning.\n"
+        "The job of a is held because it would delete too many accounts; entra-fleet never overrides that.\n"
+        "In the portal, open Provisioning of the application and check the logs for who would be deleted.\n"
+        "Then choose Allow deletes, or bring them back into scope and choose Restart provisioning.\n"
     )
     assert "contoso: 1 unchanged, 1 failed;" in result.out
     assert (result.code, tenant.requests(writes=True)) == (1, [])
@@ -92,9 +92,9 @@ def test_dangerous_and_unknown_resets_are_explained(entra_fleet, write_fleet):
     result = entra_fleet("jobs", "restart", path, "--yes", "--reset", "ForceDeletes", "--force")
     assert (result.code, result.err) == (
         1,
-        "ForceDeletes does the deletions that the delete threshold holds back: only a person may decide that.\n"
+        "ForceDeletes carries out the deletions held by the delete threshold, which only a person may decide.\n"
         "In the portal: Enterprise applications > the application > Provisioning > Allow deletes.\n",
     )
     result = entra_fleet("jobs", "restart", path, "--yes", "--reset", "Everything")
     assert (result.code, "Traceback" in result.err) == (2, False)
-    assert "'everything' is none of QuarantineState, Watermark" in " ".join(result.err.replace("│", " ").split())
+    assert "'everything' is not one of QuarantineState, Watermark" in " ".join(result.err.replace("│", " ").split())

@@ -28,8 +28,8 @@ def test_health_is_said_beside_drift_also_where_nothing_is_to_change(run, write_
     tenant.emulator.act_on_job(paused["job_id"], "pause")
     shown = "\n".join(lines_of(run("plan", path)))
     assert "quarantined: EncounteredQuarantineException since 20" in shown
-    assert "paused by someone; --force starts it" in shown
-    assert "contoso: 3 none; 0 writes to do." in shown
+    assert "paused by someone; resume with --force" in shown
+    assert "contoso: No changes. 3 instances are up to date." in shown
     assert "1 paused, 1 quarantined" in shown
     document = json.loads(run("plan", path, "--output", "json").out)
     health = {each["key"]: each["health"] for each in document["instances"]}
@@ -41,7 +41,8 @@ def test_health_is_said_beside_drift_also_where_nothing_is_to_change(run, write_
     assert not (path.parent / "none.db").exists()
     strange = lines_of(run("plan", path, "--store", f"sqlite:///{path.parent / 'none.db'}"))
     assert strange[-1] == (
-        "Of 3 instances this store cannot tell whether credentials have changed; --save-credentials saves them again."
+        "The store cannot tell whether the credentials of 3 instances have changed; "
+        "--save-credentials saves them again."
     )
     assert any("SecretToken unknown" in line for line in strange)
 
@@ -64,15 +65,15 @@ def test_what_is_dangerous_pending_misnamed_or_lies_about_is_said(run, write_fle
     assert "credentials.SyncAll: true → false (dangerous)" in shown
     assert f"assignments.{both[1]['user']}: {users[1]['displayName']} as User → removed (dangerous)" in shown
     name = users[0]["displayName"]
-    assert f"assignments.{both[0]['user']}: the file calls it 'Wrong', the tenant '{name}'; the id decides" in shown
+    assert f"assignments.{both[0]['user']}: named 'Wrong', the tenant '{name}'; the id decides" in shown
     assert "pending: Ann as Admin,Idp" in shown
     assert f"deleted: App gone ({gone}) was gone until it was deleted on 20" in shown
-    assert "To have it back, restore it first, in Entra under Deleted applications." in shown
+    assert "To keep the old one, restore it first in Entra under Deleted applications." in shown
     orphan = applied["instances"][1]["application_id"]
-    assert f"orphan: App orphan ({orphan}) bears the mark of orphan, which is not in the file" in shown
+    assert f"orphan: App orphan ({orphan}) is tagged as orphan, which is not in the file" in shown
     assert tenant.requests(writes=True) == []
     result = run("apply", path, "--yes", "--only", "aws")
-    assert "aws: pending, for a later apply: Ann as Admin,Idp" in result.out
+    assert "aws: pending until a later apply: Ann as Admin,Idp" in result.out
     assert result.code == 0
 
 
@@ -82,9 +83,9 @@ def test_a_plan_that_an_apply_would_refuse_says_so(run, write_fleet):
     write_fleet(fleet(*(instance(f"k{n}", notes="new") for n in range(5))))
     text = [
         "This would update 5 of 5 instances (100 %); the limit is 30 %.",
-        "Look at the plan again, and add --force if that is what you want.",
+        "Check the plan again, and add --force if that is what you want.",
     ]
-    assert lines_of(run("plan", path))[-2:] == [f"An apply will be refused: {text[0]}", text[1]]
+    assert lines_of(run("plan", path))[-2:] == [f"Apply will refuse this plan: {text[0]}", text[1]]
     result = run("apply", path, "--yes")
     assert (result.code, result.out, result.err) == (1, "", "\n".join(text) + "\n")
     assert run("plan", path, "--force", "--detailed-exitcode").code == 2
@@ -96,5 +97,5 @@ def test_a_namesake_of_nobody_names_the_command_that_takes_it_in(run, write_flee
     applied = json.loads(run("apply", path, "--yes", "--output", "json").out)
     tenant.emulator.edit(applied["instances"][0]["application_id"], {"tags": []})
     shown = " ".join(" ".join(lines_of(run("plan", path))).split())
-    assert "exists and is not ours" in shown
+    assert "exists outside this fleet" in shown
     assert "entra-fleet adopt --template Box." in shown

@@ -26,7 +26,7 @@ REVIEWED = plan_one(fleet(display_name="Box Uno"), held())
         ([REVIEWED, plan_one(fleet(key="two"))], "two: was not in the plan."),
         (
             [plan_one(fleet(display_name="Box Uno"), held(application_id="app-2"))],
-            "one: its fields in the file, or its objects in the tenant, are others.",
+            "one: its fields in the file or its objects in the tenant changed.",
         ),
         (
             [REVIEWED, *(plan_one(fleet(key=key)) for key in ("a", "b", "c"))],
@@ -38,5 +38,5 @@ def test_what_differs_is_said_in_a_line(tmp_path, now, words):
     path = Path(tmp_path / "plan.json")
     write_plan_file(path, planned(REVIEWED), PlanOptions())
     assert str(PlanFile.read(path).outdated_by(planned(*now))) == (
-        f"{path} is no longer what an apply would do; nothing was written.\n{words}\nPlan again, and review that."
+        f"{path} is out of date; nothing was written.\n{words}\nRun plan again, and review the new plan."
     )

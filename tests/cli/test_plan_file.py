@@ -48,24 +48,24 @@ def test_a_plan_that_no_longer_fits_is_refused_with_zero_writes(run, write_fleet
     result = run("apply", path, "--plan-file", plan)
     assert (result.code, result.out, tenant.requests(writes=True)) == (1, "", [])
     assert result.err == (
-        f"{plan} is no longer what an apply would do; nothing was written.\n"
+        f"{plan} is out of date; nothing was written.\n"
         f"one: assignments.{user}.\n"
-        "Plan again, and review that.\n"
+        "Run plan again, and review the new plan.\n"
     )
 
 
 def test_a_plan_file_is_asked_for_alone_and_has_to_be_one(run, write_fleet, tmp_path):
     path, other = write_fleet(fleet(instance("one"))), tmp_path / "other.json"
     result = run("apply", path, "--plan-file", other, "--force")
-    text = "--only, --save-credentials and --force are in the plan file already.\nLeave them out.\n"
+    text = "The plan file already holds --only, --save-credentials and --force.\nLeave them out.\n"
     assert (result.code, result.err) == (2, text)
     result = run("apply", path, "--plan-file", other)
-    assert (result.code, result.err) == (1, f"{other}: No such file or directory\nWrite one with plan --out.\n")
+    assert (result.code, result.err) == (1, f"{other}: No such file or directory\nCreate one with plan --out.\n")
     other.write_text("[]")
     result = run("apply", path, "--plan-file", other)
-    assert (result.code, result.err) == (1, f"{other}: this is no plan file.\nWrite one with plan --out.\n")
+    assert (result.code, result.err) == (1, f"{other} is not a plan file.\nCreate one with plan --out.\n")
     result = run("plan", path, "--out", tmp_path / "nowhere" / "plan.json")
-    assert result.err.endswith("No such file or directory\nName a file in a directory this user may write to.\n")
+    assert result.err.endswith("No such file or directory\nName a file in a directory that you can write to.\n")
 
 
 @pytest.mark.parametrize("slipped_in", [False, True])

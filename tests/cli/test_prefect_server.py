@@ -126,7 +126,7 @@ def test_the_log_of_a_server_that_failed_outlives_its_folder(tmp_path, monkeypat
     with pytest.raises(CommandFailed) as failure:
         failing.wait_until(lambda: False, 60)
     failing.stop()
-    kept = Path(str(failure.value).rpartition("Its log is ")[2].removesuffix("."))
+    kept = Path(str(failure.value).rpartition("See its log: ")[2].removesuffix("."))
     assert kept.parent == tmp_path
     assert "no_such_program" in kept.read_text()
     assert kept.stat().st_mode & 0o077 == 0

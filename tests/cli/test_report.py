@@ -14,7 +14,7 @@ def test_it_writes_one_page(entra_fleet, url, tmp_path):
     out = tmp_path / "page.html"
     done = entra_fleet("report", "--out", out, "--fleet", "contoso", "--days", "400", "--store", url)
     assert (done.code, done.out) == (0, "")
-    assert "keep it among you" in done.err
+    assert "share it with care" in done.err
     assert out.read_text().startswith("<!doctype html>")
     assert "Provisioning report: contoso" in out.read_text()
 
@@ -22,7 +22,7 @@ def test_it_writes_one_page(entra_fleet, url, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--fleet", "nope"), "The store knows no fleet nope; it knows: contoso.\n"),
+        (("--fleet", "nope"), "The store has no fleet nope; it has: contoso.\n"),
         (("--out", "/proc/nope/report.html"), "/proc/nope/report.html: No such file or directory.\nName a file"),
     ],
 )

@@ -43,17 +43,17 @@ def test_keys_are_required_and_so_is_somebody_to_ask(entra_fleet, write_fleet):
     result = entra_fleet("retire", path, "--yes")
     assert (result.code, "--only" in result.err) == (2, True)
     result = entra_fleet("retire", path, "--only", "a")
-    text = "retire asks before it changes anything, and there is no terminal to ask on.\nAdd --yes.\n"
+    text = "retire asks before it changes anything, but there is no terminal to ask on.\nAdd --yes.\n"
     assert (result.code, result.out, result.err) == (2, "", text)
     result = entra_fleet("retire", path, "--only", "a", "--only", "b", "--application-id", "x", "--yes")
-    text = "--application-id names one application, and --only more than one instance.\nGive one --only.\n"
+    text = "--application-id names one application, but --only names several instances.\nGive one --only.\n"
     assert (result.code, result.out, result.err) == (2, "", text)
 
 
 def test_a_person_sees_what_goes_and_may_say_no(at_a_terminal, write_fleet, tenant, principals):
     application, job = application_of(tenant, "orphan"), tenant.jobs()[principals["orphan"]][0]
     result = at_a_terminal("retire", write_fleet(FLEET), "--only", "orphan", answers=["n"])
-    question = "Retire 1 of the fleet contoso? Applications stay in the recycle bin for 30 days. [y/N]:"
+    question = "Retire 1 of fleet contoso? Applications stay in the recycle bin for 30 days. [y/N]:"
     assert (result.code, result.err) == (0, question)
     assert re.sub(r"\((steady|degraded)\)", "(steady)", result.out.rstrip()) == (
         "orphan: App orphan\n"
@@ -66,7 +66,7 @@ def test_a_person_sees_what_goes_and_may_say_no(at_a_terminal, write_fleet, tena
 def test_purging_asks_in_its_own_words(at_a_terminal, write_fleet, tenant, principals, prefect_server):
     arguments = ("retire", write_fleet(FLEET), "--only", "orphan", "--purge")
     result = at_a_terminal(*arguments, answers=["y", "n"])
-    assert result.err.endswith("Delete 1 for good? Nobody can bring them back. [y/N]:")
+    assert result.err.endswith("Permanently delete 1? This cannot be undone. [y/N]:")
     assert (result.code, tenant.requests(writes=True)) == (0, [])
     result = at_a_terminal(*arguments, answers=["y", "y"], PREFECT_API_URL=prefect_server.api_url)
     assert (result.code, "contoso: 1 purged;" in result.out) == (0, True)
@@ -77,7 +77,7 @@ def test_purging_asks_in_its_own_words(at_a_terminal, write_fleet, tenant, princ
 def test_what_is_still_in_the_file_would_come_back(entra_fleet, write_fleet, tenant, prefect_server):
     arguments = ("retire", write_fleet(FLEET), "--only", "a", "--yes", "--output", "json")
     result = entra_fleet(*arguments, PREFECT_API_URL=prefect_server.api_url)
-    assert result.err == "Still in the fleet file: a.\nRemove it there, or the next apply makes it anew.\n"
+    assert result.err == "Still in the fleet file: a.\nRemove it there, or the next apply creates it again.\n"
     document = json.loads(result.out)
     assert (result.code, document["summary"]["retired"], document["instances"][0]["outcome"]) == (0, 1, "retired")
     assert keys(tenant) == ["b", "orphan"]
@@ -90,7 +90,7 @@ def test_a_key_that_is_nowhere(entra_fleet, write_fleet, tenant, prefect_server)
     assert (result.code, result.out, result.err) == (
         2,
         "",
-        "The fleet contoso has no instance typo in the fleet file, the tenant or its recycle bin; check --only.\n",
+        "Fleet contoso has no instance typo in the fleet file, the tenant or its recycle bin; check --only.\n",
     )
     assert tenant.requests(writes=True) == []
 

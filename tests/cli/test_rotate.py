@@ -41,7 +41,7 @@ def test_a_credential_that_was_revoked_is_found_and_rotated(entra_fleet, tenant,
     assert result.code == 1
     assert "contoso: 1 failed; " in result.out
     assert "one failed at validate-credentials:\nThe target system rejected the credentials of one" in result.err
-    assert "Nothing was saved, and the job keeps the credentials it has." in result.err
+    assert "Nothing was saved, and the job keeps its current credentials." in result.err
     assert "Traceback" not in result.err
     assert len(tenant.requests("put_secrets")) == 2
 
@@ -50,8 +50,8 @@ def test_a_credential_that_was_revoked_is_found_and_rotated(entra_fleet, tenant,
     ("arguments", "said"),
     [
         ([], "Missing option '--only'"),
-        (["--only", "nope", "--yes"], "The fleet contoso has no instance nope; check --only."),
-        (["--only", "one"], "rotate asks before it changes anything, and there is no terminal to ask on.\nAdd --yes."),
+        (["--only", "nope", "--yes"], "Fleet contoso has no instance nope; check --only."),
+        (["--only", "one"], "rotate asks before it changes anything, but there is no terminal to ask on.\nAdd --yes."),
     ],
     ids=["no key", "unknown key", "no terminal"],
 )

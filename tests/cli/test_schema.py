@@ -89,7 +89,7 @@ def test_a_mapping_is_exported_changed_reviewed_rolled_back_and_taken_over(run, 
     assert "exists already" in here("schema", "export", path, "--only", "one", "--out", file, code=1).err
     assert here("schema", "export", path, "--only", "two").out.partition("\n")[2] == file.read_text().partition("\n")[2]
     write_fleet(fleet(*(instance(key, mappings="mappings/box.yaml") for key in ("one", "two"))))
-    assert "contoso: 2 none; 0 writes to do." in here("plan", path, "--detailed-exitcode").out
+    assert "contoso: No changes. 2 instances are up to date." in here("plan", path, "--detailed-exitcode").out
 
     file.write_text(file.read_text().replace(TITLE, NEW_TITLE))
     planned = here("plan", path, "--output", "json", "--out", tmp_path / "plan.json")
@@ -111,13 +111,13 @@ def test_a_mapping_is_exported_changed_reviewed_rolled_back_and_taken_over(run, 
     assert "replaced by" in here("schema", "history", path, "--only", "one").out
 
     edit_title(jobs[0], "mail")
-    assert "changed in the tenant, an apply undoes it" in here("plan", path, "--only", "one").out
+    assert "changed in the tenant; apply reverts it" in here("plan", path, "--only", "one").out
     said = here("schema", "adopt", path, "--only", "one").err
-    assert "1 taken over from one" in said
+    assert "1 changes taken from one" in said
     text = file.read_text()
     assert "# as HR wants it\n      title: {attribute: mail}" in text
     assert changes(here("plan", path, "--output", "json")) == [("two", source, "Trim([jobTitle])", "[mail]", "file")]
-    assert "nothing to take over" in here("schema", "adopt", path, "--only", "one").err
+    assert "already matches the job of one" in here("schema", "adopt", path, "--only", "one").err
     assert file.read_text() == text
 
 
@@ -133,10 +133,10 @@ def test_what_is_wrong_in_a_mappings_file_is_said_with_its_line(here, write_flee
         "      nick: {attribute: a, constant: b, whenn: c}\n"
     )
     assert here("plan", path, code=1).err.splitlines()[::2] == [
-        f"{tmp_path}/m.yaml:4:13: object_mappings[0].scope[0]: is no scoping filter: an operator is missing: "
+        f"{tmp_path}/m.yaml:4:13: object_mappings[0].scope[0]: is not a scoping filter: an operator is missing: "
         "is true, is false, is null, is not null, equals, not equals, regex match, not regex match, "
         "greater than or equals, greater than, includes, ends with, is member of (character 12)",
-        f"{tmp_path}/m.yaml:6:15: object_mappings[0].attributes.title.expression: is no expression: "
+        f"{tmp_path}/m.yaml:6:15: object_mappings[0].attributes.title.expression: is not an expression: "
         "the parenthesis of Join is not closed (character 1)",
         f"{tmp_path}/m.yaml:7:41: object_mappings[0].attributes.nick.whenn: unknown field",
     ]

@@ -27,9 +27,9 @@ def installed(tmp_path):
 PROGRAM = """
 import sys
 from flows.cli.deploy.prefect_yaml import prefect_yaml
-from flows.cli.deploy.packaged_files import shipped
-print(shipped("prefect.yaml").is_relative_to(sys.argv[1]))
-print(len(prefect_yaml()["deployments"]), len(list(shipped("deployments/automations").glob("*.yaml"))))
+from flows.cli.deploy.packaged_files import find_packaged_file
+print(find_packaged_file("prefect.yaml").is_relative_to(sys.argv[1]))
+print(len(prefect_yaml()["deployments"]), len(list(find_packaged_file("deployments/automations").glob("*.yaml"))))
 """
 
 

@@ -35,7 +35,7 @@ def kept(url):
 
 def test_an_empty_database_becomes_a_store_and_then_there_is_nothing_to_do(entra_fleet_here, store_url):
     result = entra_fleet_here("store", "upgrade", "--store", store_url)
-    assert result.out.endswith(f"/{store_url.rsplit('/', 1)[1]}: made at version {SCHEMA_VERSION}.\n")
+    assert result.out.endswith(f"/{store_url.rsplit('/', 1)[1]}: created at version {SCHEMA_VERSION}.\n")
     assert (result.err, result.code) == ("", 0)
     result = entra_fleet_here("store", "upgrade", "--store", store_url)
     assert result.out.endswith(f": at version {SCHEMA_VERSION} already.\n")
@@ -47,7 +47,7 @@ def test_what_is_older_than_400_days_goes(entra_fleet_here, store_url):
     fill(store_url)
     result = entra_fleet_here("store", "prune", "--yes", "--store", store_url)
     words = "1 provisioning events, 1 observations of jobs, 1 journaled changes"
-    assert re.fullmatch(rf"From before \d{{4}}-\d\d-\d\d \d\d:\d\dZ: {words}\.\n", result.err)
+    assert re.fullmatch(rf"Older than \d{{4}}-\d\d-\d\d \d\d:\d\dZ: {words}\.\n", result.err)
     assert (result.out, result.code) == (f"Deleted {words}.\n", 0)
     assert kept(store_url) == (1, 1, 1, 1)
     assert entra_fleet_here("store", "prune", "--store", store_url).out == "Deleted nothing.\n"
@@ -84,7 +84,7 @@ def test_machines_are_told_what_was_old_and_what_was_deleted(entra_fleet_here, s
 def test_nothing_is_deleted_where_there_is_nobody_to_ask(entra_fleet, sqlite_url):
     fill(sqlite_url)
     result = entra_fleet("store", "prune", "--store", sqlite_url)
-    text = "prune asks before it deletes anything, and there is no terminal to ask on.\nAdd --yes.\n"
+    text = "prune asks before it deletes anything, but there is no terminal to ask on.\nAdd --yes.\n"
     assert (result.out, result.err.partition("\n")[2], result.code) == ("", text, 2)
     assert kept(sqlite_url) == (2, 2, 2, 2)
 

@@ -28,11 +28,11 @@ def test_somebody_has_to_be_named_and_expected_by_a_known_word(entra_fleet, writ
     path = write_fleet(FLEET)
     result = entra_fleet("try", path, "--only", "a")
     assert (result.code, result.out) == (2, "")
-    assert result.err.endswith("nobody is named.\nName somebody with --user or --group.\n")
+    assert result.err.endswith("at least one user or group.\nUse --user or --group.\n")
     result = entra_fleet("try", path, "--only", "a", "--user", "x", "--expect", "happiness")
-    assert (result.code, "'happiness' is none of created, updated" in " ".join(result.err.split())) == (2, True)
+    assert (result.code, "'happiness' is not one of created, updated" in " ".join(result.err.split())) == (2, True)
     result = entra_fleet("try", path, "--only", "b", "--user", "x")
-    assert (result.code, result.err) == (2, "The fleet contoso has no instance b; check --only.\n")
+    assert (result.code, result.err) == (2, "Fleet contoso has no instance b; check --only.\n")
 
 
 def test_a_person_sees_each_step_and_what_changed(entra_fleet, write_fleet, who, prefect_server):
@@ -70,6 +70,6 @@ def test_an_unknown_user_is_said_in_two_lines(entra_fleet, write_fleet, tenant, 
     assert (result.code, result.out) == (1, "")
     assert result.err == (
         "The tenant has no user 'nobody@contoso.com'.\n"
-        "Give an object id, a user principal name, or a whole display name.\n"
+        "Give an object id, a user principal name, or a full display name.\n"
     )
     assert tenant.requests(writes=True) == []

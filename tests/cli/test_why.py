@@ -22,12 +22,12 @@ def test_a_failure_is_told_with_cause_and_what_to_do(entra_fleet, url):
     assert (done.code, done.err) == (0, "")
     text = " ".join(done.out.split())
     assert f"{EVIL} User u-evil box (Box Prod) failure create 2026-05-20 12:30:00Z" in text
-    assert "failing 10 times since 2026-05-11 12:30:00Z; never a success" in text
+    assert "failing 10 times since 2026-05-11 12:30:00Z; never succeeded" in text
     assert "code EntryConflict: exists already in the target" in text
     assert f"Microsoft {EVIL} recommends Remove one of them." in text
     assert "do Change the conflicting value on one side" in text
     assert "job quarantined: EncounteredEscrowProportionThreshold" in text
-    assert "No event about them in: aws, gone." in text
+    assert "No events for this user or group in: aws, gone." in text
     assert (
         "Harvest complete up to 2026-05-20 15:30:00Z; gaps: 2026-05-11 15:30 to 2026-05-12 15:30 (retention)." in text
     )
@@ -69,13 +69,13 @@ def test_the_json_has_the_whole_story(entra_fleet, url):
 
 def test_an_app_that_knows_nothing_of_somebody_says_so(entra_fleet, url):
     done = entra_fleet("why", "bob@contoso.com", "--app", "aws", "--store", url)
-    assert "No event about them in: aws.\nIts job was steady when last seen." in done.out
+    assert "No events for this user or group in: aws.\nIts job was steady when last checked." in done.out
     assert "Box" not in done.out
 
 
 def test_who_fits_several_is_asked_for_by_id(entra_fleet, url):
     done = entra_fleet("why", "u-", "--store", url)
-    assert (done.code, "'u-' may be any of these 2; name one by its id." in done.err) == (1, True)
+    assert (done.code, "'u-' matches 2 users or groups; name one by its id." in done.err) == (1, True)
     assert {line.split()[0] for line in done.out.splitlines()[1:]} == {"u-evil", "u-bob"}
     candidates = json.loads(entra_fleet("why", "u-", "--output", "json", "--store", url).out)["candidates"]
     assert {each["id"] for each in candidates} == {"u-evil", "u-bob"}
@@ -89,8 +89,8 @@ def test_who_fits_several_is_asked_for_by_id(entra_fleet, url):
             "No event in the store is about 'nobody'. The harvest is complete up to 2026-05-20 15:30Z, but for 1",
         ),
         (("",), "No event in the store is about ''."),
-        (("bob", "--app", "nope"), "The store knows no instance nope."),
-        (("bob", "--fleet", "nope"), "The store knows no fleet nope; it knows: contoso."),
+        (("bob", "--app", "nope"), "The store has no instance nope."),
+        (("bob", "--fleet", "nope"), "The store has no fleet nope; it has: contoso."),
     ],
 )
 def test_what_the_store_does_not_know_is_said(entra_fleet, url, arguments, said):
@@ -113,4 +113,4 @@ def test_an_empty_store_says_what_fills_it(entra_fleet, tmp_path):
     open_store(url).close()
     done = entra_fleet("why", "bob", "--store", url)
     assert (done.code, done.out) == (1, "")
-    assert done.err.startswith("Nothing has been harvested into this store yet.\nRun `entra-fleet harvest` first")
+    assert done.err.startswith("This store has no harvested events yet.\nRun `entra-fleet harvest` first")

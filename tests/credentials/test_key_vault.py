@@ -92,7 +92,7 @@ REFUSALS = [
     (
         (403, "Forbidden", "ForbiddenByRbac"),
         "identity-kv.vault.azure.net does not let application CLIENT read it (ForbiddenByRbac)\n"
-        "Give it the role Key Vault Secrets User on the vault, or the access policy Get.",
+        "Grant it the role Key Vault Secrets User on the vault, or the access policy Get.",
     ),
     (
         (403, "Forbidden", "ForbiddenByFirewall"),
@@ -101,7 +101,7 @@ REFUSALS = [
     ),
     (
         (400, "BadParameter", ""),
-        "identity-kv.vault.azure.net answered 400 (BadParameter)\nCheck the reference: the vault does not take it.",
+        "identity-kv.vault.azure.net answered 400 (BadParameter)\nCheck the reference: the vault rejects it.",
     ),
 ]
 
@@ -116,8 +116,8 @@ async def test_a_refusal_says_what_to_do(sources, vaults, tenant, refusal, expec
 async def test_a_vault_that_keeps_throttling_is_given_up(sources, vaults):
     vaults.refuse(429, "Throttled", times=20, Retry_After="0.01")
     assert await refused(sources) == (
-        "identity-kv.vault.azure.net answered 429 (Throttled), also when asked again\n"
-        "Try again later; a vault serves a few hundred reads a second."
+        "identity-kv.vault.azure.net answered 429 (Throttled), even after retries\n"
+        "Try again later; a vault serves a few hundred reads per second."
     )
     assert 1 < len(vaults.asked) < 10
 

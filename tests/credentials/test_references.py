@@ -138,7 +138,7 @@ async def test_a_name_that_another_source_does_not_have():
 async def test_an_empty_value_would_delete_the_credential():
     assert await refused("${env:X}", env=lambda _: "") == (
         "prod-eu: credentials.SecretToken: ${env:X}: is empty\n"
-        "Put the secret there; an empty value would delete it in Entra ID."
+        "Add the secret; an empty value would delete it in Entra ID."
     )
 
 
@@ -218,8 +218,8 @@ async def test_a_secret_file_that_is_not_there(tmp_path):
     ("content", "what", "advice"),
     [
         (b"hunter2\xff", "the file is not UTF-8 text", "Save the secret as UTF-8."),
-        (b"x" * 65_537, "the file is larger than 65,536 bytes", "Point at a file that holds the secret alone."),
-        (b"\n", "is empty", "Put the secret there; an empty value would delete it in Entra ID."),
+        (b"x" * 65_537, "the file is larger than 65,536 bytes", "Use a file that contains only the secret."),
+        (b"\n", "is empty", "Add the secret; an empty value would delete it in Entra ID."),
     ],
     ids=["binary", "huge", "newline"],
 )

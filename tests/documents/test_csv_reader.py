@@ -89,9 +89,9 @@ def test_spreadsheets_may_write_it_their_way(written, tmp_path):
     [
         (
             "key,display_name,credentials.SecretToken\nk1,A,${env:A}\nk2,B,hunter2\n",
-            "rows.csv:3:6: instances[1].credentials.SecretToken: must be a reference, never the secret itself\n"
+            "rows.csv:3:6: instances[1].credentials.SecretToken: must be a reference, not the secret itself\n"
             "Use ${env:NAME}, ${file:/absolute/path}, ${block:name/field} or ${keyvault:vault/name}, "
-            "and change the secret if one was written here.",
+            "and rotate the secret if it was written here.",
         ),
         (
             'key,display_name,notes,scope\na,A,"two\nlines",everyone\n',
@@ -103,7 +103,7 @@ def test_spreadsheets_may_write_it_their_way(written, tmp_path):
             "rows.csv:2:5: instances[0].scopee: unknown field\nDid you mean scope?",
         ),
         ("key,display_name\nA B,A\n", "rows.csv:2:1: instances[0].key: 'A B' is not a key\n"
-         "Use a-z, 0-9 and '-', beginning with a letter or digit, at most 63 characters."),
+         "Use a-z, 0-9 and '-', starting with a letter or digit, at most 63 characters."),
         ("display_name,key\nA,\n", "rows.csv:2:1: instances[0].key: is missing\nAdd 'key:' to the instance."),
         (
             "key,display_name,assignments.0.name\na,A,USERS\n",
@@ -112,38 +112,38 @@ def test_spreadsheets_may_write_it_their_way(written, tmp_path):
         ),
         (
             "key,display_name\na,A,B\n",
-            "rows.csv:2:1: instances[0]: the row has 3 cells, the header names 2 columns\n"
+            "rows.csv:2:1: instances[0]: the row has 3 cells, but the header has 2 columns\n"
             "Put cells that contain commas in double quotes.",
         ),
         (
             'key,display_name\na,"A" B\n',
             "rows.csv:2:3: a quoted cell is not closed, or text follows its closing quote\n"
-            'Close the quote; a quote inside a quoted cell is written "".',
+            'Close the quote; write a quote inside a quoted cell as "".',
         ),
         (
             'key,display_name\na,"A\n',
             "rows.csv:2:3: a quoted cell is not closed, or text follows its closing quote\n"
-            'Close the quote; a quote inside a quoted cell is written "".',
+            'Close the quote; write a quote inside a quoted cell as "".',
         ),
         (
             "key;display_name\na;A\n",
-            "rows.csv:1:1: the columns are separated by ';'\nSave the file with commas between the cells.",
+            "rows.csv:1:1: the columns are separated by ';'\nSave the file with comma separators.",
         ),
         ("key,,notes\na,A,b\n", "rows.csv:1:5: a column has no name\nName the column, or remove it."),
         ("key,credentials.\na,A\n", "rows.csv:1:5: a column has no name\nName the column, or remove it."),
         (
             "key,key\na,A\n",
-            "rows.csv:1:5: the column key collides with one before it\nKeep one column for each field.",
+            "rows.csv:1:5: the column key conflicts with an earlier one\nKeep one column for each field.",
         ),
         (
             "key,owners,owners.0\na,A,b\n",
-            "rows.csv:1:12: the column owners.0 collides with one before it\nKeep one column for each field.",
+            "rows.csv:1:12: the column owners.0 conflicts with an earlier one\nKeep one column for each field.",
         ),
         (
             "owners.0,owners\na,A\n",
-            "rows.csv:1:10: the column owners collides with one before it\nKeep one column for each field.",
+            "rows.csv:1:10: the column owners conflicts with an earlier one\nKeep one column for each field.",
         ),
-        ("", "rows.csv: is empty\nGive it a header line: key,display_name,…"),
+        ("", "rows.csv: is empty\nAdd a header line: key,display_name,…"),
         (
             "key,display_name\n",
             "fleet.yaml:1:1: the fleet has no instances\n"

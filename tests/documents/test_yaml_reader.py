@@ -26,12 +26,12 @@ BAD = {
     "empty file": (
         "",
         "fleet.yaml:1:1: the top level is empty, not a map of fields\n"
-        "Begin with 'fleet:', 'tenant_id:' and 'instances:'.",
+        "Start with 'fleet:', 'tenant_id:' and 'instances:'.",
     ),
     "a list at the top": (
         "- a\n",
         "fleet.yaml:1:1: the top level is a list, not a map of fields\n"
-        "Begin with 'fleet:', 'tenant_id:' and 'instances:'.",
+        "Start with 'fleet:', 'tenant_id:' and 'instances:'.",
     ),
     "colon in a plain text": (
         HEAD + "instances: a: b\n",
@@ -40,7 +40,7 @@ BAD = {
     "bracket left open": (
         HEAD + "instances:\n  - {key: a\n  - b\n",
         "fleet.yaml:6:1: is not valid YAML: while parsing a flow mapping, expected ',' or '}', but got '<stream end>'"
-        f" (which began at line 4)\n{YAML_ADVICE}",
+        f" (started at line 4)\n{YAML_ADVICE}",
     ),
     "tab": (
         HEAD + "instances:\n\t- key: a\n",
@@ -49,18 +49,17 @@ BAD = {
     ),
     "control character": (
         HEAD + "notes: é\x07\n",
-        "fleet.yaml:3:9: the character U+0007 cannot stand in a YAML file\n"
+        "fleet.yaml:3:9: the character U+0007 is not allowed in a YAML file\n"
         'Remove it, or write it as an escape in double quotes ("\\u…").',
     ),
     "python tag": (
         HEAD + "instances: !!python/object/apply:os.system [echo owned]\n",
-        "fleet.yaml:3:12: instances: a YAML tag (!…) stands here; fleet files have none\n"
-        "Remove the tag, or quote a text that begins with '!'.",
+        "fleet.yaml:3:12: instances: YAML tags (!…) are not supported\n"
+        "Remove the tag, or quote text that starts with '!'.",
     ),
     "secret that looks like a tag": (
         credential("SecretToken: !hunter2!x"),
-        "fleet.yaml:8:20: a YAML tag (!…) stands here; fleet files have none\n"
-        "Remove the tag, or quote a text that begins with '!'.",
+        "fleet.yaml:8:20: YAML tags (!…) are not supported\nRemove the tag, or quote text that starts with '!'.",
     ),
     "second document": (
         HEAD + INSTANCE + "---\nfleet: other\n",
@@ -73,17 +72,17 @@ BAD = {
     "alias without anchor": (
         credential("SecretToken: *hunter2"),
         "fleet.yaml:8:20: an alias (*…) has no anchor (&…) before it\n"
-        "Put the anchor on an earlier value, or quote a text that begins with '*'.",
+        "Put the anchor on an earlier value, or quote text that starts with '*'.",
     ),
     "alias inside itself": (
         HEAD + "instances: &all\n  - *all\n",
         "fleet.yaml:4:5: an alias (*…) has no anchor (&…) before it\n"
-        "Put the anchor on an earlier value, or quote a text that begins with '*'.",
+        "Put the anchor on an earlier value, or quote text that starts with '*'.",
     ),
     "alias inside itself, of a name used before": (
         HEAD + "defaults: {notes: &all x}\ninstances: &all\n  - *all\n",
         "fleet.yaml:5:5: an alias (*…) has no anchor (&…) before it\n"
-        "Put the anchor on an earlier value, or quote a text that begins with '*'.",
+        "Put the anchor on an earlier value, or quote text that starts with '*'.",
     ),
     "merge key without a map": (
         HEAD + "defaults: {<<: x}\n" + INSTANCE,
@@ -120,7 +119,7 @@ def test_a_bad_file_is_refused_in_these_words(name, tmp_path):
 
 
 def test_a_missing_file():
-    assert text_of_error("none.yaml") == ("none.yaml: there is no such file\nCheck the path, or write the file there.")
+    assert text_of_error("none.yaml") == ("none.yaml: no such file\nCheck the path, or create the file.")
 
 
 def test_a_directory(tmp_path):
@@ -161,7 +160,7 @@ def test_aliases_that_multiply_are_bounded(tmp_path):
 def test_csv_is_no_fleet(tmp_path):
     (tmp_path / "fleet.csv").write_text("key,display_name\na,A\n")
     assert text_of_error("fleet.csv") == (
-        "fleet.csv: CSV holds instances only, not a fleet\nName it under 'include:' in a YAML fleet file."
+        "fleet.csv: a CSV file contains only instances, not a fleet\nAdd it to 'include:' in a YAML fleet file."
     )
 
 

@@ -161,9 +161,7 @@ def test_what_the_file_says_holds_after_it_has_changed_and_a_fleet_that_is_taken
 def test_a_notification_block_that_does_not_exist_is_named(deploy):
     result = deploy(FLEETS, "--notify", "slack-webhook/nobody")
     assert result.code == 1
-    assert result.err.splitlines()[-2] == (
-        "There is no notification block 'slack-webhook/nobody' on the Prefect server."
-    )
+    assert result.err.splitlines()[-2] == ("The Prefect server has no notification block 'slack-webhook/nobody'.")
 
 
 def test_up_uses_a_server_that_is_there_and_leaves_it_running(deployed, tmp_path):
@@ -173,8 +171,8 @@ def test_up_uses_a_server_that_is_there_and_leaves_it_running(deployed, tmp_path
     first = process.stdout.readline()
     process.send_signal(signal.SIGINT)
     result = finished(process)
-    assert first.startswith("entra-fleet is up; no worker runs here"), result.err
+    assert first.startswith("entra-fleet is up; without a worker here")
     assert result.code == 0
-    assert f"Using the Prefect server of PREFECT_API_URL, {deployed}." in result.err
+    assert f"Using the Prefect server at PREFECT_API_URL, {deployed}." in result.err
     assert not (tmp_path / "home" / "prefect.db").exists()
     assert httpx.get(f"{deployed}/health").is_success

@@ -54,7 +54,7 @@ def test_a_mapping_is_reviewed_tried_rolled_out_and_rolled_back(run, tenant, wri
     file.write_text(text.replace(TITLE, NEW_TITLE).replace(SCOPE, NEW_SCOPE, 1))
     tenant.forget()
     refused = run("apply", path, "--yes", "--canary", "sandbox", code=1)
-    assert "This changes who has an account" in refused.err
+    assert "This changes which users are provisioned" in refused.err
     assert tenant.requests(writes=True) == []
 
     planned = run("plan", path, "--out", plan, "--markdown", tmp_path / "plan.md", "--detailed-exitcode", code=2)

@@ -222,7 +222,7 @@ def test_github_shows_a_plan_on_the_pull_request_and_applies_the_reviewed_one(pi
     pipeline.write_fleet(ONE)
     assert github("preview", "Plan").returncode == 0
     summary = (pipeline.checkout / "summary").read_text()
-    assert summary.startswith("### contoso: 1 create; 6 writes to do.\n\n| instance | action |")
+    assert summary.startswith("### contoso: 1 create; 6 planned writes.\n\n| instance | action |")
     assert "| one | create | App one from Box, job running | missing |" in summary
     assert github("preview", "Show it on the pull request").returncode == 0
     told, _, comment = (pipeline.checkout / "gh-was-told").read_text().partition("\n")
@@ -265,7 +265,7 @@ def test_what_was_not_reviewed_is_not_applied(pipeline, github):
     pipeline.write_fleet(ONE, TWO)
     applied = github("apply", "Apply the reviewed plan")
     assert (applied.returncode, pipeline.tenant.requests(writes=True)) == (1, [])
-    assert "no longer what an apply would do" in applied.stderr
+    assert "is out of date" in applied.stderr
 
 
 @pytest.mark.parametrize("job", ["preview", "plan"])

@@ -81,9 +81,9 @@ def test_the_form_of_a_run_says_what_each_parameter_is(server, page, tmp_path):
     shown(
         page,
         f"{server.url}/v2/deployments/deployment/{deployment['id']}/run",
-        "The fleet file's path, or its content.",
-        "Instances worked on at once.",
-        "Plan, and change nothing.",
+        "Path or content of the fleet file.",
+        "Instances processed in parallel.",
+        "Only plan, change nothing.",
     )
     page.picture(tmp_path / "form.png")
 
@@ -117,4 +117,4 @@ def test_the_artifacts_show_failures_first_and_what_to_do(server, run, page, tmp
     assert rows[0] == "bad"
     asked = {"artifacts": {"key": {"any_": ["seen-health"]}}}
     (artifact,) = httpx.post(f"{server.api_url}/artifacts/filter", json=asked).json()
-    shown(page, f"{server.url}/v2/artifacts/artifact/{artifact['id']}", "To be looked at: bad")
+    shown(page, f"{server.url}/v2/artifacts/artifact/{artifact['id']}", "Needs attention: bad")

@@ -154,7 +154,7 @@ def test_a_second_one_says_in_a_line_that_the_port_is_in_use(first):
 
 def test_a_second_one_on_another_port_does_not_touch_the_same_files(first, home):
     assert first.beside.code == 1
-    assert first.beside.err.splitlines()[0] == f"entra-fleet up runs already with {home}."
+    assert first.beside.err.splitlines()[0] == f"Another entra-fleet up is using {home}."
 
 
 def test_ctrl_c_ends_everything_and_leaves_no_process(first):
@@ -238,7 +238,7 @@ def test_when_the_worker_dies_up_says_so_and_ends_with_all_the_rest(second):
     assert second.process.wait(60) == 1
     assert [each for each in family if Path(f"/proc/{each.pid}").exists()] == []
     second.close()
-    assert "prefect has ended: " in second.complaint
+    assert "prefect ended unexpectedly: " in second.complaint
     assert "Traceback" not in second.complaint
 
 

@@ -12,9 +12,9 @@ instances:
     display_name: Prod EU
     template: Box
 """
-GUID_ADVICE = "Give it as 8-4-4-4-12 hexadecimal digits; the Entra admin center shows it."
-KEY_ADVICE = "Use a-z, 0-9 and '-', beginning with a letter or digit, at most 63 characters."
-FLEET_ADVICE = "Use a-z, 0-9 and '-', beginning with a letter or digit, at most 40 characters."
+GUID_ADVICE = "Write it as 8-4-4-4-12 hexadecimal digits; the Entra admin center shows it."
+KEY_ADVICE = "Use a-z, 0-9 and '-', starting with a letter or digit, at most 63 characters."
+FLEET_ADVICE = "Use a-z, 0-9 and '-', starting with a letter or digit, at most 40 characters."
 
 
 def field(line):
@@ -64,16 +64,16 @@ BAD = {
     ),
     "instances as a map": (
         HEAD + "instances: {key: a}\n",
-        "fleet.yaml:3:1: instances: is a map, not a list\nBegin each item with '- '.",
+        "fleet.yaml:3:1: instances: is a map, not a list\nStart each item with '- '.",
     ),
     "instance as a text": (
         HEAD + INSTANCE + "  - prod-us\n",
-        "fleet.yaml:7:5: instances[1]: is a text, not an instance\nBegin it with '- key: …'.",
+        "fleet.yaml:7:5: instances[1]: is a text, not an instance\nStart it with '- key: …'.",
     ),
     "defaults as a list": (
         HEAD + "defaults: [a]\n" + INSTANCE,
         "fleet.yaml:3:1: defaults: is a list, not a map of fields\n"
-        "Write one 'name: value' a line, indented below 'defaults:'.",
+        "Write one 'name: value' per line, indented below 'defaults:'.",
     ),
     "key in defaults": (
         HEAD + "defaults:\n  key: a\n" + INSTANCE,
@@ -81,7 +81,7 @@ BAD = {
     ),
     "bad value in defaults that nobody uses": (
         HEAD + "defaults:\n  template: ' '\n" + INSTANCE,
-        "fleet.yaml:4:3: defaults.template: is blank\nGive it a value, or remove the line.",
+        "fleet.yaml:4:3: defaults.template: is blank\nAdd a value, or remove the line.",
     ),
     "unknown field": (
         field("scopee: all"),
@@ -89,7 +89,7 @@ BAD = {
     ),
     "no value": (
         field("scope:"),
-        "fleet.yaml:7:5: instances[0].scope: has no value\nGive it one, or remove the line.",
+        "fleet.yaml:7:5: instances[0].scope: has no value\nAdd a value, or remove the line.",
     ),
     "no key": (
         HEAD + "instances:\n  - display_name: A\n    template: Box\n",
@@ -113,40 +113,40 @@ BAD = {
     ),
     "blank display name": (
         HEAD + "instances:\n  - {key: a, display_name: '  ', template: Box}\n",
-        "fleet.yaml:4:14: instances[0].display_name: is blank\nGive it a value, or remove the line.",
+        "fleet.yaml:4:14: instances[0].display_name: is blank\nAdd a value, or remove the line.",
     ),
     "long display name": (
         HEAD + f"instances:\n  - {{key: a, display_name: {'é' * 121}, template: Box}}\n",
-        "fleet.yaml:4:14: instances[0].display_name: is 121 characters long, at most 120 are allowed\n"
-        "Shorten it: the mark of the fleet must fit behind it while the app is created.",
+        "fleet.yaml:4:14: instances[0].display_name: is 121 characters long; at most 120 are allowed\n"
+        "Shorten it: the ownership tag is appended while the application is created.",
     ),
     "display name of characters that count twice": (
         HEAD + f"instances:\n  - {{key: a, display_name: {'😀' * 61}, template: Box}}\n",
-        "fleet.yaml:4:14: instances[0].display_name: is 122 characters long, at most 120 are allowed\n"
-        "Shorten it: the mark of the fleet must fit behind it while the app is created.",
+        "fleet.yaml:4:14: instances[0].display_name: is 122 characters long; at most 120 are allowed\n"
+        "Shorten it: the ownership tag is appended while the application is created.",
     ),
     "display name with a line break": (
         HEAD + 'instances:\n  - {key: a, display_name: "A\\nB", template: Box}\n',
         "fleet.yaml:4:14: instances[0].display_name: "
-        "'A\\nB' has line breaks, invisible characters, or spaces at its ends\n"
-        "Remove them; Entra ID would not keep the name as written.",
+        "'A\\nB' has line breaks, invisible characters, or leading or trailing spaces\n"
+        "Remove them; Entra ID would not store the name as written.",
     ),
     "display name with a mark": (
         HEAD + "instances:\n  - {key: a, display_name: 'A [entra-fleet:x:y]', template: Box}\n",
-        "fleet.yaml:4:14: instances[0].display_name: 'A [entra-fleet:x:y]' holds a mark or a placeholder\n"
-        "Leave out [entra-fleet:…], {key} and {display_name}: names are taken as written.",
+        "fleet.yaml:4:14: instances[0].display_name: 'A [entra-fleet:x:y]' contains an ownership tag or a placeholder\n"
+        "Remove [entra-fleet:…], {key} and {display_name}: names are taken literally.",
     ),
     "key twice": (
         HEAD + INSTANCE + "  - {key: prod-eu, display_name: Other, template: Box}\n",
         "fleet.yaml:7:6: instances[1].key: "
-        "'prod-eu' is taken already: fleet.yaml:4:5: instances[0].key\n"
-        "Give each instance a key of its own.",
+        "'prod-eu' is already used: fleet.yaml:4:5: instances[0].key\n"
+        "Give each instance a unique key.",
     ),
     "display name twice, in another case": (
         HEAD + INSTANCE + "  - {key: b, display_name: PROD eu, template: Box}\n",
         "fleet.yaml:7:14: instances[1].display_name: "
-        "'PROD eu' is taken already: fleet.yaml:5:5: instances[0].display_name\n"
-        "Give each instance a name of its own.",
+        "'PROD eu' is already used: fleet.yaml:5:5: instances[0].display_name\n"
+        "Give each instance a unique name.",
     ),
     "renamed from a key in use": (
         HEAD + INSTANCE + "  - {key: b, renamed_from: prod-eu, display_name: B, template: Box}\n",
@@ -156,21 +156,21 @@ BAD = {
     ),
     "renamed from itself": (
         field("renamed_from: prod-eu"),
-        "fleet.yaml:4:5: instances[0]: renamed_from is the key itself\nRemove renamed_from, or give the former key.",
+        "fleet.yaml:4:5: instances[0]: renamed_from is the same as key\nRemove renamed_from, or give the previous key.",
     ),
     "a list where a text belongs": (
         field("notes: [a, b]"),
         "fleet.yaml:7:5: instances[0].notes: is a list, not a text\n"
-        "Write one value; quote it if it begins with [ or {.",
+        "Write one value; quote it if it starts with [ or {.",
     ),
     "a text where a list belongs": (
         field("owners: 8d1e"),
-        "fleet.yaml:7:5: instances[0].owners: is a text, not a list\nBegin each item with '- '.",
+        "fleet.yaml:7:5: instances[0].owners: is a text, not a list\nStart each item with '- '.",
     ),
     "a text where a map belongs": (
         field("credentials: hunter2"),
         "fleet.yaml:7:5: instances[0].credentials: is a text, not a map of fields\n"
-        "Write one 'name: value' a line, indented below this one.",
+        "Write one 'name: value' per line, indented below this one.",
     ),
     "bad scope": (
         field("scope: everyone"),
@@ -206,7 +206,7 @@ BAD = {
     ),
     "bad mail address": (
         field("notification_email: idops"),
-        "fleet.yaml:7:5: instances[0].notification_email: 'idops' is not a mail address\n"
+        "fleet.yaml:7:5: instances[0].notification_email: 'idops' is not an email address\n"
         "Give one address, such as idops@contoso.com.",
     ),
     "date the other way round": (
@@ -225,11 +225,11 @@ BAD = {
     ),
     "mappings": (
         field("mappings: mappings/databricks.yaml"),
-        "mappings/databricks.yaml: there is no such file\nCheck the path, or write the file there.",
+        "mappings/databricks.yaml: no such file\nCheck the path, or create the file.",
     ),
     "long notes": (
         field(f"notes: {'n' * 1025}"),
-        "fleet.yaml:7:5: instances[0].notes: is 1025 characters long, Graph takes 1024\nShorten the notes.",
+        "fleet.yaml:7:5: instances[0].notes: is 1025 characters long; Graph allows 1024\nShorten the notes.",
     ),
 }
 

@@ -16,9 +16,9 @@ instances:
     template: Box
 """
 FORMS = "${env:NAME}, ${file:/absolute/path}, ${block:name/field} or ${keyvault:vault/name}"
-USE = f"Use {FORMS}, and change the secret if one was written here."
-WHOLE = f"Use {FORMS} as the whole value; {{key}} and {{display_name}} may stand inside."
-GUID_ADVICE = "Give it as 8-4-4-4-12 hexadecimal digits; the Entra admin center shows it."
+USE = f"Use {FORMS}, and rotate the secret if it was written here."
+WHOLE = f"Use {FORMS} as the whole value; it may contain {{key}} and {{display_name}}."
+GUID_ADVICE = "Write it as 8-4-4-4-12 hexadecimal digits; the Entra admin center shows it."
 
 
 def credential(line):
@@ -32,7 +32,7 @@ def field(line):
 BAD = {
     "literal secret": (
         credential("SecretToken: hunter2"),
-        f"fleet.yaml:8:7: instances[0].credentials.SecretToken: must be a reference, never the secret itself\n{USE}",
+        f"fleet.yaml:8:7: instances[0].credentials.SecretToken: must be a reference, not the secret itself\n{USE}",
     ),
     "secret around a reference": (
         credential("Password: hunter2${env:X}"),
@@ -58,13 +58,13 @@ BAD = {
     "secret in braces": (
         credential("SecretToken: {hunter2}"),
         "fleet.yaml:8:7: instances[0].credentials.SecretToken: is a map, not a text\n"
-        "Write one value; quote it if it begins with [ or {.\n"
+        "Write one value; quote it if it starts with [ or {.\n"
         "fleet.yaml:8:21: instances[0].credentials.SecretToken.…: has no value\n"
-        "Give it one, or remove the line.",
+        "Add a value, or remove the line.",
     ),
     "blank credential": (
         credential("Domain: ''"),
-        "fleet.yaml:8:7: instances[0].credentials.Domain: is blank\nGive it a value, or remove the line.",
+        "fleet.yaml:8:7: instances[0].credentials.Domain: is blank\nAdd a value, or remove the line.",
     ),
     "credential key in another case": (
         credential("secretToken: hunter2"),
@@ -120,7 +120,7 @@ BAD = {
             "{group: 2F0C1F0E-0000-0000-0000-00000000000a}]"
         ),
         "fleet.yaml:4:5: instances[0]: "
-        "assignments holds 2f0c1f0e-0000-0000-0000-00000000000a twice with the same role\n"
+        "assignments contains 2f0c1f0e-0000-0000-0000-00000000000a twice with the same role\n"
         "Keep one of the two.",
     ),
 }
@@ -160,7 +160,7 @@ def test_no_problem_keeps_the_rejected_value(tmp_path):
 
 def test_a_placeholder_cannot_smuggle_a_literal_into_a_secret(tmp_path):
     text = HEAD + "instances: [{key: hunter2, display_name: A, template: B, credentials: {AppKey: '{key}'}}]\n"
-    with pytest.raises(FleetFileError, match="must be a reference, never the secret itself"):
+    with pytest.raises(FleetFileError, match="must be a reference, not the secret itself"):
         load(text)
 
 

@@ -7,7 +7,7 @@ import pytest
 from flows.fleet_file.loader import FleetFileError, load_fleet
 
 HEAD = "fleet: contoso\ntenant_id: 7928d5b5-7442-4a97-a02d-66f9a9972ec0\n"
-FORM = "Correct the path: it is relative to this file."
+FORM = "Correct the path, which is relative to this file."
 
 
 @pytest.fixture(autouse=True)
@@ -110,7 +110,7 @@ def test_the_digest_does_not_depend_on_where_the_fleet_lies(tmp_path):
         ),
         (
             {"fleet.yaml": "include: teams/*.yaml\n"},
-            "fleet.yaml:3:1: include: is a text, not a list\nBegin each item with '- '.",
+            "fleet.yaml:3:1: include: is a text, not a list\nStart each item with '- '.",
         ),
         (
             {"fleet.yaml": "include: [{a: b}]\n"},
@@ -118,31 +118,31 @@ def test_the_digest_does_not_depend_on_where_the_fleet_lies(tmp_path):
         ),
         (
             {"fleet.yaml": "include: ['*.txt']\n", "a.txt": ""},
-            "fleet.yaml:3:11: include[0]: a.txt is no YAML, JSON or CSV file\n"
-            "Let its name end in .yaml, .yml, .json, .csv, or narrow the pattern.",
+            "fleet.yaml:3:11: include[0]: a.txt is not a YAML, JSON or CSV file\n"
+            "Rename it to end in .yaml, .yml, .json, .csv, or narrow the pattern.",
         ),
         (
             {"fleet.yaml": "include: ['*.yaml']\n"},
-            "fleet.yaml:3:11: include[0]: fleet.yaml is included in a circle\n"
-            "Narrow the pattern: a file cannot include itself, directly or by way of another.",
+            "fleet.yaml:3:11: include[0]: fleet.yaml is included circularly\n"
+            "Narrow the pattern: a file cannot include itself, directly or indirectly.",
         ),
         (
             {"fleet.yaml": "include: [a/a.yaml]\n", "a/a.yaml": "include: [../b.yaml]\n", "b.yaml": "include: [a/*]\n"},
-            "a/../b.yaml:1:11: include[0]: a/../a/a.yaml is included in a circle\n"
-            "Narrow the pattern: a file cannot include itself, directly or by way of another.",
+            "a/../b.yaml:1:11: include[0]: a/../a/a.yaml is included circularly\n"
+            "Narrow the pattern: a file cannot include itself, directly or indirectly.",
         ),
         (
             {"fleet.yaml": "include: [a.yaml, './a.*']\n", "a.yaml": "defaults: {template: B}\n" + instances("a")},
-            "fleet.yaml:3:19: include[1]: a.yaml is included twice\nLet one pattern match it.",
+            "fleet.yaml:3:19: include[1]: a.yaml is included twice\nMatch it with only one pattern.",
         ),
         (
             {"fleet.yaml": "include: [a.yaml]\n", "a.yaml": "- key: a\n"},
-            "a.yaml:1:1: the top level is a list, not a map of fields\nBegin with 'instances:'.",
+            "a.yaml:1:1: the top level is a list, not a map of fields\nStart with 'instances:'.",
         ),
         (
             {"fleet.yaml": "include: [a.yaml]\n", "a.yaml": HEAD},
-            "a.yaml:1:1: fleet: belongs into the top file alone\nRemove it here.\n"
-            "a.yaml:2:1: tenant_id: belongs into the top file alone\nRemove it here.",
+            "a.yaml:1:1: fleet: belongs in the top-level file\nRemove it here.\n"
+            "a.yaml:2:1: tenant_id: belongs in the top-level file\nRemove it here.",
         ),
         (
             {"fleet.yaml": "include: [a.yaml]\n", "a.yaml": "instance: []\nzzz: 1\n"},
@@ -154,18 +154,18 @@ def test_the_digest_does_not_depend_on_where_the_fleet_lies(tmp_path):
             "a/a.yaml:1:5: is not valid YAML: while parsing a flow node, "
             "expected the node content, but found '<stream end>'\n"
             "Correct the indentation, brackets or quotes there; indent with spaces.\n"
-            "b/b.yaml:1:13: instances[0]: is a text, not an instance\nBegin it with '- key: …'.",
+            "b/b.yaml:1:13: instances[0]: is a text, not an instance\nStart it with '- key: …'.",
         ),
         (
             {
                 "fleet.yaml": "defaults: {template: Box}\ninclude: [a.yaml]\n" + instances("x"),
                 "a.yaml": instances("x"),
             },
-            "a.yaml:2:6: instances[0].key: 'x' is taken already: fleet.yaml:6:6: instances[0].key\n"
-            "Give each instance a key of its own.\n"
+            "a.yaml:2:6: instances[0].key: 'x' is already used: fleet.yaml:6:6: instances[0].key\n"
+            "Give each instance a unique key.\n"
             "a.yaml:2:14: instances[0].display_name: "
-            "'App x' is taken already: fleet.yaml:6:14: instances[0].display_name\n"
-            "Give each instance a name of its own.",
+            "'App x' is already used: fleet.yaml:6:14: instances[0].display_name\n"
+            "Give each instance a unique name.",
         ),
     ],
 )
@@ -178,6 +178,6 @@ def test_a_fleet_of_too_many_files(tmp_path):
     write({"fleet.yaml": HEAD + "include: ['parts/*']\n"}, tmp_path)
     write({f"parts/{n:04}.yaml": "instances: []\n" for n in range(1000)}, tmp_path)
     assert refused().splitlines() == [
-        "parts/0999.yaml: is one file more than the 1,000 that a fleet may have",
-        "Join files, or correct the patterns under include.",
+        "parts/0999.yaml: exceeds the limit of 1,000 files per fleet",
+        "Merge files, or correct the patterns under include.",
     ]

@@ -74,13 +74,13 @@ def test_the_digest_is_that_of_the_canonical_json():
         (with_instance(scopee="all"), "instances[0].scopee: unknown field\nDid you mean scope?"),
         (
             with_instance(credentials={"SecretToken": "hunter2"}),
-            "instances[0].credentials.SecretToken: must be a reference, never the secret itself\n"
+            "instances[0].credentials.SecretToken: must be a reference, not the secret itself\n"
             "Use ${env:NAME}, ${file:/absolute/path}, ${block:name/field} or ${keyvault:vault/name}, "
-            "and change the secret if one was written here.",
+            "and rotate the secret if it was written here.",
         ),
         (
             with_instance(notes=b"x"),
-            "instances[0].notes: is of the type bytes\nGive a text, a number, a list or a map.",
+            "instances[0].notes: has the type bytes\nUse a text, a number, a list or a map.",
         ),
         (
             with_instance(delete_threshold=True),
@@ -91,12 +91,12 @@ def test_the_digest_is_that_of_the_canonical_json():
              "tenant_id: is missing\nAdd 'tenant_id:' at the top of the file."),
         (
             ["contoso"],
-            "the top level is a list, not a map of fields\nBegin with 'fleet:', 'tenant_id:' and 'instances:'.",
+            "the top level is a list, not a map of fields\nStart with 'fleet:', 'tenant_id:' and 'instances:'.",
         ),
         (
             with_instance() | {"include": ["*.yaml"]},
             "include[0]: an object cannot include files\n"
-            "Put the instances into the object, or give the path of a file.",
+            "Put the instances in the object, or give the path of a file.",
         ),
         (
             with_instance() | {"instances": []},
@@ -104,7 +104,7 @@ def test_the_digest_is_that_of_the_canonical_json():
         ),
         (
             with_instance(notes="\ud83d"),
-            "instances[0].notes: holds half of a character\nWrite the whole character.",
+            "instances[0].notes: contains half of a surrogate pair\nWrite the whole character.",
         ),
     ],
 )  # fmt: skip
@@ -115,9 +115,7 @@ def test_errors_name_the_field(obj, expected):
 def test_two_instances_of_one_key():
     obj = with_instance()
     obj["instances"].append({"key": "a", "display_name": "B", "template": "Box"})
-    assert refused(obj) == (
-        "instances[1].key: 'a' is taken already: instances[0].key\nGive each instance a key of its own."
-    )
+    assert refused(obj) == ("instances[1].key: 'a' is already used: instances[0].key\nGive each instance a unique key.")
 
 
 def test_an_object_that_contains_itself():

@@ -204,7 +204,7 @@ def test_a_url_may_stand_in_braces(tmp_path):
 
 def test_interpolation_happens_once():
     """A name that looks like a placeholder would be filled in again by a shard; so it is refused."""
-    with pytest.raises(FleetFileError, match="holds a mark or a placeholder"):
+    with pytest.raises(FleetFileError, match="contains an ownership tag or a placeholder"):
         fleet_from_object(
             {
                 "fleet": "a",

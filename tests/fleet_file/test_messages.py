@@ -65,7 +65,7 @@ def test_a_json_file_means_the_same(tmp_path):
         (
             f'{{"fleet": "a", "tenant_id": "{TENANT}", "instances": [{{"key": "a", "display_name": "A", '
             '"template": null}]}',
-            "fleet.json:1:117: instances[0].template: has no value\nGive it one, or remove the line.",
+            "fleet.json:1:117: instances[0].template: has no value\nAdd a value, or remove the line.",
         ),
         (
             "[" * 60 + "]" * 60,

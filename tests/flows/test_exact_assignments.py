@@ -72,8 +72,8 @@ async def test_more_removals_than_can_be_meant_are_a_conflict_without_force(tena
     failure = outcome.instances[0].failure
     assert (failure.code, writes(tenant)) == ("TooManyRemovals", [])
     assert str(failure) == (
-        "assignments_mode exact would take 11 of the 12 assignments of one away (91.7 %); the limit is 10.\n"
-        "Correct assignments in the fleet file, or look at them with plan --force and apply with --force."
+        "assignments_mode exact would remove 11 of the 12 assignments of one (91.7 %); the limit is 10.\n"
+        "Correct assignments in the fleet file, or review them with plan --force and run apply with --force."
     )
     await provision(only(users[:1]), force=True)
     assert writes(tenant) == ["unassign"] * 11
@@ -107,7 +107,7 @@ async def test_another_name_than_the_file_gives_is_said_and_the_id_decides(tenan
     state = tenant.emulator.state()
     names = {each["id"]: each["displayName"] for each in (*state["users"], *state["groups"])}
     said = [
-        f"assignments.{each.get('user') or each.get('group')}: the file calls it {each['name']!r}, the tenant "
+        f"assignments.{each.get('user') or each.get('group')}: named {each['name']!r}, the tenant "
         f"{names[each.get('user') or each.get('group')]!r}; the id decides"
         for each in named
     ]

@@ -18,7 +18,7 @@ from tests.mappings.schemas import attribute, mappings, schema_of, users
 __all__ = ["tenant", "token"]
 pytestmark = pytest.mark.usefixtures("without_prefect")
 
-NOT_TOLD = "how many users are in scope before and after cannot be told."
+NOT_TOLD = "number of users in scope before and after unknown."
 TITLE = {"title": {"expression": 'Join(", ", [jobTitle], [department])', "when": "on create"}}
 
 
@@ -279,11 +279,11 @@ async def test_an_expression_that_graph_cannot_read_is_not_saved(tenant):
     ("settings", "scope", "said"),
     [
         ({}, "all", "about 48 users in scope now, 12 after."),
-        ({}, "assigned", "how many users are in scope before and after cannot be told."),
+        ({}, "assigned", "number of users in scope before and after unknown."),
         (
             {"roles": ("Application.ReadWrite.OwnedBy",)},
             "all",
-            "how many users are in scope before and after cannot be told.",
+            "number of users in scope before and after unknown.",
         ),
     ],
     ids=["everybody", "assigned", "no permission"],

@@ -58,7 +58,7 @@ async def test_a_wait_that_takes_too_long_fails_and_says_what_it_waits_for(tmp_p
     with slow, add_prefect_variables({"TOKEN": "good"}):
         await provision_fleet(fleet(instance("box")))
         state, seen = await monitor(fleet(instance("box")), until="settled", timeout_minutes=0.005)
-    assert (state.name, state.message) == ("TimedOut", "Not settled in time: 1 initial-cycle")
+    assert (state.name, state.message) == ("TimedOut", "Timed out before all jobs settled: 1 initial-cycle")
     assert state.is_failed()
     assert seen.settled == 0
 

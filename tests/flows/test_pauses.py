@@ -22,7 +22,7 @@ async def test_our_own_pause_is_lifted_when_the_file_says_running(tenant, tmp_pa
     # Another machine cannot know whose pause it is.
     with add_prefect_variables({"ENTRA_FLEET_STORE": f"sqlite:///{tmp_path / 'empty.db'}"}):
         _, plan = await provision(RUNNING, dry_run=True)
-    assert plan.instances[0].condition.startswith("paused by someone; --force starts it")
+    assert plan.instances[0].condition.startswith("paused by someone; resume with --force")
     tenant.forget()
     _, outcome = await provision(RUNNING)
     assert (outcome.summary["updated"], writes(tenant)) == (1, ["start_job"])

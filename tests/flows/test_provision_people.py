@@ -39,5 +39,5 @@ async def test_a_role_that_does_not_exist_is_named_and_the_job_is_not_started(te
     _, outcome = await provision(fleet(instance("one", assignments=[{"user": user, "role": "Emperor"}])))
     failure = outcome.instances[0].failure
     assert (failure.step, failure.code) == ("assign-principals", "RoleNotFound")
-    assert failure.message == "one has no role 'Emperor' to assign to."
+    assert failure.message == "one has no role 'Emperor' to assign."
     assert tenant.requests("start_job") == []

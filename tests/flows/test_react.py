@@ -70,7 +70,7 @@ async def test_a_job_is_restarted_where_that_can_help_and_somebody_asks_for_it(t
     assert tenant.requests(writes=True) == []
     state, note = await react(payload, fleet=FLEET, restart=True)
     assert (state.name, [record.operation for record in tenant.requests(writes=True)]) == ("Completed", ["restart_job"])
-    assert "**The job: restarted.**" in note
+    assert "**Job restarted.**" in note
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ async def test_a_restart_with_the_file_of_another_fleet_is_refused(tenant):
     payload = await quarantined(tenant, ESCROWS)
     state, note = await react(payload, fleet={**FLEET, "fleet": "fabrikam"}, restart=True)
     assert state.name == "PartiallyCompleted"
-    assert "the fleet file is of fabrikam, the event of contoso" in note
+    assert "the fleet file defines fabrikam, but the event is about contoso" in note
     assert tenant.requests() == []
 
 
@@ -154,7 +154,7 @@ async def test_nobody_there_to_be_told_stops_nothing_and_shows_no_address(tenant
     payload = await quarantined(tenant, ESCROWS)
     state, note = await react(payload, notify=block)
     assert state.name == "PartiallyCompleted"
-    assert state.message.endswith("Nobody could be told.")
+    assert state.message.endswith("The notification could not be sent.")
     assert "## What to do" in note
     assert f"The block {block} " in caplog.text
     assert "token-4711" not in caplog.text

@@ -73,7 +73,7 @@ async def test_a_key_that_is_nowhere_is_said_before_anything_is_retired(tenant):
     with pytest.raises(UnknownKey) as unknown:
         await state.aresult()
     assert str(unknown.value) == (
-        "The fleet contoso has no instance typo in the fleet file, the tenant or its recycle bin; check --only."
+        "Fleet contoso has no instance typo in the fleet file, the tenant or its recycle bin; check --only."
     )
     assert writes(tenant) == []
 
@@ -101,8 +101,8 @@ async def test_what_does_not_bear_the_fleets_mark_is_left_alone(tenant, stranger
     assert (state.name, failure.code, writes(tenant)) == ("Failed", "NotOurs", [])
     _, outcome = await retire("a", application_id=theirs)
     assert str(outcome.instances[0].failure) == (
-        f"The application {theirs} does not bear the mark of a of the fleet contoso.\n"
-        "It was left alone: only what bears the fleet's mark is retired. Delete it in the portal if it has to go."
+        f"The application {theirs} does not have the ownership tag of a in fleet contoso.\n"
+        "It was not changed: only applications with the fleet's tag are retired. Delete it in the portal if necessary."
     )
     assert writes(tenant) == []
 
@@ -116,7 +116,7 @@ async def test_of_two_bearers_of_a_mark_one_is_retired_by_its_id(tenant):
     assert (failure.code, outcome.summary["retired"]) == ("TwoApplications", 1)
     assert first in failure.message
     assert second in failure.message
-    assert failure.hint == "Keep one, and retire the other: entra-fleet retire FLEET --only a --application-id ID"
+    assert failure.hint == "Keep one and retire the other: entra-fleet retire FLEET --only a --application-id ID"
     _, outcome = await retire("a", application_id=second.upper())
     assert (outcome.summary["retired"], application_ids(tenant, "a")) == (1, [first])
     assert (await retire("a", application_id=second))[1].summary["unchanged"] == 1
@@ -137,7 +137,7 @@ async def test_a_large_part_of_the_fleet_goes_only_by_force(tenant):
         await state.aresult()
     assert str(refused.value) == (
         "This would retire 5 of 10 instances (50 %); the limit is 30 %.\n"
-        "Look at the plan again, and add --force if that is what you want."
+        "Check the plan again, and add --force if that is what you want."
     )
     assert writes(tenant) == []
     _, outcome = await retire(*keys, force=True)

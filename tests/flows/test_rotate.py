@@ -86,7 +86,10 @@ async def test_a_rejected_credential_is_not_saved_and_no_other_suffers(tenant):
     failure = outcome.instances[1].failure
     assert failure.step == "validate-credentials"
     assert "Unauthorized (401): the access token is invalid or has been revoked" in failure.message
-    assert failure.hint == "Nothing was saved, and the job keeps the credentials it has. Correct them, then try again."
+    assert (
+        failure.hint
+        == "Nothing was saved, and the job keeps its current credentials. Correct the new ones, then try again."
+    )
     assert len(tenant.requests("put_secrets")) == 1
     assert "a wrong token" not in str(failure)
 
@@ -121,11 +124,11 @@ async def test_what_cannot_be_rotated_says_what_to_do_instead(tenant):
     assert {each.key: (each.failure.code, each.failure.hint) for each in outcome.instances} == {
         "new": (
             "NotProvisioned",
-            "Make it with entra-fleet apply FLEET --only new, which saves the credentials too.",
+            "Create it with entra-fleet apply FLEET --only new, which also saves the credentials.",
         ),
         "one": (
             "NoCredentials",
-            "Name them in credentials; what was authorized in the portal is renewed there.",
+            "Add them under credentials; renew a portal authorization in the portal.",
         ),
     }
 

@@ -25,7 +25,7 @@ async def test_a_plan_that_changes_too_much_of_what_runs_is_refused_with_zero_wr
     assert (state.name, writes(tenant), type(refusal)) == ("Failed", [], PlanRefused)
     assert str(refusal) == (
         "This would update 5 of 10 instances (50 %); the limit is 30 %.\n"
-        "Look at the plan again, and add --force if that is what you want."
+        "Check the plan again, and add --force if that is what you want."
     )
     _, outcome = await provision(changed, force=True)
     assert (outcome.summary["updated"], writes(tenant)) == (5, ["patch_application"] * 5)
@@ -44,8 +44,8 @@ async def test_only_the_plan_that_was_reviewed_is_carried_out(tenant):
     state, refusal = await provision(fleet(instance("one", notes="slipped in")), plan_digest=plan.digest)
     assert (state.name, writes(tenant), type(refusal)) == ("Failed", [], PlanChanged)
     assert str(refusal) == (
-        "The plan of contoso is no longer the one that was reviewed: the fleet file or the tenant changed.\n"
-        "Nothing was written. Plan again, and apply that."
+        "The plan of contoso has changed since its review: the fleet file or the tenant changed.\n"
+        "Nothing was written. Run plan again and apply the new plan."
     )
     _, outcome = await provision(fleet(instance("one")), plan_digest=plan.digest)
     assert outcome.summary["created"] == 1

@@ -156,7 +156,7 @@ def test_a_namesake_that_is_not_ours_is_a_conflict():
     assert (planned.action, planned.conflict.code) == (Action.CONFLICT, "NameTaken")
     assert "theirs" in planned.conflict.message
     assert planned.conflict.hint == (
-        "To take it in: entra-fleet adopt --template Box. Otherwise give this instance another display_name."
+        "To adopt it, run: entra-fleet adopt --template Box. Otherwise give this instance another display_name."
     )
 
 
@@ -192,7 +192,7 @@ def test_only_narrows_the_plan_but_makes_no_orphans():
 
 
 def test_a_key_the_file_does_not_have_is_refused():
-    with pytest.raises(UnknownKey, match="The fleet f has no instance two; check --only"):
+    with pytest.raises(UnknownKey, match="Fleet f has no instance two; check --only"):
         diff_fleet(fleet(), Observed({}, {}, {"Box": BOX}, {}), only=["two"])
 
 

@@ -41,7 +41,10 @@ async def test_without_being_named_it_is_a_conflict_that_says_how(emulator):
 
 async def test_what_is_not_there_cannot_be_adopted(emulator):
     conflict = (await planned(emulator, adopt=NOWHERE)).conflict
-    assert (conflict.code, conflict.message) == ("AdoptNotFound", f"There is no application {NOWHERE} to adopt as one.")
+    assert (conflict.code, conflict.message) == (
+        "AdoptNotFound",
+        f"The tenant has no application {NOWHERE} to adopt as one.",
+    )
 
 
 @pytest.mark.parametrize("tag", ["entra-fleet:theirs:one", "entra-fleet:contoso:two"])
@@ -50,14 +53,14 @@ async def test_what_bears_a_mark_is_not_taken(emulator, tag):
     emulator.edit(theirs, {"tags": [tag]})
     plan = await planned(emulator, adopt=theirs)
     assert (plan.conflict.code, plan.writes) == ("MarkedByAnother", 0)
-    assert plan.conflict.message == f"The application {theirs} bears the mark {tag}."
+    assert plan.conflict.message == f"The application {theirs} has the ownership tag {tag}."
 
 
 async def test_an_instance_that_is_there_takes_no_second_application(emulator):
     ours = application_of(emulator, settle(emulator, "one", "By hand"))
     other = application_of(emulator, settle(emulator, None, "Other"))
     conflict = (await planned(emulator, adopt=other)).conflict
-    assert conflict.message == f"one is application {ours} already, and is to adopt {other}."
+    assert conflict.message == f"one already has application {ours}, but adopt names {other}."
 
 
 async def test_the_line_may_stay_once_it_is_done(emulator):
@@ -71,7 +74,7 @@ async def test_another_template_stays_a_conflict(emulator):
 
 
 def test_an_application_can_be_only_one_instance():
-    with pytest.raises(FleetFileError, match="An application can be only one instance"):
+    with pytest.raises(FleetFileError, match="An application can belong to only one instance"):
         fleet_from_object(fleet(instance("one", adopt=NOWHERE), instance("two", adopt=NOWHERE)))
 
 

@@ -43,7 +43,7 @@ def test_what_rests_is_started_if_we_paused_it_or_on_request_but_never_over_held
 
 def test_somebody_elses_pause_is_said_beside_the_health():
     planned = plan_one(fleet(), held(jobs=(PAUSED,)))
-    assert (planned.unwell, planned.condition) == (True, "paused by someone; --force starts it")
+    assert (planned.unwell, planned.condition) == (True, "paused by someone; resume with --force")
     assert planned.as_json()["health"]["paused_by"] == "someone"
     wanted = plan_one(fleet(job="paused"), held(jobs=(PAUSED,)))
     assert (wanted.unwell, wanted.condition) == (False, "paused")

@@ -61,9 +61,9 @@ def test_a_person_is_told_what_to_do_about_held_deletions():
     with pytest.raises(StepFailed) as refused:
         decide_control("k", "restart", DELETES, SAFE, force=True)
     assert str(refused.value) == (
-        "The job of k is held because it would delete too many accounts; a machine never lets it go on.\n"
-        "In the portal, under Provisioning of the application: see the logs for who would go. Then Allow deletes,\n"
-        "or bring them back into scope and choose Restart provisioning."
+        "The job of k is held because it would delete too many accounts; entra-fleet never overrides that.\n"
+        "In the portal, open Provisioning of the application and check the logs for who would be deleted.\n"
+        "Then choose Allow deletes, or bring them back into scope and choose Restart provisioning."
     )
 
 
@@ -100,10 +100,10 @@ def test_several_dangers_are_all_named():
     assert str(refused.value) == (
         "A reset of Watermark and Escrows needs --force.\n"
         "Watermark reads and evaluates every object again, in an initial cycle that may take hours; "
-        "Escrows no longer tries the objects that failed, unless Watermark is reset too."
+        "Escrows stops retrying failed objects, unless Watermark is reset too."
     )
 
 
 def test_held_deletions_are_never_forced():
-    with pytest.raises(StepFailed, match="only a person may decide that"):
+    with pytest.raises(StepFailed, match="only a person may decide"):
         reset_scope([ResetScope.FORCE_DELETES], force=True)

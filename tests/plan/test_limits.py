@@ -14,5 +14,5 @@ def test_a_few_and_up_to_thirty_percent_may_change(count, of):
 def test_more_is_refused_with_count_share_and_limit(count, of, share):
     assert refuse_large_share(count, of, "retire") == (
         f"This would retire {count} of {of} instances ({share} %); the limit is 30 %.\n"
-        "Look at the plan again, and add --force if that is what you want."
+        "Check the plan again, and add --force if that is what you want."
     )

@@ -64,7 +64,7 @@ def test_a_name_mentions_nobody_and_links_nowhere(name, read):
 
 def test_what_is_as_it_should_be_is_only_counted():
     text = format_plan_markdown(plan(planned("eu", Action.NONE)))
-    assert (rows(text), "1 none" in text) == ([], True)
+    assert (rows(text), "1 instance is up to date" in text) == ([], True)
 
 
 def test_a_plan_of_thousands_fits_a_comment_and_says_what_is_left_out():
@@ -72,11 +72,11 @@ def test_a_plan_of_thousands_fits_a_comment_and_says_what_is_left_out():
     text = format_plan_markdown(many)
     left_out = 5000 - len(rows(text))
     assert CHARACTERS_MAX * 0.8 < len(text) < 65_536
-    assert f"And {left_out} more, which the plan file has." in text
+    assert f"And {left_out} more in the plan file." in text
 
 
 def test_a_refusal_and_what_lies_about_are_told():
     orphan = Orphan("gone", "App gone", "application-1", "principal-1")
     text = format_plan_markdown(plan(planned("eu", Action.NONE), orphans=(orphan,)), ValueError("40 % at once"))
-    assert "**An apply will be refused:** 40 % at once" in text
+    assert "**Apply will refuse this plan:** 40 % at once" in text
     assert "orphan: App gone (application-1)" in text

@@ -53,4 +53,4 @@ def test_a_large_fleet_is_told_of_the_quota():
     assert check_quota(125) == []
     (warning,) = check_quota(126)
     assert (warning.ok, warning.message) == (True, "126 instances are 252 directory objects")
-    assert "250 only" in warning.hint
+    assert "limit an application to 250" in warning.hint

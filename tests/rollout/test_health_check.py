@@ -39,11 +39,11 @@ SEEN = {
     "all well": (GOOD, []),
     "as many fail as before": (replace(GOOD, log=log(failing=5)), []),
     "five of a hundred more": (replace(GOOD, health=health(escrowed=10)), []),
-    "six more": (replace(GOOD, health=health(escrowed=11)), ["6 of 100 objects fail anew, the limit is 5 %"]),
-    "six more by the log": (replace(GOOD, log=log(failing=11)), ["6 of 100 objects fail anew, the limit is 5 %"]),
+    "six more": (replace(GOOD, health=health(escrowed=11)), ["6 of 100 objects newly failing, limit 5 %"]),
+    "six more by the log": (replace(GOOD, log=log(failing=11)), ["6 of 100 objects newly failing, limit 5 %"]),
     "two deletes": (replace(GOOD, log=log(deleted=2)), []),
-    "three deletes": (replace(GOOD, log=log(deleted=3)), ["3 objects deleted or disabled, the limit is 2"]),
-    "no cycle": (replace(GOOD, ended=False), ["no cycle has ended within 120 minutes"]),
+    "three deletes": (replace(GOOD, log=log(deleted=3)), ["3 objects deleted or disabled, limit 2"]),
+    "no cycle": (replace(GOOD, ended=False), ["no cycle completed within 120 minutes"]),
     "a failed cycle": (
         replace(GOOD, health=replace(WELL, state="degraded", reason="Failed", error_code="Boom")),
         ["its cycle failed: Boom"],
@@ -71,8 +71,8 @@ def test_reasons(seen, reasons):
 
 def test_what_was_not_looked_at_is_said():
     paused = evaluate(replace(GOOD, health=replace(WELL, state="paused")), RULES)
-    assert paused.remarks == ("its job is paused: judged by the apply alone",)
-    assert evaluate(replace(GOOD, log=None), RULES).remarks == ("the log could not be read: deletes were not counted",)
+    assert paused.remarks == ("its job is paused: checked by the apply outcome only",)
+    assert evaluate(replace(GOOD, log=None), RULES).remarks == ("log unreadable: deletes were not counted",)
     late = evaluate(replace(GOOD, health=health(exported=9), log=log(events=4)), RULES)
     assert late.remarks == ("the log shows 4 of 9 exports so far",)
 

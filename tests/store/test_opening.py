@@ -141,7 +141,7 @@ def test_a_directory_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").touch()
     assert refusal(f"sqlite:///{tmp_path}/file/store.db") == (
         f"sqlite:///{tmp_path}/file/store.db: File exists: {tmp_path}/file\n"
-        "Name a file in a directory this user may write to."
+        "Name a file in a directory that you can write to."
     )
 
 

@@ -1,1 +1,1 @@
-"""What commands take: options, confirmation, plan files."""
+"""What commands accept: options, confirmation, plan files."""

@@ -1,4 +1,4 @@
-"""Asking a person before anything is changed."""
+"""Confirmation before anything is changed."""
 
 import sys
 
@@ -6,10 +6,10 @@ from flows.cli.errors import BadUsage
 
 
 def require_terminal(command: str) -> None:
-    """Make sure that there is somebody to ask.
+    """Check that confirmation can be asked for.
 
     Raises:
-        BadUsage: Standard input is no terminal.
+        BadUsage: Standard input is not a terminal.
     """
     if not sys.stdin.isatty():
-        raise BadUsage(f"{command} asks before it changes anything, and there is no terminal to ask on.\nAdd --yes.")
+        raise BadUsage(f"{command} asks before it changes anything, but there is no terminal to ask on.\nAdd --yes.")

@@ -1,4 +1,4 @@
-"""A reviewed plan in a file: written by `plan --out`, carried out by `apply --plan-file`."""
+"""A reviewed plan in a file: written by `plan --out`, applied by `apply --plan-file`."""
 
 import json
 import os
@@ -27,7 +27,7 @@ class PlanOptions:
 
 @dataclass(frozen=True)
 class PlanFile:
-    """A plan that was looked at."""
+    """A plan that was reviewed."""
 
     path: Path
     fleet: str
@@ -43,7 +43,7 @@ class PlanFile:
         """Read a plan file.
 
         Raises:
-            CommandFailed: There is none, or it is not what `plan --out` writes.
+            CommandFailed: There is no such file, or `plan --out` did not write it.
         """
         try:
             document = json.loads(path.read_text(encoding="utf-8"))
@@ -56,12 +56,12 @@ class PlanFile:
                 dict(document["digests"]),
             )
         except OSError as error:
-            raise CommandFailed(f"{path}: {error.strerror}\nWrite one with plan --out.") from None
+            raise CommandFailed(f"{path}: {error.strerror}\nCreate one with plan --out.") from None
         except (ValueError, KeyError, TypeError):
-            raise CommandFailed(f"{path}: this is no plan file.\nWrite one with plan --out.") from None
+            raise CommandFailed(f"{path} is not a plan file.\nCreate one with plan --out.") from None
 
     def outdated_by(self, plan: "Plan") -> CommandFailed:
-        """Return the refusal of a plan that is no longer this one: what differs, in a line or two."""
+        """Return the error for a plan that no longer matches: what differs, in a line or two."""
         now = {each.key: each for each in plan.instances}
         different = [
             _difference(key, self.instances.get(key), found.as_json() if found else None)
@@ -69,15 +69,14 @@ class PlanFile:
             if found is None or self.digests.get(key) != found.digest
         ]
         more = f" And {len(different) - _DIFFERENCES_SHOWN} more." if len(different) > _DIFFERENCES_SHOWN else ""
-        what = " ".join(different[:_DIFFERENCES_SHOWN]) or "It is of another fleet or tenant."
+        what = " ".join(different[:_DIFFERENCES_SHOWN]) or "It is for another fleet or tenant."
         return CommandFailed(
-            f"{self.path} is no longer what an apply would do; nothing was written.\n{what}{more}\n"
-            "Plan again, and review that."
+            f"{self.path} is out of date; nothing was written.\n{what}{more}\nRun plan again, and review the new plan."
         )
 
 
 def write_plan_file(path: Path, plan: "Plan", options: PlanOptions) -> None:
-    """Write a plan for its owner only.
+    """Write a plan file that only its owner can read.
 
     Raises:
         CommandFailed: The file cannot be written.
@@ -93,14 +92,14 @@ def write_plan_file(path: Path, plan: "Plan", options: PlanOptions) -> None:
     }
     try:
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-            os.fchmod(file.fileno(), 0o600)  # one that was there keeps its mode otherwise
+            os.fchmod(file.fileno(), 0o600)  # an existing file would keep its mode
             json.dump(document, file, indent=2, ensure_ascii=False)
     except OSError as error:
-        raise CommandFailed(f"{path}: {error.strerror}\nName a file in a directory this user may write to.") from None
+        raise CommandFailed(f"{path}: {error.strerror}\nName a file in a directory that you can write to.") from None
 
 
 def _difference(key: str, reviewed: Mapping[str, Any] | None, now: Mapping[str, Any] | None) -> str:
-    """Return in a few words what would be done otherwise to an instance than was reviewed."""
+    """Return how the plan of an instance differs from the reviewed one."""
     if reviewed is None or now is None:
         return f"{key}: {'was not in the plan' if reviewed is None else 'is no longer in the file'}."
     if reviewed["action"] != now["action"]:
@@ -110,4 +109,4 @@ def _difference(key: str, reviewed: Mapping[str, Any] | None, now: Mapping[str, 
     )
     if fields := sorted({field for field, *_ in before ^ after}):
         return f"{key}: {', '.join(fields)}."
-    return f"{key}: its fields in the file, or its objects in the tenant, are others."
+    return f"{key}: its fields in the file or its objects in the tenant changed."

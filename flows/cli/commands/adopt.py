@@ -17,25 +17,27 @@ if TYPE_CHECKING:
 
 def command(
     template: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Applications made from this template, by its name or id.")
+        str | None, typer.Option(metavar="NAME", help="Only applications created from this template (name or id).")
     ] = None,
-    tag: Annotated[str | None, typer.Option(metavar="PREFIX", help="Applications with a tag that begins so.")] = None,
-    fleet: Annotated[str | None, typer.Option(metavar="NAME", help="Name of the fleet.")] = None,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="The file to write; it must not exist.")] = None,
+    tag: Annotated[
+        str | None, typer.Option(metavar="PREFIX", help="Only applications that have a tag with this prefix.")
+    ] = None,
+    fleet: Annotated[str | None, typer.Option(metavar="NAME", help="Name for the fleet.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="File to write; must not exist yet.")] = None,
     tenant: TenantOption = None,
 ) -> None:
-    """Write a fleet file for applications that exist already. Changes nothing in the tenant."""
+    """Write a fleet file for existing applications. Changes nothing in the tenant."""
     if not (template or tag):
-        raise BadUsage("adopt needs to know which applications are meant.\nName a --template, a --tag, or both.")
+        raise BadUsage("adopt needs to know which applications you mean.\nGive --template, --tag, or both.")
     name = _fleet_name(fleet, template or tag or "")
     refuse_existing(out)
-    with stderr_console().status("looking at the tenant"):
+    with stderr_console().status("reading the tenant"):
         made = asyncio.run(_look(name, template, tag, tenant))
     if not made.instances:
-        raise CommandFailed("\n".join(["There is no application to adopt.", *_few(made.left_out)]))
+        raise CommandFailed("\n".join(["No matching application can be adopted.", *_few(made.left_out)]))
     write_new(made.text, out)
-    left_out = f"; {len(made.left_out)} left out, see the end of the file" if made.left_out else ""
-    then = f" Fill in the references, then: entra-fleet plan {out}" if out else ""
+    left_out = f"; {len(made.left_out)} left out (see the end of the file)" if made.left_out else ""
+    then = f" Fill in the references, then run: entra-fleet plan {out}" if out else ""
     stderr_console().print(f"{name}: {made.instances} instances{left_out}.{then}", soft_wrap=True)
 
 
@@ -62,11 +64,11 @@ async def _look(fleet: str, template: str | None, tag: str | None, tenant: str |
     async with open_client(tenant) as (graph, claims):
         tenant_id = claims.tenant_id or environment().tenant
         if tenant_id is None:
-            raise EnvironmentIncomplete("The token does not tell its tenant: set AZURE_TENANT_ID to the tenant's id.")
+            raise EnvironmentIncomplete("The token does not name its tenant: set AZURE_TENANT_ID to the tenant id.")
         return build_adoption_file(fleet, tenant_id.lower(), await find_unmanaged(graph, fleet, template, tag))
 
 
 def _few(left_out: tuple[str, ...]) -> list[str]:
-    """Return at most two lines of what was left out."""
+    """Return at most two lines about what was left out."""
     more = [f"and {len(left_out) - 1} more were left out."] if len(left_out) > 1 else []
     return [*left_out[:1], *more]

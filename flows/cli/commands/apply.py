@@ -32,15 +32,18 @@ if TYPE_CHECKING:
 
 def command(
     fleet: FleetArgument,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Apply without asking.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Apply without asking for confirmation.")] = False,
     plan_file: Annotated[
-        Path | None, typer.Option(metavar="PLAN", help="Apply this plan of plan --out and no other, without asking.")
+        Path | None,
+        typer.Option(metavar="PLAN", help="Apply exactly this reviewed plan (from plan --out), without asking."),
     ] = None,
-    concurrency: Annotated[int, typer.Option(min=1, max=64, help="Instances worked on at once.")] = 10,
+    concurrency: Annotated[int, typer.Option(min=1, max=64, help="Instances processed in parallel.")] = 10,
     only: OnlyOption = None,
-    change: Annotated[str | None, typer.Option(metavar="TICKET", help="Ticket to note in the journal.")] = None,
+    change: Annotated[str | None, typer.Option(metavar="TICKET", help="Ticket to record in the journal.")] = None,
     wait: WaitOption = None,
-    save_credentials: Annotated[bool, typer.Option(help="Save credentials that are there already again.")] = False,
+    save_credentials: Annotated[
+        bool, typer.Option(help="Save credentials again even if they are already saved.")
+    ] = False,
     force: ForceOption = False,
     canary: CanaryOption = None,
     canary_user: CanaryUserOption = None,
@@ -49,7 +52,7 @@ def command(
     store: StoreOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Make the tenant what the fleet file says."""
+    """Apply the fleet file to the tenant."""
     from flows.configuration.environment import use_store
     from flows.fleet_file.loader import load_fleet
     from flows.plan.diff import select_instances
@@ -88,12 +91,12 @@ def _apply(parameters: dict[str, Any], reviewed: PlanFile | None) -> "FleetOutco
 
 def _reviewed(path: Path, options: PlanOptions) -> PlanFile:
     if options != PlanOptions():
-        raise BadUsage("--only, --save-credentials and --force are in the plan file already.\nLeave them out.")
+        raise BadUsage("The plan file already holds --only, --save-credentials and --force.\nLeave them out.")
     return PlanFile.read(path)
 
 
 def _confirmed(path: Path, tenant: str | None, options: PlanOptions, in_waves: bool, console: "Console") -> str | None:
-    """Show the plan and ask; return its digest, or None if there is nothing to do or the answer is no."""
+    """Show the plan and ask; return its digest, or None if there are no changes or the answer is no."""
     from flows.cli.commands.plan import make_plan, show_plan
     from flows.plan.safety import find_refusal
 
@@ -103,6 +106,6 @@ def _confirmed(path: Path, tenant: str | None, options: PlanOptions, in_waves: b
     if refusal := find_refusal(plan, force=options.force, in_waves=in_waves):
         raise refusal
     if any("known" in each.credentials.values() for each in plan.instances):
-        console.print("Whether credentials have changed is looked at by apply --yes and rotate only.")
+        console.print("Changed credentials are detected only by apply --yes and rotate.")
     question = "Apply in waves?" if in_waves else "Apply?"
     return plan.digest if plan.has_changes and typer.confirm(question, err=True) else None

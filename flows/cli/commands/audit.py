@@ -35,11 +35,11 @@ COLUMNS = (
 
 def command(
     since: SinceOption = None,
-    fleet: Annotated[str | None, typer.Option(metavar="NAME", help="Only changes of this fleet.")] = None,
-    form: Annotated[Format, typer.Option("--format", help="JSON lines, or CSV with a header.")] = Format.JSONL,
+    fleet: Annotated[str | None, typer.Option(metavar="NAME", help="Only changes to this fleet.")] = None,
+    form: Annotated[Format, typer.Option("--format", help="JSON Lines, or CSV with a header row.")] = Format.JSONL,
     store: StoreOption = None,
 ) -> None:
-    """Print who changed what, when, and by which plan, ticket, commit and run: one record a change, oldest first."""
+    """Print who changed what and when, with plan, ticket, commit and run: one record per change, oldest first."""
     from flows.configuration.environment import environment, use_store
     from flows.store import require_store
 
@@ -49,7 +49,7 @@ def command(
 
 
 def format_record(run: "Run", change: "Change") -> dict[str, Any]:
-    """Return a change and the run that made it as one flat record of JSON values, its keys being `COLUMNS`."""
+    """Return a change and its run as one flat record of JSON values with the keys in `COLUMNS`."""
     error = change.error
     return {
         "at": change.recorded_at.isoformat(),

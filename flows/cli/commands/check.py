@@ -21,11 +21,11 @@ def command(
     only: OnlyOption = None,
     tenant: TenantOption = None,
     reading_only: Annotated[
-        bool, typer.Option("--reading-only", help="Ask for no permission that only apply needs.")
+        bool, typer.Option("--reading-only", help="Skip the permissions that only apply needs.")
     ] = False,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Check file, references, sign-in, permissions and templates. Writes nothing, shows no secret."""
+    """Check file, references, sign-in, permissions and templates. Writes nothing and shows no secrets."""
     with stderr_console().status("checking"):
         preflight = asyncio.run(_preflight(fleet, only, tenant, reading_only))
     if output is Output.JSON:

@@ -7,15 +7,15 @@ import typer
 
 
 def command(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the loopback; 0 takes a free one.")] = 8443,
-    directory: Annotated[Path, typer.Option("--dir", help="Where ca.pem and env.sh go.")] = Path("emulator"),
-    profile: Annotated[list[str] | None, typer.Option(help="How it behaves: calm, laggy, flaky, lossy …")] = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Loopback port; 0 picks a free one.")] = 8443,
+    directory: Annotated[Path, typer.Option("--dir", help="Directory for ca.pem and env.sh.")] = Path("emulator"),
+    profile: Annotated[list[str] | None, typer.Option(help="Fault profile: calm, laggy, flaky, lossy …")] = None,
     fault: Annotated[
-        list[str] | None, typer.Option(metavar="RULE", help="Such as 'instantiate#3: commit, then reset'.")
+        list[str] | None, typer.Option(metavar="RULE", help="Fault rule, such as 'instantiate#3: commit, then reset'.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same tenant.")] = 1,
+    seed: Annotated[int, typer.Option(help="The same seed produces the same tenant.")] = 1,
 ) -> None:
-    """Serve an embedded Entra tenant over TLS, to rehearse a fleet on."""
+    """Serve an embedded Entra tenant over TLS, to rehearse a fleet against."""
     from graph_emulator.__main__ import main
 
     arguments = ["--port", str(port), "--dir", str(directory), "--seed", str(seed)]

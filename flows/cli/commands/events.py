@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Status(StrEnum):
-    """How an event ended, as Graph has it."""
+    """Outcome of an event, in Graph's terms."""
 
     SUCCESS = "success"
     FAILURE = "failure"
@@ -28,7 +28,7 @@ class Status(StrEnum):
 
 
 class Action(StrEnum):
-    """What was done, as Graph has it."""
+    """Kind of event, in Graph's terms."""
 
     CREATE = "create"
     UPDATE = "update"
@@ -40,32 +40,38 @@ class Action(StrEnum):
 
 UntilOption = Annotated[
     datetime | None,
-    typer.Option("--until", metavar="MOMENT", parser=parse_since, help="Before this: a date or moment (UTC), or 7d."),
+    typer.Option(
+        "--until",
+        metavar="MOMENT",
+        parser=parse_since,
+        help="End of the range (exclusive): a date or time (UTC), or 7d.",
+    ),
 ]
 
 
 def command(
-    form: Annotated[Format, typer.Option("--format", help="JSON lines, or CSV with a header.")] = Format.JSONL,
+    form: Annotated[Format, typer.Option("--format", help="JSON Lines, or CSV with a header row.")] = Format.JSONL,
     start: SinceOption = None,
     until: UntilOption = None,
     app: Annotated[
-        list[str] | None, typer.Option(metavar="KEY", help="Only of this instance; may be given several times.")
+        list[str] | None, typer.Option(metavar="KEY", help="Only events of this instance; repeatable.")
     ] = None,
-    fleet: Annotated[str | None, typer.Option(metavar="NAME", help="Only of this fleet.")] = None,
-    status: Annotated[Status | None, typer.Option(case_sensitive=False, help="Only with this outcome.")] = None,
-    action: Annotated[Action | None, typer.Option(case_sensitive=False, help="Only of this kind.")] = None,
+    fleet: Annotated[str | None, typer.Option(metavar="NAME", help="Only events of this fleet.")] = None,
+    status: Annotated[Status | None, typer.Option(case_sensitive=False, help="Only events with this outcome.")] = None,
+    action: Annotated[Action | None, typer.Option(case_sensitive=False, help="Only events with this action.")] = None,
     user: Annotated[
-        str | None, typer.Option(metavar="WHO", help="Only about a user or group: id, UPN, or part of the name.")
+        str | None,
+        typer.Option(metavar="WHO", help="Only events about this user or group: id, UPN, or part of the name."),
     ] = None,
     store: StoreOption = None,
 ) -> None:
-    """Print the harvested provisioning events, for a SIEM or a spreadsheet: one record an event, oldest first."""
+    """Print the harvested provisioning events, for a SIEM or a spreadsheet: one record per event, oldest first."""
     from flows.configuration.environment import environment, use_store
     from flows.store import EventExport, require_store
     from flows.store.event_export import COLUMNS
 
     if start and until and start >= until:
-        raise BadUsage("--since is not before --until, so that there is nothing between them.")
+        raise BadUsage("--since must be before --until.")
     use_store(store)
     with require_store(environment().store_url) as found:
         chosen = EventExport(
@@ -93,7 +99,7 @@ def _applications(store: "Store", keys: list[str] | None, fleet: str | None) -> 
         what = f"instance {', '.join(missing)}" if missing else f"fleet {fleet}"
         within = f" of fleet {fleet}" if missing and fleet else ""
         raise CommandFailed(
-            f"The store knows no {what}{within}.\nA harvest writes down the instances that it sees; check the name."
+            f"The store has no {what}{within}.\nHarvest records the instances it finds; check the name."
         )
     return [each.service_principal_id for each in chosen]
 
@@ -101,7 +107,7 @@ def _applications(store: "Store", keys: list[str] | None, fleet: str | None) -> 
 def _print_events(events: Iterable[Mapping[str, Any]]) -> None:
     for event in events:
         ours = json.dumps({"fleet": event["fleet"], "key": event["key"]}, ensure_ascii=False)
-        # The event as Graph sent it, to the letter: reading and writing it again would take ten times as long.
+        # The event exactly as Graph sent it: parsing and serializing it again would take ten times as long.
         raw = event["raw"]
         print_json_text(f"{ours[:-1]}, {raw[1:]}" if raw != "{}" else ours)
 

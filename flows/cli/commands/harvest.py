@@ -12,16 +12,16 @@ from flows.cli.output.console import print_json, stdout_console
 def command(
     since: SinceOption = None,
     overlap_minutes: Annotated[
-        float, typer.Option(min=0, help="How far before where it ended to read again, for events that came late.")
+        float, typer.Option(min=0, help="Overlap with the previous harvest, to catch late events.")
     ] = 30,
     all_applications: Annotated[
-        bool, typer.Option("--all", help="Keep the events of applications that no fleet manages, too.")
+        bool, typer.Option("--all", help="Also keep events of applications that no fleet manages.")
     ] = False,
     tenant: TenantOption = None,
     store: StoreOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Keep every provisioning event since the last harvest."""
+    """Store every provisioning event since the last harvest."""
     from flows.cli.processes.run_flow import run_flow
     from flows.configuration.environment import use_store
     from flows.formatting.text import format_iso

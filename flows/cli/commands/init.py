@@ -10,8 +10,8 @@ from flows.cli.output.console import stderr_console
 
 
 def command(
-    path: Annotated[Path, typer.Argument(metavar="FLEET", help="The file to write.")] = Path("fleet.yaml"),
-    force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
+    path: Annotated[Path, typer.Argument(metavar="FLEET", help="File to write.")] = Path("fleet.yaml"),
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
 ) -> None:
     """Write a commented starter fleet file."""
     from flows.configuration.environment import environment
@@ -21,7 +21,7 @@ def command(
         with path.open("w" if force else "x", encoding="utf-8") as file:
             file.write(starter_text(environment().tenant))
     except FileExistsError:
-        raise CommandFailed(f"{path} exists already.\nName another file, or replace it with --force.") from None
+        raise CommandFailed(f"{path} already exists.\nName another file, or overwrite it with --force.") from None
     except OSError as error:
-        raise CommandFailed(f"{path} cannot be written: {error.strerror}.") from None
-    stderr_console().print(f"Wrote {path}. Edit it, then: entra-fleet plan {path}")
+        raise CommandFailed(f"Cannot write {path}: {error.strerror}.") from None
+    stderr_console().print(f"Wrote {path}. Edit it, then run: entra-fleet plan {path}")

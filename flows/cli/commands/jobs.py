@@ -42,7 +42,7 @@ def start(
     store: StoreOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Start jobs, or resume those that are paused."""
+    """Start jobs, or resume paused ones."""
     _control(fleet, yes, store, output, action="start", only=only, change=change, tenant=tenant, **wait_parameter(wait))
 
 
@@ -57,7 +57,7 @@ def pause(
     store: StoreOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Pause jobs; the cycle in progress finishes."""
+    """Pause jobs; a cycle in progress still finishes."""
     _control(fleet, yes, store, output, action="pause", only=only, change=change, tenant=tenant, **wait_parameter(wait))
 
 
@@ -67,9 +67,13 @@ def restart(
     only: OnlyOption = None,
     reset: Annotated[
         list[str] | None,
-        typer.Option(metavar="SCOPE", help="QuarantineState (the default), Watermark, Escrows, Full …; several times."),
+        typer.Option(
+            metavar="SCOPE", help="Reset scope: QuarantineState (default), Watermark, Escrows, Full …; repeatable."
+        ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Restart what is paused, and with a dangerous reset.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Restart paused jobs too, and allow dangerous resets.")
+    ] = False,
     yes: YesOption = False,
     change: ChangeOption = None,
     wait: WaitOption = None,
@@ -77,20 +81,20 @@ def restart(
     store: StoreOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Restart jobs: lift their quarantine, and forget what is asked for."""
+    """Restart jobs: lift quarantines, and reset the given scopes."""
     parameters = {"action": "restart", "only": only, "reset": _scopes(reset), "force": force, "change": change}
     _control(fleet, yes, store, output, tenant=tenant, **parameters, **wait_parameter(wait))
 
 
 def _control(fleet: Path, yes: bool, store: str | None, output: Output, **parameters: Any) -> None:
-    """Ask, and run the flow.
+    """Ask for confirmation, then run the flow.
 
     Args:
         fleet: The fleet file.
-        yes: Whether not to ask.
-        store: The store, in place of the environment's.
-        output: What to print.
-        parameters: Those of the flow, but the fleet.
+        yes: Skip the confirmation.
+        store: Store URL, overriding the environment.
+        output: Text or JSON.
+        parameters: The flow's parameters, except the fleet.
     """
     from flows.configuration.environment import use_store
     from flows.fleet_file.loader import load_fleet
@@ -119,7 +123,7 @@ def _scopes(names: list[str] | None) -> "list[ResetScope]":
     wanted = [name.strip().lower() for text in names or () for name in text.split(",")]
     for name in wanted:
         if name not in known:
-            raise typer.BadParameter(f"{name!r} is none of {', '.join(ResetScope)}", param_hint="--reset")
+            raise typer.BadParameter(f"{name!r} is not one of {', '.join(ResetScope)}", param_hint="--reset")
     return [known[name] for name in wanted]
 
 
@@ -143,7 +147,7 @@ def _confirmed(
             return await plan_job_controls(graph, fleet, action, only, scope, force=force)
 
     require_terminal(f"jobs {action}")
-    with stderr_console().status("looking at the tenant"):
+    with stderr_console().status("reading the tenant"):
         controls = asyncio.run(look())
     _show(controls)
     needed = sum(each.needed for each in controls)

@@ -16,15 +16,17 @@ if TYPE_CHECKING:
 
 def command(
     fleet: FleetArgument,
-    once: Annotated[bool, typer.Option("--once", help="Look once; the default.")] = False,
-    until: Annotated[str | None, typer.Option(metavar="settled", help="Wait until every job has settled.")] = None,
-    timeout_minutes: Annotated[float, typer.Option(min=0.01, help="How long to wait for that.")] = 60,
-    interval_seconds: Annotated[float, typer.Option(min=0.05, help="Time between two looks.")] = 30,
+    once: Annotated[bool, typer.Option("--once", help="Check once (the default).")] = False,
+    until: Annotated[
+        str | None, typer.Option(metavar="settled", help="Wait until every job has settled ('settled').")
+    ] = None,
+    timeout_minutes: Annotated[float, typer.Option(min=0.01, help="How long to wait with --until.")] = 60,
+    interval_seconds: Annotated[float, typer.Option(min=0.05, help="Time between checks.")] = 30,
     tenant: TenantOption = None,
     store: StoreOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Show how the jobs are doing, and keep what changed."""
+    """Show the health of the jobs, and record changes in the store."""
     from flows.configuration.environment import use_store
     from flows.fleet_file.loader import load_fleet
 
@@ -68,7 +70,7 @@ def _warn(desired: "Fleet", seen: "Sweep") -> None:
 
 def _waits(once: bool, until: str | None) -> Literal["once", "settled"]:
     if until not in {None, "settled"}:
-        raise typer.BadParameter("the only thing to wait for is 'settled'", param_hint="--until")
+        raise typer.BadParameter("the only supported value is 'settled'", param_hint="--until")
     if once and until:
-        raise typer.BadParameter("--once and --until exclude each other", param_hint="--until")
+        raise typer.BadParameter("--once and --until are mutually exclusive", param_hint="--until")
     return "settled" if until else "once"

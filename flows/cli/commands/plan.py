@@ -35,17 +35,19 @@ def command(
         Path | None, typer.Option(metavar="PLAN", help="Write the plan to a file, for apply --plan-file.")
     ] = None,
     markdown: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the plan as Markdown too, for a pull request.")
+        Path | None, typer.Option(metavar="FILE", help="Also write the plan as Markdown, for a pull request.")
     ] = None,
     only: OnlyOption = None,
     tenant: TenantOption = None,
     store: StoreOption = None,
     output: OutputOption = Output.TEXT,
-    save_credentials: Annotated[bool, typer.Option(help="Plan to save credentials that are there again.")] = False,
+    save_credentials: Annotated[
+        bool, typer.Option(help="Plan to save credentials again even if they are already saved.")
+    ] = False,
     force: ForceOption = False,
-    detailed_exitcode: Annotated[bool, typer.Option(help="Exit with 2 if there are changes.")] = False,
+    detailed_exitcode: Annotated[bool, typer.Option(help="Exit with code 2 if there are changes.")] = False,
 ) -> None:
-    """Show what an apply would change, and why. Writes nothing and reads no secret."""
+    """Show what apply would change, and why. Writes nothing and reads no secrets."""
     from rich.text import Text
 
     from flows.configuration.environment import use_store
@@ -64,7 +66,7 @@ def command(
     else:
         show_plan(plan, stdout_console())
         if refusal:
-            stdout_console().print(Text(f"An apply will be refused: {refusal}"), soft_wrap=True)
+            stdout_console().print(Text(f"Apply will refuse this plan: {refusal}"), soft_wrap=True)
     if detailed_exitcode and plan.has_changes:
         raise typer.Exit(CHANGES)
 
@@ -75,17 +77,17 @@ def _write_markdown(path: Path, plan: "Plan", refusal: Exception | None) -> None
     try:
         path.write_text(format_plan_markdown(plan, refusal), encoding="utf-8", errors="backslashreplace")
     except OSError as error:
-        raise CommandFailed(f"{path}: {error.strerror}\nName a file in a directory this user may write to.") from None
+        raise CommandFailed(f"{path}: {error.strerror}\nName a file in a directory that you can write to.") from None
 
 
 def make_plan(path: Path, tenant: str | None, options: PlanOptions) -> "Plan":
-    """Look at the tenant and return what an apply would do."""
+    """Read the tenant and return what an apply would do."""
     from flows.fleet_file.loader import load_fleet
     from flows.plan.diff import select_instances
 
     fleet = load_fleet(path)
     select_instances(fleet, options.only)
-    with stderr_console().status("looking at the tenant"):
+    with stderr_console().status("reading the tenant"):
         return asyncio.run(_plan(fleet, tenant, options))
 
 
@@ -111,7 +113,7 @@ async def _plan(fleet: "Fleet", tenant: str | None, options: PlanOptions) -> "Pl
 
 
 def show_plan(plan: "Plan", console: "Console") -> None:
-    """Print a plan for a person."""
+    """Print a plan as text."""
     from rich.text import Text
 
     from flows.cli.output.tables import plan_table

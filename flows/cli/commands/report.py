@@ -11,12 +11,14 @@ from flows.cli.output.console import stderr_console
 
 
 def command(
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where to write the page.")] = Path("report.html"),
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="File to write the page to.")] = Path(
+        "report.html"
+    ),
     fleet: Annotated[str | None, typer.Option(metavar="NAME", help="Only this fleet.")] = None,
-    days: Annotated[int, typer.Option(min=1, max=400, help="How many days, today included.")] = 30,
+    days: Annotated[int, typer.Option(min=1, max=400, help="Number of days, including today.")] = 30,
     store: StoreOption = None,
 ) -> None:
-    """Write one page about fleets, jobs, events and errors. Reads the store only."""
+    """Write one HTML page about fleets, jobs, events and errors. Reads only the store."""
     from rich.text import Text
 
     from flows.cli.arguments.fleet_names import ensure_known
@@ -33,8 +35,8 @@ def command(
         out.write_text(page, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise CommandFailed(
-            f"{out}: {error.strerror}.\nName a file in a directory you may write to with --out."
+            f"{out}: {error.strerror}.\nUse --out to name a file in a directory that you can write to."
         ) from None
     stderr_console().print(
-        Text(f"{out}: {len(page.encode()) / 1000:,.0f} KB. It holds names of users: keep it among you.")
+        Text(f"{out}: {len(page.encode()) / 1000:,.0f} KB. It contains user names: share it with care.")
     )

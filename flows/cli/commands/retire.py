@@ -27,14 +27,19 @@ if TYPE_CHECKING:
 
 def command(
     fleet: FleetArgument,
-    only: Annotated[
-        list[str], typer.Option("--only", metavar="KEY", help="The instance to retire; may be given several times.")
-    ],
+    only: Annotated[list[str], typer.Option("--only", metavar="KEY", help="Instance to retire; repeatable.")],
     application_id: Annotated[
-        str | None, typer.Option("--application-id", metavar="ID", help="Which of two applications with that mark.")
+        str | None,
+        typer.Option(
+            "--application-id",
+            metavar="ID",
+            help="Object id of the application to retire, where two have the same tag.",
+        ),
     ] = None,
-    purge: Annotated[bool, typer.Option("--purge", help="Remove it from the recycle bin too, for good.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Retire however large a part of the fleet.")] = False,
+    purge: Annotated[bool, typer.Option("--purge", help="Also delete it from the recycle bin, permanently.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Override the limit on how much of the fleet one run may retire.")
+    ] = False,
     yes: YesOption = False,
     change: ChangeOption = None,
     wait: WaitOption = None,
@@ -42,14 +47,14 @@ def command(
     store: StoreOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Pause and delete the job of an instance, and move its application to the recycle bin."""
+    """Pause and delete the jobs of instances, and move their applications to the recycle bin."""
     from flows.configuration.environment import use_store
     from flows.fleet_file.loader import load_fleet
 
     use_store(store)
     desired = load_fleet(fleet)
     if application_id and len(set(only)) > 1:
-        raise BadUsage("--application-id names one application, and --only more than one instance.\nGive one --only.")
+        raise BadUsage("--application-id names one application, but --only names several instances.\nGive one --only.")
     look = {"application_id": application_id, "purge": purge, "force": force}
     if not (yes or _confirmed(desired, only, tenant, look)):
         return
@@ -74,7 +79,7 @@ def _confirmed(fleet: "Fleet", only: list[str], tenant: str | None, look: dict[s
             return await plan_retirements(graph, fleet, only, **look)
 
     require_terminal("retire")
-    with stderr_console().status("looking at the tenant"):
+    with stderr_console().status("reading the tenant"):
         plans = asyncio.run(found())
     for each in plans:
         _show(each)
@@ -82,10 +87,10 @@ def _confirmed(fleet: "Fleet", only: list[str], tenant: str | None, look: dict[s
     if not live and not purged:
         stdout_console().print(f"{fleet.fleet}: nothing to retire.")
         raise typer.Exit(FAILED if any(each.refusal for each in plans) else 0)
-    question = f"Retire {live} of the fleet {fleet.fleet}? Applications stay in the recycle bin for 30 days."
+    question = f"Retire {live} of fleet {fleet.fleet}? Applications stay in the recycle bin for 30 days."
     if live and not typer.confirm(question, err=True):
         return False
-    return not purged or typer.confirm(f"Delete {purged} for good? Nobody can bring them back.", err=True)
+    return not purged or typer.confirm(f"Permanently delete {purged}? This cannot be undone.", err=True)
 
 
 def _show(plan: "Retirement") -> None:
@@ -94,7 +99,7 @@ def _show(plan: "Retirement") -> None:
     if plan.refusal:
         show_failure(plan.key, plan.refusal)
     elif not plan.needed:
-        stdout_console().print(Text(f"{plan.key}: not there (any more)."))
+        stdout_console().print(Text(f"{plan.key}: not in the tenant."))
     else:
         jobs = ", ".join(f"job {job.job_id} ({job.state})" for job in plan.jobs) or "no job"
         what = f"{plan.key}: {plan.display_name}{'' if plan.live else ', in the recycle bin'}\n"
@@ -104,10 +109,10 @@ def _show(plan: "Retirement") -> None:
 
 
 def _warn_of_return(fleet: "Fleet", retired: list[str]) -> None:
-    """Say which of them the next apply would make anew."""
+    """Warn about keys that the next apply would create again."""
     from rich.text import Text
 
     keys = [instance.key for instance in fleet.instances if instance.key in retired]
     if keys:
-        text = f"Still in the fleet file: {', '.join(keys)}.\nRemove it there, or the next apply makes it anew."
+        text = f"Still in the fleet file: {', '.join(keys)}.\nRemove it there, or the next apply creates it again."
         stderr_console().print(Text(text), soft_wrap=True)

@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
 def command(
     fleet: FleetArgument,
-    only: Annotated[list[str], typer.Option("--only", metavar="KEY", help="Instance whose credentials are new.")],
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Rotate without asking.")] = False,
-    change: Annotated[str | None, typer.Option(metavar="TICKET", help="Ticket to note in the journal.")] = None,
+    only: Annotated[list[str], typer.Option("--only", metavar="KEY", help="Instance with new credentials")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Rotate without asking for confirmation.")] = False,
+    change: Annotated[str | None, typer.Option(metavar="TICKET", help="Ticket to record in the journal.")] = None,
     wait: WaitOption = None,
     tenant: TenantOption = None,
     store: StoreOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Validate and save new credentials; touch nothing else."""
+    """Validate and save new credentials. Changes nothing else."""
     from flows.configuration.environment import use_store
     from flows.fleet_file.loader import load_fleet
     from flows.plan.diff import select_instances
@@ -65,7 +65,7 @@ def command(
 
 def _confirmed(only: list[str]) -> bool:
     require_terminal("rotate")
-    return typer.confirm(f"Save new credentials of {', '.join(only)}?", err=True)
+    return typer.confirm(f"Save new credentials for {', '.join(only)}?", err=True)
 
 
 def _show_quarantined(outcome: "FleetOutcome") -> None:
@@ -75,8 +75,8 @@ def _show_quarantined(outcome: "FleetOutcome") -> None:
         if each.job_state == "quarantined" and not each.failure:
             stderr_console().print(
                 Text(
-                    f"\nThe job of {each.key} is in quarantine, in which Entra ID tries again about once a day.\n"
-                    f"At once: entra-fleet jobs restart FLEET --only {each.key}"
+                    f"\nThe job of {each.key} is in quarantine, where Entra ID retries only about once a day.\n"
+                    f"To retry now: entra-fleet jobs restart FLEET --only {each.key}"
                 ),
                 soft_wrap=True,
             )

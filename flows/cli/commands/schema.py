@@ -6,15 +6,15 @@ import typer
 
 from flows.cli.commands import schema_adopt, schema_export, schema_history, schema_restore
 
-app = typer.Typer(help="Attribute mappings as code, and the JSON Schemas of our files.")
+app = typer.Typer(help="Attribute mappings as code, and the JSON Schemas of fleet and mappings files.")
 
 
 @app.callback(invoke_without_command=True)
 def command(
     context: typer.Context,
-    mappings: Annotated[bool, typer.Option("--mappings", help="That of a mappings file instead.")] = False,
+    mappings: Annotated[bool, typer.Option("--mappings", help="Print the schema of a mappings file instead.")] = False,
 ) -> None:
-    """Print the JSON Schema of the fleet file, for editors; or do what a command below says."""
+    """Print the JSON Schema of the fleet file, for editors, or run one of the commands below."""
     if context.invoked_subcommand:
         return
     from flows.cli.output.console import print_json

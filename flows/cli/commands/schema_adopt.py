@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def command(fleet: FleetArgument, only: OneKeyOption, tenant: TenantOption = None) -> None:
-    """Take over what was edited in the tenant into the mappings file. Changes nothing in the tenant."""
+    """Update the mappings file with edits made in the tenant. Changes nothing in the tenant."""
     from rich.text import Text
 
     from flows.fleet_file.loader import load_fleet
@@ -27,36 +27,38 @@ def command(fleet: FleetArgument, only: OneKeyOption, tenant: TenantOption = Non
     (instance,) = select_instances(desired, [only])
     mappings = instance.mappings
     if mappings is None:
-        raise CommandFailed(f"{only} has no mappings file.\nWrite one: entra-fleet schema export {fleet} --only {only}")
+        raise CommandFailed(
+            f"{only} has no mappings file.\nCreate one: entra-fleet schema export {fleet} --only {only}"
+        )
     path = _file_of(mappings, only)
     found, problems = desired_mappings(mappings, None, None, look(desired, only, tenant).schema)
     if problems:
         raise CommandFailed(str(problems[0]))
     changed = diff_mappings(found)
     for each in changed:
-        # The other way round than a plan: the file is to become what the tenant has.
+        # The reverse of a plan: the file takes over what the tenant has.
         stderr_console().print(Text(format_change(FieldChange(each.field, each.after, each.before))), soft_wrap=True)
     if not changed:
-        stderr_console().print(f"{path} says what the job of {only} has; nothing to take over.", soft_wrap=True)
+        stderr_console().print(f"{path} already matches the job of {only}.", soft_wrap=True)
         return
     from flows.mappings.adopt import adopt_mappings, expected_mappings
 
     _rewrite(path, adopt_mappings(path.read_text(encoding="utf-8"), found), expected_mappings(mappings, found))
-    stderr_console().print(f"{path}: {len(changed)} taken over from {only}.", soft_wrap=True)
+    stderr_console().print(f"{path}: {len(changed)} changes taken from {only}.", soft_wrap=True)
 
 
 def _file_of(mappings: "Mappings", key: str) -> Path:
     root = mappings.places.of()
     if root.path or root.file.endswith(".json"):
         raise CommandFailed(
-            f"The mappings of {key} do not stand in a YAML file of their own.\n"
-            "Put them into one, and name it in the fleet file: mappings: FILE."
+            f"The mappings of {key} are not in a YAML file of their own.\n"
+            "Move them to one, and reference it in the fleet file: mappings: FILE."
         )
     return Path(root.file)
 
 
 def _rewrite(path: Path, text: str, expected: "Mappings") -> None:
-    """Write a mappings file, if it says then what it should."""
+    """Write a mappings file, after checking that the result reads back as intended."""
     from pydantic import ValidationError
 
     from flows.documents.errors import FleetFileError
@@ -69,8 +71,10 @@ def _rewrite(path: Path, text: str, expected: "Mappings") -> None:
     except (FleetFileError, ValidationError):
         says = None
     if says != expected:
-        raise CommandFailed(f"{path} cannot be rewritten as it is; it stays.\nUse schema export, or edit it by hand.")
+        raise CommandFailed(
+            f"{path} cannot be updated automatically and was left unchanged.\nUse schema export, or edit it by hand."
+        )
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise CommandFailed(f"{path} cannot be written: {error.strerror}.") from None
+        raise CommandFailed(f"Cannot write {path}: {error.strerror}.") from None

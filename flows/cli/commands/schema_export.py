@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 def command(
     fleet: FleetArgument,
     only: OneKeyOption,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="The file to write; it must not exist.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="File to write; must not exist yet.")] = None,
     tenant: TenantOption = None,
 ) -> None:
-    """Write the mappings of a job as a mappings file. Changes nothing."""
+    """Write the mappings of a job to a mappings file. Changes nothing in the tenant."""
     from flows.fleet_file.loader import load_fleet
     from flows.mappings.table import build_table
     from flows.mappings.yaml_writer import write_yaml
@@ -31,17 +31,19 @@ def command(
     found = look(load_fleet(fleet), only, tenant)
     table, left_alone = build_table(found.schema)
     if table is None:
-        raise CommandFailed(f"The schema of {only} maps nothing that a mappings file could hold.\nNothing was written.")
-    comments = [f"Mappings of {only}. What is not named here stays as each job has it."]
-    comments += [f"Left alone: {each}." for each in left_alone]
+        raise CommandFailed(
+            f"The schema of {only} has no mappings that a mappings file can express.\nNothing was written."
+        )
+    comments = [f"Mappings of {only}. Anything not listed here stays as it is in each job."]
+    comments += [f"Not exported: {each}." for each in left_alone]
     write_new(write_yaml(table, comments), out)
     if out:
-        stderr_console().print(f"{out} is written. Name it in the fleet file: mappings: {out}", soft_wrap=True)
+        stderr_console().print(f"Wrote {out}. Reference it in the fleet file: mappings: {out}", soft_wrap=True)
 
 
 def look(fleet: "Fleet", key: str, tenant: str | None) -> "JobSchema":
     """Return the schema of an instance's job."""
-    with stderr_console().status("looking at the tenant"):
+    with stderr_console().status("reading the tenant"):
         return asyncio.run(_look(fleet, key, tenant))
 
 

@@ -17,7 +17,7 @@ def command(
     store: StoreOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """List the schemas that a job had before each write of ours, the newest first."""
+    """List the schema versions saved before each write, newest first."""
     from flows.configuration.environment import environment, use_store
     from flows.fleet_file.loader import load_fleet
     from flows.store import JobPlace, require_store
@@ -38,7 +38,9 @@ def _show(key: str, versions: "list[SchemaVersion]") -> None:
     from rich.text import Text
 
     if not versions:
-        stdout_console().print(f"The store has no version of the schema of {key}: nothing was saved over it.")
+        stdout_console().print(
+            f"The store has no schema version of {key}: entra-fleet has not replaced its schema yet."
+        )
         return
     table = Table("version", "until", "replaced by", "ticket", "run", box=None, pad_edge=False)
     for each in versions:
@@ -46,7 +48,7 @@ def _show(key: str, versions: "list[SchemaVersion]") -> None:
         when = f"{each.kept_at:%Y-%m-%d %H:%M:%SZ}"
         table.add_row(str(each.id), when, Text(f"{each.reason} of {who}"), Text(each.ticket or "-"), each.run_id)
     stdout_console().print(table)
-    stdout_console().print(f"To go back: entra-fleet schema restore FLEET --only {key} --version N", soft_wrap=True)
+    stdout_console().print(f"To restore one: entra-fleet schema restore FLEET --only {key} --version N", soft_wrap=True)
 
 
 def _as_json(version: "SchemaVersion") -> dict[str, Any]:

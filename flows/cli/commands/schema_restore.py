@@ -23,7 +23,7 @@ def command(
     fleet: FleetArgument,
     only: OneKeyOption,
     version: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="A version of the history; by default the newest.")
+        int | None, typer.Option(min=1, metavar="N", help="Version from schema history; default: the newest.")
     ] = None,
     yes: YesOption = False,
     change: ChangeOption = None,
@@ -32,7 +32,7 @@ def command(
     store: StoreOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Put the schema that a job had before a write of ours; begins an initial cycle."""
+    """Restore an earlier schema of a job. Starts an initial cycle."""
     from flows.configuration.environment import use_store
     from flows.fleet_file.loader import load_fleet
     from flows.plan.diff import select_instances
@@ -53,5 +53,5 @@ def command(
 
 def _confirmed(key: str, version: int | None) -> bool:
     require_terminal("schema restore")
-    which = f"version {version}" if version else "the newest version kept"
-    return typer.confirm(f"Replace the schema of {key} by {which}? An initial cycle begins.", err=True)
+    which = f"version {version}" if version else "the newest saved version"
+    return typer.confirm(f"Replace the schema of {key} with {which}? This starts an initial cycle.", err=True)

@@ -1,4 +1,4 @@
-"""`entra-fleet store`: care of the store."""
+"""`entra-fleet store`: maintain the store."""
 
 import sys
 from datetime import UTC, datetime, timedelta
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from flows.store import Kind, Store
 
 KEEP_DAYS = 400
-"""A year and a month, so that a yearly audit finds its whole year."""
+"""A year and a month, so that a yearly audit still covers its whole year."""
 
-app = typer.Typer(name="store", help="Upgrade the store, or prune what is old.", no_args_is_help=True)
+app = typer.Typer(name="store", help="Upgrade the store, or prune old data.", no_args_is_help=True)
 
 
 @app.command("upgrade")
 def upgrade(store: StoreOption = None, output: OutputOption = Output.TEXT) -> None:
-    """Bring the store to the version of this program."""
+    """Upgrade the store to the schema version of this release."""
     from flows.configuration.environment import environment, use_store
     from flows.store import SCHEMA_VERSION, store_address, upgrade_store
 
@@ -34,9 +34,9 @@ def upgrade(store: StoreOption = None, output: OutputOption = Output.TEXT) -> No
         print_json({"store": str(address), "from": before, "to": SCHEMA_VERSION})
         return
     if before is None:
-        done = f"made at version {SCHEMA_VERSION}"
+        done = f"created at version {SCHEMA_VERSION}"
     elif before == SCHEMA_VERSION:
-        done = f"at version {SCHEMA_VERSION} already"
+        done = f"already at version {SCHEMA_VERSION}"
     else:
         done = f"upgraded from version {before} to {SCHEMA_VERSION}"
     stdout_console().print(f"{address}: {done}.", soft_wrap=True)
@@ -46,14 +46,14 @@ def upgrade(store: StoreOption = None, output: OutputOption = Output.TEXT) -> No
 def prune(
     keep_days: Annotated[int, typer.Option(min=1, max=36_500, metavar="N", help="Keep the last N days.")] = KEEP_DAYS,
     events: Annotated[bool, typer.Option("--events", help="Prune provisioning events.")] = False,
-    jobs: Annotated[bool, typer.Option("--jobs", help="Prune the history of jobs.")] = False,
-    journal: Annotated[bool, typer.Option("--journal", help="Prune the journal of changes.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Delete without asking.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be deleted, and delete nothing.")] = False,
+    jobs: Annotated[bool, typer.Option("--jobs", help="Prune job history.")] = False,
+    journal: Annotated[bool, typer.Option("--journal", help="Prune the change journal.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Delete without asking for confirmation.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be deleted.")] = False,
     store: StoreOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Delete what is older than N days: events, history of jobs and journal, or those that are named."""
+    """Delete data older than N days: events, job history and journal, or only the kinds you name."""
     from flows.configuration.environment import environment, use_store
     from flows.store import Kind, require_store
 
@@ -63,7 +63,7 @@ def prune(
     before = datetime.now(UTC) - timedelta(days=keep_days)
     with require_store(environment().store_url) as found:
         old = {kind: found.older_than(before).count(kind) for kind in kinds}
-        stderr_console().print(f"From before {before:%Y-%m-%d %H:%M}Z: {_words(old) or 'nothing'}.", soft_wrap=True)
+        stderr_console().print(f"Older than {before:%Y-%m-%d %H:%M}Z: {_words(old) or 'nothing'}.", soft_wrap=True)
         goes_on = any(old.values()) and not dry_run and _agreed(yes)
         deleted = _deleted(found, before, kinds) if goes_on else dict.fromkeys(kinds, 0)
     if output is Output.JSON:
@@ -76,7 +76,7 @@ def _agreed(yes: bool) -> bool:
     if yes:
         return True
     if not sys.stdin.isatty():
-        raise BadUsage("prune asks before it deletes anything, and there is no terminal to ask on.\nAdd --yes.")
+        raise BadUsage("prune asks before it deletes anything, but there is no terminal to ask on.\nAdd --yes.")
     return typer.confirm("Delete them?", err=True)
 
 

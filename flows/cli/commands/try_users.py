@@ -11,23 +11,19 @@ from flows.cli.output.console import print_json, stderr_console
 if TYPE_CHECKING:
     from flows.on_demand_provisioning.result import OnDemandResults
 
-OnlyOption = Annotated[
-    list[str], typer.Option("--only", metavar="KEY", help="Instance to try; may be given several times.")
-]
+OnlyOption = Annotated[list[str], typer.Option("--only", metavar="KEY", help="Instance to try; repeatable.")]
 UserOption = Annotated[
     list[str] | None,
-    typer.Option(
-        "--user", metavar="WHO", help="User by object id, user principal name or display name; several times."
-    ),
+    typer.Option("--user", metavar="WHO", help="User: object id, user principal name or display name; repeatable."),
 ]
 GroupOption = Annotated[
     list[str] | None,
-    typer.Option("--group", metavar="ID", help="Group of at most 5 members, by object id; several times."),
+    typer.Option("--group", metavar="ID", help="Group with at most 5 members: object id; repeatable."),
 ]
 ExpectOption = Annotated[
     str | None,
     typer.Option(
-        metavar="OUTCOME", help="created, updated, unchanged, skipped …: exit 1 if anything else comes of it."
+        metavar="OUTCOME", help="Expected outcome (created, updated, unchanged, skipped …); exit code 1 for any other."
     ),
 ]
 
@@ -43,16 +39,19 @@ def command(
     store: StoreOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Provision users or groups in their target systems now, and show each step."""
+    """Provision users or groups on demand, and show each step.
+
+    This is not a dry run: it creates or updates the accounts.
+    """
     from flows.configuration.environment import use_store
     from flows.fleet_file.loader import load_fleet
     from flows.on_demand_provisioning.result import EXPECTATIONS
     from flows.plan.diff import select_instances
 
     if not (user or group):
-        raise BadUsage("try provisions somebody, and nobody is named.\nName somebody with --user or --group.")
+        raise BadUsage("try needs at least one user or group.\nUse --user or --group.")
     if expect is not None and expect not in EXPECTATIONS:
-        raise typer.BadParameter(f"{expect!r} is none of {', '.join(EXPECTATIONS)}", param_hint="--expect")
+        raise typer.BadParameter(f"{expect!r} is not one of {', '.join(EXPECTATIONS)}", param_hint="--expect")
     use_store(store)
     desired = load_fleet(fleet)
     select_instances(desired, only)

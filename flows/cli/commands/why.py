@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from flows.store import Coverage, Identity, Store
 
 UserArgument = Annotated[
-    str, typer.Argument(metavar="USER", help="A user or group: name, user principal name, id, or a part of one.")
+    str, typer.Argument(metavar="USER", help="A user or group: name, user principal name or id, or part of one.")
 ]
 CANDIDATES_MAX = 20
 
@@ -25,7 +25,7 @@ def command(
     store: StoreOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Tell what happened to a user or group in each application, and what to do. Reads the store only."""
+    """Show what happened to a user or group in each application, and what to do about it. Reads only the store."""
     from flows.configuration.environment import environment, use_store
     from flows.monitoring.user_history import read_user_history
     from flows.store import require_store
@@ -55,22 +55,20 @@ def _instances(store: "Store", fleet: str | None, app: str | None) -> list["Inst
     ensure_known(store, fleet)
     instances = read_instances(store, fleet)
     if app is not None and app not in {each.key for each in instances}:
-        raise CommandFailed(
-            f"The store knows no instance {app}.\nIt knows what `entra-fleet monitor` has looked at once."
-        )
+        raise CommandFailed(f"The store has no instance {app}.\nRun `entra-fleet monitor` on its fleet first.")
     return [each for each in instances if app in {None, each.key}]
 
 
 def _unknown(user: str, coverage: list["Coverage"]) -> str:
     if not coverage:
-        remedy = "Run `entra-fleet harvest` first, or name the store with --store."
-        return f"Nothing has been harvested into this store yet.\n{remedy}"
+        remedy = "Run `entra-fleet harvest` first, or name another store with --store."
+        return f"This store has no harvested events yet.\n{remedy}"
     until = ", ".join(f"{each.watermark:%Y-%m-%d %H:%M}Z" for each in coverage)
     gaps = sum(len(each.gaps) for each in coverage)
-    lost = f", but for {gaps} {'gap' if gaps == 1 else 'gaps'} (`entra-fleet report` lists them)" if gaps else ""
+    lost = f", except for {gaps} {'gap' if gaps == 1 else 'gaps'} (`entra-fleet report` lists them)" if gaps else ""
     return (
         f"No event in the store is about {user!r}. The harvest is complete up to {until}{lost}.\n"
-        "Who was assigned later shows after the next cycle and harvest; who is not in scope may never show."
+        "Users assigned since then appear after the next cycle and harvest; users out of scope may never appear."
     )
 
 
@@ -89,6 +87,6 @@ def _show_candidates(user: str, candidates: list["Identity"], output: Output) ->
         table.add_row(*(Text(text or "-") for text in (each.id, each.name, each.user_principal_name, each.type)))
     more = " at least" if len(candidates) == CANDIDATES_MAX else ""
     stderr_console().print(
-        Text(f"{user!r} may be any of{more} these {len(candidates)}; name one by its id."), soft_wrap=True
+        Text(f"{user!r} matches{more} {len(candidates)} users or groups; name one by its id."), soft_wrap=True
     )
     stdout_console().print(table)

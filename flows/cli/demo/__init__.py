@@ -1,1 +1,1 @@
-"""The main job end to end, on an embedded tenant."""
+"""The main workflow end to end, on an embedded tenant."""

@@ -20,14 +20,16 @@ if TYPE_CHECKING:
 
 
 def command(
-    instances: Annotated[int, typer.Option(min=1, max=500, help="Size of the fleet.")] = 12,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same tenant.")] = 1,
-    profile: Annotated[str, typer.Option(help="How the tenant behaves: calm, laggy, flaky, lossy …")] = "calm",
-    concurrency: Annotated[int, typer.Option(min=1, max=64, help="Instances worked on at once.")] = 10,
-    keep: Annotated[bool, typer.Option("--keep", help="Keep everything running, and its files, until Ctrl-C.")] = False,
+    instances: Annotated[int, typer.Option(min=1, max=500, help="Number of instances.")] = 12,
+    seed: Annotated[int, typer.Option(help="The same seed produces the same tenant.")] = 1,
+    profile: Annotated[str, typer.Option(help="Fault profile of the tenant: calm, laggy, flaky, lossy …")] = "calm",
+    concurrency: Annotated[int, typer.Option(min=1, max=64, help="Instances processed in parallel.")] = 10,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep everything running until Ctrl-C, and keep its files.")
+    ] = False,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Provision a fleet on an embedded tenant, watch it, harvest its events and sum them up."""
+    """Provision a fleet on an embedded tenant, monitor it, harvest its events and show a summary."""
     from flows.cli.demo.session import DemoSession
     from graph_emulator import EmulatorError
 
@@ -77,5 +79,5 @@ def _keep(stage: "DemoSession", directory: Path) -> None:
     }
     for label, text in lines.items():
         stderr_console().print(f"{label:<13}{text}", markup=False, soft_wrap=True)
-    stderr_console().print("Ctrl-C ends it.")
+    stderr_console().print("Press Ctrl-C to stop.")
     pause()

@@ -1,4 +1,4 @@
-"""A fleet that nobody has to own: its file, its secrets and the tenant it is provisioned into."""
+"""A generated example fleet: its file, its secrets and its tenant."""
 
 from dataclasses import dataclass
 from pathlib import Path

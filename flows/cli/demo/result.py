@@ -1,4 +1,4 @@
-"""What a rehearsal came to, next to what the tenant itself says."""
+"""The result of a demo, compared with the tenant's own state."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ Counts = Mapping[str, Mapping[str, int]]
 
 @dataclass(frozen=True)
 class DemoResult:
-    """What the flows reported of a rehearsal, and what the store kept."""
+    """What the flows of a demo reported, and what the store recorded."""
 
     fleet: Fleet
     outcome: FleetOutcome
@@ -46,13 +46,13 @@ class DemoResult:
 
     @property
     def role_importers(self) -> list[str]:
-        """Keys of the instances that import roles, of which the provisioning log says nothing."""
+        """Keys of the instances that import roles, which the provisioning log does not cover."""
         return [instance.key for instance in self.fleet.instances if instance.template == AWS]
 
     def differences(self, state: Mapping[str, Any]) -> list[str]:
-        """Say where the tenant's own account of itself differs from ours.
+        """Return where the tenant's state differs from what the flows reported.
 
-        An instance that failed may have an application or none; that is no contradiction, but two would be.
+        A failed instance may have one application or none, but never two.
 
         Args:
             state: What the embedded tenant holds.
@@ -88,7 +88,7 @@ class DemoResult:
 
 
 def _held(state: Mapping[str, Any], fleet: str) -> dict[str, list[tuple[str, str, dict[str, int]]]]:
-    """Return service principal, job state and events of each application that bears the fleet's mark, by key."""
+    """Return service principal, job state and events of each application tagged by the fleet, by key."""
     principals = {principal["appId"]: principal["id"] for principal in state["servicePrincipals"]}
     held: dict[str, list[tuple[str, str, dict[str, int]]]] = defaultdict(list)
     for application in state["applications"]:

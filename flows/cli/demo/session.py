@@ -1,4 +1,4 @@
-"""A rehearsal: the embedded tenant, a Prefect server, and the three flows one after another."""
+"""A demo session: the embedded tenant, a Prefect server, and the three flows in sequence."""
 
 import time
 from contextlib import ExitStack
@@ -23,15 +23,15 @@ from graph_emulator import Emulator, EmulatorSettings
 _SETTLE_MINUTES = 5.0
 _LOOK_SECONDS = 0.5
 _CYCLE_SECONDS = 3600.0
-"""Time between two cycles: one that fell between the harvest and the comparison would make them differ."""
+"""Time between cycles: a cycle between harvest and comparison would make them differ."""
 
 
 class DemoSession:
-    """Everything a rehearsal needs, running in a directory of its own.
+    """Everything a demo needs, running in its own directory.
 
     Args:
         directory: Where its files go.
-        seed: The same seed gives the same tenant.
+        seed: The same seed produces the same tenant.
         profile: How the tenant behaves.
 
     Raises:
@@ -82,11 +82,11 @@ class DemoSession:
             return DemoResult(fleet, outcome, seen, store.events.counts(events), store.events.top_error_codes(events))
 
     def tenant_state(self) -> dict[str, Any]:
-        """Return what the tenant holds."""
+        """Return the state of the tenant."""
         return self._emulator.state()
 
     def _log_lag_seconds(self) -> float:
-        """Return how long after it happened an event shows in the log at the latest."""
+        """Return the maximum delay until an event appears in the log."""
         settings = self._emulator.settings
         late = settings.late_event_seconds if settings.late_event_share else 0.0
         return settings.log_latency_seconds + late + 1.0

@@ -1,4 +1,4 @@
-"""A rehearsal as tables for a person."""
+"""The result of a demo as tables."""
 
 from collections.abc import Mapping
 
@@ -16,7 +16,7 @@ _TEMPLATE_WIDTH = 20
 
 
 def demo_table(rehearsal: DemoResult) -> Table:
-    """Return one line for each instance: what was done, how its job is, what was harvested."""
+    """Return one row per instance: outcome, job state and harvested events."""
     statuses = list(rehearsal.totals)
     table = Table("key", "template", "outcome", "job", *statuses, box=None, pad_edge=False)
     for number, column in enumerate(table.columns):
@@ -35,22 +35,22 @@ def demo_table(rehearsal: DemoResult) -> Table:
 
 
 def summary_grid(rehearsal: DemoResult, differences: list[str]) -> Table:
-    """Return the sums, and whether the tenant's own account of itself agrees with them."""
+    """Return the totals, and whether they match the tenant's state."""
     outcome, events = rehearsal.outcome, sum(rehearsal.totals.values())
     grid = Table.grid(padding=(0, 2))
-    requests = f"{outcome.requests} requests, {outcome.requests / max(1, len(outcome.instances)):.1f} an instance"
+    requests = f"{outcome.requests} requests, {outcome.requests / max(1, len(outcome.instances)):.1f} per instance"
     grid.add_row("provisioned", f"{_counted(outcome.summary)} in {outcome.seconds:.1f} s; {requests}")
     grid.add_row("jobs", _counted(rehearsal.seen.count()))
     grid.add_row("events", f"{events} harvested: {_counted(rehearsal.totals)}" if events else "none harvested")
     for error in rehearsal.errors[:_ERRORS_SHOWN]:
         grid.add_row("", Text(f"{error.count} x {error.error_code}: {error.example_reason or ''}", no_wrap=True))
     if importers := rehearsal.role_importers:
-        why = "AWS Single-Account Access imports roles, which show in the directory audit log"
+        why = "AWS Single-Account Access imports roles, which appear in the directory audit log"
         grid.add_row("no events", f"{', '.join(importers)}: {why} and not among provisioning events")
     for each in outcome.instances:
         if each.failure:
             grid.add_row("failed", Text(_in_one_line(each.key, each.failure), style="red"))
-    agreed = "agrees, one by one, on applications, job states and events"
+    agreed = "matches on every application, job state and event"
     grid.add_row("the tenant", Text("\n".join(differences), style="red") if differences else agreed)
     return grid
 

@@ -1,4 +1,4 @@
-"""The automations that notice what no flow can notice itself."""
+"""The automations for events that no flow can detect itself."""
 
 from typing import Any
 from uuid import UUID
@@ -14,10 +14,10 @@ _SERVERS_OWN = {"id", "created", "updated", "enabled", "owner_resource"}
 
 
 async def make_automations(client: PrefectClient, notify: str | None) -> None:
-    """Make the automations, or bring them up to date; one that a person switched off stays off.
+    """Create or update the automations; one that was disabled stays disabled.
 
     Raises:
-        CommandFailed: There is no such notification block.
+        CommandFailed: The notification block does not exist.
     """
     block_id = await _block_id(client, notify) if notify else None
     for path in sorted(find_packaged_file("deployments/automations").glob("*.yaml")):
@@ -31,12 +31,12 @@ async def make_automations(client: PrefectClient, notify: str | None) -> None:
 
 
 async def switched_off(client: PrefectClient) -> set[str]:
-    """Return the names of the automations that a person has switched off."""
+    """Return the names of the disabled automations."""
     return {each.name for each in await client.read_automations() if not each.enabled}
 
 
 async def switch_off(client: PrefectClient, names: set[str]) -> None:
-    """Switch automations off again that a deployment has made anew."""
+    """Disable automations again after a deployment has recreated them."""
     for each in await client.read_automations() if names else ():
         if each.enabled and each.name in names:
             await client.pause_automation(each.id)
@@ -60,7 +60,7 @@ async def _block_id(client: PrefectClient, block: str) -> UUID:
     found = [each for each in await client.read_block_documents_by_type(kind) if each.name == name] if name else []
     if not found:
         raise CommandFailed(
-            f"There is no notification block {block!r} on the Prefect server.\n"
-            "Create it in the Prefect UI under Blocks, and name it as TYPE/NAME: slack-webhook/operations."
+            f"The Prefect server has no notification block {block!r}.\n"
+            "Create it in the Prefect UI under Blocks, and refer to it as TYPE/NAME, such as slack-webhook/operations."
         )
     return found[0].id

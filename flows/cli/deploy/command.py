@@ -14,7 +14,7 @@ FleetsOption = Annotated[
 ]
 NotifyOption = Annotated[
     str | None,
-    typer.Option("--notify", metavar="TYPE/NAME", help="Notification block to tell of trouble."),
+    typer.Option("--notify", metavar="TYPE/NAME", help="Notification block for alerts."),
 ]
 
 
@@ -22,10 +22,10 @@ def command(
     fleets: FleetsOption = None,
     notify: NotifyOption = None,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Write a prefect.yaml, and deploy nothing.")
+        Path | None, typer.Option("--out", metavar="FILE", help="Write a prefect.yaml instead of deploying.")
     ] = None,
 ) -> None:
-    """Make work pool, blocks, deployments and automations on the Prefect server of PREFECT_API_URL."""
+    """Create or update work pool, blocks, deployments and automations on the Prefect server at PREFECT_API_URL."""
     from platformdirs import user_log_path
     from prefect.settings import PREFECT_API_URL
 
@@ -40,12 +40,12 @@ def command(
     if out:
         write_prefect_yaml(out, document)
         stdout_console().print(
-            f"Wrote {out}. Now: prefect --no-prompt deploy --all --prefect-file {out}", soft_wrap=True
+            f"Wrote {out}. Now run: prefect --no-prompt deploy --all --prefect-file {out}", soft_wrap=True
         )
         return
     url = PREFECT_API_URL.value()
     if not url:
-        raise BadUsage("No Prefect server is configured.\nSet PREFECT_API_URL, or start one with entra-fleet up.")
+        raise BadUsage("No Prefect server is configured.\nSet PREFECT_API_URL, or start a server with entra-fleet up.")
     require_usable_proxies()
     api = PrefectApi(url)
     log_file = user_log_path("entra-fleet", appauthor=False, ensure_exists=True) / "deploy.log"

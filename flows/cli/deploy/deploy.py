@@ -1,4 +1,4 @@
-"""Making all that runs of entra-fleet need on a Prefect server; doing it again changes nothing."""
+"""Creating what entra-fleet runs need on a Prefect server; idempotent."""
 
 import asyncio
 from collections.abc import Sequence
@@ -26,20 +26,20 @@ _PAGE = 200
 
 
 def deploy(api: PrefectApi, document: dict[str, Any], notify: str | None, log_file: Path, directory: Path) -> list[str]:
-    """Make work pool, block types, deployments and automations.
+    """Create or update work pool, block types, deployments and automations.
 
     Args:
         api: The server.
         document: The content of prefect.yaml.
         notify: Notification block for the automations, as TYPE/NAME.
-        log_file: Where Prefect's words go.
-        directory: Where runs find relative paths.
+        log_file: Where Prefect's output goes.
+        directory: Working directory of runs, for relative paths.
 
     Returns:
-        The deployments of ours that are on the server and not in the document, as FLOW/DEPLOYMENT.
+        Our deployments on the server that are not in the document, as FLOW/DEPLOYMENT.
 
     Raises:
-        CommandFailed: Prefect made no deployments, or there is no such block.
+        CommandFailed: Prefect created no deployments, or the block does not exist.
     """
     with api.used():
         off = asyncio.run(_prepare())
@@ -68,9 +68,9 @@ async def _complete(document: dict[str, Any], notify: str | None, off: set[str])
 
 
 async def refuse_unknown_parameters(client: PrefectClient) -> None:
-    """Have the server refuse runs of our deployments with parameters that they do not have.
+    """Make the server reject runs of our deployments with unknown parameters.
 
-    Prefect's own schema of a flow's parameters admits any; the run would be refused only once it is under way.
+    Prefect's own parameter schema allows any; the run would fail only after it started.
     """
     ours = DeploymentFilter(tags=DeploymentFilterTags(all_=[TAG]))
     for deployment in await client.read_deployments(deployment_filter=ours, limit=_PAGE):
@@ -97,5 +97,8 @@ async def _left_over(client: PrefectClient, wanted: set[str]) -> list[str]:
 
 
 def format_deployed(left_over: Sequence[str]) -> list[str]:
-    """Return what a person is to know of deployments that are deployed no more."""
-    return [f"{name} is deployed no more, and left alone: prefect deployment delete {name}" for name in left_over]
+    """Return a remark for each deployment that is no longer configured."""
+    return [
+        f"{name} is no longer configured and was left in place. To remove it: prefect deployment delete {name}"
+        for name in left_over
+    ]

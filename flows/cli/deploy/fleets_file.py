@@ -1,4 +1,4 @@
-"""The small file that says which fleets are deployed, by whose blocks, and when they are looked at."""
+"""The file that configures which fleets are deployed, with which blocks and schedules."""
 
 import tomllib
 from pathlib import Path
@@ -9,7 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from flows.cli.errors import CommandFailed
 from flows.fleet_file.loader import load_fleet
 
-Schedule = Annotated[bool | int | str, Field(description="Seconds between two runs, a cron line, or on and off.")]
+Schedule = Annotated[
+    bool | int | str, Field(description="Seconds between runs, a cron expression, or true/false for on/off.")
+]
 Schedules = dict[str, Schedule]
 _PROBLEMS_SHOWN = 3
 
@@ -19,19 +21,19 @@ class _Table(BaseModel):
 
 
 class FleetEntry(_Table):
-    """One fleet; its name is that in the fleet file."""
+    """One fleet, under the name that its fleet file has."""
 
     fleet: str
-    """Path of the fleet file, beside this file unless it is absolute."""
+    """Path of the fleet file, relative to this file."""
     reader: str | None = None
-    """EntraTenant block of the flows that only look; None for the worker's environment."""
+    """EntraTenant block of the read-only flows; None for the worker's environment."""
     writer: str | None = None
     """EntraTenant block of the flows that write."""
     tags: list[str] = Field(default_factory=list)
     schedules: Schedules = Field(default_factory=dict)
     timezone: str = "UTC"
     restart_quarantined: bool = False
-    """Whether a quarantined job is restarted, where that can help."""
+    """Whether to restart quarantined jobs where that can help."""
 
 
 class FleetsFile(_Table):
@@ -39,25 +41,27 @@ class FleetsFile(_Table):
 
     fleets: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")], FleetEntry] = Field(min_length=1)
     notify: str | None = None
-    """Notification block to tell of trouble, as TYPE/NAME."""
+    """Notification block for alerts, as TYPE/NAME."""
     schedules: Schedules = Field(default_factory=dict)
-    """For every fleet that does not say otherwise, and for what is done once for a tenant."""
+    """Defaults for all fleets, and schedules of what runs once per tenant."""
     timezone: str = "UTC"
 
 
 def read_fleets_file(path: Path) -> FleetsFile:
-    """Read the file, the paths in it made absolute.
+    """Read the file, and make its paths absolute.
 
     Raises:
-        CommandFailed: It cannot be read, or says something it may not.
-        FleetFileError: A fleet file that is there is not in order.
+        CommandFailed: It cannot be read, or its content is invalid.
+        FleetFileError: A fleet file that exists is invalid.
     """
     try:
         content: Any = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
-        raise CommandFailed(f"{path} cannot be read: {error.strerror}.\nCheck the path of --fleets.") from None
+        raise CommandFailed(f"Cannot read {path}: {error.strerror}.\nCheck the path given with --fleets.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise CommandFailed(f"{path} is no TOML: {error}.\nSee deployments/fleets.toml for an example.") from None
+        raise CommandFailed(
+            f"{path} is not valid TOML: {error}.\nSee deployments/fleets.toml for an example."
+        ) from None
     try:
         read = FleetsFile.model_validate(content)
     except ValidationError as error:
@@ -75,8 +79,9 @@ def read_fleets_file(path: Path) -> FleetsFile:
 
 
 def _check_name(path: Path, name: str, fleet: Path) -> None:
-    # The file may be on the worker's machine only.
+    # The file may exist only on the worker's machine.
     if fleet.exists() and (found := load_fleet(fleet).fleet) != name:
         raise CommandFailed(
-            f"{path}: fleets.{name}: {fleet} is of the fleet {found}.\nName the table as the fleet is named: events do."
+            f"{path}: fleets.{name}: {fleet} defines the fleet {found}.\n"
+            "Give the table the name of the fleet, which events carry."
         )

@@ -1,4 +1,4 @@
-"""Files that come with the program: in a clone at its top, in an installed package inside `flows`."""
+"""Files that ship with the program: at the top of a clone, or inside `flows` in an installed package."""
 
 from pathlib import Path
 
@@ -8,6 +8,6 @@ _PACKAGE = Path(flows.__file__).parent
 
 
 def find_packaged_file(name: str) -> Path:
-    """Return where a file or directory is that a clone has under this name."""
+    """Return the path of a file or directory that a clone has under this name."""
     installed = _PACKAGE / "shipped"
     return (installed if installed.is_dir() else _PACKAGE.parent) / name

@@ -1,4 +1,4 @@
-"""What prefect.yaml becomes when there are several fleets and tenants."""
+"""prefect.yaml for several fleets and tenants."""
 
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
@@ -16,7 +16,7 @@ from flows.cli.errors import CommandFailed
 
 SLUG = "schedule"
 READS, WRITES = "reads", "writes"
-"""Tags of the deployments that only look at a tenant, and of those that change it."""
+"""Tags of the deployments that only read a tenant, and of those that change it."""
 REACT = "react"
 
 Document = dict[str, Any]
@@ -35,14 +35,14 @@ class _Copy:
 
 
 def prefect_yaml(fleets: FleetsFile | None = None, notify: str | None = None) -> Document:
-    """Return prefect.yaml with its deployments for each fleet, or as it is.
+    """Return prefect.yaml with its deployments for each fleet, or unchanged.
 
     Args:
         fleets: The fleets; None for the one in fleet.yaml.
         notify: Notification block to tell of quarantines.
 
     Raises:
-        CommandFailed: The schedules of the file cannot be used.
+        CommandFailed: The schedules in the file are invalid.
     """
     document: Document = YAML(typ="safe").load(find_packaged_file("prefect.yaml"))
     plain = [_plain(each) for each in document["deployments"]]
@@ -66,11 +66,11 @@ def write_prefect_yaml(path: Path, document: Document) -> None:
         with path.open("w", encoding="utf-8") as file:
             YAML(typ="safe").dump(document, file)
     except OSError as error:
-        raise CommandFailed(f"{path} cannot be written: {error.strerror}.") from None
+        raise CommandFailed(f"Cannot write {path}: {error.strerror}.") from None
 
 
 def _plain(deployment: Document) -> Document:
-    # Anchors of YAML would make the copies share what is in them.
+    # YAML anchors would make the copies share their content.
     return deepcopy(deployment)
 
 
@@ -84,7 +84,7 @@ def _copies(deployment: Document, fleets: FleetsFile) -> Iterator[Document]:
                 parameters["restart"] = entry.restart_quarantined
             yield _copied(deployment, _Copy(fleet, parameters, schedule, entry.timezone, tuple(entry.tags), fleet))
     elif READS in deployment["tags"]:
-        # It reads the whole tenant: one for each who reads, however many fleets.
+        # It reads the whole tenant: one deployment per reader, however many fleets.
         for reader in dict.fromkeys(entry.reader for entry in fleets.fleets.values()):
             parameters = {"tenant": reader} if reader else {}
             yield _copied(deployment, _Copy(reader or "", parameters, fleets.schedules.get(name), fleets.timezone))
@@ -132,7 +132,7 @@ def _check_schedules(fleets: FleetsFile, deployments: list[Document]) -> None:
         where = f"fleets.{name}.schedules"
         for wrong in sorted(by_tenant & set(entry.schedules)):
             raise CommandFailed(
-                f"{where}.{wrong}: {wrong} reads the whole tenant, not one fleet.\nWrite it under [schedules]."
+                f"{where}.{wrong}: {wrong} reads the whole tenant, not one fleet.\nMove it to [schedules]."
             )
         _check(where, entry.schedules, by_fleet, entry.timezone)
 
@@ -140,7 +140,9 @@ def _check_schedules(fleets: FleetsFile, deployments: list[Document]) -> None:
 def _check(where: str, schedules: Schedules, known: set[str], timezone: str) -> None:
     for name, schedule in schedules.items():
         if name not in known:
-            raise CommandFailed(f"{where}: there is no deployment {name!r}.\nKnown are {', '.join(sorted(known))}.")
+            raise CommandFailed(
+                f"{where}: there is no deployment {name!r}.\nKnown deployments: {', '.join(sorted(known))}."
+            )
         if isinstance(schedule, bool):
             continue
         try:
@@ -149,5 +151,6 @@ def _check(where: str, schedules: Schedules, known: set[str], timezone: str) -> 
         except (ValidationError, ValueError) as error:
             why = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
             raise CommandFailed(
-                f"{where}.{name}: {schedule!r} is no schedule: {why}.\nWrite seconds, a cron line, true or false."
+                f"{where}.{name}: {schedule!r} is not a schedule: {why}.\n"
+                "Write seconds, a cron expression, true or false."
             ) from None

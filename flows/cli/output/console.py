@@ -1,7 +1,7 @@
-"""Where commands print: one document on standard output, everything for a person to watch on standard error.
+"""Where commands print: one document on standard output, progress and messages on standard error.
 
-Whatever is printed goes through here, since texts from outside are data: a name is never markup, a terminal control
-sequence or a traceback about its encoding.
+All output goes through here because external text is data: a name must never act as markup or as a terminal control
+sequence, nor fail because of its encoding.
 """
 
 import io
@@ -21,34 +21,34 @@ if TYPE_CHECKING:
 
 
 class _PlainConsole(Console):
-    """A console that takes texts for nothing but text: no markup, no emoji names, no control characters."""
+    """A console that prints text literally: no markup, no emoji names, no control characters."""
 
     def __init__(self, *, stderr: bool = False) -> None:
         super().__init__(stderr=stderr, highlight=False, markup=False, emoji=False)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """Render, with control characters that are no part of the style as escapes."""
+        """Render, escaping control characters that are not part of the style."""
         for segment in super().render(renderable, options):
             yield segment if segment.control else Segment(escape_controls(segment.text), segment.style)
 
 
 def stdout_console() -> Console:
-    """Return the console for what a person reads as the result of a command."""
+    """Return the console for the result of a command."""
     return _PlainConsole()
 
 
 def stderr_console() -> Console:
-    """Return the console for what goes on meanwhile."""
+    """Return the console for progress and messages."""
     return _PlainConsole(stderr=True)
 
 
 def show_failure(key: str, failure: "StepFailed") -> None:
-    """Print why an instance failed, and at which step."""
+    """Print the step and the reason of a failed instance."""
     stderr_console().print(Text(f"\n{key} failed at {failure.step}:\n{failure}"), soft_wrap=True)
 
 
 def show_error(text: str) -> None:
-    """Print why the command ends."""
+    """Print the error that ends the command."""
     sys.stderr.write(f"{escape_controls(text)}\n")
 
 
@@ -58,18 +58,18 @@ def print_json(document: Any) -> None:
 
 
 def print_json_text(text: str) -> None:
-    """Print JSON that is text already, as a line or lines of their own; it says the same in every encoding."""
+    """Print JSON text followed by a newline; characters outside the encoding are escaped."""
     encoding = (sys.stdout.encoding or "utf-8").lower()
     sys.stdout.write(escape_json(text, ascii_only=not encoding.startswith("utf")) + "\n")
 
 
 def print_text(text: str) -> None:
-    """Print a text for a program or a file on standard output, as it is but for control characters."""
+    """Print text for a program or a file on standard output, with control characters escaped."""
     sys.stdout.write(escape_controls(text))
 
 
 def accept_any_encoding() -> None:
-    """Have standard output and error print an escape where their encoding lacks a character, and never fail."""
+    """Make standard output and error escape characters that their encoding lacks instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

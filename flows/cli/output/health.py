@@ -1,4 +1,4 @@
-"""How the jobs are doing, as a person reads it: all of them in a table, and why some are in quarantine."""
+"""Job health as text: all jobs in a table, and the triage of each quarantine."""
 
 from rich.padding import Padding
 from rich.table import Table
@@ -19,7 +19,7 @@ def show_health(seen: Sweep) -> None:
 
 
 def show_triage(triage: Triage) -> None:
-    """Print cause, errors and proposal of one job."""
+    """Print cause, errors and remediation of one job."""
     console = stdout_console()
     console.print()
     console.print(Text.assemble((triage.key, "bold"), (" is quarantined: ", "red"), triage.cause), soft_wrap=True)

@@ -1,4 +1,4 @@
-"""Writing a text to a file that must not be there yet, or to standard output."""
+"""Writing text to a new file, or to standard output."""
 
 from pathlib import Path
 
@@ -7,20 +7,20 @@ from flows.cli.output.console import print_text
 
 
 def refuse_existing(out: Path | None) -> None:
-    """Make sure that a file is not there.
+    """Refuse a file that already exists.
 
     Raises:
-        CommandFailed: It is.
+        CommandFailed: The file exists.
     """
     if out and out.exists():
-        raise CommandFailed(f"{out} exists already.\nName another file.")
+        raise CommandFailed(f"{out} already exists.\nName another file.")
 
 
 def write_new(text: str, out: Path | None) -> None:
-    """Write a text to a new file, or to standard output if none is named.
+    """Write text to a new file, or to standard output if `out` is None.
 
     Raises:
-        CommandFailed: The file is there already, or cannot be written.
+        CommandFailed: The file already exists or cannot be written.
     """
     if out is None:
         print_text(text)
@@ -29,6 +29,6 @@ def write_new(text: str, out: Path | None) -> None:
         with out.open("x", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
     except FileExistsError:
-        raise CommandFailed(f"{out} exists already.\nName another file.") from None
+        raise CommandFailed(f"{out} already exists.\nName another file.") from None
     except OSError as error:
-        raise CommandFailed(f"{out} cannot be written: {error.strerror}.") from None
+        raise CommandFailed(f"Cannot write {out}: {error.strerror}.") from None

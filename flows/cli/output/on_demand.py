@@ -1,4 +1,4 @@
-"""What provisioning somebody on demand came to, as a person reads it."""
+"""Results of on-demand provisioning as text."""
 
 from rich.padding import Padding
 from rich.table import Table
@@ -14,7 +14,7 @@ _INDENT = (0, 0, 0, 2)
 
 
 def show_on_demand_results(outcome: OnDemandResults) -> None:
-    """Print everybody who was tried, step by step."""
+    """Print the steps and the outcome of each attempt."""
     for number, trial in enumerate(outcome.trials):
         if number:
             stdout_console().print()

@@ -1,4 +1,4 @@
-"""The outcome of a command that writes, on the screen or as JSON."""
+"""The outcome of a command that writes, as text or JSON."""
 
 import typer
 
@@ -21,7 +21,7 @@ def report_outcome(outcome: FleetOutcome, output: Output) -> None:
 
 
 def show_outcome(outcome: FleetOutcome) -> None:
-    """Print an outcome for a person: what failed in full, the rest in one line."""
+    """Print an outcome as text: failures in full, everything else in one line."""
     from rich.text import Text
 
     from flows.cli.output.tables import outcome_table
@@ -33,7 +33,7 @@ def show_outcome(outcome: FleetOutcome) -> None:
     console.print(f"{outcome.fleet}: {counts or 'no instances'}; {outcome.requests} requests, {outcome.seconds:.1f} s.")
     for each in outcome.instances:
         if each.pending:
-            console.print(Text(f"{each.key}: pending, for a later apply: {', '.join(each.pending)}"), soft_wrap=True)
+            console.print(Text(f"{each.key}: pending until a later apply: {', '.join(each.pending)}"), soft_wrap=True)
         if each.failure:
             show_failure(each.key, each.failure)
     if outcome.rollout:

@@ -18,7 +18,7 @@ _WORDS = {
 
 @contextmanager
 def show_progress(opening: str) -> Iterator[None]:
-    """Show a bar for each phase that reports, on standard error; nothing where that is no terminal."""
+    """Show a bar for each phase on standard error, if that is a terminal."""
     columns = (SpinnerColumn(), TextColumn("{task.description:32}", markup=False), BarColumn(24), MofNCompleteColumn())
     console = stderr_console()
     with Bars(
@@ -34,7 +34,7 @@ def show_progress(opening: str) -> Iterator[None]:
 
         def show(progress: Progress) -> None:
             if progress.phase == NOTE:
-                # Said where there is no terminal, too.
+                # Printed even without a terminal.
                 console.print(progress.text, soft_wrap=True, markup=False)
                 return
             bars.update(first, visible=False)

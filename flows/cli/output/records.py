@@ -9,7 +9,7 @@ from typing import Any
 
 from flows.cli.output.console import print_json_text, print_text
 
-# With a blank or an invisible character before it too, and as the wide form of East Asian writing:
+# Also after blanks or invisible characters, and as East Asian full-width forms:
 # https://owasp.org/www-community/attacks/CSV_Injection
 _FORMULA = re.compile(r"[\t\r\n]|[\s\u200b-\u200f\u2060\ufeff\x00-\x1f]*[=+\-@\uff1d\uff0b\uff0d\uff20]")
 
@@ -22,12 +22,12 @@ class Format(StrEnum):
 
 
 def print_records(records: Iterable[Mapping[str, Any]], columns: Sequence[str], form: Format) -> None:
-    """Print records as they come; CSV begins with a line of the columns, records or none.
+    """Print records as they arrive; CSV always begins with a header row.
 
     Args:
         records: JSON values by column.
         columns: Every column, in order.
-        form: Of the output.
+        form: Output format.
     """
     if form is Format.JSONL:
         for record in records:
@@ -39,15 +39,15 @@ def print_records(records: Iterable[Mapping[str, Any]], columns: Sequence[str], 
 
 
 class _StandardOutput:
-    """Takes lines that end as RFC 4180 has it, for the writer to quote both characters wherever they stand."""
+    """Takes lines with RFC 4180 endings, so that the writer quotes both characters wherever they occur."""
 
     def write(self, line: str) -> None:
-        """Print a line as every other program here ends it."""
+        """Print a line with a plain newline at its end."""
         print_text(line.removesuffix("\r\n") + "\n")
 
 
 def format_cell(value: Any) -> str:
-    """Return a value as a cell that no spreadsheet takes for a formula."""
+    """Return a value as a cell that no spreadsheet treats as a formula."""
     if value is None:
         return ""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

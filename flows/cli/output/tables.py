@@ -1,4 +1,4 @@
-"""Plans, outcomes and health as tables for a person."""
+"""Plans, outcomes and health as tables."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -34,7 +34,7 @@ _COLOURS = {
 
 
 def plan_table(plan: Plan) -> Table:
-    """Return the instances that are not as they should be, and those whose jobs are not."""
+    """Return the instances with changes, conflicts, warnings or unhealthy jobs."""
     table = Table("key", "action", "change", "health", "credentials", box=None, pad_edge=False)
     for each in filter(worth_showing, plan.instances):
         unknown = ", ".join(f"{key} unknown" for key in format_unknown_credentials(each))
@@ -46,7 +46,7 @@ def plan_table(plan: Plan) -> Table:
 
 
 def outcome_table(outcome: "FleetOutcome") -> Table:
-    """Return the instances that something was done for."""
+    """Return the instances that were changed or failed."""
     table = Table("key", "outcome", "job", "application", "service principal", box=None, pad_edge=False)
     for each in outcome.instances:
         if each.outcome not in {"unchanged", "held"}:
@@ -57,7 +57,7 @@ def outcome_table(outcome: "FleetOutcome") -> Table:
 
 
 def health_table(seen: "Sweep") -> Table:
-    """Return how the jobs are doing, those that somebody needs to act on first."""
+    """Return the health of the jobs, those that need action first."""
     table = Table("key", "state", "since", "last execution", "counts", "why", box=None, pad_edge=False)
     for reading in seen.worst_first:
         health = reading.health
@@ -73,5 +73,5 @@ def _moment(moment: datetime | None) -> str:
 
 
 def state_text(word: str) -> Text:
-    """Return a word in the colour that it has in every table."""
+    """Return a state in its colour, the same in every table."""
     return Text(word, style=_COLOURS.get(word, ""))

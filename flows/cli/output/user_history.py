@@ -1,4 +1,4 @@
-"""The story of a user or group, as a person reads it."""
+"""The history of a user or group as text."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -19,7 +19,7 @@ _TRIALS_MAX = 5
 
 
 def show_user_history(story: "UserHistory") -> None:
-    """Print what happened to somebody: failures first, each with its cause and what to do."""
+    """Print what happened to a user or group: failures first, each with its cause and what to do."""
     console = stdout_console()
     who = story.identity
     console.print(Text("  ".join(filter(None, (who.name, who.user_principal_name, who.type, who.id))), style="bold"))
@@ -38,9 +38,11 @@ def show_user_history(story: "UserHistory") -> None:
     if story.unseen:
         keys = ", ".join(job.key for job in story.unseen[:_KEYS_MAX])
         more = f" and {len(story.unseen) - _KEYS_MAX} more" if len(story.unseen) > _KEYS_MAX else ""
-        console.print(Text(f"No event about them in: {keys}{more}."), soft_wrap=True)
+        console.print(Text(f"No events for this user or group in: {keys}{more}."), soft_wrap=True)
         for job in story.unseen if len(story.unseen) == 1 else ():
-            console.print(Text(f"Its job was {job.state} when last seen. Are they assigned, and in scope?"))
+            console.print(
+                Text(f"Its job was {job.state} when last checked. Is the user or group assigned and in scope?")
+            )
     for each in story.coverage:
         gaps = ", ".join(f"{gap.start:%Y-%m-%d %H:%M} to {gap.end:%Y-%m-%d %H:%M} ({gap.reason})" for gap in each.gaps)
         console.print(
@@ -60,7 +62,7 @@ def _heading(chapter: "HistoryEntry") -> Text:
 def _lines(chapter: "HistoryEntry") -> Iterator[tuple[str, str]]:
     told, known = chapter.told, chapter.explanation
     if told.failures:
-        last = f"last success {_moment(told.last_success_at)}" if told.last_success_at else "never a success"
+        last = f"last success {_moment(told.last_success_at)}" if told.last_success_at else "never succeeded"
         yield "failing", f"{told.failures} times since {_moment(told.failing_since)}; {last}"
     if known is None:
         return

@@ -1,4 +1,4 @@
-"""A process that a command starts for itself and ends."""
+"""A process that a command starts and stops."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ from flows.configuration.environment import environment
 _STOP_SECONDS = 15.0
 _POLL_SECONDS = 0.05
 _PRIVATE = 0o077
-# Ours, whatever else is named flows in the folder it runs in or on the path.
+# Our own package, even if the working directory or the path has another one named flows.
 _PROGRAM = (
     "from entra_fleet import claim_packages; claim_packages(); "
     "from flows.cli.processes.parent_watch import main; main()"
@@ -31,10 +31,10 @@ class Child:
         module: The module to run.
         arguments: Its command line.
         log_file: Where its output goes.
-        variables: Environment variables beside those of this process; None takes one away.
-        directory: Where it runs; None for here.
-        name: What a person knows it by; None for the module's name.
-        keeps_log: Whether the log outlives the command. If not, a copy of it does when something fails.
+        variables: Environment variables on top of those of this process; None removes one.
+        directory: Working directory; None for the current one.
+        name: Name in messages; None for the module's name.
+        keeps_log: Whether the log outlives the command. If not, a copy is kept when something fails.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Child:
         self._keeps_log = keeps_log
         self._family: frozenset[Process] = frozenset()
         seen = {**isolated(environment().variables), **(variables or {})}
-        # Readable for its owner only, whatever the umask of this process.
+        # Readable only by its owner, whatever the umask.
         log_file.touch(mode=0o600)
         with log_file.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603  # this interpreter, running a module of ours
@@ -69,14 +69,14 @@ class Child:
 
     @property
     def ended(self) -> bool:
-        """Whether it runs no more."""
+        """Whether it has ended."""
         return self._process.poll() is not None
 
     def wait_until(self, ready: Callable[[], bool], timeout_seconds: float) -> None:
-        """Wait until `ready` says so.
+        """Wait until `ready` returns true.
 
         Raises:
-            CommandFailed: The process ended, or the time ran out.
+            CommandFailed: The process ended, or the timeout expired.
         """
         deadline = time.monotonic() + timeout_seconds
         while not ready():
@@ -87,10 +87,10 @@ class Child:
             time.sleep(_POLL_SECONDS)
 
     def finish(self, timeout_seconds: float) -> None:
-        """Wait until it has done its work.
+        """Wait until it completes.
 
         Raises:
-            CommandFailed: It failed, or the time ran out.
+            CommandFailed: It failed, or the timeout expired.
         """
         try:
             code = self._process.wait(timeout_seconds)
@@ -102,21 +102,21 @@ class Child:
             raise self._failure(f"failed: {self._last_line()}")
 
     def require(self) -> None:
-        """Make sure that it runs, and remember what it has started by now.
+        """Check that it is running, and note the processes it has started.
 
         Raises:
-            CommandFailed: It has ended by itself.
+            CommandFailed: It ended unexpectedly.
         """
         self._family = descendants(self._process.pid, self._family)
         if self.ended:
-            raise self._failure(f"has ended: {self._last_line()}")
+            raise self._failure(f"ended unexpectedly: {self._last_line()}")
 
     def end_children(self, patience_seconds: float) -> None:
-        """Ask what it has started to end, and wait until it has."""
+        """Terminate the processes it has started, and wait for them."""
         end_all(descendants(self._process.pid, self._family), patience_seconds)
 
     def stop(self, timeout_seconds: float = _STOP_SECONDS) -> None:
-        """End the process, politely first, and then whatever it has started and left behind."""
+        """Stop the process, gracefully first, then the processes it left behind."""
         family = descendants(self._process.pid, self._family)
         if not self.ended:
             self._process.terminate()
@@ -131,7 +131,7 @@ class Child:
             self._process.stdin.close()
 
     def _failure(self, what: str) -> CommandFailed:
-        return CommandFailed(f"{self.name} {what}\nIts log is {self._kept_log()}.")
+        return CommandFailed(f"{self.name} {what}\nSee its log: {self._kept_log()}")
 
     def _kept_log(self) -> Path:
         if self._keeps_log:
@@ -143,4 +143,4 @@ class Child:
 
     def _last_line(self) -> str:
         lines = self.log_file.read_text(errors="replace").strip().splitlines()
-        return lines[-1] if lines else "it said nothing"
+        return lines[-1] if lines else "no output"

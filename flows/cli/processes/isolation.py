@@ -1,7 +1,7 @@
-"""What this process and those it starts keep to themselves.
+"""Isolation of this process and its children.
 
-Nothing is reported to the makers of Prefect, what goes to this machine goes past every proxy, and a package in the
-folder that a command runs in takes the place of none of ours.
+No telemetry goes to Prefect, requests to this machine bypass every proxy, and packages in the working directory
+do not shadow ours.
 """
 
 from collections.abc import Mapping
@@ -21,17 +21,17 @@ _SILENT = {
 
 
 def isolate_process() -> None:
-    """Isolate this process; it must not have imported Prefect yet, which reports that it was imported."""
+    """Isolate this process, before it imports Prefect, which reports its import."""
     environ.update(isolated(environ))
 
 
 def isolated(variables: Mapping[str, str]) -> dict[str, str]:
-    """Return environment variables with what isolates the process that is given them.
+    """Return environment variables that isolate a child process.
 
     Args:
         variables: The environment of this process.
     """
-    # Python reads the lower-case name first where it is there, though it be empty.
+    # Python reads the lower-case name first, even if it is empty.
     names = [name for name in ("no_proxy", "NO_PROXY") if name in variables]
     direct = [each.strip() for each in variables[names[0]].split(",") if each.strip()] if names else []
     wanted = direct if "*" in direct else [*direct, *(host for host in _LOOPBACK if host not in direct)]
@@ -45,10 +45,10 @@ def isolated(variables: Mapping[str, str]) -> dict[str, str]:
 
 
 def require_usable_proxies() -> None:
-    """Make sure that Prefect's HTTP client can be made: it looks at these variables though it needs no proxy.
+    """Check the proxy variables, which Prefect's HTTP client parses even when it needs no proxy.
 
     Raises:
-        CommandFailed: One of them is no URL of a proxy that can be used.
+        CommandFailed: One of them is not a usable proxy URL.
     """
     for name, url in environ.items():
         if name.lower() in _PROXIES and url and (problem := _problem(url)):
@@ -58,14 +58,14 @@ def require_usable_proxies() -> None:
 
 
 def _problem(url: str) -> str | None:
-    """Return what is wrong with a proxy's URL; nothing of it is repeated but the scheme: it may hold a password."""
+    """Return what is wrong with a proxy URL, quoting only its scheme because it may hold a password."""
     try:
         parts = urlsplit(url)
         usable = bool(parts.hostname) and (parts.port is None or parts.port > 0)
     except ValueError:
-        return "is no URL"
+        return "is not a URL"
     if "://" not in url or not usable:
-        return "is no URL of a proxy"
+        return "is not a proxy URL"
     if parts.scheme not in _PROXY_SCHEMES:
-        return f"names a proxy of the kind {parts.scheme}, which cannot be used"
+        return f"names a proxy with the unsupported scheme {parts.scheme}"
     return None

@@ -2,8 +2,8 @@
 
 Usage: `python -m flows.cli.processes.parent_watch MODULE ARGUMENT …`.
 
-The parent holds the other end of standard input. However it ends, a SIGKILL included, the pipe closes, and nothing
-it started is left behind.
+The parent holds the other end of standard input. However it ends, even by SIGKILL, the pipe closes, so that none of
+its children is left behind.
 """
 
 import os
@@ -17,14 +17,14 @@ _CHUNK = 1024
 
 
 def _end_with_parent() -> None:
-    # Unbuffered: a program that ends by itself would trip over the lock of a buffer that is being read.
+    # Unbuffered: a program that exits would trip over the lock of a buffer that is being read.
     while os.read(_STANDARD_INPUT, _CHUNK):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
 
 
 def main() -> None:
-    """Watch standard input in a thread, and become the module named first."""
+    """Watch standard input in a thread, and run the module named first."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     del sys.argv[0]
     runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)

@@ -1,4 +1,4 @@
-"""A Prefect server that cannot be used, in words for a person; whichever command asked it for whatever."""
+"""Error messages for a Prefect server that cannot be used, whatever the command asked of it."""
 
 from collections.abc import Iterator
 
@@ -9,11 +9,11 @@ from prefect.settings import PREFECT_API_URL
 from flows.cli.errors import CommandFailed
 from flows.cli.processes.prefect_server import PrefectApi
 
-_WAY_OUT = "or unset PREFECT_API_URL.\nWith a server of entra-fleet up, source the env.sh that it has written: . env.sh"
+_WAY_OUT = "or unset PREFECT_API_URL.\nFor a server started by entra-fleet up, source its env.sh: . env.sh"
 
 
 def prefect_failure(error: Exception) -> CommandFailed | None:
-    """Return what to tell a person of an error that came from talking to a Prefect server; None for any other.
+    """Return the message for an error from talking to a Prefect server; None for any other error.
 
     Args:
         error: What a command raised.
@@ -22,25 +22,30 @@ def prefect_failure(error: Exception) -> CommandFailed | None:
         if isinstance(cause, PrefectHTTPStatusError):
             return _refused(cause.response)
         if isinstance(cause, httpx.InvalidURL):
-            return CommandFailed(f"PREFECT_API_URL is no URL.\nWrite it as http://HOST:PORT/api, {_WAY_OUT}")
+            return CommandFailed(f"PREFECT_API_URL is not a URL.\nWrite it as http://HOST:PORT/api, {_WAY_OUT}")
         if isinstance(cause, httpx.TransportError) and _is_of_prefect(cause):
             reason = str(cause).partition("\n")[0].rstrip(".") or type(cause).__name__
-            return CommandFailed(f"{_server()} cannot be reached: {reason}.{_advice('Start it, correct the URL, ')}")
+            return CommandFailed(f"Cannot reach {_server()}: {reason}.{_advice('Start it, correct the URL, ')}")
     return None
 
 
 def _refused(response: httpx.Response) -> CommandFailed:
-    said = f"{_server()} answered {response.status_code}"
+    server = _server()
+    said = f"{server[0].upper()}{server[1:]} answered {response.status_code}"
     if response.status_code == 401:
-        return CommandFailed(f"{said}: it wants a password.{_advice('Set PREFECT_API_AUTH_STRING to USER:PASSWORD, ')}")
+        return CommandFailed(
+            f"{said}: it requires a password.{_advice('Set PREFECT_API_AUTH_STRING to USER:PASSWORD, ')}"
+        )
     asked = response.request.url.path
-    return CommandFailed(f"{said} to {asked}.{_advice('Look at its log, or correct the URL: most end in /api; ')}")
+    return CommandFailed(
+        f"{said} to {asked}.{_advice('Check its log, or correct the URL (it usually ends in /api), ')}"
+    )
 
 
 def _server() -> str:
     if url := PREFECT_API_URL.value():
-        return f"The Prefect server of PREFECT_API_URL, {PrefectApi(url).address},"
-    return "The Prefect server of this command"
+        return f"the Prefect server at PREFECT_API_URL ({PrefectApi(url).address})"
+    return "the Prefect server of this command"
 
 
 def _advice(first: str) -> str:
@@ -48,7 +53,7 @@ def _advice(first: str) -> str:
 
 
 def _is_of_prefect(error: httpx.TransportError) -> bool:
-    # Graph's client words its own errors; this is for whatever else a later command may ask by HTTP.
+    # graph_client reports its own errors; this is for any other HTTP request of a command.
     try:
         return str(error.request.url).startswith(PREFECT_API_URL.value() or "http://127.0.0.1:")
     except RuntimeError:

@@ -1,7 +1,7 @@
-"""A Prefect server for the time of one command.
+"""A Prefect server for the duration of one command.
 
-Prefect's own ephemeral server writes to the terminal of the command, and when the process ends often prints
-tracebacks and loses the last task runs; a process of our own does neither.
+Prefect's own ephemeral server writes to the command's terminal, often prints tracebacks at exit, and loses the last
+task runs; a process of our own does neither.
 """
 
 import os
@@ -46,8 +46,8 @@ class PrefectApi:
 
     Args:
         url: Its API.
-        auth_string: User and password, as USER:PASSWORD; None where this process's own settings say.
-        home: Prefect's home for those who use it; None for the user's own, profiles included.
+        auth_string: User and password, as USER:PASSWORD; None to use this process's settings.
+        home: Prefect home for its clients; None for the user's own, including profiles.
     """
 
     url: str
@@ -56,21 +56,21 @@ class PrefectApi:
 
     @property
     def address(self) -> str:
-        """Its URL as a person may see it: without user and password."""
+        """Its URL without user and password, for display."""
         return re.sub("//[^/@]*@", "//", self.url)
 
     @property
     def variables(self) -> dict[str, str | None]:
-        """The environment of a process that uses it."""
+        """The environment variables of a process that uses it."""
         if self.auth_string is None or self.home is None:
             return {"PREFECT_API_URL": self.url}
         own = {"PREFECT_API_AUTH_STRING": self.auth_string, "PREFECT_HOME": str(self.home)}
-        # A key would be sent in place of user and password.
+        # An API key would be sent instead of user and password.
         return {"PREFECT_API_URL": self.url, **own, "PREFECT_API_KEY": None, "PREFECT_PROFILE": None}
 
     @contextmanager
     def used(self) -> Iterator[None]:
-        """Have this process use it for a while."""
+        """Make this process use it inside the context."""
         own = {} if self.auth_string is None else {PREFECT_API_AUTH_STRING: self.auth_string}
         with temporary_settings(
             {PREFECT_API_URL: self.url, **own}, restore_defaults={PREFECT_API_KEY} if own else set()
@@ -79,19 +79,19 @@ class PrefectApi:
 
 
 def new_auth_string() -> str:
-    """Make a user and a password for a server, as USER:PASSWORD."""
+    """Generate a user and password for a server, as USER:PASSWORD."""
     return f"{_USER}:{secrets.token_urlsafe(_PASSWORD_BYTES)}"
 
 
 class PrefectServer:
-    """A Prefect server with a home of its own, on the loopback, for requests of its own origin only.
+    """A Prefect server with its own home, on the loopback interface, for same-origin requests only.
 
     Args:
         home: Its directory: database, and log in `server.log`.
-        port: Its port; 0 takes a free one.
-        auth_string: User and password that it asks for, as USER:PASSWORD; None lets every process of this machine in.
-        variables: Settings of Prefect beside ours.
-        keeps_log: Whether the home outlives the command. If not, a copy of the log does when the server fails.
+        port: Its port; 0 picks a free one.
+        auth_string: Required user and password, as USER:PASSWORD; None admits every process on this machine.
+        variables: More Prefect settings.
+        keeps_log: Whether the home outlives the command. If not, a copy of the log is kept when the server fails.
 
     Raises:
         CommandFailed: A variable names a proxy that cannot be used.
@@ -126,14 +126,14 @@ class PrefectServer:
 
     @property
     def api_url(self) -> str:
-        """What PREFECT_API_URL has to be to use it."""
+        """The value of PREFECT_API_URL to use it."""
         return self.api.url
 
     def wait(self) -> None:
-        """Wait until it answers, and its database with it.
+        """Wait until it and its database answer.
 
         Raises:
-            CommandFailed: It did not within two minutes, or ended.
+            CommandFailed: It did not answer within two minutes, or it ended.
         """
         self.child.wait_until(self._ready, _START_SECONDS)
         if self._fresh:
@@ -141,7 +141,7 @@ class PrefectServer:
 
     @contextmanager
     def required(self) -> Iterator[None]:
-        """Have what fails in the context blamed on the server, if it has ended meanwhile.
+        """Attribute failures inside the context to the server if it has ended meanwhile.
 
         Raises:
             CommandFailed: Something failed, and the server has ended.
@@ -164,17 +164,17 @@ class PrefectServer:
 
 
 def _settings(home: Path, port: int, auth_string: str | None) -> dict[str, str | None]:
-    """Return where a server keeps its data and whom it lets in."""
+    """Return the settings for a server's data and access."""
     guarded = {"PREFECT_SERVER_API_AUTH_STRING": auth_string, "PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED": "true"}
     return {
         "PREFECT_HOME": str(home),
         "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{home / 'prefect.db'}",
-        # How long one that wants to write waits for those before it; see flows/cli/processes/server_process.py.
+        # How long a writer waits for earlier ones; see flows/cli/processes/server_process.py.
         "PREFECT_SERVER_DATABASE_TIMEOUT": "60",
         "PREFECT_SERVER_UI_API_URL": f"http://127.0.0.1:{port}/api",
         # The UI may be opened under either name of this machine.
         "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": f"http://127.0.0.1:{port},http://localhost:{port}",
-        # A client that pauses for some seconds finds its connection as it was.
+        # A client that pauses for some seconds keeps its connection.
         "PREFECT_SERVER_API_KEEPALIVE_TIMEOUT": "75",
         "PREFECT_API_URL": "",
         "PREFECT_PROFILE": None,
@@ -184,7 +184,7 @@ def _settings(home: Path, port: int, auth_string: str | None) -> dict[str, str |
 
 @contextmanager
 def prefect_api() -> Iterator[PrefectApi]:
-    """Yield the server that Prefect is configured for, or one that lives as long as the context.
+    """Yield the server that Prefect is configured for, or start one for the duration of the context.
 
     Raises:
         CommandFailed: The server cannot be used, or none could be started.
@@ -211,7 +211,7 @@ def _free_port() -> int:
 
 
 def _template() -> Path:
-    """Return where the migrated, empty database of this Prefect version is kept: migrating one takes six seconds."""
+    """Return the cached empty database of this Prefect version: migrating one takes six seconds."""
     return user_cache_path("entra-fleet") / f"prefect-{version('prefect')}.db"
 
 

@@ -1,4 +1,4 @@
-"""The processes below a process, whatever session they have put themselves in."""
+"""The descendants of a process, whatever session they are in."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ _STATE, _PARENT, _STARTED = 0, 1, 19
 
 @dataclass(frozen=True)
 class Process:
-    """A process; `started` tells it from a later one of the same number."""
+    """A process; `started` distinguishes it from a later one with the same pid."""
 
     pid: int
     parent: int
@@ -26,11 +26,11 @@ class Process:
 
 
 def descendants(pid: int, known: frozenset[Process] = frozenset()) -> frozenset[Process]:
-    """Return the processes that a process has started, and those that they have.
+    """Return the descendants of a process.
 
     Args:
         pid: The process.
-        known: What was below it before: when it has ended, they have another parent.
+        known: Its descendants so far: once it has ended, they have another parent.
     """
     running = _processes()
     children: dict[int, list[Process]] = defaultdict(list)
@@ -47,12 +47,12 @@ def descendants(pid: int, known: frozenset[Process] = frozenset()) -> frozenset[
 
 
 def running_pids() -> frozenset[int]:
-    """Return the numbers of the processes that run on this machine, as far as this one sees them."""
+    """Return the pids visible to this process."""
     return frozenset(process.pid for process in _processes())
 
 
 def end_all(family: frozenset[Process], patience_seconds: float) -> None:
-    """End those of the processes that still run: ask them, wait, and then ask no more."""
+    """Terminate the processes that are still running, and kill them after a wait."""
     for number, seconds in ((signal.SIGTERM, patience_seconds), (signal.SIGKILL, _DYING_SECONDS)):
         for process in _alive(family):
             with suppress(ProcessLookupError):
@@ -76,9 +76,9 @@ def _of_proc() -> list[Process]:
     for directory in _PROC.iterdir():
         if directory.name.isdigit():
             with suppress(OSError):
-                # The name stands in brackets and may hold anything, brackets included.
+                # The name is in parentheses and may itself contain parentheses.
                 fields = (directory / "stat").read_text(errors="replace").rpartition(")")[2].split()
-                if fields[_STATE] != "Z":  # ended, only nobody has looked
+                if fields[_STATE] != "Z":  # ended but not yet reaped
                     found.append(Process(int(directory.name), int(fields[_PARENT]), fields[_STARTED]))
     return found
 

@@ -20,19 +20,19 @@ AnyFlow = Callable[..., Awaitable[Any]]
 
 
 def run_flow(flow: AnyFlow, parameters: Mapping[str, Any]) -> Any:
-    """Run a flow in this process, with live progress, and return what it returned.
+    """Run a flow in this process with live progress, and return its result.
 
     Raises:
-        CommandFailed: Somebody cancelled the run meanwhile, or there is no server to run it.
+        CommandFailed: The run was cancelled in Prefect, or no server is available.
         Exception: What the flow raised.
-        KeyboardInterrupt: It was interrupted; what was begun is in the store.
+        KeyboardInterrupt: It was interrupted; work so far is in the store.
     """
     with show_progress("starting Prefect"), prefect_api() as api:
         return run_flow_against(api, flow, parameters)
 
 
 def run_flow_against(api: PrefectApi, flow: AnyFlow, parameters: Mapping[str, Any]) -> Any:
-    """Run a flow in this process against a server, and return what it returned; raises as `run_flow`."""
+    """Run a flow in this process against a server, and return its result; raises as `run_flow`."""
     _keep_off_the_terminal()
     with api.used():
         result = asyncio.run(_run(flow, parameters))
@@ -47,8 +47,8 @@ async def _run(flow: AnyFlow, parameters: Mapping[str, Any]) -> Any:
         if state.is_cancelled() or not state.is_final():
             await _leave_cancelled(state)
             raise CommandFailed(
-                f"Somebody stopped this run in Prefect, which has it as {state.name}.\n"
-                "What it did until then is in the store. Run the command again to do what is left."
+                f"This run was stopped in Prefect; its state there is {state.name}.\n"
+                "Its work so far is in the store. Run the command again to finish."
             )
         return await state.aresult(raise_on_failure=False)
     finally:
@@ -56,7 +56,7 @@ async def _run(flow: AnyFlow, parameters: Mapping[str, Any]) -> Any:
 
 
 async def _leave_cancelled(state: State[Any]) -> None:
-    """Have a run end that waits for somebody to end it: there is no worker that would."""
+    """End a run that is being cancelled: no worker would."""
     run_id = state.state_details.flow_run_id
     if run_id and not state.is_final():
         async with get_client() as client:
@@ -64,7 +64,7 @@ async def _leave_cancelled(state: State[Any]) -> None:
 
 
 async def _drain() -> None:
-    """Send what Prefect still holds of logs and events, for the run to be complete in its UI."""
+    """Flush Prefect's pending logs and events, so that the run is complete in its UI."""
     await APILogHandler.aflush()
     drained: Any = EventsWorker.drain_all(timeout=10)
     if inspect.isawaitable(drained):

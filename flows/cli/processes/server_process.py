@@ -1,11 +1,11 @@
-"""The program of our Prefect server: `prefect`, with two things of its server otherwise.
+"""The program of our Prefect server: `prefect` with two changes to its server.
 
 Transactions that write take SQLite's write lock when they begin. Prefect begins most of them deferred: one that has
 read, and finds when it writes that another has written meanwhile, fails at once with "database is locked", whatever
 the busy timeout, and the API answers 503 (https://www.sqlite.org/isolation.html).
 
-What workers and the UI ask of Prefect's collections is answered from the copy that comes with Prefect, or with 404
-where there is none; it is not looked for on the web.
+Requests from workers and the UI for Prefect's collections are answered from the copy that ships with Prefect, or with
+404; nothing is fetched from the web.
 """
 
 import runpy
@@ -22,7 +22,7 @@ _WORKER_TYPES = "aggregate-worker-metadata"
 
 
 class OneWriterAtATime(AioSqliteConfiguration):
-    """SQLite for Prefect: who writes waits for the others."""
+    """SQLite for Prefect: writers wait for each other."""
 
     @asynccontextmanager
     async def begin_transaction(
@@ -30,9 +30,9 @@ class OneWriterAtATime(AioSqliteConfiguration):
         session: AsyncSession,
         with_for_update: bool = False,  # noqa: ARG002  # every one of them
     ) -> AsyncIterator[AsyncSessionTransaction]:
-        """Begin a transaction that has the write lock."""
+        """Begin a transaction with the write lock."""
         async with session.begin() as transaction:
-            # For this transaction only: another session that reads meanwhile waits for nobody.
+            # For this transaction only: concurrent readers do not wait.
             mode = SQLITE_BEGIN_MODE.set("IMMEDIATE")
             try:
                 await session.connection()
@@ -42,12 +42,12 @@ class OneWriterAtATime(AioSqliteConfiguration):
 
 
 def main() -> None:
-    """Run the command line of Prefect."""
+    """Run Prefect's command line."""
     url = PREFECT_API_DATABASE_CONNECTION_URL.value() or ""
     if url.startswith("sqlite"):
         MODELS_DEPENDENCIES["database_config"] = OneWriterAtATime(url)
     collections.KNOWN_VIEWS.clear()
-    # No address that can be fetched: Prefect then takes its own copy.
+    # An unreachable address: Prefect then uses its own copy.
     collections.KNOWN_VIEWS[_WORKER_TYPES] = f"installed:{_WORKER_TYPES}"
     runpy.run_module("prefect", run_name="__main__", alter_sys=True)
 

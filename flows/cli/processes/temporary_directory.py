@@ -1,4 +1,4 @@
-"""Directories for the time of one command, removed by the next one if the command was killed."""
+"""Directories for the duration of one command, removed by the next command if it was killed."""
 
 import fcntl
 import os
@@ -14,7 +14,7 @@ _LOCK = "in-use.lock"
 
 @contextmanager
 def temporary_directory(name: str = "") -> Iterator[Path]:
-    """Yield a directory that goes with the command; those of commands that were killed go now.
+    """Yield a directory that is removed at the end; remove those of killed commands first.
 
     Args:
         name: A part of its name.
@@ -25,16 +25,16 @@ def temporary_directory(name: str = "") -> Iterator[Path]:
         directory = Path(made)
         part = directory / f"{_LOCK}.part"
         with part.open("w") as lock:
-            # Locked before it has its name: a command that starts now would take it for a dead one's.
+            # Locked before it gets its name: a command starting now would take it for an abandoned one.
             fcntl.flock(lock, fcntl.LOCK_EX)
             part.rename(directory / _LOCK)
             yield directory
 
 
 def _remove_leftovers() -> None:
-    """Remove the directories of this user whose process has ended: nothing holds their lock."""
+    """Remove this user's directories whose process has ended and whose lock is therefore free."""
     for lock in Path(gettempdir()).glob(f"{_PREFIX}*/{_LOCK}"):
-        # Another user's, or gone meanwhile.
+        # Another user's, or already gone.
         with suppress(OSError):
             if lock.lstat().st_uid == os.getuid() and not _is_held(lock):
                 shutil.rmtree(lock.parent, ignore_errors=True)

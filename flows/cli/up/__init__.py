@@ -1,1 +1,1 @@
-"""Prefect server, deployments and worker of one machine, with one command."""
+"""Prefect server, deployments and worker on one machine, with one command."""

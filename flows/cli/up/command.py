@@ -17,27 +17,31 @@ _FLEET = "fleet.yaml"
 
 
 def command(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of server and UI; 0 takes a free one.")] = PORT,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port of the server and its UI; 0 picks a free one.")
+    ] = PORT,
     fleets: FleetsOption = None,
     notify: NotifyOption = None,
-    worker: Annotated[bool, typer.Option("--worker/--no-worker", help="Start a worker, which runs the flows.")] = True,
-    embedded: Annotated[bool, typer.Option("--embedded", help="On an embedded tenant, with an example fleet.")] = False,
+    worker: Annotated[
+        bool, typer.Option("--worker/--no-worker", help="Also start a worker, which runs the flows.")
+    ] = True,
+    embedded: Annotated[bool, typer.Option("--embedded", help="Use an embedded tenant with an example fleet.")] = False,
     directory: Annotated[
-        Path | None, typer.Option("--dir", help="Where database, keys and logs are kept.", show_default=False)
+        Path | None, typer.Option("--dir", help="Directory for database, keys and logs.", show_default=False)
     ] = None,
 ) -> None:
-    """Start Prefect server, deployments and a worker here, and keep them running until Ctrl-C."""
+    """Start a Prefect server, deployments and a worker on this machine, until Ctrl-C."""
     from platformdirs import user_data_path
 
     from flows.cli.up.signals import until_stop_requested
     from flows.cli.up.stack import Stack
 
     if embedded and fleets:
-        raise BadUsage("--embedded brings an example fleet of its own.\nLeave --fleets out.")
+        raise BadUsage("--embedded comes with its own example fleet.\nLeave out --fleets.")
     if worker and not (fleets or embedded or Path(_FLEET).exists()):
         raise BadUsage(
-            f"There is no {_FLEET} here.\n"
-            "Write one with entra-fleet init, name several with --fleets, or look at an example with --embedded."
+            f"There is no {_FLEET} in this directory.\n"
+            "Create one with entra-fleet init, name several with --fleets, or try an example with --embedded."
         )
     home = directory or user_data_path("entra-fleet", appauthor=False) / ("embedded" if embedded else "prefect")
     with until_stop_requested() as stop, Stack(home.resolve(), port) as machine:
@@ -61,7 +65,7 @@ def command(
 def _show(machine: "Stack", worker: bool) -> None:
     for line in machine.remarks:
         stderr_console().print(line, soft_wrap=True)
-    running = "" if worker else "; no worker runs here, so nothing runs until one does elsewhere"
+    running = "" if worker else "; without a worker here, flows run only once one is started elsewhere"
     console = stdout_console()
     console.print(f"entra-fleet is up{running}. Ctrl-C stops it.", soft_wrap=True)
     for label, text in machine.facts():

@@ -1,4 +1,4 @@
-"""The runs of an earlier worker of this home that nothing works on any more."""
+"""Runs left behind by an earlier worker of this home."""
 
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, WorkPoolFilter
@@ -8,14 +8,14 @@ from prefect.states import Crashed
 from flows.cli.processes.process_tree import running_pids
 
 _BEGUN = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
-_WHY = "Its worker was killed. Run it again: it takes up where this one ended."
+_WHY = "Its worker was killed. Run it again: it continues where this run stopped."
 
 
 async def crash_dead_runs(pool: str) -> int:
-    """Have the runs of a work pool whose processes have ended count as crashed, and return how many.
+    """Mark the runs of a work pool whose processes have ended as crashed, and return how many.
 
-    Prefect would keep them Running, with the places that they hold, until their heartbeat is missed. To be called
-    before a worker is started, on a server that has no other: a run without a process was left before it had one.
+    Prefect would keep them Running, with their concurrency slots, until their heartbeat is missed. Call this before a
+    worker is started, on a server that has no other: a run without a process was left before it had one.
     """
     begun = FlowRunFilter.model_validate({"state": {"type": {"any_": _BEGUN}}})
     async with get_client() as client:

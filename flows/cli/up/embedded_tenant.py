@@ -30,11 +30,11 @@ harvest = 120
 
 @contextmanager
 def serve_embedded_tenant(directory: Path, api: PrefectApi) -> Iterator[dict[str, str]]:
-    """Serve a tenant, and keep how to sign in to it as a block; yield the variables of the worker.
+    """Serve a tenant, save its sign-in as a block, and yield the worker's environment variables.
 
     Args:
-        directory: Where its files go, the store included: a new tenant knows nothing of an old store.
-        api: The server that keeps the block.
+        directory: Where its files go, including the store: an old store would not match a new tenant.
+        api: The server that stores the block.
     """
     directory.mkdir(mode=0o700, exist_ok=True)
     for old in directory.glob("store.db*"):

@@ -1,4 +1,4 @@
-"""The lasting directory of `up`: database, logs, and the secrets made at the first start."""
+"""The persistent directory of `up`: database, logs, and the secrets created at the first start."""
 
 import fcntl
 import os
@@ -14,10 +14,10 @@ from flows.cli.processes.prefect_server import PrefectApi, new_auth_string
 
 
 class Home:
-    """A directory that is its owner's alone.
+    """A directory that only its owner can access.
 
     Args:
-        directory: Where it is; made if it is not there.
+        directory: Its path; created if missing.
 
     Raises:
         CommandFailed: It cannot be used.
@@ -32,15 +32,15 @@ class Home:
             raise _unusable(directory, error) from None
 
     def path(self, name: str) -> Path:
-        """Return where a file of this name is."""
+        """Return the path of a file in the directory."""
         return self.directory / name
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Keep others from using the directory at the same time.
+        """Lock the directory against concurrent use.
 
         Raises:
-            CommandFailed: Another `up` uses it.
+            CommandFailed: Another `up` is using it.
         """
         self.path("lock").touch(mode=0o600)
         with self.path("lock").open("a") as lock:
@@ -48,12 +48,13 @@ class Home:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise CommandFailed(
-                    f"entra-fleet up runs already with {self.directory}.\nEnd that one, or name another with --dir."
+                    f"Another entra-fleet up is using {self.directory}.\n"
+                    "Stop that one, or name another directory with --dir."
                 ) from None
             yield
 
     def server_variables(self) -> dict[str, str]:
-        """Return the settings of a server that keeps blocks, and does not keep runs for ever."""
+        """Return settings for a server that keeps blocks encrypted and deletes old runs."""
         return {
             "PREFECT_SERVER_ENCRYPTION_KEY": self._secret("encryption-key", lambda: Fernet.generate_key().decode()),
             "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": "P7D",
@@ -62,16 +63,16 @@ class Home:
         }
 
     def auth_string(self) -> str:
-        """Return what to sign in to the server of this directory with."""
+        """Return the credentials for the server of this directory."""
         return self._secret("auth-string", new_auth_string)
 
     @property
     def auth_file(self) -> Path:
-        """The file with what to sign in with."""
+        """The file with the server's credentials."""
         return self.path("auth-string")
 
     def write_environment(self, api: PrefectApi) -> Path:
-        """Write what a shell has to source to use the server; return the file."""
+        """Write the shell file to source for using the server; return its path."""
         path = self.path("env.sh")
         exports = {"PREFECT_API_URL": api.url, "PREFECT_API_AUTH_STRING": api.auth_string or ""}
         _write(path, "".join(f"export {name}={shlex.quote(value)}\n" for name, value in exports.items()))
@@ -88,7 +89,7 @@ class Home:
 
 
 def _write(path: Path, text: str) -> None:
-    # Whole or not at all: a key that was cut short would make every block unreadable.
+    # Atomically: a truncated key would make every block unreadable.
     part = path.with_name(path.name + ".part")
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
         file.write(text)
@@ -96,4 +97,4 @@ def _write(path: Path, text: str) -> None:
 
 
 def _unusable(path: Path, error: OSError) -> CommandFailed:
-    return CommandFailed(f"{path} cannot be used: {error.strerror}.\nName a directory of your own with --dir.")
+    return CommandFailed(f"Cannot use {path}: {error.strerror}.\nUse --dir to name a directory that you own.")

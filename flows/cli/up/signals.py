@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: at first an interruption, then a wish to stop, at last nothing that could stop the stopping."""
+"""Ctrl-C and SIGTERM: an interruption during startup, a stop request afterwards, and ignored while stopping."""
 
 import signal
 import threading
@@ -10,22 +10,22 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class StopRequest:
-    """Whether somebody wants it to end."""
+    """Whether a stop was requested."""
 
     def __init__(self) -> None:
         self._wanted = threading.Event()
         self._settled = False
 
     def wait(self, seconds: float) -> bool:
-        """Wait for a while; return whether it is to end."""
+        """Wait for a while; return whether a stop was requested."""
         return self._wanted.wait(seconds)
 
     def settle(self) -> None:
-        """From here on a signal interrupts nothing, and `wait` tells of it."""
+        """Treat signals as stop requests for `wait` from here on, not as interruptions."""
         self._settled = True
 
     def __call__(self, _number: int, _frame: FrameType | None) -> None:
-        """Take a signal."""
+        """Handle a signal."""
         again = self._wanted.is_set()
         self._wanted.set()
         if not (self._settled or again):
@@ -34,7 +34,7 @@ class StopRequest:
 
 @contextmanager
 def until_stop_requested() -> Iterator[StopRequest]:
-    """Yield what both signals set; the first one interrupts what has not settled."""
+    """Yield the stop request that both signals set; the first signal interrupts startup."""
     stop = StopRequest()
     before = {number: signal.signal(number, stop) for number in _SIGNALS}
     try:

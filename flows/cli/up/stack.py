@@ -1,4 +1,4 @@
-"""What `up` runs on this machine: started in order, watched, and stopped in the opposite order."""
+"""What `up` runs on this machine: started in order, watched, and stopped in reverse order."""
 
 import asyncio
 import socket
@@ -33,11 +33,11 @@ _WORKER_QUERY_SECONDS = "3"
 
 
 class Stack:
-    """A Prefect server, unless there is one already, and a worker.
+    """A worker, and a Prefect server unless PREFECT_API_URL names one.
 
     Args:
-        directory: Where database, keys and logs are kept.
-        port: The server's port; 0 takes a free one.
+        directory: Directory for database, keys and logs.
+        port: The server's port; 0 picks a free one.
 
     Raises:
         CommandFailed: The directory cannot be used.
@@ -64,7 +64,7 @@ class Stack:
         self._running.close()
 
     def start_server(self, say: Callable[[str], None]) -> None:
-        """Start a server, or use the one that PREFECT_API_URL names.
+        """Start a server, or use the one at PREFECT_API_URL.
 
         Raises:
             CommandFailed: The port or the directory is in use, the server did not start, or a proxy cannot be used.
@@ -75,7 +75,7 @@ class Stack:
         self._running.enter_context(self._home.held())
         if url := PREFECT_API_URL.value():
             self._api = PrefectApi(url)
-            self.remarks.append(f"Using the Prefect server of PREFECT_API_URL, {self._api.address}.")
+            self.remarks.append(f"Using the Prefect server at PREFECT_API_URL, {self._api.address}.")
             return
         say("starting a Prefect server")
         home = self._home
@@ -86,17 +86,17 @@ class Stack:
         self._api = self._server.api
 
     def serve_tenant(self) -> Path:
-        """Serve an embedded tenant with an example fleet; return the file that has it deployed."""
+        """Serve an embedded tenant with an example fleet; return its fleets file."""
         self._directory = self._home.path("tenant")
         self._worker_variables = self._running.enter_context(serve_embedded_tenant(self._directory, self._api))
         self._provision = DEPLOYMENT
         return self._directory / "fleets.toml"
 
     def deploy(self, fleets: Path | None, notify: str | None) -> None:
-        """Make blocks, work pool, deployments and automations, and bring the store up to date.
+        """Create blocks, work pool, deployments and automations, and upgrade the store.
 
         Raises:
-            CommandFailed: The fleets file is not in order, or Prefect made no deployments.
+            CommandFailed: The fleets file is invalid, or Prefect created no deployments.
             StoreError: The store cannot be used.
         """
         upgrade_store(self._worker_variables.get("ENTRA_FLEET_STORE") or environment().store_url)
@@ -111,7 +111,7 @@ class Stack:
             self._check_sign_in()
 
     def start_worker(self) -> None:
-        """Start a worker, and wait until the server knows it.
+        """Start a worker, and wait until the server has registered it.
 
         Raises:
             CommandFailed: It did not start.
@@ -125,11 +125,11 @@ class Stack:
             **self._worker_variables,
             "PREFECT_WORKER_QUERY_SECONDS": _WORKER_QUERY_SECONDS,
         }
-        # A name that lasts: the UI lists every name that there ever was.
+        # A stable name: the UI lists every name ever used.
         arguments = ["worker", "start", "--pool", POOL, "--name", socket.gethostname(), "--install-policy", "never"]
         worker = Child("prefect", arguments, self._home.path("worker.log"), variables)
         self._running.callback(worker.stop, _WORKER_STOP_SECONDS)
-        # A worker that ends kills its runs, which Prefect then believes to run on; asked before, they end as Crashed.
+        # A worker that ends kills its runs, which Prefect would show as Running; stopped first, they end as Crashed.
         self._running.callback(worker.end_children, _RUN_STOP_SECONDS)
         log = worker.log_file
         begun = log.stat().st_size
@@ -137,28 +137,28 @@ class Stack:
         self._children.append(worker)
 
     def provision_example(self) -> None:
-        """Have the example fleet provisioned: the schedules then have something to look at."""
+        """Provision the example fleet, so that the schedules have something to check."""
         with self._api.used():
             asyncio.run(_run(self._provision))
 
     def watch(self, stop: StopRequest) -> None:
-        """Wait until somebody wants it to end.
+        """Wait until a stop is requested.
 
         Raises:
-            CommandFailed: Something has ended by itself.
+            CommandFailed: A child process ended unexpectedly.
         """
         while not stop.wait(_LOOK_SECONDS):
             for child in self._children:
                 child.require()
 
     def facts(self) -> Iterator[tuple[str, str]]:
-        """Yield what a person needs to know, each with its label."""
+        """Yield the connection details, each with its label."""
         ui = self._api.address.removesuffix("/api")
         yield "UI", ui
         if self._server:
-            yield "sign in", f"with the line in {self._home.auth_file}"
+            yield "sign in", f"with the credentials in {self._home.auth_file}"
             yield "shell", f". {self._home.write_environment(self._api)}    # for prefect and entra-fleet"
-        yield "first", f"Deployments → {self._provision.partition('/')[2]} → Run → Quick run, and look at its artifacts"
+        yield "first", f"Deployments → {self._provision.partition('/')[2]} → Run → Quick run, then open its artifacts"
         yield "blocks", f"{ui}/blocks/catalog: Entra tenant, App credentials"
         yield "files", str(self._home.directory)
 
@@ -169,7 +169,8 @@ class Stack:
                 probe.bind(("127.0.0.1", self._port))
             except OSError:
                 raise CommandFailed(
-                    f"Port {self._port} is in use, perhaps by another entra-fleet up: end that, or choose a --port."
+                    f"Port {self._port} is in use, perhaps by another entra-fleet up. "
+                    "Stop that one, or choose another --port."
                 ) from None
             self._port = probe.getsockname()[1]
 
@@ -178,7 +179,9 @@ class Stack:
             environment().sign_in_method()
         except EnvironmentIncomplete as error:
             first = str(error).splitlines()[0]
-            self.remarks.append(f"The worker cannot sign in to a tenant yet. {first} Or name blocks with --fleets.")
+            self.remarks.append(
+                f"The worker cannot sign in to a tenant yet. {first} Or configure blocks with --fleets."
+            )
 
 
 async def _run(deployment: str) -> None:
