@@ -145,8 +145,8 @@ async def test_what_cannot_be_an_instance_is_left_out_with_the_reason(emulator, 
     assert sorted(made.left_out) == sorted(
         [
             f"Databricks without a job ({application_of(emulator, jobless)}): it has no provisioning job",
-            f"Databricks Dev ({application_of_name(emulator, 'Databricks Dev')}): databricks-dev has that display name "
-            "already; rename one of them, then adopt again",
+            f"Databricks Dev ({application_of_name(emulator, 'Databricks Dev')}): databricks-dev already has that"
+            " display name; rename one of them, then adopt again",
             f"Databricks {'x' * 120} ({ids['long']}): its display_name is 131 characters long; at most 120 are allowed",
             f"Theirs ({application_of(emulator, theirs)}): it has the ownership tag entra-fleet:theirs:one",
         ]

@@ -171,7 +171,7 @@ def test_up_uses_a_server_that_is_there_and_leaves_it_running(deployed, tmp_path
     first = process.stdout.readline()
     process.send_signal(signal.SIGINT)
     result = finished(process)
-    assert first.startswith("entra-fleet is up; without a worker here")
+    assert first.startswith("entra-fleet is up; without a worker here"), result.err
     assert result.code == 0
     assert f"Using the Prefect server at PREFECT_API_URL, {deployed}." in result.err
     assert not (tmp_path / "home" / "prefect.db").exists()
