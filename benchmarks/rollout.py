@@ -26,8 +26,8 @@ from flows.tenant.observe import observe_fleet
 from graph_client import GraphClient, GraphSettings, StaticTokens
 from graph_emulator import Clock, Emulator, EmulatorSettings
 from graph_emulator.clock import FROZEN_START
-from graph_emulator.http.request_log import RequestRecord
-from graph_emulator.http.wire import Request, Response
+from graph_emulator.wire.messages import Request, Response
+from graph_emulator.wire.request_log import RequestRecord
 
 
 @dataclass(frozen=True)

@@ -14,19 +14,19 @@ from graph_emulator.faults.latency import choose_latency
 from graph_emulator.faults.profiles import profile_named, settled
 from graph_emulator.faults.rules import FaultRule, Faults
 from graph_emulator.faults.throttle import Throttle
-from graph_emulator.http.call import Answer
+from graph_emulator.handlers.call import Answer
+from graph_emulator.handlers.routes import ROUTES
 from graph_emulator.http.control_api import control
 from graph_emulator.http.graph_api import GraphApi
-from graph_emulator.http.request_log import RequestLog
-from graph_emulator.http.routes import ROUTES
 from graph_emulator.http.sign_in_api import answer_sign_in
 from graph_emulator.http.transport import EmulatorTransport
-from graph_emulator.http.wire import Request, Response
 from graph_emulator.portal_edits import act_on_job, delete_object, edit_mapping, edit_object, edit_secrets, schema_of
 from graph_emulator.settings import EmulatorSettings
 from graph_emulator.sign_in.token_endpoint import SignIn
 from graph_emulator.sign_in.tokens import TokenIssuer
 from graph_emulator.tenant import Tenant
+from graph_emulator.wire.messages import Request, Response
+from graph_emulator.wire.request_log import RequestLog
 
 if TYPE_CHECKING:
     from graph_emulator.http.server import Served

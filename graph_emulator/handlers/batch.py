@@ -7,11 +7,11 @@ from typing import Any
 
 import orjson
 
-from graph_emulator.http.bodies import take
-from graph_emulator.http.call import Answer, Call
-from graph_emulator.http.problems import GraphProblem, bad_request, malformed
-from graph_emulator.http.wire import Request
+from graph_emulator.handlers.call import Answer, Call
 from graph_emulator.identifiers import share
+from graph_emulator.wire.bodies import take
+from graph_emulator.wire.messages import Request
+from graph_emulator.wire.problems import GraphProblem, bad_request, malformed
 
 LARGEST_BATCH = 20
 TYPES = {

@@ -6,7 +6,7 @@ https://learn.microsoft.com/graph/aad-advanced-queries
 from typing import Any
 
 from graph_emulator.directory.directory import Kind
-from graph_emulator.http.odata import Field, Filterable
+from graph_emulator.wire.odata import Field, Filterable
 
 _BOTH = {
     "addIns": "object[]",

@@ -7,11 +7,11 @@ import orjson
 
 from graph_emulator.faults.rules import read_rule
 from graph_emulator.faults.text import read_fault
-from graph_emulator.http.call import Answer
-from graph_emulator.http.problems import GraphProblem
-from graph_emulator.http.query_options import read_options
-from graph_emulator.http.wire import Request
+from graph_emulator.handlers.call import Answer
 from graph_emulator.settings import EmulatorError
+from graph_emulator.wire.messages import Request
+from graph_emulator.wire.problems import GraphProblem
+from graph_emulator.wire.query_options import read_options
 
 if TYPE_CHECKING:
     from graph_emulator.emulator import Emulator

@@ -7,17 +7,17 @@ from graph_emulator.directory.replication import replica_of
 from graph_emulator.faults.effects import HTML, ConnectionDropped, HtmlPage, misbehave, tamper
 from graph_emulator.faults.rules import FaultRule, Faults
 from graph_emulator.faults.throttle import Throttle
-from graph_emulator.http.bodies import read_json
-from graph_emulator.http.call import Answer, Call
-from graph_emulator.http.problems import GraphProblem, malformed, no_payload, untyped
-from graph_emulator.http.query_options import read_options
-from graph_emulator.http.request_log import KEPT_HEADERS, RequestLog, RequestRecord, parsed
-from graph_emulator.http.router import Route, Router, split_path
-from graph_emulator.http.routes import ROUTES
-from graph_emulator.http.wire import Request
+from graph_emulator.handlers.call import Answer, Call
+from graph_emulator.handlers.router import Route, Router, split_path
+from graph_emulator.handlers.routes import ROUTES
 from graph_emulator.sign_in.permissions import ALL_SYNCHRONIZATION, check
 from graph_emulator.sign_in.tokens import Caller, TokenIssuer
 from graph_emulator.tenant import Tenant
+from graph_emulator.wire.bodies import read_json
+from graph_emulator.wire.messages import Request
+from graph_emulator.wire.problems import GraphProblem, malformed, no_payload, untyped
+from graph_emulator.wire.query_options import read_options
+from graph_emulator.wire.request_log import KEPT_HEADERS, RequestLog, RequestRecord, parsed
 
 ROUTER = Router(ROUTES)
 TYPED = frozenset({"POST", "PATCH", "PUT"})

@@ -1,12 +1,12 @@
 """The requests that are not for Graph: signing in, and what a cloud says of its hosts."""
 
-from graph_emulator.http.call import Answer
+from graph_emulator.handlers.call import Answer
+from graph_emulator.handlers.router import split_path
 from graph_emulator.http.graph_api import GraphApi
-from graph_emulator.http.request_log import RequestRecord
-from graph_emulator.http.router import split_path
-from graph_emulator.http.wire import Request
 from graph_emulator.sign_in.metadata import cloud_metadata
 from graph_emulator.sign_in.token_endpoint import SignIn, SignInRefused
+from graph_emulator.wire.messages import Request
+from graph_emulator.wire.request_log import RequestRecord
 
 DISCOVERY = ("v2.0", ".well-known", "openid-configuration")
 METADATA = ("metadata", "endpoints")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import httpx
 
-from graph_emulator.http.wire import Request, Response
+from graph_emulator.wire.messages import Request, Response
 
 
 class EmulatorTransport(httpx.AsyncBaseTransport):

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 
 from graph_emulator.directory.gallery import Template
-from graph_emulator.http.problems import GraphProblem
 from graph_emulator.settings import EmulatorSettings
+from graph_emulator.wire.problems import GraphProblem
 
 MASK = "*"
 REJECTED = "SystemForCrossDomainIdentityManagementCredentialValidationFailure"

@@ -6,7 +6,6 @@ import re
 from typing import Any
 
 from graph_emulator.directory.directory import Entry
-from graph_emulator.http.problems import GraphProblem, bad_request, credentials_missing
 from graph_emulator.identifiers import guid
 from graph_emulator.provisioning.job_lifecycle import HandlerContext, due_at, hold, plan_of, settle, wake
 from graph_emulator.provisioning.jobs import Job
@@ -14,6 +13,7 @@ from graph_emulator.provisioning.on_demand import provision_now
 from graph_emulator.provisioning.provisioning_log import Event
 from graph_emulator.provisioning.scope import Subject, wants_everybody
 from graph_emulator.settings import EmulatorError
+from graph_emulator.wire.problems import GraphProblem, bad_request, credentials_missing
 
 RESTART_SCOPES = {
     "None": 0,

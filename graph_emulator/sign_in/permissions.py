@@ -3,8 +3,8 @@
 https://learn.microsoft.com/graph/permissions-reference
 """
 
-from graph_emulator.http.problems import forbidden, forbidden_synchronization
 from graph_emulator.sign_in.tokens import Caller
+from graph_emulator.wire.problems import forbidden, forbidden_synchronization
 
 Permission = tuple[frozenset[str], ...]
 
