@@ -96,7 +96,9 @@ async def _roll_out(instances: int, concurrency: int, tenant: dict[str, Any], cl
         swept = _asked(emulator)
     calls = [record for record in asked if record.operation != "batch"]
     return Rollout(
-        instances=sum(found["schedule"]["state"] == "Active" for (found,) in emulator.state()["jobs"].values()),
+        instances=sum(
+            found["schedule"]["state"] == "Active" for (found,) in emulator.controls.state()["jobs"].values()
+        ),
         writes=sum(record.method != "GET" and record.status < 400 for record in calls),
         on_wire=_on_wire(asked),
         calls=len(calls),

@@ -193,3 +193,5 @@ _SYNCHRONIZATION = (
 )
 
 ROUTES: tuple[Route, ...] = (*_GENERAL, *_DIRECTORY, *_SYNCHRONIZATION)
+
+OPERATIONS = frozenset(route.operation for route in ROUTES)

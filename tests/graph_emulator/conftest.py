@@ -35,7 +35,7 @@ def switchboard() -> Switchboard:
 
 @pytest.fixture(scope="session")
 def served(switchboard: Switchboard) -> Iterator[Served]:
-    with Served(switchboard) as door:
+    with Served(switchboard.handle, switchboard.settings) as door:
         yield door
 
 

@@ -50,7 +50,7 @@ class World(Estate):
 
     def reset(self):
         """A tenant as new, and an empty store."""
-        self.emulator.reset()
+        self.emulator.controls.reset()
         self.forget()
         self.on_request = None
         self.store.unlink()

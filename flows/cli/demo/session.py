@@ -83,7 +83,7 @@ class DemoSession:
 
     def tenant_state(self) -> dict[str, Any]:
         """Return what the tenant holds."""
-        return self._emulator.state()
+        return self._emulator.controls.state()
 
     def _log_lag_seconds(self) -> float:
         """Return how long after it happened an event shows in the log at the latest."""
