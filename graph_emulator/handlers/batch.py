@@ -81,7 +81,7 @@ def _answer(call: Call, step: dict[str, Any], earlier: dict[str, dict[str, Any]]
 
 
 def _body(problem: GraphProblem, call: Call) -> dict[str, Any]:
-    return problem.envelope(f"{call.sequence}", "", call.now)
+    return problem.error_body(f"{call.sequence}", "", call.now)
 
 
 def _request(call: Call, step: dict[str, Any]) -> Request:

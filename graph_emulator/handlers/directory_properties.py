@@ -61,16 +61,16 @@ WRITABLE: dict[Kind, dict[str, str]] = {
 }
 
 
-def _words(text: str) -> frozenset[str]:
+def _split_names(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
 READ_ONLY: dict[Kind, frozenset[str]] = {
-    "application": _words(
+    "application": _split_names(
         """id deletedDateTime appId applicationTemplateId certification createdDateTime disabledByMicrosoftStatus
         isDisabled publisherDomain verifiedPublisher"""
     ),
-    "servicePrincipal": _words(
+    "servicePrincipal": _split_names(
         """id deletedDateTime appId appDescription appDisplayName appOwnerOrganizationId applicationTemplateId
         createdByAppId disabledByMicrosoftStatus isDisabled oauth2PermissionScopes servicePrincipalType
         synchronization verifiedPublisher"""

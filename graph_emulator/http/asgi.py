@@ -1,4 +1,4 @@
-"""The served door: ASGI without a framework, and connections that can really break."""
+"""The served way in: ASGI without a framework, and connections that can really break."""
 
 import asyncio
 import socket

@@ -61,7 +61,7 @@ class GraphApi:
 
     def _refuse(self, problem: GraphProblem, request: Request, sequence: int, now: float) -> Answer:
         request_id = self._request_id(sequence)
-        body = problem.envelope(request_id, request.headers.get("client-request-id", request_id), now)
+        body = problem.error_body(request_id, request.headers.get("client-request-id", request_id), now)
         return Answer(problem.status, body, dict(problem.headers))
 
     def _route(

@@ -1,4 +1,4 @@
-"""The door for this process: an httpx transport."""
+"""The way in for this process: an httpx transport."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Which application permissions open which door: one of each group must be held.
+"""Which application permissions allow which request: one of each group must be held.
 
 https://learn.microsoft.com/graph/permissions-reference
 """
