@@ -16,7 +16,7 @@ import httpx
 import orjson
 
 from graph_emulator import Clock, Emulator, EmulatorSettings
-from graph_emulator.http.wire import Request
+from graph_emulator.wire.messages import Request
 
 CONNECTIONS = 16
 SECONDS = 5.0
@@ -102,7 +102,7 @@ def events() -> None:
     headers = sign_in(emulator)
     principal = instantiate(emulator, headers, 0)
     began = time.perf_counter()
-    emulator.preload_events(principal, EVENTS)
+    emulator.controls.preload_events(principal, EVENTS)
     loaded = time.perf_counter() - began
     say(f"{EVENTS:,} events preloaded in {loaded:.2f} s: {EVENTS / loaded:,.0f}/s")
 
@@ -119,8 +119,10 @@ def instances() -> None:
         send(emulator, headers, "PUT", f"{path}/secrets", {"value": pairs})
         job = send(emulator, headers, "POST", f"{path}/jobs", {"templateId": "scim"})["id"]
         send(emulator, headers, "POST", f"{path}/jobs/{job}/start", None)
-    emulator.advance(3600)
-    running = sum(job["status"]["code"] == "Active" for jobs in emulator.state()["jobs"].values() for job in jobs)
+    emulator.controls.advance(3600)
+    running = sum(
+        job["status"]["code"] == "Active" for jobs in emulator.controls.state()["jobs"].values() for job in jobs
+    )
     used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     say(
         f"{INSTANCES:,} instances, {running:,} jobs active, in {time.perf_counter() - began:.1f} s: "

@@ -26,8 +26,8 @@ from flows.tenant.observe import observe_fleet
 from graph_client import GraphClient, GraphSettings, StaticTokens
 from graph_emulator import Clock, Emulator, EmulatorSettings
 from graph_emulator.clock import FROZEN_START
-from graph_emulator.http.request_log import RequestRecord
-from graph_emulator.http.wire import Request, Response
+from graph_emulator.wire.messages import Request, Response
+from graph_emulator.wire.request_log import RequestRecord
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,9 @@ async def _roll_out(instances: int, concurrency: int, tenant: dict[str, Any], cl
         swept = _asked(emulator)
     calls = [record for record in asked if record.operation != "batch"]
     return Rollout(
-        instances=sum(found["schedule"]["state"] == "Active" for (found,) in emulator.state()["jobs"].values()),
+        instances=sum(
+            found["schedule"]["state"] == "Active" for (found,) in emulator.controls.state()["jobs"].values()
+        ),
         writes=sum(record.method != "GET" and record.status < 400 for record in calls),
         on_wire=_on_wire(asked),
         calls=len(calls),

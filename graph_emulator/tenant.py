@@ -25,8 +25,8 @@ class Tenant:
         self.secrets: dict[str, SavedSecrets] = {}
         self.targets = TargetSystems(settings)
         self.log = ProvisioningLog(settings)
-        around = HandlerContext(settings, self.people, self.targets, self.log, self.secrets_of, self.assignments.of)
-        self.jobs = JobScheduler(around)
+        context = HandlerContext(settings, self.people, self.targets, self.log, self.secrets_of, self.assignments.of)
+        self.jobs = JobScheduler(context)
 
     def secrets_of(self, principal_id: str) -> SavedSecrets:
         """The saved secrets of a service principal."""

@@ -58,14 +58,14 @@ class Estate:
     def applications(self):
         """The applications by the tag they bear; without a tag, by their name."""
         found = defaultdict(list)
-        for application in self.emulator.state()["applications"]:
+        for application in self.emulator.controls.state()["applications"]:
             tags = [tag for tag in application["tags"] if tag.startswith("entra-fleet:")]
             found[tags[0] if tags else application["displayName"]].append(application)
         return found
 
     def jobs(self):
         """The jobs by service principal id."""
-        return self.emulator.state()["jobs"]
+        return self.emulator.controls.state()["jobs"]
 
     def operations_by_principal(self):
         """The names of the writes below each service principal that were done, answered or not, in order."""

@@ -6,7 +6,7 @@ import string
 from hypothesis import strategies as st
 
 from graph_emulator import Emulator
-from graph_emulator.http.wire import Response
+from graph_emulator.wire.messages import Response
 from tests.leaks import ENCODINGS, spell
 
 FIELDS = ("code", "message", "details", "request-id", "client-request-id", "header", "page", "oauth")

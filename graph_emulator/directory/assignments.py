@@ -9,9 +9,9 @@ from graph_emulator.clock import write_moment
 from graph_emulator.directory.directory import Entry
 from graph_emulator.directory.people import People
 from graph_emulator.directory.replication import arrivals, has_arrived
-from graph_emulator.http.problems import bad_request, not_found
 from graph_emulator.identifiers import opaque_id
 from graph_emulator.settings import EmulatorSettings
+from graph_emulator.wire.problems import bad_request, not_found
 
 DEFAULT_ACCESS = "00000000-0000-0000-0000-000000000000"
 

@@ -8,8 +8,8 @@ from graph_emulator.clock import write_moment
 from graph_emulator.directory.gallery import Template
 from graph_emulator.directory.new_objects import new_application, new_service_principal
 from graph_emulator.directory.replication import arrivals, has_arrived
-from graph_emulator.http.problems import GraphProblem, not_found
 from graph_emulator.settings import EmulatorSettings
+from graph_emulator.wire.problems import GraphProblem, not_found
 
 Kind = Literal["application", "servicePrincipal"]
 RECYCLE_SECONDS = 30 * 86_400.0

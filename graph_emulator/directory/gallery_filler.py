@@ -1,4 +1,4 @@
-"""The crowd in the gallery: products of Microsoft's fictitious companies, so that a search has to search.
+"""The filler of the gallery: products of Microsoft's fictitious companies, so that a search has to search.
 
 The same entries every time, as a table like that of gallery_entries.py.
 """

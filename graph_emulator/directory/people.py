@@ -5,15 +5,15 @@ from typing import Any
 from graph_emulator.identifiers import guid, share
 
 
-def _words(text: str) -> tuple[str, ...]:
+def _split_names(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
 
-GIVEN = _words(
+GIVEN = _split_names(
     """Adele Alex Bianca Christie Diego Debra Enrico Emily Grady Henrietta Isaiah Irvin Johanna Joni Lee Lidia
     Lynne Megan Miriam Nestor Patti Pradeep René Zoë"""
 )
-SURNAMES = _words(
+SURNAMES = _split_names(
     """Vance Wilber Pisani Cline Siciliani Berger Cattaneo Braun Archie Mueller Langer Sayers Lorenz Sherman Gu
     Holloway Robbins Bowen Graham Wilke Fernandez Gupta O'Neill Müller"""
 )

@@ -7,8 +7,8 @@ from typing import Any
 
 from graph_emulator.faults.rules import FaultRule
 from graph_emulator.faults.throttle import too_many_requests
-from graph_emulator.http.call import Answer
-from graph_emulator.http.problems import GraphProblem
+from graph_emulator.handlers.call import Answer
+from graph_emulator.wire.problems import GraphProblem
 
 HTML = b"""<!DOCTYPE html>
 <html><head><title>Bad Gateway</title></head>

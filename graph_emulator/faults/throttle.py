@@ -6,9 +6,9 @@ https://learn.microsoft.com/graph/throttling-limits
 from collections import deque
 from collections.abc import Mapping
 
-from graph_emulator.http.problems import GraphProblem
-from graph_emulator.http.router import Route
+from graph_emulator.handlers.router import Route
 from graph_emulator.settings import EmulatorSettings
+from graph_emulator.wire.problems import GraphProblem
 
 
 class Window:

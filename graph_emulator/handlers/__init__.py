@@ -1,1 +1,1 @@
-"""One file for each resource: from a call to an answer."""
+"""The routes, and one file for each resource: from a call to an answer."""

@@ -7,13 +7,13 @@ from typing import Any
 
 from graph_emulator.directory.gallery import RECORDED, Template, rendered
 from graph_emulator.directory.new_objects import just_made
+from graph_emulator.handlers.call import Answer, Call
 from graph_emulator.handlers.directory_objects import render
 from graph_emulator.handlers.pages import plain_number
-from graph_emulator.http.bodies import take
-from graph_emulator.http.call import Answer, Call
-from graph_emulator.http.odata import Field, Filterable
-from graph_emulator.http.problems import bad_request, invalid_value, malformed, not_found, unsupported_query
-from graph_emulator.http.query_options import allow_options, next_link, select, selected, whole_number
+from graph_emulator.wire.bodies import take
+from graph_emulator.wire.odata import Field, Filterable
+from graph_emulator.wire.problems import bad_request, invalid_value, malformed, not_found, unsupported_query
+from graph_emulator.wire.query_options import allow_options, next_link, select, selected, whole_number
 
 LARGEST_PAGE = 999
 FILTERABLE = Filterable(

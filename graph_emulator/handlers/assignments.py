@@ -7,11 +7,11 @@ https://learn.microsoft.com/graph/api/serviceprincipal-post-owners
 from typing import Any
 
 from graph_emulator.directory.directory import Entry, Kind
+from graph_emulator.handlers.call import Answer, Call
 from graph_emulator.handlers.pages import build_page
-from graph_emulator.http.bodies import take
-from graph_emulator.http.call import Answer, Call
-from graph_emulator.http.problems import GraphProblem, bad_request, not_found
-from graph_emulator.http.query_options import allow_options
+from graph_emulator.wire.bodies import take
+from graph_emulator.wire.problems import GraphProblem, bad_request, not_found
+from graph_emulator.wire.query_options import allow_options
 
 REQUIRED = ("principalId", "resourceId", "appRoleId")
 

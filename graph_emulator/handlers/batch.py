@@ -7,11 +7,11 @@ from typing import Any
 
 import orjson
 
-from graph_emulator.http.bodies import take
-from graph_emulator.http.call import Answer, Call
-from graph_emulator.http.problems import GraphProblem, bad_request, malformed
-from graph_emulator.http.wire import Request
+from graph_emulator.handlers.call import Answer, Call
 from graph_emulator.identifiers import share
+from graph_emulator.wire.bodies import take
+from graph_emulator.wire.messages import Request
+from graph_emulator.wire.problems import GraphProblem, bad_request, malformed
 
 LARGEST_BATCH = 20
 TYPES = {
@@ -81,7 +81,7 @@ def _answer(call: Call, step: dict[str, Any], earlier: dict[str, dict[str, Any]]
 
 
 def _body(problem: GraphProblem, call: Call) -> dict[str, Any]:
-    return problem.envelope(f"{call.sequence}", "", call.now)
+    return problem.error_body(f"{call.sequence}", "", call.now)
 
 
 def _request(call: Call, step: dict[str, Any]) -> Request:

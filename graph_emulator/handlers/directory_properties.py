@@ -6,7 +6,7 @@ https://learn.microsoft.com/graph/aad-advanced-queries
 from typing import Any
 
 from graph_emulator.directory.directory import Kind
-from graph_emulator.http.odata import Field, Filterable
+from graph_emulator.wire.odata import Field, Filterable
 
 _BOTH = {
     "addIns": "object[]",
@@ -61,16 +61,16 @@ WRITABLE: dict[Kind, dict[str, str]] = {
 }
 
 
-def _words(text: str) -> frozenset[str]:
+def _split_names(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
 READ_ONLY: dict[Kind, frozenset[str]] = {
-    "application": _words(
+    "application": _split_names(
         """id deletedDateTime appId applicationTemplateId certification createdDateTime disabledByMicrosoftStatus
         isDisabled publisherDomain verifiedPublisher"""
     ),
-    "servicePrincipal": _words(
+    "servicePrincipal": _split_names(
         """id deletedDateTime appId appDescription appDisplayName appOwnerOrganizationId applicationTemplateId
         createdByAppId disabledByMicrosoftStatus isDisabled oauth2PermissionScopes servicePrincipalType
         synchronization verifiedPublisher"""

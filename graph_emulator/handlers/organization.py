@@ -3,8 +3,8 @@
 https://learn.microsoft.com/graph/api/organization-list
 """
 
-from graph_emulator.http.call import Answer, Call
-from graph_emulator.http.query_options import allow_options, select, selected
+from graph_emulator.handlers.call import Answer, Call
+from graph_emulator.wire.query_options import allow_options, select, selected
 
 
 def list_all(call: Call) -> Answer:

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from graph_emulator.http.call import Answer, Call
-from graph_emulator.http.problems import malformed
-from graph_emulator.http.query_options import next_link, read_skip_token, whole_number, write_skip_token
+from graph_emulator.handlers.call import Answer, Call
+from graph_emulator.wire.problems import malformed
+from graph_emulator.wire.query_options import next_link, read_skip_token, whole_number, write_skip_token
 
 DEFAULT_PAGE = 100
 LARGEST_PAGE = 999

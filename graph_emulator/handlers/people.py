@@ -7,12 +7,12 @@ https://learn.microsoft.com/graph/api/group-list
 from collections.abc import Sequence
 from typing import Any
 
+from graph_emulator.handlers.call import Answer, Call
 from graph_emulator.handlers.pages import build_count, build_page
-from graph_emulator.http.call import Answer, Call
-from graph_emulator.http.odata import Field, Filterable
-from graph_emulator.http.problems import not_found
-from graph_emulator.http.query_options import allow_options, select, selected
 from graph_emulator.sign_in.permissions import READ_GROUPS, READ_USERS, Permission, check
+from graph_emulator.wire.odata import Field, Filterable
+from graph_emulator.wire.problems import not_found
+from graph_emulator.wire.query_options import allow_options, select, selected
 
 OPTIONS = ("$filter", "$select", "$top", "$skiptoken")
 

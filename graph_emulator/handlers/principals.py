@@ -1,9 +1,9 @@
 """The service principal below which synchronization happens, with the hiccups of a fresh one."""
 
 from graph_emulator.directory.directory import Entry
-from graph_emulator.http.call import Call
-from graph_emulator.http.problems import GraphProblem, forbidden
+from graph_emulator.handlers.call import Call
 from graph_emulator.identifiers import share
+from graph_emulator.wire.problems import GraphProblem, forbidden
 
 
 def synchronized_principal(call: Call) -> Entry:

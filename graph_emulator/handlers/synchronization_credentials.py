@@ -8,14 +8,14 @@ from typing import Any
 
 from graph_emulator.clock import write_moment
 from graph_emulator.directory.directory import Entry
+from graph_emulator.handlers.call import Answer, Call
 from graph_emulator.handlers.principals import synchronized_principal
 from graph_emulator.handlers.synchronization_jobs import job_of
-from graph_emulator.http.bodies import take
-from graph_emulator.http.call import Answer, Call
-from graph_emulator.http.problems import GraphProblem, bad_request
-from graph_emulator.http.query_options import allow_options
 from graph_emulator.identifiers import opaque_id
 from graph_emulator.provisioning.credentials import KEYS
+from graph_emulator.wire.bodies import take
+from graph_emulator.wire.problems import GraphProblem, bad_request
+from graph_emulator.wire.query_options import allow_options
 
 ON_COLLECTION = {
     "applicationIdentifier": "string",

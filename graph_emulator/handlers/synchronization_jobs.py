@@ -5,16 +5,16 @@ https://learn.microsoft.com/graph/api/resources/synchronization-synchronizationj
 
 from typing import Any
 
+from graph_emulator.handlers.call import Answer, Call
 from graph_emulator.handlers.principals import synchronized_principal
-from graph_emulator.http.bodies import take
-from graph_emulator.http.call import Answer, Call
-from graph_emulator.http.problems import GraphProblem, bad_request, malformed
-from graph_emulator.http.query_options import allow_options
-from graph_emulator.http.router import split_path
-from graph_emulator.http.unserved import no_resource
+from graph_emulator.handlers.router import split_path
+from graph_emulator.handlers.unserved import no_resource
 from graph_emulator.provisioning.jobs import Job
 from graph_emulator.provisioning.scheduler import RESTART_SCOPES
 from graph_emulator.provisioning.schema import build_schema, in_form
+from graph_emulator.wire.bodies import take
+from graph_emulator.wire.problems import GraphProblem, bad_request, malformed
+from graph_emulator.wire.query_options import allow_options
 
 STATES = ("Active", "Disabled", "Paused")
 PAIR = {"name": "string", "value": "string"}

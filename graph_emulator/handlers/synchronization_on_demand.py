@@ -5,16 +5,16 @@ https://learn.microsoft.com/graph/api/synchronization-synchronizationjob-provisi
 
 from typing import Any
 
+from graph_emulator.handlers.call import Answer, Call
 from graph_emulator.handlers.synchronization_jobs import job_of, schema_of
-from graph_emulator.http.bodies import take
-from graph_emulator.http.call import Answer, Call
-from graph_emulator.http.problems import bad_request, credentials_missing, malformed, not_found
-from graph_emulator.http.query_options import allow_options
 from graph_emulator.provisioning.credentials import REJECTED
 from graph_emulator.provisioning.executions import Outcome
 from graph_emulator.provisioning.jobs import Job
 from graph_emulator.provisioning.on_demand import OnDemandResult, answer, refused
 from graph_emulator.provisioning.scope import Subject
+from graph_emulator.wire.bodies import take
+from graph_emulator.wire.problems import bad_request, credentials_missing, malformed, not_found
+from graph_emulator.wire.query_options import allow_options
 
 MOST_MEMBERS = 5
 
@@ -25,7 +25,7 @@ def provision_on_demand(call: Call) -> Answer:
     job = job_of(call)
     subject_id, subject, members = _subject(call, job)
     settings, template = call.tenant.settings, job.principal.template
-    told = OnDemandResult(subject[0] == "Group", settings.on_demand_key == "type name", settings.on_demand_value)
+    form = OnDemandResult(subject[0] == "Group", settings.on_demand_key == "type name", settings.on_demand_value)
     saved = call.tenant.secrets_of(job.principal.id).values
     missing = template.credential_keys and not any(saved.get(key) for key in template.credential_keys)
     if missing and settings.on_demand_without_credentials == "error":
@@ -33,12 +33,12 @@ def provision_on_demand(call: Call) -> Answer:
     refusal = call.tenant.targets.refusal(template, saved)
     if refusal:
         outcome = Outcome(*subject, "other", "failure", REJECTED)
-        value = refused(outcome, refusal, call.now, told)
+        value = refused(outcome, refusal, call.now, form)
     else:
         event = call.tenant.jobs.provision_now(job, subject_id, subject, call.now)
         for member in members:
             call.tenant.jobs.provision_now(job, member, ("User", call.tenant.people.users[member]), call.now)
-        value = answer(event, template.display_name, call.now, told)
+        value = answer(event, template.display_name, call.now, form)
     return Answer(200, {"@odata.context": call.context("microsoft.graph.stringKeyStringValuePair"), **value})
 
 

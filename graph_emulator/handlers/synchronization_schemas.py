@@ -6,14 +6,14 @@ https://learn.microsoft.com/graph/api/resources/synchronization-synchronizations
 from typing import Any
 
 from graph_emulator.clock import write_moment
+from graph_emulator.handlers.call import Answer, Call
 from graph_emulator.handlers.synchronization_jobs import job_of, schema_of
 from graph_emulator.handlers.synchronization_templates import template_of
-from graph_emulator.http.bodies import take
-from graph_emulator.http.call import Answer, Call
-from graph_emulator.http.problems import GraphProblem
-from graph_emulator.http.query_options import allow_options
 from graph_emulator.provisioning.expressions import FUNCTIONS, Expression, ExpressionError, parse
 from graph_emulator.provisioning.schema import build_schema
+from graph_emulator.wire.bodies import take
+from graph_emulator.wire.problems import GraphProblem
+from graph_emulator.wire.query_options import allow_options
 
 ALL_TYPES = ("String", "Integer", "Reference", "Binary", "Boolean", "DateTime")
 OPERATORS: tuple[tuple[str, str, tuple[str, ...]], ...] = (

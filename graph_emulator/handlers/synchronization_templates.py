@@ -6,12 +6,12 @@ https://learn.microsoft.com/graph/api/synchronization-synchronization-list-templ
 from typing import Any
 
 from graph_emulator.directory.directory import Entry, Kind
+from graph_emulator.handlers.call import Answer, Call
 from graph_emulator.handlers.principals import synchronized_principal
-from graph_emulator.http.call import Answer, Call
-from graph_emulator.http.problems import GraphProblem
-from graph_emulator.http.query_options import allow_options
 from graph_emulator.identifiers import share
 from graph_emulator.provisioning.schema import build_schema
+from graph_emulator.wire.problems import GraphProblem
+from graph_emulator.wire.query_options import allow_options
 
 
 def _are_ready(call: Call, entry: Entry) -> bool:

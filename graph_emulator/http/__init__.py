@@ -1,1 +1,1 @@
-"""The wire: ASGI, routes, OData, errors, the request log."""
+"""The APIs on top, Graph, sign-in and control, and the two ways in: a transport and a server."""

@@ -1,4 +1,4 @@
-"""The served door: ASGI without a framework, and connections that can really break."""
+"""The served way in: ASGI without a framework, and connections that can really break."""
 
 import asyncio
 import socket
@@ -8,7 +8,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from graph_emulator.http.wire import Request, Response
+from graph_emulator.wire.messages import Request, Response
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]

@@ -1,23 +1,22 @@
-"""The front end of Graph: from a request to an answer, through faults, sign-in, permissions and throttling."""
+"""Graph: from a request to an answer, through faults, sign-in, permissions and throttling."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from graph_emulator.directory.replication import replica_of
 from graph_emulator.faults.effects import HTML, ConnectionDropped, HtmlPage, misbehave, tamper
-from graph_emulator.faults.rules import FaultRule, Faults
-from graph_emulator.faults.throttle import Throttle
-from graph_emulator.http.bodies import read_json
-from graph_emulator.http.call import Answer, Call
-from graph_emulator.http.problems import GraphProblem, malformed, no_payload, untyped
-from graph_emulator.http.query_options import read_options
-from graph_emulator.http.request_log import KEPT_HEADERS, RequestLog, RequestRecord, parsed
-from graph_emulator.http.router import Route, Router, split_path
-from graph_emulator.http.routes import ROUTES
-from graph_emulator.http.wire import Request
+from graph_emulator.faults.rules import FaultRule
+from graph_emulator.handlers.call import Answer, Call
+from graph_emulator.handlers.router import Route, Router, split_path
+from graph_emulator.handlers.routes import ROUTES
+from graph_emulator.service import Service
 from graph_emulator.sign_in.permissions import ALL_SYNCHRONIZATION, check
-from graph_emulator.sign_in.tokens import Caller, TokenIssuer
-from graph_emulator.tenant import Tenant
+from graph_emulator.sign_in.tokens import Caller
+from graph_emulator.wire.bodies import read_json
+from graph_emulator.wire.messages import Request
+from graph_emulator.wire.problems import GraphProblem, malformed, no_payload, untyped
+from graph_emulator.wire.query_options import read_options
+from graph_emulator.wire.request_log import KEPT_HEADERS, RequestRecord, parsed
 
 ROUTER = Router(ROUTES)
 TYPED = frozenset({"POST", "PATCH", "PUT"})
@@ -25,13 +24,9 @@ TYPED = frozenset({"POST", "PATCH", "PUT"})
 
 @dataclass(slots=True)
 class GraphApi:
-    """Graph's own door: everything below `/v1.0` and `/beta`."""
+    """Graph itself: everything below `/v1.0` and `/beta`."""
 
-    tenant: Tenant
-    tokens: TokenIssuer
-    throttle: Throttle
-    faults: Faults
-    requests: RequestLog
+    service: Service
 
     def answer(
         self, request: Request, version: str, now: float, batch: int | None = None
@@ -41,10 +36,10 @@ class GraphApi:
         Returns:
             The answer and the faults that struck; cutting its bytes is still to be done.
         """
-        sequence = self.requests.next_sequence()
+        sequence = self.service.requests.next_sequence()
         kept = {name: value for name in KEPT_HEADERS if (value := request.headers.get(name)) is not None}
         record = RequestRecord(sequence, now, request.method, request.path, request.query, kept, batch=batch)
-        self.requests.keep(record)
+        self.service.requests.keep(record)
         rules: list[FaultRule] = []
         try:
             answer = self._route(request, version, now, record, rules)
@@ -62,11 +57,11 @@ class GraphApi:
         return answer, rules
 
     def _request_id(self, sequence: int) -> str:
-        return f"{self.tenant.settings.seed & 0xFFFFFFFF:08x}-0000-4000-8000-{sequence:012x}"
+        return f"{self.service.settings.seed & 0xFFFFFFFF:08x}-0000-4000-8000-{sequence:012x}"
 
     def _refuse(self, problem: GraphProblem, request: Request, sequence: int, now: float) -> Answer:
         request_id = self._request_id(sequence)
-        body = problem.envelope(request_id, request.headers.get("client-request-id", request_id), now)
+        body = problem.error_body(request_id, request.headers.get("client-request-id", request_id), now)
         return Answer(problem.status, body, dict(problem.headers))
 
     def _route(
@@ -76,18 +71,18 @@ class GraphApi:
         record.body = parsed(request.body)
         route, parameters = ROUTER.find(request.method, segments)
         record.operation = route.operation
-        if route.ending and version == "beta" and self.tenant.settings.secrets_api == "removed from beta":
+        if route.ending and version == "beta" and self.service.settings.secrets_api == "removed from beta":
             raise malformed(f"Resource not found for the segment '{segments[-1]}'.")
-        if self.faults.rules:
-            struck = self.faults.strike(route.operation, request.method, "/" + "/".join(segments))
+        if self.service.faults.rules:
+            struck = self.service.faults.strike(route.operation, request.method, "/" + "/".join(segments))
             rules += (rule for rule in struck if rule.effect != "expired_token" or self._revoke(request))
             misbehave(rules, after_commit=False)
         # The token is looked at before the Content-Type, and that before the path: timfee/cep-idp, 2025-06-11.
-        caller = self.tokens.caller(request.headers.get("authorization"), now)
+        caller = self.service.tokens.caller(request.headers.get("authorization"), now)
         record.app = caller.app_id
         self._check_payload(request)
         options = read_options(request.query)
-        headers = self.throttle.charge(caller.app_id, route, options, now)
+        headers = self.service.throttle.charge(caller.app_id, route, options, now)
         call = self._call(request, version, now, route, parameters, options, caller, record)
         answer = route.handler(call)
         answer.headers.update(headers)
@@ -99,14 +94,14 @@ class GraphApi:
     def _check_payload(self, request: Request) -> None:
         if request.method not in TYPED:
             return
-        mode = self.tenant.settings.bodyless_writes
+        mode = self.service.settings.bodyless_writes
         if not request.headers.get("content-type") and (request.body or mode != "lenient"):
             raise untyped()
         if not request.body and mode == "need_body":
             raise no_payload()
 
     def _revoke(self, request: Request) -> bool:
-        return self.tokens.refuse(request.headers.get("authorization"))
+        return self.service.tokens.refuse(request.headers.get("authorization"))
 
     def _call(
         self,
@@ -119,16 +114,16 @@ class GraphApi:
         caller: Caller,
         record: RequestRecord,
     ) -> Call:
-        settings = self.tenant.settings
+        settings = self.service.settings
         strictly = route.unlisted and settings.unlisted_permission == "all only"
         permission = ALL_SYNCHRONIZATION if strictly else route.permission
         owned_only = check(caller, permission, synchronization=route.is_synchronization)
         body = None
         if route.body == "json":
             body = read_json(request.headers, request.body, limit_bytes=settings.body_limit_bytes)
-        self.tenant.jobs.settle(now)
+        self.service.tenant.jobs.settle(now)
         return Call(
-            self.tenant,
+            self.service.tenant,
             request,
             version,
             parameters,
@@ -146,7 +141,7 @@ class GraphApi:
 
     def _step(self, request: Request, version: str, now: float, batch: int) -> Answer:
         """One request of a batch; where its connection would break, a gateway answers instead."""
-        if "/synchronization/" in request.path and not self.tenant.settings.batch_synchronization:
+        if "/synchronization/" in request.path and not self.service.settings.batch_synchronization:
             return self._refuse(malformed("This request cannot be part of a batch."), request, batch, now)
         answer, _ = self.answer(request, version, now, batch)
         if answer.raw is not None and answer.status == 200:

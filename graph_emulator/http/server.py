@@ -8,19 +8,18 @@ import ssl
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import trustme
 import uvicorn
 
 from graph_emulator.http.asgi import AsgiApp, TransportProtocol
-from graph_emulator.settings import EmulatorError
-
-if TYPE_CHECKING:
-    from graph_emulator.emulator import Emulator
+from graph_emulator.settings import EmulatorError, EmulatorSettings
+from graph_emulator.wire.messages import Request, Response
 
 START_SECONDS = 15.0
 STOP_SECONDS = 1.0
@@ -60,8 +59,15 @@ class _Server(uvicorn.Server):
 class Served:
     """An emulator that listens, between `__enter__` and `__exit__`."""
 
-    def __init__(self, emulator: "Emulator", port: int = 0, directory: Path | None = None) -> None:
-        self._emulator = emulator
+    def __init__(
+        self,
+        handle: Callable[[Request], Response],
+        settings: EmulatorSettings,
+        port: int = 0,
+        directory: Path | None = None,
+    ) -> None:
+        self._handle = handle
+        self._settings = settings
         self._wanted_port = port
         self._wanted_directory = directory
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
@@ -90,7 +96,7 @@ class Served:
     @property
     def environment(self) -> dict[str, str]:
         """The environment that points a client at this tenant."""
-        settings, ca_file = self._emulator.settings, str(self.ca_file.resolve())
+        settings, ca_file = self._settings, str(self.ca_file.resolve())
         return {
             "AZURE_TENANT_ID": settings.tenant_id,
             "AZURE_CLIENT_ID": settings.client_id,
@@ -139,9 +145,9 @@ class Served:
         return context
 
     def _start(self, context: ssl.SSLContext) -> None:
-        door = AsgiApp(self._emulator.handle, self.url, self._emulator.settings.body_limit_bytes)
+        app = AsgiApp(self._handle, self.url, self._settings.body_limit_bytes)
         config = uvicorn.Config(
-            door,
+            app,
             http=TransportProtocol,
             ws="none",
             lifespan="off",

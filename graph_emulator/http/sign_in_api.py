@@ -1,26 +1,26 @@
 """The requests that are not for Graph: signing in, and what a cloud says of its hosts."""
 
-from graph_emulator.http.call import Answer
-from graph_emulator.http.graph_api import GraphApi
-from graph_emulator.http.request_log import RequestRecord
-from graph_emulator.http.router import split_path
-from graph_emulator.http.wire import Request
+from graph_emulator.handlers.call import Answer
+from graph_emulator.handlers.router import split_path
+from graph_emulator.service import Service
 from graph_emulator.sign_in.metadata import cloud_metadata
 from graph_emulator.sign_in.token_endpoint import SignIn, SignInRefused
+from graph_emulator.wire.messages import Request
+from graph_emulator.wire.request_log import RequestRecord
 
 DISCOVERY = ("v2.0", ".well-known", "openid-configuration")
 METADATA = ("metadata", "endpoints")
 TOKEN = ("oauth2", "v2.0", "token")
 
 
-def answer_sign_in(sign_in: SignIn, front: GraphApi, request: Request, now: float) -> Answer:
+def answer_sign_in(service: Service, request: Request, now: float) -> Answer:
     """Answer a request to the identity platform and remember it, without its body."""
-    requests = front.requests
+    requests = service.requests
     record = RequestRecord(requests.next_sequence(), now, request.method, request.path, request.query, {})
     requests.keep(record)
     tenant, *rest = split_path(request.path)
     try:
-        answer = _answer(sign_in, request, tenant, tuple(rest), record, now)
+        answer = _answer(service.sign_in, request, tenant, tuple(rest), record, now)
     except SignInRefused as refused:
         trace = f"{record.sequence:032x}"
         correlation = request.headers.get("client-request-id", trace)

@@ -1,11 +1,11 @@
-"""The door for this process: an httpx transport."""
+"""The way in for this process: an httpx transport."""
 
 import asyncio
 from collections.abc import Callable
 
 import httpx
 
-from graph_emulator.http.wire import Request, Response
+from graph_emulator.wire.messages import Request, Response
 
 
 class EmulatorTransport(httpx.AsyncBaseTransport):

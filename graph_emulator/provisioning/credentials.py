@@ -3,24 +3,24 @@
 from dataclasses import dataclass, field
 
 from graph_emulator.directory.gallery import Template
-from graph_emulator.http.problems import GraphProblem
 from graph_emulator.settings import EmulatorSettings
+from graph_emulator.wire.problems import GraphProblem
 
 MASK = "*"
 REJECTED = "SystemForCrossDomainIdentityManagementCredentialValidationFailure"
 """The code in a quarantine or a failed step when the target system takes the saved credentials no longer."""
 
 
-def _words(text: str) -> frozenset[str]:
+def _split_names(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-SENSITIVE_KEYS = _words(
+SENSITIVE_KEYS = _split_names(
     """AppKey ClientSecret ConnectionString ConsumerSecret Oauth2AccessToken Oauth2AuthorizationCode
     Oauth2ClientSecret Oauth2RefreshToken Password SecretToken SyncAgentCompatibilityKey TokenKey"""
 )
 # https://learn.microsoft.com/graph/api/resources/synchronization-synchronizationsecretkeystringvaluepair
-KEYS = SENSITIVE_KEYS | _words(
+KEYS = SENSITIVE_KEYS | _split_names(
     """None UserName BaseAddress ClientIdentifier SingleSignOnType Sandbox Url Domain ConsumerKey TokenExpiration
     Oauth2AccessTokenCreationTime SyncAll InstanceName Oauth2ClientId CompanyId UpdateKeyOnSoftDelete
     SynchronizationSchedule SystemOfRecord SandboxName EnforceDomain SyncNotificationSettings

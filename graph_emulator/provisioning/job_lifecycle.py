@@ -37,30 +37,30 @@ def due_at(job: Job) -> float:
     return math.inf if job.schedule != "Active" or job.dormant else job.next_at
 
 
-def settle(job: Job, around: HandlerContext, now: float) -> None:
+def settle(job: Job, context: HandlerContext, now: float) -> None:
     """Live through everything that was due by now."""
     while True:
         if due_at(job) <= now:
             if job.running:
-                _end(job, job.running, around)
+                _end(job, job.running, context)
             else:
-                _begin(job, around)
+                _begin(job, context)
         elif job.dormant and job.schedule == "Active" and job.next_at <= now:
-            _roll(job, around.settings, now)
+            _roll(job, context.settings, now)
         else:
             return
 
 
-def wake(job: Job, around: HandlerContext, now: float) -> None:
+def wake(job: Job, context: HandlerContext, now: float) -> None:
     """Something changed outside: the next cycle may find work."""
-    settle(job, around, now)
+    settle(job, context, now)
     job.dormant = False
 
 
-def _begin(job: Job, around: HandlerContext) -> None:
-    at, secrets = job.next_at, around.secrets_of(job.principal.id).values
-    execution = Execution(job.id, job.life, job.cycle_number, job.initial_due, at, at + _length(job, around.settings))
-    refusal = around.targets.refusal(job.principal.template, secrets)
+def _begin(job: Job, context: HandlerContext) -> None:
+    at, secrets = job.next_at, context.secrets_of(job.principal.id).values
+    execution = Execution(job.id, job.life, job.cycle_number, job.initial_due, at, at + _length(job, context.settings))
+    refusal = context.targets.refusal(job.principal.template, secrets)
     if refusal:
         execution.ends = at
         execution.error = {
@@ -68,13 +68,13 @@ def _begin(job: Job, around: HandlerContext) -> None:
             "message": refusal,
             "tenantActionable": True,
         }
-        _fail(job, execution, around.settings, "EncounteredQuarantineException")
+        _fail(job, execution, context.settings, "EncounteredQuarantineException")
         return
     if job.initial_due:
         job.everybody = wants_everybody(secrets)
-    allowed = run_cycle(plan_of(job, around, secrets), execution, job.target)
+    allowed = run_cycle(plan_of(job, context, secrets), execution, job.target)
     job.force_deletes = False
-    around.log.record(execution, job.principal)
+    context.log.record(execution, job.principal)
     if allowed:
         job.running = execution
     else:
@@ -83,17 +83,17 @@ def _begin(job: Job, around: HandlerContext) -> None:
             "message": "The number of deletions exceeds the threshold of this job.",
             "tenantActionable": True,
         }
-        _fail(job, execution, around.settings, "TooManyDeletes")
+        _fail(job, execution, context.settings, "TooManyDeletes")
 
 
-def plan_of(job: Job, around: HandlerContext, secrets: dict[str, str]) -> CyclePlan:
+def plan_of(job: Job, context: HandlerContext, secrets: dict[str, str]) -> CyclePlan:
     """The circumstances of the job's next cycle."""
-    settings = around.settings
+    settings = context.settings
     return CyclePlan(
         settings.seed,
         job.principal.template,
         job.principal.value["appId"],
-        in_scope(around.people, around.assignments_of(job.principal.id), everybody=job.everybody),
+        in_scope(context.people, context.assignments_of(job.principal.id), everybody=job.everybody),
         DeletionRules.of(secrets),
         job.force_deletes,
         settings.entry_failure_share,
@@ -106,7 +106,7 @@ def _length(job: Job, settings: EmulatorSettings) -> float:
     return initial if job.initial_due else min(initial, settings.cycle_seconds / 4)
 
 
-def _end(job: Job, execution: Execution, around: HandlerContext) -> None:
+def _end(job: Job, execution: Execution, context: HandlerContext) -> None:
     job.running, job.last, job.last_successful = None, execution, execution
     if execution.counts.get("countExported"):
         job.last_with_exports = execution
@@ -115,10 +115,10 @@ def _end(job: Job, execution: Execution, around: HandlerContext) -> None:
     job.steady_last = execution.ends
     job.quarantine, job.failures_in_a_row, job.initial_due = None, 0, False
     if job.principal.template.imports_roles:
-        _import_roles(job, around.settings.seed)
+        _import_roles(job, context.settings.seed)
     job.cycle_number += 1
-    job.next_at = max(execution.began + around.settings.cycle_seconds, execution.ends)
-    job.dormant = not execution.outcomes and job.cycle_number > around.settings.eventful_cycles
+    job.next_at = max(execution.began + context.settings.cycle_seconds, execution.ends)
+    job.dormant = not execution.outcomes and job.cycle_number > context.settings.eventful_cycles
 
 
 def _roll(job: Job, settings: EmulatorSettings, now: float) -> None:

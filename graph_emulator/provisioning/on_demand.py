@@ -60,7 +60,7 @@ class OnDemandResult:
         return {"key": TYPE_NAME if self.type_name else _text(key), "value": _text(value)}
 
 
-def answer(event: Event, target: str, now: float, told: OnDemandResult) -> dict[str, str]:
+def answer(event: Event, target: str, now: float, form: OnDemandResult) -> dict[str, str]:
     """What is answered of somebody who was looked at."""
     outcome = event.outcome
     result = {"success": "Success", "failure": "Failure"}.get(outcome.status, "Skipped")
@@ -81,14 +81,14 @@ def answer(event: Event, target: str, now: float, told: OnDemandResult) -> dict[
         "errorCategory": "NonServiceFailure" if outcome.status == "failure" else None,
         "recommendedAction": None,
     }
-    return told.answer({"result": result, "details": details}, summary)
+    return form.answer({"result": result, "details": details}, summary)
 
 
-def refused(outcome: Outcome, refusal: str, now: float, told: OnDemandResult) -> dict[str, str]:
+def refused(outcome: Outcome, refusal: str, now: float, form: OnDemandResult) -> dict[str, str]:
     """The answer when the target system does not take the saved credentials."""
     details = {"errorCode": outcome.error, "errorMessage": refusal, "errorCategory": "Failure"}
     step = _step("EntryImport", "Import", "Failure", refusal, now, {})
-    return told.answer({"result": "Failure", "details": details}, {"action": "Other", "provisioningSteps": [step]})
+    return form.answer({"result": "Failure", "details": details}, {"action": "Other", "provisioningSteps": [step]})
 
 
 def _text(value: Any) -> str:

@@ -6,7 +6,6 @@ import re
 from typing import Any
 
 from graph_emulator.directory.directory import Entry
-from graph_emulator.http.problems import GraphProblem, bad_request, credentials_missing
 from graph_emulator.identifiers import guid
 from graph_emulator.provisioning.job_lifecycle import HandlerContext, due_at, hold, plan_of, settle, wake
 from graph_emulator.provisioning.jobs import Job
@@ -14,6 +13,7 @@ from graph_emulator.provisioning.on_demand import provision_now
 from graph_emulator.provisioning.provisioning_log import Event
 from graph_emulator.provisioning.scope import Subject, wants_everybody
 from graph_emulator.settings import EmulatorError
+from graph_emulator.wire.problems import GraphProblem, bad_request, credentials_missing
 
 RESTART_SCOPES = {
     "None": 0,
@@ -36,8 +36,8 @@ DEFAULT_SETTINGS = {"AzureIngestionAttributeOptimization": "False", "LookaheadQu
 class JobScheduler:
     """Jobs by service principal."""
 
-    def __init__(self, around: HandlerContext) -> None:
-        self._around = around
+    def __init__(self, context: HandlerContext) -> None:
+        self._context = context
         self._jobs: dict[str, dict[str, Job]] = {}
         self._due: list[tuple[float, int, Job]] = []
         self._made = 0
@@ -51,14 +51,14 @@ class JobScheduler:
                 continue
             job.alarm = math.inf
             if self._is_alive(job):
-                settle(job, self._around, now)
+                settle(job, self._context, now)
                 self._schedule(job)
 
     def _schedule(self, job: Job) -> None:
         due = due_at(job)
         if job.dormant and job.target.escrowed and job.schedule == "Active":
             ahead = min(job.target.escrowed.values()) - job.cycle_number
-            due = job.next_at + max(ahead, 0) * self._around.settings.cycle_seconds
+            due = job.next_at + max(ahead, 0) * self._context.settings.cycle_seconds
         if due < math.inf and due != job.alarm:
             job.alarm = due
             self._entries += 1
@@ -80,7 +80,7 @@ class JobScheduler:
             raise bad_request(
                 f"The template '{template_id[:100]}' is not found for this application.", "InvalidTemplate"
             )
-        settings, jobs = self._around.settings, self._jobs.setdefault(principal.id, {})
+        settings, jobs = self._context.settings, self._jobs.setdefault(principal.id, {})
         if settings.job_alias == "renamed":
             template_id = STANDS_FOR.get(template_id, template_id)
         twin = next((job for job in jobs.values() if job.template_id == template_id), None)
@@ -101,7 +101,7 @@ class JobScheduler:
         """The jobs of a service principal, up to date."""
         jobs = list(self._jobs.get(principal_id, {}).values())
         for job in jobs:
-            settle(job, self._around, now)
+            settle(job, self._context, now)
         return jobs
 
     def get(self, principal_id: str, job_id: str, now: float) -> Job:
@@ -117,7 +117,7 @@ class JobScheduler:
         job = self._jobs.get(principal_id, {}).get(job_id)
         if job is None:
             raise GraphProblem(404, "ResourceNotFound", f"The job '{job_id[:200]}' was not found.")
-        settle(job, self._around, now)
+        settle(job, self._context, now)
         return job
 
     def all(self) -> list[Job]:
@@ -127,13 +127,13 @@ class JobScheduler:
     def touch(self, principal_id: str, now: float) -> None:
         """Assignments or secrets of a service principal changed."""
         for job in self._jobs.get(principal_id, {}).values():
-            wake(job, self._around, now)
+            wake(job, self._context, now)
             self._schedule(job)
 
     def start(self, job: Job, now: float) -> None:
         """Start or resume; a quarantine is lifted."""
-        secrets = self._around.secrets_of(job.principal.id).values
-        settings = self._around.settings
+        secrets = self._context.secrets_of(job.principal.id).values
+        settings = self._context.settings
         if not secrets and settings.start_without_credentials == "error":
             raise credentials_missing()
         job.was_started, job.quarantine = True, None
@@ -142,7 +142,7 @@ class JobScheduler:
 
     def _run_soon(self, job: Job, now: float) -> None:
         job.schedule, job.dormant, job.was_started = "Active", False, True
-        job.next_at = now + self._around.settings.start_delay_seconds
+        job.next_at = now + self._context.settings.start_delay_seconds
         self._schedule(job)
 
     def pause(self, job: Job) -> None:
@@ -178,18 +178,18 @@ class JobScheduler:
         running, job.running = job.running, None
         if running is None:
             return
-        self._around.log.forget_unhappened(job.id, now)
+        self._context.log.forget_unhappened(job.id, now)
         for position, outcome in enumerate(running.outcomes):
             if running.outcome_at(position) > now and outcome.action == "create":
                 job.target.present.pop(outcome.subject["id"], None)
 
     def provision_now(self, job: Job, subject_id: str, subject: Subject, now: float) -> Event:
         """Provision one user or group outside of any cycle; return what the log will show of it."""
-        secrets = self._around.secrets_of(job.principal.id).values
+        secrets = self._context.secrets_of(job.principal.id).values
         if job.initial_due:
             job.everybody = wants_everybody(secrets)
-        execution = provision_now(job, plan_of(job, self._around, secrets), subject_id, subject, now)
-        (event,) = self._around.log.record(execution, job.principal)
+        execution = provision_now(job, plan_of(job, self._context, secrets), subject_id, subject, now)
+        (event,) = self._context.log.record(execution, job.principal)
         return event
 
     def replace_schema(self, job: Job, schema: dict[str, Any] | None, now: float) -> None:
@@ -209,9 +209,9 @@ class JobScheduler:
         job = next((job for job in self.all() if job.id == job_id), None)
         if job is None:
             raise EmulatorError(f"there is no job {job_id[:200]!r}")
-        settle(job, self._around, now)
+        settle(job, self._context, now)
         self._break_off(job, now)
-        hold(job, reason, now, self._around.settings)
+        hold(job, reason, now, self._context.settings)
         self._schedule(job)
 
     def delete(self, job: Job, now: float) -> None:
@@ -227,8 +227,8 @@ class JobScheduler:
 
     def revive(self, principal_id: str, now: float) -> None:
         """The service principal came back: what becomes of its jobs is not documented."""
-        if self._around.settings.jobs_after_restore == "gone":
+        if self._context.settings.jobs_after_restore == "gone":
             self._jobs.pop(principal_id, None)
         for job in self._jobs.get(principal_id, {}).values():
-            if self._around.settings.jobs_after_restore == "running" and job.before_deletion == "Active":
+            if self._context.settings.jobs_after_restore == "running" and job.before_deletion == "Active":
                 self._run_soon(job, now)

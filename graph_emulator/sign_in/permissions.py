@@ -1,10 +1,10 @@
-"""Which application permissions open which door: one of each group must be held.
+"""Which application permissions allow which request: one of each group must be held.
 
 https://learn.microsoft.com/graph/permissions-reference
 """
 
-from graph_emulator.http.problems import forbidden, forbidden_synchronization
 from graph_emulator.sign_in.tokens import Caller
+from graph_emulator.wire.problems import forbidden, forbidden_synchronization
 
 Permission = tuple[frozenset[str], ...]
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import orjson
 
-from graph_emulator.http.problems import GraphProblem, unauthenticated
 from graph_emulator.settings import Client, EmulatorSettings
+from graph_emulator.wire.problems import GraphProblem, unauthenticated
 
 SPARED_STRIKES = 4
 """How many times chance spares a token that replaces a refused one."""

@@ -38,7 +38,7 @@ def application_of(emulator, principal_id):
 def portal(emulator, display_name, named=DATABRICKS, **secrets):
     """An application as somebody made it by hand."""
     principal_id = settle(emulator, None, display_name, named)
-    emulator.edit_secrets(principal_id, {"BaseAddress": "https://target.example.net/scim", **secrets})
+    emulator.controls.edit_secrets(principal_id, {"BaseAddress": "https://target.example.net/scim", **secrets})
     return principal_id
 
 
@@ -59,9 +59,11 @@ async def test_everything_that_was_made_by_hand_is_said_and_planned_as_marks_onl
     roles = {role["displayName"]: role["id"] for role in principal.value["appRoles"]}
     tenant.assignments.add(principal, user["id"], roles["User"], now)
     tenant.assignments.add(principal, group["id"], roles["User"], now)
-    emulator.edit(application_of(emulator, principal_id), {"notes": "by hand\nand: with care #1", "tags": ["HideApp"]})
+    emulator.controls.edit(
+        application_of(emulator, principal_id), {"notes": "by hand\nand: with care #1", "tags": ["HideApp"]}
+    )
     paused = portal(emulator, "012345")
-    emulator.act_on_job(tenant.jobs.of(paused, now)[0].id, "pause")
+    emulator.controls.act_on_job(tenant.jobs.of(paused, now)[0].id, "pause")
     made, wanted, plan = await written(emulator, tmp_path / "fleet.yaml")
     assert only_marks(plan)
     assert (made.instances, made.left_out, plan.writes) == (2, (), 2)
@@ -94,12 +96,14 @@ async def test_jobs_stay_as_they_are(emulator, tmp_path):
         principal_id = portal(emulator, name)
         (job,) = tenant.jobs.of(principal_id, now)
         if name == "Never started":
-            emulator.act_on_job(job.id, "delete")
+            emulator.controls.act_on_job(job.id, "delete")
             tenant.jobs.create(tenant.directory.live["servicePrincipal"][principal_id], job.template_id)
         else:
-            emulator.quarantine(job.id, "TooManyDeletes" if name == "Held" else "EncounteredQuarantineException")
+            emulator.controls.quarantine(
+                job.id, "TooManyDeletes" if name == "Held" else "EncounteredQuarantineException"
+            )
         if name == "Paused in quarantine":
-            emulator.act_on_job(job.id, "pause")
+            emulator.controls.act_on_job(job.id, "pause")
     _, wanted, plan = await written(emulator, tmp_path / "fleet.yaml")
     assert only_marks(plan)
     assert {each.key: each.job for each in wanted.instances} == {
@@ -133,12 +137,12 @@ async def test_a_hundred_are_read_in_batches(emulator, tmp_path):
 
 async def test_what_cannot_be_an_instance_is_left_out_with_the_reason(emulator, tmp_path):
     jobless = portal(emulator, "Databricks without a job")
-    emulator.act_on_job(emulator.tenant.jobs.of(jobless, emulator.clock.now())[0].id, "delete")
+    emulator.controls.act_on_job(emulator.tenant.jobs.of(jobless, emulator.clock.now())[0].id, "delete")
     portal(emulator, "Databricks Dev")
     double = portal(emulator, "DATABRICKS dev")
     long = portal(emulator, "Databricks " + "x" * 120)
     theirs = portal(emulator, "Theirs")
-    emulator.edit(application_of(emulator, theirs), {"tags": ["entra-fleet:theirs:one"]})
+    emulator.controls.edit(application_of(emulator, theirs), {"tags": ["entra-fleet:theirs:one"]})
     made, wanted, plan = await written(emulator, tmp_path / "fleet.yaml")
     assert ([each.key for each in wanted.instances], only_marks(plan)) == (["databricks-dev"], True)
     ids = {name: application_of(emulator, each) for name, each in (("double", double), ("long", long))}
@@ -165,7 +169,7 @@ async def test_what_the_file_cannot_say_is_left_alone_and_remarked(emulator, tmp
         {"Enabled": False, "Recipients": "a@b.net", "DeleteThresholdEnabled": False, "DeleteThresholdValue": 5}
     )
     principal_id = portal(emulator, "Odd", SyncNotificationSettings=off, Domain="${not a reference", CompanyId="{key}")
-    emulator.edit(application_of(emulator, principal_id), {"notes": "made for {key}"})
+    emulator.controls.edit(application_of(emulator, principal_id), {"notes": "made for {key}"})
     made, wanted, plan = await written(emulator, tmp_path / "fleet.yaml")
     (one,) = wanted.instances
     assert only_marks(plan)
@@ -182,7 +186,9 @@ async def test_what_the_file_cannot_say_is_left_alone_and_remarked(emulator, tmp
 
 async def test_a_tag_finds_applications_of_several_templates(emulator, tmp_path):
     for name, named in (("One", DATABRICKS), ("Two", "Box"), ("Three", "Box")):
-        emulator.edit(application_of(emulator, portal(emulator, name, named)), {"tags": [f"team:{name.lower()}"]})
+        emulator.controls.edit(
+            application_of(emulator, portal(emulator, name, named)), {"tags": [f"team:{name.lower()}"]}
+        )
     portal(emulator, "Untagged", "Box")
     _, wanted, plan = await written(emulator, tmp_path / "tagged.yaml", template=None, tag="team:")
     assert {each.key: each.template for each in wanted.instances} == {"one": DATABRICKS, "two": "Box", "three": "Box"}

@@ -25,10 +25,10 @@ def tenant(tmp_path):
     with estate(tmp_path / "tenant", cycle_seconds=3600.0) as served:
         for key in KEYS:
             principal = settle(served.emulator, key, f"App {key}")
-            served.emulator.edit(principal, {"tags": [f"entra-fleet:{NAME}:{key}"]})
+            served.emulator.controls.edit(principal, {"tags": [f"entra-fleet:{NAME}:{key}"]})
         for (application,) in list(served.applications().values()):
             key = application["displayName"].removeprefix("App ")
-            served.emulator.edit(application["id"], {"tags": [f"entra-fleet:{NAME}:{key}"]})
+            served.emulator.controls.edit(application["id"], {"tags": [f"entra-fleet:{NAME}:{key}"]})
         yield served
 
 

@@ -11,7 +11,7 @@ from graph_emulator.settings import ALL_ROLES, EmulatorSettings
 from tests.estates import TENANT, estate, fleet, instance
 
 NOBODY = "11111111-1111-1111-1111-111111111111"
-PEOPLE = Emulator().state()
+PEOPLE = Emulator().controls.state()
 USER, GROUP = PEOPLE["users"][0]["id"], PEOPLE["groups"][0]["id"]
 CLIENT = EmulatorSettings().client_id
 EVERYTHING = fleet(instance("one", owners=[USER], assignments=[{"group": GROUP}]))

@@ -13,7 +13,7 @@ FLEET = fleet(instance("a"), instance("b"))
 @pytest.fixture
 def principals(tenant):
     made = {key: settle(tenant.emulator, key, f"App {key}") for key in ("a", "b")}
-    tenant.emulator.advance(5)
+    tenant.emulator.controls.advance(5)
     tenant.forget()
     return made
 
@@ -49,7 +49,7 @@ def test_pausing_tells_what_was_done(entra_fleet, write_fleet, tenant, principal
 
 
 def test_a_person_sees_what_would_be_done_and_may_say_no(at_a_terminal, write_fleet, tenant, principals, job_ids):
-    tenant.emulator.act_on_job(job_ids["b"], "pause")
+    tenant.emulator.controls.act_on_job(job_ids["b"], "pause")
     result = at_a_terminal("jobs", "pause", write_fleet(FLEET), answers=["n"])
     assert (result.code, result.err) == (0, "Pause 1 of 2 jobs? [y/N]:")
     lines = [line.split() for line in result.out.splitlines()]
@@ -66,7 +66,7 @@ def test_if_there_is_nothing_to_do_nobody_is_asked(at_a_terminal, write_fleet):
 
 
 def test_held_deletions_are_left_to_a_person(entra_fleet, write_fleet, tenant, job_ids, prefect_server):
-    tenant.emulator.quarantine(job_ids["a"], "TooManyDeletes")
+    tenant.emulator.controls.quarantine(job_ids["a"], "TooManyDeletes")
     arguments = ("jobs", "restart", write_fleet(FLEET), "--yes", "--force")
     result = entra_fleet(*arguments, PREFECT_API_URL=prefect_server.api_url)
     assert result.err == (

@@ -24,7 +24,7 @@ def killer(tmp_path_factory):
 
 @pytest.fixture
 def path(killer, write_fleet):
-    state = killer.emulator.state()
+    state = killer.emulator.controls.state()
     who = [{"user": state["users"][0]["id"]}, {"group": state["groups"][0]["id"]}]
     return write_fleet(wanted(who, state["users"][1]["id"]))
 

@@ -24,8 +24,8 @@ def test_health_is_said_beside_drift_also_where_nothing_is_to_change(run, write_
     path = write_fleet(fleet(*(instance(key) for key in ("held", "paused", "well"))))
     applied = json.loads(run("apply", path, "--yes", "--output", "json").out)
     held, paused, _ = applied["instances"]
-    tenant.emulator.quarantine(held["job_id"], "EncounteredQuarantineException")
-    tenant.emulator.act_on_job(paused["job_id"], "pause")
+    tenant.emulator.controls.quarantine(held["job_id"], "EncounteredQuarantineException")
+    tenant.emulator.controls.act_on_job(paused["job_id"], "pause")
     shown = "\n".join(lines_of(run("plan", path)))
     assert "quarantined: EncounteredQuarantineException since 20" in shown
     assert "paused by someone; resume with --force" in shown
@@ -48,12 +48,12 @@ def test_health_is_said_beside_drift_also_where_nothing_is_to_change(run, write_
 
 
 def test_what_is_dangerous_pending_misnamed_or_lies_about_is_said(run, write_fleet, tenant):
-    users = tenant.emulator.state()["users"]
+    users = tenant.emulator.controls.state()["users"]
     both = [{"user": user["id"]} for user in users[:2]]
     path = write_fleet(fleet(instance("one", assignments=both), instance("orphan"), instance("gone")))
     applied = json.loads(run("apply", path, "--yes", "--output", "json").out)
     gone = applied["instances"][2]["application_id"]
-    tenant.emulator.delete(gone)
+    tenant.emulator.controls.delete(gone)
     tenant.forget()
     waiting = [{**both[0], "role": "Admin,Idp", "name": "Ann"}]
     changed = fleet(
@@ -95,7 +95,7 @@ def test_a_plan_that_an_apply_would_refuse_says_so(run, write_fleet):
 def test_a_namesake_of_nobody_names_the_command_that_takes_it_in(run, write_fleet, tenant):
     path = write_fleet(fleet(instance("one")))
     applied = json.loads(run("apply", path, "--yes", "--output", "json").out)
-    tenant.emulator.edit(applied["instances"][0]["application_id"], {"tags": []})
+    tenant.emulator.controls.edit(applied["instances"][0]["application_id"], {"tags": []})
     shown = " ".join(" ".join(lines_of(run("plan", path))).split())
     assert "exists outside this fleet" in shown
     assert "entra-fleet adopt --template Box." in shown

@@ -43,7 +43,7 @@ def test_a_reviewed_plan_is_applied_once_and_journaled(run, write_fleet, tmp_pat
 def test_a_plan_that_no_longer_fits_is_refused_with_zero_writes(run, write_fleet, tmp_path, tenant):
     path, plan = write_fleet(fleet(instance("one"), instance("two"))), tmp_path / "plan.json"
     run("plan", path, "--out", plan)
-    user = tenant.emulator.state()["users"][0]["id"]
+    user = tenant.emulator.controls.state()["users"][0]["id"]
     write_fleet(fleet(instance("one", assignments=[{"user": user}]), instance("two")))
     result = run("apply", path, "--plan-file", plan)
     assert (result.code, result.out, tenant.requests(writes=True)) == (1, "", [])

@@ -62,7 +62,7 @@ async def test_a_job_in_quarantine_takes_every_command_that_is_told_of_it(reason
     emulator, wanted = crowd(1)
     async with await graph_of(emulator) as graph:
         ((found,),) = (await observe_fleet(graph, wanted)).instances.values()
-        emulator.quarantine(found.jobs[0].id, reason)
+        emulator.controls.quarantine(found.jobs[0].id, reason)
         observed = await observe_fleet(graph, wanted)
         for command in sorted(set(told(reason))):
             names, given = parsed(command)

@@ -25,7 +25,7 @@ def wait_for_writes(tenant, count, process):
 @pytest.fixture
 def principals(tenant):
     made = {key: settle(tenant.emulator, key, f"App {key}") for key in ("a", "b", "orphan")}
-    tenant.emulator.advance(5)
+    tenant.emulator.controls.advance(5)
     tenant.forget()
     return made
 

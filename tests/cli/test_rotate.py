@@ -15,8 +15,8 @@ def server(prefect_server):
 def test_a_credential_that_was_revoked_is_found_and_rotated(entra_fleet, tenant, write_fleet, server):
     path = write_fleet(fleet(instance("one"), instance("two")))
     assert entra_fleet("apply", path, "--yes", **VARIABLES, **server).code == 0
-    tenant.emulator.reject_secret(VARIABLES["TOKEN"])
-    tenant.emulator.advance(7200)
+    tenant.emulator.controls.reject_secret(VARIABLES["TOKEN"])
+    tenant.emulator.controls.advance(7200)
     tenant.forget()
 
     result = entra_fleet("monitor", path, **server)

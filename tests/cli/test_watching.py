@@ -18,7 +18,7 @@ def test_a_quarantine_is_seen_and_the_events_are_kept(
     settled = entra_fleet("monitor", path, "--until", "settled", "--interval-seconds", "0.1", **api)
     assert (settled.code, "Traceback" in settled.err) == (0, False)
     box = next(jobs[0]["id"] for jobs in tenant.jobs().values())
-    tenant.emulator.quarantine(box, "EncounteredQuarantineException")
+    tenant.emulator.controls.quarantine(box, "EncounteredQuarantineException")
 
     seen = entra_fleet_process("monitor", path, "--output", "json", **api)
     first, second = json.loads(seen.out)["instances"]
@@ -27,10 +27,10 @@ def test_a_quarantine_is_seen_and_the_events_are_kept(
     assert unwell["since"] == unwell["quarantine"]["since"] is not None
     assert (well["since"], well["stalled_since"]) == (None, None)
 
-    tenant.emulator.add_faults([FaultRule("truncate", operation="list_provisioning_events", occurrence=1)])
+    tenant.emulator.controls.add_faults([FaultRule("truncate", operation="list_provisioning_events", occurrence=1)])
     options = ("--since", AN_HOUR_AGO, "--overlap-minutes", "60", "--all", "--output", "json")
     harvested = json.loads(entra_fleet_process("harvest", *options, **api).out)
-    happened = sum(len(ids) for ids in tenant.emulator.event_ids().values())
+    happened = sum(sum(counts.values()) for counts in tenant.emulator.controls.state()["events"].values())
     assert (harvested["new"], harvested["gaps"]) == (happened, [])
 
     events = entra_fleet("events", "--app", unwell["key"])

@@ -23,7 +23,7 @@ async def staged(wire: Wire, state: dict[str, Any]) -> dict[str, str]:
     """Make what the exchange needs; return what stands for its placeholders."""
     known = {"{user}": wire.user_ids[0], "{group}": wire.group_ids[0]}
     if state.get("expired"):
-        wire.emulator.advance(2 * wire.emulator.settings.token_lifetime_seconds)
+        wire.emulator.controls.advance(2 * wire.emulator.settings.token_lifetime_seconds)
     if template := state.get("template"):
         _, known["{principal}"] = await wire.instantiate("Orders", TEMPLATES[template])
         roles = (await wire.get(f"/servicePrincipals/{known['{principal}']}"))["appRoles"]
@@ -44,7 +44,7 @@ async def _brought_to_life(wire: Wire, principal: str, job: str, state: dict[str
     if state.get("started") or state.get("history"):
         await wire.post(f"{job}/start")
     if state.get("history"):
-        wire.emulator.advance(LONG_AGO_SECONDS)
+        wire.emulator.controls.advance(LONG_AGO_SECONDS)
         await wire.sign_in()
 
 

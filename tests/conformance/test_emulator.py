@@ -44,7 +44,7 @@ async def test_a_job_is_started_without_saved_credentials(wire):
 
 async def test_the_id_of_a_job_is_template_tenant_and_application(wire):
     made = (await replayed(wire, exchange("job create google"))).json()
-    (application,) = wire.emulator.state()["applications"]
+    (application,) = wire.emulator.controls.state()["applications"]
     tenant = wire.emulator.settings.tenant_id.replace("-", "")
     assert made["id"] == f"GoogV2OutDelta.{tenant}.{application['appId']}"
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from graph_emulator import Clock, Emulator
-from graph_emulator.emulator import OPERATIONS
+from graph_emulator.handlers.routes import OPERATIONS
 from tests.contract.conformance import mismatches
 from tests.contract.conftest import SETTINGS
 from tests.graph_emulator.driver import CUSTOM, GOOD, Wire
@@ -115,9 +115,9 @@ async def visit(wire):
     job = await wire.make_job(principal, "scim")
     await wire.save(principal, {**GOOD, "BaseAddress": "https://scim.example", "SyncAll": "true"})
     await wire.post(f"{job}/start")
-    wire.emulator.advance(5)
+    wire.emulator.controls.advance(5)
     await wire.get(job)
-    wire.emulator.advance(10)
+    wire.emulator.controls.advance(10)
     schema = await wire.get(f"{job}/schema")
     rule = {"ruleId": schema["synchronizationRules"][0]["id"]}
     subjects = [{"objectId": wire.user_ids[1], "objectTypeName": "User"}]
@@ -128,7 +128,7 @@ async def visit(wire):
         await wire.post(f"{place}/schema/parseExpression", expression, 200)
         for name in ("", "/functions()", "/filterOperators()"):
             await wire.get(f"{place}/schema{name}")
-    wire.emulator.quarantine(job.rpartition("/")[2])
+    wire.emulator.controls.quarantine(job.rpartition("/")[2])
     await wire.send("POST", f"/applications/{application}/owners/$ref", {"@odata.id": f"https://x/{wire.user_ids[0]}"})
     group = wire.group_ids[1]
     for place in (

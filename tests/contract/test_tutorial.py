@@ -105,9 +105,9 @@ async def test_the_tutorial_from_the_gallery_to_the_log(emulator, stranger, name
     await save(stranger, principal_id, synchronization, job, secrets)
     await stranger.do(job.start.post())
     assert (await stranger.read(job.get())).status.code == Code.NotRun
-    emulator.advance(50)
+    emulator.controls.advance(50)
     progress = (await stranger.read(job.get())).status.progress[0]
-    emulator.advance(60)
+    emulator.controls.advance(60)
     steady = (await stranger.read(job.get())).status
     assert steady.code == Code.Active
     assert steady.last_execution.time_ended > steady.last_execution.time_began > NEVER
@@ -139,13 +139,13 @@ async def test_credentials_gone_bad_show_as_quarantine_and_a_restart_heals(emula
     job = await job_of(stranger, synchronization, "BoxOutDelta", BOX)
     await save(stranger, principal_id, synchronization, job, BOX)
     await stranger.do(job.start.post())
-    emulator.advance(200)
-    emulator.edit_secrets(principal_id, {"SecretToken": "rejected"})
-    emulator.advance(3000)
+    emulator.controls.advance(200)
+    emulator.controls.edit_secrets(principal_id, {"SecretToken": "rejected"})
+    emulator.controls.advance(3000)
     held = (await stranger.read(job.get())).status
     assert (held.code, held.last_execution.error.tenant_actionable) == (Code.Quarantine, True)
     assert held.quarantine.next_attempt > held.quarantine.current_began == held.quarantine.series_began
-    emulator.edit_secrets(principal_id, {"SecretToken": "good"})
+    emulator.controls.edit_secrets(principal_id, {"SecretToken": "good"})
     await stranger.do(job.restart.post(RestartPostRequestBody(criteria=SynchronizationJobRestartCriteria())))
-    emulator.advance(300)
+    emulator.controls.advance(300)
     assert (await stranger.read(job.get())).status.code == Code.Active

@@ -64,7 +64,7 @@ def site(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def new_tenant(site):
-    site.tenant.emulator.reset()
+    site.tenant.emulator.controls.reset()
     site.tenant.forget()
     yield
     site.kill_workers()

@@ -38,7 +38,7 @@ def site(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def new_tenant(site):
-    site.tenant.emulator.reset()
+    site.tenant.emulator.controls.reset()
     site.tenant.forget()
 
 
@@ -112,7 +112,7 @@ def test_a_large_fleet_is_provisioned_by_shards_and_one_bad_instance_harms_no_ot
 
 def test_a_shard_that_failed_is_run_again_from_the_ui(site):
     refusal = FaultRule("status", operation="start_job", status=400, times=2)
-    site.tenant.emulator.add_faults([refusal])
+    site.tenant.emulator.controls.add_faults([refusal])
     run = applied(site, fleet(*(instance(f"k{n}") for n in range(4)), fleet="again"), shard_size=2, shards_at_once=1)
     assert run["state"]["message"] == "2 created, 2 failed", site.log()
     first, second = site.shards("again")

@@ -52,7 +52,7 @@ class Estate:
         """Take users out of the directory: the next cycles disable their accounts."""
         emulator = self.tenant.emulator
         users = emulator.tenant.people.users
-        with emulator._lock:
+        with emulator._service.lock:
             # Cycles that are due already see everybody; a job that had nothing to do for long looks again.
             for principal in self.principals.values():
                 emulator.tenant.jobs.touch(principal, emulator.clock.now())
@@ -188,7 +188,7 @@ async def test_another_plan_begins_anew(jobs):
 
 
 async def test_a_quarantine_holds_it(jobs):
-    with once_it_began(lambda: jobs.tenant.emulator.reject_secret("good")):
+    with once_it_began(lambda: jobs.tenant.emulator.controls.reject_secret("good")):
         state, _ = await roll_out()
     assert state.name == "CanaryHeld"
     assert "in quarantine: EncounteredQuarantineException" in state.message
@@ -237,7 +237,7 @@ async def test_users_are_tried_on_the_canaries_only(jobs):
 
 async def test_a_user_of_whom_nothing_is_known_holds_it_although_the_cycle_is_well(jobs):
     who = next(each for each in jobs.tenant.emulator.tenant.people.users.values() if each["accountEnabled"])
-    jobs.tenant.emulator.add_faults([FaultRule("status", status=504, operation="provision_on_demand")])
+    jobs.tenant.emulator.controls.add_faults([FaultRule("status", status=504, operation="provision_on_demand")])
     state, _ = await roll_out(canary=["k00"], rules={"users": [who["id"]]})
     assert state.name == "CanaryHeld"
     assert f"k00: {who['displayName']} unknown: OutcomeUnknown" in state.message
@@ -271,7 +271,7 @@ async def test_named_canaries_go_first(jobs):
 
 async def test_a_job_that_does_not_run_is_judged_by_the_apply(jobs):
     for key in KEYS:
-        jobs.tenant.emulator.act_on_job(jobs.job(key)["id"], "pause")
+        jobs.tenant.emulator.controls.act_on_job(jobs.job(key)["id"], "pause")
     state, outcome = await roll_out(wanted(job="unmanaged"))
     assert state.name == "Completed"
     assert outcome.rollout.waves[0].verdicts[0].remarks == ("its job is paused: checked by the apply outcome only",)

@@ -23,7 +23,7 @@ class Jobs:
     def __init__(self, tenant):
         self.tenant = tenant
         self.principals = {key: settle(tenant.emulator, key, f"App {key}") for key in KEYS}
-        tenant.emulator.advance(5)
+        tenant.emulator.controls.advance(5)
         tenant.forget()
 
     def id(self, key):
@@ -70,7 +70,7 @@ async def test_jobs_are_paused_and_resumed_once(jobs):
 
 
 async def test_a_quarantine_is_lifted_by_a_restart_and_by_no_start(jobs):
-    jobs.tenant.emulator.quarantine(jobs.id("a"))
+    jobs.tenant.emulator.controls.quarantine(jobs.id("a"))
     state, outcome = await control("start")
     assert (state.name, outcome.instances[0].failure.code) == ("PartiallyCompleted", "Quarantined")
     assert jobs.writes() == []
@@ -82,7 +82,7 @@ async def test_a_quarantine_is_lifted_by_a_restart_and_by_no_start(jobs):
 
 
 async def test_deletions_that_are_held_back_are_left_to_a_person(jobs):
-    jobs.tenant.emulator.quarantine(jobs.id("a"), "TooManyDeletes")
+    jobs.tenant.emulator.controls.quarantine(jobs.id("a"), "TooManyDeletes")
     _, outcome = await control("restart", reset=["Full"], force=True)
     assert [each.failure and each.failure.code for each in outcome.instances] == ["TooManyDeletes", None, None]
     assert outcome.summary["restarted"] == 2
@@ -104,14 +104,14 @@ async def test_a_key_that_is_not_in_the_file_is_said_before_anything_is_written(
 
 
 async def test_a_job_that_never_ran_is_started_only_if_its_saved_credentials_work(jobs):
-    tenant = jobs.tenant.emulator
+    emulator = jobs.tenant.emulator
     for key in ("a", "b"):
-        tenant.act_on_job(jobs.id(key), "delete")
+        emulator.controls.act_on_job(jobs.id(key), "delete")
         (principal,) = [
-            e for e in tenant.tenant.directory.live["servicePrincipal"].values() if e.id == jobs.principals[key]
+            e for e in emulator.tenant.directory.live["servicePrincipal"].values() if e.id == jobs.principals[key]
         ]
-        tenant.tenant.jobs.create(principal, "BoxOutDelta")
-    tenant.edit_secrets(jobs.principals["a"], {"SecretToken": "a wrong token"})
+        emulator.tenant.jobs.create(principal, "BoxOutDelta")
+    emulator.controls.edit_secrets(jobs.principals["a"], {"SecretToken": "a wrong token"})
     _, outcome = await control("start")
     failure = outcome.instances[0].failure
     assert failure.step == "start-job"
@@ -122,7 +122,7 @@ async def test_a_job_that_never_ran_is_started_only_if_its_saved_credentials_wor
 
 async def test_what_was_never_made_and_what_is_there_twice_fail_alone(jobs):
     settle(jobs.tenant.emulator, "a", "Another a")
-    jobs.tenant.emulator.act_on_job(jobs.id("b"), "delete")
+    jobs.tenant.emulator.controls.act_on_job(jobs.id("b"), "delete")
     state, outcome = await control_jobs_of(fleet(*(instance(key) for key in (*KEYS, "new"))), "pause")
     codes = {each.key: each.failure.code for each in outcome.instances if each.failure}
     assert codes == {"a": "TwoApplications", "b": "JobMissing", "new": "NotCreated"}
@@ -141,11 +141,11 @@ async def test_an_answer_that_is_lost_changes_nothing_in_the_end(tmp_path, actio
     effect = {"effect": "reset"} if fault == "reset" else {"effect": "status", "status": fault, "retry_after": "0"}
     with running_jobs(tmp_path) as jobs:
         if action == "start":
-            jobs.tenant.emulator.act_on_job(jobs.id("a"), "pause")
+            jobs.tenant.emulator.controls.act_on_job(jobs.id("a"), "pause")
         elif action == "restart":
-            jobs.tenant.emulator.quarantine(jobs.id("a"))
+            jobs.tenant.emulator.controls.quarantine(jobs.id("a"))
         rule = FaultRule(**effect, operation=f"{action}_job", occurrence=1, after_commit=after_commit)
-        jobs.tenant.emulator.add_faults([rule])
+        jobs.tenant.emulator.controls.add_faults([rule])
         state, outcome = await control(action, only=["a"])
         assert (state.name, outcome.failed) == ("Completed", 0)
         assert jobs.state("a")[0] == ("Paused" if action == "pause" else "Active")
@@ -160,7 +160,7 @@ async def test_an_answer_that_is_lost_changes_nothing_in_the_end(tmp_path, actio
 async def test_a_job_that_cannot_be_paused_stops_no_other(tmp_path):
     with running_jobs(tmp_path) as jobs:
         path = f"/servicePrincipals/{jobs.principals['b']}/*"
-        jobs.tenant.emulator.add_faults([FaultRule("status", status=403, operation="pause_job", path=path)])
+        jobs.tenant.emulator.controls.add_faults([FaultRule("status", status=403, operation="pause_job", path=path)])
         state, outcome = await control("pause")
         assert (state.name, outcome.summary) == ("PartiallyCompleted", {"paused": 2, "unchanged": 0, "failed": 1})
         assert outcome.instances[1].failure.step == "pause-job"

@@ -14,12 +14,12 @@ __all__ = ["tenant", "token"]
 
 
 def people_of(tenant):
-    state = tenant.emulator.state()
+    state = tenant.emulator.controls.state()
     return [{"user": user["id"]} for user in state["users"]], [{"group": group["id"]} for group in state["groups"]]
 
 
 def assigned(tenant):
-    (found,) = tenant.emulator.state()["assignments"].values()
+    (found,) = tenant.emulator.controls.state()["assignments"].values()
     return {each["principalId"] for each in found}
 
 
@@ -31,7 +31,7 @@ def only(assignments, **fields):
 async def test_whom_the_file_does_not_name_is_taken_away_after_the_others_were_added(tenant):
     users, groups = people_of(tenant)
     await provision(fleet(instance("one", assignments=[users[0], groups[0]])))
-    group = next(each for each in tenant.emulator.state()["groups"] if each["id"] == groups[0]["group"])
+    group = next(each for each in tenant.emulator.controls.state()["groups"] if each["id"] == groups[0]["group"])
     members = len(tenant.emulator.tenant.people.members[group["id"]])
     tenant.forget()
     wanted = only([users[0], users[1]])
@@ -104,7 +104,7 @@ async def test_another_name_than_the_file_gives_is_said_and_the_id_decides(tenan
     users, groups = people_of(tenant)
     named = [{**users[0], "name": "Somebody Else"}, {**groups[0], "name": "SG-Wrong"}]
     wanted = fleet(instance("one", assignments=named))
-    state = tenant.emulator.state()
+    state = tenant.emulator.controls.state()
     names = {each["id"]: each["displayName"] for each in (*state["users"], *state["groups"])}
     said = [
         f"assignments.{each.get('user') or each.get('group')}: named {each['name']!r}, the tenant "

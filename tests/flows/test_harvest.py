@@ -38,7 +38,7 @@ def stored():
 
 
 def held(tenant):
-    events = tenant.emulator.state()["events"]
+    events = tenant.emulator.controls.state()["events"]
     return {(principal, status): n for principal, counts in events.items() for status, n in counts.items()}
 
 
@@ -60,7 +60,7 @@ async def test_events_of_other_applications_are_dropped(tenant):
     await provision_fleet(fleet(instance("box"), fleet="other"))
     principal = next(
         application["id"]
-        for application in tenant.emulator.state()["servicePrincipals"]
+        for application in tenant.emulator.controls.state()["servicePrincipals"]
         if any(tag.startswith("entra-fleet:other") for tag in application["tags"])
     )
     directory = tenant.emulator.tenant.directory.live
@@ -82,8 +82,8 @@ async def test_the_last_events_of_an_application_that_was_retired_are_kept(tenan
     await harvest(since=AN_HOUR_AGO)
     ((application,), principal) = principal_of(tenant)
     before = held(tenant)
-    tenant.emulator.preload_events(principal, 40, over_seconds=60.0)
-    tenant.emulator.delete(application["id"])
+    tenant.emulator.controls.preload_events(principal, 40, over_seconds=60.0)
+    tenant.emulator.controls.delete(application["id"])
     _, result = await harvest()
     assert result.new == 40
     assert stored() == held(tenant) != before
@@ -93,8 +93,8 @@ async def test_all_applications_are_kept_if_asked_for(tenant):
     principal = tenant.emulator.tenant.directory.live["servicePrincipal"]
     before = {found for found, _ in held(tenant)}
     ((application,), box) = principal_of(tenant)
-    tenant.emulator.edit(application["id"], {"tags": [], "displayName": "Somebody else's"})
-    tenant.emulator.edit(box, {"tags": []})
+    tenant.emulator.controls.edit(application["id"], {"tags": [], "displayName": "Somebody else's"})
+    tenant.emulator.controls.edit(box, {"tags": []})
     _, ours = await harvest(since=AN_HOUR_AGO)
     _, everything = await harvest(since=AN_HOUR_AGO, all_applications=True)
     assert (ours.new, ours.dropped > 0, box in principal) == (0, True, True)
@@ -104,7 +104,7 @@ async def test_all_applications_are_kept_if_asked_for(tenant):
 async def test_how_far_is_read_again_is_a_parameter(tenant):
     await harvest(since=AN_HOUR_AGO)
     _, principal = principal_of(tenant)
-    tenant.emulator.preload_events(principal, 100, over_seconds=36_000.0)
+    tenant.emulator.controls.preload_events(principal, 100, over_seconds=36_000.0)
     _, usual = await harvest()
     _, wide = await harvest(overlap_minutes=660)
     assert (0 < usual.new < 10, usual.new + wide.new) == (True, 100)
@@ -112,7 +112,7 @@ async def test_how_far_is_read_again_is_a_parameter(tenant):
 
 @pytest.mark.prefect
 async def test_a_log_that_cannot_be_read_is_said_in_three_lines_and_no_traceback(tenant, caplog):
-    tenant.emulator.add_faults([FaultRule("status", operation="list_provisioning_events", status=403)])
+    tenant.emulator.controls.add_faults([FaultRule("status", operation="list_provisioning_events", status=403)])
     with pytest.raises(Forbidden):
         await (await harvest_logs(return_state=True)).aresult()
     assert "ProvisioningLog.Read.All" in caplog.text

@@ -251,7 +251,7 @@ async def test_a_write_whose_answer_is_lost_begins_one_initial_cycle(tmp_path, f
     effect = {"effect": "reset"} if fault == "reset" else {"effect": "status", "status": fault, "retry_after": "0"}
     with estate(tmp_path / "faulty") as tenant:
         job = await made(tenant, fleet(instance("one")))
-        tenant.emulator.add_faults(
+        tenant.emulator.controls.add_faults(
             [FaultRule(**effect, operation="put_schema", occurrence=1, after_commit=after_commit)]
         )
         state, _ = await provision(wanted())

@@ -66,7 +66,7 @@ async def test_a_wait_that_takes_too_long_fails_and_says_what_it_waits_for(tmp_p
 async def test_a_quarantine_is_shown_with_its_reason(tenant):
     await monitor(until="settled")
     box = next(jobs[0]["id"] for jobs in tenant.jobs().values() if jobs[0]["id"].startswith("Box"))
-    tenant.emulator.quarantine(box, "EncounteredQuarantineException")
+    tenant.emulator.controls.quarantine(box, "EncounteredQuarantineException")
     state, seen = await monitor()
     (reading,) = seen.unwell
     assert state.name == "PartiallyCompleted"
@@ -84,9 +84,9 @@ async def test_a_quarantine_is_triaged_with_the_errors_of_its_cycles(tmp_path):
         await monitor(until="settled")
         await harvest_logs()
         box = next(jobs[0]["id"] for jobs in tenant.jobs().values() if jobs[0]["id"].startswith("Box"))
-        tenant.emulator.quarantine(box, "EncounteredEscrowProportionThreshold")
+        tenant.emulator.controls.quarantine(box, "EncounteredEscrowProportionThreshold")
         _, seen = await monitor()
-        (logged,) = tenant.emulator.state()["events"].values()
+        (logged,) = tenant.emulator.controls.state()["events"].values()
     (aws, reading) = (each.as_json() for each in seen.readings)
     assert aws["triage"] is None
     assert sum(each["count"] for each in reading["triage"]["errors"]) == logged["failure"] > 0

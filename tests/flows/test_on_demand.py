@@ -162,7 +162,7 @@ async def test_who_is_not_assigned_is_skipped_and_told_what_to_do(tenant):
     from flows.on_demand_provisioning.text import format_lines
 
     principal = next(iter(tenant.jobs()))
-    tenant.emulator.edit_secrets(principal, {"SyncAll": "false"})
+    tenant.emulator.controls.edit_secrets(principal, {"SyncAll": "false"})
     state, outcome = await attempt(user(tenant)["id"])
     (trial,) = outcome.trials
     assert (state.name, trial.outcome, trial.error_code) == ("Completed", "skipped", "NotEffectivelyEntitled")
@@ -188,12 +188,12 @@ async def test_a_target_that_refuses_is_a_failure_with_its_code(tmp_path):
 
 async def test_without_application_or_job_it_is_said(tenant):
     principal, (job,) = next(iter(tenant.jobs().items()))
-    tenant.emulator.act_on_job(job["id"], "delete")
+    tenant.emulator.controls.act_on_job(job["id"], "delete")
     _, error = await attempt(user(tenant)["id"])
     assert (error.code, error.hint) == ("JobMissing", "Apply first.")
-    tenant.emulator.delete(principal)
+    tenant.emulator.controls.delete(principal)
     for application in tenant.applications()["entra-fleet:contoso:a"]:
-        tenant.emulator.delete(application["id"])
+        tenant.emulator.controls.delete(application["id"])
     _, error = await attempt(user(tenant)["id"])
     assert error.code == "NotCreated"
     with pytest.raises(UnknownKey):
@@ -202,10 +202,10 @@ async def test_without_application_or_job_it_is_said(tenant):
 
 async def test_oauth_wants_the_job_paused_first(tenant):
     principal, (job,) = next(iter(tenant.jobs().items()))
-    tenant.emulator.edit_secrets(principal, {"Oauth2AccessToken": "t"})
+    tenant.emulator.controls.edit_secrets(principal, {"Oauth2AccessToken": "t"})
     _, error = await attempt(user(tenant)["id"])
     assert (error.code, "jobs pause FLEET --only a" in error.hint) == ("PauseFirst", True)
-    tenant.emulator.act_on_job(job["id"], "pause")
+    tenant.emulator.controls.act_on_job(job["id"], "pause")
     _, outcome = await attempt(user(tenant)["id"])
     assert outcome.trials[0].outcome == "created"
 
@@ -221,7 +221,7 @@ async def test_what_is_expected_decides_how_the_run_ends(tenant, real, expected,
     if real == "unchanged":
         await attempt(who)
     if real == "skipped":
-        tenant.emulator.edit_secrets(next(iter(tenant.jobs())), {"SyncAll": "false"})
+        tenant.emulator.controls.edit_secrets(next(iter(tenant.jobs())), {"SyncAll": "false"})
     state, outcome = await attempt(who, expect=expected)
     assert (outcome.trials[0].outcome, state.name) == (real, "Completed" if met else "NotAsExpected")
     assert bool(outcome.unexpected) is not met
@@ -299,7 +299,7 @@ async def test_two_at_once_both_tell_the_truth(tenant):
 
 async def test_nothing_secret_is_kept_or_returned(tenant):
     principal = next(iter(tenant.jobs()))
-    tenant.emulator.edit_secrets(principal, {"SecretToken": "s3cr3t-value"})
+    tenant.emulator.controls.edit_secrets(principal, {"SecretToken": "s3cr3t-value"})
     with add_prefect_variables({"TOKEN": "s3cr3t-value"}):
         _, outcome = await attempt(user(tenant)["id"])
     assert "s3cr3t-value" not in json.dumps(outcome.as_json())

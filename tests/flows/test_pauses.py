@@ -31,7 +31,7 @@ async def test_our_own_pause_is_lifted_when_the_file_says_running(tenant, tmp_pa
 @pytest.mark.prefect
 async def test_somebody_elses_pause_is_lifted_on_request_only(tenant):
     _, outcome = await provision(RUNNING)
-    tenant.emulator.act_on_job(outcome.instances[0].job_id, "pause")
+    tenant.emulator.controls.act_on_job(outcome.instances[0].job_id, "pause")
     tenant.forget()
     _, outcome = await provision(RUNNING)
     assert (outcome.summary["unchanged"], outcome.instances[0].job_state) == (1, "paused")
@@ -45,7 +45,7 @@ async def test_somebody_elses_pause_is_lifted_on_request_only(tenant):
 )
 async def test_a_quarantined_job_is_not_started_and_held_deletions_never_are(tenant, reason, forced):
     _, outcome = await provision(RUNNING)
-    tenant.emulator.quarantine(outcome.instances[0].job_id, reason)
+    tenant.emulator.controls.quarantine(outcome.instances[0].job_id, reason)
     tenant.forget()
     _, plan = await provision(RUNNING, dry_run=True)
     assert plan.instances[0].condition.startswith(f"quarantined: {reason} since 20")

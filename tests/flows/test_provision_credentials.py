@@ -123,7 +123,7 @@ async def test_credentials_that_the_cloud_cannot_keep_stop_the_instance_before_a
 async def test_elsewhere_the_size_only_explains_that_saving_was_refused(tenant):
     with add_prefect_variables({"TOKEN": "x" * 2_000}):
         assert (await provision(fleet(instance("one"))))[1].failed == 0
-        tenant.emulator.add_faults([FaultRule("status", operation="put_secrets", status=400)])
+        tenant.emulator.controls.add_faults([FaultRule("status", operation="put_secrets", status=400)])
         _, outcome = await provision(fleet(instance("two")))
     (two,) = [each for each in outcome.instances if each.key == "two"]
     assert two.failure.step == "save-credentials"

@@ -18,7 +18,7 @@ def test_whatever_the_tenant_does_there_is_one_application_a_key(tmp_path, profi
     wanted = fleet(*(instance(f"k{n}", each) for n, each in enumerate(["Box", DATABRICKS, AWS, NON_GALLERY])))
     with world(tmp_path, profile=profile, seed=3) as tenant, use_wait_limits(WaitLimits(interval_seconds=0.1)):
         tenant.apply(wanted)
-        tenant.emulator.faults.clear()
+        tenant.emulator.controls.clear_faults()
         outcome = tenant.apply(wanted)
         assert outcome.failed == 0
         assert {tag: len(found) for tag, found in tenant.applications().items()} == {

@@ -36,7 +36,7 @@ def job_of(tenant):
 async def quarantined(tenant, reason):
     """The payload of the event, when a sweep has seen the quarantine."""
     job = job_of(tenant)
-    tenant.emulator.quarantine(job["id"], reason)
+    tenant.emulator.controls.quarantine(job["id"], reason)
     await monitor_fleet(FLEET)
     tenant.forget()
     return event(job_id=job["id"], reason=reason)
@@ -93,7 +93,7 @@ async def test_a_job_is_never_restarted_where_that_would_harm_or_not_help(tenant
 
 async def test_a_job_that_has_recovered_meanwhile_is_left_alone(tenant):
     payload = await quarantined(tenant, ESCROWS)
-    tenant.emulator.act_on_job(payload["job_id"], "restart")
+    tenant.emulator.controls.act_on_job(payload["job_id"], "restart")
     await monitor_fleet(FLEET, until="settled", interval_seconds=0.1)
     state, note = await react(payload, fleet=FLEET, restart=True)
     assert (state.name, tenant.requests(writes=True)) == ("Completed", [])
@@ -118,7 +118,7 @@ async def test_a_restart_with_the_file_of_another_fleet_is_refused(tenant):
 
 async def test_a_restart_that_graph_refuses_is_in_the_note(tenant):
     payload = await quarantined(tenant, ESCROWS)
-    tenant.emulator.delete(next(iter(tenant.jobs())))
+    tenant.emulator.controls.delete(next(iter(tenant.jobs())))
     state, note = await react(payload, fleet=FLEET, restart=True)
     assert state.name == "PartiallyCompleted"
     assert "**Not restarted: " in note

@@ -79,7 +79,9 @@ async def test_a_key_that_is_nowhere_is_said_before_anything_is_retired(tenant):
 
 
 async def test_an_application_whose_creation_was_cut_short_is_found_by_its_unique_name(tenant):
-    tenant.emulator.edit(application_ids(tenant, "a")[0], {"displayName": "App a [entra-fleet:contoso:a]", "tags": []})
+    tenant.emulator.controls.edit(
+        application_ids(tenant, "a")[0], {"displayName": "App a [entra-fleet:contoso:a]", "tags": []}
+    )
     _, outcome = await retire("a")
     assert (outcome.summary["retired"], tags(tenant)) == (1, ["b", "orphan"])
 
@@ -95,7 +97,7 @@ async def test_a_service_principal_without_its_application_is_retired_too(tenant
 @pytest.mark.parametrize("stranger", [[], ["entra-fleet:theirs:a"]])
 async def test_what_does_not_bear_the_fleets_mark_is_left_alone(tenant, stranger):
     (theirs,) = application_ids(tenant, "a")
-    tenant.emulator.edit(theirs, {"tags": stranger})
+    tenant.emulator.controls.edit(theirs, {"tags": stranger})
     state, outcome = await retire("a")
     failure = outcome.instances[0].failure
     assert (state.name, failure.code, writes(tenant)) == ("Failed", "NotOurs", [])
@@ -159,7 +161,7 @@ async def test_purging_removes_what_was_retired_and_nothing_else(tenant):
 async def test_of_several_generations_the_last_one_is_purged(tenant):
     await retire("a")
     settle(tenant.emulator, "a", "App a, the second")
-    tenant.emulator.advance(5)
+    tenant.emulator.controls.advance(5)
     await retire("a")
     await retire("a", purge=True)
     assert binned(tenant) == ["App a", "App a"]
@@ -170,7 +172,9 @@ async def test_of_several_generations_the_last_one_is_purged(tenant):
 @pytest.mark.parametrize("operation", [*IN_ORDER, "purge_deleted"])
 async def test_an_answer_that_is_lost_changes_nothing_in_the_end(tenant, operation, fault, after_commit):
     effect = {"effect": "reset"} if fault == "reset" else {"effect": "status", "status": fault, "retry_after": "0"}
-    tenant.emulator.add_faults([FaultRule(**effect, operation=operation, occurrence=1, after_commit=after_commit)])
+    tenant.emulator.controls.add_faults(
+        [FaultRule(**effect, operation=operation, occurrence=1, after_commit=after_commit)]
+    )
     state, outcome = await retire("a", purge=True)
     assert (state.name, outcome.summary["purged"]) == ("Completed", 1)
     assert (tags(tenant), binned(tenant)) == (["b", "orphan"], [])
@@ -182,7 +186,7 @@ async def test_an_answer_that_is_lost_changes_nothing_in_the_end(tenant, operati
 async def test_a_run_that_ends_between_any_two_calls_is_finished_by_the_next(tenant, operation, after_commit):
     # A refusal that nothing repeats ends the run of the instance there, like a crash.
     rule = FaultRule("status", status=400, operation=operation, occurrence=1, after_commit=after_commit)
-    tenant.emulator.add_faults([rule])
+    tenant.emulator.controls.add_faults([rule])
     state, outcome = await retire("a", purge=True)
     assert (state.name, outcome.instances[0].failure.step.partition("-")[0]) == ("Failed", operation.partition("_")[0])
     state, outcome = await retire("a", purge=True)

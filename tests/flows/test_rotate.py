@@ -103,14 +103,14 @@ async def test_a_reference_that_leads_nowhere_is_said_and_nothing_is_tried(tenan
 
 
 async def test_a_masked_credential_that_the_file_does_not_name_is_not_erased(tenant, provisioned):
-    tenant.emulator.edit_secrets(provisioned["two"].service_principal_id, {"Password": "somebody's"})
+    tenant.emulator.controls.edit_secrets(provisioned["two"].service_principal_id, {"Password": "somebody's"})
     _, outcome = await rotate(two(), "two")
     assert outcome.instances[0].failure.code == "CredentialWouldBeLost"
     assert "put_secrets" not in writes(tenant)
 
 
 async def test_a_quarantined_job_is_not_restarted(tenant, provisioned):
-    tenant.emulator.quarantine(provisioned["two"].job_id)
+    tenant.emulator.controls.quarantine(provisioned["two"].job_id)
     _, outcome = await rotate(two(), "two")
     assert (outcome.instances[0].outcome, outcome.instances[0].job_state) == ("rotated", "quarantined")
     assert writes(tenant) == SAVED

@@ -81,7 +81,7 @@ async def test_a_renamed_fleet_is_marked_anew_with_one_write_each(tenant):
 async def test_a_deleted_instance_is_reported_and_can_come_back_anew(tenant):
     _, outcome = await provision(fleet(instance("one"), instance("two")))
     gone = outcome.instances[0].application_id
-    tenant.emulator.delete(gone)
+    tenant.emulator.controls.delete(gone)
     _, plan = await provision(fleet(instance("one"), instance("two")), dry_run=True)
     (deleted,) = plan.as_json()["deleted"]
     assert (deleted["key"], deleted["application_id"], deleted["display_name"]) == ("one", gone, "App one")

@@ -8,7 +8,7 @@ import pytest
 
 from graph_emulator import Clock, Emulator, EmulatorSettings
 from graph_emulator.http.server import Served
-from graph_emulator.http.wire import Request, Response
+from graph_emulator.wire.messages import Request, Response
 from tests.graph_emulator.driver import Wire
 
 Open = Callable[..., Awaitable[Wire]]
@@ -35,7 +35,7 @@ def switchboard() -> Switchboard:
 
 @pytest.fixture(scope="session")
 def served(switchboard: Switchboard) -> Iterator[Served]:
-    with Served(switchboard) as door:
+    with Served(switchboard.handle, switchboard.settings) as door:
         yield door
 
 

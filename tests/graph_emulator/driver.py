@@ -111,7 +111,7 @@ class Wire:
     def settle(self) -> None:
         """Let the clock pass the initial cycle and the latency of the log."""
         settings = self.emulator.settings
-        self.emulator.advance(
+        self.emulator.controls.advance(
             settings.start_delay_seconds + settings.initial_cycle_seconds + settings.log_latency_seconds
         )
 

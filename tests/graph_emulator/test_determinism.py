@@ -7,9 +7,9 @@ async def story(open_tenant, seed):
     await wire.instantiate("AWS", AWS)
     await wire.assign(principal, wire.group_ids[2])
     wire.settle()
-    wire.emulator.advance(60)
+    wire.emulator.controls.advance(60)
     events = await wire.all_pages("/auditLogs/provisioning?$top=50")
-    return wire.emulator.state(), events, [r.as_json() for r in wire.emulator.requests]
+    return wire.emulator.controls.state(), events, [r.as_json() for r in wire.emulator.requests]
 
 
 async def test_the_same_run_twice_gives_the_same_tenant(open_tenant):

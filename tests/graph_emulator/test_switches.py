@@ -19,7 +19,7 @@ def test_the_first_value_is_the_default_and_the_document_tells_of_it(name):
 async def test_the_five_steps_work_with_every_switch(open_tenant, settings):
     wire = await open_tenant(**settings)
     _, principal = await wire.instantiate("One", CUSTOM)
-    wire.emulator.advance(60)
+    wire.emulator.controls.advance(60)
     path = f"/servicePrincipals/{principal}/synchronization"
     assert [t["id"] for t in (await wire.get(f"{path}/templates"))["value"]][:1] == ["scim"]
     secrets = {**GOOD, "BaseAddress": "https://scim.example", "SyncAll": "true"}
@@ -27,7 +27,7 @@ async def test_the_five_steps_work_with_every_switch(open_tenant, settings):
     job = await wire.make_job(principal, "scim")
     assert (await wire.save(principal, secrets)).status_code == 204
     await wire.post(f"{job}/start", {} if settings.get("bodyless_writes") == "need_body" else None)
-    wire.emulator.advance(700)
+    wire.emulator.controls.advance(700)
     assert (await status_of(wire, job))["code"] == "Active"
     assert (await wire.get("/auditLogs/provisioning?$top=5"))["value"]
 

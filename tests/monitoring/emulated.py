@@ -20,7 +20,7 @@ async def token_of(emulator) -> str:
 
 async def client_of(emulator, api_version="v1.0") -> GraphClient:
     async def sleep(seconds):
-        emulator.advance(seconds)
+        emulator.controls.advance(seconds)
 
     return GraphClient(
         GraphSettings.for_cloud("global", api_version=api_version),
@@ -40,3 +40,12 @@ async def start_box(graph, name) -> str:
     await graph.synchronization.save_secrets(principal, {"SecretToken": "good", "SyncAll": "true"})
     await graph.synchronization.start(principal, job.id)
     return principal
+
+
+def event_ids(emulator) -> dict[str, list[str]]:
+    """The id of each event that has happened in the tenant, readable or not, by service principal."""
+    emulator.controls.state()  # lets the jobs do what is due
+    ids: dict[str, list[str]] = {}
+    for event in emulator.tenant.log.happened(emulator.clock.now()):
+        ids.setdefault(event.principal.id, []).append(event.id)
+    return ids

@@ -39,12 +39,12 @@ async def test_after_three_hours_the_store_has_what_the_tenant_counts(store, pro
         theirs = await start_box(graph, "Somebody else's")
         new, read = 0, 0
         for _ in range(12):
-            emulator.advance(QUARTER_OF_AN_HOUR)
+            emulator.controls.advance(QUARTER_OF_AN_HOUR)
             now = datetime.fromtimestamp(emulator.clock.now(), UTC)
             result = await harvest(graph, store, tenant_id=tenant_id, service_principal_ids=ours, now=now)
             new, read = new + result.new, read + result.read
-    expected = {principal: emulator.state()["events"][principal] for principal in ours}
-    assert theirs in emulator.state()["events"]
+    expected = {principal: emulator.controls.state()["events"][principal] for principal in ours}
+    assert theirs in emulator.controls.state()["events"]
     assert counted(store, tenant_id) == expected
     assert new == sum(sum(statuses.values()) for statuses in expected.values())
     assert read > new

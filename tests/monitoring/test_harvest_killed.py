@@ -14,7 +14,7 @@ from flows.store import open_store
 from flows.store.tables import PROVISIONING_EVENT
 from graph_emulator import FaultRule
 from tests.estates import TENANT, estate
-from tests.monitoring.emulated import client_of, start_box
+from tests.monitoring.emulated import client_of, event_ids, start_box
 
 EVENTS = 2000
 FAULTS = [
@@ -38,9 +38,9 @@ def started(url, *principals):
 
 def killed_after(process, tenant, requests):
     """Kill a harvester once the tenant has been asked so many times, or let it end if that is sooner."""
-    wanted = tenant.emulator.requests_seen + requests
+    wanted = tenant.emulator.controls.requests_seen + requests
     deadline = time.monotonic() + 200
-    while process.poll() is None and tenant.emulator.requests_seen < wanted and time.monotonic() < deadline:
+    while process.poll() is None and tenant.emulator.controls.requests_seen < wanted and time.monotonic() < deadline:
         time.sleep(0.002)
     process.kill()
     process.communicate()
@@ -57,8 +57,8 @@ async def test_whenever_harvesters_are_killed_each_event_is_stored_once(tmp_path
         async with await client_of(tenant.emulator) as graph:
             principal, other = [await start_box(graph, f"Box {number}") for number in range(2)]
         for each in (principal, other):
-            tenant.emulator.preload_events(each, EVENTS // 2)
-        tenant.emulator.add_faults(FAULTS)
+            tenant.emulator.controls.preload_events(each, EVENTS // 2)
+        tenant.emulator.controls.add_faults(FAULTS)
         watermark = None
         for _ in range(2):
             pair = [started(store_url, principal, other) for _ in range(2)]
@@ -71,7 +71,7 @@ async def test_whenever_harvesters_are_killed_each_event_is_stored_once(tmp_path
         last = started(store_url, principal, other)
         _, err = last.communicate(timeout=280)
         assert (last.returncode, err) == (0, "")
-        happened = [id_ for ids in tenant.emulator.event_ids().values() for id_ in ids]
+        happened = [id_ for ids in event_ids(tenant.emulator).values() for id_ in ids]
         stored, now_at = state(store_url)
     assert sorted(stored) == sorted(happened)
     assert now_at > datetime.now(UTC) - timedelta(minutes=5)

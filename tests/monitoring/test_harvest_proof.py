@@ -14,7 +14,7 @@ from graph_client import GraphClient, GraphSettings, StaticTokens
 from graph_client.errors import GraphError
 from graph_emulator import Clock, Emulator, EmulatorSettings, FaultRule
 from graph_emulator.faults.profiles import PROFILES
-from tests.monitoring.emulated import client_of, start_box, token_of
+from tests.monitoring.emulated import client_of, event_ids, start_box, token_of
 
 QUARTER_OF_AN_HOUR = 900
 LATEST_SECONDS = 7200.0
@@ -65,7 +65,7 @@ async def harvest_once(emulator, token, url, chance, **given) -> bool:
     """One harvest in a client and a store of its own; whether it came to its end."""
 
     async def sleep(seconds):
-        emulator.advance(seconds)
+        emulator.controls.advance(seconds)
         await asyncio.sleep(0)
 
     settings = GraphSettings.for_cloud("global", api_version=chance.choice(["v1.0", "beta"]), log_page_size=15)
@@ -107,25 +107,25 @@ async def test_after_every_fault_the_store_has_the_ids_that_the_tenant_has(store
     async with await client_of(emulator) as graph:
         ours = [await start_box(graph, f"Box {number}") for number in range(2)]
         theirs = await start_box(graph, "Somebody else's")
-    emulator.add_faults(EVERY_FAULT)
+    emulator.controls.add_faults(EVERY_FAULT)
     ended = 0
     for _ in range(ROUNDS):
-        emulator.advance(QUARTER_OF_AN_HOUR)
+        emulator.controls.advance(QUARTER_OF_AN_HOUR)
         at_once = (
             harvest_once(emulator, token, store_url, chance, service_principal_ids=ours, on_stored=killer(chance))
             for _ in range(2)
         )
         ended += sum(await asyncio.gather(*at_once))
     met = {record.fault for record in emulator.requests if record.fault}
-    emulator.faults.clear()
-    happened = emulator.event_ids()
-    emulator.advance(LATEST_SECONDS)
+    emulator.controls.clear_faults()
+    happened = event_ids(emulator)
+    emulator.controls.advance(LATEST_SECONDS)
     assert await harvest_once(emulator, token, store_url, chance, service_principal_ids=ours)
     known = {(principal, id_) for principal in ours for id_ in happened[principal]}
     stored = stored_ids(store_url)
     assert len(stored) == len(set(stored))
     assert known <= set(stored)
-    everything = emulator.event_ids()
+    everything = event_ids(emulator)
     assert set(stored) <= {(principal, id_) for principal in ours for id_ in everything[principal]}
     assert 0 < ended < 2 * ROUNDS
     assert len(known) > 300

@@ -42,7 +42,9 @@ async def test_a_tenant_that_takes_no_synchronization_in_batches_is_swept_job_by
 @pytest.mark.parametrize("status", [404, 503])
 async def test_what_befalls_one_job_is_no_others(status):
     emulator, wanted = crowd(25)
-    emulator.add_faults([FaultRule("status", operation="list_jobs", occurrence=7, status=status, retry_after="2")])
+    emulator.controls.add_faults(
+        [FaultRule("status", operation="list_jobs", occurrence=7, status=status, retry_after="2")]
+    )
     async with await graph_of(emulator) as graph:
         seen = await sweep_jobs(graph, "contoso", await targets_of(graph, wanted), NOW)
     assert seen.count().get("missing", 0) == (1 if status == 404 else 0)

@@ -290,7 +290,7 @@ MUTANTS = (
     ),
     Mutant(
         "let the tenant keep empty segments of a path",
-        "graph_emulator/http/router.py",
+        "graph_emulator/handlers/router.py",
         'for part in filter(None, path.split("/")):',
         'for part in path.strip("/").split("/"):',
         (ON_RECORD,),

@@ -50,7 +50,7 @@ async def test_what_is_not_there_cannot_be_adopted(emulator):
 @pytest.mark.parametrize("tag", ["entra-fleet:theirs:one", "entra-fleet:contoso:two"])
 async def test_what_bears_a_mark_is_not_taken(emulator, tag):
     theirs = application_of(emulator, settle(emulator, None, "By hand"))
-    emulator.edit(theirs, {"tags": [tag]})
+    emulator.controls.edit(theirs, {"tags": [tag]})
     plan = await planned(emulator, adopt=theirs)
     assert (plan.conflict.code, plan.writes) == ("MarkedByAnother", 0)
     assert plan.conflict.message == f"The application {theirs} has the ownership tag {tag}."

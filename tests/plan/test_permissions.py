@@ -7,8 +7,8 @@ from flows.plan.permissions import check_permissions, find_needed_permissions
 from flows.plan.preflight import check_quota
 from graph_client import TokenClaims
 from graph_client.permissions import needed
-from graph_emulator.http.router import Router, split_path
-from graph_emulator.http.routes import ROUTES
+from graph_emulator.handlers.router import Router, split_path
+from graph_emulator.handlers.routes import ROUTES
 from tests.estates import fleet, instance
 
 SOMEBODY = "11111111-1111-1111-1111-111111111111"

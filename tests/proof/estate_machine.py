@@ -43,7 +43,7 @@ class EstateMachine(RuleBasedStateMachine):
     def begin(self, keys, applied):
         self.world.reset()
         self.portal = Portal(self.world)
-        self.users = [each["id"] for each in self.world.emulator.state()["users"]]
+        self.users = [each["id"] for each in self.world.emulator.controls.state()["users"]]
         self.file = {key: instance(key, TEMPLATES[key]) for key in sorted(keys)}
         if applied:
             self.world.apply(self.wanted)
@@ -83,13 +83,13 @@ class EstateMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.file)
     def apply_in_trouble(self, fault, occurrence, times):
         reviewed = self.world.plan(self.wanted).digest
-        self.world.emulator.add_faults([read_fault(f"*#{occurrence + n}: {fault}") for n in range(times)])
+        self.world.emulator.controls.add_faults([read_fault(f"*#{occurrence + n}: {fault}") for n in range(times)])
         try:
             self.world.apply(self.wanted, plan_digest=reviewed)
         except GraphError:
             pass
         finally:
-            self.world.emulator.faults.clear()
+            self.world.emulator.controls.clear_faults()
 
     @rule()
     @precondition(lambda self: self.file)
@@ -114,7 +114,7 @@ class EstateMachine(RuleBasedStateMachine):
             assert wanted.get("notes") in {None, application["notes"]}
             (job,) = self.portal.jobs(key)
             for each in wanted.get("mappings", {}).get("object_mappings", ()):
-                found = attribute(self.world.emulator.schema(job["id"]), "title")
+                found = attribute(self.world.emulator.controls.schema(job["id"]), "title")
                 assert found["source"]["name"] == each["attributes"]["title"]["attribute"]
             if wanted.get("job", "running") == "running":
                 starved = {"Quarantine"} if key in self.portal.starved else set()

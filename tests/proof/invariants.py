@@ -11,7 +11,7 @@ def assert_one_application_a_key(tenant, keys, fleet="contoso"):
 
 def assert_one_job_each(tenant):
     """Each service principal of ours has one job, and no job is anywhere else."""
-    state = tenant.emulator.state()
+    state = tenant.emulator.controls.state()
     ours = {each["id"] for each in state["servicePrincipals"] if any("entra-fleet:" in tag for tag in each["tags"])}
     assert {principal: len(jobs) for principal, jobs in tenant.jobs().items() if jobs} == dict.fromkeys(ours, 1)
 
@@ -28,7 +28,7 @@ def assert_in_order(tenant):
 
 def assert_nothing_twice(tenant):
     """Nobody was assigned or made an owner twice."""
-    state = tenant.emulator.state()
+    state = tenant.emulator.controls.state()
     for assignments in state["assignments"].values():
         assert max(Counter((each["principalId"], each["appRoleId"]) for each in assignments).values(), default=0) <= 1
     for owners in state["owners"].values():

@@ -15,7 +15,7 @@ def assert_all_is_well(world, states):
 
 def states_of_jobs(world):
     """The state of each job, by the key of its instance."""
-    state = world.emulator.state()
+    state = world.emulator.controls.state()
     keys = {each["id"]: mark_of(each) for each in state["servicePrincipals"]}
     return {keys[principal]: state_of(job) for principal, jobs in state["jobs"].items() for job in jobs}
 

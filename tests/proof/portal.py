@@ -24,56 +24,56 @@ class Portal:
 
     def _delete(self, key, *, purge):
         for application in self.applications(key):
-            self._emulator.delete(application["id"], purge=purge)
+            self._emulator.controls.delete(application["id"], purge=purge)
             self.held.pop(key, None)
 
     def rename(self, key):
         for application in self.applications(key):
-            self._emulator.edit(application["id"], {"displayName": f"Renamed {key}", "notes": None})
+            self._emulator.controls.edit(application["id"], {"displayName": f"Renamed {key}", "notes": None})
 
     def pause(self, key):
         for job in self.running(key):
-            self._emulator.act_on_job(job["id"], "pause")
+            self._emulator.controls.act_on_job(job["id"], "pause")
             self.held[key] = "Paused"
 
     def quarantine(self, key):
         for job in self.running(key):
-            self._emulator.quarantine(job["id"])
+            self._emulator.controls.quarantine(job["id"])
             self.held[key] = "Quarantine"
 
     def release(self, key):
         for job in self.jobs(key):
             if self.held.pop(key, None):
-                self._emulator.act_on_job(job["id"], "restart")
-                self._emulator.act_on_job(job["id"], "start")
+                self._emulator.controls.act_on_job(job["id"], "restart")
+                self._emulator.controls.act_on_job(job["id"], "start")
 
     def delete_job(self, key):
         for job in self.jobs(key):
-            self._emulator.act_on_job(job["id"], "delete")
+            self._emulator.controls.act_on_job(job["id"], "delete")
             self.held.pop(key, None)
 
     def forget_credentials(self, key):
         for principal in self.principals(key):
-            self._emulator.edit_secrets(principal["id"], {"SecretToken": ""})
+            self._emulator.controls.edit_secrets(principal["id"], {"SecretToken": ""})
             self.starved.add(key)
 
     def change_scope(self, key):
         for principal in self.principals(key):
-            self._emulator.edit_secrets(principal["id"], {"SyncAll": "false"})
+            self._emulator.controls.edit_secrets(principal["id"], {"SyncAll": "false"})
 
     def change_mappings(self, key):
         for job in self.jobs(key):
-            self._emulator.edit_mapping(job["id"], "title", "displayName")
+            self._emulator.controls.edit_mapping(job["id"], "title", "displayName")
 
     def applications(self, key):
-        return [each for each in self._emulator.state()["applications"] if mark_of(each) == key]
+        return [each for each in self._emulator.controls.state()["applications"] if mark_of(each) == key]
 
     def principals(self, key):
         ids = {each["appId"] for each in self.applications(key)}
-        return [each for each in self._emulator.state()["servicePrincipals"] if each["appId"] in ids]
+        return [each for each in self._emulator.controls.state()["servicePrincipals"] if each["appId"] in ids]
 
     def jobs(self, key):
-        jobs = self._emulator.state()["jobs"]
+        jobs = self._emulator.controls.state()["jobs"]
         return [job for each in self.principals(key) for job in jobs.get(each["id"], ())]
 
     def running(self, key):

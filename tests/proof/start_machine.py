@@ -55,12 +55,12 @@ class StartMachine(RuleBasedStateMachine):
     @rule(key=KEY, value=VALUES)
     def save_a_credential_in_the_portal(self, key, value):
         for principal in self.portal.principals(key):
-            self.world.emulator.edit_secrets(principal["id"], {"SecretToken": value})
+            self.world.emulator.controls.edit_secrets(principal["id"], {"SecretToken": value})
 
     @rule(key=KEY, action=st.sampled_from(["pause", "delete"]))
     def act_on_the_job_in_the_portal(self, key, action):
         for job in self.portal.jobs(key):
-            self.world.emulator.act_on_job(job["id"], action)
+            self.world.emulator.controls.act_on_job(job["id"], action)
 
     @rule(key=KEY)
     def make_a_job_in_the_portal(self, key):
@@ -71,7 +71,7 @@ class StartMachine(RuleBasedStateMachine):
 
     @rule(trouble=TROUBLES)
     def get_into_trouble(self, trouble):
-        self.world.emulator.add_faults([read_fault(trouble)])
+        self.world.emulator.controls.add_faults([read_fault(trouble)])
 
     @rule(save=st.booleans(), force=st.booleans(), forgotten=st.booleans())
     def apply(self, save, force, forgotten):
@@ -103,7 +103,7 @@ class StartMachine(RuleBasedStateMachine):
         self.starts.begin_run()
         with add_prefect_variables({"TOKEN": self.value}), suppress(GraphError, asyncio.CancelledError):
             self.world.run(work())
-        self.world.emulator.faults.clear()
+        self.world.emulator.controls.clear_faults()
 
 
 class _Death:

@@ -37,7 +37,7 @@ class Starts:
         return answer
 
     def _note(self, principal, job_id):
-        jobs = self._emulator.state()["jobs"].get(principal, [])
+        jobs = self._emulator.controls.state()["jobs"].get(principal, [])
         status = next((job["status"] for job in jobs if job["id"] == job_id), None)
         if status is None or (status["lastExecution"] or {}).get("timeBegan", "0001") > "0002":
             return

@@ -24,7 +24,7 @@ class Story:
 
 
 def _ids(world, kind):
-    return [each["id"] for each in world.emulator.state()[kind]]
+    return [each["id"] for each in world.emulator.controls.state()[kind]]
 
 
 def _first(world):
@@ -49,8 +49,8 @@ def _make_and_meddle(world):
     """All is running; then one job is paused in the portal, and one gets into quarantine."""
     outcome = world.apply(fleet(*_first(world), instance("halted"), instance("held")))
     jobs = {each.key: each.job_id for each in outcome.instances}
-    world.emulator.act_on_job(jobs["halted"], "pause")
-    world.emulator.quarantine(jobs["held"])
+    world.emulator.controls.act_on_job(jobs["halted"], "pause")
+    world.emulator.controls.quarantine(jobs["held"])
 
 
 def _make_and_pause(world):

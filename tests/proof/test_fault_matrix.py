@@ -48,12 +48,12 @@ def survived(world, story, fault, occurrence):
     """Whether the run had so many requests; then a fault struck that one, and the tenant got over it."""
     world.reset()
     story.prepare(world)
-    world.emulator.add_faults([read_fault(f"*#{occurrence}: {fault}")])
-    before = world.emulator.requests_seen
+    world.emulator.controls.add_faults([read_fault(f"*#{occurrence}: {fault}")])
+    before = world.emulator.controls.requests_seen
     ended = attempt(world, story)
-    if world.emulator.requests_seen - before < occurrence:
+    if world.emulator.controls.requests_seen - before < occurrence:
         return False
-    world.emulator.faults.clear()
+    world.emulator.controls.clear_faults()
     struck = [record.operation for record in world.emulator.requests if record.fault]
     try:
         repeated_in_peace(world, story)

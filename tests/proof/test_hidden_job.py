@@ -10,9 +10,9 @@ from tests.proof.looks import states_of_jobs
 @pytest.mark.parametrize(
     ("meddle", "state"),
     [
-        (lambda tenant, job: tenant.act_on_job(job, "pause"), "Paused"),
-        (lambda tenant, job: tenant.quarantine(job), "Quarantine"),
-        (lambda tenant, job: None, "Active"),
+        (lambda controls, job: controls.act_on_job(job, "pause"), "Paused"),
+        (lambda controls, job: controls.quarantine(job), "Quarantine"),
+        (lambda controls, job: None, "Active"),
     ],
     ids=["paused", "quarantined", "running"],
 )
@@ -20,9 +20,9 @@ def test_it_is_not_started_over_the_head_of_whoever_holds_it(world, meddle, stat
     world.reset()
     wanted = fleet(instance("one"))
     (made,) = world.apply(wanted).instances
-    meddle(world.emulator, made.job_id)
+    meddle(world.emulator.controls, made.job_id)
     world.forget()
-    world.emulator.add_faults([read_fault("list_jobs x2: 404")])
+    world.emulator.controls.add_faults([read_fault("list_jobs x2: 404")])
     (hidden,) = world.apply(wanted).instances
     assert (hidden.failure.step, hidden.failure.code) == ("create-job", "JobUnforeseen")
     (seen,) = world.apply(wanted).instances

@@ -36,7 +36,9 @@ def writes(world):
 def test_one_that_graph_does_not_show_hides_no_other(tenant, status):
     wanted = fleet(*map(instance, KEYS))
     made = tenant.apply(wanted).instances
-    tenant.emulator.add_faults([read_fault(f"/servicePrincipals/{made[1].service_principal_id}/sync*: {status}")])
+    tenant.emulator.controls.add_faults(
+        [read_fault(f"/servicePrincipals/{made[1].service_principal_id}/sync*: {status}")]
+    )
     tenant.forget()
     planned = tenant.plan(wanted)
     assert [each.health.state in RUNNING for each in planned.instances] == [True, False, True]
@@ -59,9 +61,9 @@ def test_what_could_not_be_read_is_kept_as_it_was(tenant):
     wanted = fleet(instance("a"))
     tenant.apply(wanted)
     tenant.run(tenant.doing(monitor_fleet, wanted))
-    tenant.emulator.add_faults([read_fault("list_jobs: 403")])
+    tenant.emulator.controls.add_faults([read_fault("list_jobs: 403")])
     (reading,) = tenant.run(tenant.doing(monitor_fleet, wanted)).readings
-    tenant.emulator.faults.clear()
+    tenant.emulator.controls.clear_faults()
     with open_store(f"sqlite:///{tenant.store}") as store:
         ((tenant_id, name),) = store.jobs.fleets()
         kept = [each.state for each in store.jobs.latest(tenant_id, name)]
@@ -81,7 +83,7 @@ def test_a_permission_that_the_token_lacks_stops_a_plan_before_its_first_write(t
     reading = {"Synchronization.Read.All", "Application.Read.All"}
     roles = tuple({*ALL_ROLES, *reading} - {lacking})
     with a_world(tmp_path, roles=roles) as tenant:
-        user = tenant.emulator.state()["users"][0]["id"]
+        user = tenant.emulator.controls.state()["users"][0]["id"]
         people = {"assignments": [{"user": user}], "owners": [user]}
         extra = {name: people[name] for name in fields}
         refusal = tenant.apply(fleet(*(instance(f"k{number}", **extra) for number in range(12))))
@@ -94,13 +96,13 @@ def test_a_permission_that_the_token_lacks_stops_a_plan_before_its_first_write(t
 
 def test_a_token_that_holds_for_what_it_owns_only_stops_at_the_first_refusal(tmp_path):
     with a_world(tmp_path, roles=("Application.ReadWrite.OwnedBy",)) as tenant:
-        tenant.emulator.add_faults([read_fault("validate_credentials: 401")])
+        tenant.emulator.controls.add_faults([read_fault("validate_credentials: 401")])
         outcome = tenant.apply(many(12), concurrency=1)
         assert (outcome.failed, len(tenant.requests("instantiate"))) == (12, 1)
 
 
 def test_a_refusal_of_one_stops_no_other_where_the_token_shows_its_permissions(tenant):
-    tenant.emulator.add_faults([read_fault("validate_credentials#1: 403")])
+    tenant.emulator.controls.add_faults([read_fault("validate_credentials#1: 403")])
     outcome = tenant.apply(many(3), concurrency=1)
     assert outcome.summary["created"] == 2
 
@@ -128,7 +130,7 @@ def test_health_is_shown_beside_a_conflict(tenant):
 def test_a_deleted_service_principal_is_said_as_it_is(tenant):
     wanted = fleet(instance("a", notes="first"), instance("b"))
     (made, _) = tenant.apply(wanted).instances
-    tenant.emulator.delete(made.service_principal_id)
+    tenant.emulator.controls.delete(made.service_principal_id)
     tenant.forget()
     planned = tenant.plan(fleet(instance("a", notes="second"), instance("b")))
     assert (planned.instances[0].conflict.code, planned.writes) == ("ServicePrincipalDeleted", 0)
@@ -141,7 +143,7 @@ def test_a_deleted_service_principal_is_said_as_it_is(tenant):
 
 def test_a_service_principal_that_is_gone_for_good_is_named_by_the_step(tenant):
     (made,) = tenant.apply(fleet(instance("a"))).instances
-    tenant.emulator.delete(made.service_principal_id, purge=True)
+    tenant.emulator.controls.delete(made.service_principal_id, purge=True)
     (planned,) = tenant.plan(fleet(instance("a"))).instances
     assert len(planned.warnings) == 1
     assert tenant.apply(fleet(instance("a"))).instances[0].failure.code == "ServicePrincipalMissing"
@@ -150,9 +152,9 @@ def test_a_service_principal_that_is_gone_for_good_is_named_by_the_step(tenant):
 @pytest.mark.parametrize("role", ["Default Access", DEFAULT_ROLE])
 def test_the_default_role_of_an_application_without_roles(tenant, role):
     tenant.apply(fleet(instance("a")))
-    (principal,) = tenant.emulator.state()["servicePrincipals"]
-    tenant.emulator.edit(principal["id"], {"appRoles": []})
-    user = tenant.emulator.state()["users"][0]["id"]
+    (principal,) = tenant.emulator.controls.state()["servicePrincipals"]
+    tenant.emulator.controls.edit(principal["id"], {"appRoles": []})
+    user = tenant.emulator.controls.state()["users"][0]["id"]
     wanted = fleet(instance("a", assignments=[{"user": user, "role": role}]))
     tenant.forget()
     assert tenant.apply(wanted).failed == 0
@@ -163,27 +165,27 @@ def test_the_default_role_of_an_application_without_roles(tenant, role):
 
 def test_a_role_that_an_application_does_not_have_is_refused_by_the_plan(tenant):
     tenant.apply(fleet(instance("a")))
-    user = tenant.emulator.state()["users"][0]["id"]
+    user = tenant.emulator.controls.state()["users"][0]["id"]
     (planned,) = tenant.plan(fleet(instance("a", assignments=[{"user": user, "role": DEFAULT_ROLE}]))).instances
     assert (planned.conflict.code, planned.health.state) == ("RoleNotFound", "initial-cycle")
 
 
 def test_an_assignment_that_is_there_may_be_answered_as_a_conflict(tenant):
-    user = tenant.emulator.state()["users"][0]["id"]
-    tenant.emulator.add_faults(
+    user = tenant.emulator.controls.state()["users"][0]["id"]
+    tenant.emulator.controls.add_faults(
         [read_fault("assign#1: commit, then 409"), read_fault("add_application_owner#1: commit, then 409")]
     )
     assert tenant.apply(fleet(instance("a", assignments=[{"user": user}], owners=[user]))).failed == 0
-    tenant.emulator.faults.clear()
+    tenant.emulator.controls.clear_faults()
     tenant.apply(fleet(instance("b")))
-    tenant.emulator.add_faults([read_fault("assign#1: 409")])
+    tenant.emulator.controls.add_faults([read_fault("assign#1: 409")])
     refused = tenant.apply(fleet(instance("a"), instance("b", assignments=[{"user": user}]))).instances[1]
     assert refused.failure.step == "assign-principals"
 
 
 @pytest.mark.parametrize("fields", ["group", "user", "owner"])
 def test_who_is_not_there_is_found_before_anything_is_made(tenant, fields):
-    user = tenant.emulator.state()["users"][0]["id"]
+    user = tenant.emulator.controls.state()["users"][0]["id"]
     named = {"group": {"assignments": [{"group": user}]}, "user": {"assignments": [{"user": NOBODY}]}}
     wanted = fleet(instance("a", **named.get(fields, {"owners": [NOBODY]})))
     (planned,) = tenant.plan(wanted).instances

@@ -30,10 +30,10 @@ def writes(world):
 def made_in_the_portal(world, token):
     """An application with a job that was never started, and what somebody saved for it."""
     world.apply(fleet(instance("one", job="unmanaged")))
-    (principal,) = world.emulator.state()["servicePrincipals"]
-    (application,) = world.emulator.state()["applications"]
-    world.emulator.edit(application["id"], {"tags": [], "displayName": "Theirs"})
-    world.emulator.edit_secrets(principal["id"], {"SecretToken": token})
+    (principal,) = world.emulator.controls.state()["servicePrincipals"]
+    (application,) = world.emulator.controls.state()["applications"]
+    world.emulator.controls.edit(application["id"], {"tags": [], "displayName": "Theirs"})
+    world.emulator.controls.edit_secrets(principal["id"], {"SecretToken": token})
     world.forget()
     return fleet(instance("one", adopt=application["id"]))
 
@@ -62,11 +62,11 @@ def test_an_adopted_job_is_started_with_what_works(watched):
 
 @pytest.mark.parametrize("works", [True, False])
 def test_what_failed_to_start_is_validated_again_by_the_next_run(watched, works):
-    watched.emulator.add_faults([read_fault("start_job#1: 403")])
+    watched.emulator.controls.add_faults([read_fault("start_job#1: 403")])
     (refused,) = watched.apply(ONE).instances
     assert refused.failure.step == "start-job"
     if not works:
-        watched.emulator.reject_secret("good")
+        watched.emulator.controls.reject_secret("good")
     watched.forget()
     (again,) = watched.apply(ONE).instances
     assert writes(watched) == ["validate_job_credentials", *(["start_job"] if works else [])]
@@ -74,9 +74,9 @@ def test_what_failed_to_start_is_validated_again_by_the_next_run(watched, works)
 
 
 def test_what_was_saved_without_an_answer_is_validated_before_its_start(watched):
-    watched.emulator.add_faults([read_fault("put_secrets x9: commit, then 503")])
+    watched.emulator.controls.add_faults([read_fault("put_secrets x9: commit, then 503")])
     assert watched.apply(ONE).failed == 1
-    watched.emulator.faults.clear()
+    watched.emulator.controls.clear_faults()
     watched.forget()
     assert watched.apply(ONE).failed == 0
     assert writes(watched) == ["validate_job_credentials", "start_job"]
@@ -85,9 +85,9 @@ def test_what_was_saved_without_an_answer_is_validated_before_its_start(watched)
 def test_a_job_that_never_ran_is_not_restarted_unproven(watched):
     watched.apply(fleet(instance("one", job="unmanaged")))
     ((job,),) = [jobs for jobs in watched.jobs().values() if jobs]
-    watched.emulator.quarantine(job["id"])
-    (principal,) = watched.emulator.state()["servicePrincipals"]
-    watched.emulator.edit_secrets(principal["id"], {"SecretToken": "a wrong token"})
+    watched.emulator.controls.quarantine(job["id"])
+    (principal,) = watched.emulator.controls.state()["servicePrincipals"]
+    watched.emulator.controls.edit_secrets(principal["id"], {"SecretToken": "a wrong token"})
     watched.forget()
     outcome = watched.run(watched.doing(control_jobs, ONE, "restart"))
     assert (outcome.failed, writes(watched)) == (1, ["validate_job_credentials"])
@@ -121,9 +121,9 @@ def test_many_stories_start_nothing_unproven(machine):
 
 
 def test_a_secret_that_was_replaced_is_saved_before_the_start_it_is_for(watched):
-    watched.emulator.add_faults([read_fault("start_job#1: 403")])
+    watched.emulator.controls.add_faults([read_fault("start_job#1: 403")])
     watched.apply(ONE)
-    watched.emulator.reject_secret("good")
+    watched.emulator.controls.reject_secret("good")
     watched.forget()
     with add_prefect_variables({"TOKEN": "good as new"}):
         assert watched.apply(ONE).failed == 0

@@ -114,7 +114,7 @@ def check_what_they_left(world, outcomes):
 
 def principals_of(world, applications):
     ids = {application["appId"] for application in applications}
-    return [each["id"] for each in world.emulator.state()["servicePrincipals"] if each["appId"] in ids]
+    return [each["id"] for each in world.emulator.controls.state()["servicePrincipals"] if each["appId"] in ids]
 
 
 def check_a_later_run(world, doubles):
@@ -129,7 +129,7 @@ def check_a_later_run(world, doubles):
     left_alone = {principal for applications in doubles.values() for principal in principals_of(world, applications)}
     assert not left_alone & world.operations_by_principal().keys()
     for applications in doubles.values():
-        world.emulator.delete(applications[1]["id"])
+        world.emulator.controls.delete(applications[1]["id"])
     assert world.apply(WANTED).failed == 0
     assert states_of_jobs(world) == {"box": "Active", "bricks": "Active"}
-    assert sorted(filter(None, map(mark_of, world.emulator.state()["applications"]))) == ["box", "bricks"]
+    assert sorted(filter(None, map(mark_of, world.emulator.controls.state()["applications"]))) == ["box", "bricks"]

@@ -16,7 +16,7 @@ from flows.steps.wait_limits import use_wait_limits
 from flows.store import open_store
 from graph_client import GraphClient, MsalTokens
 from graph_emulator import Clock, Emulator, EmulatorSettings
-from graph_emulator.http.wire import Request
+from graph_emulator.wire.messages import Request
 from tests.estates import HASTY, QUICK, Estate
 from tests.proof.prefect_aside import prefect_aside, run_flow
 from tests.proof.quick_loop import QuickTime, run
@@ -50,7 +50,7 @@ class World(Estate):
 
     def reset(self):
         """A tenant as new, and an empty store."""
-        self.emulator.reset()
+        self.emulator.controls.reset()
         self.forget()
         self.on_request = None
         self.store.unlink()

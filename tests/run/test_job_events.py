@@ -53,10 +53,10 @@ def words(events):
 async def test_one_quarantine_is_one_alert_and_one_recovery(tenant):
     ((job,),) = tenant.jobs().values()
     await monitor(until="settled")
-    tenant.emulator.quarantine(job["id"], "EncounteredQuarantineException")
+    tenant.emulator.controls.quarantine(job["id"], "EncounteredQuarantineException")
     for _ in range(3):
         await monitor()
-    tenant.emulator.act_on_job(job["id"], "restart")
+    tenant.emulator.controls.act_on_job(job["id"], "restart")
     await monitor(until="settled")
     await monitor()
     expected = ["entra-fleet.job.steady", "entra-fleet.job.quarantined", "entra-fleet.job.recovered"]
@@ -99,7 +99,7 @@ async def test_a_run_that_died_before_the_store_knew_sends_the_same_event_again_
 async def test_a_prefect_that_takes_no_events_stops_no_sweep_and_is_told_by_the_next(tenant, monkeypatch):
     await monitor(until="settled")
     ((job,),) = tenant.jobs().values()
-    tenant.emulator.quarantine(job["id"], "TooManyDeletes")
+    tenant.emulator.controls.quarantine(job["id"], "TooManyDeletes")
     with monkeypatch.context() as patched:
         patched.setattr(job_events, "_PATH", "/events/nowhere")
         (reading,) = (await monitor()).readings

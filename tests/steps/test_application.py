@@ -69,7 +69,7 @@ async def test_the_mark_keeps_the_tags_of_others(tmp_path):
             _, placed = await made(graph)
             await graph.applications.patch(placed.application_id, {"tags": ["HideApp", "entra-fleet:contoso:old"]})
             await name_and_tag(graph, await planned(graph), placed)
-        (application,) = tenant.emulator.state()["applications"]
+        (application,) = tenant.emulator.controls.state()["applications"]
         assert application["tags"] == ["HideApp", "entra-fleet:contoso:one"]
 
 
@@ -78,11 +78,11 @@ async def test_what_another_fleet_marked_since_the_plan_is_left_alone(tmp_path):
         async with open_client(None) as (graph, _):
             plan, placed = await made(graph)
             theirs = ["entra-fleet:theirs:one"]
-            tenant.emulator.edit(placed.application_id, {"tags": theirs})
+            tenant.emulator.controls.edit(placed.application_id, {"tags": theirs})
             with pytest.raises(StepFailed) as failed:
                 await name_and_tag(graph, plan, placed)
             assert failed.value.code == "MarkedByAnother"
-        (application,) = tenant.emulator.state()["applications"]
+        (application,) = tenant.emulator.controls.state()["applications"]
         assert application["tags"] == theirs
 
 

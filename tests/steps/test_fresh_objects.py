@@ -58,7 +58,7 @@ def apply(count=1, faults=(), **settings):
 
 
 def assert_all_running(emulator, count):
-    state = emulator.state()
+    state = emulator.controls.state()
     assert len(state["applications"]) == count
     assert [len(jobs) for jobs in state["jobs"].values()] == [1] * count
     assert {jobs[0]["schedule"]["state"] for jobs in state["jobs"].values()} == {"Active"}
@@ -153,7 +153,7 @@ def test_a_person_is_assigned_and_made_an_owner_whatever_the_answer(status, afte
     ]
 
     async def main(emulator, graph):
-        user = emulator.state()["users"][0]["id"]
+        user = emulator.controls.state()["users"][0]["id"]
         fleet = fleet_from_object(fleet_of(1))
         (plan,) = diff_fleet(fleet, await observe_fleet(graph, fleet)).instances
         placed = await application.create_application(graph, plan)

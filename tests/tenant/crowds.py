@@ -32,7 +32,7 @@ def settle(emulator, key, display_name, named=BOX):
     if key:
         tenant.directory.patch(application, {"tags": [OwnershipTag("contoso", key).tag]}, now)
     job = tenant.jobs.create(principal, next(iter(template.synchronization)))
-    emulator.edit_secrets(principal.id, {"SecretToken": "good", "SyncAll": "true"})
+    emulator.controls.edit_secrets(principal.id, {"SecretToken": "good", "SyncAll": "true"})
     tenant.jobs.start(job, now)
     return principal.id
 
@@ -60,7 +60,7 @@ async def graph_of(emulator, **changes):
     """A client of the tenant, in process; waiting moves the tenant's clock."""
 
     async def sleep(seconds):
-        emulator.advance(seconds)
+        emulator.controls.advance(seconds)
         await asyncio.sleep(0)
 
     settings = GraphSettings.for_cloud("global", **changes)

@@ -45,7 +45,7 @@ async def test_a_served_tenant_is_read_alike_whether_or_not_it_takes_synchroniza
 @pytest.mark.parametrize("in_batches", [True, False])
 async def test_owners_and_assignments_are_looked_up_where_the_file_names_some(in_batches):
     emulator, _ = crowd(3, batch_synchronization=in_batches)
-    user = emulator.state()["users"][1]["id"]
+    user = emulator.controls.state()["users"][1]["id"]
     names = {"owners": [user], "assignments": [{"user": user}]}
     wanted = fleet_from_object(fleet(*(instance(f"k{number}", **names) for number in range(3))))
     async with await graph_of(emulator) as graph:
@@ -57,7 +57,7 @@ async def test_owners_and_assignments_are_looked_up_where_the_file_names_some(in
 async def test_one_that_is_gone_since_the_listing_fails_no_other():
     emulator, wanted = crowd(3)
     rule = FaultRule("status", operation="list_jobs", occurrence=2, status=404, code="Request_ResourceNotFound")
-    emulator.add_faults([rule])
+    emulator.controls.add_faults([rule])
     async with await graph_of(emulator) as graph:
         observed = await observe_fleet(graph, wanted)
     assert sorted(len(found.jobs) for (found,) in observed.instances.values()) == [0, 1, 1]

@@ -83,7 +83,7 @@ class DemoSession:
 
     def tenant_state(self) -> dict[str, Any]:
         """Return the state of the tenant."""
-        return self._emulator.state()
+        return self._emulator.controls.state()
 
     def _log_lag_seconds(self) -> float:
         """Return the maximum delay until an event appears in the log."""

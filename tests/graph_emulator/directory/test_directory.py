@@ -80,7 +80,7 @@ async def test_an_advanced_query_reads_an_index_that_lags(open_tenant):
     counted = {"headers": EVENTUAL, "params": {"$count": "true"}}
     assert await names(wire, "displayName eq 'Fresh'") == ["Fresh"]
     assert await names(wire, "displayName eq 'Fresh'", **counted) == []
-    wire.emulator.advance(5)
+    wire.emulator.controls.advance(5)
     assert await names(wire, "displayName eq 'Fresh'", **counted) == ["Fresh"]
 
 
@@ -130,7 +130,7 @@ async def test_name_and_tags_of_the_application_reach_its_service_principal(open
     wire = await open_tenant(**settings)
     application, principal = await wire.instantiate("Before")
     await wire.send("PATCH", f"/applications/{application}", {"displayName": "After", "tags": ["mark"]})
-    wire.emulator.advance(after)
+    wire.emulator.controls.advance(after)
     value = await wire.get(f"/servicePrincipals/{principal}")
     assert (value["displayName"] == "After", "mark" in value["tags"]) == (shown, shown)
     assert "WindowsAzureActiveDirectoryIntegratedApp" in value["tags"]
@@ -228,7 +228,7 @@ async def test_the_recycle_bin_restores_and_purges(fleet):
 async def test_the_recycle_bin_keeps_thirty_days(fleet):
     wire, made = fleet
     await wire.send("DELETE", f"/applications/{made[0][0]}")
-    wire.emulator.advance(30 * 86_400 + 1)
+    wire.emulator.controls.advance(30 * 86_400 + 1)
     await wire.sign_in()
     assert (await wire.send("POST", f"/directory/deletedItems/{made[0][0]}/restore")).status_code == 404
     assert (await wire.get("/directory/deletedItems/microsoft.graph.application"))["value"] == []

@@ -97,7 +97,7 @@ async def test_a_name_is_required(wire, body):
 async def test_an_unknown_template_makes_nothing(wire):
     path = "/applicationTemplates/00000000-0000-0000-0000-000000000000/instantiate"
     assert error_of(await wire.send("POST", path, {"displayName": "x"})) == (400, "BadRequest")
-    assert wire.emulator.state()["applications"] == []
+    assert wire.emulator.controls.state()["applications"] == []
 
 
 async def test_the_object_quota_counts_the_deleted_too(open_tenant):

@@ -14,7 +14,7 @@ async def test_a_new_pair_is_missing_then_flaps_then_stays(open_tenant):
         assert set(await looks(wire, path)) == {404}
     seen = []
     for _ in range(20):
-        wire.emulator.advance(0.2)
+        wire.emulator.controls.advance(0.2)
         seen.append(set(await looks(wire, f"/servicePrincipals/{principal}", 15)))
     assert {200, 404} in seen
     assert seen[-1] == {200}
@@ -26,7 +26,7 @@ async def test_lists_flap_as_well(open_tenant):
     await wire.instantiate("Fresh")
     path = "/applications?$filter=displayName eq 'Fresh'"
     assert (await wire.get(path))["value"] == []
-    wire.emulator.advance(4)
+    wire.emulator.controls.advance(4)
     assert len((await wire.get(path))["value"]) == 1
 
 
@@ -39,16 +39,16 @@ async def test_writing_to_what_has_not_arrived_is_refused_and_changes_nothing(op
     answer = await wire.send("POST", f"/servicePrincipals/{principal}/appRoleAssignedTo", body)
     assert error_of(answer) == (400, "Request_BadRequest")
     assert "does not reference a valid application object" in answer.text
-    wire.emulator.advance(4)
+    wire.emulator.controls.advance(4)
     assert (await wire.get(f"/applications/{application}"))["notes"] is None
 
 
 async def test_synchronization_has_several_ways_to_say_not_yet(open_tenant):
-    wire = await open_tenant(replication_lag_seconds=4, not_replicated=(404, 403, 409))
+    wire = await open_tenant(replication_lag_seconds=4, not_replicated=(404, 403, 409), no_jobs="empty")
     _, principal = await wire.instantiate()
     path = f"/servicePrincipals/{principal}/synchronization/jobs"
     assert set(await looks(wire, path)) == {404, 403, 409}
-    wire.emulator.advance(4)
+    wire.emulator.controls.advance(4)
     assert set(await looks(wire, path)) == {200}
 
 
@@ -59,7 +59,7 @@ async def test_synchronization_templates_come_late(open_tenant, mode, status):
     path = f"/servicePrincipals/{principal}/synchronization/templates"
     early = await wire.send("GET", path)
     assert (early.status_code, early.json().get("value", [])) == (status, [])
-    wire.emulator.advance(6)
+    wire.emulator.controls.advance(6)
     assert [template["id"] for template in (await wire.get(path))["value"]] == ["aws"]
 
 

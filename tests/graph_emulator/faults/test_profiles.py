@@ -97,7 +97,7 @@ async def test_flaky_fails_before_anything_was_done(open_tenant):
     wire = await open_tenant(profile="flaky")
     found = await seen(wire, 200, "POST", f"/applicationTemplates/{AWS}/instantiate", {"displayName": "x"})
     assert {201, 503, 500, 502, 504, "reset"} <= found.keys()
-    assert len(wire.emulator.state()["applications"]) == found[201]
+    assert len(wire.emulator.controls.state()["applications"]) == found[201]
 
 
 async def test_lossy_loses_answers_after_the_write_and_the_first_instantiate_surely(open_tenant):
@@ -106,7 +106,7 @@ async def test_lossy_loses_answers_after_the_write_and_the_first_instantiate_sur
     assert await seen(wire, 1, "POST", path, body) == {"reset": 1}
     found = await seen(wire, 99, "POST", path, body)
     assert {201, 503, 404, "reset"} <= found.keys()
-    assert len(wire.emulator.state()["applications"]) == 100
+    assert len(wire.emulator.controls.state()["applications"]) == 100
 
 
 async def test_lossy_loses_no_reads(open_tenant):
@@ -122,7 +122,7 @@ async def test_hostile_breaks_answers(open_tenant):
 
 async def test_expiring_refuses_tokens_early(open_tenant):
     wire = await open_tenant(profile="expiring")
-    wire.emulator.advance(3)
+    wire.emulator.controls.advance(3)
     assert (await seen(wire, 1)) == {401: 1}
 
 

@@ -25,7 +25,7 @@ async def test_a_status_before_or_after_the_write(open_tenant, status, after_com
     rule = FaultRule("status", operation="instantiate", status=status, occurrence=2, after_commit=after_commit)
     wire = await open_tenant(faults=[rule])
     assert [await outcome(wire) for _ in range(3)] == [201, status, 201]
-    assert len(wire.emulator.state()["applications"]) == (3 if after_commit else 2)
+    assert len(wire.emulator.controls.state()["applications"]) == (3 if after_commit else 2)
     faults = [record.fault for record in wire.emulator.requests if record.operation == "instantiate"]
     assert faults == [None, f"status-{status}-{'after' if after_commit else 'before'}", None]
 
@@ -35,7 +35,7 @@ async def test_a_connection_is_reset_before_or_after_the_write(open_tenant, afte
     rule = FaultRule("reset", operation="instantiate", occurrence=1, after_commit=after_commit)
     wire = await open_tenant(faults=[rule])
     assert [await outcome(wire), await outcome(wire)] == ["ReadError", 201]
-    assert len(wire.emulator.state()["applications"]) == 1 + after_commit
+    assert len(wire.emulator.controls.state()["applications"]) == 1 + after_commit
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ async def test_a_truncated_answer(open_tenant):
     assert answer.status_code == 201
     with pytest.raises(ValueError, match=r".+"):
         answer.json()
-    assert len(wire.emulator.state()["applications"]) == 1
+    assert len(wire.emulator.controls.state()["applications"]) == 1
 
 
 @pytest.mark.parametrize("after_commit", [False, True])
@@ -71,7 +71,7 @@ async def test_a_page_of_some_gateway(open_tenant, after_commit):
     answer = await wire.send("POST", PATH, BODY)
     assert (answer.status_code, answer.headers["content-type"]) == (502, "text/html")
     assert answer.text.startswith("<!DOCTYPE html>")
-    assert len(wire.emulator.state()["applications"]) == after_commit
+    assert len(wire.emulator.controls.state()["applications"]) == after_commit
 
 
 async def test_a_link_that_leads_elsewhere(open_tenant):
@@ -107,7 +107,7 @@ async def test_values_nobody_has_seen_and_fields_that_are_missing(open_tenant):
     assert shown["status"]["code"] == "unknownFutureValue"
     assert "schedule" not in shown
     assert "unknownProperty" in shown
-    wire.emulator.faults.clear()
+    wire.emulator.controls.clear_faults()
     assert (await wire.get(job))["status"]["code"] == "NotRun"
 
 
@@ -117,7 +117,7 @@ async def test_faults_compose_and_the_first_that_stops_wins(open_tenant):
         FaultRule("status", path="*/jobs", status=503, occurrence=2),
         FaultRule("reset", path="*/jobs", occurrence=2),
     ]
-    wire = await open_tenant(faults=rules)
+    wire = await open_tenant(faults=rules, no_jobs="empty")
     _, principal = await wire.instantiate()
     path = f"/servicePrincipals/{principal}/synchronization/jobs"
     assert [await outcome(wire, "GET", path) for _ in range(3)] == [200, 503, 200]

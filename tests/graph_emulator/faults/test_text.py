@@ -2,8 +2,7 @@ import re
 
 import pytest
 
-from graph_emulator import EmulatorError, EmulatorSettings, FaultRule
-from graph_emulator.emulator import Emulator
+from graph_emulator import Emulator, EmulatorError, EmulatorSettings, FaultRule
 from graph_emulator.faults.text import read_fault
 
 
@@ -58,4 +57,4 @@ async def test_rules_in_words_through_the_control_interface(open_tenant):
     assert (await wire.send("POST", "/_emulator/faults", {"rules": ["get_job#2: 503"]})).status_code == 200
     refused = await wire.send("POST", "/_emulator/faults", {"rules": ["get_jbo: 503"]})
     assert (refused.status_code, "unknown operation 'get_jbo'" in refused.json()["error"]) == (400, True)
-    assert len(wire.emulator.faults.rules) == 1
+    assert len(wire.emulator.controls.faults) == 1

@@ -20,35 +20,35 @@ async def test_five_reports_in_ten_seconds(open_tenant):
     settings = wire.emulator.settings
     scope = f"Tenant_Application/Reports/{settings.client_id}/{settings.tenant_id}"
     assert answer.headers["x-ms-throttle-scope"] == scope
-    wire.emulator.advance(9.9)
+    wire.emulator.controls.advance(9.9)
     assert (await wire.send("GET", LOG)).status_code == 429
-    wire.emulator.advance(0.2)
+    wire.emulator.controls.advance(0.2)
     assert await statuses(wire, 6, "GET", LOG) == [200] * 5 + [429]
 
 
 async def test_waiting_as_long_as_told_is_enough(open_tenant):
     wire = await open_tenant(throttling=True)
     for n in range(20):
-        wire.emulator.advance(n % 3)
+        wire.emulator.controls.advance(n % 3)
         answer = await wire.send("GET", LOG)
         if answer.status_code == 429:
-            wire.emulator.advance(float(answer.headers["Retry-After"]) + 0.001)
+            wire.emulator.controls.advance(float(answer.headers["Retry-After"]) + 0.001)
             assert (await wire.send("GET", LOG)).status_code == 200
 
 
 async def test_writes_have_a_budget_of_their_own(open_tenant):
     wire = await open_tenant(throttling=True, writes_per_window=3, write_window_seconds=150)
     assert await statuses(wire, 5, "POST", PATH, {"displayName": "x"}) == [201] * 3 + [429] * 2
-    assert len(wire.emulator.state()["applications"]) == 3
+    assert len(wire.emulator.controls.state()["applications"]) == 3
     assert (await wire.send("GET", "/applications")).status_code == 200
-    wire.emulator.advance(150)
+    wire.emulator.controls.advance(150)
     assert (await wire.send("POST", PATH, {"displayName": "x"})).status_code == 201
 
 
 async def test_time_can_be_scaled(open_tenant):
     wire = await open_tenant(throttling=True, throttle_time_scale=0.1)
     assert await statuses(wire, 6, "GET", LOG) == [200] * 5 + [429]
-    wire.emulator.advance(1)
+    wire.emulator.controls.advance(1)
     assert (await wire.send("GET", LOG)).status_code == 200
 
 

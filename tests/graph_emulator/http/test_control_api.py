@@ -37,7 +37,7 @@ async def test_only_so_many_requests_are_kept_but_all_are_counted(open_tenant):
     wire = await open_tenant(requests_kept=10)
     for _ in range(25):
         await wire.get("/organization")
-    assert (len(wire.emulator.requests), wire.emulator.requests_seen) == (10, 26)
+    assert (len(wire.emulator.requests), wire.emulator.controls.requests_seen) == (10, 26)
     assert [record.sequence for record in wire.emulator.requests] == list(range(17, 27))
 
 
@@ -70,21 +70,21 @@ async def test_a_bad_rule_is_refused_and_none_is_added(wire):
     good, bad = {"effect": "reset"}, {"effect": "explode"}
     answer = await control(wire, "POST", "faults", json={"rules": [good, bad]})
     assert (answer.status_code, "unknown effect" in answer.json()["error"]) == (400, True)
-    assert wire.emulator.faults.rules == []
+    assert wire.emulator.controls.faults == []
 
 
 async def test_credentials_can_go_bad(wire):
     _, job = await wire.running_job()
     wire.settle()
     await control(wire, "POST", "credentials", json={"reject": "good"})
-    wire.emulator.advance(wire.emulator.settings.cycle_seconds)
+    wire.emulator.controls.advance(wire.emulator.settings.cycle_seconds)
     assert (await wire.get(job))["status"]["code"] == "Quarantine"
 
 
 async def test_a_reset_makes_the_tenant_as_new(wire):
     await wire.instantiate()
     await control(wire, "POST", "reset")
-    assert wire.emulator.state()["applications"] == []
+    assert wire.emulator.controls.state()["applications"] == []
     assert len(wire.emulator.requests) == 0
     assert (await wire.send("GET", "/organization")).status_code == 401
     await wire.sign_in()
@@ -99,7 +99,7 @@ async def test_an_unknown_action_names_the_known_ones(wire, method, action):
 
 async def test_the_control_interface_is_not_counted(wire):
     await control(wire, "GET", "state")
-    assert wire.emulator.requests_seen == 1
+    assert wire.emulator.controls.requests_seen == 1
 
 
 async def test_a_job_can_be_put_into_quarantine(wire):
@@ -123,6 +123,6 @@ async def test_the_log_can_be_filled_with_a_past(wire):
     events = await wire.all_pages("/auditLogs/provisioning?$top=300&$orderby=activityDateTime asc")
     assert len({event["id"] for event in events}) == 1000
     assert events[0]["activityDateTime"] == "2026-01-05T07:00:01Z"
-    assert wire.emulator.state()["events"][principal] == {"success": 900, "failure": 50, "skipped": 50}
+    assert wire.emulator.controls.state()["events"][principal] == {"success": 900, "failure": 50, "skipped": 50}
     assert (await control(wire, "POST", "events", json={**body, "count": -1})).status_code == 400
     assert (await control(wire, "POST", "events", json={**body, "service_principal_id": "x"})).status_code == 400

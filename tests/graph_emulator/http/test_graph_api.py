@@ -33,7 +33,7 @@ async def test_a_body_that_cannot_be_taken_changes_nothing(wire, content, status
     headers = {**wire.headers, "content-type": "application/json"}
     refused = await wire.client.post(f"/v1.0{PATH}", content=content, headers=headers)
     assert (refused.status_code, refused.json()["error"]["innerError"]["request-id"] != "") == (status, True)
-    assert wire.emulator.state()["applications"] == []
+    assert wire.emulator.controls.state()["applications"] == []
     assert len(await wire.all_pages("/applications")) == 0
 
 

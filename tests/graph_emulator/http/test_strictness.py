@@ -40,7 +40,7 @@ async def test_every_request_has_an_identifier_of_its_own(wire):
 async def test_a_bad_body_is_refused_and_the_tenant_unharmed(wire, content, headers, status, code):
     answer = await wire.send("POST", INSTANTIATE, content=content, headers=headers)
     assert error_of(answer) == (status, code)
-    assert wire.emulator.state()["applications"] == []
+    assert wire.emulator.controls.state()["applications"] == []
 
 
 @pytest.mark.parametrize(

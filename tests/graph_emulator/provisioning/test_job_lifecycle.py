@@ -12,13 +12,13 @@ async def test_a_job_lives_from_created_to_steady(wire):
     assert (last["state"], last["error"]["code"]) == ("Failed", "None")
     assert (last["timeBegan"], last["timeEnded"], last["countExported"]) == (NEVER, NEVER, 0)
 
-    wire.emulator.advance(settings.start_delay_seconds + settings.initial_cycle_seconds / 2)
+    wire.emulator.controls.advance(settings.start_delay_seconds + settings.initial_cycle_seconds / 2)
     status = await status_of(wire, job)
     assert (status["code"], status["lastExecution"]["timeBegan"]) == ("NotRun", NEVER)
     progress = status["progress"][0]
     assert 0 < progress["completedUnits"] < progress["totalUnits"]
 
-    wire.emulator.advance(settings.initial_cycle_seconds)
+    wire.emulator.controls.advance(settings.initial_cycle_seconds)
     status = await status_of(wire, job)
     assert (status["code"], status["progress"], status["quarantine"]) == ("Active", [], None)
     assert status["lastExecution"] == status["lastSuccessfulExecutionWithExports"]
@@ -28,7 +28,7 @@ async def test_a_job_lives_from_created_to_steady(wire):
     assert status["steadyStateFirstAchievedTime"] == status["lastExecution"]["timeEnded"] > NEVER
     assert len(status["lastExecution"]["timeEnded"].partition(".")[2]) == 8
 
-    wire.emulator.advance(settings.cycle_seconds + settings.initial_cycle_seconds)
+    wire.emulator.controls.advance(settings.cycle_seconds + settings.initial_cycle_seconds)
     later = await status_of(wire, job)
     assert later["lastExecution"]["timeBegan"] > status["lastExecution"]["timeEnded"]
     assert later["steadyStateFirstAchievedTime"] == status["steadyStateFirstAchievedTime"]
@@ -61,16 +61,16 @@ async def test_how_often_one_looks_does_not_matter(open_tenant):
         wire = await open_tenant()
         _, job = await wire.running_job()
         for _ in range(steps):
-            wire.emulator.advance(200 / steps)
+            wire.emulator.controls.advance(200 / steps)
             await wire.get(job)
-        return await status_of(wire, job), wire.emulator.state()["events"]
+        return await status_of(wire, job), wire.emulator.controls.state()["events"]
 
     assert await after(1) == await after(200)
 
 
 async def test_a_job_that_nobody_looks_at_for_years_answers_at_once(wire):
     _, job = await wire.running_job()
-    wire.emulator.advance(3 * 365 * 86_400)
+    wire.emulator.controls.advance(3 * 365 * 86_400)
     await wire.sign_in()
     status = await status_of(wire, job)
     assert status["code"] == "Active"
@@ -96,8 +96,8 @@ async def test_start_without_credentials_is_refused_or_ends_in_quarantine(open_t
 async def test_bad_credentials_lead_to_quarantine_and_good_ones_out_of_it(wire):
     principal, job = await wire.running_job()
     wire.settle()
-    wire.emulator.reject_secret("good")
-    wire.emulator.advance(wire.emulator.settings.cycle_seconds)
+    wire.emulator.controls.reject_secret("good")
+    wire.emulator.controls.advance(wire.emulator.settings.cycle_seconds)
     status = await status_of(wire, job)
     quarantine = status["quarantine"]
     assert (status["code"], quarantine["reason"]) == ("Quarantine", "EncounteredQuarantineException")
@@ -109,7 +109,7 @@ async def test_bad_credentials_lead_to_quarantine_and_good_ones_out_of_it(wire):
     assert status["lastSuccessfulExecution"]["state"] != "Failed"
 
     # Nothing changes until the next attempt, a day later.
-    wire.emulator.advance(3600)
+    wire.emulator.controls.advance(3600)
     await wire.sign_in()
     assert (await status_of(wire, job))["quarantine"] == quarantine
     await wire.save(principal, {"SecretToken": "fresh", "SyncAll": "true"})
@@ -121,10 +121,10 @@ async def test_bad_credentials_lead_to_quarantine_and_good_ones_out_of_it(wire):
 
 async def test_a_quarantined_job_tries_again_daily_and_is_given_up_after_four_weeks(wire):
     _, job = await wire.running_job(SecretToken="wrong")
-    wire.emulator.advance(2 * 86_400 + 60)
+    wire.emulator.controls.advance(2 * 86_400 + 60)
     await wire.sign_in()
     assert (await status_of(wire, job))["quarantine"]["seriesCount"] == 3
-    wire.emulator.advance(30 * 86_400)
+    wire.emulator.controls.advance(30 * 86_400)
     await wire.sign_in()
     given_up = await wire.get(job)
     assert (given_up["schedule"]["state"], given_up["status"]["code"]) == ("Disabled", "Quarantine")
@@ -133,9 +133,9 @@ async def test_a_quarantined_job_tries_again_daily_and_is_given_up_after_four_we
 async def test_a_pause_lets_the_cycle_finish(wire):
     settings = wire.emulator.settings
     _, job = await wire.running_job()
-    wire.emulator.advance(settings.start_delay_seconds + settings.initial_cycle_seconds / 2)
+    wire.emulator.controls.advance(settings.start_delay_seconds + settings.initial_cycle_seconds / 2)
     await wire.post(f"{job}/pause")
-    wire.emulator.advance(1000)
+    wire.emulator.controls.advance(1000)
     paused = await wire.get(job)
     assert (paused["schedule"]["state"], paused["status"]["code"]) == ("Paused", "Paused")
     first = paused["status"]["lastExecution"]
@@ -190,13 +190,13 @@ async def test_a_restart_begins_an_initial_cycle_that_finds_everybody_there(wire
 async def test_a_restart_breaks_off_the_running_cycle(wire):
     settings = wire.emulator.settings
     principal, job = await wire.running_job()
-    wire.emulator.advance(settings.start_delay_seconds + settings.initial_cycle_seconds / 2)
+    wire.emulator.controls.advance(settings.start_delay_seconds + settings.initial_cycle_seconds / 2)
     await wire.post(f"{job}/restart", {})
-    half = wire.emulator.state()["events"][principal]["success"]
+    half = wire.emulator.controls.state()["events"][principal]["success"]
     wire.settle()
     status = await status_of(wire, job)
     counts = {entry["key"]: entry["value"] for entry in status["synchronizedEntryCountByType"]}
-    assert wire.emulator.state()["events"][principal]["success"] == sum(counts.values())
+    assert wire.emulator.controls.state()["events"][principal]["success"] == sum(counts.values())
     assert status["lastExecution"]["countExported"] == sum(counts.values()) - half > 0
 
 
@@ -205,10 +205,10 @@ async def test_a_job_that_is_paused_while_some_of_its_objects_fail_rests(open_te
     wire = await open_tenant(entry_failure_share=1.0, eventful_cycles=0, cycle_seconds=10.0)
     principal, _ = await wire.running_job()
     for _ in range(8):
-        wire.emulator.advance(9)
-        (state,) = wire.emulator.state()["jobs"][principal]
+        wire.emulator.controls.advance(9)
+        (state,) = wire.emulator.controls.state()["jobs"][principal]
     assert state["status"]["lastExecution"]["countEscrowed"] > 0
-    wire.emulator.act_on_job(state["id"], "pause")
-    wire.emulator.advance(100_000)
-    (state,) = wire.emulator.state()["jobs"][principal]
+    wire.emulator.controls.act_on_job(state["id"], "pause")
+    wire.emulator.controls.advance(100_000)
+    (state,) = wire.emulator.controls.state()["jobs"][principal]
     assert state["schedule"]["state"] == "Paused"

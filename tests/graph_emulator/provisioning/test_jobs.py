@@ -83,7 +83,7 @@ async def test_a_deleted_service_principal_stops_its_jobs(wire):
     await wire.post(f"{job}/start")
     await wire.send("DELETE", f"/applications/{application}")
     wire.settle()
-    assert wire.emulator.state()["events"] == {}
+    assert wire.emulator.controls.state()["events"] == {}
     for deleted in (application, principal):
         await wire.post(f"/directory/deletedItems/{deleted}/restore", status=200)
     assert (await wire.get(job))["schedule"]["state"] == "Disabled"

@@ -31,7 +31,7 @@ async def test_a_user_in_scope_is_provisioned_and_each_step_is_told(open_tenant)
     assert {step["status"] for step in steps} == {"Success"}
     events = await wire.all_pages(f"/auditLogs/provisioning?$top=10&$filter=servicePrincipal/id eq '{principal}'")
     assert events == []  # not ingested yet
-    wire.emulator.advance(0.5)
+    wire.emulator.controls.advance(0.5)
     events = await wire.all_pages(f"/auditLogs/provisioning?$top=10&$filter=servicePrincipal/id eq '{principal}'")
     assert [event["sourceIdentity"]["id"] for event in events] == [wire.user_ids[0]]
     assert result_of(await on_demand(wire, job, wire.user_ids[0])) == ("Skipped", "RedundantExport")
@@ -41,7 +41,7 @@ async def test_what_happened_on_demand_counts_once(open_tenant):
     wire = await open_tenant(entry_failure_share=0.0, start_delay_seconds=10.0)
     principal, job = await wire.running_job()
     await on_demand(wire, job, wire.user_ids[0])
-    wire.emulator.advance(20)
+    wire.emulator.controls.advance(20)
     path = f"/auditLogs/provisioning?$top=500&$filter=servicePrincipal/id eq '{principal}'"
     outcomes = [(e["provisioningAction"], e["provisioningStatusInfo"]["status"]) for e in await wire.all_pages(path)]
     assert entries_in(await status_of(wire, job)) == outcomes.count(("create", "success"))
@@ -121,7 +121,7 @@ async def test_five_in_ten_seconds(open_tenant):
     refused = await wire.send("POST", f"{job}/provisionOnDemand", {"parameters": []})
     assert error_of(refused) == (429, "TooManyRequests")
     assert "/ProvisionOnDemand/" in refused.headers["x-ms-throttle-scope"]
-    wire.emulator.advance(float(refused.headers["Retry-After"]) + 0.01)
+    wire.emulator.controls.advance(float(refused.headers["Retry-After"]) + 0.01)
     await on_demand(wire, job, wire.user_ids[0])
 
 
@@ -159,7 +159,7 @@ async def test_the_answer_and_the_log_name_the_same_change(open_tenant):
     wire = await open_tenant(entry_failure_share=0.0, log_latency_seconds=0.0)
     principal, job = await wire.running_job()
     change = told(await on_demand(wire, job, wire.user_ids[0]))["changeId"]
-    wire.emulator.advance(0.5)
+    wire.emulator.controls.advance(0.5)
     events = await wire.all_pages(f"/auditLogs/provisioning?$top=10&$filter=servicePrincipal/id eq '{principal}'")
     found = [event["sourceIdentity"]["id"] for event in events if event["changeId"] == change]
     assert found == [wire.user_ids[0]]

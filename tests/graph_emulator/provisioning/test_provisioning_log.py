@@ -43,12 +43,12 @@ async def test_events_add_up_with_the_counters_of_the_cycle(filled):
     assert found["skipped"] == last["countEntitled"] - last["countEntitledForProvisioning"] > 0
     assert {event["cycleId"] for event in events} == {last["activityIdentifier"]}
     assert all(last["timeBegan"][:19] <= event["activityDateTime"][:19] <= last["timeEnded"][:19] for event in events)
-    assert wire.emulator.state()["events"][box] == dict(found)
+    assert wire.emulator.controls.state()["events"][box] == dict(found)
 
 
 async def test_counters_add_up_over_many_cycles(filled):
     wire, box, _, job = filled
-    wire.emulator.advance(300)
+    wire.emulator.controls.advance(300)
     events = await events_of(wire, f"servicePrincipal/id eq '{box}'")
     creates = [
         e for e in events if (e["provisioningAction"], e["provisioningStatusInfo"]["status"]) == ("create", "success")
@@ -177,7 +177,7 @@ async def test_pages_are_sorted_and_hold_each_event_once(filled):
 
 async def test_events_of_one_moment_are_each_on_one_page(wire):
     _, principal = await wire.instantiate()
-    wire.emulator.preload_events(principal, 100, over_seconds=0.00001)
+    wire.emulator.controls.preload_events(principal, 100, over_seconds=0.00001)
     for order in ("asc", "desc"):
         events = await wire.all_pages(f"{LOG}?$top=7&$orderby=activityDateTime {order}")
         assert len({event["id"] for event in events}) == len(events) == 100
@@ -196,15 +196,15 @@ async def test_without_top_there_is_no_next_page(open_tenant):
 async def test_an_event_can_be_read_when_it_was_ingested(open_tenant):
     wire = await open_tenant(log_latency_seconds=60, late_event_share=0.3, late_event_seconds=600)
     principal, _ = await wire.running_job()
-    wire.emulator.advance(5)
-    happened = sum(wire.emulator.state()["events"][principal].values())
+    wire.emulator.controls.advance(5)
+    happened = sum(wire.emulator.controls.state()["events"][principal].values())
     assert await events_of(wire) == []
-    wire.emulator.advance(60)
+    wire.emulator.controls.advance(60)
     early = await events_of(wire)
     assert len(early) > 0
     late_ones = happened - len([e for e in early if e["activityDateTime"] < "2026-01-05T08:00:05"])
     assert late_ones > 0
-    wire.emulator.advance(600)
+    wire.emulator.controls.advance(600)
     assert len([e for e in await events_of(wire) if e["activityDateTime"] < "2026-01-05T08:00:05"]) == happened
 
 
@@ -213,7 +213,7 @@ async def test_the_log_forgets(open_tenant):
     await wire.running_job()
     wire.settle()
     assert await events_of(wire)
-    wire.emulator.advance(3001)
+    wire.emulator.controls.advance(3001)
     assert await events_of(wire) == []
 
 

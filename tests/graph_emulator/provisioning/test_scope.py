@@ -6,7 +6,7 @@ async def test_scope_is_read_at_an_initial_cycle_only(wire):
     wire.settle()
     everybody = (await status_of(wire, job))["lastExecution"]["countEntitled"]
     await wire.save(principal, {**GOOD, "SyncAll": "false"})
-    wire.emulator.advance(20)
+    wire.emulator.controls.advance(20)
     assert (await status_of(wire, job))["lastExecution"]["countEntitled"] == everybody
     await wire.post(f"{job}/restart", {})
     wire.settle()
@@ -19,7 +19,7 @@ async def test_assigned_people_are_provisioned_in_the_next_cycle(wire):
     assert (await status_of(wire, job))["lastExecution"]["countEntitled"] == 0
     await wire.assign(principal, wire.group_ids[1])
     members = wire.emulator.tenant.people.members[wire.group_ids[1]]
-    wire.emulator.advance(2 * wire.emulator.settings.cycle_seconds)
+    wire.emulator.controls.advance(2 * wire.emulator.settings.cycle_seconds)
     status = await status_of(wire, job)
     assert status["lastExecution"]["countEntitled"] == len(members) + 1
 
@@ -30,26 +30,26 @@ async def test_entries_are_counted_while_a_cycle_runs(wire):
     await wire.assign(principal, wire.user_ids[0])
     wire.settle()
     await wire.assign(principal, wire.group_ids[1])
-    wire.emulator.advance(settings.cycle_seconds - settings.initial_cycle_seconds - 0.4)
+    wire.emulator.controls.advance(settings.cycle_seconds - settings.initial_cycle_seconds - 0.4)
     seen = []
     for _ in range(20):
-        wire.emulator.advance(0.1)
+        wire.emulator.controls.advance(0.1)
         status = await status_of(wire, job)
         seen.append(entries_in(status))
-        assert seen[-1] == wire.emulator.state()["events"][principal]["success"]
+        assert seen[-1] == wire.emulator.controls.state()["events"][principal]["success"]
     assert seen[0] < seen[-1]
     assert len(set(seen)) > 3
 
 
 async def test_people_assigned_after_a_long_silence_are_provisioned_too(wire):
     principal, job = await wire.running_job(SyncAll="false")
-    wire.emulator.advance(100_000)
+    wire.emulator.controls.advance(100_000)
     await wire.sign_in()
     await wire.get(job)
     await wire.assign(principal, wire.user_ids[0])
-    wire.emulator.advance(2 * wire.emulator.settings.cycle_seconds)
+    wire.emulator.controls.advance(2 * wire.emulator.settings.cycle_seconds)
     assert (await status_of(wire, job))["lastExecution"]["countEntitled"] == 1
-    assert sum(wire.emulator.state()["events"][principal].values()) == 1
+    assert sum(wire.emulator.controls.state()["events"][principal].values()) == 1
 
 
 THRESHOLD = '{"Enabled":false,"DeleteThresholdEnabled":true,"DeleteThresholdValue":2}'
@@ -114,13 +114,13 @@ async def test_forcing_deletions_holds_for_one_cycle(wire):
     principal, job = await wire.running_job(SyncAll="false", SyncNotificationSettings=THRESHOLD)
     for _ in range(2):
         assignment = (await wire.assign(principal, wire.group_ids[1])).json()
-        wire.emulator.advance(2 * wire.emulator.settings.cycle_seconds)
+        wire.emulator.controls.advance(2 * wire.emulator.settings.cycle_seconds)
         assert entries_in(await status_of(wire, job)) > 2
         await wire.send("DELETE", f"/servicePrincipals/{principal}/appRoleAssignedTo/{assignment['id']}")
-        wire.emulator.advance(2 * wire.emulator.settings.cycle_seconds)
+        wire.emulator.controls.advance(2 * wire.emulator.settings.cycle_seconds)
         assert (await status_of(wire, job))["quarantine"]["reason"] == "TooManyDeletes"
         await wire.post(f"{job}/restart", {"criteria": {"resetScope": "ForceDeletes"}})
-        wire.emulator.advance(2 * wire.emulator.settings.cycle_seconds)
+        wire.emulator.controls.advance(2 * wire.emulator.settings.cycle_seconds)
         assert entries_in(await status_of(wire, job)) == 0
 
 
@@ -128,6 +128,6 @@ async def test_many_changes_leave_one_alarm(wire):
     principal, job = await wire.running_job()
     for n in range(50):
         await wire.save(principal, {**GOOD, "SyncAll": "true"})
-        wire.emulator.advance(0.3 if n % 2 else 3)
+        wire.emulator.controls.advance(0.3 if n % 2 else 3)
     await wire.get(job)
     assert len(wire.emulator.tenant.jobs._due) <= 2

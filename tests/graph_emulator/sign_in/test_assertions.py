@@ -113,7 +113,7 @@ async def test_another_outside_identity_does_not(open_tenant, changes):
 async def test_an_expired_outside_assertion_does_not(open_tenant):
     wire = await open_tenant(sign_in=False, federated=(TRUSTED,))
     assertion = outside(wire)
-    wire.emulator.advance(601)
+    wire.emulator.controls.advance(601)
     assert await offer(wire, assertion) == (401, [700024])
 
 

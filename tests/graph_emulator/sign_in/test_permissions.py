@@ -15,7 +15,7 @@ async def tenant(open_tenant):
     job = await wire.make_job(principal)
 
     async def with_roles(*roles):
-        clients = wire.emulator._sign_in._clients
+        clients = wire.emulator._service.sign_in._clients
         client_id = wire.emulator.settings.client_id
         clients[client_id] = type(clients[client_id])(client_id, wire.emulator.settings.client_secret, roles)
         await wire.sign_in()

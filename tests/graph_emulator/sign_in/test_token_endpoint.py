@@ -73,9 +73,9 @@ async def test_a_token_of_another_tenant_is_refused(open_tenant):
 
 async def test_a_token_expires_and_a_new_one_works(open_tenant):
     wire = await open_tenant(token_lifetime_seconds=600)
-    wire.emulator.advance(599)
+    wire.emulator.controls.advance(599)
     assert (await wire.send("GET", "/organization")).status_code == 200
-    wire.emulator.advance(1)
+    wire.emulator.controls.advance(1)
     assert error_of(await wire.send("GET", "/organization")) == (401, "InvalidAuthenticationToken")
     await wire.sign_in()
     assert (await wire.send("GET", "/organization")).status_code == 200
@@ -83,7 +83,7 @@ async def test_a_token_expires_and_a_new_one_works(open_tenant):
 
 async def test_a_token_can_be_refused_before_it_says_it_expires(open_tenant):
     wire = await open_tenant(token_valid_seconds=2)
-    wire.emulator.advance(3)
+    wire.emulator.controls.advance(3)
     assert claims_of(wire.headers["Authorization"])["exp"] > wire.emulator.clock.now()
     assert error_of(await wire.send("GET", "/organization")) == (401, "InvalidAuthenticationToken")
 

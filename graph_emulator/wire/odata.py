@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from graph_emulator.http.odata_syntax import (
+from graph_emulator.wire.odata_syntax import (
     AnyOf,
     Comparison,
     FilterSyntaxError,
@@ -14,7 +14,7 @@ from graph_emulator.http.odata_syntax import (
     Value,
     parse_filter,
 )
-from graph_emulator.http.problems import GraphProblem, malformed, unsupported_query
+from graph_emulator.wire.problems import GraphProblem, malformed, unsupported_query
 
 Predicate = Callable[[Any], bool]
 Compare = Callable[[Any, Any], bool]

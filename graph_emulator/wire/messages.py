@@ -1,4 +1,4 @@
-"""What crosses a door: a request and a response, as plain bytes and strings."""
+"""A request and a response, as plain bytes and strings."""
 
 from dataclasses import dataclass, field
 
@@ -17,7 +17,7 @@ class Request:
 
 @dataclass(slots=True)
 class Response:
-    """One HTTP response; a `reset` one is never written, the door drops the connection instead."""
+    """One HTTP response; a `reset` one is never written, the connection is dropped instead."""
 
     status: int
     body: bytes = b""

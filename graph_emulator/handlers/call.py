@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from graph_emulator.directory.directory import Entry, Kind
-from graph_emulator.http.problems import bad_request, forbidden, forbidden_synchronization
-from graph_emulator.http.wire import Request
 from graph_emulator.sign_in.tokens import Caller
 from graph_emulator.tenant import Tenant
+from graph_emulator.wire.messages import Request
+from graph_emulator.wire.problems import bad_request, forbidden, forbidden_synchronization
 
 GUID = re.compile(r"(?i)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 

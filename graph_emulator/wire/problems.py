@@ -1,4 +1,4 @@
-"""Errors as Graph answers them: one envelope, a status and a code.
+"""Errors as Graph answers them: a status, a code and one form of body.
 
 https://learn.microsoft.com/graph/errors
 """
@@ -27,7 +27,7 @@ class GraphProblem(Exception):
         self.inner = inner or {}
         self.details = details
 
-    def envelope(self, request_id: str, client_request_id: str, now: float) -> dict[str, Any]:
+    def error_body(self, request_id: str, client_request_id: str, now: float) -> dict[str, Any]:
         """The body of the answer."""
         inner = {
             "date": write_moment(now).removesuffix("Z"),
@@ -45,7 +45,7 @@ def bad_request(message: str, code: str = "Request_BadRequest") -> GraphProblem:
 
 
 def malformed(message: str) -> GraphProblem:
-    """What the front end of Graph says, before a service has seen the request."""
+    """What the gateway of Graph says, before a service has seen the request."""
     return GraphProblem(400, "BadRequest", message)
 
 

@@ -9,9 +9,9 @@ from functools import partial
 import orjson
 
 from graph_emulator.directory.directory import Kind
-from graph_emulator.http.call import Answer, Call
-from graph_emulator.http.problems import GraphProblem, malformed, not_found
-from graph_emulator.http.request_log import parsed
+from graph_emulator.handlers.call import Answer, Call
+from graph_emulator.wire.problems import GraphProblem, malformed, not_found
+from graph_emulator.wire.request_log import parsed
 
 KINDS: dict[str, Kind] = {"applications": "application", "serviceprincipals": "servicePrincipal"}
 SYNC_FABRIC = "https://syncfabric.windowsazure.com/api"

@@ -4,9 +4,9 @@ from hypothesis import strategies as st
 
 from graph_emulator.handlers.directory_properties import FILTERABLE
 from graph_emulator.handlers.provisioning_logs import _BOTH
-from graph_emulator.http.odata import Filterable
-from graph_emulator.http.odata_syntax import FilterSyntaxError, parse_filter
-from graph_emulator.http.problems import GraphProblem
+from graph_emulator.wire.odata import Filterable
+from graph_emulator.wire.odata_syntax import FilterSyntaxError, parse_filter
+from graph_emulator.wire.problems import GraphProblem
 
 PRINCIPALS = FILTERABLE["servicePrincipal"]
 LOGS = Filterable("provisioningObjectSummary", _BOTH)

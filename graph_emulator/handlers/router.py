@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import unquote
 
-from graph_emulator.http.call import Answer, Call
-from graph_emulator.http.unserved import unserved
+from graph_emulator.handlers.call import Answer, Call
+from graph_emulator.handlers.unserved import unserved
 from graph_emulator.sign_in.permissions import Permission
 
 ALTERNATE_KEY = re.compile(r"(?i)^(applications|servicePrincipals)\(appId='([^']*)'\)$")

@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from graph_emulator.http.problems import GraphProblem, bad_request, invalid_value, malformed, untyped
+from graph_emulator.wire.problems import GraphProblem, bad_request, invalid_value, malformed, untyped
 
 JSON_TYPES = ("application/json", "text/json")
 

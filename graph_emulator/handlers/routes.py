@@ -19,8 +19,8 @@ from graph_emulator.handlers import synchronization_jobs as jobs
 from graph_emulator.handlers import synchronization_on_demand as on_demand
 from graph_emulator.handlers import synchronization_schemas as schemas
 from graph_emulator.handlers import synchronization_templates as templates
-from graph_emulator.http.call import Answer, Call
-from graph_emulator.http.router import Route
+from graph_emulator.handlers.call import Answer, Call
+from graph_emulator.handlers.router import Route
 from graph_emulator.sign_in import permissions as may
 
 Handler = Callable[[Call], Answer]
@@ -193,3 +193,5 @@ _SYNCHRONIZATION = (
 )
 
 ROUTES: tuple[Route, ...] = (*_GENERAL, *_DIRECTORY, *_SYNCHRONIZATION)
+
+OPERATIONS = frozenset(route.operation for route in ROUTES)

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote
 
-from graph_emulator.http.problems import bad_request, malformed
+from graph_emulator.wire.problems import bad_request, malformed
 
 
 @lru_cache(maxsize=512)

@@ -1,0 +1,199 @@
+"""What tests and demos do behind the client's back: move the clock, edit as the portal does, inject faults."""
+
+import copy
+from collections.abc import Iterable
+from typing import Any
+
+from graph_emulator.directory.directory import Entry
+from graph_emulator.faults.rules import FaultRule, Faults
+from graph_emulator.handlers.directory_properties import WRITABLE
+from graph_emulator.handlers.routes import OPERATIONS
+from graph_emulator.provisioning.jobs import Job
+from graph_emulator.provisioning.scheduler import PORTAL_RESTART
+from graph_emulator.provisioning.schema import build_schema
+from graph_emulator.service import Service
+from graph_emulator.settings import EmulatorError
+from graph_emulator.wire.request_log import RequestRecord
+
+JOB_ACTIONS = ("start", "pause", "restart", "delete")
+
+
+class Controls:
+    """Reads and changes the service without a request to Graph; safe to use from any thread.
+
+    Args:
+        service: what is read and changed.
+    """
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._lock = service.lock
+
+    def now(self) -> float:
+        """The tenant's time."""
+        return self._service.clock.now()
+
+    def advance(self, seconds: float) -> None:
+        """Move the tenant's clock forward."""
+        self._service.clock.advance(seconds)
+
+    def reset(self) -> None:
+        """Start again with an empty tenant and the same settings."""
+        self._service.reset()
+
+    def state(self) -> dict[str, Any]:
+        """The tenant as JSON: objects, jobs, keys of secrets, counts of events."""
+        with self._lock:
+            return self._service.tenant.snapshot(self.now())
+
+    @property
+    def requests_seen(self) -> int:
+        """All requests to Graph and to sign-in, also those no longer kept; parts of a batch count."""
+        return self._service.requests.sequence
+
+    def requests_since(self, sequence: int = 0) -> list[RequestRecord]:
+        """The requests that are kept and came after the one of this number, oldest first."""
+        return [record for record in self._service.requests if record.sequence > sequence]
+
+    @property
+    def faults(self) -> list[FaultRule]:
+        """The rules of misbehaviour in force."""
+        return self._service.faults.rules
+
+    def add_faults(self, rules: Iterable[FaultRule]) -> None:
+        """Add rules of misbehaviour, from now on.
+
+        Raises:
+            EmulatorError: a rule is about an operation that does not exist.
+        """
+        rules = tuple(rules)
+        Faults.check(rules, OPERATIONS)
+        with self._lock:
+            self._service.faults.add(rules)
+
+    def clear_faults(self) -> None:
+        """Drop all rules of misbehaviour."""
+        with self._lock:
+            self._service.faults.clear()
+
+    def reject_secret(self, value: str) -> None:
+        """From now on the target systems refuse this value: credentials that have gone bad."""
+        with self._lock:
+            self._service.tenant.reject_secret(value, self.now())
+
+    def quarantine(self, job_id: str, reason: str = "EncounteredQuarantineException") -> None:
+        """Put a job into quarantine, as if the service had done it."""
+        with self._lock:
+            self._service.tenant.jobs.hold(job_id, reason, self.now())
+
+    def edit(self, object_id: str, changes: dict[str, Any]) -> None:
+        """Change an application or a service principal as an administrator would.
+
+        Raises:
+            EmulatorError: there is no such object, or it has no such property.
+        """
+        with self._lock:
+            entry = self._entry(object_id)
+            for name in changes:
+                if name not in WRITABLE[entry.kind]:
+                    known = ", ".join(sorted(WRITABLE[entry.kind]))
+                    raise EmulatorError(f"{name[:100]!r} cannot be edited on {entry.kind}; known: {known}")
+            self._service.tenant.directory.patch(entry, changes, self.now())
+
+    def delete(self, object_id: str, *, purge: bool = False) -> None:
+        """Delete an application or a service principal; a purged one is not in the recycle bin either.
+
+        Raises:
+            EmulatorError: there is no such object.
+        """
+        with self._lock:
+            tenant, now, entry = self._service.tenant, self.now(), self._entry(object_id)
+            principal = entry.partner if entry.kind == "application" else entry
+            if principal is not None and principal.deleted_at is None:
+                tenant.jobs.stop_all(principal.id, now)
+            tenant.directory.delete(entry, now)
+            if purge:
+                for gone in (entry, entry.partner):
+                    if gone is not None and gone.id in tenant.directory.deleted:
+                        tenant.directory.purge(gone)
+
+    def act_on_job(self, job_id: str, action: str) -> None:
+        """Start, pause, restart or delete a job as an administrator would.
+
+        Raises:
+            EmulatorError: there is no such job or action.
+        """
+        if action not in JOB_ACTIONS:
+            raise EmulatorError(f"unknown action {action[:100]!r}; known: {', '.join(JOB_ACTIONS)}")
+        with self._lock:
+            jobs, now, job = self._service.tenant.jobs, self.now(), self._job(job_id)
+            jobs.settle(now)
+            if action == "start":
+                jobs.start(job, now)
+            elif action == "pause":
+                jobs.pause(job)
+            elif action == "restart":
+                jobs.restart(job, PORTAL_RESTART, now)
+            else:
+                jobs.delete(job, now)
+
+    def edit_secrets(self, principal_id: str, values: dict[str, str]) -> None:
+        """Change single secrets, as the portal does; an empty value removes its key.
+
+        Raises:
+            EmulatorError: there is no such service principal, or a value is not a string.
+        """
+        with self._lock:
+            tenant, now, entry = self._service.tenant, self.now(), self._entry(principal_id)
+            if not all(isinstance(value, str) for value in values.values()):
+                raise EmulatorError("secrets: every value is a string")
+            tenant.jobs.settle(now)
+            tenant.secrets_of(entry.id).save(values, merge=True, now=now, visible_at=now)
+            tenant.jobs.touch(entry.id, now)
+
+    def schema(self, job_id: str) -> dict[str, Any]:
+        """A copy of the schema of a job, its own or the template's.
+
+        Raises:
+            EmulatorError: there is no such job.
+        """
+        with self._lock:
+            job = self._job(job_id)
+            return copy.deepcopy(job.schema or build_schema(job.principal.template, job.template_id))
+
+    def edit_mapping(self, job_id: str, target: str, source: str) -> None:
+        """Map a target attribute of users to another source attribute, as the portal does.
+
+        Raises:
+            EmulatorError: there is no such job.
+        """
+        mapped = {"expression": f"[{source}]", "name": source, "parameters": [], "type": "Attribute"}
+        with self._lock:
+            jobs, now, schema = self._service.tenant.jobs, self.now(), self.schema(job_id)
+            for mapping in schema["synchronizationRules"][0]["objectMappings"]:
+                for attribute in mapping["attributeMappings"] if mapping["sourceObjectName"] == "User" else ():
+                    if attribute["targetAttributeName"] == target:
+                        attribute["source"] = mapped
+            jobs.settle(now)
+            jobs.replace_schema(self._job(job_id), schema, now)
+
+    def preload_events(self, principal_id: str, count: int, over_seconds: float = 6 * 86_400.0) -> None:
+        """Fill the provisioning log with events of the time just past.
+
+        Raises:
+            EmulatorError: there is no such service principal.
+        """
+        with self._lock:
+            self._service.tenant.preload_events(principal_id, count, over_seconds, self.now())
+
+    def _entry(self, object_id: str) -> Entry:
+        for entries in self._service.tenant.directory.live.values():
+            if object_id in entries:
+                return entries[object_id]
+        raise EmulatorError(f"there is no application or service principal {object_id[:100]!r}")
+
+    def _job(self, job_id: str) -> Job:
+        job = next((job for job in self._service.tenant.jobs.all() if job.id == job_id), None)
+        if job is None:
+            raise EmulatorError(f"there is no job {job_id[:200]!r}")
+        return job
