@@ -52,7 +52,8 @@ class DemoResult:
     def differences(self, state: Mapping[str, Any]) -> list[str]:
         """Say where the tenant's own account of itself differs from ours.
 
-        An instance that failed may have an application or none; that is no contradiction, but two would be.
+        An instance that failed may have an application or none, and a job that Graph did not show may be in any state;
+        that is no contradiction, but two applications would be.
 
         Args:
             state: What the embedded tenant holds.
@@ -69,6 +70,8 @@ class DemoResult:
         failed = {each.key for each in self.outcome.instances if each.failure}
         for key in sorted((held.keys() | reported.keys()) - failed):
             tenant, ours = held.get(key, [None])[0], reported.get(key)
+            if tenant and ours and ours[1] == "unknown":
+                ours = (ours[0], tenant[1], ours[2])
             if tenant != ours:
                 found.append(f"{key}: the tenant has {tenant}, the flows reported {ours}")
         return found
