@@ -38,7 +38,7 @@ def make_world(tmp_path):
     return open_world
 
 
-@pytest.mark.parametrize("seed", [2, 3])
+@pytest.mark.parametrize("seed", [1, 3])
 @pytest.mark.parametrize("profile", ["hostile", "laggy", "lossy"])
 def test_what_the_flows_report_is_what_the_tenant_holds(make_world, profile, seed):
     with make_world(profile, seed) as (world, wanted):
