@@ -5,9 +5,9 @@ GraphError
 │   ├── BadSettings         a URL, number or file in the settings is unusable
 │   └── MaskedSecret        a "*" read from Graph must never be written back
 ├── AuthFailed              no token: secret, certificate, assertion, tenant, sign-in host
-├── HostRefused             a link, redirect or URL that points away from the Graph host
 ├── TransportFailed         no answer: DNS, TLS, connection, timeout
 ├── UnreadableAnswer        an answer that is not what Graph documents
+│   └── HostRefused         a link, redirect or URL that points away from the Graph host
 ├── WaitExpired             wait_until ran out of time
 └── GraphStatusError        Graph answered with an error status
     ├── BadRequest          400
@@ -120,10 +120,6 @@ class AuthFailed(GraphError):
     retry_after_seconds: float | None = None
 
 
-class HostRefused(GraphError):
-    """A link or redirect points to another scheme, host or port than the configured Graph root."""
-
-
 class TransportFailed(GraphError):
     """The request got no answer; `nothing_sent` is true when it surely never left this machine."""
 
@@ -133,6 +129,10 @@ class TransportFailed(GraphError):
 
 class UnreadableAnswer(GraphError):
     """Graph's answer is not the JSON that the call documents."""
+
+
+class HostRefused(UnreadableAnswer):
+    """A link or redirect points to another scheme, host or port than the configured Graph root."""
 
 
 class WaitExpired(GraphError):

@@ -27,6 +27,11 @@ __all__ = [
     "same_origin",
 ]
 
+_CHECK_HOST = "the token goes to the configured Graph host only; check graph_url and any proxy between"
+_TRY_AGAIN = (
+    "the token goes to the configured Graph host only; try again, and if it stays check graph_url and any proxy"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -45,7 +50,7 @@ def build_url(graph_url: str, api_version: str, call: Call) -> str:
     Raises:
         HostRefused: when the call is a link to another scheme, host or port.
     """
-    if "://" in call.path or call.path.startswith("//"):
+    if _is_absolute(call.path):
         guard_origin(call.path, graph_url, call)
         return call.path
     query = query_string(call.query)
@@ -81,7 +86,7 @@ def guard_origin(url: str, graph_url: str, call: Call) -> None:
             f"refused to follow a link away from {urlsplit(graph_url).netloc}",
             verb=call.method,
             path=path_on_wire(call.path) if same_origin(call.path, graph_url) else None,
-            hint="the token goes to the configured Graph host only; check graph_url and any proxy between",
+            hint=_CHECK_HOST,
         )
 
 
@@ -90,7 +95,7 @@ def decode(call: Call, url: str, answer: Answer) -> Any:
 
     Raises:
         GraphStatusError: for an error status.
-        HostRefused: for a redirect to another host.
+        HostRefused: for a redirect to another host, or a page whose nextLink leads there.
         UnreadableAnswer: for a redirect, or a body that is not the JSON object expected.
     """
     if answer.status >= 400:
@@ -107,8 +112,10 @@ def decode(call: Call, url: str, answer: Answer) -> Any:
     if not isinstance(value, int if call.expects is Expects.NUMBER else dict):
         kind = "number" if call.expects is Expects.NUMBER else "object"
         raise _unreadable(call, url, answer, f"Graph's answer is not a JSON {kind}")
-    if isinstance(value, dict) and call.expects is Expects.PAGE and (fault := _page_fault(value, answer, call)):
-        raise _unreadable(call, url, answer, fault)
+    if isinstance(value, dict) and call.expects is Expects.PAGE:
+        if fault := _page_fault(value, answer, call):
+            raise _unreadable(call, url, answer, fault)
+        _guard_next_link(value, call, url, answer)
     return value
 
 
@@ -128,6 +135,15 @@ def _page_fault(page: Mapping[str, Any], answer: Answer, call: Call) -> str | No
     if any(isinstance(item, dict) and item.keys() == {"error"} for item in items):
         return "Graph's page has an error among its values"
     return None
+
+
+def _guard_next_link(page: Mapping[str, Any], call: Call, url: str, answer: Answer) -> None:
+    """Refuse a page that leads to another host; unlike a redirect it has a status, and may be read again."""
+    link = read_next_link(page)
+    if link is not None and _is_absolute(link) and not same_origin(link, url):
+        what = f"Graph's page has a nextLink to another host than {urlsplit(url).netloc}"
+        body = read_error(answer.headers, b"", call.secrets)
+        raise HostRefused(what, hint=_TRY_AGAIN, **_whence(call, url, answer, body))
 
 
 def read_next_link(page: Mapping[str, Any]) -> str | None:
@@ -185,6 +201,10 @@ def _reason(status: int) -> str:
     if status == 401:
         return "not authorized"
     return "the service failed without a word" if status >= 500 else "refused without a word"
+
+
+def _is_absolute(link: str) -> bool:
+    return "://" in link or link.startswith("//")
 
 
 def _absolute(url: str, location: str) -> str:

@@ -31,8 +31,9 @@ async def read(session: Sender, call: Call, kind: type[R]) -> R:
     Raises:
         UnreadableAnswer: when the answer is no such object; a change may have been made all the same.
     """
+    answer = await session.request(call)
     try:
-        return kind.parse(await session.request(call))
+        return kind.parse(answer)
     except UnreadableAnswer as error:
         raise _placed(error, call) from None
 
@@ -41,8 +42,8 @@ async def pages(session: Sender, call: Call) -> AsyncIterator[list[Any]]:
     """The pages of a collection as they came; every nextLink is followed as it is, within bounds.
 
     Raises:
-        UnreadableAnswer: for a page without `value` or with an error in it, links that go in a circle, and a
-            listing that does not end.
+        UnreadableAnswer: for a page without `value`, with an error in it or a link to another host, which was read
+            again until its attempts were spent; links that go in a circle, and a listing that does not end.
     """
     bounds, call = session.settings, replace(call, expects=Expects.PAGE)
     followed: set[str] = set()

@@ -43,7 +43,7 @@ def worth_repeating(call: Call, error: BaseException | None) -> bool:
         return error.code == "Directory_ConcurrencyViolation"
     if isinstance(error, GraphStatusError):
         return error.heals and error.status in _HEALING_STATUS
-    # A body cut off on the way.
+    # A body cut off on the way, or a page that leads to another host.
     return isinstance(error, UnreadableAnswer) and error.status in (200, 201)
 
 

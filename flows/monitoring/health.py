@@ -26,6 +26,7 @@ STALE_AFTER = timedelta(hours=24)
 UNREADABLE = (GraphStatusError, UnreadableAnswer)
 """Answers that make the job of one instance unknown; what is wrong with all of them ends the look."""
 
+_CODES = frozenset({"NotConfigured", "NotRun", "Active", "Paused", "Quarantine"})
 _COUNTS = ("imported", "entitled", "exported", "escrowed")
 
 
@@ -145,7 +146,8 @@ def assess_job(job: SynchronizationJob | None, now: datetime | None = None) -> J
         now: The moment to judge by whether its last success is too long ago; None judges nothing.
 
     An execution that never began is no failure: a job that was just started shows `lastExecution.state` Failed with
-    the year 1 as its time. Unknown codes are judged by whether the job has reached its steady state.
+    the year 1 as its time. Unknown codes are judged by the rest: a quarantine in force, what the execution counted, and
+    whether the job has reached its steady state.
 
     Source: https://learn.microsoft.com/graph/api/resources/synchronization-synchronizationstatus
     """
@@ -190,17 +192,28 @@ def _state(job: SynchronizationJob, execution: SynchronizationTaskExecution | No
     code = (job.status.code if job.status else None) or ""
     schedule = (job.schedule.state if job.schedule else None) or ""
     steady = job.status is not None and job.status.steady_state_first_achieved_time is not None
-    if code == "Quarantine":
+    quarantine = job.status.quarantine if job.status else None
+    if code == "Quarantine" or (code not in _CODES and quarantine is not None and quarantine.current_began):
         return "quarantined", None
     if code in {"NotConfigured", "Paused"} or schedule in {"Disabled", "Paused"}:
         # A fresh job may be said to be Paused, but then its schedule is Disabled.
         fresh = schedule == "Disabled" or (code == "NotConfigured" and not schedule)
         return ("created" if fresh and not execution and not steady else "paused"), None
-    if execution is not None and execution.state == "EntryLevelErrors":
-        return ("degraded" if steady else "initial-cycle"), "EntryLevelErrors"
-    if execution is not None and execution.state == "Failed":
-        return ("degraded" if steady else "initial-cycle"), "Failed"
-    return ("steady" if steady else "initial-cycle"), None
+    trouble = _trouble(execution)
+    if not steady:
+        return "initial-cycle", trouble
+    return ("degraded" if trouble else "steady"), trouble
+
+
+def _trouble(execution: SynchronizationTaskExecution | None) -> str | None:
+    """Return the result of an execution that did not go well; one we do not know is told by what came of it."""
+    if execution is None or execution.state == "Succeeded":
+        return None
+    if execution.state in {"EntryLevelErrors", "Failed"}:
+        return execution.state
+    if execution.error is not None:
+        return "Failed"
+    return "EntryLevelErrors" if execution.count_escrowed else None
 
 
 def _counts(job: SynchronizationJob, execution: SynchronizationTaskExecution | None) -> dict[str, int]:

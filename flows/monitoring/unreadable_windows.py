@@ -7,7 +7,6 @@ from flows.store import Gap
 from graph_client.errors import (
     GraphError,
     GraphStatusError,
-    HostRefused,
     ServerFailed,
     TransportFailed,
     UnreadableAnswer,
@@ -29,7 +28,7 @@ def lies_in_the_window(error: GraphError, pages: int) -> bool:
     """
     if isinstance(error, GraphStatusError) and not isinstance(error, ServerFailed):
         return pages > 0 and error.status in _EXPIRED_LINK
-    return isinstance(error, (UnreadableAnswer, HostRefused, *_GAVE_UP))
+    return isinstance(error, (UnreadableAnswer, *_GAVE_UP))
 
 
 class UnreadableWindows:

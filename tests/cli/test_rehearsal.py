@@ -1,8 +1,11 @@
 """The demo's comparison of what the flows reported with what the tenant holds."""
 
+import pytest
+
 from flows.cli.demo.result import DemoResult
 from flows.errors import StepFailed
-from flows.monitoring.sweep import Sweep
+from flows.monitoring.health import JobHealth
+from flows.monitoring.sweep import Reading, Sweep, Target
 from flows.plan.outcome import InstanceOutcome
 from flows.run.outcome import FleetOutcome
 
@@ -40,3 +43,11 @@ def test_two_applications_of_one_key_do_all_the_same():
 def test_what_the_flows_know_nothing_of_is_told():
     (difference,) = rehearsal("one").differences(tenant("one", "stray"))
     assert difference.startswith("stray: ")
+
+
+@pytest.mark.parametrize(("state", "differs"), [("missing", False), ("unknown", False), ("steady", True)])
+def test_a_job_that_graph_did_not_show_contradicts_nothing(state, differs):
+    made = InstanceOutcome("one", "created", service_principal_id="sp-0")
+    seen = Sweep("demo", [Reading(Target("one", "sp-0"), JobHealth(state))])
+    found = DemoResult(Fleet, FleetOutcome("demo", [made], 1, 1.0), seen, [], [])
+    assert bool(found.differences(tenant("one"))) is differs

@@ -21,14 +21,24 @@ ELSEWHERE = [
 
 @pytest.mark.parametrize("link", ELSEWHERE)
 async def test_a_next_link_elsewhere_is_not_followed(link):
-    script = Script(page([{"id": "1"}], link), page([{"id": "2"}]))
-    async with client(script) as graph:
-        listing = graph.applications.list()
-        assert (await anext(listing)).id == "1"
+    script = Script(page([{"id": "1"}], link))
+    async with client(script, attempts=3) as graph:
         with pytest.raises(errors.HostRefused) as caught:
-            await anext(listing)
-    assert len(script.requests) == 1
+            await anext(graph.applications.list())
+    assert {str(request.url.copy_with(query=None)) for request in script.requests} == {f"{GRAPH}/v1.0/applications"}
+    assert len(script.requests) == 3
+    assert caught.value.gave_up
     assert TOKEN not in str(caught.value) + repr(caught.value)
+
+
+@pytest.mark.parametrize("link", ELSEWHERE)
+async def test_a_page_with_a_next_link_elsewhere_is_read_again(link):
+    first, second = (page([{"id": number}], f"{GRAPH}/v1.0/applications?$skiptoken={number}") for number in "12")
+    script = Script(page([{"id": "0"}], link), first, page([{"id": "0"}], link), second, page([{"id": "3"}]))
+    async with client(script) as graph:
+        assert [each.id async for each in graph.applications.list()] == ["1", "2", "3"]
+    assert [request.url.params.get("$skiptoken") for request in script.requests] == [None, None, "1", "1", "2"]
+    assert {request.url.host for request in script.requests} == {"graph.example"}
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

@@ -52,6 +52,15 @@ def execution(state="Succeeded", began=ONCE, **counts):
         (job("Active", None, steady=ONCE), "steady"),
         (job("BrandNew", steady=ONCE), "steady"),
         (job("BrandNew"), "initial-cycle"),
+        # A result nobody has seen yet: what was counted tells.
+        (job("Active", steady=ONCE, execution=execution("BrandNew", countEscrowed=1)), "degraded"),
+        (job("Active", steady=ONCE, execution=execution("BrandNew", error={"code": "x"})), "degraded"),
+        (job("Active", steady=ONCE, execution=execution("BrandNew")), "steady"),
+        (job("Active", execution=execution("BrandNew", countEscrowed=1)), "initial-cycle"),
+        (job("Active", steady=ONCE, execution=execution(countEscrowed=1)), "steady"),
+        (job("BrandNew", steady=ONCE, quarantine={"currentBegan": ONCE}), "quarantined"),
+        (job("BrandNew", steady=ONCE, quarantine={"currentBegan": NEVER}), "steady"),
+        (job("Active", steady=ONCE, quarantine={"currentBegan": ONCE}), "steady"),
         (SynchronizationJob.model_validate({"id": "scim.1"}), "initial-cycle"),
     ],
 )
