@@ -25,6 +25,10 @@ _SHORTEST_BEGINNING = 12
 # Of a secret of several lines (PEM, a JSON key) one may be quoted alone.
 _SHORTEST_LINE = 16
 _LAYERS_MAX = 5
+# What stands before a secret may be half an escape, such as `%` or `&#3`, which the secret's own first characters
+# complete. Then they are decoded with it, and the rest of the secret is looked for.
+_SHORTEST_REST = 8
+_SWALLOWED = re.compile(r"(?:[uUxX]?[0-9A-Fa-f]{1,8}|#?[A-Za-z0-9]{0,32};)")
 
 # What quoting adds, removes or changes: blanks, quotation marks, backslashes, and "+", which stands for a blank in a
 # form and for "-" in the base64 of URLs. UTF-16 read as text has a NUL beside each letter.
@@ -223,12 +227,12 @@ def _character(text: str, point: int) -> str:
 
 
 def _characters(content: bytes, width: int) -> Iterator[tuple[str, int]]:
-    try:
-        for char in content.decode():
+    for char in content.decode("utf-8", "surrogateescape"):
+        # A byte that is not UTF-8 is read alone: it may stand before a secret that is.
+        if "\udc80" <= char <= "\udcff":
+            yield chr(ord(char) & 0xFF), width
+        else:
             yield char, width * len(char.encode())
-    except UnicodeDecodeError:
-        for char in content.decode("latin-1"):
-            yield char, width
 
 
 def _needles_of(secret: str) -> Iterator[str]:
@@ -236,6 +240,7 @@ def _needles_of(secret: str) -> Iterator[str]:
     for spelled in (secret, secret.upper(), secret.lower()):
         # A secret may itself hold what looks like an escape, and is decoded with the text around it.
         yield from (_fold(layer.text) for layer in _layers(spelled))
+    yield from (rest for rest in map(_fold, _rests(secret)) if len(rest) >= _SHORTEST_REST)
     content = secret.encode("utf-8", "surrogatepass")
     yield content.hex()
     for before in range(3):
@@ -249,6 +254,13 @@ def _needles_of(secret: str) -> Iterator[str]:
             yield _fold(read.decode("cp1252", "replace"))
             yield _fold(read.decode("utf-8", "replace"))
             yield _fold(read.decode("utf-8", "surrogateescape"))
+
+
+def _rests(secret: str) -> Iterator[str]:
+    """What is left of a secret whose first characters completed an escape."""
+    for length in range(1, min(len(secret), 34)):
+        if _SWALLOWED.fullmatch(secret, 0, length):
+            yield secret[length:]
 
 
 def _without(text: str, spans: list[tuple[int, int]]) -> str:

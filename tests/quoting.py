@@ -45,12 +45,14 @@ def secrets(draw, longest=8_192):
     """A secret of up to 8 KB, and a part of it that must not show either."""
     core = draw(_CORES)
     blank = draw(st.sampled_from([core, "", " ", "\n\n", '"', "'"]))
-    secret = blank.join([draw(_CHARACTERS), core, draw(_CHARACTERS)])
+    start = draw(st.sampled_from(["", "", "41", "1", "u0041", "amp;", "#39;", "9;", "x2F", "n"]))
+    secret = start + blank.join([draw(_CHARACTERS), core, draw(_CHARACTERS)])
     return (secret * draw(st.sampled_from([1, 1, 1, 2, 20])))[:longest], core
 
 
-# Half an escape before a secret would be read together with its beginning.
-_AROUND = st.text(max_size=10).filter(lambda text: not set(text) & set("%&"))
+# Half an escape before a secret may be read together with its beginning.
+_HALVES = st.sampled_from(["", "%", "%4", "%C3", "&", "&#", "&#3", "&am", "\\", "\\x", "\\u", "\\u00", "%u", "\\U000"])
+_AROUND = st.builds(str.__add__, st.text(max_size=10), _HALVES)
 QUOTED = (secrets(), st.sampled_from(sorted(ENCODINGS)), st.sampled_from(FIELDS), _AROUND)
 
 

@@ -71,6 +71,29 @@ def test_no_secret_is_quoted_by_an_error(secret, encoding, field, around):
     assert_not_told(secret, encoding, field, around)
 
 
+HALVES = [
+    ("%", "41é-rest-of-it", "URL"),
+    ("%4", "1é-rest-of-it", "URL"),
+    ("%C3", "éa-rest é of-it", "URL"),
+    ("%", "C3éa-rest é of-it", "URL"),
+    ("&", "amp;<rest-of-it", "HTML"),
+    ("&#3", "9;<rest-of-it", "HTML"),
+    ("\\", "x41é-rest-of-it", "repr of bytes"),
+    ("\\u00", "41é-rest-of-it", "JSON"),
+    ("\\", "u0041é-rest-of-it", "JSON"),
+    ("%u", "0041é-rest-of-it", "URL"),
+]
+
+
+@pytest.mark.parametrize(("before", "secret", "encoding"), HALVES)
+def test_half_an_escape_before_a_secret_does_not_hide_it(before, secret, encoding):
+    inner = quoted(secret, encoding).strip("b'\"")
+    masked = Redaction([secret]).mask(f"got {before}{inner} and more")
+    assert MASK in masked
+    assert "rest" not in masked
+    assert masked.endswith(" and more")
+
+
 @pytest.mark.parametrize("kept", [12, 30, 200, 599])
 def test_what_is_left_of_a_secret_that_was_cut_is_masked(kept):
     secret = SECRETS["long"].replace(" ", "")
