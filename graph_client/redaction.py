@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import base64
 import html
+import json
 import re
 from collections.abc import Iterable, Iterator
 from threading import Lock
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
-__all__ = ["MASK", "Redaction", "forget_secrets", "learn_secrets", "learn_url_password", "mask", "mask_bytes"]
+__all__ = ["MASK", "Redaction", "forget_secrets", "learn_secrets", "learn_url_password", "mask", "mask_bytes", "mask_values"]
 
 MASK = "***"
 _WINDOW = 4
@@ -61,6 +62,10 @@ _READINGS = tuple(
 _SIGNS = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", "v": "\v", "a": "\a", "0": "\0"}
 
 
+# What no system words: ids, moments and links, by which answers are told apart and followed.
+_NOT_WORDED = re.compile(r"id|.*Id|.*DateTime|@odata\..*")
+
+
 class _Layer(NamedTuple):
     """A text, and for each character where it begins and ends in the text that it was decoded from."""
 
@@ -76,6 +81,7 @@ class Redaction:
         self._short: set[str] = set()
         # By their first characters: a text is scanned once, however many secrets there are.
         self._needles: dict[str, tuple[str, ...]] = {}
+        self._starts: set[tuple[str, ...]] = set()
         self._lock = Lock()
         self.learn(*secrets)
 
@@ -100,7 +106,7 @@ class Redaction:
     def forget(self) -> None:
         """Know nothing."""
         with self._lock:
-            self._known, self._short, self._needles = set(), set(), {}
+            self._known, self._short, self._needles, self._starts = set(), set(), {}, set()
 
     def mask(self, text: str) -> str:
         """The text with `***` in place of each secret, and of what is left of one that was cut.
@@ -111,6 +117,8 @@ class Redaction:
             return text
         for short in self._short:
             text = re.sub(rf"(?<![\w-]){re.escape(short)}(?![\w-])", MASK, text)
+        if not self._may_hold_one(text):
+            return text
         found = [span for layer in _layers(text) for span in self._spans(layer)]
         return _without(text, sorted(found))
 
@@ -118,12 +126,40 @@ class Redaction:
         """The bytes without the secrets, in any encoding that contains ASCII or is UTF-16."""
         return self.mask(content.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
 
+    def mask_values(self, value: Any) -> Any:
+        """A JSON value with its texts masked, also those that are JSON themselves; ids, moments and links stay."""
+        if isinstance(value, str):
+            return self._mask_json(value) if value[:1] in ("{", "[") else self.mask(value)
+        if isinstance(value, list):
+            return [self.mask_values(each) for each in value]
+        if isinstance(value, dict):
+            return {
+                key: each if _NOT_WORDED.fullmatch(key) and isinstance(each, str) else self.mask_values(each)
+                for key, each in value.items()
+            }
+        return value
+
+    def _mask_json(self, text: str) -> str:
+        try:
+            value = json.loads(text)
+            masked = self.mask_values(value)
+        except (ValueError, RecursionError):
+            return self.mask(text)
+        return text if masked == value else json.dumps(masked)
+
+    def _may_hold_one(self, text: str) -> bool:
+        """Whether it is worth looking closely: events come by the hundred thousand."""
+        folded = _fold(text)
+        beginnings = zip(folded, folded[1:], folded[2:], folded[3:], strict=False)
+        return any(sign in text for sign in "%&\\") or not self._starts.isdisjoint(beginnings)
+
     def _add(self, secret: str) -> None:
         needles = {needle for needle in _needles_of(secret) if len(needle) >= _WINDOW}
         if len(_fold(secret)) < _WINDOW:
             self._short.add(secret)
         for needle in needles:
             start = needle[:_WINDOW]
+            self._starts.add(tuple(start))
             others = self._needles.get(start, ())
             self._needles[start] = tuple(sorted({*others, needle}, key=len, reverse=True))
 
@@ -279,6 +315,7 @@ _PROCESS = Redaction()
 learn_secrets = _PROCESS.learn
 forget_secrets = _PROCESS.forget
 mask_bytes = _PROCESS.mask_bytes
+mask_values = _PROCESS.mask_values
 
 
 def learn_url_password(url: str | None) -> None:
