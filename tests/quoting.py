@@ -2,6 +2,7 @@
 
 import json
 import string
+from dataclasses import replace
 
 from hypothesis import strategies as st
 
@@ -59,8 +60,11 @@ QUOTED = (secrets(), st.sampled_from(sorted(ENCODINGS)), st.sampled_from(FIELDS)
 class QuotingEmulator(Emulator):
     """A tenant in which what holds credentials is refused, each time in another encoding and field.
 
-    `quotes` is which operations do so, by the end of their path.
+    `quotes` is which operations do so, by the end of their path. `echoes` is a secret that the target systems are
+    quoted with in good answers: in events, in what provisioning on demand came to, and in the status of jobs.
     """
+
+    echoes = None
 
     quotes = ("validateCredentials",)
 
@@ -82,4 +86,29 @@ class QuotingEmulator(Emulator):
                     field = "message"
                 headers, content = error_with(field, f"the target system answered 401 to {text}")
                 return Response(400, content, {"content-type": "application/json", **headers})
-        return super().handle(request)
+        response = super().handle(request)
+        if self.echoes and response.status == 200 and request.path.startswith(("/v1.0/", "/beta/")):
+            return replace(response, body=json.dumps(self._echoing(json.loads(response.body))).encode())
+        return response
+
+    def _echoing(self, value):
+        """A value in which each event, job and result quotes the secret."""
+        if isinstance(value, list):
+            return [self._echoing(each) for each in value]
+        if not isinstance(value, dict):
+            return value
+        encoding, _ = self.kinds[self.quoted % len(self.kinds)]
+        text = "401 for Bearer " + quoted(self.echoes, encoding).encode("utf-8", "replace").decode()
+        error = {"code": "Unauthorized", "message": text}
+        told = {}
+        if "provisioningStatusInfo" in value:
+            info = {"errorCode": "Unauthorized", "reason": text, "additionalDetails": text}
+            told = {"provisioningStatusInfo": {"status": "failure", "errorInformation": info}}
+        elif "schedule" in value and "status" in value:
+            held = {"reason": "EncounteredQuarantineException", "error": error}
+            told = {"status": {"code": "Quarantine", "quarantine": held, "lastExecution": {"error": error}}}
+        elif {"key", "value"} <= value.keys() and str(value["key"]).startswith("{"):
+            details = {"errorCode": "Unauthorized", "errorMessage": text}
+            told = {"key": json.dumps({"result": "Failure", "details": details})}
+        self.quoted += bool(told)
+        return {name: self._echoing(each) for name, each in value.items()} | told
