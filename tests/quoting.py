@@ -6,6 +6,12 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
+from flows.cli.commands.audit import format_record
+from flows.configuration.environment import environment
+from flows.report.build import build_report
+from flows.report.html import render_html
+from flows.report.markdown import render_markdown
+from flows.store import open_store
 from graph_emulator import Emulator
 from graph_emulator.http.wire import Response
 from tests.leaks import ENCODINGS, spell
@@ -55,6 +61,14 @@ def secrets(draw, longest=8_192):
 _HALVES = st.sampled_from(["", "%", "%4", "%C3", "&", "&#", "&#3", "&am", "\\", "\\x", "\\u", "\\u00", "%u", "\\U000"])
 _AROUND = st.builds(str.__add__, st.text(max_size=10), _HALVES)
 QUOTED = (secrets(), st.sampled_from(sorted(ENCODINGS)), st.sampled_from(FIELDS), _AROUND)
+
+
+def read_back():
+    """What is made of the store by those who know no secret: audit, report."""
+    with open_store(environment().store_url) as store:
+        audit = [format_record(*each) for each in store.journal.records(None, None)]
+        report = build_report(store, days=2)
+        return [json.dumps(audit, ensure_ascii=False), render_html(report), render_markdown(report)]
 
 
 class QuotingEmulator(Emulator):
@@ -107,7 +121,7 @@ class QuotingEmulator(Emulator):
         elif "schedule" in value and "status" in value:
             held = {"reason": "EncounteredQuarantineException", "error": error}
             told = {"status": {"code": "Quarantine", "quarantine": held, "lastExecution": {"error": error}}}
-        elif {"key", "value"} <= value.keys() and str(value["key"]).startswith("{"):
+        elif {"key", "value"} <= value.keys() and str(value["value"]).startswith(("{", "[")):
             details = {"errorCode": "Unauthorized", "errorMessage": text}
             told = {"key": json.dumps({"result": "Failure", "details": details})}
         self.quoted += bool(told)

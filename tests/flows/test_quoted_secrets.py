@@ -8,25 +8,21 @@ from pathlib import Path
 import pytest
 from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL, PREFECT_HOME
 
-from flows.cli.commands.audit import format_record
-from flows.configuration.environment import add_prefect_variables, environment
+from flows.configuration.environment import add_prefect_variables
 from flows.control_jobs import control_jobs
 from flows.fleet_file.loader import fleet_from_object
 from flows.harvest import harvest_logs
 from flows.monitor import monitor_fleet
 from flows.on_demand import provision_on_demand
-from flows.report.build import build_report
-from flows.report.html import render_html
-from flows.report.markdown import render_markdown
 from flows.rotate import rotate_credentials
 from flows.run import journal
 from flows.run.context import open_run_context
+from flows.run.lease import exclusive
 from flows.shard import provision_shard
-from flows.store import open_store
 from tests.estates import estate, fleet, instance
 from tests.flows.provisioning import provision
 from tests.leaks import leaks
-from tests.quoting import FIELDS, QuotingEmulator
+from tests.quoting import FIELDS, QuotingEmulator, read_back
 
 pytestmark = pytest.mark.usefixtures("without_prefect")
 
@@ -46,14 +42,6 @@ def quoting(directory, *quotes):
     Quoting.quotes = quotes
     with estate(directory, emulator=Quoting) as tenant:
         yield tenant
-
-
-def read_back():
-    """What is made of the store by those who know no secret: audit, report."""
-    with open_store(environment().store_url) as store:
-        audit = [format_record(*each) for each in store.journal.records(None, None)]
-        report = build_report(store, days=2)
-        return [json.dumps(audit, ensure_ascii=False), render_html(report), render_markdown(report)]
 
 
 def kept(directory, secret, *texts):
@@ -105,12 +93,18 @@ async def test_what_a_refusal_to_save_or_rotate_quotes_is_not_kept(tmp_path, cap
         assert kept(tmp_path / "tenant", SECRET, as_text(outcome), caplog.text, str(state)) == []
 
 
-async def test_what_a_check_or_a_shard_is_told_is_not_kept(tmp_path, caplog):
+async def test_what_a_shard_is_told_is_not_kept(tmp_path, caplog):
     caplog.set_level(logging.DEBUG)
     with quoting(tmp_path / "tenant", "validateCredentials"), add_prefect_variables({"TOKEN": SECRET}):
         wanted = instances(2)
-        async with open_run_context(None), journal.open_journal(fleet_from_object(wanted), None, None) as entry:
+        desired = fleet_from_object(wanted)
+        async with (
+            open_run_context(None),
+            exclusive(desired, "apply", 0),
+            journal.open_journal(desired, None, None) as entry,
+        ):
             state = await provision_shard(wanted, entry.run_id, return_state=True)
+        assert state.is_failed()
         assert kept(tmp_path / "tenant", SECRET, caplog.text, str(state)) == []
 
 
@@ -134,4 +128,5 @@ async def test_what_targets_are_quoted_with_in_good_answers_is_not_kept(tmp_path
             told += [str(state), as_text(await state.aresult(raise_on_failure=False))]
         assert tenant.emulator.quoted > 4
         assert "***" in told[1]
-        assert kept(tmp_path / "tenant", secret, *told, caplog.text) == []
+        # The emulated tenant writes down how to sign in to it.
+        assert kept(tmp_path / "tenant", secret, *told, caplog.text) == ["env.sh"]
