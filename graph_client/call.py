@@ -37,6 +37,7 @@ class Call:
     """A call: `path` is relative to the API version, or a whole nextLink.
 
     `none_if_absent`: a 404 means that there are none, also of a new object: it is not waited out.
+    `may_quote`: a good answer tells what other systems said, who may quote a secret: its texts are masked.
     `secrets`: texts that must not show in an error, whoever quotes them.
     """
 
@@ -48,13 +49,14 @@ class Call:
     repeat: Repeat = Repeat.IDEMPOTENT
     expects: Expects = Expects.OBJECT
     none_if_absent: bool = False
+    may_quote: bool = False
     read_timeout_seconds: float | None = None
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
     @classmethod
-    def get(cls, path: str, query: Mapping[str, str] | None = None) -> Call:
+    def get(cls, path: str, query: Mapping[str, str] | None = None, *, may_quote: bool = False) -> Call:
         """A read."""
-        return cls(method="GET", path=path, query=query or {})
+        return cls(method="GET", path=path, query=query or {}, may_quote=may_quote)
 
     @classmethod
     def count(cls, path: str) -> Call:

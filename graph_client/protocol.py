@@ -14,6 +14,7 @@ from .error_body import ErrorBody, read_error, read_json
 from .errors import GraphError, GraphStatusError, HostRefused, UnreadableAnswer, status_error_class
 from .hints import Refusal, find_validation_code, hint_for, is_lasting, is_not_yet
 from .odata import query_string
+from .redaction import mask_values
 from .retry_after import retry_after_seconds
 
 __all__ = [
@@ -116,7 +117,7 @@ def decode(call: Call, url: str, answer: Answer) -> Any:
         if fault := _page_fault(value, answer, call):
             raise _unreadable(call, url, answer, fault)
         _guard_next_link(value, call, url, answer)
-    return value
+    return mask_values(value) if call.may_quote else value
 
 
 def _page_fault(page: Mapping[str, Any], answer: Answer, call: Call) -> str | None:

@@ -10,13 +10,23 @@ from __future__ import annotations
 
 import base64
 import html
+import json
 import re
 from collections.abc import Iterable, Iterator
 from threading import Lock
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
-__all__ = ["MASK", "Redaction", "forget_secrets", "learn_secrets", "learn_url_password", "mask", "mask_bytes"]
+__all__ = [
+    "MASK",
+    "Redaction",
+    "forget_secrets",
+    "learn_secrets",
+    "learn_url_password",
+    "mask",
+    "mask_bytes",
+    "mask_values",
+]
 
 MASK = "***"
 _WINDOW = 4
@@ -25,6 +35,10 @@ _SHORTEST_BEGINNING = 12
 # Of a secret of several lines (PEM, a JSON key) one may be quoted alone.
 _SHORTEST_LINE = 16
 _LAYERS_MAX = 5
+# What stands before a secret may be half an escape, such as `%` or `&#3`, which the secret's own first characters
+# complete. Then they are decoded with it, and the rest of the secret is looked for.
+_SHORTEST_REST = 8
+_SWALLOWED = re.compile(r"(?:[uUxX]?[0-9A-Fa-f]{1,8}|#?[A-Za-z0-9]{0,32};)")
 
 # What quoting adds, removes or changes: blanks, quotation marks, backslashes, and "+", which stands for a blank in a
 # form and for "-" in the base64 of URLs. UTF-16 read as text has a NUL beside each letter.
@@ -33,6 +47,11 @@ _DROPPED = dict.fromkeys(
     + [ord(sign) for sign in "\"'`\\+-"]
 )
 _FOLDED: dict[int, int | None] = {**_DROPPED, ord("_"): ord("/")}
+
+_DROPPED_ASCII = re.escape("".join(chr(point) for point in _DROPPED if point < 0x80))
+_ESCAPING = re.compile(r"[%&\\]")
+# So many beginnings can be told from a text by one pattern faster than by folding it.
+_GLANCED_AT = 100
 
 _PERCENT = r"(?P<percent>(?:%[0-9A-Fa-f]{2})+)|(?P<units>(?:[\\%]u[0-9A-Fa-f]{4})+)"
 _BACKSLASH = (
@@ -57,6 +76,10 @@ _READINGS = tuple(
 _SIGNS = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", "v": "\v", "a": "\a", "0": "\0"}
 
 
+# What no system words: ids, moments and links, by which answers are told apart and followed.
+_NOT_WORDED = re.compile(r"id|.*Id|.*DateTime|@odata\..*")
+
+
 class _Layer(NamedTuple):
     """A text, and for each character where it begins and ends in the text that it was decoded from."""
 
@@ -72,6 +95,8 @@ class Redaction:
         self._short: set[str] = set()
         # By their first characters: a text is scanned once, however many secrets there are.
         self._needles: dict[str, tuple[str, ...]] = {}
+        self._starts: set[tuple[str, ...]] = set()
+        self._glance: re.Pattern[str] | None = None
         self._lock = Lock()
         self.learn(*secrets)
 
@@ -96,7 +121,7 @@ class Redaction:
     def forget(self) -> None:
         """Know nothing."""
         with self._lock:
-            self._known, self._short, self._needles = set(), set(), {}
+            self._known, self._short, self._needles, self._starts = set(), set(), {}, set()
 
     def mask(self, text: str) -> str:
         """The text with `***` in place of each secret, and of what is left of one that was cut.
@@ -107,6 +132,8 @@ class Redaction:
             return text
         for short in self._short:
             text = re.sub(rf"(?<![\w-]){re.escape(short)}(?![\w-])", MASK, text)
+        if not self._may_hold_one(text):
+            return text
         found = [span for layer in _layers(text) for span in self._spans(layer)]
         return _without(text, sorted(found))
 
@@ -114,12 +141,45 @@ class Redaction:
         """The bytes without the secrets, in any encoding that contains ASCII or is UTF-16."""
         return self.mask(content.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
 
+    def mask_values(self, value: Any) -> Any:
+        """A JSON value with its texts masked, also those that are JSON themselves; ids, moments and links stay."""
+        if isinstance(value, str):
+            return self._mask_json(value) if value[:1] in ("{", "[") else self.mask(value)
+        if isinstance(value, list):
+            return [self.mask_values(each) for each in value]
+        if isinstance(value, dict):
+            return {
+                key: each if _NOT_WORDED.fullmatch(key) and isinstance(each, str) else self.mask_values(each)
+                for key, each in value.items()
+            }
+        return value
+
+    def _mask_json(self, text: str) -> str:
+        try:
+            value = json.loads(text)
+            masked = self.mask_values(value)
+        except (ValueError, RecursionError):
+            return self.mask(text)
+        return text if masked == value else json.dumps(masked)
+
+    def _may_hold_one(self, text: str) -> bool:
+        """Whether it is worth looking closely: events come by the hundred thousand."""
+        if _ESCAPING.search(text):
+            return True
+        if text.isascii() and len(self._starts) <= _GLANCED_AT:
+            self._glance = self._glance or re.compile("|".join(map(_unfold, self._starts)) or r"(?!)")
+            return self._glance.search(text.lower()) is not None
+        folded = _fold(text)
+        return not self._starts.isdisjoint(zip(folded, folded[1:], folded[2:], folded[3:], strict=False))
+
     def _add(self, secret: str) -> None:
         needles = {needle for needle in _needles_of(secret) if len(needle) >= _WINDOW}
         if len(_fold(secret)) < _WINDOW:
             self._short.add(secret)
         for needle in needles:
             start = needle[:_WINDOW]
+            self._starts.add(tuple(start))
+            self._glance = None
             others = self._needles.get(start, ())
             self._needles[start] = tuple(sorted({*others, needle}, key=len, reverse=True))
 
@@ -153,6 +213,11 @@ def _quoted(needle: str, folded: str, place: int) -> int:
 
 def _fold(text: str) -> str:
     return text.casefold().translate(_FOLDED)
+
+
+def _unfold(start: Iterable[str]) -> str:
+    """A pattern of what folds to the beginning of a needle, for ASCII in lower case."""
+    return rf"[{_DROPPED_ASCII}]*".join("[/_]" if char == "/" else re.escape(char) for char in start)
 
 
 def _layers(text: str) -> Iterator[_Layer]:
@@ -223,12 +288,12 @@ def _character(text: str, point: int) -> str:
 
 
 def _characters(content: bytes, width: int) -> Iterator[tuple[str, int]]:
-    try:
-        for char in content.decode():
+    for char in content.decode("utf-8", "surrogateescape"):
+        # A byte that is not UTF-8 is read alone: it may stand before a secret that is.
+        if "\udc80" <= char <= "\udcff":
+            yield chr(ord(char) & 0xFF), width
+        else:
             yield char, width * len(char.encode())
-    except UnicodeDecodeError:
-        for char in content.decode("latin-1"):
-            yield char, width
 
 
 def _needles_of(secret: str) -> Iterator[str]:
@@ -236,6 +301,7 @@ def _needles_of(secret: str) -> Iterator[str]:
     for spelled in (secret, secret.upper(), secret.lower()):
         # A secret may itself hold what looks like an escape, and is decoded with the text around it.
         yield from (_fold(layer.text) for layer in _layers(spelled))
+    yield from (rest for rest in map(_fold, _rests(secret)) if len(rest) >= _SHORTEST_REST)
     content = secret.encode("utf-8", "surrogatepass")
     yield content.hex()
     for before in range(3):
@@ -249,6 +315,13 @@ def _needles_of(secret: str) -> Iterator[str]:
             yield _fold(read.decode("cp1252", "replace"))
             yield _fold(read.decode("utf-8", "replace"))
             yield _fold(read.decode("utf-8", "surrogateescape"))
+
+
+def _rests(secret: str) -> Iterator[str]:
+    """What is left of a secret whose first characters completed an escape."""
+    for length in range(1, min(len(secret), 34)):
+        if _SWALLOWED.fullmatch(secret, 0, length):
+            yield secret[length:]
 
 
 def _without(text: str, spans: list[tuple[int, int]]) -> str:
@@ -267,6 +340,7 @@ _PROCESS = Redaction()
 learn_secrets = _PROCESS.learn
 forget_secrets = _PROCESS.forget
 mask_bytes = _PROCESS.mask_bytes
+mask_values = _PROCESS.mask_values
 
 
 def learn_url_password(url: str | None) -> None:

@@ -2,9 +2,16 @@
 
 import json
 import string
+from dataclasses import replace
 
 from hypothesis import strategies as st
 
+from flows.cli.commands.audit import format_record
+from flows.configuration.environment import environment
+from flows.report.build import build_report
+from flows.report.html import render_html
+from flows.report.markdown import render_markdown
+from flows.store import open_store
 from graph_emulator import Emulator
 from graph_emulator.wire.messages import Response
 from tests.leaks import ENCODINGS, spell
@@ -45,20 +52,33 @@ def secrets(draw, longest=8_192):
     """A secret of up to 8 KB, and a part of it that must not show either."""
     core = draw(_CORES)
     blank = draw(st.sampled_from([core, "", " ", "\n\n", '"', "'"]))
-    secret = blank.join([draw(_CHARACTERS), core, draw(_CHARACTERS)])
+    start = draw(st.sampled_from(["", "", "41", "1", "u0041", "amp;", "#39;", "9;", "x2F", "n"]))
+    secret = start + blank.join([draw(_CHARACTERS), core, draw(_CHARACTERS)])
     return (secret * draw(st.sampled_from([1, 1, 1, 2, 20])))[:longest], core
 
 
-# Half an escape before a secret would be read together with its beginning.
-_AROUND = st.text(max_size=10).filter(lambda text: not set(text) & set("%&"))
+# Half an escape before a secret may be read together with its beginning.
+_HALVES = st.sampled_from(["", "%", "%4", "%C3", "&", "&#", "&#3", "&am", "\\", "\\x", "\\u", "\\u00", "%u", "\\U000"])
+_AROUND = st.builds(str.__add__, st.text(max_size=10), _HALVES)
 QUOTED = (secrets(), st.sampled_from(sorted(ENCODINGS)), st.sampled_from(FIELDS), _AROUND)
+
+
+def read_back():
+    """What is made of the store by those who know no secret: audit, report."""
+    with open_store(environment().store_url) as store:
+        audit = [format_record(*each) for each in store.journal.records(None, None)]
+        report = build_report(store, days=2)
+        return [json.dumps(audit, ensure_ascii=False), render_html(report), render_markdown(report)]
 
 
 class QuotingEmulator(Emulator):
     """A tenant in which what holds credentials is refused, each time in another encoding and field.
 
-    `quotes` is which operations do so, by the end of their path.
+    `quotes` is which operations do so, by the end of their path. `echoes` is a secret that the target systems are
+    quoted with in good answers: in events, in what provisioning on demand came to, and in the status of jobs.
     """
+
+    echoes = None
 
     quotes = ("validateCredentials",)
 
@@ -80,4 +100,29 @@ class QuotingEmulator(Emulator):
                     field = "message"
                 headers, content = error_with(field, f"the target system answered 401 to {text}")
                 return Response(400, content, {"content-type": "application/json", **headers})
-        return super().handle(request)
+        response = super().handle(request)
+        if self.echoes and response.status == 200 and request.path.startswith(("/v1.0/", "/beta/")):
+            return replace(response, body=json.dumps(self._echoing(json.loads(response.body))).encode())
+        return response
+
+    def _echoing(self, value):
+        """A value in which each event, job and result quotes the secret."""
+        if isinstance(value, list):
+            return [self._echoing(each) for each in value]
+        if not isinstance(value, dict):
+            return value
+        encoding, _ = self.kinds[self.quoted % len(self.kinds)]
+        text = "401 for Bearer " + quoted(self.echoes, encoding).encode("utf-8", "replace").decode()
+        error = {"code": "Unauthorized", "message": text}
+        told = {}
+        if "provisioningStatusInfo" in value:
+            info = {"errorCode": "Unauthorized", "reason": text, "additionalDetails": text}
+            told = {"provisioningStatusInfo": {"status": "failure", "errorInformation": info}}
+        elif "schedule" in value and "status" in value:
+            held = {"reason": "EncounteredQuarantineException", "error": error}
+            told = {"status": {"code": "Quarantine", "quarantine": held, "lastExecution": {"error": error}}}
+        elif {"key", "value"} <= value.keys() and str(value["value"]).startswith(("{", "[")):
+            details = {"errorCode": "Unauthorized", "errorMessage": text}
+            told = {"key": json.dumps({"result": "Failure", "details": details})}
+        self.quoted += bool(told)
+        return {name: self._echoing(each) for name, each in value.items()} | told

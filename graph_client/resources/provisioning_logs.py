@@ -50,4 +50,6 @@ class ProvisioningLogs:
         ]
         wanted = " and ".join(condition for condition in conditions if condition)
         query = options(filter=wanted, order_by=order_by, top=top or self._session.settings.log_page_size)
-        return parsed_pages(self._session, Call.get("/auditLogs/provisioning", query), ProvisioningEvent)
+        return parsed_pages(
+            self._session, Call.get("/auditLogs/provisioning", query, may_quote=True), ProvisioningEvent
+        )

@@ -50,7 +50,7 @@ class Synchronization:
         https://learn.microsoft.com/graph/api/synchronization-synchronization-list-jobs
         https://github.com/jeevansd/SCIM-CodeAuthGrantDeprecation (AGENTS.md, 2026-05-09)
         """
-        call = replace(Call.get(_path(service_principal_id, "jobs")), none_if_absent=True)
+        call = replace(Call.get(_path(service_principal_id, "jobs"), may_quote=True), none_if_absent=True)
         try:
             return [job async for job in items(self._session, call, SynchronizationJob)]
         except NotFound as error:
@@ -73,7 +73,7 @@ class Synchronization:
 
     async def get_job(self, service_principal_id: str, job_id: str) -> SynchronizationJob:
         """One job with its status."""
-        call = Call.get(_path(service_principal_id, "jobs", job_id))
+        call = Call.get(_path(service_principal_id, "jobs", job_id), may_quote=True)
         return await read(self._session, call, SynchronizationJob)
 
     async def delete_job(self, service_principal_id: str, job_id: str) -> None:

@@ -47,6 +47,7 @@ class SynchronizationOnDemand:
             path=_path(service_principal_id, job_id, "provisionOnDemand"),
             body={"parameters": [{"ruleId": rule_id, "subjects": [subject]}]},
             repeat=Repeat.NEVER,
+            may_quote=True,
             read_timeout_seconds=self._session.settings.on_demand_timeout_seconds,
         )
         return await read(self._session, call, OnDemandAnswer)

@@ -1,5 +1,6 @@
 """Redaction: whatever quotes a secret, however, and wherever in an answer."""
 
+import json
 import logging
 import string
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ from graph_client.call import Call
 from graph_client.errors import GraphError
 from graph_client.protocol import Answer, decode
 from graph_client.redaction import MASK, Redaction, learn_secrets, learn_url_password, mask
-from tests.graph_client.doubles import Script, client
+from tests.graph_client.doubles import Script, answer, client
 from tests.leaks import ENCODINGS, leaks_into, spell
 from tests.quoting import FIELDS, QUOTED, error_with, quoted
 
@@ -71,6 +72,29 @@ def test_no_secret_is_quoted_by_an_error(secret, encoding, field, around):
     assert_not_told(secret, encoding, field, around)
 
 
+HALVES = [
+    ("%", "41é-rest-of-it", "URL"),
+    ("%4", "1é-rest-of-it", "URL"),
+    ("%C3", "éa-rest é of-it", "URL"),
+    ("%", "C3éa-rest é of-it", "URL"),
+    ("&", "amp;<rest-of-it", "HTML"),
+    ("&#3", "9;<rest-of-it", "HTML"),
+    ("\\", "x41é-rest-of-it", "repr of bytes"),
+    ("\\u00", "41é-rest-of-it", "JSON"),
+    ("\\", "u0041é-rest-of-it", "JSON"),
+    ("%u", "0041é-rest-of-it", "URL"),
+]
+
+
+@pytest.mark.parametrize(("before", "secret", "encoding"), HALVES)
+def test_half_an_escape_before_a_secret_does_not_hide_it(before, secret, encoding):
+    inner = quoted(secret, encoding).strip("b'\"")
+    masked = Redaction([secret]).mask(f"got {before}{inner} and more")
+    assert MASK in masked
+    assert "rest" not in masked
+    assert masked.endswith(" and more")
+
+
 @pytest.mark.parametrize("kept", [12, 30, 200, 599])
 def test_what_is_left_of_a_secret_that_was_cut_is_masked(kept):
     secret = SECRETS["long"].replace(" ", "")
@@ -121,3 +145,70 @@ async def test_a_proxy_that_quotes_the_token_or_its_password_is_not_told(caplog)
                 await graph.applications.get("1")
         assert MASK in str(caught.value)
         assert token not in str(caught.value)
+
+
+async def _try(graph):
+    told = await graph.synchronization.provision_on_demand("sp", "job-4711", "rule", "who", "User")
+    return [told.reason, told.result, told.change_id, *(step.description for step in told.steps)]
+
+
+async def _log(graph):
+    (page,) = [page async for page in graph.provisioning_logs.pages()]
+    return [page[0].raw, page[0].id]
+
+
+async def _job(graph):
+    return [await graph.synchronization.get_job("sp", "job-4711")]
+
+
+async def _jobs(graph):
+    return await graph.synchronization.jobs("sp")
+
+
+def _on_demand_answer(text):
+    summary = {"changeId": "id-4711", "provisioningSteps": [{"name": "EntryImport", "description": text}]}
+    key = {"result": "Failure", "details": {"errorCode": "x", "errorMessage": text}}
+    return {"key": json.dumps(key), "value": json.dumps(summary)}
+
+
+def _event(text):
+    step = {"name": "EntryImport", "description": text, "details": {"Error": text}}
+    info = {"status": "failure", "errorInformation": {"reason": text, "additionalDetails": text}}
+    event = {"id": "id-4711", "provisioningStatusInfo": info, "provisioningSteps": [step]}
+    return {"value": [event | {"modifiedProperties": [{"newValue": text}]}]}
+
+
+def _job_answer(text):
+    error = {"code": "Unauthorized", "message": text}
+    status = {"code": "Quarantine", "quarantine": {"error": error}, "lastExecution": {"error": error}}
+    return {"id": "job-4711", "status": status}
+
+
+@pytest.mark.parametrize(
+    ("read", "answer_of_text"),
+    [
+        (_try, _on_demand_answer),
+        (_log, _event),
+        (_job, _job_answer),
+        (_jobs, lambda text: {"value": [_job_answer(text)]}),
+    ],
+    ids=["on demand", "log", "job", "jobs"],
+)
+async def test_a_target_that_is_quoted_in_a_good_answer_tells_no_secret(read, answer_of_text):
+    # "4711" is a secret that ids hold, too: they stay, or nothing would be found again.
+    learn_secrets(*SECRETS.values(), "4711")
+    for secret in SECRETS.values():
+        for encoding in ENCODINGS:
+            text = quoted(secret, encoding).encode("utf-8", "replace").decode()
+            body = answer_of_text(f"401 for Authorization: Bearer {text}")
+            async with client(Script(answer(body=body))) as graph:
+                told = repr(await read(graph))
+            assert MASK in told
+            assert "4711" in told
+            assert not leaks_into(told, secret), encoding
+
+
+async def test_a_schema_is_never_masked_since_it_is_written_back():
+    learn_secrets("jobTitle-4711")
+    async with client(Script(answer(body={"id": "x", "name": "jobTitle-4711"}))) as graph:
+        assert (await graph.synchronization_schemas.get("sp", "job"))["name"] == "jobTitle-4711"

@@ -24,7 +24,10 @@ def jwt(**claims: Any) -> str:
 
 
 class SignInServer:
-    """Gives tokens; `faults` are answered or raised first, at the endpoint whose path ends as given."""
+    """Gives tokens; `faults` are answered or raised first, at the endpoint whose path ends as given.
+
+    A fault may be a function of the request.
+    """
 
     def __init__(self, authority: str = SIGN_IN, expires_in: int = 3600) -> None:
         self.authority = authority
@@ -49,7 +52,7 @@ class SignInServer:
                 del self.faults[number]
                 if isinstance(fault, BaseException):
                     raise fault
-                return fault
+                return fault(request) if callable(fault) else fault
         if request.url.path.endswith("/.well-known/openid-configuration"):
             return httpx.Response(200, json=self.configuration(request.url.path.split("/")[1]))
         if request.url.path.endswith("/token"):

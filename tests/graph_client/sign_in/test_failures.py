@@ -1,17 +1,27 @@
 """Sign-ins that fail: what is repeated, what is told, and that no secret gets out."""
 
+import json
+import logging
+from dataclasses import replace
+from urllib.parse import parse_qs
+
 import httpx
 import pytest
 
 from graph_client import (
+    Certificate,
+    FederatedAssertion,
     GraphSettings,
     MsalTokens,
     errors,
 )
 from graph_client.sign_in.http import SignInHttp
 from tests.graph_client.doubles import GRAPH, SETTINGS, SIGN_IN, FakeTime
-from tests.graph_client.sign_in.server import SECRET, TENANT, SignInServer, aadsts
+from tests.graph_client.sign_in.certificates import certificate_of, key_of, pem_of
+from tests.graph_client.sign_in.server import CLIENT, SECRET, TENANT, SignInServer, aadsts, jwt
 from tests.graph_client.sign_in.signing_in import BY_SECRET, CONFIGURATION_PATH, TOKEN_PATH, failure_of, tokens_of
+from tests.leaks import ENCODINGS, leaks_into
+from tests.quoting import quoted
 
 
 @pytest.mark.parametrize(
@@ -55,10 +65,94 @@ async def test_an_unknown_tenant_is_told_before_the_secret_is_sent():
     assert server.forms == []
 
 
-async def test_an_error_that_quotes_the_secret_does_not_get_out():
+ASSERTION = jwt(iss="https://issuer.example", sub="repo:contoso/fleet", jti="4711-of-the-issuer")
+PASSWORD = "pa55+word/of 'the' key-é"
+
+
+def _sent(request):
+    """What proves who we are in a request; the certificate's is signed anew each time."""
+    form = parse_qs(request.content.decode())
+    return (form.get("client_secret") or form["client_assertion"])[0]
+
+
+def _with(**fields):
+    return lambda text: httpx.Response(
+        400, json={"error": "invalid_client", **{k: v % text for k, v in fields.items()}}
+    )
+
+
+def _page(status):
+    return lambda text: httpx.Response(status, text=f"<html><title>{text}</title>{text}</html>")
+
+
+PLACES = {
+    "error": _with(error="%s"),
+    "description": _with(error_description="AADSTS7000215: Invalid client secret %s provided. Trace ID: 1"),
+    "trace id": _with(trace_id="%s"),
+    "correlation id": _with(correlation_id="%s"),
+    "message": _with(message="no %s"),
+    "page": _page(403),
+    "page as a success": _page(200),
+    "text": lambda text: httpx.Response(400, content=json.dumps(text)),
+}
+
+
+def _raise(text):
+    raise httpx.ProxyError(f"407 {text}")
+
+
+PLACES["refusal of a proxy"] = _raise
+
+
+@pytest.fixture(params=["secret", "assertion", "certificate"])
+def method_and_secrets(request, tmp_path):
+    """A way to sign in, and what must not show besides what is sent."""
+    if request.param == "secret":
+        return BY_SECRET, [SECRET]
+    if request.param == "assertion":
+        return FederatedAssertion(client_id=CLIENT, assertion=lambda: ASSERTION), [ASSERTION]
+    key, path = key_of("fleet"), tmp_path / "fleet.pem"
+    path.write_bytes(pem_of(key, PASSWORD) + certificate_of(key))
+    return Certificate(client_id=CLIENT, path=path, password=PASSWORD), [PASSWORD, pem_of(key).decode()]
+
+
+@pytest.mark.parametrize("place", PLACES)
+async def test_whoever_quotes_how_we_sign_in_is_not_told(method_and_secrets, place, caplog):
+    caplog.set_level(logging.DEBUG)
+    method, secrets = method_and_secrets
     server = SignInServer()
-    server.faults = [(TOKEN_PATH, aadsts(7000215, f"Invalid client secret {SECRET} provided."))]
-    assert "***" in (await failure_of(tokens_of(server))).what
+    tokens = tokens_of(server, method, settings=replace(SETTINGS, sign_in_attempts=1))
+    sent = []
+
+    def quote(encoding, secret=None):
+        def answer(request):
+            sent.append(_sent(request))
+            return PLACES[place](quoted(secret or sent[-1], encoding).encode("utf-8", "replace").decode())
+
+        return answer
+
+    told = []
+    for encoding in ENCODINGS:
+        for secret in (None, *secrets):
+            server.faults = [(TOKEN_PATH, quote(encoding, secret))]
+            error = await failure_of(tokens)
+            told.append(str(error) + repr(error) + repr(vars(error)))
+    everything = "\n".join([*told, caplog.text])
+    assert [secret for secret in {*sent, *secrets} if leaks_into(everything, secret)] == []
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+async def test_what_is_left_of_a_quotation_that_was_cut_is_not_told(method_and_secrets, encoding):
+    server, left = SignInServer(), []
+
+    def cut(request):
+        text = ("x" * 240 + quoted(_sent(request), encoding))[:300]
+        left.append(text[240:])
+        return aadsts(7000215, text)
+
+    server.faults = [(TOKEN_PATH, cut)]
+    error = await failure_of(tokens_of(server, method_and_secrets[0]))
+    assert left[0][:20] not in str(error) + repr(vars(error))
 
 
 @pytest.mark.parametrize("path", [TOKEN_PATH, CONFIGURATION_PATH])
