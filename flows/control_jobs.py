@@ -1,6 +1,5 @@
 """control-jobs: start, pause or restart the jobs of a fleet."""
 
-import time
 from typing import Annotated, Literal
 
 from prefect import flow
@@ -8,15 +7,13 @@ from prefect.client.schemas.objects import State
 from pydantic import Field
 
 from flows.artifacts import tables as artifacts
-from flows.fleet_file.loader import FleetParameter, read_fleet
+from flows.fleet_file.loader import FleetParameter
 from flows.plan.job_control import DONE
 from flows.plan.reset_scope import ResetScope, reset_scope
 from flows.run import journal
-from flows.run.context import open_run_context
+from flows.run.fleet_run import open_fleet_run
 from flows.run.lease import WAIT_MINUTES, WaitMinutes, exclusive
-from flows.run.log_filter import install_log_filter
 from flows.run.names import name_run
-from flows.run.outcome import FleetOutcome
 from flows.run.task_runner import LoopTaskRunner
 from flows.tasks import jobs as job_tasks
 from flows.tasks.jobs import WIDTH, control_job
@@ -52,21 +49,12 @@ async def control_jobs(
         change: Ticket to record in the journal.
         wait_minutes: How long to wait for another run that is changing this fleet.
     """
-    install_log_filter()
-    desired = read_fleet(fleet)
     scope = reset_scope(reset or (), force=force)
-    started = time.monotonic()
-    async with open_run_context(tenant, desired.tenant_id) as run, exclusive(desired, f"jobs-{action}", wait_minutes):
-        controls = await job_tasks.plan_controls(desired, action, only, scope, force)
-        async with journal.open_journal(desired, None, change, f"jobs-{action}") as entry:
-            outcomes = {each.key: each.outcome() for each in controls}
-            pending = [(each, outcomes[each.key]) for each in controls if each.needed]
-            for done in await map_instances(control_job, pending, entry.run_id, phase=action, width=WIDTH):
-                outcomes[done.key] = done
-            spent = (run.graph.requests_sent, time.monotonic() - started)
-            outcome = FleetOutcome(
-                desired.fleet, list(outcomes.values()), *spent, (DONE[action], "unchanged", "failed")
-            )
-            entry.outcome = outcome
+    command = f"jobs-{action}"
+    async with open_fleet_run(fleet, tenant) as run, exclusive(run.fleet, command, wait_minutes):
+        controls = await job_tasks.plan_controls(run.fleet, action, only, scope, force)
+        async with journal.open_journal(run.fleet, None, change, command) as entry:
+            instances = await map_instances(control_job, controls, entry.run_id, phase=action, width=WIDTH)
+            entry.outcome = outcome = run.outcome(instances, (DONE[action], "unchanged", "failed"))
         await artifacts.publish_outcome(outcome, "jobs")
     return final_state(outcome)

@@ -4,8 +4,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
-from prefect import flow, task
-from prefect.cache_policies import NO_CACHE
+from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 from prefect.states import Completed
@@ -22,6 +21,7 @@ from flows.run.log_filter import install_log_filter
 from flows.run.names import name_run
 from flows.run.progress import Progress, report_progress
 from flows.store import KnownInstance
+from flows.tasks.step import redacted_task
 from flows.tenant.observe import find_applications
 
 OVERLAP_MINUTES = OVERLAP.total_seconds() / 60
@@ -57,7 +57,7 @@ async def harvest_logs(
     return Completed(message=text, data=result)
 
 
-@task(name="find-service-principals", cache_policy=NO_CACHE, persist_result=False)
+@redacted_task("find-service-principals")
 async def find_owned_applications() -> None:
     """Record which service principals are tagged by which fleet."""
     run = run_context()
@@ -69,7 +69,7 @@ async def find_owned_applications() -> None:
     await asyncio.to_thread(run.store.instances.keep, run.tenant_id, marked, run.graph.now())
 
 
-@task(name="read-provisioning-log", cache_policy=NO_CACHE, persist_result=False)
+@redacted_task("read-provisioning-log")
 async def read_log(now: datetime, since: datetime | None, overlap: timedelta, all_applications: bool) -> HarvestResult:
     """Read the log up to now, window by window, and store its events."""
     run = run_context()
@@ -109,7 +109,7 @@ def _ours(now: datetime, overlap: timedelta) -> set[str]:
     return run.store.instances.service_principal_ids(run.tenant_id, seen_since=min(read_up_to, now) - overlap)
 
 
-@task(name="gather-report", cache_policy=NO_CACHE, persist_result=False)
+@redacted_task("gather-report")
 async def gather_report() -> Report:
     """Build the report of the last days from the store."""
     return await asyncio.to_thread(build_report, run_context().store, days=_REPORT_DAYS)

@@ -12,12 +12,11 @@ from pydantic import Field
 
 from flows.artifacts import tables as artifacts
 from flows.artifacts.progress import ProgressArtifact
-from flows.fleet_file.loader import FleetParameter, read_fleet
+from flows.fleet_file.loader import FleetParameter
 from flows.formatting.text import format_count
 from flows.monitoring.credential_warnings import find_expiring_credentials
 from flows.monitoring.sweep import Sweep
-from flows.run.context import open_run_context, run_context
-from flows.run.log_filter import install_log_filter
+from flows.run.fleet_run import open_fleet_run
 from flows.run.names import name_run
 from flows.run.progress import Progress, report_progress
 from flows.tasks.monitor import find_targets, sweep_jobs, triage_quarantines
@@ -40,12 +39,11 @@ async def monitor_fleet(
         timeout_minutes: How long to wait for the jobs to settle.
         interval_seconds: Time between checks.
     """
-    install_log_filter()
-    watched = read_fleet(fleet)
     deadline = time.monotonic() + timeout_minutes * 60
-    async with open_run_context(tenant, watched.tenant_id):
+    async with open_fleet_run(fleet, tenant) as run:
+        watched = run.fleet
         targets = await find_targets(watched)
-        for expiry in find_expiring_credentials(watched.instances, run_context().graph.now().date()):
+        for expiry in find_expiring_credentials(watched.instances, run.context.graph.now().date()):
             get_run_logger().warning("%s", expiry)
         bar = await ProgressArtifact.start(watched.fleet, "settling", len(targets))
         while True:

@@ -1,6 +1,5 @@
 """provision-on-demand: provision single users or groups now, and report each step."""
 
-import time
 from typing import Annotated
 
 from prefect import flow
@@ -9,15 +8,13 @@ from prefect.states import Completed, Failed
 from pydantic import Field
 
 from flows.artifacts.on_demand import publish_on_demand_results
-from flows.fleet_file.loader import FleetParameter, read_fleet
+from flows.fleet_file.loader import FleetParameter
 from flows.fleet_file.models import Fleet
 from flows.on_demand_provisioning.result import Expectation, OnDemandRequest, OnDemandResult, OnDemandResults
 from flows.plan.outcome import InstanceOutcome
 from flows.run import journal
-from flows.run.context import open_run_context
-from flows.run.log_filter import install_log_filter
+from flows.run.fleet_run import open_fleet_run
 from flows.run.names import name_run
-from flows.run.outcome import FleetOutcome
 from flows.run.progress import Progress, report_progress
 from flows.tasks.on_demand import plan_on_demand, try_request
 
@@ -45,16 +42,12 @@ async def provision_on_demand(
         expect: Expected outcome of each attempt; the run fails on any other.
         change: Ticket to record in the journal.
     """
-    install_log_filter()
-    desired = read_fleet(fleet)
-    started = time.monotonic()
-    async with open_run_context(tenant, desired.tenant_id) as run:
-        planned = await plan_on_demand(desired, only, users or [], groups or [])
-        async with journal.open_journal(desired, None, change, "try") as entry:
-            trials = await _try_all(desired, planned, entry.run_id)
-            spent = (run.graph.requests_sent, time.monotonic() - started)
-            entry.outcome = await _journal(desired, entry.run_id, trials, *spent)
-        outcome = OnDemandResults(desired.fleet, tuple(trials), expect, *spent)
+    async with open_fleet_run(fleet, tenant) as run:
+        planned = await plan_on_demand(run.fleet, only, users or [], groups or [])
+        async with journal.open_journal(run.fleet, None, change, "try") as entry:
+            trials = await _try_all(run.fleet, planned, entry.run_id)
+            entry.outcome = run.outcome(await _journal(entry.run_id, trials), OUTCOMES)
+        outcome = OnDemandResults(run.fleet.fleet, tuple(trials), expect, *run.spent)
         await publish_on_demand_results(outcome)
     return _final_state(outcome)
 
@@ -68,9 +61,7 @@ async def _try_all(fleet: Fleet, planned: list[OnDemandRequest], run_id: str) ->
     return trials
 
 
-async def _journal(
-    fleet: Fleet, run_id: str, trials: list[OnDemandResult], requests: int, seconds: float
-) -> FleetOutcome:
+async def _journal(run_id: str, trials: list[OnDemandResult]) -> list[InstanceOutcome]:
     """Record the run in the journal, without the users and groups, which are only in the results."""
     outcomes: dict[str, InstanceOutcome] = {}
     for trial in trials:
@@ -80,7 +71,7 @@ async def _journal(
             outcome.fail(trial.failure)
     for outcome in outcomes.values():
         await journal.record(run_id, "try", (), outcome)
-    return FleetOutcome(fleet.fleet, list(outcomes.values()), requests, seconds, OUTCOMES)
+    return list(outcomes.values())
 
 
 def _final_state(outcome: OnDemandResults) -> State:

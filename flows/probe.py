@@ -2,8 +2,7 @@
 
 from typing import Annotated
 
-from prefect import flow, task
-from prefect.cache_policies import NO_CACHE
+from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 from pydantic import Field
@@ -14,6 +13,7 @@ from flows.configuration.sign_in import UnknownBlock, open_client
 from flows.plan.permissions import EVERYTHING, READING, check_log, check_permissions
 from flows.plan.preflight import Check, Preflight
 from flows.run.log_filter import install_log_filter
+from flows.tasks.step import redacted_task
 from graph_client.errors import GraphError
 
 
@@ -38,7 +38,7 @@ async def probe_connection(
     return Completed(message=found.checks[0].message, data=found)
 
 
-@task(name="sign-in", cache_policy=NO_CACHE, persist_result=False)
+@redacted_task("sign-in")
 async def read_identity(tenant: str, reading_only: bool) -> Preflight:
     """Sign in with the block, and compare the token's roles with what the commands need."""
     try:

@@ -4,24 +4,21 @@ The steps are those of Microsoft's tutorial "Configure provisioning using Micros
 reads like it.
 """
 
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from functools import partial
 from typing import Annotated
 
-from prefect import flow, task
-from prefect.cache_policies import NO_CACHE
+from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 from pydantic import Field
 
 from flows.apply import shard_runs
-from flows.apply.rollout import AllAtOnce, InWaves, choose_rollout
+from flows.apply.rollout import choose_rollout
 from flows.apply.sharding import Sharding, choose_sharding, settle_left_shards
 from flows.artifacts import tables as artifacts
-from flows.errors import StepFailed
-from flows.fleet_file.loader import FleetParameter, read_fleet
+from flows.fleet_file.loader import FleetParameter
 from flows.fleet_file.models import Fleet
 from flows.plan.outcome import InstanceOutcome
 from flows.plan.permissions import missing_permissions
@@ -30,17 +27,14 @@ from flows.plan.safety import find_refusal
 from flows.plan.text import format_changes
 from flows.rollout.rules import CanaryRules
 from flows.run import journal
-from flows.run.context import open_run_context, run_context
+from flows.run.context import run_context
+from flows.run.fleet_run import open_fleet_run
 from flows.run.lease import WAIT_MINUTES, WaitMinutes, exclusive, lease_id
-from flows.run.log_filter import install_log_filter
 from flows.run.names import name_run
-from flows.run.outcome import FleetOutcome
 from flows.run.task_runner import LoopTaskRunner
 from flows.tasks import provision as tasks
 from flows.tasks import schema_history as schemas
-from flows.tasks.mapped import final_state, map_instances
-
-_APPLIED = {Action.CREATE, Action.ADOPT, Action.UPDATE}
+from flows.tasks.mapped import final_state, instance_task, map_instances
 
 
 @flow(
@@ -84,30 +78,27 @@ async def provision_fleet(
         canary_rules: Limits that hold a wave, and users to try in the first one.
         wait_minutes: How long to wait for another run that is changing this fleet.
     """
-    install_log_filter()
-    desired = read_fleet(fleet)
-    started = time.monotonic()
     async with (
-        open_run_context(tenant, desired.tenant_id) as run,
-        nullcontext() if dry_run else _alone(desired, wait_minutes),
+        open_fleet_run(fleet, tenant) as run,
+        nullcontext() if dry_run else _alone(run.fleet, wait_minutes),
     ):
-        plan = await tasks.plan_fleet(desired, only, save_credentials, force)
+        plan = await tasks.plan_fleet(run.fleet, only, save_credentials, force)
         # Apply exactly what was reviewed: a plan reads no secrets.
         plan = plan if dry_run or plan_digest else await tasks.compare_credentials(plan)
         await artifacts.publish_plan(plan)
         if dry_run:
             return Completed(message=format_changes(plan), data=plan)
-        rollout = await choose_rollout(desired, plan, canary, canary_rules, plan_digest, change, force=force)
+        rollout = await choose_rollout(run.fleet, plan, canary, canary_rules, plan_digest, change, force=force)
         refusal = find_refusal(plan, force=force, digest=rollout.reviewed, in_waves=rollout.in_waves)
-        if refusal := refusal or missing_permissions(plan, run.claims):
+        if refusal := refusal or missing_permissions(plan, run.context.claims):
             return Failed(message=str(refusal), data=refusal)
         options = {"tenant": tenant, "concurrency": concurrency, "compare": not plan_digest}
         options |= {"save_credentials": save_credentials, "force": force, "lease_id": lease_id()}
-        sharding = await choose_sharding(desired, shard_size, shards_at_once, options)
-        async with journal.open_journal(desired, plan, change) as entry:
+        sharding = await choose_sharding(run.fleet, shard_size, shards_at_once, options)
+        async with journal.open_journal(run.fleet, plan, change) as entry:
             apply = partial(apply_plan, run_id=entry.run_id, concurrency=concurrency, sharding=sharding)
             instances = await rollout.apply(plan, apply, entry.run_id)
-            entry.outcome = outcome = _outcome(plan, instances, rollout, started)
+            entry.outcome = outcome = run.outcome(instances, rollout.words, rollout.report)
         await artifacts.publish_applied(outcome, sharding.lines)
     return final_state(outcome)
 
@@ -115,7 +106,8 @@ async def provision_fleet(
 @asynccontextmanager
 async def _alone(fleet: Fleet, wait_minutes: float) -> AsyncIterator[None]:
     """Hold the fleet's lease, and wait for shards that a dead run has left behind."""
-    async with exclusive(fleet, "apply", wait_minutes, despite_shards=shard_runs.is_deployed()):
+    deployed = await shard_runs.find_own_deployment() is not None
+    async with exclusive(fleet, "apply", wait_minutes, despite_shards=deployed):
         await settle_left_shards(fleet)
         yield
 
@@ -124,31 +116,24 @@ async def apply_plan(
     plan: Plan, run_id: str, concurrency: int, sharding: Sharding | None = None
 ) -> list[InstanceOutcome]:
     """Provision every instance that needs it, `concurrency` at a time, in this run or in shards."""
-    outcomes = {each.key: InstanceOutcome.of(each) for each in plan.instances}
-    pending = [(each, outcomes[each.key]) for each in plan.instances if each.action in _APPLIED]
+    pending = [each for each in plan.instances if each.needed]
     if sharding and sharding.needed(pending):
-        done = await sharding.apply([each for each, _ in pending], run_id)
+        outcomes = {each.key: each.outcome() for each in plan.instances}
+        outcomes |= {each.key: each for each in await sharding.apply(pending, run_id)}
+        instances = list(outcomes.values())
     else:
-        done = await map_instances(provision_instance, pending, run_id, phase="provision", width=concurrency)
-    for outcome in done:
-        outcomes[outcome.key] = outcome
-    await schemas.note_applied(plan.instances, outcomes)
-    return list(outcomes.values())
+        instances = await map_instances(
+            provision_instance, plan.instances, run_id, phase="provision", width=concurrency
+        )
+    await schemas.note_applied(plan.instances, instances)
+    return instances
 
 
-@task(name="provision-instance", task_run_name="{plan.key}", cache_policy=NO_CACHE, persist_result=False)
-async def provision_instance(plan: InstancePlan, run_id: str) -> State | InstanceOutcome:
-    """Take one instance through its steps; a failure and the progress so far are in the outcome."""
-    outcome = InstanceOutcome.of(plan)
-    breaker = run_context().breaker
-    try:
-        breaker.check(plan.key)
+@instance_task("provision-instance")
+async def provision_instance(plan: InstancePlan, outcome: InstanceOutcome, run_id: str) -> None:
+    """Take one instance through its steps, unless another failed of what this one would fail of."""
+    with run_context().breaker.guard(plan.key, creating=plan.action is Action.CREATE):
         await _provision(plan, outcome, run_id)
-    except StepFailed as failure:
-        breaker.heed(failure, creating=plan.action is Action.CREATE)
-        outcome.fail(failure)
-    await journal.record_instance(run_id, plan, outcome)
-    return Failed(message=str(outcome.failure), data=outcome) if outcome.failure else outcome
 
 
 async def _provision(plan: InstancePlan, outcome: InstanceOutcome, run_id: str) -> None:
@@ -188,10 +173,3 @@ async def _provision(plan: InstancePlan, outcome: InstanceOutcome, run_id: str) 
             )
         else:
             outcome.job_state = await tasks.pause_job(plan, placed, outcome.job_id)
-
-
-def _outcome(
-    plan: Plan, instances: list[InstanceOutcome], rollout: AllAtOnce | InWaves, started: float
-) -> FleetOutcome:
-    spent = (run_context().graph.requests_sent, time.monotonic() - started)
-    return FleetOutcome(plan.fleet, instances, *spent, rollout.words, rollout.report)

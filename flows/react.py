@@ -3,8 +3,7 @@
 import asyncio
 from typing import Any
 
-from prefect import flow, task
-from prefect.cache_policies import NO_CACHE
+from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
@@ -21,6 +20,7 @@ from flows.run.log_filter import install_log_filter
 from flows.run.notification import send_notification
 from flows.run.outcome import FleetOutcome
 from flows.store import require_store
+from flows.tasks.step import redacted_task
 
 
 def _name() -> str:
@@ -59,13 +59,13 @@ async def react_to_quarantine(
     return Completed(message=text)
 
 
-@task(name="triage-quarantine", task_run_name="triage · {event.key}", cache_policy=NO_CACHE, persist_result=False)
+@redacted_task("triage-quarantine", task_run_name="triage · {event.key}")
 async def triage_quarantine(event: QuarantineEvent) -> QuarantineReaction:
     """Join the quarantine with the failures of its cycles in the store."""
     return await asyncio.to_thread(_triaged, event)
 
 
-@task(name="notify", cache_policy=NO_CACHE, persist_result=False)
+@redacted_task("notify")
 async def tell_somebody(block: str, subject: str, text: str) -> bool:
     """Send the note to a notification block; return whether it was accepted."""
     return await send_notification(block, subject, text)

@@ -1,28 +1,22 @@
 """retire-instances: pause and delete the job, then the application of an instance."""
 
-import time
 from typing import Annotated
 
-from prefect import flow, task
-from prefect.cache_policies import NO_CACHE
+from prefect import flow
 from prefect.client.schemas.objects import State
-from prefect.states import Failed
 from pydantic import Field
 
 from flows.artifacts import tables as artifacts
-from flows.errors import StepFailed
-from flows.fleet_file.loader import FleetParameter, read_fleet
+from flows.fleet_file.loader import FleetParameter
 from flows.plan.outcome import InstanceOutcome
 from flows.plan.retirement import Retirement
 from flows.run import journal
-from flows.run.context import open_run_context
+from flows.run.fleet_run import open_fleet_run
 from flows.run.lease import WAIT_MINUTES, WaitMinutes, exclusive
-from flows.run.log_filter import install_log_filter
 from flows.run.names import name_run
-from flows.run.outcome import FleetOutcome
 from flows.run.task_runner import LoopTaskRunner
 from flows.tasks import retire as tasks
-from flows.tasks.mapped import final_state, map_instances
+from flows.tasks.mapped import final_state, instance_task, map_instances
 
 WIDTH = 10
 OUTCOMES = ("retired", "purged", "unchanged", "failed")
@@ -57,36 +51,18 @@ async def retire_instances(
         change: Ticket to record in the journal.
         wait_minutes: How long to wait for another run that is changing this fleet.
     """
-    install_log_filter()
-    desired = read_fleet(fleet)
-    started = time.monotonic()
-    async with open_run_context(tenant, desired.tenant_id) as run, exclusive(desired, "retire", wait_minutes):
-        plans = await tasks.plan_retirement(desired, only, application_id, purge, force)
-        async with journal.open_journal(desired, None, change, "retire") as entry:
-            outcomes = {each.key: each.outcome() for each in plans}
-            pending = [(each, outcomes[each.key]) for each in plans if each.needed]
-            for done in await map_instances(retire_instance, pending, entry.run_id, phase="retire", width=WIDTH):
-                outcomes[done.key] = done
-            spent = (run.graph.requests_sent, time.monotonic() - started)
-            outcome = FleetOutcome(desired.fleet, list(outcomes.values()), *spent, OUTCOMES)
-            entry.outcome = outcome
+    async with open_fleet_run(fleet, tenant) as run, exclusive(run.fleet, "retire", wait_minutes):
+        plans = await tasks.plan_retirement(run.fleet, only, application_id, purge, force)
+        async with journal.open_journal(run.fleet, None, change, "retire") as entry:
+            instances = await map_instances(retire_instance, plans, entry.run_id, phase="retire", width=WIDTH)
+            entry.outcome = outcome = run.outcome(instances, OUTCOMES)
         await artifacts.publish_outcome(outcome, "retired")
     return final_state(outcome)
 
 
-@task(name="retire-instance", task_run_name="{plan.key}", cache_policy=NO_CACHE, persist_result=False)
-async def retire_instance(plan: Retirement, run_id: str) -> State | InstanceOutcome:
-    """Retire one instance; a failure is in the outcome."""
-    outcome = plan.outcome()
-    try:
-        await _retire(plan)
-    except StepFailed as failure:
-        outcome.fail(failure)
-    await journal.record(run_id, "retire", plan.changes, outcome)
-    return Failed(message=str(outcome.failure), data=outcome) if outcome.failure else outcome
-
-
-async def _retire(plan: Retirement) -> None:
+@instance_task("retire-instance")
+async def retire_instance(plan: Retirement, _outcome: InstanceOutcome, _run_id: str) -> None:
+    """Retire one instance."""
     if plan.live:
         for job in plan.jobs:
             if job.state not in {"created", "paused"}:

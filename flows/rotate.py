@@ -1,28 +1,22 @@
 """rotate-credentials: validate and save new credentials for existing jobs; changes nothing else."""
 
-import time
 from typing import Annotated
 
-from prefect import flow, task
-from prefect.cache_policies import NO_CACHE
+from prefect import flow
 from prefect.client.schemas.objects import State
-from prefect.states import Failed
 from pydantic import Field
 
 from flows.artifacts import tables as artifacts
-from flows.errors import StepFailed
-from flows.fleet_file.loader import FleetParameter, read_fleet
+from flows.fleet_file.loader import FleetParameter
 from flows.plan.outcome import ApplicationIds, InstanceOutcome
-from flows.plan.plan import Action, InstancePlan, Plan
+from flows.plan.plan import InstancePlan
 from flows.run import journal
-from flows.run.context import open_run_context
+from flows.run.fleet_run import open_fleet_run
 from flows.run.lease import WAIT_MINUTES, WaitMinutes, exclusive
-from flows.run.log_filter import install_log_filter
 from flows.run.names import name_run
-from flows.run.outcome import FleetOutcome
 from flows.run.task_runner import LoopTaskRunner
 from flows.tasks import provision as tasks
-from flows.tasks.mapped import final_state, map_instances
+from flows.tasks.mapped import final_state, instance_task, map_instances
 
 _AT_ONCE = 10
 _OUTCOMES = ("rotated", "failed")
@@ -51,44 +45,21 @@ async def rotate_credentials(
         change: Ticket to record in the journal.
         wait_minutes: How long to wait for another run that is changing this fleet.
     """
-    install_log_filter()
-    desired = read_fleet(fleet)
-    started = time.monotonic()
-    async with open_run_context(tenant, desired.tenant_id) as run, exclusive(desired, "rotate", wait_minutes):
-        plan = await tasks.plan_rotation(desired, only)
-        async with journal.open_journal(desired, plan, change, "rotate") as entry:
-            instances = await _rotate(plan, entry.run_id)
-            seconds = time.monotonic() - started
-            outcome = FleetOutcome(plan.fleet, instances, run.graph.requests_sent, seconds, _OUTCOMES)
-            entry.outcome = outcome
+    async with open_fleet_run(fleet, tenant) as run, exclusive(run.fleet, "rotate", wait_minutes):
+        plan = await tasks.plan_rotation(run.fleet, only)
+        async with journal.open_journal(run.fleet, plan, change, "rotate") as entry:
+            instances = await map_instances(
+                rotate_instance, plan.instances, entry.run_id, phase="rotate", width=_AT_ONCE
+            )
+            entry.outcome = outcome = run.outcome(instances, _OUTCOMES)
         await artifacts.publish_outcome(outcome, "rotation")
     return final_state(outcome)
 
 
-async def _rotate(plan: Plan, run_id: str) -> list[InstanceOutcome]:
-    outcomes = {each.key: _outcome(each) for each in plan.instances}
-    pending = [(each, outcomes[each.key]) for each in plan.instances if each.action is Action.UPDATE]
-    for outcome in await map_instances(rotate_instance, pending, run_id, phase="rotate", width=_AT_ONCE):
-        outcomes[outcome.key] = outcome
-    return list(outcomes.values())
-
-
-@task(name="rotate-instance", task_run_name="{plan.key}", cache_policy=NO_CACHE, persist_result=False)
-async def rotate_instance(plan: InstancePlan, run_id: str) -> State | InstanceOutcome:
+@instance_task("rotate-instance")
+async def rotate_instance(plan: InstancePlan, outcome: InstanceOutcome, _run_id: str) -> None:
     """Save the credentials of one instance if the target system accepts them."""
-    outcome = _outcome(plan)
     placed = ApplicationIds(plan.application_id or "", plan.service_principal_id or "")
-    try:
-        await tasks.validate_credentials(plan, placed, "")
-        await tasks.save_credentials(plan, placed, with_settings=False)
-    except StepFailed as failure:
-        outcome.fail(failure)
-    await journal.record_instance(run_id, plan, outcome)
-    return Failed(message=str(outcome.failure), data=outcome) if outcome.failure else outcome
-
-
-def _outcome(plan: InstancePlan) -> InstanceOutcome:
-    outcome = InstanceOutcome.of(plan)
-    if not outcome.failure:
-        outcome.outcome = "rotated"
-    return outcome
+    await tasks.validate_credentials(plan, placed, "")
+    await tasks.save_credentials(plan, placed, with_settings=False)
+    outcome.outcome = "rotated"

@@ -1,6 +1,5 @@
 """provision-shard: one part of a fleet that provision-fleet has planned as a whole."""
 
-import time
 from typing import Annotated, Any
 
 from prefect import flow
@@ -9,13 +8,10 @@ from pydantic import Field
 
 from flows.apply.shard_parts import restrict_to
 from flows.artifacts import tables as artifacts
-from flows.fleet_file.loader import read_fleet
 from flows.provision import apply_plan
 from flows.run import journal
-from flows.run.context import open_run_context
+from flows.run.fleet_run import open_fleet_run
 from flows.run.lease import exclusive
-from flows.run.log_filter import install_log_filter
-from flows.run.outcome import FleetOutcome
 from flows.run.task_runner import LoopTaskRunner
 from flows.store.leases import SHARD
 from flows.tasks import provision as tasks
@@ -54,21 +50,18 @@ async def provision_shard(
         planned: Approved changes to existing instances, by key.
         lease_id: The apply's lease, which this run shares.
     """
-    install_log_filter()
-    part = read_fleet(fleet)
-    started = time.monotonic()
     async with (
-        open_run_context(tenant, part.tenant_id, writes_per_second) as run,
-        exclusive(part, SHARD, 0, shard_of=lease_id),
+        open_fleet_run(fleet, tenant, writes_per_second) as run,
+        exclusive(run.fleet, SHARD, 0, shard_of=lease_id),
     ):
         await journal.require(run_id)
-        plan = await tasks.plan_shard(part, save_credentials, force)
+        plan = await tasks.plan_shard(run.fleet, save_credentials, force)
         if compare:
             plan = await tasks.compare_credentials(plan)
         plan = restrict_to(plan, planned or {})
         instances = await apply_plan(plan, run_id, concurrency)
         await journal.record_rest(run_id, plan, instances)
-        outcome = FleetOutcome(plan.fleet, instances, run.graph.requests_sent, time.monotonic() - started)
+        outcome = run.outcome(instances)
         await artifacts.publish_outcome(outcome, "shard")
         await artifacts.publish_apps(outcome)
     return final_state(outcome)

@@ -68,7 +68,7 @@ class InWaves:
 
     async def apply(self, plan: Plan, run: Run, run_id: str) -> list[InstanceOutcome]:
         """Carry out what is left of a plan, until a wave does not fare well."""
-        self._outcomes = {each.key: InstanceOutcome.of(each) for each in plan.instances}
+        self._outcomes = {each.key: each.outcome() for each in plan.instances}
         if not self.rollout.waves:
             return list(self._outcomes.values())
         paused = tuple(each.key for each in plan.instances if each.paused_by == "us")
@@ -139,8 +139,8 @@ class InWaves:
         begun = [key for wave in self.rollout.waves if wave.state != "pending" for key in wave.members]
         controls = await job_tasks.plan_controls(self.fleet, "pause", begun, "", False)
         async with journal.open_journal(self.fleet, None, self.ticket, "canary-hold") as entry:
-            pending = [(each, each.outcome()) for each in controls if each.needed]
-            done = await map_instances(control_job, pending, entry.run_id, phase="pause", width=WIDTH)
+            needed = [each for each in controls if each.needed]
+            done = await map_instances(control_job, needed, entry.run_id, phase="pause", width=WIDTH)
             entry.outcome = FleetOutcome(self.fleet.fleet, done, 0, 0.0, ("paused", "unchanged", "failed"))
         for each in done:
             self._outcomes[each.key].job_state = each.job_state

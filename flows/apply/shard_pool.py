@@ -141,7 +141,7 @@ class ShardPool:
 
 def _outcome(plan: InstancePlan, change: Change) -> InstanceOutcome:
     """Return what a shard wrote down; the state of a job is not in the journal."""
-    outcome = InstanceOutcome.of(plan)
+    outcome = plan.outcome()
     outcome.outcome, outcome.job_state = change.outcome, None
     outcome.application_id, outcome.service_principal_id = change.application_id, change.service_principal_id
     outcome.job_id = change.job_id
@@ -152,7 +152,7 @@ def _outcome(plan: InstancePlan, change: Change) -> InstanceOutcome:
 
 
 def _undone(plan: InstancePlan, shard: _Shard) -> InstanceOutcome:
-    outcome = InstanceOutcome.of(plan)
+    outcome = plan.outcome()
     state = shard.run.state if shard.run else None
     ended = ", ".join(filter(None, (state.name, state.message))) if state else ""
     fate = f"ended {ended}" if state else "was not started"

@@ -1,5 +1,6 @@
 """The deployment runs that shards are, on the Prefect server."""
 
+import asyncio
 from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
@@ -9,6 +10,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowFilter, FlowRunFilter, WorkPoolFilter
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.client.schemas.responses import DeploymentResponse
+from prefect.context import FlowRunContext
 from prefect.deployments import arun_deployment
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.runtime import deployment
@@ -26,9 +28,14 @@ _UNFINISHED = [
 ]
 
 
-def is_deployed() -> bool:
-    """Tell whether this is a run of a deployment."""
-    return deployment.id is not None
+async def find_own_deployment() -> UUID | None:
+    """Return the id of the deployment that this is a run of, or that the flow around it is; None if there is none."""
+    context = FlowRunContext.get()
+    if context and context.flow_run and context.flow_run.parent_task_run_id is None:
+        return context.flow_run.deployment_id
+    # Prefect may ask the server, and blocks the thread until it has the answer.
+    found = await asyncio.to_thread(lambda: deployment.id)
+    return UUID(found) if found else None
 
 
 async def shard_deployment() -> DeploymentResponse | None:
@@ -37,10 +44,11 @@ async def shard_deployment() -> DeploymentResponse | None:
     Returns:
         None if this is no run of a deployment, or its work pool has none for shards.
     """
-    if not is_deployed():
+    deployment_id = await find_own_deployment()
+    if deployment_id is None:
         return None
     async with get_client() as client:
-        own = await client.read_deployment(UUID(deployment.id))
+        own = await client.read_deployment(deployment_id)
         if own.work_pool_name is None:
             return None
         found = await client.read_deployments(

@@ -60,7 +60,7 @@ async def settle_left_shards(fleet: Fleet) -> None:
 
     Two at work on one instance could make it twice. A run that is not of a deployment knows of none.
     """
-    if not shard_runs.is_deployed():
+    if await shard_runs.find_own_deployment() is None:
         return
     vigil = ShardLiveness()
     for run in await shard_runs.find_unfinished_runs(fleet):

@@ -6,8 +6,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.states import Failed
 
@@ -26,7 +24,7 @@ from flows.run.context import run_context
 from flows.run.progress import Progress, report_progress
 from flows.tasks.monitor import sweep_jobs
 from flows.tasks.on_demand import plan_on_demand, try_request
-from flows.tasks.step import log
+from flows.tasks.step import log, redacted_task
 from graph_client.errors import GraphError
 
 _LOG_INTERVAL_SECONDS = 60.0
@@ -113,7 +111,7 @@ async def _logs(watch: Watch, jobs: Mapping[str, Reading]) -> dict[str, JobLog] 
         await asyncio.sleep(min(max(watch.rules.interval_seconds, _LOG_INTERVAL_SECONDS), left))
 
 
-@task(name="read-log-of-jobs", cache_policy=NO_CACHE, persist_result=False)
+@redacted_task("read-log-of-jobs")
 async def read_job_logs(job_ids: list[str], since: datetime) -> dict[str, JobLog] | None:
     """Read what the provisioning log has of some jobs since a moment; None if it cannot be read."""
     try:
@@ -138,7 +136,7 @@ async def try_users(
     return trials
 
 
-@task(name="judge-wave", task_run_name="{wave.name}", cache_policy=NO_CACHE, persist_result=False)
+@redacted_task("judge-wave", task_run_name="{wave.name}")
 async def judge_wave(wave: WaveReport, seen: list[Observation], rules: CanaryRules) -> State | list[HealthCheck]:
     """Say how each instance of a wave fared; it is held if more of them fared badly than may."""
     verdicts = [evaluate(each, rules) for each in seen]

@@ -48,6 +48,11 @@ class JobControl:
         return f"{self.key}: its service principal has {other_jobs(self.others)}" if self.others else None
 
     @property
+    def action(self) -> str:
+        """What the journal calls it."""
+        return self.verb
+
+    @property
     def changes(self) -> tuple[FieldChange, ...]:
         """The changes for the journal."""
         after = "paused" if self.verb == "pause" else "running"

@@ -4,16 +4,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flows.errors import StepFailed
-from flows.plan.plan import Action, InstancePlan
 
-_DONE = {
-    Action.CREATE: "created",
-    Action.ADOPT: "adopted",
-    Action.UPDATE: "updated",
-    Action.NONE: "unchanged",
-    Action.CONFLICT: "failed",
-}
-APPLIED = tuple(_DONE.values())
+APPLIED = ("created", "adopted", "updated", "unchanged", "failed")
 """Outcomes of an apply, in the order of its summary."""
 
 
@@ -42,24 +34,6 @@ class InstanceOutcome:
     pending: tuple[str, ...] = ()
     """Assignments for a later apply, once their roles have been imported."""
     app_id: str | None = None
-
-    @classmethod
-    def of(cls, plan: InstancePlan) -> "InstanceOutcome":
-        """Return the planned outcome; a conflict has already failed."""
-        outcome = cls(
-            plan.key,
-            _DONE[plan.action],
-            plan.application_id,
-            plan.service_principal_id,
-            plan.job_id,
-            plan.health.state if plan.job_id else None,
-            pending=plan.pending,
-            app_id=plan.app_id,
-        )
-        if plan.conflict:
-            conflict = plan.conflict
-            outcome.fail(StepFailed(conflict.code, conflict.message, conflict.hint, step=conflict.step))
-        return outcome
 
     def place(self, placed: ApplicationIds) -> None:
         """Record the ids of the application and its service principal."""

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
+from flows.errors import StepFailed
 from flows.fleet_file.models import Instance
 from flows.mappings.scope_filter import Selection
 from flows.monitoring.health import TOO_MANY_DELETES, JobHealth
+from flows.plan.outcome import APPLIED, InstanceOutcome
 from flows.tenant.assignments import Assigned
 from flows.tenant.recycle_bin import DeletedApplication
 
@@ -24,6 +26,8 @@ class Action(StrEnum):
     NONE = "none"
     CONFLICT = "conflict"
 
+
+_DONE = dict(zip(Action, APPLIED, strict=True))
 
 DESCRIPTION = ("mark", "display_name", "notes", "service_management_reference")
 """Fields of the application object; one write changes them all."""
@@ -110,6 +114,28 @@ class InstancePlan:
     def key(self) -> str:
         """The key of the instance."""
         return self.instance.key
+
+    @property
+    def needed(self) -> bool:
+        """Whether an apply would do anything to the instance."""
+        return self.action in {Action.CREATE, Action.ADOPT, Action.UPDATE}
+
+    def outcome(self) -> InstanceOutcome:
+        """Return the outcome if all goes well; a conflict has failed already."""
+        outcome = InstanceOutcome(
+            self.key,
+            _DONE[self.action],
+            self.application_id,
+            self.service_principal_id,
+            self.job_id,
+            self.health.state if self.job_id else None,
+            pending=self.pending,
+            app_id=self.app_id,
+        )
+        if self.conflict:
+            conflict = self.conflict
+            outcome.fail(StepFailed(conflict.code, conflict.message, conflict.hint, step=conflict.step))
+        return outcome
 
     def touches(self, *areas: str) -> bool:
         """Return whether a change is in one of `areas`; `credentials` covers all `credentials.…`."""

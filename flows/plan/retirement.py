@@ -44,6 +44,11 @@ class Retirement:
         return self.refusal is None and (self.live or self.purge)
 
     @property
+    def action(self) -> str:
+        """What the journal calls it."""
+        return "retire"
+
+    @property
     def changes(self) -> tuple[FieldChange, ...]:
         """The changes for the journal."""
         return (FieldChange("application", self.display_name, "purged" if self.purge else "deleted"),)

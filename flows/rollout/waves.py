@@ -8,16 +8,14 @@ from typing import Any
 
 from flows.errors import StepFailed
 from flows.monitoring.health import RUNNING
-from flows.plan.plan import Action, InstancePlan, Plan
+from flows.plan.plan import InstancePlan, Plan
 
 SECOND_WAVE_SHARE = 0.1
-
-_CHANGING = {Action.CREATE, Action.ADOPT, Action.UPDATE}
 
 
 def instances_to_change(plan: Plan) -> list[InstancePlan]:
     """Return the instances that an apply would touch."""
-    return [each for each in plan.instances if each.action in _CHANGING]
+    return [each for each in plan.instances if each.needed]
 
 
 def split_into_waves(plan: Plan, canary: int | Sequence[str]) -> list[tuple[str, ...]]:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Protocol
 
 from prefect.runtime import flow_run
 
@@ -12,14 +13,26 @@ from flows.configuration.environment import environment
 from flows.fleet_file.models import Fleet
 from flows.plan.outcome import InstanceOutcome
 from flows.plan.plan import FieldChange as FieldPlan
-from flows.plan.plan import InstancePlan, Plan
+from flows.plan.plan import Plan
 from flows.run.context import run_context
 from flows.run.lease import lease_id
 from flows.run.outcome import FleetOutcome
-from flows.store import Change, ChangeError, FieldChange, Run
+from flows.store import Change, ChangeError, FieldChange, Run, StoreError
 
 _WITHOUT_LEASE = frozenset({"try"})
 """What changes users in target systems, and nothing that an apply would change."""
+
+
+class Planned(Protocol):
+    """What is to be done to one instance, as the journal keeps it."""
+
+    @property
+    def action(self) -> str:
+        """What it is called."""
+
+    @property
+    def changes(self) -> Iterable[FieldPlan]:
+        """The fields that change."""
 
 
 @dataclass
@@ -61,7 +74,7 @@ def _ending(outcome: FleetOutcome | None) -> str:
     return "partial" if outcome.failed < len(outcome.instances) else "failed"
 
 
-class StoreMismatch(Exception):
+class StoreMismatch(StoreError):
     """A shard has another store than the run that planned it."""
 
 
@@ -69,7 +82,7 @@ async def require(run_id: str) -> None:
     """Make sure that this store has the run that a shard belongs to.
 
     Raises:
-        OtherStore: It has not.
+        StoreMismatch: It has not.
     """
     store = run_context().store
     if not await asyncio.to_thread(store.journal.has, run_id):
@@ -89,8 +102,8 @@ async def record_rest(run_id: str, plan: Plan, instances: Iterable[InstanceOutco
             await record_instance(run_id, plans[outcome.key], outcome)
 
 
-async def record_instance(run_id: str, plan: InstancePlan, outcome: InstanceOutcome) -> None:
-    """Write down what an apply did to one instance."""
+async def record_instance(run_id: str, plan: Planned, outcome: InstanceOutcome) -> None:
+    """Write down what was done to one instance."""
     await record(run_id, str(plan.action), plan.changes, outcome)
 
 

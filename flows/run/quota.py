@@ -1,5 +1,8 @@
 """Stopping a run when what is wrong is wrong with its caller, and every further instance would fail alike."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from flows.errors import StepFailed
 
 EXCEEDED = "Directory_QuotaExceeded"
@@ -16,6 +19,24 @@ class CallerBreaker:
     def __init__(self, *, permissions_known: bool = True) -> None:
         self.permissions_known = permissions_known
         self._refusal: StepFailed | None = None
+
+    @contextmanager
+    def guard(self, key: str, *, creating: bool) -> Iterator[None]:
+        """Let an instance begin, and note its failure if it is the caller's.
+
+        Args:
+            key: Of the instance.
+            creating: Whether it is to be created; what is there may be withheld from the caller for its own reasons.
+
+        Raises:
+            StepFailed: It failed, or another one failed of what this one would fail of.
+        """
+        self.check(key)
+        try:
+            yield
+        except StepFailed as failure:
+            self.heed(failure, creating=creating)
+            raise
 
     def heed(self, failure: StepFailed, *, creating: bool) -> None:
         """Note a failure, if it is the caller's.

@@ -3,24 +3,18 @@
 from collections.abc import Collection
 from contextlib import suppress
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-from prefect.client.schemas.objects import State
-from prefect.states import Failed
-
-from flows.errors import StepFailed
 from flows.fleet_file.models import Fleet
 from flows.plan.job_control import JobControl, Verb, plan_job_controls
 from flows.plan.outcome import InstanceOutcome
-from flows.run import journal
 from flows.run.context import run_context
 from flows.steps import job
 from flows.steps.credentials import Start
-from flows.tasks.step import log, step
+from flows.tasks.mapped import instance_task
+from flows.tasks.step import log, redacted_task, step
 from graph_client.errors import GraphError
 
 
-@task(name="plan-job-controls", cache_policy=NO_CACHE, persist_result=False)
+@redacted_task("plan-job-controls")
 async def plan_controls(
     fleet: Fleet, verb: Verb, only: Collection[str] | None, scope: str, force: bool
 ) -> list[JobControl]:
@@ -67,13 +61,7 @@ WIDTH = 10
 _TASKS = {"start": start_job, "pause": pause_job, "restart": restart_job}
 
 
-@task(name="control-job", task_run_name="{plan.key}", cache_policy=NO_CACHE, persist_result=False)
-async def control_job(plan: JobControl, run_id: str) -> State | InstanceOutcome:
-    """Start, pause or restart the job of one instance; what fails is in the outcome."""
-    outcome = plan.outcome()
-    try:
-        outcome.job_state = await _TASKS[plan.verb](plan)
-    except StepFailed as failure:
-        outcome.fail(failure)
-    await journal.record(run_id, plan.verb, plan.changes, outcome)
-    return Failed(message=str(outcome.failure), data=outcome) if outcome.failure else outcome
+@instance_task("control-job")
+async def control_job(plan: JobControl, outcome: InstanceOutcome, _run_id: str) -> None:
+    """Start, pause or restart the job of one instance."""
+    outcome.job_state = await _TASKS[plan.verb](plan)

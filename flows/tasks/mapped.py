@@ -1,8 +1,8 @@
 """One task for each instance of a fleet, and the state a run ends in when some of them fail."""
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any, cast
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
 
 from prefect import unmapped
 from prefect.client.schemas.objects import State
@@ -13,49 +13,106 @@ from flows.artifacts.progress import ProgressArtifact
 from flows.errors import StepFailed
 from flows.formatting.text import format_count
 from flows.plan.outcome import InstanceOutcome
+from flows.run import journal
 from flows.run.names import name_fleet_run
 from flows.run.outcome import FleetOutcome
 from flows.run.progress import Progress, report_progress
 from flows.run.task_runner import LoopFuture, limit_concurrency
+from flows.tasks.step import Keyed, redacted_task
+
+
+class InstanceWork(Keyed, journal.Planned, Protocol):
+    """What is to be done to one instance, and the outcome if all goes well."""
+
+    @property
+    def needed(self) -> bool:
+        """Whether there is anything to do."""
+
+    def outcome(self) -> InstanceOutcome:
+        """Return the outcome if all goes well; one that cannot be begun has failed already."""
+
+
+Work = TypeVar("Work", bound=InstanceWork)
+
+P = ParamSpec("P")
+
+InstanceFunction = Callable[Concatenate[Work, InstanceOutcome, str, P], Coroutine[Any, Any, None]]
+
+InstanceTask = Task[Concatenate[Work, str, P], Coroutine[Any, Any, State | InstanceOutcome]]
+
+
+def instance_task(name: str) -> Callable[[InstanceFunction[Work, P]], InstanceTask[Work, P]]:
+    """Make a function the task of an instance: its steps, of which the first that fails ends it.
+
+    The function is given the plan for the instance, the outcome to fill in, the id of the run in the journal, and what
+    else the task is given. The task writes the outcome in the journal, and fails in Prefect if a step failed.
+
+    Args:
+        name: Of the task; each run is called by the key of its instance.
+    """
+
+    def decorate(function: InstanceFunction[Work, P]) -> InstanceTask[Work, P]:
+        async def run(plan: Work, run_id: str, *args: P.args, **kwargs: P.kwargs) -> State | InstanceOutcome:
+            outcome = plan.outcome()
+            try:
+                await function(plan, outcome, run_id, *args, **kwargs)
+            except StepFailed as failure:
+                outcome.fail(failure)
+            await journal.record_instance(run_id, plan, outcome)
+            return Failed(message=str(outcome.failure), data=outcome) if outcome.failure else outcome
+
+        # Not functools.wraps: Prefect would take the parameters of the function for those of the task.
+        run.__name__, run.__qualname__, run.__doc__ = function.__name__, function.__qualname__, function.__doc__
+        return redacted_task(name, task_run_name="{plan.key}")(run)
+
+    return decorate
 
 
 async def map_instances(
-    work: Task[..., Any], pending: Sequence[tuple[Any, InstanceOutcome]], run_id: str, *, phase: str, width: int
+    work: InstanceTask[Work, []], plans: Sequence[Work], run_id: str, *, phase: str, width: int
 ) -> list[InstanceOutcome]:
-    """Run a task for each instance, and return what came of each; one that fails never stops another.
+    """Run a task for each instance that needs one, and return the outcome of all; a failure stops no other.
 
     Args:
-        work: Takes what is to be done and the id of the run in the journal; returns an `InstanceOutcome`.
-        pending: What is to be done to each instance, with the outcome to blame if its task crashes.
+        work: The task of an instance.
+        plans: What is to be done to each instance.
         run_id: Of the run in the journal.
         phase: What to call it in the progress.
         width: How many instances are worked on at once.
     """
+    outcomes = {each.key: each.outcome() for each in plans}
+    pending = [each for each in plans if each.needed]
     if not pending:
-        return []
+        return list(outcomes.values())
     report_progress(Progress(phase, 0, len(pending)))
     bar = await ProgressArtifact.start(name_fleet_run() or phase, phase, len(pending))
-    outcomes = []
     async with limit_concurrency(width):
-        futures = list(work.map([item for item, _ in pending], unmapped(run_id)))
-        finishing = [
-            _outcome(each, cast("LoopFuture", future)) for (_, each), future in zip(pending, futures, strict=True)
-        ]
+        futures = [cast("LoopFuture", future) for future in work.map(pending, unmapped(run_id))]
+        finishing = [_finish(each, future) for each, future in zip(pending, futures, strict=True)]
         for done, finished in enumerate(asyncio.as_completed(finishing), start=1):
             outcome = await finished
-            outcomes.append(outcome)
+            outcomes[outcome.key] = outcome
             report_progress(Progress(phase, done, len(pending), outcome.key))
             await bar.show(done)
-    return outcomes
+    return list(outcomes.values())
 
 
-async def _outcome(expected: InstanceOutcome, future: LoopFuture) -> InstanceOutcome:
-    state = await future
+async def run_instance(
+    work: InstanceTask[Work, P], plan: Work, run_id: str, *args: P.args, **kwargs: P.kwargs
+) -> InstanceOutcome:
+    """Run the task of one instance, whether it needs anything or not, and return its outcome."""
+    running: Any = work(plan, run_id, *args, **kwargs, return_state=True)
+    return await _finish(plan, running)
+
+
+async def _finish(plan: InstanceWork, running: Awaitable[State]) -> InstanceOutcome:
+    state = await running
     result = await state.aresult(raise_on_failure=False)
     if isinstance(result, InstanceOutcome):
         return result
-    expected.fail(StepFailed("Crashed", f"{type(result).__name__}: {result}", "See the task run's log.", step="run"))
-    return expected
+    outcome = plan.outcome()
+    outcome.fail(StepFailed("Crashed", f"{type(result).__name__}: {result}", "See the task run's log.", step="run"))
+    return outcome
 
 
 def final_state(outcome: FleetOutcome) -> State:

@@ -2,19 +2,17 @@
 
 import asyncio
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from flows.fleet_file.models import Fleet
 from flows.monitoring import sweep as sweeping
 from flows.monitoring.quarantine_triage import triaged
 from flows.monitoring.sweep import Sweep, Target
 from flows.run.context import run_context
 from flows.run.job_events import emit_episode_events
+from flows.tasks.step import redacted_task
 from flows.tenant.observe import find_instances
 
 
-@task(name="find-jobs", cache_policy=NO_CACHE, persist_result=False)
+@redacted_task("find-jobs")
 async def find_targets(fleet: Fleet) -> list[Target]:
     """Find the service principal of each instance by the fleet's mark."""
     found = await find_instances(run_context().graph, fleet)
@@ -27,7 +25,7 @@ async def find_targets(fleet: Fleet) -> list[Target]:
     ]
 
 
-@task(name="sweep-jobs", cache_policy=NO_CACHE, persist_result=False)
+@redacted_task("sweep-jobs")
 async def sweep_jobs(fleet: Fleet, targets: list[Target]) -> Sweep:
     """Read every job, keep what differs from the last time, and tell Prefect of episodes that began or ended."""
     run = run_context()
@@ -41,7 +39,7 @@ async def sweep_jobs(fleet: Fleet, targets: list[Target]) -> Sweep:
     return seen
 
 
-@task(name="triage-quarantines", cache_policy=NO_CACHE, persist_result=False)
+@redacted_task("triage-quarantines")
 async def triage_quarantines(seen: Sweep) -> Sweep:
     """Join each quarantine with the failures of its cycles."""
     return await asyncio.to_thread(triaged, run_context().store, seen)

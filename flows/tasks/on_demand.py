@@ -5,8 +5,6 @@ from collections.abc import Awaitable, Collection
 from dataclasses import asdict, replace
 from typing import cast
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.states import Failed
 
@@ -24,10 +22,10 @@ from flows.on_demand_provisioning.subjects import find_group, find_user
 from flows.plan.diff import select_instances
 from flows.run.context import run_context
 from flows.store import StoredOnDemandResult
-from flows.tasks.step import log
+from flows.tasks.step import log, redacted_task
 
 
-@task(name="find-whom-and-where", cache_policy=NO_CACHE, persist_result=False)
+@redacted_task("find-whom-and-where")
 async def plan_on_demand(
     fleet: Fleet, only: Collection[str], users: Collection[str], groups: Collection[str]
 ) -> list[OnDemandRequest]:
@@ -42,13 +40,7 @@ async def plan_on_demand(
 
 
 # Never again by itself: a second time would no longer tell what the first one did.
-@task(
-    name="provision-on-demand",
-    task_run_name="{attempt.subject.label} · {attempt.key}",
-    retries=0,
-    cache_policy=NO_CACHE,
-    persist_result=False,
-)
+@redacted_task("provision-on-demand", task_run_name="{attempt.subject.label} · {attempt.key}", retries=0)
 async def try_subject(attempt: OnDemandRequest, fleet: Fleet, run_id: str | None) -> State | OnDemandResult:
     """Provision one user or group now, and keep what came of it."""
     log().info("%s: provisioning %s on demand", attempt.key, attempt.subject.label)

@@ -3,9 +3,6 @@
 import asyncio
 from collections.abc import Collection
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from flows.credentials.fingerprint_key import NO_KEY
 from flows.credentials.references import Secret
 from flows.fleet_file.models import Fleet
@@ -18,18 +15,17 @@ from flows.plan.scope_estimate import estimate_scopes
 from flows.plan.text import format_changes
 from flows.run.context import run_context
 from flows.run.load_known_state import load_known_state
-from flows.run.redaction import redact_errors
 from flows.steps import application, assignments, credentials, job, owners, schema
 from flows.steps.credentials import Start
 from flows.steps.job import CreatedJob
 from flows.tasks import fingerprints
 from flows.tasks import schema_history as schemas
-from flows.tasks.step import log, step
+from flows.tasks.step import log, redacted_task, step
 from flows.tenant.observe import observe_fleet
 from graph_client.parallel import gather
 
 
-@task(name="plan-fleet", cache_policy=NO_CACHE, persist_result=False)
+@redacted_task("plan-fleet")
 async def plan_fleet(fleet: Fleet, only: Collection[str] | None, save_all: bool, force: bool) -> Plan:
     """Look at the tenant and say what has to change."""
     observed, memory = await gather(
@@ -43,7 +39,7 @@ async def plan_fleet(fleet: Fleet, only: Collection[str] | None, save_all: bool,
     return plan
 
 
-@task(name="plan-shard", cache_policy=NO_CACHE, persist_result=False)
+@redacted_task("plan-shard")
 async def plan_shard(part: Fleet, save_all: bool, force: bool) -> Plan:
     """Look at a part of a fleet, and at no more of the tenant than that takes."""
     keys = {key for each in part.instances for key in each.own_keys}
@@ -56,18 +52,17 @@ async def plan_shard(part: Fleet, save_all: bool, force: bool) -> Plan:
     return plan
 
 
-@task(name="compare-credentials", cache_policy=NO_CACHE, persist_result=False)
+@redacted_task("compare-credentials")
 async def compare_credentials(plan: Plan) -> Plan:
     """Find the credentials that have changed since they were saved: one task for all, and no write."""
     if run_context().fingerprint_key is None:
         log().warning(NO_KEY)
-    with redact_errors():
-        found = await fingerprints.compare_fingerprints(plan)
+    found = await fingerprints.compare_fingerprints(plan)
     log().info("plan of %s with its credentials compared: %s", plan.fleet, format_changes(found))
     return found
 
 
-@task(name="plan-rotation", cache_policy=NO_CACHE, persist_result=False)
+@redacted_task("plan-rotation")
 async def plan_rotation(fleet: Fleet, only: Collection[str]) -> Plan:
     """Look at the instances whose credentials are new."""
     keys = {key for each in select_instances(fleet, only) for key in (each.key, each.renamed_from) if key}

@@ -3,17 +3,14 @@
 import asyncio
 from collections.abc import Sequence
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from flows.fleet_file.models import Fleet
 from flows.plan.retirement import Retirement, plan_retirements
 from flows.run.context import run_context
 from flows.steps import retire
-from flows.tasks.step import log, step
+from flows.tasks.step import log, redacted_task, step
 
 
-@task(name="plan-retirements", cache_policy=NO_CACHE, persist_result=False)
+@redacted_task("plan-retirements")
 async def plan_retirement(
     fleet: Fleet, keys: Sequence[str], application_id: str | None, purge: bool, force: bool
 ) -> list[Retirement]:

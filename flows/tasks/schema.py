@@ -5,9 +5,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from flows.errors import StepFailed
 from flows.fleet_file.models import Fleet
 from flows.mappings.json_values import digest_json
@@ -18,11 +15,11 @@ from flows.run.context import run_context
 from flows.steps import job, schema
 from flows.store import JobPlace
 from flows.tasks import schema_history as schemas
-from flows.tasks.step import log, step
+from flows.tasks.step import log, redacted_task, step
 from graph_client.errors import GraphError
 
 
-@task(name="plan-restore", cache_policy=NO_CACHE, persist_result=False)
+@redacted_task("plan-restore")
 async def plan_restore(fleet: Fleet, key: str, version: int | None) -> tuple[Plan, int]:
     """Look at the job and at the store; return what a restore would change, and the version it is about."""
     run = run_context()

@@ -46,16 +46,17 @@ async def note_saved(plan: InstancePlan, service_principal_id: str, job_id: str)
     await _note({JobPlace(run_context().tenant_id, service_principal_id, job_id): plan.instance.mappings})
 
 
-async def note_applied(plans: Iterable[InstancePlan], outcomes: Mapping[str, InstanceOutcome]) -> None:
+async def note_applied(plans: Iterable[InstancePlan], outcomes: Iterable[InstanceOutcome]) -> None:
     """Write down of all jobs that are as their mappings say that they are.
 
     Raises:
         StoreError: The store cannot be written.
     """
     tenant_id = run_context().tenant_id
+    by_key = {each.key: each for each in outcomes}
     places = {}
     for plan in plans:
-        outcome = outcomes[plan.key]
+        outcome = by_key[plan.key]
         if outcome.failure is None and outcome.service_principal_id and outcome.job_id:
             places[JobPlace(tenant_id, outcome.service_principal_id, outcome.job_id)] = plan.instance.mappings
     await _note(places)

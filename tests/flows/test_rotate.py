@@ -29,7 +29,7 @@ def two(**fields):
 
 
 @pytest.fixture
-async def provisioned(tenant):
+async def provisioned(without_prefect, tenant):
     state = await provision_fleet(two(), return_state=True)
     outcome = await state.aresult()
     tenant.forget()

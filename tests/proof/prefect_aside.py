@@ -17,7 +17,6 @@ from prefect.states import Completed, exception_to_failed_state
 from prefect.tasks import Task
 from prefect.utilities.callables import get_call_parameters
 
-from flows.apply import shard_runs
 from flows.artifacts import notes
 from flows.artifacts import on_demand as trial_artifact
 from flows.artifacts import progress as progress_artifact
@@ -35,8 +34,7 @@ def prefect_aside():
         patched.setattr(Flow, "__call__", _call_flow)
         patched.setattr(Task, "__call__", _call)
         patched.setattr(task_runner, "run_task_async", _run_task)
-        # Both ask the server about a run that it does not know.
-        patched.setattr(shard_runs, "is_deployed", lambda: False)
+        # It asks the server about a run that it does not know.
         patched.setattr(mapping, "name_fleet_run", lambda: None)
         patched.setattr(job_events, "get_client", _nobody)
         patched.setattr(job_events, "_send", _nothing)
