@@ -23,7 +23,7 @@ def test_a_failure_is_told_with_cause_and_what_to_do(entra_fleet, url):
     text = " ".join(done.out.split())
     assert f"{EVIL} User u-evil box (Box Prod) failure create 2026-05-20 12:30:00Z" in text
     assert "failing 10 times since 2026-05-11 12:30:00Z; never succeeded" in text
-    assert "code EntryConflict: already exists in the target" in text
+    assert "code EntryConflict: exists already in the target" in text
     assert f"Microsoft {EVIL} recommends Remove one of them." in text
     assert "do Change the conflicting value on one side" in text
     assert "job quarantined: EncounteredEscrowProportionThreshold" in text
