@@ -66,7 +66,7 @@ async def _newest(place: JobPlace, key: str) -> int:
     if not versions:
         raise StepFailed(
             "NoVersion",
-            f"The store has no version of the schema of {key}: nothing was saved over it.",
+            f"The store has no schema version of {key}: entra-fleet has not replaced its schema yet.",
             "Versions are kept from the first apply with mappings on, in the store of the apply: name it with --store.",
             step="plan-restore",
         )

@@ -23,7 +23,7 @@ def test_it_writes_a_file_that_loads_and_is_never_written_over(entra_fleet_proce
     assert [each.key for each in load_fleet(path).instances] == ["by-hand"]
     asked = tenant.on_wire()
     result = entra_fleet_process(*arguments)
-    assert (result.code, result.err) == (1, f"{path} exists already.\nName another file.\n")
+    assert (result.code, result.err) == (1, f"{path} already exists.\nName another file.\n")
     assert (tenant.on_wire(), tenant.requests(writes=True)) == (asked, [])
 
 

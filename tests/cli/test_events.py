@@ -79,7 +79,7 @@ def test_an_empty_store_gives_no_lines_and_only_the_header_of_csv(entra_fleet, u
         (("--status", "bogus"), 2, "'bogus' is not one of 'success', 'failure', 'skipped', 'warning'"),
         (("--action", "bogus"), 2, "'bogus' is not one of"),
         (("--format", "xml"), 2, "'xml' is not one of 'jsonl', 'csv'"),
-        (("--since", "yesterday"), 2, "'yesterday' is no moment"),
+        (("--since", "yesterday"), 2, "'yesterday' is not a time"),
         (("--nosuch", "x"), 2, "No such option: --nosuch"),
     ],
 )

@@ -23,7 +23,7 @@ def test_it_writes_one_page(entra_fleet, url, tmp_path):
     ("arguments", "said"),
     [
         (("--fleet", "nope"), "The store has no fleet nope; it has: contoso.\n"),
-        (("--out", "/proc/nope/report.html"), "/proc/nope/report.html: No such file or directory.\nName a file"),
+        (("--out", "/proc/nope/report.html"), "/proc/nope/report.html: No such file or directory.\nUse --out"),
     ],
 )
 def test_what_cannot_be_done_is_said(entra_fleet, url, arguments, said):

@@ -86,7 +86,7 @@ def test_a_mapping_is_exported_changed_reviewed_rolled_back_and_taken_over(run, 
     file = tmp_path / "mappings" / "box.yaml"
     file.parent.mkdir()
     here("schema", "export", path, "--only", "one", "--out", file)
-    assert "exists already" in here("schema", "export", path, "--only", "one", "--out", file, code=1).err
+    assert "already exists" in here("schema", "export", path, "--only", "one", "--out", file, code=1).err
     assert here("schema", "export", path, "--only", "two").out.partition("\n")[2] == file.read_text().partition("\n")[2]
     write_fleet(fleet(*(instance(key, mappings="mappings/box.yaml") for key in ("one", "two"))))
     assert "contoso: No changes. 2 instances are up to date." in here("plan", path, "--detailed-exitcode").out
@@ -154,6 +154,6 @@ def test_what_is_not_there_is_said(here, run, write_fleet):
     assert "has no instance" in here("schema", "export", path, "--only", "none", code=2).err
     assert "one has no mappings file" in here("schema", "adopt", path, "--only", "one", code=1).err
     run("apply", path, "--yes")
-    assert "The store has no version" in run("schema", "restore", path, "--only", "one", "--yes", code=1).err
-    assert "The store has no version" in here("schema", "history", path, "--only", "one").out
+    assert "The store has no schema version" in run("schema", "restore", path, "--only", "one", "--yes", code=1).err
+    assert "The store has no schema version" in here("schema", "history", path, "--only", "one").out
     assert "there is no terminal" in here("schema", "restore", path, "--only", "one", code=2).err
