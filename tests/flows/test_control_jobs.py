@@ -160,7 +160,7 @@ async def test_an_answer_that_is_lost_changes_nothing_in_the_end(tmp_path, actio
 async def test_a_job_that_cannot_be_paused_stops_no_other(tmp_path):
     with running_jobs(tmp_path) as jobs:
         path = f"/servicePrincipals/{jobs.principals['b']}/*"
-        jobs.tenant.emulator.controls.add_faults([FaultRule("status", status=403, operation="pause_job", path=path)])
+        jobs.tenant.emulator.controls.add_faults([FaultRule("status", status=400, operation="pause_job", path=path)])
         state, outcome = await control("pause")
         assert (state.name, outcome.summary) == ("PartiallyCompleted", {"paused": 2, "unchanged": 0, "failed": 1})
         assert outcome.instances[1].failure.step == "pause-job"
