@@ -143,13 +143,23 @@ class Redaction:
 
     def mask_values(self, value: Any) -> Any:
         """A JSON value with its texts masked, also those that are JSON themselves; ids, moments and links stay."""
+        if not self._known:
+            return value
+        if isinstance(value, dict) and isinstance(value.get("value"), list):
+            return value | {"value": [self.mask_values(each) for each in value["value"]]}
+        # Many texts are glanced at together: a harvest has dozens in each of its hundred thousand events.
+        if not self._short and not self._may_hold_one("\n".join(_texts_of(value))):
+            return value
+        return self._mask_each(value)
+
+    def _mask_each(self, value: Any) -> Any:
         if isinstance(value, str):
             return self._mask_json(value) if value[:1] in ("{", "[") else self.mask(value)
         if isinstance(value, list):
-            return [self.mask_values(each) for each in value]
+            return [self._mask_each(each) for each in value]
         if isinstance(value, dict):
             return {
-                key: each if _NOT_WORDED.fullmatch(key) and isinstance(each, str) else self.mask_values(each)
+                key: each if isinstance(each, str) and _NOT_WORDED.fullmatch(key) else self._mask_each(each)
                 for key, each in value.items()
             }
         return value
@@ -157,7 +167,7 @@ class Redaction:
     def _mask_json(self, text: str) -> str:
         try:
             value = json.loads(text)
-            masked = self.mask_values(value)
+            masked = self._mask_each(value)
         except (ValueError, RecursionError):
             return self.mask(text)
         return text if masked == value else json.dumps(masked)
@@ -200,6 +210,18 @@ class Redaction:
             if length:
                 yield place, place + length
             place += 1
+
+
+def _texts_of(value: Any) -> Iterator[str]:
+    """The texts of a JSON value, its ids and moments too."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from _texts_of(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _texts_of(each)
 
 
 def _quoted(needle: str, folded: str, place: int) -> int:

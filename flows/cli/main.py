@@ -34,7 +34,6 @@ from flows.cli.errors import FAILED, exit_code_of
 from flows.cli.output.console import accept_any_encoding, show_error
 from flows.cli.processes.isolation import isolate_process
 from flows.cli.up import command as up
-from graph_client.redaction import mask
 
 app = typer.Typer(
     name="entra-fleet",
@@ -75,6 +74,8 @@ def main() -> None:
     try:
         app()
     except Exception as error:  # noqa: BLE001  # a traceback may quote a secret, and is redacted too
+        from graph_client.redaction import mask
+
         worded = _translate_prefect_error(error)
         code = exit_code_of(worded)
         if code is None:

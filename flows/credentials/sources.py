@@ -9,10 +9,10 @@ from functools import partial
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
+from flows.configuration.data_directory import KEY_SUFFIX
 from flows.configuration.environment import environment
 from flows.configuration.sign_in import Identity
 from flows.credentials.references import Secret, Source, SourceError, read_secret_file
-from flows.store.key_file import KEY_SUFFIX
 from graph_client.errors import BadSettings
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from graph_client import GraphClient
 from graph_client.models import ProvisioningEvent
@@ -17,14 +17,15 @@ class JobLog:
     """What happened to the objects of one job."""
 
     events: int = 0
+    """Those that are surely later than the moment asked for: the log shows whole seconds."""
     failing: set[str] = field(default_factory=set)
     """Ids of the objects that failed."""
     deleted: set[str] = field(default_factory=set)
     """Ids of the objects that were deleted, disabled, or would have been but for a threshold."""
 
-    def add(self, event: ProvisioningEvent) -> None:
+    def add(self, event: ProvisioningEvent, since: datetime) -> None:
         """Count one more event."""
-        self.events += 1
+        self.events += event.activity_date_time is None or event.activity_date_time > since
         subject = event.source_identity.id or event.id
         if event.status == "failure":
             self.failing.add(subject)
@@ -38,7 +39,7 @@ async def collect_job_logs(graph: GraphClient, job_ids: Collection[str], since: 
     Args:
         graph: A signed-in client.
         job_ids: The jobs.
-        since: Only events later than this.
+        since: Only events of this second or later: the log shows whole seconds.
 
     Raises:
         GraphError: The log cannot be read.
@@ -47,11 +48,12 @@ async def collect_job_logs(graph: GraphClient, job_ids: Collection[str], since: 
     """
     found = {job_id: JobLog() for job_id in job_ids}
     seen: set[str] = set()
+    after = since.replace(microsecond=0) - timedelta(microseconds=1)
     filters = [f"jobid eq '{job_id}'" for job_id in job_ids] if len(job_ids) <= _ASKED_BY_ONE else [None]
     for condition in filters:
-        async for page in graph.provisioning_logs.pages(after=since, filter=condition):
+        async for page in graph.provisioning_logs.pages(after=after, filter=condition):
             for event in page:
                 if event.job_id in found and event.id not in seen:
                     seen.add(event.id)
-                    found[event.job_id].add(event)
+                    found[event.job_id].add(event, since)
     return found

@@ -5,11 +5,10 @@ import secrets
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
-from flows.configuration.data_directory import default_file
+from flows.configuration.data_directory import KEY_SUFFIX, default_file
 from flows.store.address import StoreAddress
 from flows.store.errors import StoreError
 
-KEY_SUFFIX = ".fingerprint-key"
 _BYTES = 32
 
 

@@ -67,5 +67,5 @@ def test_what_is_held_ends_with_1_and_says_how_to_go_on_and_back(entra_fleet, wr
         "Paused jobs: a. Not changed: b.\n"
         "To continue, run apply again with --force: it resumes the paused jobs and checks this wave again.\n"
         "To roll back, restore the previous fleet file and apply it; for mappings use entra-fleet schema restore.\n"
-        "The next apply resumes the jobs. To resume them now: entra-fleet jobs start FLEET --only a\n"
+        "The next apply resumes the jobs. Now: entra-fleet jobs start FLEET --only a\n"
     )

@@ -50,7 +50,7 @@ def test_all_is_well_and_nothing_was_written(tenant, check):
     path, result = check(EVERYTHING)
     lines = [
         f"ok     fleet-file  {path}: 1 instance of contoso",
-        "ok     reference   1 of 1 can be read",
+        "ok     reference   1 of 1 readable",
         SIGNED_IN,
         *(f"ok     permission  {need}" for need in NEEDS),
         "ok     log         the provisioning log is readable",
@@ -161,7 +161,7 @@ def test_every_reference_that_leads_nowhere_is_named_and_no_value_shown(check, t
         instance("four", credentials={"SecretToken": "${block:nope/x}"}),
     )
     _, result = check(document, PREFECT_API_URL="")
-    assert "ok     reference   1 of 4 can be read\n" in result.out
+    assert "ok     reference   1 of 4 readable\n" in result.out
     assert failures(result) == [
         (
             "reference   one: credentials.SecretToken: ${env:NOWHERE}: "
@@ -230,7 +230,7 @@ def test_without_anything_to_sign_in_with_the_references_are_checked_all_the_sam
     _, result = check(fleet(instance("one")), AZURE_CLIENT_ID="")
     lines = [
         "FAILED sign-in     AZURE_CLIENT_ID is not set: the application (client) id to sign in with.",
-        "ok     reference   1 of 1 can be read",
+        "ok     reference   1 of 1 readable",
         "contoso: 1 of 3 checks failed.",
     ]
     assert (result.out.splitlines()[1:], result.err, result.code) == (lines, "", 1)

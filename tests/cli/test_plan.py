@@ -65,7 +65,9 @@ def test_what_is_dangerous_pending_misnamed_or_lies_about_is_said(run, write_fle
     assert "credentials.SyncAll: true → false (dangerous)" in shown
     assert f"assignments.{both[1]['user']}: {users[1]['displayName']} as User → removed (dangerous)" in shown
     name = users[0]["displayName"]
-    assert f"assignments.{both[0]['user']}: named 'Wrong', the tenant '{name}'; the id decides" in shown
+    assert (
+        f"assignments.{both[0]['user']}: named 'Wrong' in the file but '{name}' in the tenant; the id decides" in shown
+    )
     assert "pending: Ann as Admin,Idp" in shown
     assert f"deleted: App gone ({gone}) was gone until it was deleted on 20" in shown
     assert "To keep the old one, restore it first in Entra under Deleted applications." in shown

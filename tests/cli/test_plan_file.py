@@ -88,6 +88,6 @@ def test_whoever_says_yes_says_it_to_what_was_shown(run, write_fleet, tenant, pr
     _, error = process.communicate(timeout=280)
     assert process.returncode == (1 if slipped_in else 0), error
     assert bool(tenant.requests(writes=True)) is not slipped_in
-    assert (b"is no longer the one that was reviewed" in error) is slipped_in
+    assert (b"has changed since its review" in error) is slipped_in
     os.close(keyboard)
     os.close(terminal)

@@ -86,7 +86,7 @@ def test_who_fits_several_is_asked_for_by_id(entra_fleet, url):
     [
         (
             ("nobody",),
-            "No event in the store is about 'nobody'. The harvest is complete up to 2026-05-20 15:30Z, but for 1",
+            "No event in the store is about 'nobody'. The harvest is complete up to 2026-05-20 15:30Z, except for 1",
         ),
         (("",), "No event in the store is about ''."),
         (("bob", "--app", "nope"), "The store has no instance nope."),

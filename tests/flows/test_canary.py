@@ -217,11 +217,13 @@ async def test_a_cycle_that_does_not_come_holds_it(tmp_path):
 
 
 async def test_an_instance_that_cannot_be_changed_holds_it(tmp_path):
-    unknown = fleet(instance("k00", notes="changed", owners=["11111111-1111-4111-8111-111111111111"]), instance("k01"))
+    changed = fleet(instance("k00", notes="changed"), instance("k01"))
     with running(tmp_path, KEYS[:2]) as jobs:
-        state, outcome = await roll_out(unknown)
+        refusal = FaultRule("status", status=400, operation="patch_application")
+        jobs.tenant.emulator.controls.add_faults([refusal])
+        state, outcome = await roll_out(changed)
         assert state.name == "CanaryHeld"
-        assert "k00: failed at add-owners" in state.message
+        assert "k00: failed at mark-application" in state.message
         assert outcome.failed == 1
         assert jobs.paused() == ["k00"]
 

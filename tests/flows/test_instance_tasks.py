@@ -74,7 +74,7 @@ async def test_the_task_of_an_instance_that_failed_is_failed(tenant, name):
     operation, run = FAILING[name]
     if operation != "instantiate":
         await provision_fleet(WANTED)
-    tenant.emulator.add_faults([FaultRule("status", operation=operation, status=400)])
+    tenant.emulator.controls.add_faults([FaultRule("status", operation=operation, status=400)])
     state = await run(WANTED, tenant.emulator)
     assert state.is_failed()
     (ended,) = await instance_runs(state.state_details.flow_run_id)

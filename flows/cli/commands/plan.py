@@ -18,7 +18,6 @@ from flows.cli.arguments.options import (
 from flows.cli.arguments.plan_file import PlanOptions, write_plan_file
 from flows.cli.errors import CommandFailed
 from flows.cli.output.console import print_json, stderr_console, stdout_console
-from graph_client.parallel import gather
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -97,6 +96,7 @@ async def _plan(fleet: "Fleet", tenant: str | None, options: PlanOptions) -> "Pl
     from flows.plan.scope_estimate import estimate_scopes
     from flows.run.load_known_state import read_known_state
     from flows.tenant.observe import observe_fleet
+    from graph_client.parallel import gather
 
     async with open_client(tenant, fleet.tenant_id) as (graph, _):
         observed, memory = await gather(observe_fleet(graph, fleet, options.only), read_known_state(fleet))
