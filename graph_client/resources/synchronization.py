@@ -21,6 +21,7 @@ from .synchronization_on_demand import SynchronizationOnDemand
 __all__ = ["Synchronization"]
 
 _NO_SUCH_OBJECT = "Request_ResourceNotFound"
+_WRONG_TENANT = "Directory_ObjectNotFound"
 """What the directory says of an object, before the synchronization service has seen the request."""
 
 
@@ -54,10 +55,11 @@ class Synchronization:
         try:
             return [job async for job in items(self._session, call, SynchronizationJob)]
         except NotFound as error:
+            if error.code == _WRONG_TENANT:
+                raise
             if error.code == _NO_SUCH_OBJECT:
-                await self._session.request(
-                    Call.get(build_path("servicePrincipals", service_principal_id), {"$select": "id"})
-                )
+                principal = Call.get(build_path("servicePrincipals", service_principal_id), {"$select": "id"})
+                await self._session.request(replace(principal, none_if_absent=True))
             return []
 
     async def create_job(self, service_principal_id: str, template_id: str) -> SynchronizationJob:

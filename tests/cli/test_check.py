@@ -55,7 +55,7 @@ def test_all_is_well_and_nothing_was_written(tenant, check):
         *(f"ok     permission  {need}" for need in NEEDS),
         "ok     log         the provisioning log is readable",
         "ok     template    Box",
-        "ok     principal   2 of 2 are there",
+        "ok     principal   2 of 2 found",
         "contoso: all 13 checks passed.",
     ]
     assert (result.out.splitlines(), result.err, result.code) == (lines, "", 0)

@@ -26,6 +26,10 @@ async def listed(listing):
     return [item async for item in listing]
 
 
+async def listed_pages(pages):
+    return [item async for page in pages for item in page]
+
+
 def instantiated(graph):
     return graph.application_templates.instantiate(TEMPLATE, display_name="Orders")
 
@@ -55,12 +59,12 @@ def on_demand(graph):
 
 
 def events(graph):
-    return listed(graph.provisioning_logs.list(top=500))
+    return listed_pages(graph.provisioning_logs.pages(top=500))
 
 
 def steady(found):
     success = found[0].status.last_successful_execution
-    return success.has_begun, success.time_ended.year, found[0].status.entry_counts
+    return success.time_began is not None, success.time_ended.year, found[0].status.entry_counts
 
 
 def settings_of(found):
@@ -109,7 +113,7 @@ READ = (
     (
         "job just started",
         job,
-        lambda found: (found.status.code, found.status.last_execution.has_begun),
+        lambda found: (found.status.code, found.status.last_execution.time_began is not None),
         ("NotRun", False),
     ),
     ("job steady cloud sync", jobs, steady, (False, 2019, {"group to Group": 33, "user to User": 3})),

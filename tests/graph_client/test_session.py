@@ -36,7 +36,6 @@ async def test_every_request_says_who_and_which_it_is():
 WRITES = {
     "start": lambda graph: graph.synchronization.start("1", "aws.1"),
     "pause": lambda graph: graph.synchronization.pause("1", "aws.1"),
-    "discover": lambda graph: graph.synchronization_schemas.discover("1", "aws.1", "2"),
     "patch": lambda graph: graph.applications.patch("1", {"notes": "x"}),
     "put": lambda graph: graph.synchronization.save_secrets("1", {"Url": "u"}),
     "create": create,
@@ -58,7 +57,7 @@ async def test_every_write_has_a_content_type_and_a_length_body_or_not(write):
 
 
 @pytest.mark.parametrize("said", BODYLESS, ids=["no type", "empty"])
-@pytest.mark.parametrize("write", ["start", "pause", "discover"])
+@pytest.mark.parametrize("write", ["start", "pause"])
 async def test_a_write_that_the_gateway_refused_for_its_empty_body_is_sent_once_more_with_one(write, said):
     script = Script(said, answer(200, {}))
     async with client(script) as graph:

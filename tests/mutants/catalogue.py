@@ -186,8 +186,8 @@ MUTANTS = (
     Mutant(
         "leave running what a held wave changed",
         "flows/apply/rollout.py",
-        "pending = [(each, each.outcome()) for each in controls if each.needed]",
-        "pending = [(each, each.outcome()) for each in controls if not each.needed]",
+        "needed = [each for each in controls if each.needed]",
+        "needed = [each for each in controls if not each.needed]",
         ("tests/flows/test_canary.py",),
     ),
     Mutant(

@@ -22,7 +22,7 @@ TROUBLES = st.sampled_from(
         "put_secrets: commit, then 503",
         "put_secrets x4: commit, then 503",
         "put_secrets x4: 503",
-        "start_job: 403",
+        "start_job: 400",
         "start_job: 503",
         "start_job: commit, then reset",
         "create_job x4: commit, then 503",
@@ -75,7 +75,7 @@ class StartMachine(RuleBasedStateMachine):
 
     @rule(save=st.booleans(), force=st.booleans(), forgotten=st.booleans())
     def apply(self, save, force, forgotten):
-        store = {"store": self.world.new_store()} if forgotten else {}
+        store = {"store": f"sqlite:///{self.world.new_store()}"} if forgotten else {}
         self._run(lambda: self.world.applying(self._wanted(), save_credentials=save, force=force, **store))
 
     @rule(occurrence=st.integers(1, 40), after_commit=st.booleans())

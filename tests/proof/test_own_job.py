@@ -43,19 +43,17 @@ def test_a_second_job_is_a_warning_and_never_touched(tenant):
     (reading,) = tenant.run(tenant.doing(monitor_fleet, ONE)).readings
     assert (reading.health.job_id, reading.as_json()["other_jobs"]) == (made.job_id, [other])
     (paused,) = tenant.run(tenant.doing(control_jobs, ONE, "pause")).instances
-    assert (paused.job_id, states(tenant)) == (made.job_id, {"scim": "Paused", "customappsso": "Disabled"})
+    assert (paused.job_id, states(tenant)) == (made.job_id, {"scim": "Paused", "customappssoOutDelta": "Disabled"})
     (rotated,) = tenant.run(tenant.doing(rotate_credentials, ONE, ["one"])).instances
     assert (rotated.failure, rotated.job_id) == (None, made.job_id)
     tenant.apply(ONE)
-    assert states(tenant) == {"scim": "Active", "customappsso": "Disabled"}
+    assert states(tenant) == {"scim": "Active", "customappssoOutDelta": "Disabled"}
 
 
 def test_several_jobs_of_other_templates_are_a_conflict(tenant):
     (made,) = tenant.apply(OLD).instances
-    add_job(tenant, "customappsso")
-    template = tenant.emulator.tenant.gallery[NON_GALLERY]
-    for job in tenant.emulator.tenant.jobs.of(made.service_principal_id, 0.0):
-        assert (job.template_id, template.synchronization[0]) == ("customappsso", "scim")
+    add_job(tenant, "customappssoRoleIn")
+    assert len(tenant.emulator.tenant.jobs.of(made.service_principal_id, 0.0)) == 2
     (planned,) = tenant.plan(ONE).instances
     assert (planned.conflict.code, planned.health.state) == ("JobUnclear", "missing")
 
@@ -66,7 +64,7 @@ def test_a_job_that_graph_calls_otherwise_is_ours_on_every_machine(tenant, calle
     (made,) = tenant.apply(OLD).instances
     assert (made.failure, states(tenant)) == (None, {called: "Active"})
     tenant.forget()
-    planned = tenant.apply(OLD, dry_run=True, store=tenant.new_store())
+    planned = tenant.apply(OLD, dry_run=True, store=f"sqlite:///{tenant.new_store()}")
     assert (planned.instances[0].job_id, planned.writes) == (made.job_id, 0)
     (reading,) = tenant.run(tenant.doing(monitor_fleet, OLD)).readings
     assert (reading.health.job_id, reading.other_jobs) == (made.job_id, ())

@@ -51,7 +51,7 @@ def test_what_the_flows_report_is_what_the_tenant_holds(make_world, profile, see
         with open_store(f"sqlite:///{world.store}") as store:
             counts = store.events.counts(EventFilter(tenant_id=wanted["tenant_id"], since=began))
         result = DemoResult(read_fleet(wanted), outcome, seen, counts, [])
-        assert result.differences(world.emulator.state()) == []
+        assert result.differences(world.emulator.controls.state()) == []
 
 
 @pytest.mark.parametrize("profile", ["hostile", "hostile+lossy", "hostile+flaky+throttled"])
@@ -74,7 +74,7 @@ def finished_by_a_second_apply(make_world, profile, seed):
         except (GraphError, StepFailed) as error:
             left = [str(error)]
         invariants.assert_token_stayed_home(world)
-        world.emulator.faults.clear()
+        world.emulator.controls.clear_faults()
         second = world.apply(wanted)
         assert [str(each.failure) for each in second.instances if each.failure] == []
         assert_all_is_well(world, dict.fromkeys((each["key"] for each in wanted["instances"]), "Active"))

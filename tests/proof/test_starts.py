@@ -62,7 +62,7 @@ def test_an_adopted_job_is_started_with_what_works(watched):
 
 @pytest.mark.parametrize("works", [True, False])
 def test_what_failed_to_start_is_validated_again_by_the_next_run(watched, works):
-    watched.emulator.controls.add_faults([read_fault("start_job#1: 403")])
+    watched.emulator.controls.add_faults([read_fault("start_job#1: 400")])
     (refused,) = watched.apply(ONE).instances
     assert refused.failure.step == "start-job"
     if not works:
@@ -121,7 +121,7 @@ def test_many_stories_start_nothing_unproven(machine):
 
 
 def test_a_secret_that_was_replaced_is_saved_before_the_start_it_is_for(watched):
-    watched.emulator.controls.add_faults([read_fault("start_job#1: 403")])
+    watched.emulator.controls.add_faults([read_fault("start_job#1: 400")])
     watched.apply(ONE)
     watched.emulator.controls.reject_secret("good")
     watched.forget()

@@ -42,7 +42,7 @@ async def test_two_runs_that_do_not_see_each_other_are_both_stopped(tmp_path):
                 with pytest.raises(StepFailed) as failed:
                     await ensure_sole_application(graph, plan, placed)
                 assert failed.value.code == "TwoApplications"
-                assert failed.value.message == f"2 applications are one: {ids}."
+                assert failed.value.message == f"2 applications match one: {ids}."
             assert (await planned(one)).conflict.code == "TwoApplications"
             assert tenant.requests("create_job") == []
 

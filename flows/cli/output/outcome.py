@@ -1,5 +1,7 @@
 """The outcome of a command that writes, as text or JSON."""
 
+from typing import TYPE_CHECKING
+
 import typer
 
 from flows.cli.arguments.canary import show_rollout
@@ -7,10 +9,12 @@ from flows.cli.arguments.options import Output
 from flows.cli.errors import FAILED
 from flows.cli.output.console import print_json, show_failure, stdout_console
 from flows.formatting.text import format_count
-from flows.run.outcome import FleetOutcome
+
+if TYPE_CHECKING:
+    from flows.run.outcome import FleetOutcome
 
 
-def report_outcome(outcome: FleetOutcome, output: Output) -> None:
+def report_outcome(outcome: "FleetOutcome", output: Output) -> None:
     """Print an outcome, and end the command if an instance failed."""
     if output is Output.JSON:
         print_json(outcome.as_json())
@@ -20,7 +24,7 @@ def report_outcome(outcome: FleetOutcome, output: Output) -> None:
         raise typer.Exit(FAILED)
 
 
-def show_outcome(outcome: FleetOutcome) -> None:
+def show_outcome(outcome: "FleetOutcome") -> None:
     """Print an outcome as text: failures in full, everything else in one line."""
     from rich.text import Text
 
