@@ -57,7 +57,9 @@ class Synchronization:
         except NotFound as error:
             if error.code == _WRONG_TENANT:
                 raise
-            if error.code == _NO_SUCH_OBJECT:
+            # That of a new one has been waited for, or will be by the next call.
+            is_new = self._session.fresh_objects.seconds_left(call.path) > 0
+            if error.code == _NO_SUCH_OBJECT and not is_new:
                 principal = Call.get(build_path("servicePrincipals", service_principal_id), {"$select": "id"})
                 await self._session.request(replace(principal, none_if_absent=True))
             return []

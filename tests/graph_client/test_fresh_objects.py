@@ -128,10 +128,17 @@ async def test_what_must_not_be_done_twice_is_left_to_who_can_look(call, said):
     assert error.grace_seconds_left > 500.0
 
 
-@pytest.mark.parametrize("call", ["jobs", "delete job", "delete"])
+async def test_a_new_service_principal_may_have_no_jobs():
+    script = Script(MADE, NOT_YET["404"])
+    async with client(script) as graph:
+        await make(graph)
+        assert await graph.synchronization.jobs(SP) == []
+    assert len(script.requests) == 2
+
+
+@pytest.mark.parametrize("call", ["delete job", "delete"])
 async def test_an_absence_that_was_asked_for_is_an_answer(call):
     calls = {
-        "jobs": lambda graph: graph.synchronization.jobs(SP),
         "delete job": lambda graph: graph.synchronization.delete_job(SP, JOB),
         "delete": lambda graph: graph.applications.delete(APP),
     }
@@ -139,8 +146,7 @@ async def test_an_absence_that_was_asked_for_is_an_answer(call):
     async with client(script) as graph:
         await make(graph)
         assert isinstance(await error_of(calls[call](graph)), errors.NotFound)
-    # Whether it is the service principal that is absent is asked, too.
-    assert len(script.requests) == (3 if call == "jobs" else 2)
+    assert len(script.requests) == 2
 
 
 async def test_what_was_deleted_is_no_longer_to_come():
