@@ -105,7 +105,7 @@ async def planned(name):
         return diff_fleet(document, await observe_fleet(graph, document))
 
 
-@pytest.mark.proof  # the two after it kill a worker, and retry a run
+@pytest.mark.proof  # the one after it kills a worker
 def test_a_killed_worker_is_made_good_by_the_retry_of_its_run(site):
     worker = site.start_worker()
     killed = in_the_middle(site, lambda: kill_all(worker))
@@ -132,6 +132,7 @@ def test_a_killed_worker_costs_its_shards_time_and_the_apply_goes_on(site):
     assert len(site.shards("split")) == 2 * len(shards)
 
 
+@pytest.mark.proof  # killed in the middle, a run is now and then said to have crashed once more, after its retry began
 def test_the_retry_of_an_apply_waits_for_the_shards_it_has_already(site):
     first = site.start_worker(limit=1)
     run_id = site.run({"fleet": wanted("attached")} | SPLIT)

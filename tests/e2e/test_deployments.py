@@ -152,7 +152,8 @@ def test_what_the_file_says_holds_after_it_has_changed_and_a_fleet_that_is_taken
     result = deploy(FLEETS.replace("contoso", "fabrikam").replace("300", "60"))
     assert result.code == 0, result.err
     command = "prefect deployment delete monitor-fleet/sweep-contoso"
-    assert f"monitor-fleet/sweep-contoso is deployed no more, and left alone: {command}" in result.err
+    gone = "monitor-fleet/sweep-contoso is no longer configured and was left in place"
+    assert f"{gone}. To remove it: {command}" in result.err
     found = names(deployed)
     assert found["sweep-contoso"]["schedules"][0]["schedule"]["interval"] == 600
     assert found["sweep-fabrikam"]["schedules"][0]["schedule"]["interval"] == 60

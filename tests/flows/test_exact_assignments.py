@@ -107,8 +107,8 @@ async def test_another_name_than_the_file_gives_is_said_and_the_id_decides(tenan
     state = tenant.emulator.controls.state()
     names = {each["id"]: each["displayName"] for each in (*state["users"], *state["groups"])}
     said = [
-        f"assignments.{each.get('user') or each.get('group')}: named {each['name']!r}, the tenant "
-        f"{names[each.get('user') or each.get('group')]!r}; the id decides"
+        f"assignments.{each.get('user') or each.get('group')}: named {each['name']!r} in the file but "
+        f"{names[each.get('user') or each.get('group')]!r} in the tenant; the id decides"
         for each in named
     ]
     for _ in range(2):

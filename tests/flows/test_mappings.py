@@ -273,7 +273,7 @@ async def test_an_expression_that_graph_cannot_read_is_not_saved(tenant):
     assert "start_job" not in writes(tenant)
     tenant.forget()
     state, outcome = await provision(wanted({"title": {"expression": "[jobTitle]"}}))
-    assert (state.is_completed(), writes(tenant)) == (True, ["start_job"])
+    assert (state.is_completed(), writes(tenant)) == (True, ["validate_job_credentials", "start_job"])
 
 
 @pytest.mark.parametrize(
