@@ -236,7 +236,7 @@ def test_when_the_worker_dies_up_says_so_and_ends_with_all_the_rest(second):
     (worker,) = [each for each in family if "worker" in (Path("/proc") / str(each.pid) / "cmdline").read_text()]
     os.kill(worker.pid, signal.SIGKILL)
     assert second.process.wait(60) == 1
-    assert [each for each in family if Path(f"/proc/{each.pid}").exists()] == []
+    until(lambda: not [each for each in family if Path(f"/proc/{each.pid}").exists()], what="the end of all the rest")
     second.close()
     assert "prefect ended unexpectedly: " in second.complaint
     assert "Traceback" not in second.complaint

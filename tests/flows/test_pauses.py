@@ -41,7 +41,8 @@ async def test_somebody_elses_pause_is_lifted_on_request_only(tenant):
 
 
 @pytest.mark.parametrize(
-    ("reason", "forced"), [("EncounteredQuarantineException", ["start_job"]), ("TooManyDeletes", [])]
+    ("reason", "forced"),
+    [("EncounteredQuarantineException", ["validate_job_credentials", "start_job"]), ("TooManyDeletes", [])],
 )
 async def test_a_quarantined_job_is_not_started_and_held_deletions_never_are(tenant, reason, forced):
     _, outcome = await provision(RUNNING)

@@ -29,7 +29,7 @@ async def test_a_rejected_credential_stops_that_instance_and_no_other(tenant):
     failure = outcome.instances[1].failure
     assert (failure.step, failure.code) == (
         "validate-credentials",
-        "CredentialValidationUnavailable",
+        "SystemForCrossDomainIdentityManagementCredentialValidationUnavailable",
     )
     assert "Unauthorized (401): the access token is invalid or has been revoked" in failure.message
     assert failure.hint == "Nothing was saved and the job was not started. Correct the credentials, then apply again."
