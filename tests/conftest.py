@@ -1,3 +1,4 @@
+import logging
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -48,6 +49,15 @@ def _rank(path):
 @pytest.fixture(scope="session")
 def anyio_backend():
     return "asyncio"
+
+
+@pytest.fixture
+def prefect_log(caplog, monkeypatch):
+    """What Prefect's loggers wrote, also where a run before has kept them from the root."""
+    for name in ("prefect", "prefect.flow_runs", "prefect.task_runs"):
+        monkeypatch.setattr(logging.getLogger(name), "propagate", True)
+        monkeypatch.setattr(logging.getLogger(name), "disabled", False)
+    return caplog
 
 
 # They import what they need themselves: most tests run without Prefect.

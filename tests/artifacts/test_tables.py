@@ -55,10 +55,10 @@ async def test_each_flow_leaves_what_a_person_looks_for(tmp_path):
     assert "**Jobs:** 1 missing" in (await artifact("report")).data
 
 
-async def test_the_log_of_a_failure_has_its_key_its_step_and_its_request_id_and_little_else(tmp_path, caplog):
+async def test_the_log_of_a_failure_has_its_key_its_step_and_its_request_id_and_little_else(tmp_path, prefect_log):
     with estate(tmp_path / "tenant"), add_prefect_variables({"TOKEN": "good", "BAD": "wrong"}):
         outcome = await (await provision_fleet(FLEET, return_state=True)).aresult(raise_on_failure=False)
     (failure,) = (each.failure for each in outcome.instances if each.failure)
-    (said,) = (line for line in caplog.messages if "Unauthorized (401)" in line and "failed with state" in line)
+    (said,) = (line for line in prefect_log.messages if "Unauthorized (401)" in line and "failed with state" in line)
     assert f"result=<bad failed at validate-credentials, request-id {failure.request_id}>" in said
     assert len(said) < 2 * len(str(failure))

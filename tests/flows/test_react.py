@@ -147,7 +147,7 @@ async def test_somebody_is_told(tenant, webhook):
 @pytest.mark.parametrize(
     "block", ["custom-webhook/gone", "custom-webhook/nobody", "secret/no-notification", "nonsense"]
 )
-async def test_nobody_there_to_be_told_stops_nothing_and_shows_no_address(tenant, caplog, block):
+async def test_nobody_there_to_be_told_stops_nothing_and_shows_no_address(tenant, prefect_log, block):
     gone = CustomWebhookNotificationBlock(name="gone", url="http://127.0.0.1:1/token-4711")
     await gone.save("gone", overwrite=True)
     await Secret(value="x").save("no-notification", overwrite=True)
@@ -156,5 +156,5 @@ async def test_nobody_there_to_be_told_stops_nothing_and_shows_no_address(tenant
     assert state.name == "PartiallyCompleted"
     assert state.message.endswith("The notification could not be sent.")
     assert "## What to do" in note
-    assert f"The block {block} " in caplog.text
-    assert "token-4711" not in caplog.text
+    assert f"The block {block} " in prefect_log.text
+    assert "token-4711" not in prefect_log.text
