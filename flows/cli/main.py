@@ -25,9 +25,9 @@ from flows.cli.commands import (
     rotate,
     schema,
     store,
+    try_users,
     why,
 )
-from flows.cli.commands import try_users as trial
 from flows.cli.demo import command as demo
 from flows.cli.deploy import command as deploy
 from flows.cli.errors import FAILED, exit_code_of
@@ -51,7 +51,7 @@ app.add_typer(schema.app, name="schema")
 app.command("check")(check.command)
 app.command("plan")(plan.command)
 app.command("apply")(apply.command)
-app.command("try")(trial.command)
+app.command("try")(try_users.command)
 app.command("rotate")(rotate.command)
 app.command("monitor")(monitor.command)
 app.command("harvest")(harvest.command)

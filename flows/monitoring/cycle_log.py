@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from flows.monitoring.windows import whole_second
 from graph_client import GraphClient
 from graph_client.models import ProvisioningEvent
 
@@ -48,7 +49,7 @@ async def collect_job_logs(graph: GraphClient, job_ids: Collection[str], since: 
     """
     found = {job_id: JobLog() for job_id in job_ids}
     seen: set[str] = set()
-    after = since.replace(microsecond=0) - timedelta(microseconds=1)
+    after = whole_second(since) - timedelta(microseconds=1)
     filters = [f"jobid eq '{job_id}'" for job_id in job_ids] if len(job_ids) <= _ASKED_BY_ONE else [None]
     for condition in filters:
         async for page in graph.provisioning_logs.pages(after=after, filter=condition):

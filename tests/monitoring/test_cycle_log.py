@@ -1,6 +1,6 @@
 """What the log says of jobs since a change: objects, not events, and each event once."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -46,9 +46,10 @@ async def test_objects_are_counted_once_however_often_they_fail_or_go():
         ],
         [event("6", action="stagedDelete", status="skipped", who="x"), event("7", action="delete", status="failure")],
     )
-    found = await collect_job_logs(log, ["j1"], SINCE)
+    found = await collect_job_logs(log, ["j1"], SINCE + timedelta(seconds=0.7))
     assert (found["j1"].events, found["j1"].failing, found["j1"].deleted) == (7, {"u", "v"}, {"w", "x"})
-    assert log.asked == [(SINCE, "jobid eq 'j1'")]
+    # The log shows whole seconds: all of the second that it began in is asked for.
+    assert log.asked == [(SINCE - timedelta(microseconds=1), "jobid eq 'j1'")]
 
 
 @pytest.mark.parametrize(("jobs", "requests"), [(3, 3), (4, 1)])
