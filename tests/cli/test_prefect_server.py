@@ -106,8 +106,10 @@ def test_a_run_that_somebody_cancels_is_said_in_a_few_lines(tmp_path, prefect_se
         estate(tmp_path / "tenant") as tenant,
         httpx.Client(base_url=f"{prefect_server.api.url}/flow_runs", trust_env=False) as runs,
     ):
+        # Other tests kill their commands, whose runs stay in the state Running.
+        others = [run["id"] for run in runs.post("/filter", json={}).json()]
         process = started("apply", path, "--yes", PREFECT_API_URL=prefect_server.api.url, TOKEN="good")
-        running = {"flow_runs": {"state": {"type": {"any_": ["RUNNING"]}}}, "sort": "EXPECTED_START_TIME_DESC"}
+        running = {"flow_runs": {"state": {"type": {"any_": ["RUNNING"]}}, "id": {"not_any_": others}}}
         (run, *_) = until(lambda: runs.post("/filter", json=running).json(), what="a run")
         cancelling = {"state": {"type": "CANCELLING"}}
         assert runs.post(f"/{run['id']}/set_state", json=cancelling).json()["status"] == "ACCEPT"
