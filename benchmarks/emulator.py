@@ -16,7 +16,7 @@ import httpx
 import orjson
 
 from graph_emulator import Clock, Emulator, EmulatorSettings
-from graph_emulator.wire.messages import Request
+from graph_emulator.wire.problems import Request
 
 CONNECTIONS = 16
 SECONDS = 5.0

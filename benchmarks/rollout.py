@@ -26,7 +26,7 @@ from flows.tenant.observe import observe_fleet
 from graph_client import GraphClient, GraphSettings, StaticTokens
 from graph_emulator import Clock, Emulator, EmulatorSettings
 from graph_emulator.clock import FROZEN_START
-from graph_emulator.wire.messages import Request, Response
+from graph_emulator.wire.problems import Request, Response
 from graph_emulator.wire.request_log import RequestRecord
 
 

@@ -8,12 +8,11 @@ from pydantic import Field
 
 from flows.artifacts import tables as artifacts
 from flows.fleet_file.loader import FleetParameter
-from flows.plan.job_control import DONE
-from flows.plan.reset_scope import ResetScope, reset_scope
+from flows.plan.job_control import DONE, ResetScope, reset_scope
 from flows.run import journal
+from flows.run.context import name_run
 from flows.run.fleet_run import open_fleet_run
 from flows.run.lease import WAIT_MINUTES, WaitMinutes, exclusive
-from flows.run.names import name_run
 from flows.run.task_runner import LoopTaskRunner
 from flows.tasks import jobs as job_tasks
 from flows.tasks.jobs import WIDTH, control_job

@@ -16,12 +16,11 @@ from flows.monitoring import harvest as harvesting
 from flows.monitoring.harvest import OVERLAP, HarvestResult
 from flows.report.build import build_report
 from flows.report.models import Report
-from flows.run.context import open_run_context, run_context
-from flows.run.log_filter import install_log_filter
-from flows.run.names import name_run
-from flows.run.progress import Progress, report_progress
+from flows.run.context import name_run, open_run_context, run_context
+from flows.run.job_events import Progress, report_progress
+from flows.run.redaction import install_log_filter
 from flows.store import KnownInstance
-from flows.tasks.step import redacted_task
+from flows.tasks.mapped import redacted_task
 from flows.tenant.observe import find_applications
 
 OVERLAP_MINUTES = OVERLAP.total_seconds() / 60

@@ -16,10 +16,10 @@ from flows.fleet_file.loader import FleetParameter
 from flows.formatting.text import format_count
 from flows.monitoring.credential_warnings import find_expiring_credentials
 from flows.monitoring.sweep import Sweep
+from flows.run.context import name_run
 from flows.run.fleet_run import open_fleet_run
-from flows.run.names import name_run
-from flows.run.progress import Progress, report_progress
-from flows.tasks.monitor import find_targets, sweep_jobs, triage_quarantines
+from flows.run.job_events import Progress, report_progress
+from flows.tasks.jobs import find_targets, sweep_jobs, triage_quarantines
 
 
 @flow(name="monitor-fleet", flow_run_name=name_run("monitor"), persist_result=False)

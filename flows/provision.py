@@ -25,16 +25,15 @@ from flows.plan.permissions import missing_permissions
 from flows.plan.plan import DESCRIPTION, Action, InstancePlan, Plan
 from flows.plan.safety import find_refusal
 from flows.plan.text import format_changes
-from flows.rollout.rules import CanaryRules
+from flows.rollout.health_check import CanaryRules
 from flows.run import journal
-from flows.run.context import run_context
+from flows.run.context import name_run, run_context
 from flows.run.fleet_run import open_fleet_run
 from flows.run.lease import WAIT_MINUTES, WaitMinutes, exclusive, lease_id
-from flows.run.names import name_run
 from flows.run.task_runner import LoopTaskRunner
 from flows.tasks import provision as tasks
-from flows.tasks import schema_history as schemas
 from flows.tasks.mapped import final_state, instance_task, map_instances
+from flows.tasks.schema import note_applied
 
 
 @flow(
@@ -125,7 +124,7 @@ async def apply_plan(
         instances = await map_instances(
             provision_instance, plan.instances, run_id, phase="provision", width=concurrency
         )
-    await schemas.note_applied(plan.instances, instances)
+    await note_applied(plan.instances, instances)
     return instances
 
 

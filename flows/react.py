@@ -9,18 +9,17 @@ from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 from prefect.states import Completed
 
-from flows.artifacts import notes
+from flows.artifacts import tables
 from flows.configuration.environment import environment
 from flows.control_jobs import control_jobs
 from flows.fleet_file.loader import FleetParameter, read_fleet
 from flows.monitoring import quarantine_triage as evidence
-from flows.monitoring.quarantine_event import QuarantineEvent
-from flows.monitoring.quarantine_reaction import QuarantineReaction, choose_reaction
-from flows.run.log_filter import install_log_filter
-from flows.run.notification import send_notification
-from flows.run.outcome import FleetOutcome
+from flows.monitoring.quarantine_reaction import QuarantineEvent, QuarantineReaction, choose_reaction
+from flows.run.context import send_notification
+from flows.run.journal import FleetOutcome
+from flows.run.redaction import install_log_filter
 from flows.store import require_store
-from flows.tasks.step import redacted_task
+from flows.tasks.mapped import redacted_task
 
 
 def _name() -> str:
@@ -48,7 +47,7 @@ async def react_to_quarantine(
     install_log_filter()
     reaction = await triage_quarantine(event)
     done, failed = await _restart(reaction, event, fleet, tenant) if restart else ("", False)
-    await notes.publish_quarantine(event, reaction.note(done))
+    await tables.publish_quarantine(event, reaction.note(done))
     get_run_logger().info("%s", reaction.summary)
     told = await tell_somebody(notify, reaction.subject, reaction.message(done)) if notify else True
     text = f"{reaction.summary} {done}".strip()
@@ -76,8 +75,8 @@ def _triaged(event: QuarantineEvent) -> QuarantineReaction:
         observed = store.jobs.latest(event.tenant_id, event.fleet)
         job = next((each for each in observed if each.key == event.key and each.job_id == event.job_id), None)
         held = job is not None and job.state == "quarantined"
-        triage = evidence.triage_quarantine(store, job.key, job.service_principal_id, job) if job and held else None
-    return choose_reaction(event.fleet, event.key, job, triage)
+        found = evidence.triage_quarantine(store, job.key, job.service_principal_id, job) if job and held else None
+    return choose_reaction(event.fleet, event.key, job, found)
 
 
 async def _restart(

@@ -13,9 +13,9 @@ from flows.fleet_file.loader import FleetParameter
 from flows.plan.outcome import InstanceOutcome
 from flows.plan.plan import InstancePlan
 from flows.run import journal
+from flows.run.context import name_run
 from flows.run.fleet_run import open_fleet_run
 from flows.run.lease import WAIT_MINUTES, WaitMinutes, exclusive
-from flows.run.names import name_run
 from flows.run.task_runner import LoopTaskRunner
 from flows.tasks import schema as schema_tasks
 from flows.tasks.mapped import final_state, instance_task, run_instance

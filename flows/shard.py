@@ -6,7 +6,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from pydantic import Field
 
-from flows.apply.shard_parts import restrict_to
+from flows.apply.shard_pool import restrict_to
 from flows.artifacts import tables as artifacts
 from flows.provision import apply_plan
 from flows.run import journal

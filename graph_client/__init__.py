@@ -1,12 +1,20 @@
 """Microsoft Graph for application provisioning: typed, async, polite."""
 
-from . import errors
-from .client import GraphClient
-from .resources import Resources
-from .settings import CLOUDS, Cloud, GraphSettings
-from .sign_in.methods import Certificate, ClientSecret, FederatedAssertion, ManagedIdentity, SignInMethod
-from .sign_in.msal_tokens import MsalTokens
-from .sign_in.tokens import StaticTokens, TokenClaims, TokenProvider
+from graph_client import errors
+from graph_client.client import GraphClient
+from graph_client.resources import Resources
+from graph_client.settings import CLOUDS, Cloud, GraphSettings
+from graph_client.sign_in.msal_tokens import MsalTokens
+from graph_client.sign_in.tokens import (
+    Certificate,
+    ClientSecret,
+    FederatedAssertion,
+    ManagedIdentity,
+    SignInMethod,
+    StaticTokens,
+    TokenClaims,
+    TokenProvider,
+)
 
 __all__ = [
     "CLOUDS",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from .errors import InvalidCall
+from graph_client.errors import InvalidCall
 
 __all__ = ["Call", "Expects", "Repeat", "build_path"]
 

@@ -11,13 +11,13 @@ from typing import Self, TypeVar
 
 import httpx
 
-from .batch import BatchedSession
-from .resources import Resources
-from .retry import Clock, Sleep
-from .server_clock import WallClock, read_utc_now
-from .session import Session
-from .settings import GraphSettings
-from .sign_in.tokens import TokenClaims, TokenProvider
+from graph_client.batch import BatchedSession
+from graph_client.resources import Resources
+from graph_client.retry import Clock, Sleep
+from graph_client.server_clock import WallClock, read_utc_now
+from graph_client.session import Session
+from graph_client.settings import GraphSettings
+from graph_client.sign_in.tokens import TokenClaims, TokenProvider
 
 __all__ = ["GraphClient"]
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from .redaction import mask
+from graph_client.redaction import mask
 
 __all__ = ["ErrorBody", "read_error", "read_json"]
 

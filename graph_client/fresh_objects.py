@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import datetime
 from urllib.parse import unquote
 
-from .retry import Clock
+from graph_client.retry import Clock
 
 __all__ = ["FreshObjects"]
 

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
-from .call import Call, Expects
-from .error_body import ErrorBody, read_error, read_json
-from .errors import GraphError, GraphStatusError, HostRefused, UnreadableAnswer, status_error_class
-from .hints import Refusal, find_validation_code, hint_for, is_lasting, is_not_yet
-from .odata import query_string
-from .redaction import mask_values
-from .retry_after import retry_after_seconds
+from graph_client.call import Call, Expects
+from graph_client.error_body import ErrorBody, read_error, read_json
+from graph_client.errors import (
+    GraphError,
+    GraphStatusError,
+    HostRefused,
+    InvalidCall,
+    UnreadableAnswer,
+    status_error_class,
+)
+from graph_client.hints import Refusal, find_validation_code, hint_for, is_lasting, is_not_yet
+from graph_client.redaction import mask_values
 
 __all__ = [
     "Answer",
@@ -23,10 +30,87 @@ __all__ = [
     "decode",
     "encode_body",
     "guard_origin",
+    "moment_literal",
+    "options",
     "path_on_wire",
+    "query_string",
+    "read_http_date",
     "read_next_link",
+    "retry_after_seconds",
     "same_origin",
+    "text_literal",
 ]
+
+
+_PLAIN = "'(),:/*@$"
+
+
+def text_literal(text: str) -> str:
+    """A quoted string literal; a quote inside is doubled."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def moment_literal(moment: datetime) -> str:
+    """A moment in UTC as OData writes it: unquoted, with Z.
+
+    Raises:
+        InvalidCall: for a moment without a time zone.
+    """
+    if moment.tzinfo is None:
+        raise InvalidCall("a moment without a time zone cannot be sent", hint="use datetime(…, tzinfo=UTC)")
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def options(
+    *,
+    filter: str | None = None,  # noqa: A002  # OData says $filter
+    select: Iterable[str] | None = None,
+    order_by: str | None = None,
+    top: int | None = None,
+) -> dict[str, str]:
+    """The system query options that are set."""
+    given = {
+        "$filter": filter,
+        "$select": ",".join(select or ()),
+        "$orderby": order_by,
+        "$top": str(top) if top else None,
+    }
+    return {name: value for name, value in given.items() if value}
+
+
+def query_string(query: Mapping[str, str]) -> str:
+    """An encoded query: blanks as %20, since "+" for a blank is a habit of forms and not of OData."""
+    return "&".join(f"{quote(name, safe='$')}={quote(value, safe=_PLAIN)}" for name, value in query.items())
+
+
+_NUMBER = re.compile(r"\d{1,9}(\.\d+)?", re.ASCII)
+
+
+def retry_after_seconds(value: str | None, now: datetime, date: str | None = None) -> float | None:
+    """Seconds to wait, from an integer, a fraction (2.128) or an HTTP date; None when unusable.
+
+    Args:
+        value: the header.
+        now: the wall clock, for an HTTP date.
+        date: the Date header of the same answer, which beats a wall clock that goes wrong.
+    """
+    text = (value or "").strip()
+    if _NUMBER.fullmatch(text):
+        return float(text)
+    until = read_http_date(text)
+    if until is None:
+        return None
+    return max(0.0, (until - (read_http_date(date or "") or now)).total_seconds())
+
+
+def read_http_date(text: str) -> datetime | None:
+    """The moment of an HTTP date, in UTC; None for any other text."""
+    try:
+        moment = parsedate_to_datetime(text)
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+
 
 _CHECK_HOST = "the token goes to the configured Graph host only; check graph_url and any proxy between"
 _TRY_AGAIN = (

@@ -9,7 +9,7 @@ import ipaddress
 import re
 from urllib.parse import urlsplit
 
-from .errors import BadSettings
+from graph_client.errors import BadSettings
 
 __all__ = ["check_proxy", "find_proxy", "is_loopback"]
 

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any, Protocol, Self, TypeVar
 
-from .call import Call, Expects
-from .errors import UnreadableAnswer
-from .protocol import path_on_wire, read_next_link
-from .sender import Sender
+from graph_client.call import Call, Expects
+from graph_client.errors import UnreadableAnswer
+from graph_client.protocol import path_on_wire, read_next_link
+from graph_client.session import Sender
 
 __all__ = ["Parsed", "items", "pages", "parsed_pages", "read"]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from .retry_after import read_http_date
+from graph_client.protocol import read_http_date
 
 __all__ = ["ServerClock", "WallClock", "read_utc_now"]
 

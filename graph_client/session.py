@@ -7,31 +7,24 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import httpx
 
-from .call import Call
-from .errors import (
-    BadRequest,
-    Forbidden,
-    GraphStatusError,
-    NotFound,
-    Unauthorized,
-)
-from .fresh_objects import FreshObjects
-from .hints import is_bodyless_refusal, refusal_of
-from .http import GraphHttp
-from .permissions import missing
-from .protocol import Answer, build_url, decode
-from .retry import Clock, Retrying, Sleep
-from .server_clock import ServerClock, WallClock, read_utc_now
-from .settings import GraphSettings
-from .sign_in.tokens import TokenClaims, TokenProvider
-from .throttling.pacing import Pacing
-from .wait import wait_until
+from graph_client.call import Call
+from graph_client.errors import BadRequest, Forbidden, GraphStatusError, NotFound, Unauthorized
+from graph_client.fresh_objects import FreshObjects
+from graph_client.hints import is_bodyless_refusal, missing, refusal_of
+from graph_client.http import GraphHttp
+from graph_client.protocol import Answer, build_url, decode
+from graph_client.retry import Clock, Retrying, Sleep, wait_until
+from graph_client.server_clock import ServerClock, WallClock, read_utc_now
+from graph_client.settings import GraphSettings
+from graph_client.sign_in.tokens import TokenClaims, TokenProvider
+from graph_client.throttling.pacing import Pacing
 
-__all__ = ["Session"]
+__all__ = ["Sender", "Session"]
+
 
 T = TypeVar("T")
 Attempt = Callable[[Call], Awaitable[Any]]
@@ -184,3 +177,22 @@ class Session:
         claims = TokenClaims.of(await self._tokens.token())
         opaque = claims.tenant_id is None and not claims.roles
         return opaque or not missing(call.method, call.path, claims.roles)
+
+
+class Sender(Protocol):
+    """Sends calls and decodes their answers."""
+
+    @property
+    def settings(self) -> GraphSettings:
+        """Where Graph is, page sizes, time limits."""
+
+    @property
+    def fresh_objects(self) -> FreshObjects:
+        """What was created minutes ago."""
+
+    async def request(self, call: Call) -> Any:
+        """The decoded answer of a call: a dict, or None where nothing is expected.
+
+        Raises:
+            GraphError: see the tree in `errors`.
+        """

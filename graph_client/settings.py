@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -9,10 +10,13 @@ from types import MappingProxyType
 from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
-from .errors import BadSettings
-from .proxy import find_proxy
+import httpx
 
-__all__ = ["CLOUDS", "ApiVersion", "Cloud", "GraphSettings"]
+from graph_client.errors import BadSettings
+from graph_client.proxy import find_proxy
+
+__all__ = ["CLOUDS", "ApiVersion", "Cloud", "GraphSettings", "ssl_context"]
+
 
 ApiVersion = Literal["v1.0", "beta"]
 
@@ -195,3 +199,21 @@ def _https_root(name: str, url: str) -> str:
         raise BadSettings(f"{name} must have no user, path, query or fragment", hint=hint)
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     return f"https://{host}" if port in (None, 443) else f"https://{host}:{port}"
+
+
+def ssl_context(settings: GraphSettings) -> ssl.SSLContext:
+    """A context that trusts `ca_file`, or the public authorities that httpx ships with.
+
+    Raises:
+        BadSettings: when the file cannot be read or holds no certificate.
+    """
+    if settings.ca_file is None:
+        return httpx.create_ssl_context(trust_env=False)
+    try:
+        return ssl.create_default_context(cafile=str(settings.ca_file))
+    except OSError as error:  # ssl.SSLError is one, too
+        reason = error.strerror or error.__class__.__name__
+        raise BadSettings(
+            f"the CA file {settings.ca_file} cannot be used: {reason}",
+            hint="name a readable PEM file with the certificates to trust",
+        ) from None

@@ -7,8 +7,7 @@ from graph_emulator.clock import Clock
 from graph_emulator.emulator import Emulator
 from graph_emulator.faults.profiles import PROFILES
 from graph_emulator.faults.rules import FaultRule
-from graph_emulator.settings import Client, EmulatorError, EmulatorSettings, FederatedCredential
-from graph_emulator.switches import SWITCHES, both_ways
+from graph_emulator.settings import SWITCHES, Client, EmulatorError, EmulatorSettings, FederatedCredential, both_ways
 
 __all__ = [
     "PROFILES",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from graph_emulator.emulator import Emulator
 from graph_emulator.faults.profiles import PROFILES
-from graph_emulator.faults.text import read_fault
+from graph_emulator.faults.rules import read_fault
 from graph_emulator.settings import EmulatorError, EmulatorSettings
 
 

@@ -9,18 +9,16 @@ import orjson
 
 from graph_emulator.clock import Clock
 from graph_emulator.controls import Controls
-from graph_emulator.faults.effects import truncated
-from graph_emulator.faults.latency import choose_latency
+from graph_emulator.faults.effects import choose_latency, truncated
 from graph_emulator.faults.rules import FaultRule
 from graph_emulator.handlers.call import Answer
+from graph_emulator.http.asgi import EmulatorTransport
 from graph_emulator.http.control_api import answer_control
-from graph_emulator.http.graph_api import GraphApi
-from graph_emulator.http.sign_in_api import answer_sign_in
-from graph_emulator.http.transport import EmulatorTransport
+from graph_emulator.http.graph_api import GraphApi, answer_sign_in
 from graph_emulator.service import Service
 from graph_emulator.settings import EmulatorSettings
 from graph_emulator.tenant import Tenant
-from graph_emulator.wire.messages import Request, Response
+from graph_emulator.wire.problems import Request, Response
 from graph_emulator.wire.request_log import RequestLog
 
 if TYPE_CHECKING:

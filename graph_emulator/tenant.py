@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from graph_emulator.directory.assignments import Assignments
 from graph_emulator.directory.directory import Directory
 from graph_emulator.directory.gallery import gallery
-from graph_emulator.directory.people import People
+from graph_emulator.directory.people import Assignments, People
 from graph_emulator.provisioning.credentials import SavedSecrets, TargetSystems
 from graph_emulator.provisioning.job_lifecycle import HandlerContext
 from graph_emulator.provisioning.provisioning_log import ProvisioningLog

@@ -12,7 +12,7 @@ import pytest
 
 from flows.configuration import sign_in
 from flows.configuration.environment import add_prefect_variables
-from flows.steps.wait_limits import WaitLimits, use_wait_limits
+from flows.steps.idempotency import WaitLimits, use_wait_limits
 from graph_client import GraphClient
 from graph_emulator import Clock, Emulator, EmulatorSettings
 

@@ -13,7 +13,7 @@ from flows.report.html import render_html
 from flows.report.markdown import render_markdown
 from flows.store import open_store
 from graph_emulator import Emulator
-from graph_emulator.wire.messages import Response
+from graph_emulator.wire.problems import Response
 from tests.leaks import ENCODINGS, spell
 
 FIELDS = ("code", "message", "details", "request-id", "client-request-id", "header", "page", "oauth")

@@ -10,7 +10,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from flows.adopt.instance import Adopted, NotAdoptable, build_adopted_instance, choose_key
 from flows.adopt.unmanaged import Unmanaged
-from flows.tenant.observed import ObservedInstance
+from flows.tenant.instance_state import ObservedInstance
 
 _HEAD = """\
 Written by entra-fleet adopt from the tenant, which was not changed.

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from flows.errors import StepFailed
-from flows.tenant.instance_state import read_instance
+from flows.tenant.instance_state import ObservedInstance, read_instance
 from flows.tenant.observe import (
     find_app_registrations,
     find_service_principals,
@@ -12,13 +12,12 @@ from flows.tenant.observe import (
     group_principals,
     observe_instance,
 )
-from flows.tenant.observed import ObservedInstance
 from flows.tenant.ownership_tag import tag_prefix
 from flows.tenant.templates import find_templates
 from graph_client import GraphClient, Resources
 from graph_client.errors import NotFound
-from graph_client.odata import text_literal
 from graph_client.parallel import gather
+from graph_client.protocol import text_literal
 
 
 @dataclass(frozen=True)

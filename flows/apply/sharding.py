@@ -7,9 +7,8 @@ from typing import Any
 from prefect.client.schemas.responses import DeploymentResponse
 
 from flows.apply import shard_runs
-from flows.apply.shard_liveness import ShardLiveness
-from flows.apply.shard_parts import split_plan
-from flows.apply.shard_pool import ShardPool
+from flows.apply.shard_pool import ShardPool, split_plan
+from flows.apply.shard_runs import ShardLiveness
 from flows.fleet_file.models import Fleet
 from flows.plan.outcome import InstanceOutcome
 from flows.plan.plan import InstancePlan

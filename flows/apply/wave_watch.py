@@ -17,14 +17,13 @@ from flows.monitoring.health import RUNNING, JobHealth
 from flows.monitoring.sweep import Reading, Target
 from flows.on_demand_provisioning.result import OnDemandResult
 from flows.plan.outcome import InstanceOutcome
-from flows.rollout.health_check import HealthCheck, Observation, evaluate
+from flows.rollout.health_check import CanaryRules, HealthCheck, Observation, evaluate
 from flows.rollout.report import WaveReport
-from flows.rollout.rules import CanaryRules
 from flows.run.context import run_context
-from flows.run.progress import Progress, report_progress
-from flows.tasks.monitor import sweep_jobs
+from flows.run.job_events import Progress, report_progress
+from flows.tasks.jobs import sweep_jobs
+from flows.tasks.mapped import log, redacted_task
 from flows.tasks.on_demand import plan_on_demand, try_request
-from flows.tasks.step import log, redacted_task
 from graph_client.errors import GraphError
 
 _LOG_INTERVAL_SECONDS = 60.0

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from prefect.artifacts import acreate_progress_artifact, aupdate_progress_artifact
 
-from flows.artifacts.keys import artifact_key
+from flows.artifacts.tables import artifact_key
 
 _SECONDS_BETWEEN_UPDATES = 2.0
 """Each update costs a call to Prefect."""

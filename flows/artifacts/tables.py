@@ -1,16 +1,24 @@
 """Table and Markdown artifacts of runs in the Prefect UI."""
 
+import re
 from collections.abc import Sequence
+from urllib.parse import quote, urlsplit
 
 from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 
-from flows.artifacts.keys import artifact_key
-from flows.artifacts.portal_links import portal_link
-from flows.formatting.markdown import escape_markdown, markdown_table
-from flows.formatting.text import format_count, format_iso
+from flows.formatting.text import escape_markdown, format_count, format_iso, markdown_table
 from flows.monitoring.harvest import HarvestResult
+from flows.monitoring.quarantine_reaction import QuarantineEvent
 from flows.monitoring.sweep import Sweep
+from flows.on_demand_provisioning.result import (
+    OnDemandResult,
+    OnDemandResults,
+    format_details,
+    format_lines,
+    format_unexpected,
+)
 from flows.plan.plan import Plan
+from flows.plan.preflight import Check, Preflight
 from flows.plan.text import (
     format_change_lines,
     format_changes,
@@ -20,8 +28,64 @@ from flows.plan.text import (
 )
 from flows.report.markdown import render_markdown
 from flows.report.models import Report
+from flows.rollout.health_check import HealthCheck
+from flows.rollout.report import RolloutReport, WaveReport
 from flows.run.context import run_context
-from flows.run.outcome import FleetOutcome
+from flows.run.journal import FleetOutcome
+
+
+def artifact_key(*parts: str) -> str:
+    """Return the parts as an artifact key: Prefect allows lower case, digits and dashes."""
+    return re.sub(r"[^a-z0-9-]+", "-", "-".join(parts).lower()).strip("-")
+
+
+async def publish_connection(tenant: str, found: Preflight) -> None:
+    """Show what a block can do, and which permissions to grant."""
+    shown = markdown_table(("", "check", "found"), map(_step_row, found.checks))
+    await acreate_markdown_artifact(
+        key=artifact_key("connection", tenant),
+        markdown=f"# Connection {escape_markdown(tenant)}\n\n{shown}\n",
+        description=f"What the block {tenant} can do",
+    )
+
+
+async def publish_quarantine(event: QuarantineEvent, note: str) -> None:
+    """Show why a job is in quarantine, what to do, and what was done."""
+    await acreate_markdown_artifact(
+        key=artifact_key("quarantine", event.fleet, event.key),
+        markdown=note,
+        description=f"Quarantine of {event.key} since {format_iso(event.began_at)}",
+    )
+
+
+def _step_row(check: Check) -> tuple[str, str, str]:
+    hint = f"<br>{escape_markdown(check.hint)}" if check.hint else ""
+    return "ok" if check.ok else "**missing**", check.check, escape_markdown(check.message) + hint
+
+
+# https://learn.microsoft.com/entra/identity-platform/authentication-national-cloud
+_PORTALS = {
+    "graph.microsoft.com": "https://entra.microsoft.com",
+    "graph.microsoft.us": "https://entra.microsoft.us",
+    "dod-graph.microsoft.us": "https://entra.microsoft.us",
+    "microsoftgraph.chinacloudapi.cn": "https://entra.microsoftonline.cn",
+}
+
+
+def portal_link(graph_url: str, service_principal_id: str | None, app_id: str | None) -> str | None:
+    """Return the URL of an enterprise application's page; None if the Graph root has no known portal.
+
+    Args:
+        graph_url: Root of Microsoft Graph, which identifies the cloud.
+        service_principal_id: Object id of the service principal.
+        app_id: Its appId.
+    """
+    portal = _PORTALS.get(urlsplit(graph_url).hostname or "")
+    if not (portal and service_principal_id and app_id):
+        return None
+    place = f"objectId/{quote(service_principal_id, safe='')}/appId/{quote(app_id, safe='')}"
+    return f"{portal}/#view/Microsoft_AAD_IAM/ManagedAppMenuBlade/~/Overview/{place}"
+
 
 ROWS_MAX = 300
 """A table is one JSON value in Prefect's database; the store has the rest."""
@@ -132,3 +196,69 @@ async def publish_report(report: Report) -> None:
     await acreate_markdown_artifact(
         key="report", markdown=render_markdown(report), description=f"The last {len(report.days)} days"
     )
+
+
+async def publish_waves(fleet: str, report: RolloutReport) -> None:
+    """Show the health check of each instance by wave, unhealthy ones first."""
+    rows = [
+        _verdict_row(wave, each) for wave in report.waves for each in sorted(wave.verdicts, key=lambda each: each.good)
+    ]
+    waves = "\n".join(f"- {each.name}: {len(each.members)} instances, {each.state}" for each in report.waves)
+    why = "\n\n".join(map(escape_markdown, report.why()))
+    await acreate_table_artifact(
+        key=artifact_key(fleet, "waves"),
+        table=rows[:ROWS_MAX],
+        description=f"Rollout of {fleet} in waves\n\n{waves}\n\n{why}",
+    )
+
+
+def _verdict_row(wave: WaveReport, verdict: HealthCheck) -> dict[str, str]:
+    return {
+        "wave": f"{wave.number} ({wave.label})",
+        "key": verdict.key,
+        "verdict": "healthy" if verdict.good else "; ".join(verdict.reasons),
+        "outcome": verdict.outcome,
+        "job state": verdict.state,
+        "new failures": str(verdict.failures),
+        "deletes": "?" if verdict.deletes is None else str(verdict.deletes),
+        "tried": "; ".join(verdict.tried),
+        "remarks": "; ".join(verdict.remarks),
+    }
+
+
+_TRIALS_SHOWN = 50
+
+
+async def publish_on_demand_results(outcome: OnDemandResults) -> None:
+    """Show each attempt: its steps, attributes before and after, and what to do."""
+    parts = [_markdown(trial, outcome.expected) for trial in outcome.trials[:_TRIALS_SHOWN]]
+    await acreate_markdown_artifact(
+        key=artifact_key(outcome.fleet, "on-demand"),
+        markdown="\n\n".join(parts) or "Nothing was provisioned.",
+        description=f"{outcome.fleet}: provisioned on demand",
+    )
+
+
+def _markdown(trial: OnDemandResult, expected: str | None) -> str:
+    parts = [f"## {escape_markdown(trial.subject.label)} · {trial.key}: {trial.outcome}"]
+    if difference := format_unexpected(trial, expected):
+        parts.append(f"**{escape_markdown(difference)}**")
+    if trial.steps:
+        rows = [
+            tuple(
+                escape_markdown(text or "")
+                for text in (each.type, each.status, each.name, each.description, format_details(each))
+            )
+            for each in trial.steps
+        ]
+        parts.append(markdown_table(("type", "status", "step", "what", "details"), rows))
+    if trial.modified:
+        attributes = [
+            tuple(escape_markdown(text or "") for text in (each.name, each.before, each.after))
+            for each in trial.modified
+        ]
+        parts.append(markdown_table(("attribute", "before", "after"), attributes))
+    parts.append(
+        "\n".join(f"- {': '.join(filter(None, (label, escape_markdown(text))))}" for label, text in format_lines(trial))
+    )
+    return "\n\n".join(filter(None, parts))

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from platformdirs import user_data_path
+
 from graph_client import (
     Certificate,
     ClientSecret,
@@ -238,3 +240,12 @@ def use_store(url: str | None) -> None:
     """Make this process and its children use another store than the environment names; None changes nothing."""
     if url:
         os.environ["ENTRA_FLEET_STORE"] = url
+
+
+KEY_SUFFIX = ".fingerprint-key"
+"""Ending of the file, beside an SQLite store, that holds the key of its fingerprints."""
+
+
+def default_file() -> Path:
+    """Return the store in the user's data directory, so that command line, worker and schedules agree."""
+    return user_data_path("entra-fleet", appauthor=False) / "store.db"

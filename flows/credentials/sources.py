@@ -9,8 +9,7 @@ from functools import partial
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from flows.configuration.data_directory import KEY_SUFFIX
-from flows.configuration.environment import environment
+from flows.configuration.environment import KEY_SUFFIX, environment
 from flows.configuration.sign_in import Identity
 from flows.credentials.references import Secret, Source, SourceError, read_secret_file
 from graph_client.errors import BadSettings

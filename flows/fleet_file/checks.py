@@ -11,10 +11,10 @@ from pydantic import BaseModel, ValidationError
 from flows.documents.errors import Place, Problem
 from flows.documents.field_types import shorten_value
 from flows.documents.nodes import Entry, Fields, Items, Node, Plain, Text, below, to_plain_fields
-from flows.fleet_file.defaults import interpolate_key
+from flows.fleet_file.include import interpolate_key
 from flows.fleet_file.messages import explain_problem
 from flows.fleet_file.models import FleetHeader, Instance, InstanceSettings
-from flows.mappings.locations import Places
+from flows.mappings.models import Places
 
 # JSON can contain half of a surrogate pair, which can be neither stored nor sent.
 SURROGATE = re.compile("[\ud800-\udfff]")

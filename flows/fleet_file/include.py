@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -11,9 +12,38 @@ from pathlib import Path
 from flows.documents.errors import FleetFileError, Place, Problem, format_refusal, suggest_nearest
 from flows.documents.field_types import shorten_value
 from flows.documents.files import Sources
-from flows.documents.nodes import Entry, Fields, Items, Node, Text, name_kind
-from flows.fleet_file.defaults import INSTANCE_ONLY, merge_defaults
+from flows.documents.nodes import Entry, Fields, Items, Node, Plain, Text, name_kind
 from flows.mappings.models import Mappings
+
+PLACEHOLDER = re.compile(r"\{(key|display_name)\}")
+INSTANCE_ONLY = ("key", "renamed_from", "display_name", "adopt")
+
+
+def merge_defaults(below: Fields, above: Fields) -> Fields:
+    """The fields of both; `above` wins, except that maps merge."""
+    entries = below.entries | above.entries
+    for name in below.entries.keys() & above.entries.keys():
+        under, over = below.entries[name].node, above.entries[name].node
+        if isinstance(under, Fields) and isinstance(over, Fields):
+            entries[name] = above.entries[name]._replace(node=merge_defaults(under, over))
+    return Fields(entries, below.size + above.size)
+
+
+def interpolate_key(values: dict[str, Plain], key: Plain, display_name: Plain) -> dict[str, Plain]:
+    """The values with `{key}` and `{display_name}` filled in where allowed: credentials and notes."""
+    names = {"key": str(key), "display_name": str(display_name)}
+
+    def fill(value: Plain) -> Plain:
+        return PLACEHOLDER.sub(lambda match: names[match[1]], value) if isinstance(value, str) else value
+
+    filled = dict(values)
+    if "notes" in values:
+        filled["notes"] = fill(values["notes"])
+    credentials = values.get("credentials")
+    if isinstance(credentials, dict):
+        filled["credentials"] = {name: fill(value) for name, value in credentials.items()}
+    return filled
+
 
 SECTIONS = ("defaults", "instances", "include")
 MAPPING_FILES = "mapping_files"

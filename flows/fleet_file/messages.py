@@ -11,8 +11,7 @@ from flows.documents.errors import suggest_nearest
 from flows.documents.field_types import shorten_value
 from flows.documents.nodes import Node, Text, name_kind
 from flows.fleet_file.credential_keys import ALLOWED_KEYS, FIELD_OF_KEY
-from flows.fleet_file.defaults import INSTANCE_ONLY
-from flows.fleet_file.include import SECTIONS
+from flows.fleet_file.include import INSTANCE_ONLY, SECTIONS
 from flows.fleet_file.models import Assignment, FleetHeader, Instance, InstanceSettings
 from flows.mappings.models import AttributeMapping, Mappings, ObjectMapping
 

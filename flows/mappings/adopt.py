@@ -9,7 +9,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from flows.mappings.diff import diff_mappings
 from flows.mappings.merge import DesiredMapping, row_named
 from flows.mappings.models import Mappings
-from flows.mappings.yaml_writer import dumper, lines_node, row_node, scalar
+from flows.mappings.table import dumper, lines_node, row_node, scalar
 
 
 def adopt_mappings(text: str, wishes: Iterable[DesiredMapping]) -> str:

@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flows.documents.errors import Problem
-from flows.mappings.json_values import normalize_value, read_object
 from flows.mappings.models import SCOPES, AttributeMapping, Mappings, ObjectMapping
-from flows.mappings.rows import row_texts
+from flows.mappings.rows import normalize_value, read_object, row_texts
 from flows.mappings.table import Found, find_object_mapping, is_nameable, matching, same_groups
 
 FIELDS = ("enabled", "flow", *SCOPES, "extra")

@@ -6,10 +6,9 @@ from typing import Any
 
 from flows.mappings.clauses import Clause, fold_name, parse_clause
 from flows.mappings.graph_enums import flow_types
-from flows.mappings.json_values import read_object
 from flows.mappings.merge import DesiredMapping, row_named, same_field
 from flows.mappings.models import SCOPES
-from flows.mappings.rows import row_texts, with_fields
+from flows.mappings.rows import read_object, row_texts, with_fields
 from flows.mappings.table import filter_groups
 
 Sources = Mapping[str, Mapping[str, Any]]

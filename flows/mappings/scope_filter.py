@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from flows.mappings.clauses import Clause, fold_name, parse_clause
 from flows.mappings.merge import DesiredMapping
-from graph_client.odata import text_literal
+from graph_client.protocol import text_literal
 
 _TEXTS = (
     *("city", "companyName", "country", "department", "displayName", "employeeId", "employeeType", "givenName"),

@@ -8,20 +8,72 @@ cannot be read to its end is read in halves.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+import gc
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from flows.formatting.text import format_iso
-from flows.monitoring.gc_threshold import raise_gc_threshold
-from flows.monitoring.prefetch import prefetch
-from flows.monitoring.unreadable_windows import UnreadableWindows, lies_in_the_window
-from flows.monitoring.windows import FIRST_LENGTH, Window, whole_second
+from flows.monitoring.windows import FIRST_LENGTH, UnreadableWindows, Window, lies_in_the_window, whole_second
 from flows.store import Gap, Scope, Store, join_gaps
 from graph_client import GraphClient
 from graph_client.errors import GraphError
 from graph_client.models import ProvisioningEvent
+
+_USUAL = gc.get_threshold()
+_OBJECTS = 10_000
+
+
+@contextmanager
+def raise_gc_threshold() -> Iterator[None]:
+    """Look for garbage less often for a while.
+
+    A page of 500 events is some fifteen thousand dictionaries and lists, and none is garbage: looking through them
+    after every 700 takes as long as parsing them. Not to look at all would let the memory grow page by page.
+    """
+    gc.set_threshold(_OBJECTS, *_USUAL[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*_USUAL)
+
+
+T = TypeVar("T")
+
+
+@asynccontextmanager
+async def prefetch(items: AsyncIterator[T]) -> AsyncIterator[AsyncIterator[T]]:
+    """Give the items in their order, with the next one always on its way; leaving gives that one up.
+
+    Args:
+        items: What takes its time; an error it raises comes after the items before it.
+    """
+    upcoming = _next(items)
+
+    async def each() -> AsyncIterator[T]:
+        nonlocal upcoming
+        while True:
+            try:
+                item = await upcoming
+            except StopAsyncIteration:
+                return
+            upcoming = _next(items)
+            yield item
+
+    try:
+        yield each()
+    finally:
+        upcoming.cancel()
+        await asyncio.gather(upcoming, return_exceptions=True)
+
+
+def _next(items: AsyncIterator[T]) -> asyncio.Task[T]:
+    async def fetch() -> T:
+        return await anext(items)
+
+    return asyncio.create_task(fetch())
 
 
 @dataclass(frozen=True)

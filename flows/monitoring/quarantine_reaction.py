@@ -1,9 +1,11 @@
 """What is to be said and done about a job that went into quarantine."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
-from flows.formatting.markdown import escape_markdown, markdown_table
-from flows.formatting.text import format_iso
+from pydantic import BaseModel, ConfigDict, Field
+
+from flows.formatting.text import escape_markdown, format_iso, markdown_table
 from flows.monitoring.health import TARGET_UNUSABLE, TOO_MANY_DELETES
 from flows.monitoring.triage import Triage
 from flows.store import JobObservation
@@ -85,3 +87,15 @@ def choose_reaction(fleet: str, key: str, job: JobObservation | None, triage: Tr
         return QuarantineReaction(fleet, key, job, None, "the job is in quarantine no longer.")
     refused = _NO_RESTART.get(triage.proposal.action) or _NO_RESTART_FOR.get(job.reason or "")
     return QuarantineReaction(fleet, key, job, triage, refused)
+
+
+class QuarantineEvent(BaseModel):
+    """The payload of `entra-fleet.job.quarantined`; what else it has is let through."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    fleet: str = Field(min_length=1, description="Name of the fleet.", json_schema_extra={"position": 0})
+    key: str = Field(min_length=1, description="Key of the instance.", json_schema_extra={"position": 1})
+    tenant_id: str = Field(min_length=1, description="Tenant the job is in.", json_schema_extra={"position": 2})
+    job_id: str = Field(min_length=1, description="The provisioning job.", json_schema_extra={"position": 3})
+    began_at: datetime = Field(description="When the quarantine began.", json_schema_extra={"position": 4})

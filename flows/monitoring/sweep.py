@@ -7,9 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from flows.formatting.text import format_iso
-from flows.monitoring.health import UNREADABLE, JobHealth, assess_job, unreadable
+from flows.monitoring.health import UNREADABLE, JobHealth, assess_job, find_stall, unreadable
 from flows.monitoring.own_job import find_own_job, other_jobs
-from flows.monitoring.stalled import find_stall
 from flows.monitoring.triage import Triage
 from flows.store import JobObservation
 from graph_client import GraphClient, Resources

@@ -6,8 +6,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from flows.formatting.text import format_iso
-from flows.monitoring.error_codes import ErrorCode, error_codes
-from flows.monitoring.remediation import Remediation, add_restart, follow_up, follow_words, join, suggest_remediation
+from flows.monitoring.error_codes import (
+    ErrorCode,
+    Remediation,
+    add_restart,
+    error_codes,
+    follow_up,
+    follow_words,
+    join,
+    suggest_remediation,
+)
 from flows.store import Failure
 
 

@@ -10,8 +10,8 @@ from flows.monitoring.health import assess_job
 from flows.monitoring.own_job import find_own_job
 from flows.on_demand_provisioning.subjects import Kind
 from flows.plan.diff import select_instances
+from flows.tenant.instance_state import ObservedInstance
 from flows.tenant.observe import find_instances
-from flows.tenant.observed import ObservedInstance
 from flows.tenant.owned_applications import format_two_applications
 from graph_client import GraphClient, Resources
 from graph_client.errors import Forbidden, Unauthorized

@@ -9,7 +9,7 @@ from flows.plan.job_settings import build_job_settings, settings_equal
 from flows.plan.known_state import KnownState
 from flows.plan.plan import FieldChange
 from flows.tenant.assignments import Assigned, format_assigned, format_assignment, missing_assignments
-from flows.tenant.observed import ObservedInstance
+from flows.tenant.instance_state import ObservedInstance
 from flows.tenant.ownership_tag import OwnershipTag
 from flows.tenant.principals import Principal
 

@@ -3,10 +3,10 @@
 import shlex
 
 from flows.fleet_file.models import Instance
-from flows.plan.limits import PERCENT_MAX
 from flows.plan.plan import Conflict
+from flows.plan.safety import PERCENT_MAX
 from flows.tenant.assignments import explain_unknown_role, missing_assignments
-from flows.tenant.observed import Observed, ObservedInstance
+from flows.tenant.instance_state import Observed, ObservedInstance
 from flows.tenant.owned_applications import duplicate_hint
 from flows.tenant.ownership_tag import OwnershipTag
 

@@ -15,7 +15,7 @@ from flows.plan.known_state import KnownState
 from flows.plan.plan import Action, Conflict, FieldChange, InstancePlan, Orphan, Plan
 from flows.plan.schema_changes import SchemaMerge, initial_cycle, merge_mappings
 from flows.tenant.assignments import format_assignment, pending_assignments, surplus_assignments, unknown_roles
-from flows.tenant.observed import Observed, ObservedInstance
+from flows.tenant.instance_state import Observed, ObservedInstance
 from flows.tenant.schemas import SchemaLanguage
 
 

@@ -1,9 +1,19 @@
 """What a plan takes from the store, beyond the fleet file and the tenant."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
+from flows.configuration.environment import default_file, environment
+from flows.fleet_file.models import Fleet
 from flows.mappings.models import Mappings
+
+if TYPE_CHECKING:
+    from flows.store import Store
 
 
 @dataclass(frozen=True)
@@ -25,3 +35,61 @@ class KnownState:
     def knows(self, service_principal_id: str | None, key: str) -> bool:
         """Return whether the store can tell if a credential has changed."""
         return ((service_principal_id or "").lower(), key) in self.fingerprinted
+
+
+_SQLITE = "sqlite:///"
+
+
+def load_known_state(store: "Store", fleet: Fleet) -> KnownState:
+    """Return what the store knows of a fleet's tenant.
+
+    Raises:
+        StoreError: The store cannot be read.
+    """
+    mapped = any(instance.mappings for instance in fleet.instances)
+    return KnownState(
+        store.fingerprints.known(fleet.tenant_id),
+        store.journal.paused_jobs(fleet.tenant_id),
+        applied_mappings(store, fleet.tenant_id) if mapped else {},
+    )
+
+
+def applied_mappings(store: "Store", tenant_id: str) -> dict[tuple[str, str], Mappings]:
+    """Return what was applied to each job last.
+
+    Raises:
+        StoreError: The store cannot be read.
+    """
+    found = {place: mappings_in(content) for place, content in store.schemas.applied(tenant_id).items()}
+    return {place: mappings for place, mappings in found.items() if mappings}
+
+
+def mappings_in(content: Mapping[str, Any] | None) -> Mappings | None:
+    """Return the mappings of a row; None for one that another version of this program wrote otherwise."""
+    try:
+        return None if content is None else Mappings.model_validate(content)
+    except ValidationError:
+        return None
+
+
+async def read_known_state(fleet: Fleet) -> KnownState:
+    """Return what this machine's store knows, without making one; nothing if there is none.
+
+    Raises:
+        StoreError: There is a store, but it cannot be read.
+    """
+    return await asyncio.to_thread(_read, fleet)
+
+
+def _read(fleet: Fleet) -> KnownState:
+    url = environment().store_url or f"{_SQLITE}{default_file()}"
+    if url.startswith(_SQLITE) and not Path(url.removeprefix(_SQLITE)).exists():
+        return KnownState()
+    # Half a second to import, which a first plan need not wait for.
+    from flows.store import existing_store  # noqa: PLC0415
+
+    store = existing_store(url)
+    if store is None:
+        return KnownState()
+    with store:
+        return load_known_state(store, fleet)

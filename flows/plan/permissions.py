@@ -9,7 +9,7 @@ from flows.plan.preflight import Check
 from flows.plan.safety import PlanRefused
 from graph_client import GraphClient, TokenClaims
 from graph_client.errors import GraphError
-from graph_client.permissions import missing
+from graph_client.hints import missing
 
 _OWNED_BY = "Application.ReadWrite.OwnedBy"
 _MARK = ("PATCH", "/applications/id")

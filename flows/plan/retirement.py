@@ -7,17 +7,17 @@ from flows.errors import StepFailed
 from flows.fleet_file.models import Fleet
 from flows.monitoring.health import UNREADABLE, JobHealth, assess_job
 from flows.plan.diff import UnknownKey
-from flows.plan.limits import refuse_large_share
 from flows.plan.outcome import InstanceOutcome
 from flows.plan.plan import FieldChange
+from flows.plan.safety import refuse_large_share
 from flows.tenant.assignments import list_assigned
-from flows.tenant.observed import ObservedInstance
+from flows.tenant.instance_state import ObservedInstance
 from flows.tenant.owned_applications import OwnedApplications, find_owned_applications, format_two_applications
 from flows.tenant.recycle_bin import DeletedApplication, deleted_applications, deleted_service_principal
 from graph_client import GraphClient
 from graph_client.errors import NotFound
-from graph_client.odata import text_literal
 from graph_client.parallel import gather
+from graph_client.protocol import text_literal
 
 
 @dataclass(frozen=True)

@@ -1,19 +1,22 @@
 """The differences between a job's schema and its mappings file."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flows.documents.errors import Problem
 from flows.formatting.text import format_count
 from flows.mappings.diff import Difference, diff_mappings
-from flows.mappings.json_values import digest_json
 from flows.mappings.merge import DesiredMapping, desired_mappings
 from flows.mappings.models import Mappings
+from flows.mappings.rows import digest_json
 from flows.mappings.validation import find_problems
-from flows.plan.plan import Conflict, FieldChange
+from flows.plan.plan import Conflict, FieldChange, InstancePlan, Plan
 from flows.tenant.schemas import SchemaLanguage
+from graph_client import GraphClient
+from graph_client.errors import GraphError
 from graph_client.models import SynchronizationJob
+from graph_client.parallel import gather
 
 
 @dataclass(frozen=True)
@@ -64,3 +67,48 @@ def initial_cycle(job: SynchronizationJob | None) -> str:
     counts = job.status.entry_counts if job and job.status else {}
     known = format_count({kind.lower() + "s": count for kind, count in counts.items()})
     return f"Saving the mappings starts an initial cycle over {known or 'all objects in scope (number unknown)'}."
+
+
+FILTERS_MAX = 10
+"""Limit of filters counted per plan: estimates are not worth more requests."""
+
+
+async def estimate_scopes(graph: GraphClient, plan: Plan) -> Plan:
+    """Return a plan with an estimated number of users for each changed scoping filter."""
+    wanted = [
+        each_filter
+        for instance in plan.instances
+        if instance.touches("mappings")
+        for selection in instance.selections
+        for each_filter in (selection.before, selection.after)
+        if each_filter is not None
+    ]
+    filters = list(dict.fromkeys(wanted))[:FILTERS_MAX]
+    if not filters and not any(instance.selections for instance in plan.instances):
+        return plan
+    counts = dict(zip(filters, await gather(*(_count(graph, each) for each in filters)), strict=True))
+    return replace(plan, instances=tuple(_with_counts(each, counts) for each in plan.instances))
+
+
+async def _count(graph: GraphClient, condition: str) -> int | None:
+    try:
+        return await graph.users.count(condition)
+    except GraphError:
+        # Reading users needs its own permission, which plan does not require.
+        return None
+
+
+def _with_counts(plan: InstancePlan, counts: dict[str, int | None]) -> InstancePlan:
+    changed = {change.field for change in plan.changes}
+    words = []
+    for each in plan.selections:
+        before, after = (counts.get(name) if name is not None else None for name in (each.before, each.after))
+        if each.field in changed:
+            known = f"about {_in_words(before)} users in scope now, {_in_words(after)} after"
+            unknown = "number of users in scope before and after unknown"
+            words.append(f"{each.field}: {unknown if before is after is None else known}.")
+    return replace(plan, warnings=(*plan.warnings, *words))
+
+
+def _in_words(count: int | None) -> str:
+    return "an unknown number of" if count is None else f"{count:,}"

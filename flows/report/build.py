@@ -7,8 +7,7 @@ from datetime import UTC, datetime, time, timedelta
 from flows.monitoring.instances import Instance, read_instances
 from flows.monitoring.quarantine_triage import triage_quarantine
 from flows.monitoring.triage import ErrorTriage, explain_error
-from flows.report.activity import Activity, ApplicationActivity
-from flows.report.models import Application, CommonError, Report
+from flows.report.models import Activity, Application, ApplicationActivity, CommonError, Report
 from flows.store import JobEpisode, Period, Store
 
 _ERRORS_MAX = 15

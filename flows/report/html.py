@@ -5,7 +5,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from flows.formatting.control_characters import escape_controls
+from flows.formatting.text import escape_controls
 from flows.report.charts import events_by_day, slowest_jobs
 from flows.report.models import Report, count_statuses
 from flows.report.text import format_duration, format_moment, format_number, shorten_text

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from flows.formatting.markdown import escape_markdown, markdown_table
+from flows.formatting.text import escape_markdown, markdown_table
 from flows.report.models import Application, Report, count_statuses
 from flows.report.text import format_moment, format_number, shorten_text
 

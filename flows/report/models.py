@@ -1,13 +1,13 @@
 """What a report says."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from flows.monitoring.instances import Instance
 from flows.monitoring.triage import ErrorTriage, Triage
-from flows.store import Coverage, Cycle, JobEpisode, JobObservation
+from flows.store import Coverage, Cycle, EventStatistics, JobEpisode, JobObservation, Period
 
 SLOWEST_MAX = 10
 STATES = ("quarantined", "missing", "degraded", "initial-cycle", "created", "paused", "steady")
@@ -117,3 +117,65 @@ def count_statuses(counts: Iterable[Mapping[str, int]]) -> list[str]:
     """Return the statuses that occur, failures first, and those unknown to us last."""
     found = {status for each in counts for status, count in each.items() if count}
     return [status for status in STATUSES if status in found] + sorted(found - set(STATUSES))
+
+
+@dataclass
+class ApplicationActivity:
+    """The events of one application."""
+
+    period: Period
+    statuses: Counter[str] = field(default_factory=Counter)
+    errors: Counter[str | None] = field(default_factory=Counter)
+    """Failures by error code."""
+    cycles: int = 0
+    slowest: Cycle | None = None
+
+    def add(self, cycle: Cycle) -> None:
+        """Count a cycle, and remember the longest."""
+        self.cycles += 1
+        if self.slowest is None or cycle.seconds > self.slowest.seconds:
+            self.slowest = cycle
+
+
+class Activity:
+    """The events of a period, tenant after tenant.
+
+    Args:
+        first: The first day.
+        last: The last day.
+        only: The service principals to count; None for all.
+    """
+
+    def __init__(self, first: date, last: date, only: Collection[str | None] | None) -> None:
+        self.days = {first + timedelta(days=number): Counter[str]() for number in range((last - first).days + 1)}
+        self.applications: dict[str, ApplicationActivity] = {}
+        self._only = only
+
+    def add(self, statistics: EventStatistics, period: Period) -> None:
+        """Count the events of a tenant.
+
+        Raises:
+            StoreError: The store cannot be read.
+        """
+        for tally in statistics.tallies(period):
+            for application in self._counted(tally.service_principal_id, period):
+                status = tally.status or "?"
+                self.days[tally.day][status] += tally.count
+                application.statuses[status] += tally.count
+                if status == "failure":
+                    application.errors[tally.error_code] += tally.count
+        for cycle in statistics.cycles(period):
+            for application in self._counted(cycle.service_principal_id, period):
+                application.add(cycle)
+
+    def errors(self) -> Counter[str | None]:
+        """Return failures by error code."""
+        total: Counter[str | None] = Counter()
+        for application in self.applications.values():
+            total.update(application.errors)
+        return total
+
+    def _counted(self, service_principal_id: str | None, period: Period) -> Iterator[ApplicationActivity]:
+        id_ = service_principal_id or ""
+        if self._only is None or id_ in self._only:
+            yield self.applications.setdefault(id_, ApplicationActivity(period))

@@ -5,25 +5,30 @@ find the connection of their run here instead.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
 
+from prefect.blocks.abstract import NotificationBlock
+from prefect.blocks.core import Block
 from prefect.logging import get_run_logger
+from prefect.runtime import flow_run
 
 from flows.configuration.environment import EnvironmentIncomplete, environment
 from flows.configuration.sign_in import open_client_as, read_identity
-from flows.credentials.fingerprint import FingerprintKey
-from flows.credentials.fingerprint_key import fingerprint_key
+from flows.credentials.fingerprint import FingerprintKey, fingerprint_key
 from flows.credentials.references import Secret
 from flows.credentials.sources import Sources
+from flows.formatting.text import escape_controls
 from flows.plan.permissions import permissions_known
-from flows.run.progress import note
-from flows.run.quota import CallerBreaker
+from flows.run.job_events import note
 from flows.run.redaction import redact_errors
+from flows.run.task_runner import CallerBreaker
 from flows.store import Store, open_store
-from flows.tenant.schema_cache import SchemaCache
+from flows.tenant.schemas import SchemaCache
 from graph_client import GraphClient, TokenClaims
 
 CLOCK_SKEW_SECONDS = 120.0
@@ -106,3 +111,50 @@ def _tenant_of(claims: TokenClaims, expected_tenant_id: str | None) -> str:
     if tenant_id is None:
         raise EnvironmentIncomplete("The token does not name its tenant: set AZURE_TENANT_ID to the tenant id.")
     return tenant_id.lower()
+
+
+_LONGEST = 60
+
+
+def name_run(verb: str) -> Callable[[], str]:
+    """Return what names a run: the verb, and the fleet it is about."""
+
+    def name() -> str:
+        about = name_fleet_run()
+        return f"{verb} {about}" if about else verb
+
+    return name
+
+
+def name_fleet_run() -> str | None:
+    """Return the fleet that the running flow is about, as its parameters tell: its name, or its file's."""
+    fleet = flow_run.parameters.get("fleet")
+    if isinstance(fleet, dict):
+        return _shown(str(fleet.get("fleet", ""))) or None
+    return _shown(Path(str(fleet)).stem) if fleet else None
+
+
+def _shown(name: str) -> str:
+    # The parameter has not been checked yet.
+    return escape_controls(name)[:_LONGEST]
+
+
+async def send_notification(block: str, subject: str, text: str) -> bool:
+    """Send a text; return whether it was taken. What cannot be told stops nothing.
+
+    Args:
+        block: Type and name of the block, such as `slack-webhook/operations`.
+        subject: One line.
+        text: Markdown.
+    """
+    try:
+        found: Any = await Block.aload(block)
+        if not isinstance(found, NotificationBlock):
+            get_run_logger().warning("The block %s sends no notifications.", block)
+            return False
+        with found.raise_on_failure():
+            await found.notify(text, subject)
+    except Exception as error:  # noqa: BLE001  # what it says may hold the address, which is a secret
+        get_run_logger().warning("The block %s could not be used: %s.", block, type(error).__name__)
+        return False
+    return True

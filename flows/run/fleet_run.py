@@ -11,8 +11,8 @@ from flows.fleet_file.models import Fleet
 from flows.plan.outcome import APPLIED, InstanceOutcome
 from flows.rollout.report import RolloutReport
 from flows.run.context import RunContext, open_run_context
-from flows.run.log_filter import install_log_filter
-from flows.run.outcome import FleetOutcome
+from flows.run.journal import FleetOutcome
+from flows.run.redaction import install_log_filter
 
 
 @dataclass(frozen=True)

@@ -1,23 +1,61 @@
 """Writing down who applied what, when, and what came of it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from prefect.runtime import flow_run
 
 from flows.configuration.environment import environment
 from flows.fleet_file.models import Fleet
-from flows.plan.outcome import InstanceOutcome
+from flows.plan.outcome import APPLIED, InstanceOutcome
 from flows.plan.plan import FieldChange as FieldPlan
 from flows.plan.plan import Plan
+from flows.rollout.report import RolloutReport
 from flows.run.context import run_context
 from flows.run.lease import lease_id
-from flows.run.outcome import FleetOutcome
 from flows.store import Change, ChangeError, FieldChange, Run, StoreError
+
+
+@dataclass(frozen=True)
+class FleetOutcome:
+    """What a command did."""
+
+    fleet: str
+    instances: Sequence[InstanceOutcome]
+    requests: int
+    seconds: float
+    words: tuple[str, ...] = APPLIED
+    """The outcomes that the command knows."""
+    rollout: RolloutReport | None = None
+    """How it went in waves, if it did."""
+
+    @property
+    def summary(self) -> dict[str, int]:
+        """The number of instances by outcome, for every outcome."""
+        counted = Counter(instance.outcome for instance in self.instances)
+        return {word: counted[word] for word in self.words}
+
+    @property
+    def failed(self) -> int:
+        """How many instances failed."""
+        return self.summary["failed"]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what the command prints with `--output json`."""
+        return {
+            "fleet": self.fleet,
+            "summary": self.summary,
+            "requests": self.requests,
+            "seconds": round(self.seconds, 3),
+            "instances": [instance.as_json() for instance in self.instances],
+            **({"canary": self.rollout.as_json()} if self.rollout else {}),
+        }
+
 
 _WITHOUT_LEASE = frozenset({"try"})
 """What changes users in target systems, and nothing that an apply would change."""

@@ -1,10 +1,13 @@
 """Keeping secrets out of errors that nobody foresaw: Prefect logs their text, and keeps it as a state."""
 
+import logging
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from flows.errors import KNOWN_ERRORS
+from flows.errors import KNOWN_ERRORS, StepFailed
+from flows.store import StoreError
+from graph_client.errors import GraphError
 from graph_client.redaction import mask
 
 
@@ -42,3 +45,68 @@ def _convert(error: BaseException, convert: Callable[[object], str]) -> str:
         return convert(error)
     except Exception as failure:  # noqa: BLE001  # an error's own text is the last thing that may fail
         return f"<{type(failure).__name__}>"
+
+
+_LOGGERS = (
+    "prefect.task_runs",
+    "prefect.flow_runs",
+    "prefect.task_engine",
+    "prefect.flow_engine",
+    "prefect.engine",
+)
+
+
+class Readable(logging.Filter):
+    """Drops the traceback of a failure that we worded ourselves: a traceback is for defects.
+
+    Drops too that each task has completed, which in a run of 700 hides the lines that say something.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let a record through, shortened where its exception says all there is to say."""
+        if record.name == "prefect.task_runs" and str(record.msg).startswith("Finished in state Completed("):
+            return False
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, StepFailed | GraphError | StoreError):
+            record.exc_info = None
+            record.msg = f"{error.step}: {error}" if isinstance(error, StepFailed) else str(error)
+            record.args = ()
+        elif record.exc_info == (None, None, None):
+            record.exc_info = None
+        return True
+
+
+class RedactedRecords:
+    """Makes log records without secrets, whichever logger they come from and whichever handler they go to."""
+
+    def __init__(self, make: Callable[..., logging.LogRecord]) -> None:
+        self.make = make
+
+    def __call__(self, *args: object, **fields: object) -> logging.LogRecord:
+        """Make a record."""
+        record = self.make(*args, **fields)
+        try:
+            text = record.getMessage()
+        except Exception:  # noqa: BLE001  # a malformed call is for logging itself to report, with its arguments
+            text = f"{record.msg} {record.args}"
+        redacted = mask(text)
+        if redacted != text:
+            record.msg, record.args = redacted, ()
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None:
+            text = format_error(error)
+            redacted = mask(text)
+            if redacted != text:
+                record.exc_info, record.exc_text = None, redacted
+        return record
+
+
+def install_log_filter() -> None:
+    """Have Prefect's loggers say no more than a person needs, and no logger a secret."""
+    make = logging.getLogRecordFactory()
+    if not isinstance(make, RedactedRecords):
+        logging.setLogRecordFactory(RedactedRecords(make))
+    for name in _LOGGERS:
+        logger = logging.getLogger(name)
+        if not any(isinstance(each, Readable) for each in logger.filters):
+            logger.addFilter(Readable())

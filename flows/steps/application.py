@@ -7,15 +7,14 @@ from dataclasses import replace
 from flows.errors import StepFailed
 from flows.plan.outcome import ApplicationIds
 from flows.plan.plan import InstancePlan
-from flows.steps.idempotency import create_once, find_existing
-from flows.steps.wait_limits import wait_limits
+from flows.steps.idempotency import create_once, find_existing, wait_limits
 from flows.tenant.owned_applications import duplicate_hint
 from flows.tenant.ownership_tag import OwnershipTag, tag_prefix
 from graph_client import GraphClient, Resources
 from graph_client.errors import NotFound
 from graph_client.models import Application, SynchronizationTemplate
-from graph_client.odata import text_literal
 from graph_client.parallel import gather
+from graph_client.protocol import text_literal
 
 _FIELDS = ("id", "appId", "createdDateTime")
 

@@ -4,8 +4,7 @@ from contextlib import suppress
 
 from flows.errors import StepFailed
 from flows.plan.retirement import Retirement
-from flows.steps.idempotency import find_existing
-from flows.steps.wait_limits import wait_limits
+from flows.steps.idempotency import find_existing, wait_limits
 from flows.tenant.ownership_tag import OwnershipTag
 from graph_client import GraphClient
 from graph_client.errors import NotFound, WaitExpired

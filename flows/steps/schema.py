@@ -4,8 +4,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from flows.errors import StepFailed
-from flows.mappings.json_values import digest_json
 from flows.mappings.models import Mappings
+from flows.mappings.rows import digest_json
 from flows.mappings.schema_edit import merge_schema, new_expressions
 from flows.plan.plan import InstancePlan
 from flows.plan.schema_changes import SchemaMerge, merge_mappings

@@ -7,16 +7,13 @@ with open_store("sqlite:////var/lib/entra-fleet/store.db") as store:
 ```
 """
 
-from flows.store.coverage import Coverage
 from flows.store.errors import StoreError, StoreVersionError
 from flows.store.event_export import EventExport
-from flows.store.event_statistics import Cycle, EventStatistics, Period, Tally
-from flows.store.failures import Failure
-from flows.store.harvests import Gap, Scope, join_gaps
-from flows.store.identities import Identity
+from flows.store.event_statistics import Cycle, EventStatistics, Failure, Period, Tally
+from flows.store.harvests import Coverage, Gap, Scope, join_gaps
 from flows.store.instances import KnownInstance
 from flows.store.job_episodes import JobEpisode
-from flows.store.job_observation import JobObservation
+from flows.store.job_history import JobObservation
 from flows.store.job_schemas import JobPlace, SchemaVersion
 from flows.store.journal import Change, ChangeError, FieldChange, Recorded, Run
 from flows.store.leases import LeaseHolder
@@ -26,7 +23,7 @@ from flows.store.retention import Kind
 from flows.store.rollouts import Rollout, RolloutWave
 from flows.store.store import Store, existing_store, open_store, require_store, store_address, upgrade_store
 from flows.store.tables import SCHEMA_VERSION
-from flows.store.user_history import ApplicationHistory, Step
+from flows.store.user_history import ApplicationHistory, Identity, Step
 
 __all__ = [
     "SCHEMA_VERSION",

@@ -29,9 +29,9 @@ class StoreAddress:
         except (ArgumentError, ValueError):
             raise StoreError(f"The store URL cannot be read.\n{_FORMS}") from None
         if url.drivername in ("sqlite", "sqlite+pysqlite"):
-            return cls(_sqlite(url))
+            return cls(_sqlite_url(url))
         if url.drivername in ("postgresql", "postgresql+psycopg"):
-            return cls(_postgresql(url))
+            return cls(_postgresql_url(url))
         raise StoreError(f"The store URL names {url.drivername}, which is not supported.\n{_FORMS}")
 
     @property
@@ -50,7 +50,7 @@ class StoreAddress:
         return f"StoreAddress({str(self)!r})"
 
 
-def _sqlite(url: URL) -> URL:
+def _sqlite_url(url: URL) -> URL:
     if url.host or url.query:
         raise StoreError(f"The store URL has more than a path after sqlite:///.\n{_FORMS}")
     if not url.database or url.database == ":memory:":
@@ -58,7 +58,7 @@ def _sqlite(url: URL) -> URL:
     return url.set(drivername="sqlite+pysqlite")
 
 
-def _postgresql(url: URL) -> URL:
+def _postgresql_url(url: URL) -> URL:
     # `user:p@ss@host` is parsed as host `ss@host`, which would put half of the password into messages.
     if "@" in (url.host or ""):
         raise StoreError("The store URL has more than one @.\nWrite an @ of the password as %40.")

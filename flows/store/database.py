@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TypeAlias
 
-from sqlalchemy import Connection, Engine, Table, event, text
+from sqlalchemy import Connection, DateTime, Dialect, Engine, Table, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.types import TypeDecorator
 
 from flows.store.address import StoreAddress
 from flows.store.errors import StoreError
@@ -109,3 +111,29 @@ def _begin_sqlite(connection: Connection) -> None:
     # busy timeout; taking the write lock at the start waits instead.
     writes = connection.get_execution_options().get(_WRITES)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+class Moment(TypeDecorator[datetime]):
+    """A moment; aware in Python, naive UTC in the database.
+
+    PostgreSQL's own zoned type would give other days in a session of another zone, and SQLite has none.
+    """
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002  SQLAlchemy's
+        """Return what the database keeps.
+
+        Raises:
+            ValueError: The moment has no time zone.
+        """
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"a moment needs a time zone: {value.isoformat()}")
+        return value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002  SQLAlchemy's
+        """Return the moment in UTC."""
+        return None if value is None else value.replace(tzinfo=UTC)

@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Text, cast, func, or_, select
 
 from flows.store.database import Database
-from flows.store.identities import plain
 from flows.store.provisioning_events import tenant_ids
 from flows.store.tables import IDENTITY, INSTANCE, PROVISIONING_EVENT
+from flows.store.user_history import plain
 
 _EVENT = PROVISIONING_EVENT.c
 _ROWS_AT_ONCE = 500

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from sqlalchemy import Connection, Delete, Text, cast, delete, func, select, update
 
 from flows.store.database import Database, Upsert
-from flows.store.event_rows import build_event_row
-from flows.store.identities import IdentityWriter
+from flows.store.provisioning_events import build_event_row
 from flows.store.tables import HARVEST_GAP, HARVEST_WATERMARK, INSTANCE, PROVISIONING_EVENT
+from flows.store.user_history import IdentityWriter
 
 if TYPE_CHECKING:
     from graph_client.models import ProvisioningEvent
+
 
 Scope = Literal["fleet", "tenant"]
 """Whose events are kept: those of our applications, or all of the tenant.
@@ -187,3 +188,28 @@ def _filled(tenant_id: str, scope: Scope, start: datetime, end: datetime) -> Del
     gap = HARVEST_GAP.c
     which = (gap.tenant_id == tenant_id, gap.scope == scope, gap.reason == "unreadable")
     return delete(HARVEST_GAP).where(*which, gap.start >= start, gap.end <= end)
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How far the log of a tenant is in the store."""
+
+    tenant_id: str
+    scope: str
+    """Whose events: fleet or tenant."""
+    watermark: datetime
+    """Every event before this moment is there, but for the gaps."""
+    gaps: Sequence[Gap] = ()
+
+
+def coverage(database: Database) -> list[Coverage]:
+    """Return how far each harvest of the store came, by tenant and scope."""
+    mark = HARVEST_WATERMARK.c
+    statement = select(mark.tenant_id, mark.scope, mark.watermark).order_by(mark.tenant_id, mark.scope)
+    with database.read() as connection:
+        marks = connection.execute(statement).all()
+    harvests = Harvests(database)
+    return [
+        Coverage(row.tenant_id, row.scope, row.watermark, tuple(harvests.gaps(row.tenant_id, row.scope)))
+        for row in marks
+    ]

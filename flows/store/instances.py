@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from sqlalchemy import select
 
 from flows.store.database import Database
-from flows.store.event_rows import fold_text
+from flows.store.provisioning_events import fold_text
 from flows.store.tables import INSTANCE
 
 

@@ -11,7 +11,7 @@ from flows.store.database import Database
 from flows.store.tables import JOB_EPISODE
 
 if TYPE_CHECKING:
-    from flows.store.job_observation import JobObservation
+    from flows.store.job_history import JobObservation
 
 Kind = Literal["initial-cycle", "quarantine", "stall"]
 Word = Literal["quarantined", "stalled", "recovered", "steady"]
@@ -115,7 +115,7 @@ def _begun(kind: Kind, began_at: datetime, now: "JobObservation") -> JobEpisode:
 
 
 if TYPE_CHECKING:
-    from flows.store.job_observation import JobObservation
+    from flows.store.job_history import JobObservation
 
 _EPISODE = JOB_EPISODE.c
 

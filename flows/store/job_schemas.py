@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.sql.schema import Table
 
 from flows.store.database import Database
-from flows.store.event_rows import fold_text
+from flows.store.provisioning_events import fold_text
 from flows.store.tables import APPLIED_MAPPINGS, JOB_SCHEMA, RUN
 
 _ROWS_AT_ONCE = 200

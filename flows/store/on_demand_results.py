@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import exists, insert, select
 
 from flows.store.database import Database
-from flows.store.event_rows import fold_text, storable
-from flows.store.identities import Identity, store_identity
+from flows.store.provisioning_events import fold_text, storable
 from flows.store.tables import ON_DEMAND_RESULT, PROVISIONING_EVENT
+from flows.store.user_history import Identity, store_identity
 
 _COLUMN = ON_DEMAND_RESULT.c
 _TEXTS = ("source_name", "error_code", "reason", "recommended_action", "change_id", "target_id")

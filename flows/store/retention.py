@@ -10,7 +10,6 @@ from sqlalchemy import ColumnElement, Delete, Table, Text, and_, cast, delete, e
 
 from flows.store.database import Database
 from flows.store.provisioning_events import tenant_ids
-from flows.store.rollout_tables import ROLLOUT, ROLLOUT_WAVE
 from flows.store.tables import (
     CHANGE,
     IDENTITY,
@@ -19,6 +18,8 @@ from flows.store.tables import (
     JOB_SCHEMA,
     ON_DEMAND_RESULT,
     PROVISIONING_EVENT,
+    ROLLOUT,
+    ROLLOUT_WAVE,
     RUN,
 )
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 from sqlalchemy import Connection, insert, select, update
 
 from flows.store.database import Database
-from flows.store.rollout_tables import ROLLOUT, ROLLOUT_WAVE
+from flows.store.tables import ROLLOUT, ROLLOUT_WAVE
 
 RolloutState = Literal["running", "held", "finished", "superseded"]
 WaveState = Literal["pending", "applying", "applied", "passed", "held"]

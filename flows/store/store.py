@@ -5,18 +5,15 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
-from flows.configuration.data_directory import default_file
+from flows.configuration.environment import default_file
 from flows.store.address import StoreAddress
-from flows.store.coverage import Coverage, coverage
 from flows.store.database import Database
 from flows.store.engine import open_engine
 from flows.store.errors import StoreError
 from flows.store.event_export import EventExport
-from flows.store.event_statistics import EventStatistics
-from flows.store.failures import Failures
+from flows.store.event_statistics import EventStatistics, Failures
 from flows.store.fingerprints import Fingerprints
-from flows.store.harvests import Harvests
-from flows.store.identities import Identities
+from flows.store.harvests import Coverage, Harvests, coverage
 from flows.store.instances import Instances
 from flows.store.job_episodes import JobEpisodes
 from flows.store.job_history import JobHistory
@@ -27,7 +24,7 @@ from flows.store.on_demand_results import OnDemandResults
 from flows.store.provisioning_events import ProvisioningEvents
 from flows.store.retention import Retention
 from flows.store.rollouts import Rollouts
-from flows.store.user_history import UserHistories
+from flows.store.user_history import Identities, UserHistories
 from flows.store.versions import ensure_version, upgrade, version_of
 
 

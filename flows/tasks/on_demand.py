@@ -22,7 +22,7 @@ from flows.on_demand_provisioning.subjects import find_group, find_user
 from flows.plan.diff import select_instances
 from flows.run.context import run_context
 from flows.store import StoredOnDemandResult
-from flows.tasks.step import log, redacted_task
+from flows.tasks.mapped import log, redacted_task
 
 
 @redacted_task("find-whom-and-where")

@@ -3,24 +3,24 @@
 import asyncio
 from collections.abc import Collection
 
-from flows.credentials.fingerprint_key import NO_KEY
+from flows.credentials.fingerprint import NO_KEY
 from flows.credentials.references import Secret
 from flows.fleet_file.models import Fleet
+from flows.plan.credential_changes import build_rotation_plan
 from flows.plan.diff import diff_fleet, select_instances
 from flows.plan.job_settings import check_size
+from flows.plan.known_state import load_known_state
 from flows.plan.outcome import ApplicationIds
 from flows.plan.plan import InstancePlan, Plan
-from flows.plan.rotation import build_rotation_plan
-from flows.plan.scope_estimate import estimate_scopes
+from flows.plan.schema_changes import estimate_scopes
 from flows.plan.text import format_changes
 from flows.run.context import run_context
-from flows.run.load_known_state import load_known_state
-from flows.steps import application, assignments, credentials, job, owners, schema
+from flows.steps import application, assignments, credentials, job, schema
 from flows.steps.credentials import Start
 from flows.steps.job import CreatedJob
 from flows.tasks import fingerprints
-from flows.tasks import schema_history as schemas
-from flows.tasks.step import log, redacted_task, step
+from flows.tasks.mapped import log, redacted_task, step
+from flows.tasks.schema import note_saved, read_applied, snapshot_before_write
 from flows.tenant.observe import observe_fleet
 from graph_client.parallel import gather
 
@@ -154,12 +154,12 @@ async def save_schema(plan: InstancePlan, placed: ApplicationIds, job_id: str, t
         wanted,
         principal_id,
         job_id,
-        applied=await schemas.read_applied(principal_id, job_id),
+        applied=await read_applied(principal_id, job_id),
         language=language,
         sources=run.schemas.sources,
-        keep=schemas.snapshot_before_write(plan, principal_id, job_id, run_id, "apply"),
+        keep=snapshot_before_write(plan, principal_id, job_id, run_id, "apply"),
     )
-    await schemas.note_saved(plan, principal_id, job_id)
+    await note_saved(plan, principal_id, job_id)
     log().info("%s: %s", plan.key, "mappings saved; an initial cycle begins" if written else "mappings are as wanted")
     return written
 
@@ -168,7 +168,7 @@ async def save_schema(plan: InstancePlan, placed: ApplicationIds, job_id: str, t
 async def add_owners(plan: InstancePlan, placed: ApplicationIds) -> None:
     """Make people owners of the application."""
     log().info("%s: adding owners %s", plan.key, ", ".join(plan.instance.owners))
-    await owners.add_owners(run_context().graph, plan, placed.application_id)
+    await assignments.add_owners(run_context().graph, plan, placed.application_id)
 
 
 @step("assign-principals")

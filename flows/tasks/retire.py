@@ -7,7 +7,7 @@ from flows.fleet_file.models import Fleet
 from flows.plan.retirement import Retirement, plan_retirements
 from flows.run.context import run_context
 from flows.steps import retire
-from flows.tasks.step import log, redacted_task, step
+from flows.tasks.mapped import log, redacted_task, step
 
 
 @redacted_task("plan-retirements")

@@ -139,3 +139,8 @@ async def list_assigned(graph: Resources, service_principal_id: str) -> frozense
             async for each in graph.service_principals.assignments(service_principal_id)
         ]
     )
+
+
+async def list_owners(graph: Resources, application_id: str) -> frozenset[str]:
+    """Return the object ids of the application's current owners."""
+    return frozenset([owner.id async for owner in graph.applications.owners(application_id)])

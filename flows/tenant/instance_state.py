@@ -1,18 +1,110 @@
 """The state of one application: its jobs, its secrets, and what else the fleet file covers."""
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from flows.fleet_file.models import Instance
 from flows.monitoring.health import UNREADABLE
-from flows.monitoring.own_job import offered_templates
-from flows.tenant.assignments import list_assigned
-from flows.tenant.observed import ObservedInstance
-from flows.tenant.owners import list_owners
-from flows.tenant.schemas import read_schema
+from flows.monitoring.own_job import choose_job, offered_templates
+from flows.tenant.assignments import Assigned, list_assigned, list_owners
+from flows.tenant.ownership_tag import OwnershipTag
+from flows.tenant.principals import Principal
+from flows.tenant.recycle_bin import DeletedApplication
+from flows.tenant.schemas import SchemaLanguage, TemplateIds, read_schema
+from flows.tenant.templates import TemplateProblem
 from graph_client import Resources
-from graph_client.errors import Forbidden, NotFound, Unauthorized
+from graph_client.errors import Forbidden, GraphError, NotFound, Unauthorized
+from graph_client.models import ApplicationTemplate, AppRole, SynchronizationJob, SynchronizationTemplate
 from graph_client.parallel import gather
+
+
+@dataclass(frozen=True, eq=False)
+class ObservedInstance:
+    """An application with its service principal, and the job and secrets of the latter."""
+
+    application_id: str | None
+    service_principal_id: str | None
+    app_id: str
+    display_name: str
+    service_principal_name: str | None
+    template_id: str | None
+    tags: tuple[str, ...]
+    marked: bool
+    """Whether the application has its tag; without it, it was found by its unique name."""
+    notes: str | None = None
+    service_management_reference: str | None = None
+    roles: tuple[AppRole, ...] = ()
+    assigned: frozenset[Assigned] = frozenset()
+    """Its assignments; read only for instances with assignments in the file."""
+    owners: frozenset[str] = frozenset()
+    """Its owners; read only for instances with owners in the file."""
+    jobs: tuple[SynchronizationJob, ...] = ()
+    secrets: Mapping[str, str] | None = field(default_factory=dict)
+    """Values as Graph shows them, the sensitive ones as `*`; None if they may not be read."""
+    schema: Mapping[str, Any] | None = None
+    """The schema of its job; read only for instances with mappings in the file."""
+    synchronization_templates: tuple[SynchronizationTemplate, ...] = ()
+    """The synchronization templates; read only if the jobs alone do not show which is ours."""
+    unreadable: GraphError | None = None
+    """Why its jobs could not be read."""
+
+    @property
+    def object_ids(self) -> tuple[str | None, str | None]:
+        """The ids of application and service principal; None for one that was not found."""
+        return self.application_id, self.service_principal_id
+
+    @property
+    def mark(self) -> OwnershipTag | None:
+        """Its ownership tag, from its tags or from the name it was created under."""
+        return OwnershipTag.in_tags(self.tags) or OwnershipTag.in_name(self.display_name)
+
+    @property
+    def key(self) -> str | None:
+        """The key in its ownership tag."""
+        return self.mark.key if self.mark else None
+
+    def job_for(self, synchronization_template: str | None) -> SynchronizationJob | None:
+        """Return the job that is ours, of that synchronization template or of the default one if None."""
+        return choose_job(self.jobs, synchronization_template, self.synchronization_templates)
+
+    def other_jobs(self, synchronization_template: str | None) -> tuple[str, ...]:
+        """Return the ids of the jobs that are not ours."""
+        own = self.job_for(synchronization_template)
+        return tuple(sorted(job.id for job in self.jobs if job is not own))
+
+
+@dataclass(frozen=True)
+class Observed:
+    """The tenant as observed in one pass."""
+
+    instances: Mapping[str, tuple[ObservedInstance, ...]]
+    """By key; more than one if there are duplicates."""
+    namesakes: Mapping[tuple[str, str], tuple[str, ...]]
+    """Ids of applications without our tag, by template id and display name."""
+    templates: Mapping[str, ApplicationTemplate]
+    """By the name or id that the fleet file uses."""
+    problems: Mapping[str, TemplateProblem]
+    """Why a name or id in the fleet file does not identify a usable template."""
+    principals: Mapping[str, Principal] = field(default_factory=dict)
+    """Users and groups that would be assigned, added as owners or removed, by object id."""
+    named: Mapping[str, ObservedInstance] = field(default_factory=dict)
+    """Untagged applications that the file adopts, by object id."""
+    languages: Mapping[TemplateIds, SchemaLanguage] = field(default_factory=dict)
+    """Languages of the jobs whose schemas were read."""
+    deleted: tuple[DeletedApplication, ...] = ()
+    """Applications with the fleet's tag in the recycle bin; read only if an instance is missing."""
+    deleted_principals: frozenset[str] = frozenset()
+    """The appIds of applications whose service principal alone is in the recycle bin."""
+
+    def bearers(self, instance: Instance) -> tuple[ObservedInstance, ...]:
+        """Return the applications with the tag of an instance, or with its tag before its key changed.
+
+        If there is none, the one to adopt counts as one.
+        """
+        marked = next((self.instances[key] for key in instance.own_keys if self.instances.get(key)), ())
+        named = self.named.get(instance.adopt or "")
+        return marked or ((named,) if named else ())
 
 
 async def read_desired_instance(graph: Resources, item: ObservedInstance, wanted: Instance | None) -> ObservedInstance:

@@ -7,8 +7,7 @@ from typing import Any
 
 from flows.fleet_file.models import Assignment, Fleet, Instance
 from flows.tenant.assignments import Assigned, missing_assignments, surplus_assignments
-from flows.tenant.instance_state import read_desired_instance
-from flows.tenant.observed import Observed, ObservedInstance
+from flows.tenant.instance_state import Observed, ObservedInstance, read_desired_instance
 from flows.tenant.ownership_tag import tag_prefix
 from flows.tenant.principals import Principal, find_principals
 from flows.tenant.recycle_bin import find_deleted, find_deleted_principals
@@ -16,8 +15,8 @@ from flows.tenant.schemas import TemplateIds, read_languages
 from flows.tenant.templates import find_templates, with_new_names
 from graph_client import GraphClient, Resources
 from graph_client.models import Application, ServicePrincipal, SynchronizationJob
-from graph_client.odata import text_literal
 from graph_client.parallel import gather
+from graph_client.protocol import text_literal
 
 _APPLICATION_FIELDS = (
     "id",

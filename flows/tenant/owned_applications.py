@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from flows.errors import StepFailed
 from flows.fleet_file.models import Fleet, Instance
+from flows.tenant.instance_state import ObservedInstance
 from flows.tenant.observe import find_applications
-from flows.tenant.observed import ObservedInstance
 from flows.tenant.templates import find_templates
 from graph_client import GraphClient
 

@@ -1,5 +1,6 @@
 """The schemas of jobs in the tenant, and what they may contain."""
 
+import asyncio
 from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -72,3 +73,31 @@ async def _readable(reading: Awaitable[T]) -> T | None:
 
 async def _nothing() -> None:
     return None
+
+
+class SchemaCache:
+    """Languages by template, and parsed expressions."""
+
+    def __init__(self) -> None:
+        self.sources: dict[str, Mapping[str, Any]] = {}
+        self._languages: dict[TemplateIds, asyncio.Future[SchemaLanguage]] = {}
+
+    def learn(self, languages: Mapping[TemplateIds, SchemaLanguage]) -> None:
+        """Add languages that are already known."""
+        for ids, language in languages.items():
+            known = asyncio.get_running_loop().create_future()
+            known.set_result(language)
+            self._languages[ids] = known
+
+    async def language(
+        self, graph: Resources, ids: TemplateIds, service_principal_id: str, job_id: str
+    ) -> SchemaLanguage:
+        """Return what schemas of a template may contain; concurrent callers share the answer."""
+        if (known := self._languages.get(ids)) is None or _failed(known):
+            known = asyncio.ensure_future(read_language(graph, service_principal_id, job_id, ids[1] or None))
+            self._languages[ids] = known
+        return await asyncio.shield(known)
+
+
+def _failed(known: "asyncio.Future[SchemaLanguage]") -> bool:
+    return known.done() and (known.cancelled() or known.exception() is not None)

@@ -1,11 +1,13 @@
 """Graph's objects, typed and tolerant."""
 
-from .application import Application, AppRole
-from .application_template import ApplicationTemplate
-from .moment import Moment, parse_duration, parse_moment
-from .on_demand import OnDemandAnswer, OnDemandDetails, OnDemandIdentity, OnDemandStep, SynchronizationRule
-from .principal import Group, Member, User
-from .provisioning_event import (
+from graph_client.models.on_demand import (
+    OnDemandAnswer,
+    OnDemandDetails,
+    OnDemandIdentity,
+    OnDemandStep,
+    SynchronizationRule,
+)
+from graph_client.models.provisioning_event import (
     Initiator,
     ModifiedProperty,
     ProvisionedIdentity,
@@ -16,12 +18,27 @@ from .provisioning_event import (
     ProvisioningStep,
     ProvisioningSystem,
 )
-from .resource import Entity, Resource
-from .service_principal import ApplicationServicePrincipal, AppRoleAssignment, ServicePrincipal
-from .synchronization import (
+from graph_client.models.resource import Entity, Moment, Resource, parse_duration, parse_moment
+from graph_client.models.service_principal import (
+    Application,
+    ApplicationServicePrincipal,
+    ApplicationTemplate,
+    AppRole,
+    AppRoleAssignment,
+    Group,
+    Member,
+    ServicePrincipal,
+    User,
+)
+from graph_client.models.synchronization import (
     EntryCount,
+    FilterOperator,
+    FunctionParameter,
     JobSetting,
+    MappingFunction,
     MetadataEntry,
+    ParsedExpression,
+    ParseError,
     SynchronizationError,
     SynchronizationJob,
     SynchronizationProgress,
@@ -31,7 +48,6 @@ from .synchronization import (
     SynchronizationTaskExecution,
     SynchronizationTemplate,
 )
-from .synchronization_schema import FilterOperator, FunctionParameter, MappingFunction, ParsedExpression, ParseError
 
 __all__ = [
     "AppRole",

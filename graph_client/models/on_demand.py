@@ -9,8 +9,13 @@ import json
 from collections.abc import Mapping
 from typing import Any, Self
 
-from .provisioning_event import ModifiedProperty, ProvisionedIdentity, ProvisioningStatusInfo, ProvisioningStep
-from .view import Part, Parts, Text, View
+from graph_client.models.provisioning_event import (
+    ModifiedProperty,
+    ProvisionedIdentity,
+    ProvisioningStatusInfo,
+    ProvisioningStep,
+)
+from graph_client.models.view import Part, Parts, Text, View
 
 __all__ = ["OnDemandAnswer", "OnDemandDetails", "OnDemandIdentity", "OnDemandStep", "SynchronizationRule"]
 

@@ -10,9 +10,8 @@ from datetime import datetime
 from typing import Any, Self
 
 from graph_client.errors import UnreadableAnswer
-
-from .moment import parse_moment
-from .view import Names, Part, Parts, Text, View, text_of
+from graph_client.models.resource import parse_moment
+from graph_client.models.view import Names, Part, Parts, Text, View, text_of
 
 __all__ = [
     "Initiator",

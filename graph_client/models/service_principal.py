@@ -7,11 +7,47 @@ from __future__ import annotations
 
 from pydantic import AliasChoices, Field
 
-from .application import Application, AppRole
-from .moment import Moment
-from .resource import Entity, Many, Resource
+from graph_client.models.resource import Entity, Many, Moment, Resource
 
-__all__ = ["AppRoleAssignment", "ApplicationServicePrincipal", "ServicePrincipal"]
+__all__ = [
+    "AppRole",
+    "AppRoleAssignment",
+    "Application",
+    "ApplicationServicePrincipal",
+    "ApplicationTemplate",
+    "Group",
+    "Member",
+    "ServicePrincipal",
+    "User",
+]
+
+
+class AppRole(Entity):
+    """A role of an application that principals are assigned to."""
+
+    display_name: str | None = None
+    value: str | None = None
+    description: str | None = None
+    is_enabled: bool | None = None
+    allowed_member_types: Many[str] = ()
+    origin: str | None = None
+
+
+class Application(Entity):
+    """An application object."""
+
+    app_id: str | None = None
+    display_name: str | None = None
+    application_template_id: str | None = None
+    created_date_time: Moment = None
+    deleted_date_time: Moment = None
+    description: str | None = None
+    notes: str | None = None
+    service_management_reference: str | None = None
+    sign_in_audience: str | None = None
+    identifier_uris: Many[str] = ()
+    tags: Many[str] = ()
+    app_roles: Many[AppRole] = ()
 
 
 class ServicePrincipal(Entity):
@@ -59,3 +95,46 @@ class AppRoleAssignment(Entity):
     created_date_time: Moment = Field(
         default=None, validation_alias=AliasChoices("createdDateTime", "creationTimestamp")
     )
+
+
+class ApplicationTemplate(Entity):
+    """A template that applications are made from."""
+
+    display_name: str | None = None
+    publisher: str | None = None
+    description: str | None = None
+    categories: Many[str] = ()
+    home_page_url: str | None = None
+    logo_url: str | None = None
+    supported_single_sign_on_modes: Many[str] = ()
+    supported_provisioning_types: Many[str] = ()
+    endpoints: Many[str] = ()
+    deprecation_date: str | None = None
+    last_modified_date_time: Moment = None
+    is_entra_integrated: bool | None = None
+
+
+class User(Entity):
+    """A user."""
+
+    display_name: str | None = None
+    user_principal_name: str | None = None
+    account_enabled: bool | None = None
+
+
+class Group(Entity):
+    """A group."""
+
+    display_name: str | None = None
+
+
+class Member(Entity):
+    """A member of a group: a user, a group or something else."""
+
+    display_name: str | None = None
+    odata_type: str | None = Field(default=None, alias="@odata.type")
+
+    @property
+    def is_user(self) -> bool:
+        """Whether it is a user; one whose kind is not told counts as one."""
+        return self.odata_type is None or self.odata_type.lower().endswith(".user")

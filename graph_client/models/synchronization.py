@@ -10,18 +10,23 @@ from typing import Any
 
 from pydantic import Field
 
-from .moment import Moment, parse_duration
-from .resource import Entity, Many, Resource
+from graph_client.models.resource import Entity, Many, Moment, Resource, parse_duration
 
 __all__ = [
     "EntryCount",
+    "FilterOperator",
+    "FunctionParameter",
     "JobSetting",
+    "MappingFunction",
     "MetadataEntry",
+    "ParseError",
+    "ParsedExpression",
     "SynchronizationError",
     "SynchronizationJob",
     "SynchronizationProgress",
     "SynchronizationQuarantine",
     "SynchronizationSchedule",
+    "SynchronizationSecret",
     "SynchronizationStatus",
     "SynchronizationTaskExecution",
     "SynchronizationTemplate",
@@ -150,3 +155,51 @@ class SynchronizationJob(Entity):
     schedule: SynchronizationSchedule | None = None
     status: SynchronizationStatus | None = None
     synchronization_job_settings: Many[JobSetting] = ()
+
+
+class SynchronizationSecret(Resource):
+    """A key and its value, which Graph masks with "*" where it is sensitive."""
+
+    key: str
+    value: str | None = Field(default=None, repr=False)
+
+
+class FilterOperator(Entity):
+    """An operator of scoping filters; `arity` is Binary, Unary or something newer."""
+
+    arity: str | None = None
+    multivalued_comparison_type: str | None = None
+    supported_attribute_types: Many[str] = ()
+
+
+class FunctionParameter(Resource):
+    """A parameter of a function."""
+
+    name: str | None = None
+    type: str | None = None
+    required: bool | None = None
+    allow_multiple_occurrences: bool | None = None
+
+
+class MappingFunction(Entity):
+    """A function of attribute mappings."""
+
+    parameters: Many[FunctionParameter] = ()
+
+
+class ParseError(Resource):
+    """Why an expression cannot be read."""
+
+    code: str | None = None
+    message: str | None = None
+    tenant_actionable: bool | None = None
+
+
+class ParsedExpression(Resource):
+    """What Graph makes of an expression: the source of an attribute mapping, as JSON, or what is wrong with it."""
+
+    error: ParseError | None = None
+    parsing_succeeded: bool | None = None
+    evaluation_succeeded: bool | None = None
+    evaluation_result: Many[str] = ()
+    parsed_expression: dict[str, Any] | None = None

@@ -1,16 +1,12 @@
 """Graph's resources, a class each; methods know paths and bodies, never a status code."""
 
-from graph_client.sender import Sender
-
-from .application_templates import ApplicationTemplates
-from .applications import Applications
-from .deleted_items import DeletedItems
-from .groups import Groups
-from .provisioning_logs import ProvisioningLogs
-from .service_principals import ServicePrincipals
-from .synchronization import Synchronization
-from .synchronization_schemas import SynchronizationSchemas
-from .users import Users
+from graph_client.resources.applications import Applications, ApplicationTemplates, DeletedItems
+from graph_client.resources.provisioning_logs import ProvisioningLogs
+from graph_client.resources.service_principals import ServicePrincipals
+from graph_client.resources.synchronization import Synchronization
+from graph_client.resources.synchronization_schemas import SynchronizationSchemas
+from graph_client.resources.users import Groups, Users
+from graph_client.session import Sender
 
 __all__ = [
     "ApplicationTemplates",

@@ -9,13 +9,18 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from graph_client.call import Call, build_path
-from graph_client.models.application import Application
 from graph_client.models.resource import Entity
-from graph_client.odata import options
+from graph_client.models.service_principal import (
+    Application,
+    ApplicationServicePrincipal,
+    ApplicationTemplate,
+    ServicePrincipal,
+)
+from graph_client.protocol import options, text_literal
 from graph_client.reading import items, read
-from graph_client.sender import Sender
+from graph_client.session import Sender
 
-__all__ = ["Applications"]
+__all__ = ["ApplicationTemplates", "Applications", "DeletedItems"]
 
 
 class Applications:
@@ -69,3 +74,70 @@ class Applications:
         if created_at := application.created_date_time:
             self._session.fresh_objects.add(application.id, application.app_id, created_at=created_at)
         return application
+
+
+_BIN = ("directory", "deletedItems")
+
+
+class DeletedItems:
+    """Lists what was deleted within the last 30 days, and removes it for good."""
+
+    def __init__(self, session: Sender) -> None:
+        self._session = session
+
+    def applications(self) -> AsyncIterator[Application]:
+        """The deleted applications; the list takes no filter."""
+        return items(self._session, self._listing("microsoft.graph.application"), Application)
+
+    def service_principals(self) -> AsyncIterator[ServicePrincipal]:
+        """The deleted service principals; the list takes no filter."""
+        return items(self._session, self._listing("microsoft.graph.servicePrincipal"), ServicePrincipal)
+
+    async def get(self, object_id: str) -> Entity:
+        """One deleted object."""
+        return await read(self._session, Call.get(build_path(*_BIN, object_id)), Entity)
+
+    async def purge(self, object_id: str) -> None:
+        """Remove a deleted object for good; nobody can bring it back.
+
+        https://learn.microsoft.com/graph/api/directory-deleteditems-delete
+        """
+        await self._session.request(Call.change("DELETE", build_path(*_BIN, object_id)))
+
+    def _listing(self, kind: str) -> Call:
+        return Call.get(build_path(*_BIN, kind), options(top=self._session.settings.page_size))
+
+
+class ApplicationTemplates:
+    """Reads the templates of the gallery and makes applications of them."""
+
+    def __init__(self, session: Sender) -> None:
+        self._session = session
+
+    def list(
+        self, *, display_name: str | None = None, select: Sequence[str] | None = None
+    ) -> AsyncIterator[ApplicationTemplate]:
+        """The templates, all or those of an exact display name."""
+        wanted = None if display_name is None else f"displayName eq {text_literal(display_name)}"
+        call = Call.get("/applicationTemplates", options(filter=wanted, select=select))
+        return items(self._session, call, ApplicationTemplate)
+
+    async def get(self, template_id: str, *, select: Sequence[str] | None = None) -> ApplicationTemplate:
+        """One template."""
+        call = Call.get(build_path("applicationTemplates", template_id), options(select=select))
+        return await read(self._session, call, ApplicationTemplate)
+
+    async def instantiate(
+        self, template_id: str, *, display_name: str, service_management_reference: str | None = None
+    ) -> ApplicationServicePrincipal:
+        """Make an application and its service principal; never repeated after an unknown outcome.
+
+        https://learn.microsoft.com/graph/api/applicationtemplate-instantiate
+        """
+        body = {"displayName": display_name}
+        if service_management_reference is not None:
+            body["serviceManagementReference"] = service_management_reference
+        call = Call.create(build_path("applicationTemplates", template_id, "instantiate"), body)
+        made = await read(self._session, call, ApplicationServicePrincipal)
+        self._session.fresh_objects.add(made.application.id, made.application.app_id, made.service_principal.id)
+        return made

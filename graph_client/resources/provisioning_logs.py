@@ -10,9 +10,9 @@ from datetime import datetime
 
 from graph_client.call import Call
 from graph_client.models.provisioning_event import ProvisioningEvent
-from graph_client.odata import moment_literal, options
+from graph_client.protocol import moment_literal, options
 from graph_client.reading import parsed_pages
-from graph_client.sender import Sender
+from graph_client.session import Sender
 
 __all__ = ["ProvisioningLogs"]
 

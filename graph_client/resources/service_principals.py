@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator, Sequence
 
 from graph_client.call import Call, build_path
 from graph_client.models.service_principal import AppRoleAssignment, ServicePrincipal
-from graph_client.odata import options
+from graph_client.protocol import options
 from graph_client.reading import items, read
-from graph_client.sender import Sender
+from graph_client.session import Sender
 
 __all__ = ["ServicePrincipals"]
 

@@ -11,9 +11,9 @@ from typing import Any
 
 from graph_client.call import Call, Expects, build_path
 from graph_client.errors import InvalidCall, MaskedSecret
-from graph_client.models.synchronization_secret import SynchronizationSecret
+from graph_client.models.synchronization import SynchronizationSecret
 from graph_client.reading import items
-from graph_client.sender import Sender
+from graph_client.session import Sender
 
 __all__ = ["SynchronizationCredentials"]
 

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from graph_client.call import Call, Expects, Repeat, build_path
-from graph_client.models.synchronization_schema import FilterOperator, MappingFunction, ParsedExpression
+from graph_client.models.synchronization import FilterOperator, MappingFunction, ParsedExpression
 from graph_client.reading import items, read
-from graph_client.sender import Sender
+from graph_client.session import Sender
 
 __all__ = ["SynchronizationSchemas"]
 

@@ -9,12 +9,12 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
 from graph_client.call import Call, build_path
-from graph_client.models.principal import User
-from graph_client.odata import options, text_literal
+from graph_client.models.service_principal import Group, Member, User
+from graph_client.protocol import options, text_literal
 from graph_client.reading import items, read
-from graph_client.sender import Sender
+from graph_client.session import Sender
 
-__all__ = ["Users"]
+__all__ = ["Groups", "Users"]
 
 
 class Users:
@@ -44,3 +44,29 @@ class Users:
         """
         call = Call.count("/users/$count")
         return int(await self._session.request(replace(call, query=options(filter=filter or None))))
+
+
+class Groups:
+    """Reads groups, and counts their members."""
+
+    def __init__(self, session: Sender) -> None:
+        self._session = session
+
+    async def get(self, group_id: str, *, select: Sequence[str] | None = None) -> Group:
+        """One group, by object id."""
+        return await read(self._session, Call.get(build_path("groups", group_id), options(select=select)), Group)
+
+    def members(self, group_id: str, *, top: int | None = None) -> AsyncIterator[Member]:
+        """The direct members of a group.
+
+        https://learn.microsoft.com/graph/api/group-list-members
+        """
+        path = build_path("groups", group_id, "members")
+        return items(self._session, Call.get(path, options(select=("id", "displayName"), top=top)), Member)
+
+    async def member_count(self, group_id: str) -> int:
+        """How many direct members a group has; may lag behind changes.
+
+        https://learn.microsoft.com/graph/api/group-list-members
+        """
+        return int(await self._session.request(Call.count(build_path("groups", group_id, "members", "$count"))))

@@ -13,8 +13,7 @@ import httpx
 from graph_client.error_body import read_json
 from graph_client.errors import AuthFailed
 from graph_client.settings import GraphSettings
-
-from .http import SignInHttp
+from graph_client.sign_in.http import SignInHttp
 
 __all__ = ["AzureDevOpsAssertion", "FileAssertion", "GitHubActionsAssertion"]
 

@@ -10,8 +10,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from graph_client.errors import AuthFailed
-
-from .methods import Certificate
+from graph_client.sign_in.tokens import Certificate
 
 __all__ = ["msal_certificate"]
 

@@ -13,12 +13,10 @@ import httpx
 
 from graph_client.error_body import read_json
 from graph_client.errors import AuthFailed, BadSettings
+from graph_client.protocol import retry_after_seconds
 from graph_client.redaction import learn_secrets, learn_url_password, mask
-from graph_client.retry_after import retry_after_seconds
-from graph_client.settings import GraphSettings
-from graph_client.tls import ssl_context
-
-from .error_codes import auth_failed
+from graph_client.settings import GraphSettings, ssl_context
+from graph_client.sign_in.error_codes import auth_failed
 
 __all__ = ["SignInHttp"]
 

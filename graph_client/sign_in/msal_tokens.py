@@ -15,10 +15,9 @@ from graph_client.errors import AuthFailed
 from graph_client.redaction import learn_secrets, mask
 from graph_client.retry import Clock, Retrying, Sleep
 from graph_client.settings import GraphSettings
-
-from .error_codes import auth_failed
-from .http import SignInHttp
-from .methods import Certificate, ClientSecret, FederatedAssertion, ManagedIdentity, SignInMethod
+from graph_client.sign_in.error_codes import auth_failed
+from graph_client.sign_in.http import SignInHttp
+from graph_client.sign_in.tokens import Certificate, ClientSecret, FederatedAssertion, ManagedIdentity, SignInMethod
 
 __all__ = ["MsalTokens"]
 
@@ -162,7 +161,7 @@ def _credential(method: ClientSecret | Certificate | FederatedAssertion) -> Any:
         return method.client_secret
     if isinstance(method, Certificate):
         # Likewise: few sign in this way, and cryptography is large.
-        from .certificate import msal_certificate  # noqa: PLC0415
+        from graph_client.sign_in.certificate import msal_certificate  # noqa: PLC0415
 
         learn_secrets(method.password)
         credential = msal_certificate(method)

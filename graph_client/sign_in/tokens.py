@@ -4,12 +4,31 @@ from __future__ import annotations
 
 import base64
 import binascii
+import uuid
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
-from graph_client.error_body import read_json
+import httpx
 
-__all__ = ["StaticTokens", "TokenClaims", "TokenProvider"]
+from graph_client.error_body import read_error, read_json
+from graph_client.errors import HostRefused
+from graph_client.hints import Refusal, is_stale_token
+from graph_client.protocol import same_origin
+from graph_client.redaction import learn_secrets
+
+__all__ = [
+    "BearerAuth",
+    "Certificate",
+    "ClientSecret",
+    "FederatedAssertion",
+    "ManagedIdentity",
+    "SignInMethod",
+    "StaticTokens",
+    "TokenClaims",
+    "TokenProvider",
+]
 
 
 class TokenProvider(Protocol):
@@ -87,3 +106,77 @@ def _payload(token: str) -> dict[str, Any]:
 def _text(payload: dict[str, Any], name: str) -> str | None:
     value = payload.get(name)
     return value if isinstance(value, str) and value else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientSecret:
+    """An application and its client secret."""
+
+    client_id: str
+    client_secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """An application and a PEM file that holds its certificate and private key."""
+
+    client_id: str
+    path: Path
+    password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FederatedAssertion:
+    """An application and a source of assertions by an issuer that it trusts.
+
+    `assertion` may block; it is called in a thread, anew for each token request, since such assertions live
+    for minutes. See `graph_client.sign_in.assertions` for the usual sources.
+    """
+
+    client_id: str
+    assertion: Callable[[], str] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManagedIdentity:
+    """The identity of the machine; `client_id` picks a user-assigned one."""
+
+    client_id: str | None = None
+
+
+SignInMethod = ClientSecret | Certificate | FederatedAssertion | ManagedIdentity
+
+
+class BearerAuth(httpx.Auth):
+    """Authorizes requests to one origin; a token that Graph calls invalid is renewed once."""
+
+    def __init__(self, tokens: TokenProvider, graph_url: str) -> None:
+        self._tokens = tokens
+        self._graph_url = graph_url
+
+    async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        """Add the token; on a 401 that a new token may cure, once more with a new one."""
+        if not same_origin(str(request.url), self._graph_url):
+            raise HostRefused(f"refused to send the token to {request.url.host}", verb=request.method)
+        token = await self._tokens.token()
+        learn_secrets(token)
+        request.headers["Authorization"] = f"Bearer {token}"
+        response = yield request
+        # httpx reads the body for the synchronous form of this method only.
+        await response.aread()
+        if not _is_stale(request, response):
+            return
+        renewed = await self._tokens.renew(token)
+        if renewed != token:
+            learn_secrets(renewed)
+            request.headers["Authorization"] = f"Bearer {renewed}"
+            request.headers["client-request-id"] = str(uuid.uuid4())
+            yield request
+
+
+def _is_stale(request: httpx.Request, response: httpx.Response) -> bool:
+    if response.status_code != 401:
+        return False
+    body = read_error(response.headers, response.content)
+    path = request.url.path
+    return is_stale_token(Refusal(request.method, path, 401, body.code or "", body.message or ""))

@@ -16,10 +16,8 @@ from graph_client.errors import GraphStatusError, Throttled
 from graph_client.protocol import Answer
 from graph_client.retry import Clock, Sleep
 from graph_client.settings import GraphSettings
-
-from .budget import Budget
-from .concurrency import Concurrency
-from .resource_units import estimate_units
+from graph_client.throttling.budget import Budget, estimate_units
+from graph_client.throttling.concurrency import Concurrency
 
 __all__ = ["Pacing"]
 

@@ -4,12 +4,34 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from graph_emulator.clock import write_moment
+from graph_emulator.clock import share, write_moment
 from graph_emulator.directory.gallery import Template
 from graph_emulator.directory.new_objects import new_application, new_service_principal
-from graph_emulator.directory.replication import arrivals, has_arrived
 from graph_emulator.settings import EmulatorSettings
 from graph_emulator.wire.problems import GraphProblem, not_found
+
+REPLICAS = 3
+
+
+def arrivals(seed: int, identifier: str, created_at: float, lag_seconds: float) -> tuple[float, ...]:
+    """When each replica knows the object; empty when there is no lag. The slowest takes the whole lag."""
+    if lag_seconds <= 0:
+        return ()
+    early = [created_at + lag_seconds * (0.3 + 0.6 * share(seed, identifier, n)) for n in range(REPLICAS - 1)]
+    slowest = int(share(seed, identifier, "slowest") * REPLICAS)
+    early.insert(slowest, created_at + lag_seconds)
+    return tuple(early)
+
+
+def replica_of(seed: int, sequence: int) -> int:
+    """The replica that answers a request: reads that follow each other hit different ones."""
+    return int(share(seed, "replica", sequence) * REPLICAS)
+
+
+def has_arrived(times: tuple[float, ...], replica: int, now: float) -> bool:
+    """Whether a replica knows the object."""
+    return not times or now >= times[replica]
+
 
 Kind = Literal["application", "servicePrincipal"]
 RECYCLE_SECONDS = 30 * 86_400.0

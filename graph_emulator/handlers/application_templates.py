@@ -7,9 +7,8 @@ from typing import Any
 
 from graph_emulator.directory.gallery import RECORDED, Template, rendered
 from graph_emulator.directory.new_objects import just_made
-from graph_emulator.handlers.call import Answer, Call
+from graph_emulator.handlers.call import Answer, Call, plain_number
 from graph_emulator.handlers.directory_objects import render
-from graph_emulator.handlers.pages import plain_number
 from graph_emulator.wire.bodies import take
 from graph_emulator.wire.odata import Field, Filterable
 from graph_emulator.wire.problems import bad_request, invalid_value, malformed, not_found, unsupported_query

@@ -7,11 +7,10 @@ from typing import Any
 
 import orjson
 
+from graph_emulator.clock import share
 from graph_emulator.handlers.call import Answer, Call
-from graph_emulator.identifiers import share
 from graph_emulator.wire.bodies import take
-from graph_emulator.wire.messages import Request
-from graph_emulator.wire.problems import GraphProblem, bad_request, malformed
+from graph_emulator.wire.problems import GraphProblem, Request, bad_request, malformed
 
 LARGEST_BATCH = 20
 TYPES = {

@@ -1,15 +1,23 @@
 """What a handler sees of a request, and what it gives back."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from graph_emulator.clock import share
 from graph_emulator.directory.directory import Entry, Kind
 from graph_emulator.sign_in.tokens import Caller
 from graph_emulator.tenant import Tenant
-from graph_emulator.wire.messages import Request
-from graph_emulator.wire.problems import bad_request, forbidden, forbidden_synchronization
+from graph_emulator.wire.problems import (
+    GraphProblem,
+    Request,
+    bad_request,
+    forbidden,
+    forbidden_synchronization,
+    malformed,
+)
+from graph_emulator.wire.query_options import next_link, read_skip_token, whole_number, write_skip_token
 
 GUID = re.compile(r"(?i)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -86,3 +94,63 @@ class Call:
         if self.owned_only and (change or synchronization) and self.caller.object_id not in entry.owners:
             raise forbidden_synchronization() if synchronization else forbidden()
         return entry
+
+
+DEFAULT_PAGE = 100
+LARGEST_PAGE = 999
+
+
+def build_page(call: Call, fragment: str, found: Sequence[dict[str, Any]]) -> Answer:
+    """One page of a collection whose order does not change."""
+    top = whole_number(call.options, "$top", DEFAULT_PAGE, LARGEST_PAGE)
+    token = read_skip_token(call.options) or "0"
+    if not token.isascii() or not token.isdigit() or len(token) > 9:
+        raise malformed("The value of $skiptoken is not valid.")
+    end = int(token) + top
+    value: dict[str, Any] = {"@odata.context": call.context(fragment)}
+    if end < len(found):
+        value["@odata.nextLink"] = next_link(call.address, call.request.query, skiptoken=write_skip_token(str(end)))
+    return Answer(200, {**value, "value": list(found[int(token) : end])})
+
+
+def build_count(call: Call, number: int) -> Answer:
+    """A `$count` segment: the number as text; in the directory only eventual consistency knows it.
+
+    https://learn.microsoft.com/graph/aad-advanced-queries
+    """
+    if call.request.headers.get("consistencylevel", "").lower() != "eventual":
+        raise malformed("$count is not currently supported.")
+    return plain_number(number)
+
+
+def plain_number(number: int) -> Answer:
+    """A number as text."""
+    return Answer(200, raw=str(number).encode(), headers={"content-type": "text/plain"})
+
+
+def synchronized_principal(call: Call) -> Entry:
+    """The service principal of a synchronization path.
+
+    Raises:
+        GraphProblem: 404, no object id of a service principal; 403 or 409 as well while it replicates.
+    """
+    try:
+        return call.entry("servicePrincipal", synchronization=True)
+    except GraphProblem as problem:
+        live = call.tenant.directory.live["servicePrincipal"]
+        if problem.status != 404 or call.parameters["id"].lower() not in live:
+            raise
+        answers = call.tenant.settings.not_replicated
+        raise _hiccup(answers[int(share(call.sequence, "hiccup") * len(answers))], problem) from None
+
+
+def _hiccup(status: int, problem: GraphProblem) -> GraphProblem:
+    if status == 403:
+        return forbidden()
+    if status == 409:
+        return GraphProblem(
+            409,
+            "Directory_ConcurrencyViolation",
+            "Due to concurrent requests, this request could not be processed. Please try again later.",
+        )
+    return problem

@@ -4,9 +4,8 @@ https://learn.microsoft.com/graph/api/directory-deleteditems-list
 """
 
 from graph_emulator.directory.directory import RECYCLE_SECONDS, Kind
-from graph_emulator.handlers.call import Answer, Call
+from graph_emulator.handlers.call import Answer, Call, build_page
 from graph_emulator.handlers.directory_objects import render
-from graph_emulator.handlers.pages import build_page
 from graph_emulator.wire.query_options import allow_options
 
 

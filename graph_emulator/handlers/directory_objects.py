@@ -4,9 +4,8 @@ import re
 from typing import Any
 
 from graph_emulator.directory.directory import Entry, Kind
-from graph_emulator.handlers.call import Answer, Call
+from graph_emulator.handlers.call import Answer, Call, build_count
 from graph_emulator.handlers.directory_properties import FILTERABLE, READ_ONLY, WRITABLE
-from graph_emulator.handlers.pages import build_count
 from graph_emulator.wire.bodies import take
 from graph_emulator.wire.problems import bad_request, invalid_value, malformed, unsupported_query
 from graph_emulator.wire.query_options import (

@@ -6,22 +6,21 @@ from functools import partial
 from graph_emulator.directory.directory import Kind
 from graph_emulator.handlers import (
     application_templates,
-    assignments,
     batch,
     deleted_items,
     directory_objects,
     organization,
     people,
     provisioning_logs,
+    synchronization_schemas,
 )
 from graph_emulator.handlers import synchronization_credentials as credentials
 from graph_emulator.handlers import synchronization_jobs as jobs
 from graph_emulator.handlers import synchronization_on_demand as on_demand
 from graph_emulator.handlers import synchronization_schemas as schemas
-from graph_emulator.handlers import synchronization_templates as templates
 from graph_emulator.handlers.call import Answer, Call
 from graph_emulator.handlers.router import Route
-from graph_emulator.sign_in import permissions as may
+from graph_emulator.sign_in import tokens
 
 Handler = Callable[[Call], Answer]
 
@@ -30,22 +29,22 @@ _JOB = f"{_SYNC}/jobs/{{jobId}}"
 _BIN = "/directory/deletedItems"
 
 _GENERAL = (
-    Route("GET", "/organization", "list_organization", organization.list_all, may.ANY_TOKEN),
-    Route("POST", "/$batch", "batch", batch.batch, may.ANY_TOKEN, body="json", scope="unlimited"),
-    Route("GET", "/users", "list_users", people.list_users, may.READ_USERS, units=2),
-    Route("GET", "/users/$count", "count_users", people.count_users, may.READ_USERS),
-    Route("GET", "/groups/$count", "count_groups", people.count_groups, may.READ_GROUPS),
+    Route("GET", "/organization", "list_organization", organization.list_all, tokens.ANY_TOKEN),
+    Route("POST", "/$batch", "batch", batch.batch, tokens.ANY_TOKEN, body="json", scope="unlimited"),
+    Route("GET", "/users", "list_users", people.list_users, tokens.READ_USERS, units=2),
+    Route("GET", "/users/$count", "count_users", people.count_users, tokens.READ_USERS),
+    Route("GET", "/groups/$count", "count_groups", people.count_groups, tokens.READ_GROUPS),
     Route("GET", "/users/{id}", "get_user", people.get_user, units=2),
-    Route("GET", "/groups", "list_groups", people.list_groups, may.READ_GROUPS, units=2),
+    Route("GET", "/groups", "list_groups", people.list_groups, tokens.READ_GROUPS, units=2),
     Route("GET", "/groups/{id}", "get_group", people.get_group, units=2),
-    Route("GET", "/groups/{id}/members", "list_members", people.list_members, may.READ_GROUPS, units=3),
-    Route("GET", "/groups/{id}/members/$count", "count_members", people.count_members, may.READ_GROUPS),
+    Route("GET", "/groups/{id}/members", "list_members", people.list_members, tokens.READ_GROUPS, units=3),
+    Route("GET", "/groups/{id}/members/$count", "count_members", people.count_members, tokens.READ_GROUPS),
     Route(
         "GET",
         "/auditLogs/provisioning",
         "list_provisioning_events",
         provisioning_logs.list_all,
-        may.READ_LOGS,
+        tokens.READ_LOGS,
         scope="reports",
     ),
     Route("GET", "/applicationTemplates", "list_application_templates", application_templates.list_all),
@@ -56,17 +55,17 @@ _GENERAL = (
         "/applicationTemplates/{id}/instantiate",
         "instantiate",
         application_templates.instantiate,
-        may.INSTANTIATE,
+        tokens.INSTANTIATE,
         body="json",
     ),
 )
 
 
-def _objects(kind: Kind, name: str, write: may.Permission) -> tuple[Route, ...]:
+def _objects(kind: Kind, name: str, write: tokens.Permission) -> tuple[Route, ...]:
     """The routes that applications and service principals share."""
-    many, read, units = directory_objects, may.READ_APPLICATIONS, 2 if kind == "application" else 1
+    many, read, units = directory_objects, tokens.READ_APPLICATIONS, 2 if kind == "application" else 1
     one, owners = f"/{kind}s/{{id}}", f"/{kind}s/{{id}}/owners"
-    add, remove = partial(assignments.add_owner, kind=kind), partial(assignments.remove_owner, kind=kind)
+    add, remove = partial(people.add_owner, kind=kind), partial(people.remove_owner, kind=kind)
     binned = f"{_BIN}/microsoft.graph.{kind}"
     return (
         Route("GET", f"/{kind}s", f"list_{name}s", partial(many.list_all, kind=kind), read, units=units),
@@ -74,62 +73,62 @@ def _objects(kind: Kind, name: str, write: may.Permission) -> tuple[Route, ...]:
         Route("GET", one, f"get_{name}", partial(many.get, kind=kind), read, units=units),
         Route("PATCH", one, f"patch_{name}", partial(many.patch, kind=kind), write, body="json"),
         Route("DELETE", one, f"delete_{name}", partial(many.delete, kind=kind), write),
-        Route("GET", owners, f"list_{name}_owners", partial(assignments.list_owners, kind=kind), read),
-        Route("POST", f"{owners}/$ref", f"add_{name}_owner", add, may.ADD_OWNER, body="json"),
+        Route("GET", owners, f"list_{name}_owners", partial(people.list_owners, kind=kind), read),
+        Route("POST", f"{owners}/$ref", f"add_{name}_owner", add, tokens.ADD_OWNER, body="json"),
         Route("DELETE", f"{owners}/{{ownerId}}/$ref", f"remove_{name}_owner", remove, write),
         Route("GET", binned, f"list_deleted_{name}s", partial(deleted_items.list_all, kind=kind), read),
     )
 
 
 _DIRECTORY = (
-    *_objects("application", "application", may.WRITE_APPLICATIONS),
-    *_objects("servicePrincipal", "service_principal", may.WRITE_PRINCIPALS),
-    Route("GET", f"{_BIN}/{{id}}", "get_deleted", deleted_items.get, may.READ_DELETED),
-    Route("POST", f"{_BIN}/{{id}}/restore", "restore_deleted", deleted_items.restore, may.WRITE_APPLICATIONS),
-    Route("DELETE", f"{_BIN}/{{id}}", "purge_deleted", deleted_items.purge, may.WRITE_APPLICATIONS),
+    *_objects("application", "application", tokens.WRITE_APPLICATIONS),
+    *_objects("servicePrincipal", "service_principal", tokens.WRITE_PRINCIPALS),
+    Route("GET", f"{_BIN}/{{id}}", "get_deleted", deleted_items.get, tokens.READ_DELETED),
+    Route("POST", f"{_BIN}/{{id}}/restore", "restore_deleted", deleted_items.restore, tokens.WRITE_APPLICATIONS),
+    Route("DELETE", f"{_BIN}/{{id}}", "purge_deleted", deleted_items.purge, tokens.WRITE_APPLICATIONS),
     Route(
         "GET",
         "/servicePrincipals/{id}/appRoleAssignedTo",
         "list_assignments",
-        assignments.list_all,
-        may.READ_APPLICATIONS,
+        people.list_all,
+        tokens.READ_APPLICATIONS,
     ),
     Route(
         "POST",
         "/servicePrincipals/{id}/appRoleAssignedTo",
         "assign",
-        assignments.add,
-        may.ASSIGN,
+        people.add,
+        tokens.ASSIGN,
         body="json",
     ),
     Route(
         "DELETE",
         "/servicePrincipals/{id}/appRoleAssignedTo/{assignmentId}",
         "unassign",
-        assignments.remove,
-        may.ASSIGN,
+        people.remove,
+        tokens.ASSIGN,
     ),
 )
 
 
 def _read(path: str, operation: str, handler: Handler) -> Route:
-    return Route("GET", path, operation, handler, may.READ_SYNCHRONIZATION)
+    return Route("GET", path, operation, handler, tokens.READ_SYNCHRONIZATION)
 
 
 def _post(path: str, operation: str, handler: Handler) -> Route:
-    return Route("POST", path, operation, handler, may.WRITE_SYNCHRONIZATION)
+    return Route("POST", path, operation, handler, tokens.WRITE_SYNCHRONIZATION)
 
 
 def _send(
     method: str, path: str, operation: str, handler: Handler, *, unlisted: bool = False, ending: bool = False
 ) -> Route:
-    need = may.WRITE_SYNCHRONIZATION
+    need = tokens.WRITE_SYNCHRONIZATION
     return Route(method, path, operation, handler, need, body="json", unlisted=unlisted, ending=ending)
 
 
 def _schema(path: str, prefix: str) -> tuple[Route, ...]:
     """What a schema may consist of; reading it needs the writer's permission too."""
-    write = may.WRITE_SYNCHRONIZATION
+    write = tokens.WRITE_SYNCHRONIZATION
     return (
         Route("GET", f"{path}/filterOperators", f"list_{prefix}filter_operators", schemas.filter_operators, write),
         Route("GET", f"{path}/functions", f"list_{prefix}functions", schemas.functions, write),
@@ -138,13 +137,13 @@ def _schema(path: str, prefix: str) -> tuple[Route, ...]:
 
 
 _SYNCHRONIZATION = (
-    _read(f"{_SYNC}/templates", "list_synchronization_templates", templates.list_all),
+    _read(f"{_SYNC}/templates", "list_synchronization_templates", synchronization_schemas.list_all),
     _read(
         "/applications/{id}/synchronization/templates",
         "list_application_synchronization_templates",
-        partial(templates.list_all, kind="application"),
+        partial(synchronization_schemas.list_all, kind="application"),
     ),
-    _read(f"{_SYNC}/templates/{{templateId}}", "get_synchronization_template", templates.get),
+    _read(f"{_SYNC}/templates/{{templateId}}", "get_synchronization_template", synchronization_schemas.get),
     _read(f"{_SYNC}/jobs", "list_jobs", jobs.list_all),
     _send("POST", f"{_SYNC}/jobs", "create_job", jobs.create),
     _send(
@@ -156,25 +155,25 @@ _SYNCHRONIZATION = (
         ending=True,
     ),
     _read(_JOB, "get_job", jobs.get),
-    Route("PATCH", _JOB, "patch_job", jobs.patch, may.PATCH_JOB, body="json"),
-    Route("DELETE", _JOB, "delete_job", jobs.delete, may.WRITE_SYNCHRONIZATION),
+    Route("PATCH", _JOB, "patch_job", jobs.patch, tokens.PATCH_JOB, body="json"),
+    Route("DELETE", _JOB, "delete_job", jobs.delete, tokens.WRITE_SYNCHRONIZATION),
     _post(f"{_JOB}/start", "start_job", jobs.start),
     _post(f"{_JOB}/pause", "pause_job", jobs.pause),
     _send("POST", f"{_JOB}/restart", "restart_job", jobs.restart),
     _send("POST", f"{_JOB}/validateCredentials", "validate_job_credentials", credentials.validate_on_job, ending=True),
     _read(f"{_JOB}/schema", "get_schema", jobs.get_schema),
     _send("PUT", f"{_JOB}/schema", "put_schema", jobs.put_schema),
-    Route("DELETE", f"{_JOB}/schema", "delete_schema", jobs.delete_schema, may.WRITE_SYNCHRONIZATION),
+    Route("DELETE", f"{_JOB}/schema", "delete_schema", jobs.delete_schema, tokens.WRITE_SYNCHRONIZATION),
     Route(
         "POST",
         f"{_JOB}/provisionOnDemand",
         "provision_on_demand",
         on_demand.provision_on_demand,
-        may.WRITE_SYNCHRONIZATION,
+        tokens.WRITE_SYNCHRONIZATION,
         body="json",
         scope="on demand",
     ),
-    Route("POST", f"{_JOB}/schema/directories/{{directoryId}}/discover", "discover", schemas.discover, may.DISCOVER),
+    Route("POST", f"{_JOB}/schema/directories/{{directoryId}}/discover", "discover", schemas.discover, tokens.DISCOVER),
     *_schema(f"{_JOB}/schema", ""),
     *_schema(f"{_SYNC}/templates/{{templateId}}/schema", "template_"),
     _read(f"{_SYNC}/templates/{{templateId}}/schema", "get_template_schema", schemas.get_template_schema),
@@ -185,7 +184,7 @@ _SYNCHRONIZATION = (
         f"{_SYNC}/secrets",
         "get_secrets",
         credentials.get_secrets,
-        may.WRITE_SYNCHRONIZATION,
+        tokens.WRITE_SYNCHRONIZATION,
         unlisted=True,
         ending=True,
     ),

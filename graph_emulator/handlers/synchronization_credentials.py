@@ -6,12 +6,10 @@ https://learn.microsoft.com/graph/api/synchronization-synchronization-secrets
 
 from typing import Any
 
-from graph_emulator.clock import write_moment
+from graph_emulator.clock import opaque_id, write_moment
 from graph_emulator.directory.directory import Entry
-from graph_emulator.handlers.call import Answer, Call
-from graph_emulator.handlers.principals import synchronized_principal
+from graph_emulator.handlers.call import Answer, Call, synchronized_principal
 from graph_emulator.handlers.synchronization_jobs import job_of
-from graph_emulator.identifiers import opaque_id
 from graph_emulator.provisioning.credentials import KEYS
 from graph_emulator.wire.bodies import take
 from graph_emulator.wire.problems import GraphProblem, bad_request

@@ -5,10 +5,8 @@ https://learn.microsoft.com/graph/api/resources/synchronization-synchronizationj
 
 from typing import Any
 
-from graph_emulator.handlers.call import Answer, Call
-from graph_emulator.handlers.principals import synchronized_principal
-from graph_emulator.handlers.router import split_path
-from graph_emulator.handlers.unserved import no_resource
+from graph_emulator.handlers.call import Answer, Call, synchronized_principal
+from graph_emulator.handlers.router import no_resource, split_path
 from graph_emulator.provisioning.jobs import Job
 from graph_emulator.provisioning.scheduler import RESTART_SCOPES
 from graph_emulator.provisioning.schema import build_schema, in_form

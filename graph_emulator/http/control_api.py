@@ -7,12 +7,10 @@ from typing import Any
 import orjson
 
 from graph_emulator.controls import Controls
-from graph_emulator.faults.rules import FaultRule, read_rule
-from graph_emulator.faults.text import read_fault
+from graph_emulator.faults.rules import FaultRule, read_fault, read_rule
 from graph_emulator.handlers.call import Answer
 from graph_emulator.settings import EmulatorError
-from graph_emulator.wire.messages import Request
-from graph_emulator.wire.problems import GraphProblem
+from graph_emulator.wire.problems import GraphProblem, Request
 from graph_emulator.wire.query_options import read_options
 
 MOST_EVENTS = 2_000_000

@@ -3,18 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from graph_emulator.directory.replication import replica_of
+from graph_emulator.directory.directory import replica_of
 from graph_emulator.faults.effects import HTML, ConnectionDropped, HtmlPage, misbehave, tamper
 from graph_emulator.faults.rules import FaultRule
 from graph_emulator.handlers.call import Answer, Call
 from graph_emulator.handlers.router import Route, Router, split_path
 from graph_emulator.handlers.routes import ROUTES
 from graph_emulator.service import Service
-from graph_emulator.sign_in.permissions import ALL_SYNCHRONIZATION, check
-from graph_emulator.sign_in.tokens import Caller
+from graph_emulator.sign_in.token_endpoint import SignIn, SignInRefused, cloud_metadata
+from graph_emulator.sign_in.tokens import ALL_SYNCHRONIZATION, Caller, check
 from graph_emulator.wire.bodies import read_json
-from graph_emulator.wire.messages import Request
-from graph_emulator.wire.problems import GraphProblem, malformed, no_payload, untyped
+from graph_emulator.wire.problems import GraphProblem, Request, malformed, no_payload, untyped
 from graph_emulator.wire.query_options import read_options
 from graph_emulator.wire.request_log import KEPT_HEADERS, RequestRecord, parsed
 
@@ -149,3 +148,48 @@ class GraphApi:
         if answer.reset or answer.raw is not None:
             return Answer(504 if answer.reset else answer.status)
         return answer
+
+
+DISCOVERY = ("v2.0", ".well-known", "openid-configuration")
+METADATA = ("metadata", "endpoints")
+TOKEN = ("oauth2", "v2.0", "token")
+
+
+def answer_sign_in(service: Service, request: Request, now: float) -> Answer:
+    """Answer a request to the identity platform and remember it, without its body."""
+    requests = service.requests
+    record = RequestRecord(requests.next_sequence(), now, request.method, request.path, request.query, {})
+    requests.keep(record)
+    tenant, *rest = split_path(request.path)
+    try:
+        answer = _answer(service.sign_in, request, tenant, tuple(rest), record, now)
+    except SignInRefused as refused:
+        trace = f"{record.sequence:032x}"
+        correlation = request.headers.get("client-request-id", trace)
+        answer = Answer(refused.status, refused.as_entra(trace, correlation, now))
+    record.status, answer.operation = answer.status, record.operation
+    return answer
+
+
+def _answer(
+    sign_in: SignIn, request: Request, tenant: str, rest: tuple[str, ...], record: RequestRecord, now: float
+) -> Answer:
+    if request.method == "GET" and (tenant, *rest) == METADATA:
+        record.operation = "cloud_metadata"
+        return Answer(200, cloud_metadata(request.root))
+    if request.method == "GET" and rest == DISCOVERY:
+        record.operation = "openid_configuration"
+        return Answer(200, sign_in.configuration(tenant, request.root))
+    if request.method == "GET" and rest == ("discovery", "instance"):
+        record.operation = "instance_discovery"
+        return Answer(200, sign_in.instances(request.root))
+    if request.method == "GET" and rest == ("discovery", "v2.0", "keys"):
+        record.operation = "signing_keys"
+        return Answer(200, {"keys": []})
+    if request.method == "POST" and rest == TOKEN:
+        record.operation = "token"
+        address = f"{request.root}{request.path}"
+        return Answer(200, sign_in.token(tenant, request.body, address, now))
+    return Answer(
+        404, {"error": {"code": "NotFound", "message": f"{request.method} {request.path[:200]}: no such address."}}
+    )

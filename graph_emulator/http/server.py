@@ -19,7 +19,7 @@ import uvicorn
 
 from graph_emulator.http.asgi import AsgiApp, TransportProtocol
 from graph_emulator.settings import EmulatorError, EmulatorSettings
-from graph_emulator.wire.messages import Request, Response
+from graph_emulator.wire.problems import Request, Response
 
 START_SECONDS = 15.0
 STOP_SECONDS = 1.0

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from graph_emulator.clock import share
 from graph_emulator.directory.gallery import Template
-from graph_emulator.identifiers import share
 from graph_emulator.provisioning.executions import Execution, Outcome
 from graph_emulator.provisioning.scope import DeletionRules, Subject
 

@@ -6,8 +6,7 @@ https://learn.microsoft.com/graph/api/resources/provisioningobjectsummary
 from functools import lru_cache
 from typing import Any
 
-from graph_emulator.clock import TICKS_PER_SECOND, write_moment, write_ticks
-from graph_emulator.identifiers import guid
+from graph_emulator.clock import TICKS_PER_SECOND, guid, write_moment, write_ticks
 from graph_emulator.provisioning.provisioning_log import Event
 from graph_emulator.provisioning.schema import SCIM_GROUP
 

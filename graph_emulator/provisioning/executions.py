@@ -3,8 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from graph_emulator.clock import NEVER, to_ticks, write_ticks
-from graph_emulator.identifiers import guid
+from graph_emulator.clock import NEVER, guid, to_ticks, write_ticks
 
 COUNTS = (
     "countEntitled",

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from graph_emulator.clock import guid
 from graph_emulator.directory.people import People
-from graph_emulator.identifiers import guid
 from graph_emulator.provisioning.credentials import REJECTED, SavedSecrets, TargetSystems
 from graph_emulator.provisioning.cycles import CyclePlan, imported_roles, run_cycle
 from graph_emulator.provisioning.executions import Execution

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from operator import attrgetter
 
-from graph_emulator.clock import to_ticks
+from graph_emulator.clock import guid, share, to_ticks
 from graph_emulator.directory.directory import Entry
-from graph_emulator.identifiers import guid, share
 from graph_emulator.provisioning.executions import Execution, Outcome
 from graph_emulator.provisioning.scope import Subject
 from graph_emulator.settings import EmulatorSettings

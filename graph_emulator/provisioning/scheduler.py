@@ -5,8 +5,8 @@ import math
 import re
 from typing import Any
 
+from graph_emulator.clock import guid
 from graph_emulator.directory.directory import Entry
-from graph_emulator.identifiers import guid
 from graph_emulator.provisioning.job_lifecycle import HandlerContext, due_at, hold, plan_of, settle, wake
 from graph_emulator.provisioning.jobs import Job
 from graph_emulator.provisioning.on_demand import provision_now

@@ -5,8 +5,8 @@ https://learn.microsoft.com/graph/api/resources/synchronization-synchronizations
 
 from typing import Any
 
+from graph_emulator.clock import guid
 from graph_emulator.directory.gallery import Template
-from graph_emulator.identifiers import guid
 
 SOURCE = "Azure Active Directory"
 USER_FLOWS = (

@@ -6,8 +6,7 @@ https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant
 from typing import Any
 from urllib.parse import parse_qsl
 
-from graph_emulator.clock import write_moment
-from graph_emulator.identifiers import guid
+from graph_emulator.clock import guid, write_moment
 from graph_emulator.settings import Client, EmulatorSettings
 from graph_emulator.sign_in.assertions import AssertionRefused, check_assertion
 from graph_emulator.sign_in.tokens import TokenIssuer
@@ -167,3 +166,54 @@ class SignIn:
                 f"value, not the client secret ID, for a secret added to app '{client.client_id}'.",
                 401,
             )
+
+
+# Services that this tenant does not have: a name that leads nowhere, so that nothing is sent to a real one by mistake.
+NOWHERE = "emulator.invalid"
+SUFFIXES = (
+    "acrLoginServer",
+    "attestationEndpoint",
+    "azureDataLakeAnalyticsCatalogAndJob",
+    "azureDataLakeStoreFileSystem",
+    "azureFrontDoorEndpointSuffix",
+    "keyVaultDns",
+    "mariadbServerEndpoint",
+    "mhsmDns",
+    "mysqlServerEndpoint",
+    "postgresqlServerEndpoint",
+    "sqlServerHostname",
+    "storage",
+    "storageSyncEndpointSuffix",
+    "synapseAnalytics",
+)
+
+
+def cloud_metadata(root: str) -> dict[str, Any]:
+    """The document, in the shape of api-version 2022-09-01; Graph and sign-in are at this root."""
+    nowhere = f"https://{NOWHERE}/"
+    return {
+        "name": "GraphEmulator",
+        "portal": nowhere,
+        "authentication": {
+            "loginEndpoint": root,
+            "audiences": [nowhere],
+            "tenant": "common",
+            "identityProvider": "AAD",
+        },
+        "resourceManager": nowhere,
+        "graph": nowhere,
+        "graphAudience": nowhere,
+        "microsoftGraphResourceId": root,
+        "media": nowhere,
+        "batch": nowhere,
+        "sqlManagement": nowhere,
+        "activeDirectoryDataLake": nowhere,
+        "vmImageAliasDoc": nowhere,
+        "appInsightsResourceId": nowhere,
+        "appInsightsTelemetryChannelResourceId": nowhere,
+        "attestationResourceId": nowhere,
+        "synapseAnalyticsResourceId": nowhere,
+        "logAnalyticsResourceId": nowhere,
+        "ossrDbmsResourceId": nowhere,
+        "suffixes": dict.fromkeys(SUFFIXES, NOWHERE),
+    }

@@ -3,6 +3,7 @@
 https://learn.microsoft.com/graph/errors
 """
 
+from dataclasses import dataclass, field
 from typing import Any
 
 from graph_emulator.clock import write_moment
@@ -114,3 +115,26 @@ def forbidden_synchronization() -> GraphProblem:
     https://github.com/microsoftgraph/microsoft-graph-docs-contrib/issues/8800
     """
     return GraphProblem(401, "UnknownError", "")
+
+
+@dataclass(slots=True)
+class Request:
+    """One HTTP request. `path` is still percent-encoded, header names are lower case, `root` is scheme and host."""
+
+    method: str
+    path: str
+    query: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    root: str = "https://localhost"
+
+
+@dataclass(slots=True)
+class Response:
+    """One HTTP response; a `reset` one is never written, the connection is dropped instead."""
+
+    status: int
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+    delay_seconds: float = 0.0
+    reset: bool = False

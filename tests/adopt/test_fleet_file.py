@@ -4,9 +4,8 @@ import json
 
 import pytest
 
-from flows.adopt.credentials import choose_variable_name
 from flows.adopt.fleet_file import build_adoption_file
-from flows.adopt.instance import choose_key
+from flows.adopt.instance import choose_key, choose_variable_name
 from flows.adopt.unmanaged import find_unmanaged
 from flows.errors import StepFailed
 from flows.fleet_file.loader import load_fleet

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from prefect.states import Completed, Pending, Running, Scheduled
 
-from flows.apply.shard_liveness import Bounds, ShardLiveness
+from flows.apply.shard_runs import Bounds, ShardLiveness
 from flows.apply.sharding import settle_left_shards
 from flows.configuration.environment import add_prefect_variables
 from flows.fleet_file.loader import fleet_from_object

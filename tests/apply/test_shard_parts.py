@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from flows.apply.shard_parts import restrict_to, split_plan
+from flows.apply.shard_pool import restrict_to, split_plan
 from flows.fleet_file.loader import fleet_from_object
 from flows.plan.plan import Action, Conflict, FieldChange, InstancePlan, Orphan, Plan
 from tests.estates import DATABRICKS, fleet, instance

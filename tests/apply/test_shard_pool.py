@@ -8,9 +8,8 @@ from prefect.client.orchestration import get_client
 from prefect.states import Cancelled, Completed, Crashed, Failed
 
 from flows.apply import shard_pool as convoy
-from flows.apply.shard_liveness import Bounds, ShardLiveness
-from flows.apply.shard_parts import ShardPart, split_plan
-from flows.apply.shard_pool import ShardPool
+from flows.apply.shard_pool import ShardPart, ShardPool, split_plan
+from flows.apply.shard_runs import Bounds, ShardLiveness
 from flows.fleet_file.loader import fleet_from_object
 from flows.plan.plan import Action, InstancePlan
 from flows.shard import provision_shard

@@ -1,6 +1,6 @@
 import pytest
 
-from flows.artifacts.portal_links import portal_link
+from flows.artifacts.tables import portal_link
 from graph_client.settings import CLOUDS
 
 

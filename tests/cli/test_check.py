@@ -6,7 +6,7 @@ import re
 import pytest
 
 from graph_emulator import Emulator
-from graph_emulator.faults.text import read_fault
+from graph_emulator.faults.rules import read_fault
 from graph_emulator.settings import ALL_ROLES, EmulatorSettings
 from tests.estates import TENANT, estate, fleet, instance
 

@@ -19,8 +19,7 @@ from flows.cli.output.console import (
     stderr_console,
     stdout_console,
 )
-from flows.cli.output.new_file import write_new
-from flows.cli.output.records import Format, print_records
+from flows.cli.output.records import Format, print_records, write_new
 from flows.errors import StepFailed
 from graph_client.redaction import learn_secrets
 

@@ -8,10 +8,9 @@ import typer
 from flows.cli.main import app
 from flows.monitoring.error_codes import error_codes
 from flows.monitoring.triage import explain_error, explain_quarantine
+from flows.plan.credential_changes import build_rotation_plan
 from flows.plan.diff import diff_fleet
-from flows.plan.job_control import plan_job_controls
-from flows.plan.reset_scope import ResetScope, reset_scope
-from flows.plan.rotation import build_rotation_plan
+from flows.plan.job_control import ResetScope, plan_job_controls, reset_scope
 from flows.store import Failure
 from flows.tenant.observe import observe_fleet
 from tests.tenant.crowds import crowd, graph_of

@@ -7,7 +7,7 @@ from flows.errors import StepFailed
 from flows.monitoring.health import JobHealth
 from flows.monitoring.sweep import Reading, Sweep, Target
 from flows.plan.outcome import InstanceOutcome
-from flows.run.outcome import FleetOutcome
+from flows.run.journal import FleetOutcome
 
 
 def rehearsal(*keys_that_failed):

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from flows.cli.up.signals import until_stop_requested
+from flows.cli.up.stack import until_stop_requested
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
 

@@ -10,7 +10,7 @@ from flows.mappings.table import build_table
 from flows.plan.safety import PlanRefused
 from flows.store import JobPlace, open_store
 from graph_emulator.faults.rules import FaultRule
-from graph_emulator.switches import SWITCHES
+from graph_emulator.settings import SWITCHES
 from tests.estates import TENANT, estate, fleet, instance
 from tests.flows.provisioning import provision, tenant, token, writes
 from tests.mappings.schemas import attribute, mappings, schema_of, users

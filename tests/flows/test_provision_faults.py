@@ -2,7 +2,7 @@
 
 import pytest
 
-from flows.steps.wait_limits import WaitLimits, use_wait_limits
+from flows.steps.idempotency import WaitLimits, use_wait_limits
 from graph_emulator import FaultRule
 from tests.estates import AWS, DATABRICKS, NON_GALLERY, estate, fleet, instance
 from tests.flows.provisioning import provision, tenant, token

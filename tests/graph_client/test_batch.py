@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from graph_client import errors
-from graph_client.batch_protocol import LARGEST_BATCH
+from graph_client.batch import LARGEST_BATCH
 from tests.graph_client.batching import IDS, Graph, applications, by_turns, echo, failed, jobs
 from tests.graph_client.doubles import GRAPH, FakeTime, client
 

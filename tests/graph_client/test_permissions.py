@@ -2,7 +2,7 @@
 
 import pytest
 
-from graph_client.permissions import missing, needed
+from graph_client.hints import missing, needed
 
 JOBS = "/servicePrincipals/1/synchronization/jobs"
 

@@ -7,7 +7,7 @@ import pytest
 import trustme
 
 from graph_client import CLOUDS, GraphSettings, errors
-from graph_client.tls import ssl_context
+from graph_client.settings import ssl_context
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 
 from graph_client import GraphSettings, StaticTokens, errors
 from graph_client.session import Session
-from graph_client.sign_in.bearer_auth import BearerAuth
+from graph_client.sign_in.tokens import BearerAuth
 from tests.graph_client.doubles import GRAPH, TOKEN, Script, answer, client, page
 
 ELSEWHERE = [

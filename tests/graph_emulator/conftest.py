@@ -8,7 +8,7 @@ import pytest
 
 from graph_emulator import Clock, Emulator, EmulatorSettings
 from graph_emulator.http.server import Served
-from graph_emulator.wire.messages import Request, Response
+from graph_emulator.wire.problems import Request, Response
 from tests.graph_emulator.driver import Wire
 
 Open = Callable[..., Awaitable[Wire]]

@@ -12,8 +12,7 @@ from flows.mappings.diff import diff_mappings
 from flows.mappings.merge import desired_mappings
 from flows.mappings.models import Mappings
 from flows.mappings.schema_edit import merge_schema
-from flows.mappings.table import build_table, find_object_mapping
-from flows.mappings.yaml_writer import write_yaml
+from flows.mappings.table import build_table, find_object_mapping, write_yaml
 from graph_emulator.directory.gallery import gallery
 from graph_emulator.provisioning.schema import build_schema
 from tests.mappings.schemas import SCHEMAS, schema_of

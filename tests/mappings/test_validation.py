@@ -4,9 +4,8 @@ import pytest
 
 from flows.documents.nodes import to_plain
 from flows.documents.yaml_reader import read_yaml
-from flows.mappings.locations import Places
 from flows.mappings.merge import desired_mappings
-from flows.mappings.models import Mappings
+from flows.mappings.models import Mappings, Places
 from flows.mappings.validation import find_problems
 from flows.mappings.vocabulary import NOTHING_KNOWN, Vocabulary
 from graph_client.models import FilterOperator, MappingFunction

@@ -2,8 +2,7 @@ from typing import get_args
 
 import pytest
 
-from flows.monitoring.error_codes import Action, error_codes
-from flows.monitoring.remediation import suggest_remediation
+from flows.monitoring.error_codes import Action, error_codes, suggest_remediation
 from graph_emulator.provisioning.cycles import FAILURES
 from graph_emulator.provisioning.event_json import REASONS
 

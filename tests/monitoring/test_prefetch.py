@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from flows.monitoring.prefetch import prefetch
+from flows.monitoring.harvest import prefetch
 
 
 async def worked_on(items, seen, failing_at=None):

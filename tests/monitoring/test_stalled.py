@@ -2,8 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from flows.monitoring.health import assess_job
-from flows.monitoring.stalled import find_stall
+from flows.monitoring.health import assess_job, find_stall
 from graph_client.models import SynchronizationJob
 
 RAN = datetime(2026, 5, 1, 12, tzinfo=UTC)

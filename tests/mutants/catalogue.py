@@ -311,7 +311,7 @@ MUTANTS = (
     ),
     Mutant(
         "take the year 1 for a moment",
-        "graph_client/models/moment.py",
+        "graph_client/models/resource.py",
         "if moment.year <= 1:",
         "if moment.year < 1:",
         (READ_BACK,),

@@ -3,7 +3,7 @@ import pytest
 from flows.fleet_file.loader import fleet_from_object
 from flows.plan.diff import UnknownKey, diff_fleet
 from flows.plan.plan import Action
-from flows.tenant.observed import Observed, ObservedInstance
+from flows.tenant.instance_state import Observed, ObservedInstance
 from flows.tenant.ownership_tag import OwnershipTag
 from flows.tenant.templates import TemplateProblem
 from graph_client.models import ApplicationTemplate, SynchronizationJob

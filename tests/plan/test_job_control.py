@@ -3,8 +3,7 @@
 import pytest
 
 from flows.errors import StepFailed
-from flows.plan.job_control import decide_control
-from flows.plan.reset_scope import ResetScope, reset_scope
+from flows.plan.job_control import ResetScope, decide_control, reset_scope
 from graph_client.models import SynchronizationJob
 
 SAFE = "QuarantineState"

@@ -1,6 +1,6 @@
 import pytest
 
-from flows.plan.limits import refuse_large_share
+from flows.plan.safety import refuse_large_share
 
 
 @pytest.mark.parametrize(("count", "of"), [(0, 0), (4, 4), (4, 5), (5, 17), (30, 100), (300, 1000)])

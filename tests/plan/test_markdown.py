@@ -3,8 +3,8 @@ import html
 import pytest
 
 from flows.fleet_file.models import Instance
-from flows.plan.markdown import CHARACTERS_MAX, format_plan_markdown
 from flows.plan.plan import Action, Conflict, FieldChange, InstancePlan, Orphan, Plan
+from flows.plan.text import CHARACTERS_MAX, format_plan_markdown
 
 
 def planned(key, action=Action.UPDATE, changes=(), **fields):

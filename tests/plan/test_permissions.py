@@ -6,7 +6,7 @@ from flows.fleet_file.loader import fleet_from_object
 from flows.plan.permissions import check_permissions, find_needed_permissions
 from flows.plan.preflight import check_quota
 from graph_client import TokenClaims
-from graph_client.permissions import needed
+from graph_client.hints import needed
 from graph_emulator.handlers.router import Router, split_path
 from graph_emulator.handlers.routes import ROUTES
 from tests.estates import fleet, instance

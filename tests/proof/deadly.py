@@ -3,7 +3,7 @@
 import signal
 
 from graph_emulator import Emulator
-from graph_emulator.wire.messages import Response
+from graph_emulator.wire.problems import Response
 
 GRAPH = ("/v1.0/", "/beta/")
 

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from graph_client.errors import GraphError
-from graph_emulator.faults.text import read_fault
+from graph_emulator.faults.rules import read_fault
 from tests.estates import AWS, DATABRICKS, fleet, instance
 from tests.mappings.schemas import attribute, schema_of, users
 from tests.proof import invariants

@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from flows.configuration.environment import add_prefect_variables
 from flows.control_jobs import control_jobs
 from graph_client.errors import GraphError
-from graph_emulator.faults.text import read_fault
+from graph_emulator.faults.rules import read_fault
 from tests.estates import fleet, instance
 from tests.proof.portal import Portal
 from tests.proof.starts import Starts

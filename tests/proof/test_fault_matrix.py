@@ -6,7 +6,7 @@ import pytest
 
 from flows.errors import StepFailed
 from graph_client.errors import GraphError
-from graph_emulator.faults.text import read_fault
+from graph_emulator.faults.rules import read_fault
 from tests.proof.looks import assert_all_is_well
 from tests.proof.stories import STORIES
 

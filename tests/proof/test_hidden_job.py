@@ -2,7 +2,7 @@
 
 import pytest
 
-from graph_emulator.faults.text import read_fault
+from graph_emulator.faults.rules import read_fault
 from tests.estates import fleet, instance
 from tests.proof.looks import states_of_jobs
 

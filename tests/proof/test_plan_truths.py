@@ -8,7 +8,7 @@ from flows.monitoring.health import RUNNING
 from flows.retire import retire_instances
 from flows.rotate import rotate_credentials
 from flows.store import open_store
-from graph_emulator.faults.text import read_fault
+from graph_emulator.faults.rules import read_fault
 from graph_emulator.settings import ALL_ROLES
 from tests.estates import DATABRICKS, NON_GALLERY, fleet, instance
 from tests.proof.world import world as a_world

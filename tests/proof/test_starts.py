@@ -6,7 +6,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from flows.configuration.environment import add_prefect_variables
 from flows.control_jobs import control_jobs
-from graph_emulator.faults.text import read_fault
+from graph_emulator.faults.rules import read_fault
 from tests.estates import fleet, instance
 from tests.proof.looks import states_of_jobs
 from tests.proof.start_machine import StartMachine

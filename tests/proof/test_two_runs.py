@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from flows.run import context as connection
-from flows.steps.wait_limits import use_wait_limits
+from flows.steps.idempotency import use_wait_limits
 from flows.store import open_store
 from tests.estates import DATABRICKS, HASTY, fleet, instance
 from tests.proof.looks import mark_of, states_of_jobs

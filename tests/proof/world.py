@@ -12,11 +12,11 @@ from sqlalchemy import Engine, event
 from flows.configuration import sign_in
 from flows.configuration.environment import add_prefect_variables
 from flows.provision import provision_fleet
-from flows.steps.wait_limits import use_wait_limits
+from flows.steps.idempotency import use_wait_limits
 from flows.store import open_store
 from graph_client import GraphClient, MsalTokens
 from graph_emulator import Clock, Emulator, EmulatorSettings
-from graph_emulator.wire.messages import Request
+from graph_emulator.wire.problems import Request
 from tests.estates import HASTY, QUICK, Estate
 from tests.proof.prefect_aside import prefect_aside, run_flow
 from tests.proof.quick_loop import QuickTime, run

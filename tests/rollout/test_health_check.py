@@ -11,8 +11,7 @@ from flows.monitoring.health import JobHealth
 from flows.on_demand_provisioning.result import OnDemandResult
 from flows.on_demand_provisioning.subjects import Subject
 from flows.plan.outcome import InstanceOutcome
-from flows.rollout.health_check import HealthCheck, Observation, evaluate
-from flows.rollout.rules import CanaryRules
+from flows.rollout.health_check import CanaryRules, HealthCheck, Observation, evaluate
 
 RULES = CanaryRules(failures_percent=5, deletes=2)
 OUTCOME = InstanceOutcome("k", "updated", job_id="j")

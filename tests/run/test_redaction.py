@@ -6,8 +6,7 @@ from pydantic import SecretStr
 
 from flows.credentials.references import Secret, resolve
 from flows.errors import StepFailed
-from flows.run.log_filter import RedactedRecords
-from flows.run.redaction import Redacted, redact_errors
+from flows.run.redaction import Redacted, RedactedRecords, redact_errors
 from graph_client.redaction import learn_secrets
 from tests.leaks import leaks_into
 

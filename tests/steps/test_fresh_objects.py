@@ -11,11 +11,9 @@ from benchmarks.virtual_time import run
 from flows.fleet_file.loader import fleet_from_object
 from flows.plan.diff import diff_fleet
 from flows.steps import application
-from flows.steps.assignments import assign_principals
-from flows.steps.owners import add_owners
-from flows.tenant.assignments import list_assigned
+from flows.steps.assignments import add_owners, assign_principals
+from flows.tenant.assignments import list_assigned, list_owners
 from flows.tenant.observe import observe_fleet
-from flows.tenant.owners import list_owners
 from graph_client.errors import GraphStatusError
 from graph_emulator import Clock, Emulator, EmulatorSettings, FaultRule
 from graph_emulator.clock import FROZEN_START

@@ -1,6 +1,6 @@
 import pytest
 
-from flows.store.identities import plain
+from flows.store.user_history import plain
 from tests.store.events import TENANT, succeeded
 
 

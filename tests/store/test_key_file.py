@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from flows.store import StoreError, open_store
-from flows.store.key_file import key_beside
+from flows.store.fingerprints import key_beside
 
 
 def file_of(url):

@@ -11,8 +11,7 @@ import pytest
 from sqlalchemy import update
 
 from flows.store import LeaseHolder
-from flows.store.leases import EXPIRY, FLEET_LEASE, SHARD
-from flows.store.processes import ProcessId, is_running, this_process
+from flows.store.leases import EXPIRY, FLEET_LEASE, SHARD, ProcessId, is_running, this_process
 from tests.store.events import TENANT
 
 ELSEWHERE = ProcessId("other-host", "other-host 1", 4711, "100")

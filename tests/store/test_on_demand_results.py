@@ -6,7 +6,7 @@ from sqlalchemy import func, select
 
 from flows.store import Identity, Kind, StoredOnDemandResult
 from flows.store.tables import IDENTITY, ON_DEMAND_RESULT, PROVISIONING_EVENT
-from flows.store.views import VIEWS
+from flows.store.versions import VIEWS
 from tests.store.events import BOX, MOMENT, TENANT, event
 
 ADA = Identity(TENANT, "u-ada", "User", "Ada \ufffd", "ada@contoso.com")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL, create_engine, text
 
-from flows.configuration.data_directory import default_file
+from flows.configuration.environment import default_file
 from flows.store import SCHEMA_VERSION, StoreError, StoreVersionError, open_store, upgrade_store
 
 TENANT = "7928d5b5-7442-4a97-a02d-66f9a9972ec0"

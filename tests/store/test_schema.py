@@ -11,8 +11,7 @@ from sqlalchemy import inspect
 from flows.store.address import StoreAddress
 from flows.store.engine import open_engine
 from flows.store.tables import METADATA, SCHEMA_VERSION, VERSION_TABLE
-from flows.store.versions import upgrade
-from flows.store.views import VIEWS
+from flows.store.versions import VIEWS, upgrade
 
 
 def test_migrations_make_the_tables_that_the_program_declares(store_url):

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import inspect, select, text
 
 from flows.store import KnownInstance
-from flows.store.views import LAST_RESULT_BY_USER_AND_APP, OPEN_FAILURES, VIEWS
+from flows.store.versions import LAST_RESULT_BY_USER_AND_APP, OPEN_FAILURES, VIEWS
 from tests.store.events import AWS, BOX, TENANT, event, failed, succeeded
 
 MIDNIGHT = datetime(2026, 5, 2, tzinfo=UTC)

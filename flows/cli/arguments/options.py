@@ -1,10 +1,21 @@
 """Options and arguments that several commands share."""
 
+import re
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from flows.cli.errors import BadUsage, CommandFailed
+from flows.cli.output.console import stderr_console, stdout_console
+from flows.store import Store
+
+if TYPE_CHECKING:
+    from flows.rollout.report import RolloutReport
 
 
 class Output(StrEnum):
@@ -53,3 +64,146 @@ OneKeyOption = Annotated[str, typer.Option("--only", metavar="KEY", help="The in
 def wait_parameter(minutes: float | None) -> dict[str, float]:
     """Return `--wait` as a flow parameter; without it the flow's default applies."""
     return {} if minutes is None else {"wait_minutes": minutes}
+
+
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_AGO = re.compile(r"([0-9]{1,6})([mhdw])")
+
+
+def parse_since(text: str) -> datetime:
+    """Return the time that a text names, in UTC unless it says otherwise: 2026-05-01, 2026-05-01T12:00Z, 7d.
+
+    Raises:
+        typer.BadParameter: It names none.
+    """
+    try:
+        if ago := _AGO.fullmatch(text):
+            return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+        moment = datetime.fromisoformat(text)
+    except (ValueError, OverflowError):
+        raise typer.BadParameter(
+            f"{text!r} is not a time: write a date (2026-05-01), a time (2026-05-01T12:00Z), "
+            "or how long ago (90m, 12h, 7d, 2w)"
+        ) from None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+
+
+SinceOption = Annotated[
+    datetime | None,
+    typer.Option(
+        "--since",
+        metavar="MOMENT",
+        parser=parse_since,
+        help="Start of the range: a date or time (UTC), or 7d for seven days ago.",
+    ),
+]
+
+
+def require_terminal(command: str) -> None:
+    """Check that confirmation can be asked for.
+
+    Raises:
+        BadUsage: Standard input is not a terminal.
+    """
+    if not sys.stdin.isatty():
+        raise BadUsage(f"{command} asks before it changes anything, but there is no terminal to ask on.\nAdd --yes.")
+
+
+def ensure_known(store: Store, fleet: str | None) -> None:
+    """Check that the store has a fleet; None stands for all.
+
+    Raises:
+        CommandFailed: It has no such fleet.
+    """
+    known = sorted({name for _, name in store.jobs.fleets()} | {each.fleet for each in store.instances.all()})
+    if fleet is not None and fleet not in known:
+        raise CommandFailed(f"The store has no fleet {fleet}; it has: {', '.join(known) or 'none'}.")
+
+
+CanaryOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--canary",
+        metavar="N|KEY",
+        help="Roll out in waves: first N instances (or the named ones), then a tenth, then the rest.",
+    ),
+]
+CanaryUserOption = Annotated[
+    list[str] | None,
+    typer.Option("--canary-user", metavar="WHO", help="User to provision on demand in the canaries; repeatable."),
+]
+CanaryLimitOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--canary-limit",
+        metavar="NAME=NUMBER",
+        help="Limit for a wave: failures_percent=5, deletes=5, instances=0, timeout_minutes=120 …; repeatable.",
+    ),
+]
+
+
+@dataclass(frozen=True)
+class CanaryOptions:
+    """The options of a rollout in waves, as given."""
+
+    canary: list[str] | None = None
+    users: list[str] | None = None
+    limits: list[str] | None = None
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the flow's parameters.
+
+        Raises:
+            BadParameter: An option is malformed, or given without --canary.
+        """
+        if not self.canary:
+            if self.users or self.limits:
+                raise typer.BadParameter("it needs --canary", param_hint="--canary")
+            return {}
+        rules = {"users": self.users or [], **dict(map(_limit, self.limits or ()))}
+        return {"canary": self._canary(), "canary_rules": rules}
+
+    def _canary(self) -> int | list[str]:
+        named = self.canary or []
+        if len(named) == 1 and named[0].isdecimal():
+            if not int(named[0]):
+                raise typer.BadParameter("at least one canary is needed", param_hint="--canary")
+            return int(named[0])
+        return named
+
+
+def show_rollout(report: "RolloutReport") -> None:
+    """Print the health checks of each wave, and why the rollout was held."""
+    from rich.table import Table
+    from rich.text import Text
+
+    console = stdout_console()
+    table = Table("wave", "key", "job", "new failures", "deletes", "tried", "verdict", box=None, pad_edge=False)
+    for wave in report.waves:
+        for each in wave.verdicts:
+            deletes = "?" if each.deletes is None else str(each.deletes)
+            verdict = Text("healthy", style="green") if each.good else Text("; ".join(each.reasons), style="red")
+            if each.remarks:
+                verdict.append(f" ({'; '.join(each.remarks)})", style="dim")
+            cells = (f"{wave.number} {wave.label}", each.key, each.state, str(each.failures), deletes)
+            table.add_row(*map(Text, cells), Text("; ".join(each.tried) or "-"), verdict)
+    console.print(table)
+    for wave in report.waves:
+        if wave.state == "pending":
+            console.print(Text(f"{wave.name}: {len(wave.members)} instances, not started."))
+    for line in report.why():
+        stderr_console().print(Text(line), soft_wrap=True)
+
+
+def _limit(text: str) -> tuple[str, float]:
+    from flows.rollout.health_check import CanaryRules
+
+    name, _, number = text.partition("=")
+    known = [each for each in CanaryRules.model_fields if each != "users"]
+    if name not in known:
+        raise typer.BadParameter(f"{name!r} is not one of {', '.join(known)}", param_hint="--canary-limit")
+    try:
+        CanaryRules.model_validate({name: number})
+    except ValueError:
+        raise typer.BadParameter(f"{number!r} is not a valid value for {name}", param_hint="--canary-limit") from None
+    return name, float(number)

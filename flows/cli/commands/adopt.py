@@ -9,7 +9,7 @@ import typer
 from flows.cli.arguments.options import TenantOption
 from flows.cli.errors import BadUsage, CommandFailed
 from flows.cli.output.console import stderr_console
-from flows.cli.output.new_file import refuse_existing, write_new
+from flows.cli.output.records import refuse_existing, write_new
 
 if TYPE_CHECKING:
     from flows.adopt.fleet_file import AdoptionFile

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.arguments.canary import CanaryLimitOption, CanaryOption, CanaryOptions, CanaryUserOption
-from flows.cli.arguments.confirmation import require_terminal
 from flows.cli.arguments.options import (
+    CanaryLimitOption,
+    CanaryOption,
+    CanaryOptions,
+    CanaryUserOption,
     FleetArgument,
     ForceOption,
     OnlyOption,
@@ -17,6 +19,7 @@ from flows.cli.arguments.options import (
     StoreOption,
     TenantOption,
     WaitOption,
+    require_terminal,
     wait_parameter,
 )
 from flows.cli.arguments.plan_file import PlanFile, PlanOptions
@@ -27,7 +30,7 @@ from flows.cli.output.outcome import report_outcome
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from flows.run.outcome import FleetOutcome
+    from flows.run.journal import FleetOutcome
 
 
 def command(

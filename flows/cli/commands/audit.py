@@ -4,8 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.arguments.options import StoreOption
-from flows.cli.arguments.since import SinceOption
+from flows.cli.arguments.options import SinceOption, StoreOption
 from flows.cli.output.records import Format, print_records
 
 if TYPE_CHECKING:

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.arguments.options import StoreOption
-from flows.cli.arguments.since import SinceOption, parse_since
+from flows.cli.arguments.options import SinceOption, StoreOption, parse_since
 from flows.cli.errors import BadUsage, CommandFailed
 from flows.cli.output.console import print_json_text
 from flows.cli.output.records import Format, print_records

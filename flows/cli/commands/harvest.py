@@ -4,8 +4,7 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.arguments.options import Output, OutputOption, StoreOption, TenantOption
-from flows.cli.arguments.since import SinceOption
+from flows.cli.arguments.options import Output, OutputOption, SinceOption, StoreOption, TenantOption
 from flows.cli.output.console import print_json, stdout_console
 
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.arguments.confirmation import require_terminal
 from flows.cli.arguments.options import (
     ChangeOption,
     FleetArgument,
@@ -18,6 +17,7 @@ from flows.cli.arguments.options import (
     TenantOption,
     WaitOption,
     YesOption,
+    require_terminal,
     wait_parameter,
 )
 from flows.cli.errors import FAILED
@@ -25,8 +25,7 @@ from flows.cli.output.console import show_failure, stderr_console, stdout_consol
 
 if TYPE_CHECKING:
     from flows.fleet_file.models import Fleet
-    from flows.plan.job_control import JobControl, Verb
-    from flows.plan.reset_scope import ResetScope
+    from flows.plan.job_control import JobControl, ResetScope, Verb
 
 app = typer.Typer(no_args_is_help=True, help="Start, pause or restart the provisioning jobs of a fleet.")
 
@@ -99,7 +98,7 @@ def _control(fleet: Path, yes: bool, store: str | None, output: Output, **parame
     from flows.configuration.environment import use_store
     from flows.fleet_file.loader import load_fleet
     from flows.plan.diff import select_instances
-    from flows.plan.reset_scope import reset_scope
+    from flows.plan.job_control import reset_scope
 
     use_store(store)
     desired = load_fleet(fleet)
@@ -117,7 +116,7 @@ def _control(fleet: Path, yes: bool, store: str | None, output: Output, **parame
 
 
 def _scopes(names: list[str] | None) -> "list[ResetScope]":
-    from flows.plan.reset_scope import ResetScope
+    from flows.plan.job_control import ResetScope
 
     known = {scope.lower(): scope for scope in ResetScope}
     wanted = [name.strip().lower() for text in names or () for name in text.split(",")]
@@ -137,8 +136,7 @@ def _confirmed(
     **_: Any,
 ) -> bool:
     from flows.configuration.sign_in import open_client
-    from flows.plan.job_control import plan_job_controls
-    from flows.plan.reset_scope import reset_scope
+    from flows.plan.job_control import plan_job_controls, reset_scope
 
     scope = reset_scope(reset, force=force)
 

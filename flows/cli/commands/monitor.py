@@ -34,7 +34,7 @@ def command(
     use_store(store)
     desired = load_fleet(fleet)
 
-    from flows.cli.output.health import show_health
+    from flows.cli.output.tables import show_health
     from flows.cli.processes.run_flow import run_flow
     from flows.monitor import monitor_fleet
 

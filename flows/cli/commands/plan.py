@@ -71,7 +71,7 @@ def command(
 
 
 def _write_markdown(path: Path, plan: "Plan", refusal: Exception | None) -> None:
-    from flows.plan.markdown import format_plan_markdown
+    from flows.plan.text import format_plan_markdown
 
     try:
         path.write_text(format_plan_markdown(plan, refusal), encoding="utf-8", errors="backslashreplace")
@@ -93,8 +93,8 @@ def make_plan(path: Path, tenant: str | None, options: PlanOptions) -> "Plan":
 async def _plan(fleet: "Fleet", tenant: str | None, options: PlanOptions) -> "Plan":
     from flows.configuration.sign_in import open_client
     from flows.plan.diff import diff_fleet
-    from flows.plan.scope_estimate import estimate_scopes
-    from flows.run.load_known_state import read_known_state
+    from flows.plan.known_state import read_known_state
+    from flows.plan.schema_changes import estimate_scopes
     from flows.tenant.observe import observe_fleet
     from graph_client.parallel import gather
 

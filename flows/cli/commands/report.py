@@ -21,7 +21,7 @@ def command(
     """Write one HTML page about fleets, jobs, events and errors. Reads only the store."""
     from rich.text import Text
 
-    from flows.cli.arguments.fleet_names import ensure_known
+    from flows.cli.arguments.options import ensure_known
     from flows.configuration.environment import environment, use_store
     from flows.report.build import build_report
     from flows.report.html import render_html

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.arguments.confirmation import require_terminal
 from flows.cli.arguments.options import (
     ChangeOption,
     FleetArgument,
@@ -15,6 +14,7 @@ from flows.cli.arguments.options import (
     TenantOption,
     WaitOption,
     YesOption,
+    require_terminal,
     wait_parameter,
 )
 from flows.cli.errors import FAILED, BadUsage

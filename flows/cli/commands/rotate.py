@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.arguments.confirmation import require_terminal
 from flows.cli.arguments.options import (
     FleetArgument,
     Output,
@@ -12,13 +11,14 @@ from flows.cli.arguments.options import (
     StoreOption,
     TenantOption,
     WaitOption,
+    require_terminal,
     wait_parameter,
 )
 from flows.cli.errors import FAILED
 from flows.cli.output.console import print_json, stderr_console
 
 if TYPE_CHECKING:
-    from flows.run.outcome import FleetOutcome
+    from flows.run.journal import FleetOutcome
 
 
 def command(

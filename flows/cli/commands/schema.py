@@ -1,10 +1,227 @@
 """`entra-fleet schema`: the JSON Schemas of our files, and the synchronization schemas of jobs."""
 
-from typing import Annotated
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.commands import schema_adopt, schema_export, schema_history, schema_restore
+from flows.cli.arguments.options import (
+    ChangeOption,
+    FleetArgument,
+    OneKeyOption,
+    Output,
+    OutputOption,
+    StoreOption,
+    TenantOption,
+    WaitOption,
+    YesOption,
+    require_terminal,
+    wait_parameter,
+)
+from flows.cli.errors import CommandFailed
+from flows.cli.output.console import print_json, stderr_console, stdout_console
+from flows.cli.output.records import refuse_existing, write_new
+
+if TYPE_CHECKING:
+    from flows.fleet_file.models import Fleet
+    from flows.mappings.models import Mappings
+    from flows.plan.job_schema import JobSchema
+    from flows.store import SchemaVersion
+
+
+def export_schema(
+    fleet: FleetArgument,
+    only: OneKeyOption,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="File to write; must not exist yet.")] = None,
+    tenant: TenantOption = None,
+) -> None:
+    """Write the mappings of a job to a mappings file. Changes nothing in the tenant."""
+    from flows.fleet_file.loader import load_fleet
+    from flows.mappings.table import build_table, write_yaml
+
+    refuse_existing(out)
+    found = look(load_fleet(fleet), only, tenant)
+    table, left_alone = build_table(found.schema)
+    if table is None:
+        raise CommandFailed(
+            f"The schema of {only} has no mappings that a mappings file can express.\nNothing was written."
+        )
+    comments = [f"Mappings of {only}. Anything not listed here stays as it is in each job."]
+    comments += [f"Not exported: {each}." for each in left_alone]
+    write_new(write_yaml(table, comments), out)
+    if out:
+        stderr_console().print(f"Wrote {out}. Reference it in the fleet file: mappings: {out}", soft_wrap=True)
+
+
+def look(fleet: "Fleet", key: str, tenant: str | None) -> "JobSchema":
+    """Return the schema of an instance's job."""
+    with stderr_console().status("reading the tenant"):
+        return asyncio.run(_look(fleet, key, tenant))
+
+
+async def _look(fleet: "Fleet", key: str, tenant: str | None) -> "JobSchema":
+    from flows.configuration.sign_in import open_client
+    from flows.plan.job_schema import find_schema
+
+    async with open_client(tenant, fleet.tenant_id) as (graph, _):
+        return await find_schema(graph, fleet, key)
+
+
+def adopt_schema(fleet: FleetArgument, only: OneKeyOption, tenant: TenantOption = None) -> None:
+    """Update the mappings file with edits made in the tenant. Changes nothing in the tenant."""
+    from rich.text import Text
+
+    from flows.fleet_file.loader import load_fleet
+    from flows.mappings.diff import diff_mappings
+    from flows.mappings.merge import desired_mappings
+    from flows.plan.diff import select_instances
+    from flows.plan.plan import FieldChange
+    from flows.plan.text import format_change
+
+    desired = load_fleet(fleet)
+    (instance,) = select_instances(desired, [only])
+    mappings = instance.mappings
+    if mappings is None:
+        raise CommandFailed(
+            f"{only} has no mappings file.\nCreate one: entra-fleet schema export {fleet} --only {only}"
+        )
+    path = _file_of(mappings, only)
+    found, problems = desired_mappings(mappings, None, None, look(desired, only, tenant).schema)
+    if problems:
+        raise CommandFailed(str(problems[0]))
+    changed = diff_mappings(found)
+    for each in changed:
+        # The reverse of a plan: the file takes over what the tenant has.
+        stderr_console().print(Text(format_change(FieldChange(each.field, each.after, each.before))), soft_wrap=True)
+    if not changed:
+        stderr_console().print(f"{path} already matches the job of {only}.", soft_wrap=True)
+        return
+    from flows.mappings.adopt import adopt_mappings, expected_mappings
+
+    _rewrite(path, adopt_mappings(path.read_text(encoding="utf-8"), found), expected_mappings(mappings, found))
+    stderr_console().print(f"{path}: {len(changed)} changes taken from {only}.", soft_wrap=True)
+
+
+def _file_of(mappings: "Mappings", key: str) -> Path:
+    root = mappings.places.of()
+    if root.path or root.file.endswith(".json"):
+        raise CommandFailed(
+            f"The mappings of {key} are not in a YAML file of their own.\n"
+            "Move them to one, and reference it in the fleet file: mappings: FILE."
+        )
+    return Path(root.file)
+
+
+def _rewrite(path: Path, text: str, expected: "Mappings") -> None:
+    """Write a mappings file, after checking that the result reads back as intended."""
+    from pydantic import ValidationError
+
+    from flows.documents.errors import FleetFileError
+    from flows.documents.nodes import to_plain
+    from flows.documents.yaml_reader import read_yaml
+    from flows.mappings.models import Mappings
+
+    try:
+        says = Mappings.model_validate(to_plain(read_yaml(text, str(path)).node))
+    except (FleetFileError, ValidationError):
+        says = None
+    if says != expected:
+        raise CommandFailed(
+            f"{path} cannot be updated automatically and was left unchanged.\nUse schema export, or edit it by hand."
+        )
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise CommandFailed(f"Cannot write {path}: {error.strerror}.") from None
+
+
+def history_schema(
+    fleet: FleetArgument,
+    only: OneKeyOption,
+    tenant: TenantOption = None,
+    store: StoreOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """List the schema versions saved before each write, newest first."""
+    from flows.configuration.environment import environment, use_store
+    from flows.fleet_file.loader import load_fleet
+    from flows.store import JobPlace, require_store
+
+    use_store(store)
+    desired = load_fleet(fleet)
+    with require_store(environment().store_url) as opened:
+        found = look(desired, only, tenant)
+        versions = opened.schemas.history(JobPlace(desired.tenant_id, found.service_principal_id, found.job_id))
+    if output is Output.JSON:
+        print_json({"key": only, "job_id": found.job_id, "versions": [_as_json(each) for each in versions]})
+    else:
+        _show(only, versions)
+
+
+def _show(key: str, versions: "list[SchemaVersion]") -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    if not versions:
+        stdout_console().print(
+            f"The store has no schema version of {key}: entra-fleet has not replaced its schema yet."
+        )
+        return
+    table = Table("version", "until", "replaced by", "ticket", "run", box=None, pad_edge=False)
+    for each in versions:
+        who = each.actor_object_id or each.actor_app_id or "-"
+        when = f"{each.kept_at:%Y-%m-%d %H:%M:%SZ}"
+        table.add_row(str(each.id), when, Text(f"{each.reason} of {who}"), Text(each.ticket or "-"), each.run_id)
+    stdout_console().print(table)
+    stdout_console().print(f"To restore one: entra-fleet schema restore FLEET --only {key} --version N", soft_wrap=True)
+
+
+def _as_json(version: "SchemaVersion") -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from flows.formatting.text import format_iso
+
+    return asdict(version) | {"kept_at": format_iso(version.kept_at)}
+
+
+def restore_schema(
+    fleet: FleetArgument,
+    only: OneKeyOption,
+    version: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Version from schema history; default: the newest.")
+    ] = None,
+    yes: YesOption = False,
+    change: ChangeOption = None,
+    wait: WaitOption = None,
+    tenant: TenantOption = None,
+    store: StoreOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Restore an earlier schema of a job. Starts an initial cycle."""
+    from flows.configuration.environment import use_store
+    from flows.fleet_file.loader import load_fleet
+    from flows.plan.diff import select_instances
+
+    use_store(store)
+    desired = load_fleet(fleet)
+    select_instances(desired, [only])
+    if not (yes or _confirmed(only, version)):
+        return
+
+    from flows.cli.output.outcome import report_outcome
+    from flows.cli.processes.run_flow import run_flow
+    from flows.restore import restore_schema
+
+    parameters = {"key": only, "version": version, "tenant": tenant, "change": change, **wait_parameter(wait)}
+    report_outcome(run_flow(restore_schema, {"fleet": desired.to_object(), **parameters}), output)
+
+
+def _confirmed(key: str, version: int | None) -> bool:
+    require_terminal("schema restore")
+    which = f"version {version}" if version else "the newest saved version"
+    return typer.confirm(f"Replace the schema of {key} with {which}? This starts an initial cycle.", err=True)
+
 
 app = typer.Typer(help="Attribute mappings as code, and the JSON Schemas of fleet and mappings files.")
 
@@ -23,7 +240,7 @@ def command(
     print_json(mappings_schema() if mappings else fleet_schema())
 
 
-app.command("export")(schema_export.command)
-app.command("adopt")(schema_adopt.command)
-app.command("history")(schema_history.command)
-app.command("restore")(schema_restore.command)
+app.command("export")(export_schema)
+app.command("adopt")(adopt_schema)
+app.command("history")(history_schema)
+app.command("restore")(restore_schema)

@@ -69,12 +69,12 @@ def command(
 def _report(outcome: "OnDemandResults", output: Output) -> None:
     from rich.text import Text
 
-    from flows.on_demand_provisioning.text import format_unexpected
+    from flows.on_demand_provisioning.result import format_unexpected
 
     if output is Output.JSON:
         print_json(outcome.as_json())
     else:
-        from flows.cli.output.on_demand import show_on_demand_results
+        from flows.cli.output.outcome import show_on_demand_results
 
         show_on_demand_results(outcome)
     for trial in outcome.trials:

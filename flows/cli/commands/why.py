@@ -49,7 +49,7 @@ def command(
 
 
 def _instances(store: "Store", fleet: str | None, app: str | None) -> list["Instance"]:
-    from flows.cli.arguments.fleet_names import ensure_known
+    from flows.cli.arguments.options import ensure_known
     from flows.monitoring.instances import read_instances
 
     ensure_known(store, fleet)

@@ -59,7 +59,7 @@ def _directory(keep: bool) -> Iterator[Path]:
 
 
 def _show(rehearsal: "DemoResult", profile: str, seed: int, differences: list[str]) -> None:
-    from flows.cli.demo.table import demo_table, summary_grid
+    from flows.cli.demo.result import demo_table, summary_grid
 
     console = stdout_console()
     console.print(Text.assemble("\n", ("entra-fleet demo", "bold"), f": profile {profile}, seed {seed}\n"))

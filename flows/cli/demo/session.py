@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from flows.cli.demo.fleet import write_demo_fleet
 from flows.cli.demo.result import DemoResult
-from flows.cli.output.progress_bar import show_progress
+from flows.cli.output.console import show_progress
 from flows.cli.processes.prefect_server import PrefectServer, new_auth_string
 from flows.cli.processes.run_flow import run_flow_against
 from flows.configuration.environment import add_prefect_variables

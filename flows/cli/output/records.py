@@ -5,8 +5,10 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
+from flows.cli.errors import CommandFailed
 from flows.cli.output.console import print_json_text, print_text
 
 # Also after blanks or invisible characters, and as East Asian full-width forms:
@@ -52,3 +54,31 @@ def format_cell(value: Any) -> str:
         return ""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return f"'{text}" if _FORMULA.match(text) else text
+
+
+def refuse_existing(out: Path | None) -> None:
+    """Refuse a file that already exists.
+
+    Raises:
+        CommandFailed: The file exists.
+    """
+    if out and out.exists():
+        raise CommandFailed(f"{out} already exists.\nName another file.")
+
+
+def write_new(text: str, out: Path | None) -> None:
+    """Write text to a new file, or to standard output if `out` is None.
+
+    Raises:
+        CommandFailed: The file already exists or cannot be written.
+    """
+    if out is None:
+        print_text(text)
+        return
+    try:
+        with out.open("x", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text)
+    except FileExistsError:
+        raise CommandFailed(f"{out} already exists.\nName another file.") from None
+    except OSError as error:
+        raise CommandFailed(f"Cannot write {out}: {error.strerror}.") from None

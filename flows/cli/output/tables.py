@@ -3,16 +3,20 @@
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from flows.cli.output.console import stdout_console
 from flows.formatting.text import format_count
+from flows.monitoring.sweep import Sweep
+from flows.monitoring.triage import ErrorTriage, Triage
 from flows.plan.plan import Plan
 from flows.plan.text import DANGEROUS, format_change_lines, format_unknown_credentials, worth_showing
 
 if TYPE_CHECKING:
-    from flows.monitoring.sweep import Sweep
-    from flows.run.outcome import FleetOutcome
+    from flows.run.journal import FleetOutcome
+
 
 _COLOURS = {
     "create": "green",
@@ -75,3 +79,33 @@ def _moment(moment: datetime | None) -> str:
 def state_text(word: str) -> Text:
     """Return a state in its colour, the same in every table."""
     return Text(word, style=_COLOURS.get(word, ""))
+
+
+def show_health(seen: Sweep) -> None:
+    """Print a sweep, and the triage of each quarantine."""
+    stdout_console().print(health_table(seen))
+    for reading in seen.readings:
+        if reading.triage:
+            show_triage(reading.triage)
+
+
+def show_triage(triage: Triage) -> None:
+    """Print cause, errors and remediation of one job."""
+    console = stdout_console()
+    console.print()
+    console.print(Text.assemble((triage.key, "bold"), (" is quarantined: ", "red"), triage.cause), soft_wrap=True)
+    grid = Table.grid(padding=(0, 2))
+    for error in triage.errors:
+        grid.add_row(Text(f"{error.failure.count}x", justify="right"), Text(_error(error)))
+    for label, text in (("do", triage.proposal.text), *(("", command) for command in triage.proposal.commands)):
+        grid.add_row(Text(label, style="dim", justify="right"), Text(text))
+    console.print(Padding(grid, (0, 0, 0, 2)))
+
+
+def _error(error: ErrorTriage) -> str:
+    failure = error.failure
+    meaning = f" ({error.explanation.meaning})" if error.explanation.meaning else ""
+    who = failure.source_name or failure.source_id
+    example = f"; last {who}" if who else ""
+    words = " ".join(filter(None, (failure.reason, failure.additional_details)))
+    return f"{failure.error_code or 'no code'}{meaning}{example}{f': {words}' if words else ''}"

@@ -13,7 +13,7 @@ from prefect.logging.handlers import APILogHandler, PrefectConsoleHandler
 from prefect.states import Cancelled
 
 from flows.cli.errors import CommandFailed
-from flows.cli.output.progress_bar import show_progress
+from flows.cli.output.console import show_progress
 from flows.cli.processes.prefect_server import PrefectApi, prefect_api
 
 AnyFlow = Callable[..., Awaitable[Any]]

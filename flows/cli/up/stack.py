@@ -1,11 +1,13 @@
 """What `up` runs on this machine: started in order, watched, and stopped in reverse order."""
 
 import asyncio
+import signal
 import socket
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Self
 
 from prefect.deployments.flow_runs import arun_deployment
@@ -18,12 +20,49 @@ from flows.cli.errors import CommandFailed
 from flows.cli.processes.child import Child
 from flows.cli.processes.isolation import require_usable_proxies
 from flows.cli.processes.prefect_server import PrefectApi, PrefectServer
+from flows.cli.up.command import DEPLOYMENT, serve_embedded_tenant
 from flows.cli.up.dead_runs import crash_dead_runs
-from flows.cli.up.embedded_tenant import DEPLOYMENT, serve_embedded_tenant
 from flows.cli.up.home import Home
-from flows.cli.up.signals import StopRequest
 from flows.configuration.environment import EnvironmentIncomplete, environment
 from flows.store import upgrade_store
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class StopRequest:
+    """Whether a stop was requested."""
+
+    def __init__(self) -> None:
+        self._wanted = threading.Event()
+        self._settled = False
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for a while; return whether a stop was requested."""
+        return self._wanted.wait(seconds)
+
+    def settle(self) -> None:
+        """Treat signals as stop requests for `wait` from here on, not as interruptions."""
+        self._settled = True
+
+    def __call__(self, _number: int, _frame: FrameType | None) -> None:
+        """Handle a signal."""
+        again = self._wanted.is_set()
+        self._wanted.set()
+        if not (self._settled or again):
+            raise KeyboardInterrupt
+
+
+@contextmanager
+def until_stop_requested() -> Iterator[StopRequest]:
+    """Yield the stop request that both signals set; the first signal interrupts startup."""
+    stop = StopRequest()
+    before = {number: signal.signal(number, stop) for number in _SIGNALS}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
 
 _LOOK_SECONDS = 0.5
 _WORKER_STOP_SECONDS = 30.0

@@ -3,7 +3,7 @@
 import pytest
 
 from graph_client.call import Call
-from graph_client.throttling.resource_units import estimate_units
+from graph_client.throttling.budget import estimate_units
 
 
 @pytest.mark.parametrize(

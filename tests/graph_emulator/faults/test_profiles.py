@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from graph_emulator import PROFILES, Emulator, EmulatorError, EmulatorSettings
-from graph_emulator.faults.latency import choose_latency
+from graph_emulator.faults.effects import choose_latency
 from graph_emulator.faults.profiles import settled
 from tests.graph_emulator.driver import AWS
 

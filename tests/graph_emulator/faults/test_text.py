@@ -3,7 +3,7 @@ import re
 import pytest
 
 from graph_emulator import Emulator, EmulatorError, EmulatorSettings, FaultRule
-from graph_emulator.faults.text import read_fault
+from graph_emulator.faults.rules import read_fault
 
 
 @pytest.mark.parametrize(
