@@ -63,18 +63,19 @@ def prefect_log(caplog, monkeypatch):
 # They import what they need themselves: most tests run without Prefect.
 @pytest.fixture(scope="session")
 def prefect_api(tmp_path_factory):
-    """A Prefect server for all tests that run flows on one; migrating its database was done before, if ever."""
+    """A Prefect server for all tests that run flows on one: its home, with its database."""
     from prefect.events.worker import EventsWorker
     from prefect.logging.handlers import APILogWorker
 
     from flows.cli.processes.prefect_server import PrefectServer
     from tests.proof.prefect_aside import prefect_api_at
 
-    server = PrefectServer(tmp_path_factory.mktemp("prefect"))
+    home = tmp_path_factory.mktemp("prefect")
+    server = PrefectServer(home)
     try:
         server.wait()
         with prefect_api_at(server.api_url):
-            yield
+            yield home
             # What is still to be sent belongs to this server, and would be looked for after it has gone.
             APILogWorker.drain_all(timeout=5)
             EventsWorker.drain_all()

@@ -61,10 +61,12 @@ class Estate:
     def forget_accounts(self, key):
         """Have the target system of one instance lose everybody, and refuse them from now on."""
         emulator = self.tenant.emulator
-        job = emulator.tenant.jobs.get(self.principals[key], self.job(key)["id"], emulator.clock.now())
-        emulator.tenant.jobs.touch(self.principals[key], emulator.clock.now())
-        object.__setattr__(emulator.settings, "entry_failure_share", 1.0)
-        job.target.present.clear()
+        job_id = self.job(key)["id"]
+        with emulator._service.lock:
+            job = emulator.tenant.jobs.get(self.principals[key], job_id, emulator.clock.now())
+            emulator.tenant.jobs.touch(self.principals[key], emulator.clock.now())
+            object.__setattr__(emulator.settings, "entry_failure_share", 1.0)
+            job.target.present.clear()
 
 
 @contextmanager
