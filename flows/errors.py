@@ -2,7 +2,7 @@
 
 from typing import Any, Self
 
-from flows.credentials.references import ReferenceError  # a reference in the fleet file's sense  # noqa: A004  # the fleet file's
+from flows.base_error import BUSY, EntraFleetError
 from graph_client.errors import Forbidden, GraphError, Unauthorized
 from graph_client.redaction import mask
 
@@ -10,7 +10,7 @@ FLEET_BUSY = "FleetBusy"
 """The code of a run that could not start because another run of the same fleet was active."""
 
 
-class StepFailed(Exception):
+class StepFailed(EntraFleetError):
     """A step of one instance failed; retrying it now would not help."""
 
     def __init__(
@@ -23,17 +23,14 @@ class StepFailed(Exception):
         step: str = "",
         denied: bool = False,
     ) -> None:
+        super().__init__(mask(message), mask(hint))
         self.code = mask(code)
-        self.message = mask(message)
-        self.hint = mask(hint)
         self.request_id = mask(request_id) if request_id else None
         self.step = step
         self.denied = denied
         """Whether Graph denied the caller access, as it does when a permission is missing."""
-        super().__init__(self.code, self.message, self.hint, self.request_id, step)
-
-    def __str__(self) -> str:
-        return "\n".join(filter(None, (self.message, self.hint)))
+        if code == FLEET_BUSY:
+            self.exit_code = BUSY
 
     def as_json(self) -> dict[str, Any]:
         """Return the failure as `apply --output json` prints it."""
@@ -46,7 +43,7 @@ class StepFailed(Exception):
         }
 
     @classmethod
-    def of(cls, step: str, error: "StepFailed | GraphError | ReferenceError") -> Self:
+    def of(cls, step: str, error: "StepFailed | GraphError") -> Self:
         """Return `error` as a failure of `step`, or of the step that it names."""
         if isinstance(error, GraphError):
             lines = str(error).splitlines()
@@ -59,12 +56,9 @@ class StepFailed(Exception):
                 step=step,
                 denied=isinstance(error, (Forbidden, Unauthorized)),
             )
-        if isinstance(error, ReferenceError):
-            message, _, hint = str(error).partition("\n")
-            return cls("ReferenceUnresolved", message, hint, step=step)
         named, denied = error.step or step, error.denied
         return cls(error.code, error.message, error.hint, request_id=error.request_id, step=named, denied=denied)
 
 
-KNOWN_ERRORS = (StepFailed, GraphError, ReferenceError)
+KNOWN_ERRORS = (StepFailed, GraphError)
 """What a step may raise that is not a defect."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from flows.base_error import EntraFleetError
 from flows.fleet_file.credential_keys import ALLOWED_KEYS, FIELD_OF_KEY, SENSITIVE_KEYS
 from flows.fleet_file.include import PLACEHOLDER
 from flows.fleet_file.models import Instance
@@ -96,7 +97,7 @@ class Adopted:
     """Credential keys whose values are to be filled in."""
 
 
-class NotAdoptable(Exception):
+class NotAdoptable(EntraFleetError):
     """An application cannot be an instance as it is; the text says why."""
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from platformdirs import user_data_path
 
+from flows.base_error import EntraFleetError
 from graph_client import (
     Certificate,
     ClientSecret,
@@ -49,7 +50,7 @@ _URLS = (
 )
 
 
-class EnvironmentIncomplete(Exception):
+class EnvironmentIncomplete(EntraFleetError):
     """A variable that is needed is missing or has a value that cannot be used."""
 
 
@@ -172,7 +173,8 @@ class Environment:
             return replace(settings, writes_per_window=int(writes), write_window_seconds=float(seconds))
         except ValueError:
             raise EnvironmentIncomplete(
-                f"ENTRA_FLEET_WRITE_BUDGET is {budget!r}: write it as WRITES/SECONDS, such as 3000/150."
+                f"ENTRA_FLEET_WRITE_BUDGET is {budget!r}.",
+                "Write it as WRITES/SECONDS, such as 3000/150.",
             ) from None
 
     def sign_in_method(self) -> SignInMethod:
@@ -192,8 +194,9 @@ class Environment:
         if assertion := self._assertion():
             return FederatedAssertion(client_id=client_id, assertion=assertion)
         raise EnvironmentIncomplete(
-            "No credential to sign in with: set AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH or\n"
-            "AZURE_FEDERATED_TOKEN_FILE, or run where a managed identity or a pipeline's OIDC token is available."
+            "No credential to sign in with.",
+            "Set AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH or AZURE_FEDERATED_TOKEN_FILE, "
+            "or run where a managed identity or a pipeline's OIDC token is available.",
         )
 
     def _assertion(self) -> FileAssertion | GitHubActionsAssertion | AzureDevOpsAssertion | None:

@@ -4,16 +4,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from flows.base_error import EntraFleetError
 from flows.configuration.environment import EnvironmentIncomplete, SignInMethod, environment
 from graph_client import GraphClient, GraphSettings, MsalTokens, TokenClaims
 from graph_client.redaction import learn_secrets
 
 
-class WrongTenant(Exception):
+class WrongTenant(EntraFleetError):
     """The credential belongs to another tenant than the fleet file names."""
 
 
-class UnknownBlock(Exception):
+class UnknownBlock(EntraFleetError):
     """A Prefect block is named that does not exist."""
 
 
@@ -58,15 +59,15 @@ async def _from_block(name: str) -> Identity:
 
     if not PREFECT_API_URL.value():
         raise UnknownBlock(
-            f"The EntraTenant block {name!r} needs a Prefect server, but none is configured.\n"
-            "Set PREFECT_API_URL, or omit --tenant to sign in from the environment."
+            f"The EntraTenant block {name!r} needs a Prefect server, but none is configured.",
+            "Set PREFECT_API_URL, or omit --tenant to sign in from the environment.",
         )
     try:
         block: EntraTenant = await EntraTenant.aload(name)
     except ValueError:
         raise UnknownBlock(
-            f"The Prefect server has no EntraTenant block {name!r}.\n"
-            "Create it in the Prefect UI under Blocks, or omit --tenant to sign in from the environment."
+            f"The Prefect server has no EntraTenant block {name!r}.",
+            "Create it in the Prefect UI under Blocks, or omit --tenant to sign in from the environment.",
         ) from None
     source = environment()
     key = block.fingerprint_key.get_secret_value() or source.fingerprint_key
@@ -95,7 +96,7 @@ async def open_client_as(
         claims = await graph.claims()
         if expected_tenant_id and claims.tenant_id and claims.tenant_id.lower() != expected_tenant_id:
             raise WrongTenant(
-                f"The fleet file is for tenant {expected_tenant_id}, but the credential is for {claims.tenant_id}.\n"
-                "Nothing was sent to Graph. Use that tenant's credential, or correct tenant_id in the fleet file."
+                f"The fleet file is for tenant {expected_tenant_id}, but the credential is for {claims.tenant_id}.",
+                "Nothing was sent to Graph. Use that tenant's credential, or correct tenant_id in the fleet file.",
             )
         yield graph, claims

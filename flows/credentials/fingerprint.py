@@ -75,7 +75,7 @@ def fingerprint_key(identity: Identity, store_url: str | None) -> FingerprintKey
         return FingerprintKey(beside) if beside else None
     if len(identity.fingerprint_key) < _LENGTH_MIN:
         raise EnvironmentIncomplete(
-            f"ENTRA_FLEET_FINGERPRINT_KEY, or the block's fingerprint_key, is shorter than {_LENGTH_MIN} characters.\n"
-            "Generate a random one: openssl rand -hex 32"
+            f"ENTRA_FLEET_FINGERPRINT_KEY, or the block's fingerprint_key, is shorter than {_LENGTH_MIN} characters.",
+            "Generate a random one: openssl rand -hex 32",
         )
     return FingerprintKey(identity.fingerprint_key.encode())

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from flows.base_error import EntraFleetError
+from flows.errors import StepFailed
 from graph_client.redaction import learn_secrets
 
 SECRET_FILE_BYTES_MAX = 65_536
@@ -28,8 +30,11 @@ NAMES = {
 FORMS = ", ".join(form for _, form in list(NAMES.values())[:-1]) + f" or {NAMES['keyvault'][1]}"
 
 
-class ReferenceError(Exception):  # noqa: A001  (Python's own concerns weak references)
+class ReferenceUnresolved(StepFailed):
     """A reference that leads to no value; the text names instance, key and reference, never a value."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__("ReferenceUnresolved", message, hint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +49,8 @@ Source = Callable[[str], str | Secret | Awaitable[str | Secret]]
 """From a name to a value; raises `SourceError`, or `KeyError` for a name it does not have."""
 
 
-class SourceError(Exception):
+class SourceError(EntraFleetError):
     """What a source raises when it has no value: what is wrong and what to do, both safe to show."""
-
-    def __init__(self, what: str, advice: str) -> None:
-        self.what = what
-        self.advice = advice
-        super().__init__(what)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,19 +97,19 @@ async def resolve(text: str, sources: Mapping[str, Source], *, instance: str, ke
         key: credential key, for errors.
 
     Raises:
-        ReferenceError: there is no such value, or it is empty.
+        ReferenceUnresolved: there is no such value, or it is empty.
     """
     try:
         reference = Reference.parse(text)
     except ValueError as error:
-        raise ReferenceError(f"{instance}: credentials.{key}: {error}\nUse {FORMS}.") from None
+        raise ReferenceUnresolved(f"{instance}: credentials.{key}: {error}", f"Use {FORMS}.") from None
     if reference is None:
         return Secret(SecretStr(text))
     try:
         return await _value(reference, sources)
     except SourceError as error:
         where = f"{instance}: credentials.{key}: {reference}"
-        raise ReferenceError(f"{where}: {error.what}\n{error.advice}") from None
+        raise ReferenceUnresolved(f"{where}: {error.message}", error.hint) from None
 
 
 async def _value(reference: Reference, sources: Mapping[str, Source]) -> Secret:

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import NamedTuple
 
+from flows.base_error import EntraFleetError
+
 PROBLEMS_SHOWN = 10
 LINE_BREAK = re.compile(r"\r\n|\r|\n")
 
@@ -50,16 +52,16 @@ class Problem(NamedTuple):
         return f"{where}: {self.what}\n{self.advice}" if where else f"{self.what}\n{self.advice}"
 
 
-class FleetFileError(Exception):
-    """The fleet is invalid: the text names each problem with its place and what to do."""
+class FleetFileError(EntraFleetError):
+    """The fleet is invalid: the message names each problem with its place and what to do."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         files = {problem.place.file: index for index, problem in reversed(list(enumerate(problems)))}
         order = sorted(dict.fromkeys(problems), key=lambda one: (files[one.place.file], *one.place[1:3]))
         self.problems: tuple[Problem, ...] = tuple(order)
-        super().__init__(self.problems)
+        super().__init__(self._format())
 
-    def __str__(self) -> str:
+    def _format(self) -> str:
         lines = [str(problem) for problem in self.problems[:PROBLEMS_SHOWN]]
         more = len(self.problems) - PROBLEMS_SHOWN
         if more > 0:

@@ -5,8 +5,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from flows.credentials.fingerprint import FingerprintKey
-from flows.credentials.references import Reference, ReferenceError, Secret, Source, resolve  # noqa: A004  # the fleet file's
-from flows.errors import StepFailed
+from flows.credentials.references import Reference, ReferenceUnresolved, Secret, Source, resolve
 from flows.fleet_file.models import Fleet
 from flows.plan.diff import diff_fleet
 from flows.plan.plan import Action, Conflict, FieldChange, InstancePlan, Plan
@@ -64,9 +63,8 @@ async def _compare(
     for key, before in known.items():
         try:
             secret = await resolve(plan.instance.credentials[key], sources, instance=plan.key, key=key)
-        except ReferenceError as error:
-            failed = StepFailed.of(STEP, error)
-            conflict = Conflict(failed.code, failed.message, failed.hint, failed.step)
+        except ReferenceUnresolved as error:
+            conflict = Conflict(error.code, error.message, error.hint, STEP)
             return replace(plan, action=Action.CONFLICT, conflict=conflict)
         now = fingerprint_key.fingerprint(tenant_id, plan.service_principal_id or "", key, secret)
         if fingerprint_key.differs(before, now):

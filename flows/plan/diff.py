@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
+from flows.base_error import USAGE, EntraFleetError
 from flows.fleet_file.models import Fleet, Instance
 from flows.mappings.scope_filter import selections
 from flows.monitoring.health import JobHealth, assess_job, unreadable
@@ -19,8 +20,10 @@ from flows.tenant.instance_state import Observed, ObservedInstance
 from flows.tenant.schemas import SchemaLanguage
 
 
-class UnknownKey(Exception):
+class UnknownKey(EntraFleetError):
     """A requested key is not in the fleet file."""
+
+    exit_code = USAGE
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ def select_instances(fleet: Fleet, only: Collection[str] | None) -> tuple[Instan
         return fleet.instances
     unknown = set(only) - {instance.key for instance in fleet.instances}
     if unknown:
-        raise UnknownKey(f"Fleet {fleet.fleet} has no instance {', '.join(sorted(unknown))}; check --only.")
+        raise UnknownKey(f"Fleet {fleet.fleet} has no instance {', '.join(sorted(unknown))}.", "Check --only.")
     return tuple(instance for instance in fleet.instances if instance.key in only)
 
 

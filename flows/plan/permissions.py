@@ -93,8 +93,8 @@ class PermissionsMissing(PlanRefused):
     def __init__(self, lacking: Mapping[str, str]) -> None:
         named = ", ".join(f"{name} (to {purpose})" for name, purpose in lacking.items())
         super().__init__(
-            f"The signed-in application lacks permissions for this plan: {named}.\n"
-            "Nothing was written. Grant them as application permissions of Microsoft Graph, with admin consent."
+            f"The signed-in application lacks permissions for this plan: {named}.",
+            "Nothing was written. Grant them as application permissions of Microsoft Graph, with admin consent.",
         )
         self.lacking = tuple(lacking)
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from flows.credentials.references import Reference, ReferenceError, Source, resolve  # noqa: A004  # the fleet file's
+from flows.base_error import EntraFleetError
+from flows.credentials.references import Reference, ReferenceUnresolved, Source, resolve
 from flows.documents.errors import FleetFileError
 from flows.errors import StepFailed
 from flows.fleet_file.models import Instance
@@ -35,7 +36,10 @@ class Check:
 
     @classmethod
     def failed(cls, check: str, error: Exception) -> "Check":
-        """Return a failed check from an error whose last line is the hint."""
+        """Return a failed check from an error."""
+        if isinstance(error, EntraFleetError):
+            return cls(check, False, " ".join(error.message.splitlines()), error.hint)
+        # The last line of an error of Graph is its hint.
         *what, advice = str(error).splitlines() or [type(error).__name__]
         return cls(check, False, " ".join(what), advice) if what else cls(check, False, advice)
 
@@ -80,9 +84,9 @@ async def check_references(instances: Iterable[Instance], sources: Mapping[str, 
         try:
             async with gate:
                 await resolve(text, sources, instance=instance, key=key)
-        except ReferenceError as error:
-            message, _, hint = str(error).partition("\n")
-            return Check("reference", False, f"{message} (and {len(others)} more)" if others else message, hint)
+        except ReferenceUnresolved as error:
+            more = f" (and {len(others)} more)" if others else ""
+            return Check("reference", False, f"{error.message}{more}", error.hint)
         return None
 
     found = await gather(*(problem_of(text, users) for text, users in uses.items()))
@@ -108,7 +112,7 @@ async def check_sizes(
                     for key, text in instance.credentials.items()
                 }
             check_size(instance, values, bytes_max)
-        except ReferenceError:
+        except ReferenceUnresolved:
             return None
         except StepFailed as error:
             return Check("reference", False, error.message, error.hint)

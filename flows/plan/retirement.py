@@ -95,7 +95,7 @@ async def plan_retirements(
     deleted = await deleted_applications(graph, fleet) if absent or application_id else ()
     if unknown := [key for key in absent if key not in {*instances, *(each.key for each in deleted)}]:
         where = "the fleet file, the tenant or its recycle bin"
-        raise UnknownKey(f"Fleet {fleet.fleet} has no instance {', '.join(unknown)} in {where}; check --only.")
+        raise UnknownKey(f"Fleet {fleet.fleet} has no instance {', '.join(unknown)} in {where}.", "Check --only.")
     _check_share(sum(map(bool, live.values())), len(bearers.by_key), force=force)
 
     async def planned(key: str) -> Retirement:
@@ -120,8 +120,7 @@ async def plan_retirements(
 def _check_share(count: int, of: int, *, force: bool) -> None:
     refusal = None if force else refuse_large_share(count, of, "retire")
     if refusal:
-        message, _, hint = refusal.partition("\n")
-        raise StepFailed("TooManyRetired", message, hint, step="plan")
+        raise StepFailed("TooManyRetired", refusal.message, refusal.hint, step="plan")
 
 
 def _chosen(key: str, found: Collection[ObservedInstance], application_id: str | None) -> ObservedInstance | None:

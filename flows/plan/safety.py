@@ -1,5 +1,6 @@
 """Why a plan as a whole is refused."""
 
+from flows.base_error import EntraFleetError
 from flows.plan.changes import SAVED_AGAIN
 from flows.plan.plan import Action, FieldChange, InstancePlan, Plan
 
@@ -8,7 +9,11 @@ NEVER_REFUSED = 4
 """Always allowed, however small the fleet."""
 
 
-def refuse_large_share(count: int, of: int, what: str) -> str | None:
+class PlanRefused(EntraFleetError):
+    """A plan is refused; nothing was written."""
+
+
+def refuse_large_share(count: int, of: int, what: str) -> PlanRefused | None:
     """Return why a run may not change so many instances of a fleet at once.
 
     Args:
@@ -17,13 +22,13 @@ def refuse_large_share(count: int, of: int, what: str) -> str | None:
         what: The action, such as `retire`.
 
     Returns:
-        The refusal with its hint; None if the run may continue.
+        The refusal; None if the run may continue.
     """
     if count <= NEVER_REFUSED or 100 * count <= PERCENT_MAX * of:
         return None
-    return (
-        f"This would {what} {count} of {of} instances ({100 * count / of:.3g} %); the limit is {PERCENT_MAX} %.\n"
-        "Check the plan again, and add --force if that is what you want."
+    return PlanRefused(
+        f"This would {what} {count} of {of} instances ({100 * count / of:.3g} %); the limit is {PERCENT_MAX} %.",
+        "Check the plan again, and add --force if that is what you want.",
     )
 
 
@@ -32,17 +37,13 @@ _DANGERS_SHOWN = 3
 _UNFINISHED = ("job", "credentials", "job_state")
 
 
-class PlanRefused(Exception):
-    """A plan is refused; nothing was written. Its text is one to three lines."""
-
-
 class PlanChanged(PlanRefused):
     """The plan has changed since it was reviewed."""
 
     def __init__(self, plan: Plan) -> None:
         super().__init__(
-            f"The plan of {plan.fleet} has changed since its review: the fleet file or the tenant changed.\n"
-            "Nothing was written. Run plan again and apply the new plan."
+            f"The plan of {plan.fleet} has changed since its review: the fleet file or the tenant changed.",
+            "Nothing was written. Run plan again and apply the new plan.",
         )
         self.plan = plan
 
@@ -63,14 +64,14 @@ def find_refusal(
     if force:
         return None
     # A reviewed plan has shown them; a plan that is only shown has not been approved.
-    text = None if digest else _dangers(plan)
+    refusal = None if digest else _dangers(plan)
     if not in_waves:
         count = sum(_updates(each) for each in plan.instances)
-        text = text or refuse_large_share(count, plan.existing, "update")
-    return PlanRefused(text) if text else None
+        refusal = refusal or refuse_large_share(count, plan.existing, "update")
+    return refusal
 
 
-def _dangers(plan: Plan) -> str | None:
+def _dangers(plan: Plan) -> PlanRefused | None:
     """Return the refusal for changes of mappings and scopes that may deprovision users, if there are any."""
     found = {each.key: _dangerous(each) for each in plan.instances}
     named = {key: changes for key, changes in found.items() if changes}
@@ -81,9 +82,9 @@ def _dangers(plan: Plan) -> str | None:
     fewer = len(changes) - _DANGERS_SHOWN
     more = f" and {fewer} more" if fewer > 0 else ""
     others = f"; and {len(named) - 1} more instances" if len(named) > 1 else ""
-    return (
-        f"This changes which users are provisioned, or how they are matched: {key}: {words}{more}{others}.\n"
-        "Review it with plan --out PLAN and apply --plan-file PLAN, or add --force if that is what you want."
+    return PlanRefused(
+        f"This changes which users are provisioned, or how they are matched: {key}: {words}{more}{others}.",
+        "Review it with plan --out PLAN and apply --plan-file PLAN, or add --force if that is what you want.",
     )
 
 

@@ -125,8 +125,8 @@ async def require(run_id: str) -> None:
     store = run_context().store
     if not await asyncio.to_thread(store.journal.has, run_id):
         raise StoreMismatch(
-            f"The store of this worker has no run {run_id}: the apply that started this shard has another store.\n"
-            "Set ENTRA_FLEET_STORE to one PostgreSQL database on every worker, and apply again."
+            f"The store of this worker has no run {run_id}: the apply that started this shard has another store.",
+            "Set ENTRA_FLEET_STORE to one PostgreSQL database on every worker, and apply again.",
         )
 
 

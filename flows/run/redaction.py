@@ -5,8 +5,8 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from flows.base_error import EntraFleetError
 from flows.errors import KNOWN_ERRORS, StepFailed
-from flows.store import StoreError
 from graph_client.errors import GraphError
 from graph_client.redaction import mask
 
@@ -67,7 +67,7 @@ class Readable(logging.Filter):
         if record.name == "prefect.task_runs" and str(record.msg).startswith("Finished in state Completed("):
             return False
         error = record.exc_info[1] if record.exc_info else None
-        if isinstance(error, StepFailed | GraphError | StoreError):
+        if isinstance(error, EntraFleetError | GraphError):
             record.exc_info = None
             record.msg = f"{error.step}: {error}" if isinstance(error, StepFailed) else str(error)
             record.args = ()

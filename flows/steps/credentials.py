@@ -37,7 +37,7 @@ async def resolve_credentials(plan: InstancePlan, sources: Mapping[str, Source])
     """Fetch the value behind every reference of the instance.
 
     Raises:
-        ReferenceError: One cannot be resolved; the text names it, never a value.
+        ReferenceUnresolved: One cannot be resolved; the text names it, never a value.
     """
     return {
         key: await resolve(value, sources, instance=plan.key, key=key)

@@ -27,12 +27,12 @@ class StoreAddress:
         try:
             url = make_url(text)
         except (ArgumentError, ValueError):
-            raise StoreError(f"The store URL cannot be read.\n{_FORMS}") from None
+            raise StoreError("The store URL cannot be read.", _FORMS) from None
         if url.drivername in ("sqlite", "sqlite+pysqlite"):
-            return cls(_sqlite_url(url))
+            return cls(_sqlite(url))
         if url.drivername in ("postgresql", "postgresql+psycopg"):
-            return cls(_postgresql_url(url))
-        raise StoreError(f"The store URL names {url.drivername}, which is not supported.\n{_FORMS}")
+            return cls(_postgresql(url))
+        raise StoreError(f"The store URL names {url.drivername}, which is not supported.", _FORMS)
 
     @property
     def path(self) -> Path | None:
@@ -50,18 +50,18 @@ class StoreAddress:
         return f"StoreAddress({str(self)!r})"
 
 
-def _sqlite_url(url: URL) -> URL:
+def _sqlite(url: URL) -> URL:
     if url.host or url.query:
-        raise StoreError(f"The store URL has more than a path after sqlite:///.\n{_FORMS}")
+        raise StoreError("The store URL has more than a path after sqlite:///.", _FORMS)
     if not url.database or url.database == ":memory:":
-        raise StoreError(f"A store in memory forgets everything: the store URL needs a file.\n{_FORMS}")
+        raise StoreError("A store in memory forgets everything: the store URL needs a file.", _FORMS)
     return url.set(drivername="sqlite+pysqlite")
 
 
-def _postgresql_url(url: URL) -> URL:
+def _postgresql(url: URL) -> URL:
     # `user:p@ss@host` is parsed as host `ss@host`, which would put half of the password into messages.
     if "@" in (url.host or ""):
-        raise StoreError("The store URL has more than one @.\nWrite an @ of the password as %40.")
+        raise StoreError("The store URL has more than one @.", "Write an @ of the password as %40.")
     if not url.database:
-        raise StoreError(f"The store URL names no database.\n{_FORMS}")
+        raise StoreError("The store URL names no database.", _FORMS)
     return url.set(drivername="postgresql+psycopg")

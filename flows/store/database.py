@@ -95,15 +95,15 @@ class Database:
 def explain_database_errors(address: StoreAddress, error: DBAPIError | OSError) -> StoreError:
     """Return what an error of the driver or the system means for the store, without any values."""
     if isinstance(error, OSError):
-        remedy = (
+        hint = (
             _HINTS["readonly"]
             if isinstance(error, PermissionError)
             else "Name a file in a directory that you can write to."
         )
-        return StoreError(f"{address}: {error.strerror}: {error.filename}\n{remedy}")
+        return StoreError(f"{address}: {error.strerror}: {error.filename}", hint)
     words = " ".join(str(error.orig).split())[:300]
-    hint = next((hint for part, hint in _HINTS.items() if part in words), None)
-    return StoreError(f"{address}: {words}" + (f"\n{hint}" if hint else ""))
+    hint = next((hint for part, hint in _HINTS.items() if part in words), "")
+    return StoreError(f"{address}: {words}", hint)
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -46,8 +46,8 @@ def open_engine(address: StoreAddress, *, create: bool = True) -> Database:
         else:
             engine = _read_only_sqlite(address, address.path)
     except ModuleNotFoundError:
-        remedy = "Install it: pip install 'entra-fleet[postgres]'."
-        raise StoreError(f"{address}: the PostgreSQL driver psycopg is not installed.\n{remedy}") from None
+        hint = "Install it: pip install 'entra-fleet[postgres]'."
+        raise StoreError(f"{address}: the PostgreSQL driver psycopg is not installed.", hint) from None
     except (OSError, DBAPIError) as error:
         raise explain_database_errors(address, error) from None
     return Database(engine, address)

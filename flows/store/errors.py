@@ -4,12 +4,14 @@ StoreError                  the store cannot be opened, read or written
 └── StoreVersionError       its tables are of another version than this program
 """
 
+from flows.base_error import EntraFleetError
+
 FIRST_VERSION = 100
 """The first version of a release; the numbers below were used while the tables were still in the making."""
 
 
-class StoreError(Exception):
-    """The store cannot be used; the text says what, where and what to do, in one to three lines."""
+class StoreError(EntraFleetError):
+    """The store cannot be used."""
 
 
 class StoreVersionError(StoreError):
@@ -25,12 +27,12 @@ class StoreVersionError(StoreError):
         self.found = found
         self.needed = needed
         if not found.isdecimal() or int(found) > int(needed):
-            remedy = "It was written by a newer release: upgrade entra-fleet."
+            hint = "It was written by a newer release: upgrade entra-fleet."
         elif int(found) < FIRST_VERSION:
-            remedy = (
+            hint = (
                 "It was made before the first release, and cannot be upgraded: move it away or name an empty one.\n"
                 "The next apply, monitor and harvest fill a new store with what the tenant still has."
             )
         else:
-            remedy = "Run `entra-fleet store upgrade` (stop other runs first)."
-        super().__init__(f"{store}: the store has version {found}, this program needs {needed}.\n{remedy}")
+            hint = "Run `entra-fleet store upgrade` (stop other runs first)."
+        super().__init__(f"{store}: the store has version {found}, this program needs {needed}.", hint)

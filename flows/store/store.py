@@ -136,7 +136,7 @@ def require_store(url: str | None = None) -> Store:
     """
     store = existing_store(url)
     if store is None:
-        raise StoreError(f"{store_address(url)}: there is no store yet.\nName another one with --store.")
+        raise StoreError(f"{store_address(url)}: there is no store yet.", "Name another one with --store.")
     return store
 
 

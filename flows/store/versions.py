@@ -61,8 +61,8 @@ def _version(database: Database, connection: Connection) -> str | None:
         if version is not None:
             return str(version)
     if set(tables) - {VERSION_TABLE}:
-        remedy = "Name an empty database, or the store's own."
-        raise StoreError(f"{database.address}: there are tables in it, but it is not a store.\n{remedy}")
+        hint = "Name an empty database, or the store's own."
+        raise StoreError(f"{database.address}: there are tables in it, but it is not a store.", hint)
     return None
 
 

@@ -8,7 +8,7 @@ import pytest
 from flows.configuration.environment import add_prefect_variables, environment
 from flows.configuration.sign_in import read_identity
 from flows.credentials.key_vault import DOMAINS
-from flows.credentials.references import ReferenceError, resolve  # noqa: A004  (the fleet file's)
+from flows.credentials.references import ReferenceUnresolved, resolve
 from flows.credentials.sources import Sources
 from graph_client.settings import CLOUDS
 from tests.estates import TENANT, estate
@@ -41,7 +41,7 @@ async def secret(sources, name="identity-kv/databricks-eu"):
 
 
 async def refused(sources, name="identity-kv/databricks-eu"):
-    with pytest.raises(ReferenceError) as caught:
+    with pytest.raises(ReferenceUnresolved) as caught:
         await secret(sources, name)
     where, _, said = str(caught.value).partition(": ${keyvault:" + name + "}: ")
     assert where == "eu: credentials.SecretToken"

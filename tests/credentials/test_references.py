@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from flows.credentials.references import Reference, ReferenceError, Secret, SourceError, read_secret_file, resolve  # noqa: A004  # the fleet file's
+from flows.credentials.references import Reference, ReferenceUnresolved, Secret, SourceError, read_secret_file, resolve
 
 FORMS = "${env:NAME}, ${file:/absolute/path}, ${block:name/field} or ${keyvault:vault/name}"
 VALUE = 'hunter2"+/é'
@@ -22,7 +22,7 @@ async def value(text, **sources):
 
 
 async def refused(text, **sources):
-    with pytest.raises(ReferenceError) as caught:
+    with pytest.raises(ReferenceUnresolved) as caught:
         await value(text, **sources)
     assert "hunter2" not in repr(caught.value)
     assert caught.value.__cause__ is None

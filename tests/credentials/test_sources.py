@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from flows.configuration.environment import add_prefect_variables
-from flows.credentials.references import ReferenceError, resolve  # noqa: A004  # the fleet file's
+from flows.credentials.references import ReferenceUnresolved, resolve
 from flows.credentials.sources import Sources, cache_values
 
 
@@ -55,7 +55,7 @@ async def read_here(text, **variables):
 
 
 async def refused_here(text, **variables):
-    with pytest.raises(ReferenceError) as caught:
+    with pytest.raises(ReferenceUnresolved) as caught:
         await read_here(text, **variables)
     return str(caught.value)
 

@@ -106,7 +106,7 @@ def require_terminal(command: str) -> None:
         BadUsage: Standard input is not a terminal.
     """
     if not sys.stdin.isatty():
-        raise BadUsage(f"{command} asks before it changes anything, but there is no terminal to ask on.\nAdd --yes.")
+        raise BadUsage(f"{command} asks before it changes anything, but there is no terminal to ask on.", "Add --yes.")
 
 
 def ensure_known(store: Store, fleet: str | None) -> None:
@@ -117,7 +117,7 @@ def ensure_known(store: Store, fleet: str | None) -> None:
     """
     known = sorted({name for _, name in store.jobs.fleets()} | {each.fleet for each in store.instances.all()})
     if fleet is not None and fleet not in known:
-        raise CommandFailed(f"The store has no fleet {fleet}; it has: {', '.join(known) or 'none'}.")
+        raise CommandFailed(f"The store has no fleet {fleet}.", f"It has: {', '.join(known) or 'none'}.")
 
 
 CanaryOption = Annotated[

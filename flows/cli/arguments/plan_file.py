@@ -56,9 +56,9 @@ class PlanFile:
                 dict(document["digests"]),
             )
         except OSError as error:
-            raise CommandFailed(f"{path}: {error.strerror}\nCreate one with plan --out.") from None
+            raise CommandFailed(f"{path}: {error.strerror}", "Create one with plan --out.") from None
         except (ValueError, KeyError, TypeError):
-            raise CommandFailed(f"{path} is not a plan file.\nCreate one with plan --out.") from None
+            raise CommandFailed(f"{path} is not a plan file.", "Create one with plan --out.") from None
 
     def outdated_by(self, plan: "Plan") -> CommandFailed:
         """Return the error for a plan that no longer matches: what differs, in a line or two."""
@@ -71,7 +71,8 @@ class PlanFile:
         more = f" And {len(different) - _DIFFERENCES_SHOWN} more." if len(different) > _DIFFERENCES_SHOWN else ""
         what = " ".join(different[:_DIFFERENCES_SHOWN]) or "It is for another fleet or tenant."
         return CommandFailed(
-            f"{self.path} is out of date; nothing was written.\n{what}{more}\nRun plan again, and review the new plan."
+            f"{self.path} is out of date; nothing was written.\n{what}{more}",
+            "Run plan again, and review the new plan.",
         )
 
 
@@ -95,7 +96,7 @@ def write_plan_file(path: Path, plan: "Plan", options: PlanOptions) -> None:
             os.fchmod(file.fileno(), 0o600)  # an existing file would keep its mode
             json.dump(document, file, indent=2, ensure_ascii=False)
     except OSError as error:
-        raise CommandFailed(f"{path}: {error.strerror}\nName a file in a directory that you can write to.") from None
+        raise CommandFailed(f"{path}: {error.strerror}", "Name a file in a directory that you can write to.") from None
 
 
 def _difference(key: str, reviewed: Mapping[str, Any] | None, now: Mapping[str, Any] | None) -> str:

@@ -28,7 +28,7 @@ def command(
 ) -> None:
     """Write a fleet file for existing applications. Changes nothing in the tenant."""
     if not (template or tag):
-        raise BadUsage("adopt needs to know which applications you mean.\nGive --template, --tag, or both.")
+        raise BadUsage("adopt needs to know which applications you mean.", "Give --template, --tag, or both.")
     name = _fleet_name(fleet, template or tag or "")
     refuse_existing(out)
     with stderr_console().status("reading the tenant"):
@@ -52,7 +52,7 @@ def _fleet_name(fleet: str | None, alternative: str) -> str:
         return TypeAdapter(FleetName).validate_python(name)
     except ValidationError as error:
         (detail,) = error.errors(include_url=False)
-        raise BadUsage(f"--fleet: {detail['msg']}.\n{detail['ctx']['advice']}") from None
+        raise BadUsage(f"--fleet: {detail['msg']}.", detail["ctx"]["advice"]) from None
 
 
 async def _look(fleet: str, template: str | None, tag: str | None, tenant: str | None) -> "AdoptionFile":

@@ -94,7 +94,7 @@ def _apply(parameters: dict[str, Any], reviewed: PlanFile | None) -> "FleetOutco
 
 def _reviewed(path: Path, options: PlanOptions) -> PlanFile:
     if options != PlanOptions():
-        raise BadUsage("The plan file already holds --only, --save-credentials and --force.\nLeave them out.")
+        raise BadUsage("The plan file already holds --only, --save-credentials and --force.", "Leave them out.")
     return PlanFile.read(path)
 
 

@@ -98,7 +98,7 @@ def _applications(store: "Store", keys: list[str] | None, fleet: str | None) -> 
         what = f"instance {', '.join(missing)}" if missing else f"fleet {fleet}"
         within = f" of fleet {fleet}" if missing and fleet else ""
         raise CommandFailed(
-            f"The store has no {what}{within}.\nHarvest records the instances it finds; check the name."
+            f"The store has no {what}{within}.", "Harvest records the instances it finds; check the name."
         )
     return [each.service_principal_id for each in chosen]
 

@@ -21,7 +21,7 @@ def command(
         with path.open("w" if force else "x", encoding="utf-8") as file:
             file.write(starter_text(environment().tenant))
     except FileExistsError:
-        raise CommandFailed(f"{path} already exists.\nName another file, or overwrite it with --force.") from None
+        raise CommandFailed(f"{path} already exists.", "Name another file, or overwrite it with --force.") from None
     except OSError as error:
         raise CommandFailed(f"Cannot write {path}: {error.strerror}.") from None
     stderr_console().print(f"Wrote {path}. Edit it, then run: entra-fleet plan {path}")

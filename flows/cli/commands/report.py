@@ -35,7 +35,7 @@ def command(
         out.write_text(page, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise CommandFailed(
-            f"{out}: {error.strerror}.\nUse --out to name a file in a directory that you can write to."
+            f"{out}: {error.strerror}.", "Use --out to name a file in a directory that you can write to."
         ) from None
     stderr_console().print(
         Text(f"{out}: {len(page.encode()) / 1000:,.0f} KB. It contains user names: share it with care.")

@@ -54,7 +54,9 @@ def command(
     use_store(store)
     desired = load_fleet(fleet)
     if application_id and len(set(only)) > 1:
-        raise BadUsage("--application-id names one application, but --only names several instances.\nGive one --only.")
+        raise BadUsage(
+            "--application-id names one application, but --only names several instances.", "Give one --only."
+        )
     look = {"application_id": application_id, "purge": purge, "force": force}
     if not (yes or _confirmed(desired, only, tenant, look)):
         return

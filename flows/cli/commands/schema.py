@@ -45,7 +45,7 @@ def export_schema(
     table, left_alone = build_table(found.schema)
     if table is None:
         raise CommandFailed(
-            f"The schema of {only} has no mappings that a mappings file can express.\nNothing was written."
+            f"The schema of {only} has no mappings that a mappings file can express.", "Nothing was written."
         )
     comments = [f"Mappings of {only}. Anything not listed here stays as it is in each job."]
     comments += [f"Not exported: {each}." for each in left_alone]
@@ -72,6 +72,7 @@ def adopt_schema(fleet: FleetArgument, only: OneKeyOption, tenant: TenantOption 
     """Update the mappings file with edits made in the tenant. Changes nothing in the tenant."""
     from rich.text import Text
 
+    from flows.documents.errors import FleetFileError
     from flows.fleet_file.loader import load_fleet
     from flows.mappings.diff import diff_mappings
     from flows.mappings.merge import desired_mappings
@@ -84,12 +85,12 @@ def adopt_schema(fleet: FleetArgument, only: OneKeyOption, tenant: TenantOption 
     mappings = instance.mappings
     if mappings is None:
         raise CommandFailed(
-            f"{only} has no mappings file.\nCreate one: entra-fleet schema export {fleet} --only {only}"
+            f"{only} has no mappings file.", f"Create one: entra-fleet schema export {fleet} --only {only}"
         )
     path = _file_of(mappings, only)
     found, problems = desired_mappings(mappings, None, None, look(desired, only, tenant).schema)
     if problems:
-        raise CommandFailed(str(problems[0]))
+        raise FleetFileError(problems[:1])
     changed = diff_mappings(found)
     for each in changed:
         # The reverse of a plan: the file takes over what the tenant has.
@@ -107,8 +108,8 @@ def _file_of(mappings: "Mappings", key: str) -> Path:
     root = mappings.places.of()
     if root.path or root.file.endswith(".json"):
         raise CommandFailed(
-            f"The mappings of {key} are not in a YAML file of their own.\n"
-            "Move them to one, and reference it in the fleet file: mappings: FILE."
+            f"The mappings of {key} are not in a YAML file of their own.",
+            "Move them to one, and reference it in the fleet file: mappings: FILE.",
         )
     return Path(root.file)
 
@@ -128,7 +129,7 @@ def _rewrite(path: Path, text: str, expected: "Mappings") -> None:
         says = None
     if says != expected:
         raise CommandFailed(
-            f"{path} cannot be updated automatically and was left unchanged.\nUse schema export, or edit it by hand."
+            f"{path} cannot be updated automatically and was left unchanged.", "Use schema export, or edit it by hand."
         )
     try:
         path.write_text(text, encoding="utf-8")

@@ -76,7 +76,7 @@ def _agreed(yes: bool) -> bool:
     if yes:
         return True
     if not sys.stdin.isatty():
-        raise BadUsage("prune asks before it deletes anything, but there is no terminal to ask on.\nAdd --yes.")
+        raise BadUsage("prune asks before it deletes anything, but there is no terminal to ask on.", "Add --yes.")
     return typer.confirm("Delete them?", err=True)
 
 

@@ -49,7 +49,7 @@ def command(
     from flows.plan.diff import select_instances
 
     if not (user or group):
-        raise BadUsage("try needs at least one user or group.\nUse --user or --group.")
+        raise BadUsage("try needs at least one user or group.", "Use --user or --group.")
     if expect is not None and expect not in EXPECTATIONS:
         raise typer.BadParameter(f"{expect!r} is not one of {', '.join(EXPECTATIONS)}", param_hint="--expect")
     use_store(store)

@@ -35,7 +35,7 @@ def command(
         instances = _instances(opened, fleet, app)
         found = opened.identities.find(user, CANDIDATES_MAX) if user.strip() else []
         if not found:
-            raise CommandFailed(_unknown(user, opened.coverage()))
+            raise _unknown(user, opened.coverage())
         if len(found) > 1:
             _show_candidates(user, found, output)
             raise typer.Exit(FAILED)
@@ -55,20 +55,20 @@ def _instances(store: "Store", fleet: str | None, app: str | None) -> list["Inst
     ensure_known(store, fleet)
     instances = read_instances(store, fleet)
     if app is not None and app not in {each.key for each in instances}:
-        raise CommandFailed(f"The store has no instance {app}.\nRun `entra-fleet monitor` on its fleet first.")
+        raise CommandFailed(f"The store has no instance {app}.", "Run `entra-fleet monitor` on its fleet first.")
     return [each for each in instances if app in {None, each.key}]
 
 
-def _unknown(user: str, coverage: list["Coverage"]) -> str:
+def _unknown(user: str, coverage: list["Coverage"]) -> CommandFailed:
     if not coverage:
-        remedy = "Run `entra-fleet harvest` first, or name another store with --store."
-        return f"This store has no harvested events yet.\n{remedy}"
+        hint = "Run `entra-fleet harvest` first, or name another store with --store."
+        return CommandFailed("This store has no harvested events yet.", hint)
     until = ", ".join(f"{each.watermark:%Y-%m-%d %H:%M}Z" for each in coverage)
     gaps = sum(len(each.gaps) for each in coverage)
     lost = f", except for {gaps} {'gap' if gaps == 1 else 'gaps'} (`entra-fleet report` lists them)" if gaps else ""
-    return (
-        f"No event in the store is about {user!r}. The harvest is complete up to {until}{lost}.\n"
-        "Users assigned since then appear after the next cycle and harvest; users out of scope may never appear."
+    return CommandFailed(
+        f"No event in the store is about {user!r}. The harvest is complete up to {until}{lost}.",
+        "Users assigned since then appear after the next cycle and harvest; users out of scope may never appear.",
     )
 
 

@@ -45,7 +45,9 @@ def command(
         return
     url = PREFECT_API_URL.value()
     if not url:
-        raise BadUsage("No Prefect server is configured.\nSet PREFECT_API_URL, or start a server with entra-fleet up.")
+        raise BadUsage(
+            "No Prefect server is configured.", "Set PREFECT_API_URL, or start a server with entra-fleet up."
+        )
     require_usable_proxies()
     api = PrefectApi(url)
     log_file = user_log_path("entra-fleet", appauthor=False, ensure_exists=True) / "deploy.log"

@@ -73,8 +73,8 @@ async def _block_id(client: PrefectClient, block: str) -> UUID:
     found = [each for each in await client.read_block_documents_by_type(kind) if each.name == name] if name else []
     if not found:
         raise CommandFailed(
-            f"The Prefect server has no notification block {block!r}.\n"
-            "Create it in the Prefect UI under Blocks, and refer to it as TYPE/NAME, such as slack-webhook/operations."
+            f"The Prefect server has no notification block {block!r}.",
+            "Create it in the Prefect UI under Blocks, and refer to it as TYPE/NAME, such as slack-webhook/operations.",
         )
     return found[0].id
 

@@ -57,17 +57,17 @@ def read_fleets_file(path: Path) -> FleetsFile:
     try:
         content: Any = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
-        raise CommandFailed(f"Cannot read {path}: {error.strerror}.\nCheck the path given with --fleets.") from None
+        raise CommandFailed(f"Cannot read {path}: {error.strerror}.", "Check the path given with --fleets.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise CommandFailed(
-            f"{path} is not valid TOML: {error}.\nSee deployments/fleets.toml for an example."
+            f"{path} is not valid TOML: {error}.", "See deployments/fleets.toml for an example."
         ) from None
     try:
         read = FleetsFile.model_validate(content)
     except ValidationError as error:
         problems = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
         raise CommandFailed(
-            f"{path}: {'; '.join(problems[:_PROBLEMS_SHOWN])}.\nSee deployments/fleets.toml for an example."
+            f"{path}: {'; '.join(problems[:_PROBLEMS_SHOWN])}.", "See deployments/fleets.toml for an example."
         ) from None
     there = {
         name: entry.model_copy(update={"fleet": str((path.parent / entry.fleet).resolve())})
@@ -82,6 +82,6 @@ def _check_name(path: Path, name: str, fleet: Path) -> None:
     # The file may exist only on the worker's machine.
     if fleet.exists() and (found := load_fleet(fleet).fleet) != name:
         raise CommandFailed(
-            f"{path}: fleets.{name}: {fleet} defines the fleet {found}.\n"
-            "Give the table the name of the fleet, which events carry."
+            f"{path}: fleets.{name}: {fleet} defines the fleet {found}.",
+            "Give the table the name of the fleet, which events carry.",
         )

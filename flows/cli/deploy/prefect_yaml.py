@@ -132,7 +132,7 @@ def _check_schedules(fleets: FleetsFile, deployments: list[Document]) -> None:
         where = f"fleets.{name}.schedules"
         for wrong in sorted(by_tenant & set(entry.schedules)):
             raise CommandFailed(
-                f"{where}.{wrong}: {wrong} reads the whole tenant, not one fleet.\nMove it to [schedules]."
+                f"{where}.{wrong}: {wrong} reads the whole tenant, not one fleet.", "Move it to [schedules]."
             )
         _check(where, entry.schedules, by_fleet, entry.timezone)
 
@@ -141,7 +141,7 @@ def _check(where: str, schedules: Schedules, known: set[str], timezone: str) -> 
     for name, schedule in schedules.items():
         if name not in known:
             raise CommandFailed(
-                f"{where}: there is no deployment {name!r}.\nKnown deployments: {', '.join(sorted(known))}."
+                f"{where}: there is no deployment {name!r}.", f"Known deployments: {', '.join(sorted(known))}."
             )
         if isinstance(schedule, bool):
             continue
@@ -151,6 +151,6 @@ def _check(where: str, schedules: Schedules, known: set[str], timezone: str) -> 
         except (ValidationError, ValueError) as error:
             why = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
             raise CommandFailed(
-                f"{where}.{name}: {schedule!r} is not a schedule: {why}.\n"
-                "Write seconds, a cron expression, true or false."
+                f"{where}.{name}: {schedule!r} is not a schedule: {why}.",
+                "Write seconds, a cron expression, true or false.",
             ) from None

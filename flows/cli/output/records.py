@@ -63,7 +63,7 @@ def refuse_existing(out: Path | None) -> None:
         CommandFailed: The file exists.
     """
     if out and out.exists():
-        raise CommandFailed(f"{out} already exists.\nName another file.")
+        raise CommandFailed(f"{out} already exists.", "Name another file.")
 
 
 def write_new(text: str, out: Path | None) -> None:
@@ -79,6 +79,6 @@ def write_new(text: str, out: Path | None) -> None:
         with out.open("x", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
     except FileExistsError:
-        raise CommandFailed(f"{out} already exists.\nName another file.") from None
+        raise CommandFailed(f"{out} already exists.", "Name another file.") from None
     except OSError as error:
         raise CommandFailed(f"Cannot write {out}: {error.strerror}.") from None

@@ -131,7 +131,7 @@ class Child:
             self._process.stdin.close()
 
     def _failure(self, what: str) -> CommandFailed:
-        return CommandFailed(f"{self.name} {what}\nSee its log: {self._kept_log()}")
+        return CommandFailed(f"{self.name} {what}", f"See its log: {self._kept_log()}")
 
     def _kept_log(self) -> Path:
         if self._keeps_log:

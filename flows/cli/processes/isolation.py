@@ -53,7 +53,7 @@ def require_usable_proxies() -> None:
     for name, url in environ.items():
         if name.lower() in _PROXIES and url and (problem := _problem(url)):
             raise CommandFailed(
-                f"{name} {problem}.\nWrite it as http://HOST:PORT or http://USER:PASSWORD@HOST:PORT, or unset it."
+                f"{name} {problem}.", "Write it as http://HOST:PORT or http://USER:PASSWORD@HOST:PORT, or unset it."
             )
 
 

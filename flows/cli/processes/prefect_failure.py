@@ -22,10 +22,10 @@ def prefect_failure(error: Exception) -> CommandFailed | None:
         if isinstance(cause, PrefectHTTPStatusError):
             return _refused(cause.response)
         if isinstance(cause, httpx.InvalidURL):
-            return CommandFailed(f"PREFECT_API_URL is not a URL.\nWrite it as http://HOST:PORT/api, {_WAY_OUT}")
+            return CommandFailed("PREFECT_API_URL is not a URL.", f"Write it as http://HOST:PORT/api, {_WAY_OUT}")
         if isinstance(cause, httpx.TransportError) and _is_of_prefect(cause):
             reason = str(cause).partition("\n")[0].rstrip(".") or type(cause).__name__
-            return CommandFailed(f"Cannot reach {_server()}: {reason}.{_advice('Start it, correct the URL, ')}")
+            return CommandFailed(f"Cannot reach {_server()}: {reason}.", _advice("Start it, correct the URL, "))
     return None
 
 
@@ -33,13 +33,10 @@ def _refused(response: httpx.Response) -> CommandFailed:
     server = _server()
     said = f"{server[0].upper()}{server[1:]} answered {response.status_code}"
     if response.status_code == 401:
-        return CommandFailed(
-            f"{said}: it requires a password.{_advice('Set PREFECT_API_AUTH_STRING to USER:PASSWORD, ')}"
-        )
-    asked = response.request.url.path
-    return CommandFailed(
-        f"{said} to {asked}.{_advice('Check its log, or correct the URL (it usually ends in /api), ')}"
-    )
+        hint = _advice("Set PREFECT_API_AUTH_STRING to USER:PASSWORD, ")
+        return CommandFailed(f"{said}: it requires a password.", hint)
+    hint = _advice("Check its log, or correct the URL (it usually ends in /api), ")
+    return CommandFailed(f"{said} to {response.request.url.path}.", hint)
 
 
 def _server() -> str:
@@ -49,7 +46,7 @@ def _server() -> str:
 
 
 def _advice(first: str) -> str:
-    return f"\n{first}{_WAY_OUT}" if PREFECT_API_URL.value() else ""
+    return f"{first}{_WAY_OUT}" if PREFECT_API_URL.value() else ""
 
 
 def _is_of_prefect(error: httpx.TransportError) -> bool:

@@ -47,8 +47,8 @@ async def _run(flow: AnyFlow, parameters: Mapping[str, Any]) -> Any:
         if state.is_cancelled() or not state.is_final():
             await _leave_cancelled(state)
             raise CommandFailed(
-                f"This run was stopped in Prefect; its state there is {state.name}.\n"
-                "Its work so far is in the store. Run the command again to finish."
+                f"This run was stopped in Prefect; its state there is {state.name}.",
+                "Its work so far is in the store. Run the command again to finish.",
             )
         return await state.aresult(raise_on_failure=False)
     finally:

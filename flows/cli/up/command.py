@@ -44,11 +44,11 @@ def command(
     from flows.cli.up.stack import Stack, until_stop_requested
 
     if embedded and fleets:
-        raise BadUsage("--embedded comes with its own example fleet.\nLeave out --fleets.")
+        raise BadUsage("--embedded comes with its own example fleet.", "Leave out --fleets.")
     if worker and not (fleets or embedded or Path(_FLEET).exists()):
         raise BadUsage(
-            f"There is no {_FLEET} in this directory.\n"
-            "Create one with entra-fleet init, name several with --fleets, or try an example with --embedded."
+            f"There is no {_FLEET} in this directory.",
+            "Create one with entra-fleet init, name several with --fleets, or try an example with --embedded.",
         )
     home = directory or user_data_path("entra-fleet", appauthor=False) / ("embedded" if embedded else "prefect")
     with until_stop_requested() as stop, Stack(home.resolve(), port) as machine:

@@ -48,8 +48,8 @@ class Home:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise CommandFailed(
-                    f"Another entra-fleet up is using {self.directory}.\n"
-                    "Stop that one, or name another directory with --dir."
+                    f"Another entra-fleet up is using {self.directory}.",
+                    "Stop that one, or name another directory with --dir.",
                 ) from None
             yield
 
@@ -97,4 +97,4 @@ def _write(path: Path, text: str) -> None:
 
 
 def _unusable(path: Path, error: OSError) -> CommandFailed:
-    return CommandFailed(f"Cannot use {path}: {error.strerror}.\nUse --dir to name a directory that you own.")
+    return CommandFailed(f"Cannot use {path}: {error.strerror}.", "Use --dir to name a directory that you own.")

@@ -208,8 +208,8 @@ class Stack:
                 probe.bind(("127.0.0.1", self._port))
             except OSError:
                 raise CommandFailed(
-                    f"Port {self._port} is in use, perhaps by another entra-fleet up. "
-                    "Stop that one, or choose another --port."
+                    f"Port {self._port} is in use, perhaps by another entra-fleet up.",
+                    "Stop that one, or choose another --port.",
                 ) from None
             self._port = probe.getsockname()[1]
 
@@ -217,10 +217,8 @@ class Stack:
         try:
             environment().sign_in_method()
         except EnvironmentIncomplete as error:
-            first = str(error).splitlines()[0]
-            self.remarks.append(
-                f"The worker cannot sign in to a tenant yet. {first} Or configure blocks with --fleets."
-            )
+            way_out = f"{error.hint} Or configure blocks with --fleets.".lstrip()
+            self.remarks.append(f"The worker cannot sign in to a tenant yet. {error.message} {way_out}")
 
 
 async def _run(deployment: str) -> None:
