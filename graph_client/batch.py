@@ -18,8 +18,8 @@ from pydantic_core import to_json
 
 from graph_client.call import Call
 from graph_client.errors import GraphError, GraphStatusError, Unauthorized
-from graph_client.fresh_objects import FreshObjects
 from graph_client.protocol import Answer, path_on_wire, query_string
+from graph_client.replication import FreshObjects
 from graph_client.retry import worth_repeating
 from graph_client.session import Session
 from graph_client.settings import GraphSettings
@@ -144,7 +144,7 @@ class BatchedSession:
 
     async def request(self, call: Call) -> Any:
         """See `Session.request`."""
-        return await self._session.request(call, self._attempt)
+        return await self._session.request(call, self._send_once)
 
     async def aclose(self) -> None:
         """Give up the batches that nobody waits for any more."""
@@ -152,15 +152,15 @@ class BatchedSession:
             task.cancel()
         await asyncio.gather(*self._under_way, return_exceptions=True)
 
-    async def _attempt(self, call: Call) -> Any:
+    async def _send_once(self, call: Call) -> Any:
         answer = await self._answer(call) if self._is_taken(call) else None
         if answer is None:
-            return await self._session.attempt(call)
+            return await self._session.send_once(call)
         try:
             value = self._session.decoded(call, answer)
         except Unauthorized as error:
             if error.code == _HEALED_BY_A_NEW_TOKEN:
-                return await self._session.attempt(call)
+                return await self._session.send_once(call)
             return await self._doubt(call, error)
         except GraphStatusError as error:
             return await self._doubt(call, error)
@@ -227,11 +227,11 @@ class BatchedSession:
                 return await self._ask_alone(call, error)
         if self._synchronization is _Takes.YES:
             raise error
-        return await self._session.attempt(call)
+        return await self._session.send_once(call)
 
     async def _ask_alone(self, call: Call, refused: GraphStatusError) -> Any:
         try:
-            value = await self._session.attempt(call)
+            value = await self._session.send_once(call)
         except GraphStatusError as error:
             if error.status == refused.status:
                 self._synchronization = _Takes.YES

@@ -12,9 +12,9 @@ from typing import Self, TypeVar
 import httpx
 
 from graph_client.batch import BatchedSession
+from graph_client.clock import Clock, Sleep, WallClock, read_utc_now
+from graph_client.replication import wait_until
 from graph_client.resources import Resources
-from graph_client.retry import Clock, Sleep
-from graph_client.server_clock import WallClock, read_utc_now
 from graph_client.session import Session
 from graph_client.settings import GraphSettings
 from graph_client.sign_in.tokens import TokenClaims, TokenProvider
@@ -47,6 +47,8 @@ class GraphClient(Resources):
         wall_clock: WallClock = read_utc_now,
     ) -> None:
         self._tokens = tokens
+        self._sleep = sleep
+        self._clock = clock
         self._session = Session(settings, tokens, transport=transport, sleep=sleep, clock=clock, wall_clock=wall_clock)
         super().__init__(self._session)
         self._batched_session = BatchedSession(self._session)
@@ -130,6 +132,13 @@ class GraphClient(Resources):
             WaitExpired: when the time is over.
             GraphError: what `check` raises, unless a fresh object explains it (see `errors`).
         """
-        return await self._session.wait_until(
-            check, seen=seen, within_seconds=within_seconds, interval_seconds=interval_seconds
+        settings = self.settings
+        return await wait_until(
+            check,
+            seen=seen,
+            within_seconds=within_seconds,
+            interval_seconds=interval_seconds or settings.grace_interval_seconds,
+            longest_interval_seconds=max(interval_seconds or 0.0, settings.longest_grace_interval_seconds),
+            sleep=self._sleep,
+            clock=self._clock,
         )

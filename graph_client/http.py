@@ -10,15 +10,15 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 import httpx
 
 from graph_client.call import Call
+from graph_client.clock import Clock, ServerClock
 from graph_client.errors import GraphError, TransportFailed, UnreadableAnswer
 from graph_client.protocol import Answer, encode_body, path_on_wire
 from graph_client.redaction import learn_url_password, mask
-from graph_client.retry import Clock
-from graph_client.server_clock import ServerClock
 from graph_client.settings import GraphSettings, ssl_context
 from graph_client.sign_in.tokens import BearerAuth, TokenProvider
 
 __all__ = ["GraphHttp"]
+
 
 logger = logging.getLogger(__name__)
 

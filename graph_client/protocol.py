@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 from graph_client.call import Call, Expects
+from graph_client.clock import retry_after_seconds
 from graph_client.error_body import ErrorBody, read_error, read_json
 from graph_client.errors import (
     GraphError,
@@ -34,9 +33,7 @@ __all__ = [
     "options",
     "path_on_wire",
     "query_string",
-    "read_http_date",
     "read_next_link",
-    "retry_after_seconds",
     "same_origin",
     "text_literal",
 ]
@@ -81,35 +78,6 @@ def options(
 def query_string(query: Mapping[str, str]) -> str:
     """An encoded query: blanks as %20, since "+" for a blank is a habit of forms and not of OData."""
     return "&".join(f"{quote(name, safe='$')}={quote(value, safe=_PLAIN)}" for name, value in query.items())
-
-
-_NUMBER = re.compile(r"\d{1,9}(\.\d+)?", re.ASCII)
-
-
-def retry_after_seconds(value: str | None, now: datetime, date: str | None = None) -> float | None:
-    """Seconds to wait, from an integer, a fraction (2.128) or an HTTP date; None when unusable.
-
-    Args:
-        value: the header.
-        now: the wall clock, for an HTTP date.
-        date: the Date header of the same answer, which beats a wall clock that goes wrong.
-    """
-    text = (value or "").strip()
-    if _NUMBER.fullmatch(text):
-        return float(text)
-    until = read_http_date(text)
-    if until is None:
-        return None
-    return max(0.0, (until - (read_http_date(date or "") or now)).total_seconds())
-
-
-def read_http_date(text: str) -> datetime | None:
-    """The moment of an HTTP date, in UTC; None for any other text."""
-    try:
-        moment = parsedate_to_datetime(text)
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
 
 
 _CHECK_HOST = "the token goes to the configured Graph host only; check graph_url and any proxy between"

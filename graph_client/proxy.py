@@ -1,7 +1,4 @@
-"""Which proxy a request goes through, by the rules of HTTPS_PROXY and NO_PROXY that other tools follow.
-
-https://docs.python.org/3/library/urllib.request.html#urllib.request.getproxies
-"""
+"""The proxy on the way to a URL, by HTTPS_PROXY and NO_PROXY."""
 
 from __future__ import annotations
 

@@ -5,31 +5,26 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from contextvars import ContextVar
 from dataclasses import replace
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import httpx
 
 from graph_client.call import Call
+from graph_client.clock import Clock, ServerClock, Sleep, WallClock, read_utc_now
 from graph_client.errors import BadRequest, Forbidden, GraphStatusError, NotFound, Unauthorized
-from graph_client.fresh_objects import FreshObjects
 from graph_client.hints import is_bodyless_refusal, missing, refusal_of
 from graph_client.http import GraphHttp
 from graph_client.protocol import Answer, build_url, decode
-from graph_client.retry import Clock, Retrying, Sleep, wait_until
-from graph_client.server_clock import ServerClock, WallClock, read_utc_now
+from graph_client.replication import FreshObjects, is_checking
+from graph_client.retry import Retrying
 from graph_client.settings import GraphSettings
 from graph_client.sign_in.tokens import TokenClaims, TokenProvider
 from graph_client.throttling.pacing import Pacing
 
 __all__ = ["Sender", "Session"]
 
-
-T = TypeVar("T")
-Attempt = Callable[[Call], Awaitable[Any]]
-# Whether `wait_until` is looking: then nothing else waits for what is new.
-_looking: ContextVar[bool] = ContextVar("looking", default=False)
+SendOnce = Callable[[Call], Awaitable[Any]]
 
 
 class Session:
@@ -49,71 +44,38 @@ class Session:
         self.server_clock = ServerClock(wall_clock)
         self.fresh_objects = FreshObjects(settings.fresh_object_seconds, clock, self.server_clock.now)
         self._tokens = tokens
-        self._sleep = sleep
-        self._clock = clock
         self._pacing = Pacing(settings, sleep, clock)
         self._retrying = Retrying(settings, sleep, clock)
         self._http = GraphHttp(settings, tokens, clock, self.server_clock, transport)
 
-    async def request(self, call: Call, attempt: Attempt | None = None) -> Any:
+    async def request(self, call: Call, send_once: SendOnce | None = None) -> Any:
         """The decoded answer of a call: a dict, or None where nothing is expected.
 
         Args:
             call: what to send.
-            attempt: another way to send it than by itself.
+            send_once: sends it in another way than by itself.
 
         Raises:
             GraphError: see the tree in `errors`.
         """
-        send = attempt or self.attempt
-
-        async def explained() -> Any:
-            await self._pacing.until_resumed(call)
-            try:
-                return await send(call)
-            except GraphStatusError as error:
-                await self._explain(call, error)
-                raise
-
+        send_once = send_once or self.send_once
+        answer = None
         try:
-            answer = await self._retrying.run(call, explained)
+            async for attempt in self._retrying.attempts(call):
+                with attempt:
+                    await self._pacing.until_resumed(call)
+                    try:
+                        answer = await send_once(call)
+                    except GraphStatusError as error:
+                        await self._interpret(call, error)
+                        raise
         except NotFound as error:
-            # An earlier attempt got lost on its way back, but did its work.
+            # An earlier attempt deleted it, and its answer was lost.
             if call.method != "DELETE" or not error.may_have_happened:
                 raise
-            answer = None
         if call.method == "DELETE":
             self.fresh_objects.remove(call.path)
         return answer
-
-    async def wait_until(
-        self,
-        check: Callable[[], Awaitable[T | None]],
-        *,
-        seen: int = 2,
-        within_seconds: float = 600.0,
-        interval_seconds: float | None = None,
-    ) -> T:
-        """See `wait.wait_until`."""
-        settings = self.settings
-
-        async def look() -> T | None:
-            # The look itself tells what "not yet" means here; a call that waited for better news would hide it.
-            token = _looking.set(True)
-            try:
-                return await check()
-            finally:
-                _looking.reset(token)
-
-        return await wait_until(
-            look,
-            seen=seen,
-            within_seconds=within_seconds,
-            interval_seconds=interval_seconds or settings.grace_interval_seconds,
-            longest_interval_seconds=max(interval_seconds or 0.0, settings.longest_grace_interval_seconds),
-            sleep=self._sleep,
-            clock=self._clock,
-        )
 
     @property
     def requests_sent(self) -> int:
@@ -128,7 +90,7 @@ class Session:
         """The absolute URL of a call; see `protocol.url_of`."""
         return build_url(self.settings.graph_url, self.settings.api_version, call)
 
-    async def attempt(self, call: Call) -> Any:
+    async def send_once(self, call: Call) -> Any:
         """Send a call once, and decode its answer; a write that was refused for its empty body has `{}` as one."""
         try:
             return self.decoded(call, await self.exchange(call, (call,)))
@@ -164,14 +126,14 @@ class Session:
             self._pacing.pause(call, answer, error)
             raise
 
-    async def _explain(self, call: Call, error: GraphStatusError) -> None:
-        """Decide what an error means by what we know besides: what is new, and what our token may do."""
+    async def _interpret(self, call: Call, error: GraphStatusError) -> None:
+        """Decide what an error means, by what is new and by what the token permits."""
         left = self.fresh_objects.seconds_left(call.path)
         if isinstance(error, Unauthorized):
             error.not_yet = error.not_yet and left > 0
         if isinstance(error, (Unauthorized, Forbidden)):
             error.not_yet = error.not_yet and await self._may_be_permitted(call)
-        error.grace_seconds_left = 0.0 if _looking.get() else left
+        error.grace_seconds_left = 0.0 if is_checking() else left
 
     async def _may_be_permitted(self, call: Call) -> bool:
         claims = TokenClaims.of(await self._tokens.token())

@@ -1,8 +1,7 @@
 """Graph's resources, a class each; methods know paths and bodies, never a status code."""
 
-from graph_client.resources.applications import Applications, ApplicationTemplates, DeletedItems
+from graph_client.resources.applications import Applications, ApplicationTemplates, DeletedItems, ServicePrincipals
 from graph_client.resources.provisioning_logs import ProvisioningLogs
-from graph_client.resources.service_principals import ServicePrincipals
 from graph_client.resources.synchronization import Synchronization
 from graph_client.resources.synchronization_schemas import SynchronizationSchemas
 from graph_client.resources.users import Groups, Users

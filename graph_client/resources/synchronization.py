@@ -10,69 +10,29 @@ from dataclasses import replace
 from typing import Any
 
 from graph_client.call import Call, Repeat, build_path
-from graph_client.errors import NotFound
+from graph_client.errors import InvalidCall, MaskedSecret, NotFound
 from graph_client.models.on_demand import OnDemandAnswer, SynchronizationRule
-from graph_client.models.synchronization import SynchronizationJob, SynchronizationTemplate
+from graph_client.models.synchronization import SynchronizationJob, SynchronizationSecret, SynchronizationTemplate
 from graph_client.reading import items, read
-from graph_client.resources.synchronization_credentials import SynchronizationCredentials
 from graph_client.session import Sender
 
-__all__ = ["Synchronization", "SynchronizationOnDemand"]
+__all__ = ["Synchronization"]
 
 
-class SynchronizationOnDemand:
-    """Reads the rules of a job, and carries one of them out for one subject."""
-
-    def __init__(self, session: Sender) -> None:
-        self._session = session
-
-    async def rules(self, service_principal_id: str, job_id: str) -> tuple[SynchronizationRule, ...]:
-        """See `Synchronization.rules`."""
-        schema = await self._session.request(Call.get(_job_path(service_principal_id, job_id, "schema")))
-        found = schema.get("synchronizationRules")
-        rules = [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
-        return tuple(rule for rule in map(SynchronizationRule, rules) if rule.id)
-
-    async def provision(
-        self,
-        service_principal_id: str,
-        job_id: str,
-        rule_id: str,
-        object_id: str,
-        object_type: str,
-        member_ids: Sequence[str],
-    ) -> OnDemandAnswer:
-        """See `Synchronization.provision_on_demand`."""
-        subject: dict[str, Any] = {"objectId": object_id, "objectTypeName": object_type}
-        if member_ids:
-            subject["links"] = {"members": [{"objectId": each, "objectTypeName": "User"} for each in member_ids]}
-        call = Call(
-            method="POST",
-            path=_job_path(service_principal_id, job_id, "provisionOnDemand"),
-            body={"parameters": [{"ruleId": rule_id, "subjects": [subject]}]},
-            repeat=Repeat.NEVER,
-            may_quote=True,
-            read_timeout_seconds=self._session.settings.on_demand_timeout_seconds,
-        )
-        return await read(self._session, call, OnDemandAnswer)
-
-
-def _job_path(service_principal_id: str, job_id: str, action: str) -> str:
-    return build_path("servicePrincipals", service_principal_id, "synchronization", "jobs", job_id, action)
-
-
+# The directory's codes, before the synchronization service has seen the request.
 _NO_SUCH_OBJECT = "Request_ResourceNotFound"
 _WRONG_TENANT = "Directory_ObjectNotFound"
-"""What the directory says of an object, before the synchronization service has seen the request."""
 
 
 class Synchronization:
-    """The provisioning of a service principal, which is named by its object id."""
+    """The provisioning of a service principal, which is named by its object id.
+
+    beta marks the calls about credentials for removal on 2027-07-06; their replacement is not published yet. Only
+    this class knows how Graph validates and saves them.
+    """
 
     def __init__(self, session: Sender) -> None:
         self._session = session
-        self._credentials = SynchronizationCredentials(session)
-        self._on_demand = SynchronizationOnDemand(session)
 
     async def templates(self, service_principal_id: str) -> list[SynchronizationTemplate]:
         """The connectors that the application offers."""
@@ -141,7 +101,15 @@ class Synchronization:
 
         https://learn.microsoft.com/graph/api/synchronization-synchronizationjob-validatecredentials
         """
-        await self._credentials.validate(service_principal_id, credentials, template_id=template_id, job_id=job_id)
+        body: dict[str, Any] = {"credentials": _pairs(credentials)}
+        if job_id is not None and template_id is None:
+            path = _path(service_principal_id, "jobs", job_id, "validateCredentials")
+        elif template_id is not None and job_id is None:
+            path = _path(service_principal_id, "jobs", "validateCredentials")
+            body = {"templateId": template_id, "useSavedCredentials": False, **body}
+        else:
+            raise InvalidCall("credentials are validated for a template or for a job", hint="give one of the two")
+        await self._session.request(self._validation(path, body, tuple(credentials.values())))
 
     async def validate_saved_credentials(self, service_principal_id: str, job_id: str) -> None:
         """Let Graph try the credentials that are saved, such as those authorized in the portal.
@@ -151,7 +119,8 @@ class Synchronization:
 
         https://learn.microsoft.com/graph/api/synchronization-synchronizationjob-validatecredentials
         """
-        await self._credentials.validate_saved(service_principal_id, job_id)
+        path = _path(service_principal_id, "jobs", job_id, "validateCredentials")
+        await self._session.request(self._validation(path, {"useSavedCredentials": True}))
 
     async def save_secrets(self, service_principal_id: str, credentials: Mapping[str, str]) -> None:
         """Save credentials, always the whole set: the service may replace what it has. "" removes a key.
@@ -161,11 +130,14 @@ class Synchronization:
 
         https://learn.microsoft.com/graph/api/synchronization-serviceprincipal-put-synchronization
         """
-        await self._credentials.save(service_principal_id, credentials)
+        call = Call.change("PUT", _path(service_principal_id, "secrets"), {"value": _pairs(credentials)})
+        await self._session.request(replace(call, secrets=tuple(credentials.values())))
 
     async def secrets(self, service_principal_id: str) -> dict[str, str]:
         """The saved credentials by key; sensitive values read "*"."""
-        return await self._credentials.read(service_principal_id)
+        call = Call.get(_path(service_principal_id, "secrets"))
+        found = [secret async for secret in items(self._session, call, SynchronizationSecret)]
+        return {secret.key: secret.value or "" for secret in found}
 
     async def start(self, service_principal_id: str, job_id: str) -> None:
         """Start or resume a job and lift its quarantine; never repeated after an unknown outcome.
@@ -201,7 +173,10 @@ class Synchronization:
 
         https://learn.microsoft.com/graph/api/synchronization-synchronizationschema-get
         """
-        return await self._on_demand.rules(service_principal_id, job_id)
+        schema = await self._session.request(Call.get(_path(service_principal_id, "jobs", job_id, "schema")))
+        found = schema.get("synchronizationRules")
+        rules = [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+        return tuple(rule for rule in map(SynchronizationRule, rules) if rule.id)
 
     async def provision_on_demand(
         self,
@@ -219,10 +194,34 @@ class Synchronization:
 
         https://learn.microsoft.com/graph/api/synchronization-synchronizationjob-provisionondemand
         """
-        return await self._on_demand.provision(
-            service_principal_id, job_id, rule_id, object_id, object_type, member_ids
+        subject: dict[str, Any] = {"objectId": object_id, "objectTypeName": object_type}
+        if member_ids:
+            subject["links"] = {"members": [{"objectId": each, "objectTypeName": "User"} for each in member_ids]}
+        call = Call(
+            method="POST",
+            path=_path(service_principal_id, "jobs", job_id, "provisionOnDemand"),
+            body={"parameters": [{"ruleId": rule_id, "subjects": [subject]}]},
+            repeat=Repeat.NEVER,
+            may_quote=True,
+            read_timeout_seconds=self._session.settings.on_demand_timeout_seconds,
         )
+        return await read(self._session, call, OnDemandAnswer)
+
+    def _validation(self, path: str, body: dict[str, Any], secrets: tuple[str, ...] = ()) -> Call:
+        # Graph answers when the target system has: longer than other calls take.
+        timeout = self._session.settings.validate_timeout_seconds
+        return replace(Call.change("POST", path, body), read_timeout_seconds=timeout, secrets=secrets)
 
 
 def _path(service_principal_id: str, *segments: str) -> str:
     return build_path("servicePrincipals", service_principal_id, "synchronization", *segments)
+
+
+def _pairs(credentials: Mapping[str, str]) -> list[dict[str, str]]:
+    for key, value in credentials.items():
+        if value and not value.strip("*"):
+            raise MaskedSecret(
+                f"the value of {key} is masked and would replace the real one",
+                hint="give the real value: Graph never returns it",
+            )
+    return [{"key": key, "value": value} for key, value in credentials.items()]

@@ -6,17 +6,16 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any, Protocol, cast
 
 import httpx
 
+from graph_client.clock import Clock, Sleep
 from graph_client.errors import AuthFailed
 from graph_client.redaction import learn_secrets, mask
-from graph_client.retry import Clock, Retrying, Sleep
+from graph_client.retry import Retrying
 from graph_client.settings import GraphSettings
-from graph_client.sign_in.error_codes import auth_failed
-from graph_client.sign_in.http import SignInHttp
+from graph_client.sign_in.http import SignInHttp, auth_failed
 from graph_client.sign_in.tokens import Certificate, ClientSecret, FederatedAssertion, ManagedIdentity, SignInMethod
 
 __all__ = ["MsalTokens"]
@@ -94,7 +93,10 @@ class MsalTokens:
         if self._clock() < self._good_until:
             return self._current
         asked_at = self._clock()
-        result = await self._retrying.run_sign_in(partial(asyncio.to_thread, self._acquire))
+        result: Mapping[str, Any] = {}
+        async for attempt in self._retrying.sign_in_attempts():
+            with attempt:
+                result = await asyncio.to_thread(self._acquire)
         self._current = str(result["access_token"])
         learn_secrets(self._current)
         lifetime = float(result.get("expires_in") or 0.0)

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from urllib.parse import parse_qsl, urlsplit
 
 from graph_client.call import Call
-from graph_client.retry import Clock, Sleep
+from graph_client.clock import Clock, Sleep
 
 __all__ = ["Budget", "estimate_units"]
 

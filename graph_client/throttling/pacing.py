@@ -5,21 +5,96 @@ https://learn.microsoft.com/graph/throttling-limits
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from urllib.parse import urlsplit
 
 from graph_client.call import Call
+from graph_client.clock import Clock, Sleep
 from graph_client.errors import GraphStatusError, Throttled
 from graph_client.protocol import Answer
-from graph_client.retry import Clock, Sleep
 from graph_client.settings import GraphSettings
 from graph_client.throttling.budget import Budget, estimate_units
-from graph_client.throttling.concurrency import Concurrency
 
-__all__ = ["Pacing"]
+__all__ = ["Concurrency", "Pacing"]
+
+
+# One burst that is refused is one sign, however many of its requests tell so.
+_ONE_SIGN_SECONDS = 1.0
+
+
+class Concurrency:
+    """A limit that is halved when Graph is short of breath, and grows by one for each round of good answers.
+
+    That is additive increase and multiplicative decrease, as in TCP: many clients that keep to it share what there is.
+
+    Args:
+        most: the limit to begin with, and never to exceed.
+        clock: monotonic seconds.
+    """
+
+    def __init__(self, most: int, clock: Clock) -> None:
+        self._most = most
+        self._limit = float(most)
+        self._clock = clock
+        self._under_way = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._shrunk_at = float("-inf")
+
+    @property
+    def limit(self) -> int:
+        """How many may be under way now."""
+        return int(self._limit)
+
+    def shrink(self) -> None:
+        """Send half as many from now on."""
+        now = self._clock()
+        if now - self._shrunk_at >= _ONE_SIGN_SECONDS:
+            self._limit = max(1.0, self._limit / 2)
+            self._shrunk_at = now
+
+    def grow(self) -> None:
+        """Count a good answer; a round of them allows one more."""
+        self._limit = min(float(self._most), self._limit + 1 / self._limit)
+        self._admit()
+
+    @asynccontextmanager
+    async def one(self) -> AsyncIterator[None]:
+        """Wait for a place, and hold it."""
+        await self._enter()
+        try:
+            yield
+        finally:
+            self._leave()
+
+    async def _enter(self) -> None:
+        if not self._waiting and self._under_way < self.limit:
+            self._under_way += 1
+            return
+        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(place)
+        try:
+            await place
+        except asyncio.CancelledError:
+            # Given up just when its turn had come: the place goes to the next.
+            if place.done() and not place.cancelled():
+                self._leave()
+            raise
+
+    def _leave(self) -> None:
+        self._under_way -= 1
+        self._admit()
+
+    def _admit(self) -> None:
+        while self._waiting and self._under_way < self.limit:
+            place = self._waiting.popleft()
+            if not place.done():
+                self._under_way += 1
+                place.set_result(None)
+
 
 _OUT_OF_BREATH = frozenset({429, 503})
 # Shares of a limit in use, as x-ms-throttle-limit-percentage tells them from 0.8 on.

@@ -3,7 +3,7 @@
 import re
 
 from graph_client import errors
-from graph_client.sign_in import error_codes as aadsts
+from graph_client.sign_in import http
 from tests.docs.errors_in_code import advices, codes
 from tests.docs.pages import DOCS, names
 
@@ -28,7 +28,7 @@ def test_every_class_of_the_client():
 
 def test_every_code_of_the_sign_in_with_its_hint():
     lines = [plain(line) for line in TEXT.splitlines()]
-    for number, hint in aadsts._HINTS.items():
+    for number, hint in http._HINTS.items():
         assert any(f"AADSTS{number}" in re.findall(r"\w+", line) and hint in line for line in lines), number
 
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from graph_client.clock import retry_after_seconds
 from graph_client.error_body import read_error, read_json
-from graph_client.protocol import retry_after_seconds
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 JSON = st.recursive(

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graph_client import GraphClient, StaticTokens, errors
-from graph_client.fresh_objects import FreshObjects
+from graph_client.replication import FreshObjects
 from tests.graph_client.doubles import SETTINGS, FakeTime, Script, answer, client, page, refusal
 
 APP, SP, JOB = "11111111-0000-4000-8000-00000000000A", "11111111-0000-4000-8000-00000000000b", "aws.1.2"

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graph_client import GraphClient, StaticTokens, errors
-from graph_client.server_clock import ServerClock
+from graph_client.clock import ServerClock
 from tests.graph_client.doubles import SETTINGS, TOKEN, FakeTime, Script, answer, refusal
 
 NOON = datetime(2026, 11, 26, 12, 0, 0, 400_000, tzinfo=UTC)

@@ -4,7 +4,7 @@ import asyncio
 
 import httpx
 
-from graph_client.throttling.concurrency import Concurrency
+from graph_client.throttling.pacing import Concurrency
 from tests.graph_client.doubles import FakeTime, Script, answer, client, refusal
 
 

@@ -1,24 +1,59 @@
-"""Graph's clock, as the `Date` header of its answers tells it.
+"""Time: what waits and measures, and what Graph's answers say the time is.
 
 https://www.rfc-editor.org/rfc/rfc9110#field.date
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 
-from graph_client.protocol import read_http_date
+__all__ = ["Clock", "ServerClock", "Sleep", "WallClock", "read_http_date", "read_utc_now", "retry_after_seconds"]
 
-__all__ = ["ServerClock", "WallClock", "read_utc_now"]
-
+Sleep = Callable[[float], Awaitable[None]]
+# Monotonic seconds.
+Clock = Callable[[], float]
+# Aware, in UTC.
 WallClock = Callable[[], datetime]
-_RESOLUTION = timedelta(seconds=1)
 
 
 def read_utc_now() -> datetime:
     """This machine's clock, in UTC."""
     return datetime.now(UTC)
+
+
+_NUMBER = re.compile(r"\d{1,9}(\.\d+)?", re.ASCII)
+
+
+def retry_after_seconds(value: str | None, now: datetime, date: str | None = None) -> float | None:
+    """Seconds to wait, from an integer, a fraction (2.128) or an HTTP date; None when unusable.
+
+    Args:
+        value: the header.
+        now: the wall clock, for an HTTP date.
+        date: the Date header of the same answer, which beats a wall clock that goes wrong.
+    """
+    text = (value or "").strip()
+    if _NUMBER.fullmatch(text):
+        return float(text)
+    until = read_http_date(text)
+    if until is None:
+        return None
+    return max(0.0, (until - (read_http_date(date or "") or now)).total_seconds())
+
+
+def read_http_date(text: str) -> datetime | None:
+    """The moment of an HTTP date, in UTC; None for any other text."""
+    try:
+        moment = parsedate_to_datetime(text)
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+
+
+_RESOLUTION = timedelta(seconds=1)
 
 
 class ServerClock:
