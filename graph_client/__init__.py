@@ -1,4 +1,4 @@
-"""Microsoft Graph for application provisioning: typed, async, polite."""
+"""A typed, async client for the parts of Microsoft Graph that application provisioning needs."""
 
 from graph_client import errors
 from graph_client.client import GraphClient

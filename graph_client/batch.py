@@ -1,4 +1,4 @@
-"""Reads that are awaited at the same time share requests.
+"""JSON batching: reads that are awaited at the same time share requests.
 
 https://learn.microsoft.com/graph/json-batching
 """
@@ -33,9 +33,9 @@ E = TypeVar("E", bound=GraphError)
 
 
 def may_be_batched(call: Call) -> bool:
-    """Whether a call is a plain read of a relative path; a nextLink is followed as it is, outside any batch.
+    """Whether a call is a plain read of a relative path; a nextLink is followed outside any batch.
 
-    Reporting calls are too scarce to be sent together: a batch may hold more of them than Graph takes at once.
+    Reporting calls are left out: a batch could hold more of them than Graph accepts in ten seconds.
     """
     relative = call.path.startswith("/") and not call.path.startswith("//")
     plain = call.method == "GET" and not call.headers
@@ -43,14 +43,14 @@ def may_be_batched(call: Call) -> bool:
 
 
 def build_batch(calls: Sequence[Call]) -> Call:
-    """The call that carries others; their place is their id."""
+    """The call that carries the others; each has its position as id."""
     steps = [{"id": str(place), "method": call.method, "url": _relative(call)} for place, call in enumerate(calls)]
     return Call(method="POST", path="/$batch", body={"requests": steps})
 
 
 def read_answers(body: Mapping[str, Any], outer: Answer, count: int) -> list[Answer]:
-    """The answers by place, in whatever order they came; one that is missing or garbled is an empty answer."""
-    # Nothing was refused and nothing can be read: what the protocol calls unreadable, and reads again.
+    """The answers by position, in whatever order they arrive; a missing or garbled one is an empty answer."""
+    # An empty answer with status 200 is unreadable to the protocol, and is therefore read again.
     found = [replace(outer, content=b"")] * count
     parts = body.get("responses")
     for part in parts if isinstance(parts, list) else ():
@@ -61,7 +61,7 @@ def read_answers(body: Mapping[str, Any], outer: Answer, count: int) -> list[Ans
 
 
 def answer_as(error: E, call: Call, url: str) -> E:
-    """What befell the whole batch, as the error of one of its calls; they must not share one that grows."""
+    """The error of a whole batch as that of one of its calls: a copy, because each attempt adds to its own."""
     own = copy.copy(error)
     if own.verb is not None:
         own.verb, own.path = call.method, path_on_wire(url)
@@ -84,7 +84,7 @@ def _place(part: Any) -> int | None:
 def _answer(part: Mapping[str, Any], outer: Answer) -> Answer:
     headers, body = part.get("headers"), part.get("body")
     named = headers.items() if isinstance(headers, dict) else ()
-    # What is no JSON comes as a text: base64, or a gateway's page.
+    # A body other than JSON arrives as text: base64, or a gateway's page.
     content = body.encode("utf-8", "replace") if isinstance(body, str) else b"" if body is None else to_json(body)
     return replace(
         outer,
@@ -94,13 +94,13 @@ def _answer(part: Mapping[str, Any], outer: Answer) -> Answer:
     )
 
 
-# One read that is refused in a batch and good alone may be two replicas that differ; so many are a rule.
+# One read that fails in a batch and succeeds alone may be two replicas that differ; this many are a rule.
 _PROOFS = 3
 _HEALED_BY_A_NEW_TOKEN = "InvalidAuthenticationToken"  # noqa: S105  # an error code
 
 
 class _Takes(enum.Enum):
-    """Whether Graph takes synchronization paths in a batch: its documentation does not tell."""
+    """Whether Graph accepts synchronization paths in a batch, which its documentation does not say."""
 
     UNKNOWN = "unknown"
     YES = "yes"
@@ -117,10 +117,10 @@ class _Batch:
 
 
 class BatchedSession:
-    """Sends like a session, but reads that come within a moment of each other go out as one `$batch`.
+    """Sends like a session, but reads that arrive within a moment of each other leave as one `$batch`.
 
-    Each of them keeps its own answer, errors, repetitions and place in the pacing budgets; a repeated one joins
-    whatever batch leaves next. What Graph does not take in a batch is sent by itself.
+    Each read keeps its own answer, errors, retries and share of the pacing budgets; a retry joins whatever batch
+    leaves next. What Graph does not accept in a batch is sent by itself.
     """
 
     def __init__(self, session: Session) -> None:
@@ -139,7 +139,7 @@ class BatchedSession:
 
     @property
     def fresh_objects(self) -> FreshObjects:
-        """Those of the session."""
+        """The new objects, as the session knows them."""
         return self._session.fresh_objects
 
     async def request(self, call: Call) -> Any:
@@ -147,7 +147,7 @@ class BatchedSession:
         return await self._session.request(call, self._send_once)
 
     async def aclose(self) -> None:
-        """Give up the batches that nobody waits for any more."""
+        """Cancel the batches that are still under way."""
         for task in self._under_way:
             task.cancel()
         await asyncio.gather(*self._under_way, return_exceptions=True)
@@ -174,7 +174,7 @@ class BatchedSession:
         return self._synchronization is not _Takes.NO or not _is_synchronization(call)
 
     async def _answer(self, call: Call) -> Answer | None:
-        """The answer to a call from the batch it joined; None if it has to go by itself."""
+        """The answer to a call from the batch it joined; None if the call has to be sent by itself."""
         if self._open is None:
             self._open = _Batch(self._deliver)
             self._under_way.add(self._open.answers)
@@ -185,7 +185,7 @@ class BatchedSession:
             self._open = None
             batch.full.set()
         try:
-            # One that gives up must not take the others with it.
+            # A caller that is cancelled must not cancel the batch of the others.
             answers = await asyncio.shield(batch.answers)
         except GraphError as error:
             raise answer_as(error, call, self._session.url_of(call)) from None
@@ -194,7 +194,7 @@ class BatchedSession:
     def _landed(self, answers: asyncio.Task[Any]) -> None:
         self._under_way.discard(answers)
         if not answers.cancelled():
-            # Those who asked may all have given up: then nobody is left to hear what went wrong.
+            # All callers may be cancelled by now: retrieving the error avoids asyncio's warning.
             answers.exception()
 
     async def _deliver(self, batch: _Batch) -> list[Answer] | None:
@@ -215,9 +215,9 @@ class BatchedSession:
         return [answer] * len(batch.calls)
 
     async def _doubt(self, call: Call, error: GraphStatusError) -> Any:
-        """Raise the error, unless it may be about the batch: then the call asks once more by itself.
+        """Raise the error, unless it may be about the batch: then send the call once more by itself.
 
-        What is refused only in batches stays out of them from then on.
+        What fails only in batches is left out of them from then on.
         """
         believed = self._synchronization is _Takes.YES or not _is_synchronization(call)
         if believed or worth_repeating(call, error):
@@ -247,5 +247,5 @@ def _is_synchronization(call: Call) -> bool:
 
 
 def _refuses(status: int) -> bool:
-    """Whether a gateway or cloud has no batches, rather than no time or no faith in the token."""
+    """Whether a status means that this gateway or cloud has no batches: not overload, nor a rejected token."""
     return (400 <= status < 500 and status not in (401, 408, 429)) or status == 501

@@ -1,4 +1,4 @@
-"""One call to Graph as a value: what to send, what to expect, and what may be repeated."""
+"""One call to Graph as a value: what to send, what to expect, and whether it may be repeated."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ class Expects(enum.Enum):
 class Call:
     """A call: `path` is relative to the API version, or a whole nextLink.
 
-    `none_if_absent`: a 404 means that there are none, also of a new object: it is not waited out.
-    `may_quote`: a good answer tells what other systems said, who may quote a secret: its texts are masked.
-    `secrets`: texts that must not show in an error, whoever quotes them.
+    `none_if_absent`: a 404 means that there are none, even for a new object: it is not retried.
+    `may_quote`: a successful answer contains texts from other systems, which may quote a secret: they are masked.
+    `secrets`: texts that must not appear in an error, whatever quotes them.
     """
 
     method: str
@@ -68,17 +68,17 @@ class Call:
 
     @classmethod
     def create(cls, path: str, body: Any) -> Call:
-        """A POST that makes something new: never repeated after an unknown outcome."""
+        """A POST that creates an object: never repeated after an unknown outcome."""
         return cls(method="POST", path=path, body=body, repeat=Repeat.NEVER)
 
     @classmethod
     def change(cls, method: str, path: str, body: Any = None) -> Call:
-        """A PUT, PATCH, DELETE or harmless POST: may be repeated, answers nothing."""
+        """A PUT, PATCH, DELETE or idempotent POST: may be repeated; the answer has no body."""
         return cls(method=method, path=path, body=body, expects=Expects.NOTHING)
 
     @classmethod
     def once(cls, path: str, body: Any = None) -> Call:
-        """A POST that sets something going: never repeated after an unknown outcome, answers nothing."""
+        """A POST that starts something: never repeated after an unknown outcome; the answer has no body."""
         return cls(method="POST", path=path, body=body, repeat=Repeat.NEVER, expects=Expects.NOTHING)
 
 

@@ -1,4 +1,4 @@
-"""The client: resources over one session."""
+"""The client: Graph's resources over one session."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class GraphClient(Resources):
     """Microsoft Graph for one tenant; an async context manager that closes its connections.
 
     Args:
-        settings: where Graph is and how politely to use it.
-        tokens: who signs in; not closed by the client.
+        settings: the addresses, time limits and budgets.
+        tokens: the source of tokens; not closed by the client.
         transport: the seam for tests and for the embedded tenant.
-        sleep: waits; tests give one that does not.
+        sleep: waits between attempts; tests pass one that returns at once.
         clock: monotonic seconds.
         wall_clock: this machine's clock, aware and in UTC.
     """
@@ -72,14 +72,14 @@ class GraphClient(Resources):
 
     @property
     def settings(self) -> GraphSettings:
-        """The settings it was made with."""
+        """The settings of the client."""
         return self._session.settings
 
     @property
     def batched(self) -> Resources:
-        """The same resources; reads of theirs that are awaited together share requests, up to twenty in one.
+        """The same resources, but reads that are awaited together share requests, up to twenty in one.
 
-        For example `await gather(*(graph.batched.synchronization.jobs(each) for each in ids))`.
+        For example `await gather(*(graph.batched.synchronization.jobs(id_) for id_ in ids))`.
 
         https://learn.microsoft.com/graph/json-batching
         """
@@ -87,14 +87,14 @@ class GraphClient(Resources):
 
     @property
     def requests_sent(self) -> int:
-        """Requests to Graph on the wire so far: repeated ones included, a batch as one, sign-in not."""
+        """Requests to Graph on the wire so far: retries count, a batch counts as one, sign-in does not count."""
         return self._session.requests_sent
 
     @property
     def clock_skew_seconds(self) -> float | None:
-        """How far this machine's clock is ahead of Graph's, by the Date header of its answers; None before the first.
+        """How far this machine's clock is ahead of Graph's, by the Date header of the answers; None before the first.
 
-        The header has whole seconds: a skew that it does not prove is 0.
+        The header has whole seconds; a skew smaller than it can prove is 0.
         """
         return self._session.server_clock.skew_seconds
 
@@ -103,15 +103,15 @@ class GraphClient(Resources):
         return self._session.server_clock.now()
 
     def note_created(self, *ids: str | None) -> None:
-        """Say that the objects with these ids were created a moment ago, where Graph's answer to that was lost.
+        """Record that the objects with these ids have just been created, where Graph's answer was lost.
 
-        What Graph says of a new object may be "not yet": calls about it wait for better news, in all for ten minutes
-        after its creation. What this client creates itself, and what Graph says is new, it knows.
+        Graph may deny a new object until it is replicated: calls about it are retried for up to ten minutes after
+        its creation. The client already knows the objects that it created itself and those that Graph reports as new.
         """
         self._session.fresh_objects.add(*ids)
 
     async def claims(self) -> TokenClaims:
-        """Who we are by the token; signs in, sends nothing to Graph.
+        """The identity in the token; signs in, but sends nothing to Graph.
 
         Raises:
             AuthFailed: when the sign-in fails.
@@ -126,11 +126,11 @@ class GraphClient(Resources):
         within_seconds: float = 600.0,
         interval_seconds: float | None = None,
     ) -> T:
-        """The value of `check` after `seen` good reads (not None); one bad read between costs one more.
+        """The value of `check` after `seen` good reads (not None); each bad read cancels one good read.
 
         Raises:
-            WaitExpired: when the time is over.
-            GraphError: what `check` raises, unless a fresh object explains it (see `errors`).
+            WaitExpired: after `within_seconds`.
+            GraphError: what `check` raises, unless a new object explains it (see `errors`).
         """
         settings = self.settings
         return await wait_until(

@@ -33,7 +33,7 @@ def retry_after_seconds(value: str | None, now: datetime, date: str | None = Non
     Args:
         value: the header.
         now: the wall clock, for an HTTP date.
-        date: the Date header of the same answer, which beats a wall clock that goes wrong.
+        date: the Date header of the same answer, preferred to a wall clock that may be wrong.
     """
     text = (value or "").strip()
     if _NUMBER.fullmatch(text):
@@ -69,7 +69,7 @@ class ServerClock:
 
     @property
     def skew_seconds(self) -> float | None:
-        """How far this machine's clock is ahead of Graph's; None before the first answer, 0 while both may agree."""
+        """How far this machine's clock is ahead of Graph's; None before the first answer, 0 if both may agree."""
         return None if self._skew is None else self._skew.total_seconds()
 
     def now(self) -> datetime:
@@ -81,12 +81,12 @@ class ServerClock:
             return now
 
     def learn(self, date: str | None, sent: datetime, received: datetime) -> None:
-        """Correct the skew by an answer; it moves no more than the answer proves, so that it does not jitter.
+        """Correct the skew by an answer, by no more than the answer proves, so that it does not jitter.
 
         Args:
-            date: the answer's Date header; anything that is no date is ignored.
+            date: the answer's Date header; anything but a date is ignored.
             sent: when the request left, by this machine's clock.
-            received: when the answer was there, by this machine's clock.
+            received: when the answer arrived, by this machine's clock.
         """
         told = read_http_date(date or "")
         if told is None:

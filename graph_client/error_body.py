@@ -1,6 +1,6 @@
-"""Graph's error envelope, read with tolerance: it may be nested, misspelt, empty, or HTML.
+"""Graph's error body, read tolerantly: it may be nested, misspelt, empty, or an HTML page.
 
-Whoever answers may quote what it got, in any field. So each text is redacted whole, before it is squeezed and cut.
+Any field may quote what was sent. So each text is redacted whole, before whitespace is collapsed and it is cut.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from graph_client.redaction import mask
 __all__ = ["ErrorBody", "read_error", "read_json"]
 
 _LONGEST_MESSAGE = 400
-# Of a page of megabytes nobody wants to know more; what this cuts of a secret is masked as what is left of it.
+# Longer texts are whole pages. A secret that is cut here is still masked: redaction knows beginnings of secrets.
 _LONGEST_FIELD = 65_536
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorBody:
-    """What an error answer tells: Graph's code and message, and the ids for support."""
+    """The parts of an error body: Graph's code and message, and the ids that Microsoft's support asks for."""
 
     code: str | None = None
     message: str | None = None
     request_id: str | None = None
     client_request_id: str | None = None
-    # Every code of it, the outer one first: the telling one may be nested.
+    # All codes, the outer one first: the specific one may be nested.
     codes: tuple[str, ...] = ()
 
 
 def read_json(content: bytes) -> Any:
-    """The JSON value of a body; characters that no database takes (lone surrogates) are replaced.
+    """The JSON value of a body; lone surrogates, which databases reject, are replaced.
 
     Raises:
         ValueError: when the body is not JSON.
@@ -59,7 +59,7 @@ def read_error(headers: Mapping[str, str], content: bytes, secrets: Iterable[str
     Args:
         headers: of the answer.
         content: its body.
-        secrets: values that were sent and must not show, besides the secrets that the process knows.
+        secrets: values that were sent and must not appear, in addition to the secrets that the process knows.
 
     https://learn.microsoft.com/graph/errors
     """
@@ -101,7 +101,7 @@ def _codes(error: Any, depth: int = 10) -> Iterator[Any]:
 
 
 def _of_html(content: bytes, body: Any) -> str:
-    """The title of an HTML page that a gateway sent in Graph's place."""
+    """The title of an HTML page that a gateway sent instead of Graph's answer."""
     if body is not None or not content.lstrip().startswith(b"<"):
         return ""
     title = re.search(rb"<title[^>]*>(.*?)</title>", content[:_LONGEST_FIELD], re.IGNORECASE | re.DOTALL)
@@ -109,7 +109,7 @@ def _of_html(content: bytes, body: Any) -> str:
 
 
 def _deep(inner: Any, name: str) -> str:
-    """A value of the innermost inner error that has one."""
+    """A value of the innermost error that has it."""
     found = ""
     for _ in range(10):
         if not isinstance(inner, dict):

@@ -21,8 +21,6 @@ GraphError
     └── ServerFailed        5xx
 """
 
-# the names say what happened
-
 from __future__ import annotations
 
 __all__ = [
@@ -50,9 +48,9 @@ __all__ = [
 
 
 class GraphError(Exception):
-    """Base of all errors; its text is one to three lines: what, where, what to do.
+    """Base of all errors; its text has one to three lines: what happened, where, and what to do.
 
-    `may_have_happened` is true when a change was sent and its effect is unknown: look before repeating.
+    `may_have_happened` is true when a change was sent and its outcome is unknown: look before repeating it.
     """
 
     # All arguments but the first are optional: pickle calls the class with `args`.
@@ -107,11 +105,11 @@ class BadSettings(InvalidCall):
 
 
 class MaskedSecret(InvalidCall):
-    """A masked secret ("*") was about to be written back over the real one."""
+    """A masked secret ("*") would have replaced the real one."""
 
 
 class AuthFailed(GraphError):
-    """No token could be had; `code` is the AADSTS code where the sign-in service gave one.
+    """No token could be obtained; `code` is the AADSTS code if the sign-in service gave one.
 
     `transient` is true when the sign-in service was unreachable or overloaded.
     """
@@ -121,7 +119,7 @@ class AuthFailed(GraphError):
 
 
 class TransportFailed(GraphError):
-    """The request got no answer; `nothing_sent` is true when it surely never left this machine."""
+    """The request got no answer; `nothing_sent` is true when it certainly never left this machine."""
 
     nothing_sent: bool = False
     heals: bool = True
@@ -136,15 +134,15 @@ class HostRefused(UnreadableAnswer):
 
 
 class WaitExpired(GraphError):
-    """What wait_until waited for did not come in time."""
+    """`wait_until` ran out of time."""
 
 
 class GraphStatusError(GraphError):
     """Graph answered with an error status.
 
-    `not_yet` marks answers that a new object explains; `grace_seconds_left` is how long they may, if what the call
-    names is new. `heals` is false when the same call would fail in the same way. `wait_is_too_long` says that Graph
-    asks for a longer pause than any call waits.
+    `not_yet` marks answers that an object which is not replicated yet would explain; `grace_seconds_left` is how
+    long it still may, 0 if no object of the call is new. `heals` is false when the same call would fail again.
+    `wait_is_too_long` means that Graph asks for a longer pause than any call waits.
     """
 
     not_yet: bool = False
@@ -159,9 +157,9 @@ class BadRequest(GraphStatusError):
 
 
 class CredentialsRefused(BadRequest):
-    """Credentials could not be validated, whatever the status: the target system rejected them, or gave no answer.
+    """Credentials could not be validated, whatever the status: the target system rejected them or did not answer.
 
-    Graph has the same words for both, and quotes what it got.
+    Graph has one code for both, and quotes what the target system answered.
     """
 
 
@@ -178,15 +176,15 @@ class NotFound(GraphStatusError):
 
 
 class Conflict(GraphStatusError):
-    """409: the object exists already, or changes at this moment."""
+    """409: the object already exists, or another change is in progress."""
 
 
 class Throttled(GraphStatusError):
-    """429: too many requests; `retry_after_seconds` says how long Graph wants to be left alone."""
+    """429: too many requests; `retry_after_seconds` is how long Graph asks to wait."""
 
 
 class QuotaExceeded(GraphStatusError):
-    """The caller or the tenant may hold no more directory objects."""
+    """The caller or the tenant has reached its limit of directory objects."""
 
 
 class ServerFailed(GraphStatusError):

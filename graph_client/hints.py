@@ -1,4 +1,4 @@
-"""What to do about an error answer: one line for an operator."""
+"""What Graph's error answers mean, and what to do about them: one line for an operator."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _LOGS = ("ProvisioningLog.Read.All", "AuditLog.Read.All", "Directory.Read.All")
 class _Row:
     method: str
     pattern: re.Pattern[str]
-    # One permission of every group is needed; the first of a group is the one to grant.
+    # One permission from every group is needed; the first of a group is the one to grant.
     groups: tuple[tuple[str, ...], ...]
 
 
@@ -57,14 +57,14 @@ def _row(method: str, path: str, *groups: tuple[str, ...]) -> _Row:
 
 
 _SYNC = "/servicePrincipals/{id}/synchronization"
-# The first row that fits decides.
+# The first matching row decides.
 _ROWS = (
     _row("GET", "/applicationTemplates*"),
     _row("POST", "/applicationTemplates/{id}/instantiate", _APP_WRITE),
     _row("POST", f"{_SYNC}/jobs/{{id}}/bulkUpload", ("SynchronizationData-User.Upload",)),
     _row("POST", f"{_SYNC}/jobs/{{id}}/schema/directories/{{id}}/discover", _DISCOVER),
     _row("PATCH", f"{_SYNC}/jobs/{{id}}", ("Synchronization.ReadWrite.All",)),
-    # Not in Microsoft's table; reading masked secrets is taken to need what writing them needs.
+    # Not in Microsoft's table; we assume that reading masked secrets needs what writing them needs.
     _row("GET", f"{_SYNC}/secrets", _SYNC_WRITE),
     _row("GET", f"{_SYNC}/*/schema/functions*", _SYNC_WRITE),
     _row("GET", f"{_SYNC}/*/schema/filterOperators*", _SYNC_WRITE),
@@ -87,7 +87,7 @@ _VERSION = re.compile(r"^/(v1\.0|beta)(?=/)")
 
 
 def needed(method: str, path: str) -> tuple[tuple[str, ...], ...]:
-    """The groups of permissions of a call: one of every group; none for an unknown or open call."""
+    """The permissions of a call: one from every group is needed; no groups for an unknown or open call."""
     path = _VERSION.sub("", path.split("?", maxsplit=1)[0].rstrip("/"))
     for row in _ROWS:
         if row.method == method.upper() and row.pattern.fullmatch(path):
@@ -96,7 +96,7 @@ def needed(method: str, path: str) -> tuple[tuple[str, ...], ...]:
 
 
 def missing(method: str, path: str, roles: Collection[str]) -> tuple[str, ...]:
-    """The permissions to grant so that a token with these roles may make this call; empty when it may."""
+    """The permissions that a token with these roles lacks for this call; empty when it lacks none."""
     return tuple(group[0] for group in needed(method, path) if not set(group) & set(roles))
 
 
@@ -104,12 +104,12 @@ NOT_REPLICATED_TEXT = "does not reference a valid application object"
 _ASSIGNED_TEXT = "permission being assigned already exists"
 # Neither has a code of its own. The first was recorded for a start, the second is microsoftgraph/msgraph-sdk-go#980.
 _BODYLESS_TEXTS = ("must contain the Content-Type header", "Empty Payload")
-# In the outer code, a nested one, or the text: Graph has no one code for it.
+# In the outer code, a nested one, or the text: Graph has no single code for it.
 _VALIDATION_CODE = re.compile(r"\w*CredentialValidation\w*", re.ASCII)
 # Recorded for a validation with the key "baseAddress": an InternalError with status 500.
 _UNKNOWN_KEY = re.compile("Requested value '[^']*' was not found", re.IGNORECASE)
 _REFUSED_CREDENTIALS = (
-    "the target system did not accept the credentials, or could not be reached: check its address, user and secret"
+    "the target system rejected the credentials, or could not be reached: check its address, user and secret"
 )
 _UNLICENSED = ("NonPremiumTenant", "ApplicationHasNoDirectoryReadAccess")
 _OWNED_BY = "Application.ReadWrite.OwnedBy"
@@ -127,11 +127,11 @@ class Refusal:
 
     @property
     def on_synchronization(self) -> bool:
-        """Whether the call was one of the synchronization API, which has habits of its own."""
+        """Whether the call was one of the synchronization API, whose errors differ from the directory's."""
         return "/synchronization/" in self.path
 
     def says(self, text: str) -> bool:
-        """Whether Graph's message holds a text; only where Graph gives no code to tell."""
+        """Whether Graph's message contains a text; only for errors that have no code of their own."""
         return text.lower() in self.message.lower()
 
 
@@ -141,25 +141,25 @@ def refusal_of(error: GraphStatusError) -> Refusal:
 
 
 def is_bodyless_refusal(refusal: Refusal) -> bool:
-    """Whether Graph's gateway refused a write for want of a body or its type, before anything was done."""
+    """Whether Graph's gateway refused a write because its body or content type was missing; nothing was done."""
     return refusal.status == 400 and any(map(refusal.says, _BODYLESS_TEXTS))
 
 
 def find_validation_code(codes: Iterable[str], message: str) -> str | None:
-    """The code by which an error says that credentials could not be validated; None if it is about something else.
+    """The code that says that credentials could not be validated; None if the error is about something else.
 
-    The longest is the one that names the kind of target system.
+    The longest code is the one that names the kind of target system.
     """
     return max(_VALIDATION_CODE.findall(" ".join((*codes, message))), key=len, default=None)
 
 
 def is_lasting(refusal: Refusal) -> bool:
-    """Whether a failure of the service will be the same each time: it does not know a key of the credentials."""
+    """Whether a failure of the service is permanent: it does not know a key of the credentials."""
     return refusal.status == 500 and refusal.on_synchronization and bool(_UNKNOWN_KEY.search(refusal.message))
 
 
 def is_not_yet(refusal: Refusal) -> bool:
-    """Whether an object that was created a moment ago explains this answer.
+    """Whether an object that is not replicated yet would explain this answer.
 
     https://learn.microsoft.com/graph/application-saml-sso-configure-api
     """
@@ -170,7 +170,7 @@ def is_not_yet(refusal: Refusal) -> bool:
     if refusal.status == 403:
         return refusal.on_synchronization and refusal.code != "Directory_QuotaExceeded"
     if refusal.status == 401:
-        # The synchronization service's word for "not permitted", and for a principal that it has not heard of yet.
+        # The synchronization service says this for "not permitted", and for a principal it does not know yet.
         return refusal.on_synchronization and refusal.code == "UnknownError"
     if refusal.status == 409:
         return refusal.code != "Request_MultipleObjectsWithSameKeyValue"
@@ -178,7 +178,7 @@ def is_not_yet(refusal: Refusal) -> bool:
 
 
 def is_stale_token(refusal: Refusal) -> bool:
-    """Whether a new token may cure a 401; never for the synchronization API's way to say "not permitted"."""
+    """Whether a new token may resolve a 401; never when the synchronization API means "not permitted"."""
     if refusal.status != 401:
         return False
     if refusal.code == "InvalidAuthenticationToken":
@@ -187,7 +187,7 @@ def is_stale_token(refusal: Refusal) -> bool:
 
 
 def says_unlicensed(graph_code: str | None) -> bool:
-    """Whether Graph found no licence: there is none, or the application may not see the one that there is.
+    """Whether Graph found no licence: there is none, or the application may not read it.
 
     https://github.com/microsoftgraph/microsoft-graph-docs/issues/12537
     https://github.com/microsoftgraph/microsoft-graph-docs-contrib/issues/4818
@@ -209,21 +209,21 @@ def hint_for(refusal: Refusal, retry_after_seconds: float | None = None) -> str 
         return special(refusal)
     if refusal.status == 429:
         wait = f"wait {retry_after_seconds:g} s" if retry_after_seconds else "wait"
-        return f"{wait}, then go on with fewer requests at a time"
+        return f"{wait}, then continue with fewer concurrent requests"
     return _server_failed(refusal) if refusal.status >= 500 else None
 
 
 def _server_failed(refusal: Refusal) -> str:
     if is_lasting(refusal):
         return "Graph does not know a key of the credentials; keys are case-sensitive"
-    return "a fault on Graph's side: try again later; quote the request-id to Microsoft if it stays"
+    return "a fault in Graph: try again later; if it persists, give Microsoft the request-id"
 
 
 def _bad_request(refusal: Refusal) -> str | None:
     if refusal.says(NOT_REPLICATED_TEXT):
         return "a new application is not replicated yet: try again in a minute"
     if refusal.says(_ASSIGNED_TEXT):
-        return "this assignment exists already"
+        return "this assignment already exists"
     if "credential" in f"{refusal.code} {refusal.path}".lower():
         return _REFUSED_CREDENTIALS
     return None
@@ -231,7 +231,7 @@ def _bad_request(refusal: Refusal) -> str | None:
 
 def _unauthorized(refusal: Refusal) -> str | None:
     if refusal.code == "InvalidAuthenticationToken":
-        return "the token is not accepted: check tenant, clock, and that authority and Graph URL are of one cloud"
+        return "the token was rejected: check tenant, clock, and that authority and Graph URL belong to one cloud"
     if refusal.on_synchronization:
         return _permission(refusal)
     return "check tenant, cloud and permissions of the signed-in application"
@@ -266,14 +266,14 @@ def _not_found(refusal: Refusal) -> str | None:
     if refusal.code == "Directory_ObjectNotFound":
         return "wrong tenant or cloud for this token, or the directory is not ready"
     if refusal.on_synchronization:
-        return "check the job id, and the service principal's object id (not the appId); new ones take minutes"
-    return "check the id (the object id, not the appId); objects made a moment ago take a while to show"
+        return "check the job id and the service principal's object id (not the appId); new ones take minutes to appear"
+    return "check the id (the object id, not the appId); new objects take a while to appear"
 
 
 def _conflict(refusal: Refusal) -> str | None:
     if refusal.code == "Directory_ConcurrencyViolation":
-        return "other changes run at this moment: try again"
-    return "it exists already or is being changed: read it again before you repeat the change"
+        return "other changes are in progress: try again"
+    return "it already exists or is being changed: read it again before you repeat the change"
 
 
 _BY_STATUS = {

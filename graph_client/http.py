@@ -35,7 +35,7 @@ class GraphHttp:
 
     Args:
         settings: where Graph is, and the time limits.
-        tokens: who signs in.
+        tokens: the source of tokens.
         clock: monotonic seconds.
         server_clock: learns the time from each answer.
         transport: the seam for tests and for the embedded tenant.
@@ -65,7 +65,7 @@ class GraphHttp:
             proxy=settings.proxy_for(settings.graph_url) if transport is None else None,
             limits=limits,
             event_hooks={"request": [self._count]},
-            # Each request stands alone: no state of a gateway decides where the next one goes.
+            # Each request stands alone: a gateway's cookie must not decide where the next one goes.
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             follow_redirects=False,
             trust_env=False,
@@ -80,8 +80,8 @@ class GraphHttp:
 
         Raises:
             TransportFailed: when there is no answer.
-            UnreadableAnswer: when it is not compressed as it says.
-            AuthFailed: when no token can be had.
+            UnreadableAnswer: when the answer cannot be decompressed.
+            AuthFailed: when no token can be obtained.
         """
         request = self._http.build_request(
             call.method,
@@ -132,7 +132,7 @@ def _limits(settings: GraphSettings, call: Call) -> httpx.Timeout:
 
 
 def _no_answer(call: Call, url: str, request: httpx.Request, error: Exception) -> GraphError:
-    # A proxy's refusal is in it, and may quote what it got.
+    # The text may be a proxy's refusal, and quote what the proxy received.
     text = mask(str(error), call.secrets)
     reason = f"{error.__class__.__name__}: {text}" if text else error.__class__.__name__
     distrust = "CERTIFICATE_VERIFY_FAILED" in text
@@ -154,10 +154,10 @@ def _no_answer(call: Call, url: str, request: httpx.Request, error: Exception) -
 
 def _garbled(call: Call, url: str) -> GraphError:
     return UnreadableAnswer(
-        "the answer is not compressed as it says",
+        "the answer cannot be decompressed",
         verb=call.method,
         path=path_on_wire(url),
-        hint="check any proxy between",
+        hint="check any proxy on the way",
         may_have_happened=call.method != "GET",
     )
 

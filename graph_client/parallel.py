@@ -1,4 +1,4 @@
-"""Calls side by side that end together."""
+"""Concurrent calls that end together."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ async def gather(
 @overload
 async def gather(*calls: Coroutine[Any, Any, T]) -> tuple[T, ...]: ...
 async def gather(*calls: Coroutine[Any, Any, Any]) -> tuple[Any, ...]:
-    """The results of calls that run side by side, in their order.
+    """The results of concurrent calls, in the order of the calls.
 
-    Unlike with asyncio.gather, none goes on in the background once another has failed: the rest are cancelled and have
-    ended before the error leaves, and send nothing more.
+    Unlike with asyncio.gather, no call continues in the background after another has failed: the others are
+    cancelled, and have ended before the error is raised.
 
     Raises:
         Exception: the first that a call raised.

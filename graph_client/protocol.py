@@ -1,4 +1,4 @@
-"""Graph's wire protocol as pure functions: call to request, answer to value or error."""
+"""Graph's wire protocol as pure functions: from a call to a request, from an answer to a value or an error."""
 
 from __future__ import annotations
 
@@ -76,13 +76,13 @@ def options(
 
 
 def query_string(query: Mapping[str, str]) -> str:
-    """An encoded query: blanks as %20, since "+" for a blank is a habit of forms and not of OData."""
+    """An encoded query: spaces as %20, because "+" means a space in forms but not in OData."""
     return "&".join(f"{quote(name, safe='$')}={quote(value, safe=_PLAIN)}" for name, value in query.items())
 
 
-_CHECK_HOST = "the token goes to the configured Graph host only; check graph_url and any proxy between"
+_CHECK_HOST = "the token is sent to the configured Graph host only; check graph_url and any proxy on the way"
 _TRY_AGAIN = (
-    "the token goes to the configured Graph host only; try again, and if it stays check graph_url and any proxy"
+    "the token is sent to the configured Graph host only; try again, and if it persists check graph_url and any proxy"
 )
 
 
@@ -173,9 +173,9 @@ def decode(call: Call, url: str, answer: Answer) -> Any:
 
 
 def _page_fault(page: Mapping[str, Any], answer: Answer, call: Call) -> str | None:
-    """What makes a page useless although its status is 200; a part of a page must never pass for all of it.
+    """What makes a page unusable although its status is 200; part of a page must never pass for the whole.
 
-    Graph begins to answer before it has read everything, so what goes wrong then shows inside the answer:
+    Graph starts to answer before it has read everything, so a later fault shows inside the answer:
     https://github.com/microsoftgraph/microsoft-graph-docs-contrib/issues/3648
     """
     if isinstance(page.get("error"), dict):
@@ -191,7 +191,7 @@ def _page_fault(page: Mapping[str, Any], answer: Answer, call: Call) -> str | No
 
 
 def _guard_next_link(page: Mapping[str, Any], call: Call, url: str, answer: Answer) -> None:
-    """Refuse a page that leads to another host; unlike a redirect it has a status, and may be read again."""
+    """Refuse a page whose link leads to another host; unlike a redirect it is retried, because it has a status."""
     link = read_next_link(page)
     if link is not None and _is_absolute(link) and not same_origin(link, url):
         what = f"Graph's page has a nextLink to another host than {urlsplit(url).netloc}"
@@ -200,13 +200,13 @@ def _guard_next_link(page: Mapping[str, Any], call: Call, url: str, answer: Answ
 
 
 def read_next_link(page: Mapping[str, Any]) -> str | None:
-    """The link to the next page, to be followed as it is."""
+    """The link to the next page, to be followed unchanged."""
     link = page.get("@odata.nextLink")
     return link if isinstance(link, str) and link else None
 
 
 def _status_error(call: Call, url: str, answer: Answer) -> GraphStatusError:
-    # What to do is told by what was said, what is shown holds no secret.
+    # The reaction depends on the original texts; only the redacted ones are shown.
     said = read_error(answer.headers, answer.content)
     body = read_error(answer.headers, answer.content, call.secrets)
     message = body.message
@@ -234,7 +234,7 @@ def _unreadable(call: Call, url: str, answer: Answer, what: str) -> GraphError:
     redirected = 300 <= answer.status < 400
     return UnreadableAnswer(
         what,
-        hint="check graph_url and any proxy between; quote the request-id to Microsoft if it stays",
+        hint="check graph_url and any proxy on the way; if it persists, give Microsoft the request-id",
         may_have_happened=call.method != "GET" and not redirected,
         **_whence(call, url, answer, read_error(answer.headers, b"", call.secrets)),
     )
@@ -253,7 +253,7 @@ def _whence(call: Call, url: str, answer: Answer, body: ErrorBody) -> dict[str, 
 def _reason(status: int) -> str:
     if status == 401:
         return "not authorized"
-    return "the service failed without a word" if status >= 500 else "refused without a word"
+    return "the service failed without a message" if status >= 500 else "refused without a message"
 
 
 def _is_absolute(link: str) -> bool:
@@ -270,5 +270,5 @@ def _absolute(url: str, location: str) -> str:
 def _origin(url: str) -> tuple[str, str | None, int | None, bool]:
     parts = urlsplit(url)
     port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)
-    # A user part or a backslash makes parsers disagree about the host.
+    # Parsers disagree about the host when there is a user part or a backslash.
     return parts.scheme, parts.hostname, port, "@" in parts.netloc or "\\" in url

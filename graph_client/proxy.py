@@ -15,10 +15,10 @@ _HINT = "write it as http://host:port, or http://user:password@host:port (HTTPS_
 
 
 def check_proxy(proxy_url: str) -> str:
-    """A proxy's URL, complete with its scheme.
+    """The URL of a proxy, completed with its scheme.
 
     Raises:
-        BadSettings: it is no URL of a proxy that we can use; the text has neither its user nor its password.
+        BadSettings: the URL cannot be used; the text contains neither its user nor its password.
     """
     url = (proxy_url if "://" in proxy_url else f"http://{proxy_url}").strip()
     try:
@@ -34,13 +34,13 @@ def check_proxy(proxy_url: str) -> str:
 
 
 def find_proxy(url: str, proxy_url: str | None, no_proxy: str = "") -> str | None:
-    """The proxy to reach a URL through; None to reach it directly, as this machine itself always is.
+    """The proxy for a URL; None to connect directly, as always to loopback.
 
     Args:
-        url: what is to be reached.
+        url: the target.
         proxy_url: the proxy for everything else.
-        no_proxy: hosts that are reached directly, as NO_PROXY lists them: a name stands for what ends in it, too; an
-            address or a network (10.0.0.0/8) for itself; a port restricts it; `*` is everything.
+        no_proxy: hosts that are reached directly, as NO_PROXY lists them: a name also covers its subdomains; an
+            address or a network (10.0.0.0/8) covers itself; a port restricts an entry; `*` is everything.
 
     Raises:
         BadSettings: see `check_proxy`.

@@ -15,7 +15,7 @@ __all__ = ["Parsed", "items", "pages", "parsed_pages", "read"]
 
 
 class Parsed(Protocol):
-    """What is made of a JSON object."""
+    """A model that can be parsed from a JSON object."""
 
     @classmethod
     def parse(cls, value: Any) -> Self:
@@ -29,7 +29,7 @@ async def read(session: Sender, call: Call, kind: type[R]) -> R:
     """The object that a call answers with.
 
     Raises:
-        UnreadableAnswer: when the answer is no such object; a change may have been made all the same.
+        UnreadableAnswer: when the answer is no such object; a change may have been made nevertheless.
     """
     answer = await session.request(call)
     try:
@@ -39,11 +39,11 @@ async def read(session: Sender, call: Call, kind: type[R]) -> R:
 
 
 async def pages(session: Sender, call: Call) -> AsyncIterator[list[Any]]:
-    """The pages of a collection as they came; every nextLink is followed as it is, within bounds.
+    """The pages of a collection as received; every nextLink is followed unchanged, up to a limit of pages.
 
     Raises:
-        UnreadableAnswer: for a page without `value`, with an error in it or a link to another host, which was read
-            again until its attempts were spent; links that go in a circle, and a listing that does not end.
+        UnreadableAnswer: for a page without `value`, with an error in it or with a link to another host, after all
+            retries; for links that form a loop, and for a listing that does not end.
     """
     bounds, call = session.settings, replace(call, expects=Expects.PAGE)
     followed: set[str] = set()
@@ -56,9 +56,9 @@ async def pages(session: Sender, call: Call) -> AsyncIterator[list[Any]]:
         if link is None:
             return
         if link in followed:
-            raise _unreadable("Graph's nextLink leads to a page that was read already", call)
+            raise _unreadable("Graph's nextLink leads to a page that has already been read", call)
         followed.add(link)
-        # A page may be empty and have another after it, but links that only lead on must not be followed for ever.
+        # An empty page may have another after it, but endless links must not be followed for ever.
         empty_in_a_row = 0 if value else empty_in_a_row + 1
         if empty_in_a_row >= bounds.max_empty_pages or len(followed) >= bounds.max_pages:
             raise _unreadable(f"Graph's listing does not end: {len(followed)} pages so far", call)
@@ -96,5 +96,5 @@ def _placed(error: UnreadableAnswer, call: Call) -> UnreadableAnswer:
 
 def _unreadable(what: str, call: Call) -> UnreadableAnswer:
     return UnreadableAnswer(
-        what, verb=call.method, path=path_on_wire(call.path), hint="check graph_url and any proxy between"
+        what, verb=call.method, path=path_on_wire(call.path), hint="check graph_url and any proxy on the way"
     )

@@ -1,9 +1,9 @@
-"""Redaction: the secrets that this process knows now, and texts without them, however they are quoted.
+"""Redaction: removes the secrets that this process knows from texts, however they are quoted.
 
-Services quote what they were sent: in JSON, in URLs, in HTML, as Basic authorization, cut, squeezed or in capitals. So
-a text is not compared with a list of spellings. It is decoded layer by layer, each layer is folded (case, blanks,
-quotation marks), and the folded secret is looked for in each. Only base64, hexadecimal digits and misread bytes,
-which cannot be decoded without knowing where they begin, are looked for as they would be spelled.
+Services quote what they received: in JSON, in URLs, in HTML, as Basic authorization, cut, without whitespace, or in
+capitals. So a text is not compared with a list of spellings. It is decoded layer by layer, each layer is folded (case,
+whitespace, quotation marks), and searched for the folded secret. Only base64, hexadecimal digits and misread bytes
+cannot be decoded without knowing where they begin; these are searched for in their encoded spelling.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ __all__ = [
 
 MASK = "***"
 _WINDOW = 4
-# Services cut what they quote: this much of the beginning of a secret, folded, is masked too.
+# Services cut what they quote: this many first characters of a folded secret are masked too.
 _SHORTEST_BEGINNING = 12
-# Of a secret of several lines (PEM, a JSON key) one may be quoted alone.
+# A single line of a longer secret (PEM, a JSON key) may be quoted alone.
 _SHORTEST_LINE = 16
 _LAYERS_MAX = 5
-# What stands before a secret may be half an escape, such as `%` or `&#3`, which the secret's own first characters
-# complete. Then they are decoded with it, and the rest of the secret is looked for.
+# The text before a secret may be half an escape, such as `%` or `&#3`, which the secret's first characters complete.
+# They are then decoded as part of it, and only the rest of the secret can be found.
 _SHORTEST_REST = 8
 _SWALLOWED = re.compile(r"(?:[uUxX]?[0-9A-Fa-f]{1,8}|#?[A-Za-z0-9]{0,32};)")
 
-# What quoting adds, removes or changes: blanks, quotation marks, backslashes, and "+", which stands for a blank in a
-# form and for "-" in the base64 of URLs. UTF-16 read as text has a NUL beside each letter.
+# What quoting adds, removes or changes: whitespace, quotation marks, backslashes, and "+", which is a space in forms
+# and "-" in base64 for URLs. UTF-16 read as text has a NUL beside each letter.
 _DROPPED = dict.fromkeys(
     [*range(0x21), 0x7F, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200C), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000, 0xFEFF]
     + [ord(sign) for sign in "\"'`\\+-"]
@@ -50,7 +50,7 @@ _FOLDED: dict[int, int | None] = {**_DROPPED, ord("_"): ord("/")}
 
 _DROPPED_ASCII = re.escape("".join(chr(point) for point in _DROPPED if point < 0x80))
 _ESCAPING = re.compile(r"[%&\\]")
-# So many beginnings can be told from a text by one pattern faster than by folding it.
+# Up to this many beginnings, one regular expression is faster than folding the text.
 _GLANCED_AT = 100
 
 _PERCENT = r"(?P<percent>(?:%[0-9A-Fa-f]{2})+)|(?P<units>(?:[\\%]u[0-9A-Fa-f]{4})+)"
@@ -59,8 +59,8 @@ _BACKSLASH = (
     r"|(?P<sign>\\[nrtbfva0])|(?P<other>\\.)"
 )
 _HTML = r"(?P<html>&(?:\#[0-9]{1,7}|\#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});)"
-# Read all at once, since quoted text is quoted again; and each for itself, since what stands before a secret may look
-# like the beginning of an escape of another kind, as the backslash of a path does.
+# All together, because quoted text is quoted again; and each by itself, because the text before a secret may look like
+# the beginning of another kind of escape, such as the backslash of a path.
 _READINGS = tuple(
     re.compile(pattern, re.DOTALL)
     for pattern in (
@@ -76,24 +76,24 @@ _READINGS = tuple(
 _SIGNS = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", "v": "\v", "a": "\a", "0": "\0"}
 
 
-# What no system words: ids, moments and links, by which answers are told apart and followed.
+# Fields without free text: ids, moments and links, which must stay intact to match and follow answers.
 _NOT_WORDED = re.compile(r"id|.*Id|.*DateTime|@odata\..*")
 
 
 class _Layer(NamedTuple):
-    """A text, and for each character where it begins and ends in the text that it was decoded from."""
+    """A decoded text, and for each character its start and end in the original."""
 
     text: str
     spans: list[tuple[int, int]]
 
 
 class Redaction:
-    """A set of secrets, and texts without them."""
+    """A set of secrets that is removed from texts."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._known: set[str] = set()
         self._short: set[str] = set()
-        # By their first characters: a text is scanned once, however many secrets there are.
+        # By first characters: a text is scanned once, however many secrets there are.
         self._needles: dict[str, tuple[str, ...]] = {}
         self._starts: set[tuple[str, ...]] = set()
         self._glance: re.Pattern[str] | None = None
@@ -104,7 +104,7 @@ class Redaction:
         return f"Redaction(<{len(self._known)} secrets>)"
 
     def learn(self, *secrets: str | None) -> None:
-        """Add secrets; None and empty ones are none."""
+        """Add secrets; None and "" are ignored."""
         for secret in secrets:
             if not secret or secret in self._known:
                 continue
@@ -115,18 +115,18 @@ class Redaction:
                     self._add(part)
 
     def knows(self, secret: str) -> bool:
-        """Whether this is one of them."""
+        """Whether this secret is in the set."""
         return secret in self._known
 
     def forget(self) -> None:
-        """Know nothing."""
+        """Remove all secrets from the set."""
         with self._lock:
             self._known, self._short, self._needles, self._starts = set(), set(), {}, set()
 
     def mask(self, text: str) -> str:
-        """The text with `***` in place of each secret, and of what is left of one that was cut.
+        """The text with `***` in place of each secret, and of the remains of one that was cut.
 
-        A secret of fewer than four letters and digits is masked where it stands alone.
+        A secret with fewer than four letters and digits is masked only as a whole word.
         """
         if not self._known:
             return text
@@ -138,16 +138,16 @@ class Redaction:
         return _without(text, sorted(found))
 
     def mask_bytes(self, content: bytes) -> bytes:
-        """The bytes without the secrets, in any encoding that contains ASCII or is UTF-16."""
+        """The bytes without the secrets, in UTF-16 or any superset of ASCII."""
         return self.mask(content.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
 
     def mask_values(self, value: Any) -> Any:
-        """A JSON value with its texts masked, also those that are JSON themselves; ids, moments and links stay."""
+        """A JSON value with its texts masked, including JSON inside texts; ids, moments and links are unchanged."""
         if not self._known:
             return value
         if isinstance(value, dict) and isinstance(value.get("value"), list):
             return value | {"value": [self.mask_values(each) for each in value["value"]]}
-        # Many texts are glanced at together: a harvest has dozens in each of its hundred thousand events.
+        # All texts are prechecked together: a harvest has dozens in each of a hundred thousand events.
         if not self._short and not self._may_hold_one("\n".join(_texts_of(value))):
             return value
         return self._mask_each(value)
@@ -173,7 +173,7 @@ class Redaction:
         return text if masked == value else json.dumps(masked)
 
     def _may_hold_one(self, text: str) -> bool:
-        """Whether it is worth looking closely: events come by the hundred thousand."""
+        """Whether a full search is worthwhile; a fast precheck, because harvests have a hundred thousand events."""
         if _ESCAPING.search(text):
             return True
         if text.isascii() and len(self._starts) <= _GLANCED_AT:
@@ -213,7 +213,7 @@ class Redaction:
 
 
 def _texts_of(value: Any) -> Iterator[str]:
-    """The texts of a JSON value, its ids and moments too."""
+    """The texts of a JSON value, including ids and moments."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):
@@ -225,7 +225,7 @@ def _texts_of(value: Any) -> Iterator[str]:
 
 
 def _quoted(needle: str, folded: str, place: int) -> int:
-    """How much of a needle stands at a place: all of it, a beginning that tells something, or nothing."""
+    """How many characters of a needle are at a place: all, a beginning of sufficient length, or 0."""
     if folded.startswith(needle, place):
         return len(needle)
     longest = min(len(needle), len(folded) - place)
@@ -238,7 +238,7 @@ def _fold(text: str) -> str:
 
 
 def _unfold(start: Iterable[str]) -> str:
-    """A pattern of what folds to the beginning of a needle, for ASCII in lower case."""
+    """A pattern for lower-case ASCII that folds to the beginning of a needle."""
     return rf"[{_DROPPED_ASCII}]*".join("[/_]" if char == "/" else re.escape(char) for char in start)
 
 
@@ -256,7 +256,7 @@ def _layers(text: str) -> Iterator[_Layer]:
 
 
 def _decode(layer: _Layer, escaped: re.Pattern[str]) -> _Layer | None:
-    """The text with each escape replaced by what it stands for; None where there is none."""
+    """The text with each escape decoded; None if there is none."""
     texts: list[str] = []
     spans: list[tuple[int, int]] = []
     end = 0
@@ -273,7 +273,7 @@ def _decode(layer: _Layer, escaped: re.Pattern[str]) -> _Layer | None:
 
 
 def _unescape(match: re.Match[str]) -> Iterator[tuple[str, int]]:
-    """What an escape stands for, character by character, each with the width of its escape."""
+    """The characters of an escape, each with the width that it occupies."""
     text = match[0]
     match match.lastgroup:
         case "percent":
@@ -300,7 +300,7 @@ def _unescape(match: re.Match[str]) -> Iterator[tuple[str, int]]:
 def _entity(text: str) -> str:
     if text[1] != "#":
         return html.unescape(text)
-    # Not by html.unescape, which corrects what browsers correct.
+    # Not html.unescape, which replaces numbers as browsers do.
     digits = text.strip("&#;")
     return _character(text, int(f"0{digits}", 16) if digits[0] in "xX" else int(digits))
 
@@ -311,7 +311,7 @@ def _character(text: str, point: int) -> str:
 
 def _characters(content: bytes, width: int) -> Iterator[tuple[str, int]]:
     for char in content.decode("utf-8", "surrogateescape"):
-        # A byte that is not UTF-8 is read alone: it may stand before a secret that is.
+        # A byte that is not UTF-8 is read alone: a valid secret may follow it.
         if "\udc80" <= char <= "\udcff":
             yield chr(ord(char) & 0xFF), width
         else:
@@ -319,15 +319,15 @@ def _characters(content: bytes, width: int) -> Iterator[tuple[str, int]]:
 
 
 def _needles_of(secret: str) -> Iterator[str]:
-    """What to look for in folded text."""
+    """The spellings of a secret to search for in folded text."""
     for spelled in (secret, secret.upper(), secret.lower()):
-        # A secret may itself hold what looks like an escape, and is decoded with the text around it.
+        # A secret may itself contain what looks like an escape, and is then decoded with the text around it.
         yield from (_fold(layer.text) for layer in _layers(spelled))
     yield from (rest for rest in map(_fold, _rests(secret)) if len(rest) >= _SHORTEST_REST)
     content = secret.encode("utf-8", "surrogatepass")
     yield content.hex()
     for before in range(3):
-        # Alone, and inside `user:secret`: characters that also depend on what stands beside it are left out.
+        # Alone, and inside `user:secret`: without the characters that also depend on the neighbours.
         encoded = base64.b64encode(b"\0" * before + content).decode()
         yield _fold(encoded[-(-before * 8 // 6) : (before + len(content)) * 8 // 6])
     if not secret.isascii():
@@ -340,7 +340,7 @@ def _needles_of(secret: str) -> Iterator[str]:
 
 
 def _rests(secret: str) -> Iterator[str]:
-    """What is left of a secret whose first characters completed an escape."""
+    """The remains of a secret whose first characters completed an escape."""
     for length in range(1, min(len(secret), 34)):
         if _SWALLOWED.fullmatch(secret, 0, length):
             yield secret[length:]
@@ -356,7 +356,7 @@ def _without(text: str, spans: list[tuple[int, int]]) -> str:
     return "".join(parts) + text[end:]
 
 
-# Of the process, since what is known here must not get out of it, whoever writes.
+# One for the process: no writer in it may let out a secret that another part has learned.
 _PROCESS = Redaction()
 
 learn_secrets = _PROCESS.learn
@@ -366,7 +366,7 @@ mask_values = _PROCESS.mask_values
 
 
 def learn_url_password(url: str | None) -> None:
-    """Learn the password that stands in a URL, if one does."""
+    """Register the password in a URL, if it has one."""
     try:
         password = urlsplit(url or "").password
     except ValueError:
@@ -379,8 +379,8 @@ def mask(text: str, also: Iterable[str] = ()) -> str:
     """The text without the secrets that the process knows.
 
     Args:
-        text: what a service answered, or an error says; not cut or squeezed yet.
-        also: values that must not show in this one text, although they need not be secrets.
+        text: a service's answer or the text of an error, neither cut nor stripped of whitespace.
+        also: further values that must not appear in this text, even if they are not secrets.
     """
     unknown = [value for value in also if not _PROCESS.knows(value)]
     return Redaction(unknown).mask(_PROCESS.mask(text))

@@ -1,4 +1,4 @@
-"""Replication: Graph's replicas hear of a new object one after the other, and deny it until then.
+"""Replication: Graph's replicas receive a new object one after the other, and deny it until then.
 
 https://learn.microsoft.com/graph/application-saml-sso-configure-api
 """
@@ -19,12 +19,12 @@ __all__ = ["FreshObjects", "in_grace", "is_checking", "wait_until"]
 
 T = TypeVar("T")
 
-# A creation that seems to lie in the future by more than a moment was told by another clock than `now`.
+# A creation time further in the future than this comes from another clock than `now`.
 _FUTURE_SECONDS = 60.0
 
 
 class FreshObjects:
-    """Knows which objects are new, and how much of their grace is left.
+    """Knows which objects are new, and how long answers about them may still mean "not yet".
 
     Args:
         grace_seconds: how long after its creation an object is new.
@@ -39,35 +39,35 @@ class FreshObjects:
         self._until: dict[str, float] = {}
 
     def add(self, *ids: str | None, created_at: datetime | None = None) -> None:
-        """Note ids of one object.
+        """Record the ids of one object.
 
         Args:
             ids: its ids; None is ignored.
-            created_at: when it was created, by Graph; None for a moment ago.
+            created_at: when it was created, by Graph's clock; None for just now.
         """
         age = (self._now() - created_at).total_seconds() if created_at else 0.0
         if -_FUTURE_SECONDS <= age < self._grace_seconds:
             self._note(ids, self._clock() + self._grace_seconds - max(0.0, age))
 
     def relate(self, known_id: str | None, *ids: str | None) -> None:
-        """Note further ids of an object, if it is new."""
+        """Record further ids of an object, if it is new."""
         until = self._until.get((known_id or "").lower())
         if until is not None:
             self._note(ids, until)
 
     def remove(self, path: str) -> None:
-        """Forget the object that a path ends in: it was deleted, and what is not there is no longer to come."""
+        """Forget the object that a path ends in: it was deleted, so a 404 no longer means "not yet"."""
         self._until.pop(_segments(path)[-1], None)
 
     def seconds_left(self, path: str) -> float:
-        """How long answers about what a path names may still mean "not yet"; 0 if nothing in it is new."""
+        """How long answers about the objects in a path may still mean "not yet"; 0 if none of them is new."""
         if not self._until:
             return 0.0
         until = max((self._until.get(segment, 0.0) for segment in _segments(path)), default=0.0)
         return max(0.0, until - self._clock())
 
     def _note(self, ids: tuple[str | None, ...], until: float) -> None:
-        # The oldest come first: what is no longer new need not be kept.
+        # The oldest come first; drop those that are no longer new.
         while self._until and self._until[oldest := next(iter(self._until))] <= self._clock():
             del self._until[oldest]
         self._until |= {each.lower(): until for each in ids if each}
@@ -78,12 +78,12 @@ def _segments(path: str) -> list[str]:
 
 
 def in_grace(call: Call, error: BaseException | None) -> bool:
-    """Whether the error says "not yet" about a new object, and waiting is all that is to be done about it."""
+    """Whether the error says "not yet" about a new object, and waiting is the right reaction."""
     if not isinstance(error, GraphStatusError) or not error.not_yet or error.grace_seconds_left <= 0:
         return False
     if isinstance(error, NotFound) and (call.none_if_absent or call.method == "DELETE"):
         return False
-    # Graph is known to answer 404 although it did what was asked: the caller has to look before a repetition.
+    # Graph sometimes answers 404 after it did what was asked: the caller must look before repeating a create.
     return call.repeat is not Repeat.NEVER
 
 
@@ -146,11 +146,11 @@ async def wait_until(
 
 def _expired(elapsed_seconds: float, reads: int, good: int, seen: int, last: GraphStatusError | None) -> WaitExpired:
     expired = WaitExpired(
-        f"not settled after {elapsed_seconds:.0f} s: {reads} reads, {good} of {seen} good ones in the end",
-        hint="wait longer, or look at the object in the portal",
+        f"not settled after {elapsed_seconds:.0f} s: {reads} reads, the last {good} of {seen} required were good",
+        hint="wait longer, or check the object in the portal",
     )
     if last is not None:
-        expired.what += f"; the last refusal: {last.what}"
+        expired.what += f"; the last error: {last.what}"
         expired.verb, expired.path, expired.status = last.verb, last.path, last.status
         expired.code, expired.message, expired.request_id = last.code, last.message, last.request_id
         expired.hint = last.hint or expired.hint

@@ -1,4 +1,4 @@
-"""The one way to Graph: paced, repeated where that is safe, decoded."""
+"""The one way to Graph: calls are paced, retried where that is safe, and decoded."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SendOnce = Callable[[Call], Awaitable[Any]]
 
 
 class Session:
-    """Sends calls: paced, authorized, repeated where that is safe, decoded."""
+    """Sends calls: paced, authorized, retried where that is safe, decoded."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class Session:
 
         Args:
             call: what to send.
-            send_once: sends it in another way than by itself.
+            send_once: sends one attempt; by default as a request of its own.
 
         Raises:
             GraphError: see the tree in `errors`.
@@ -87,17 +87,17 @@ class Session:
         await self._http.aclose()
 
     def url_of(self, call: Call) -> str:
-        """The absolute URL of a call; see `protocol.url_of`."""
+        """The absolute URL of a call; see `protocol.build_url`."""
         return build_url(self.settings.graph_url, self.settings.api_version, call)
 
     async def send_once(self, call: Call) -> Any:
-        """Send a call once, and decode its answer; a write that was refused for its empty body has `{}` as one."""
+        """Send a call once and decode its answer; a write refused for its empty body is sent again with `{}`."""
         try:
             return self.decoded(call, await self.exchange(call, (call,)))
         except BadRequest as error:
             if call.body is not None or not is_bodyless_refusal(refusal_of(error)):
                 raise
-        # The gateway refused before the service saw it, so this is safe for every call.
+        # The gateway refused it before the service saw it, so this is safe for every call.
         filled = replace(call, body={})
         return self.decoded(filled, await self.exchange(filled, (filled,)))
 
@@ -113,7 +113,7 @@ class Session:
             return await self._http.send(call, url)
 
     def decoded(self, call: Call, answer: Answer) -> Any:
-        """The value of an answer; one that asks for a pause holds back what comes after.
+        """The value of an answer; an answer that asks for a pause delays the calls after it.
 
         Raises:
             GraphError: see `protocol.decode`.
@@ -150,7 +150,7 @@ class Sender(Protocol):
 
     @property
     def fresh_objects(self) -> FreshObjects:
-        """What was created minutes ago."""
+        """The objects that were created minutes ago."""
 
     async def request(self, call: Call) -> Any:
         """The decoded answer of a call: a dict, or None where nothing is expected.

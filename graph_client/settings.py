@@ -1,4 +1,4 @@
-"""Where Graph is and how politely to use it: one frozen value, read from no environment."""
+"""The addresses, time limits and budgets of a client: one frozen value; no environment variable is read here."""
 
 from __future__ import annotations
 
@@ -62,9 +62,9 @@ class GraphSettings:
     api_version: ApiVersion = "v1.0"
     ca_file: Path | None = None
     proxy_url: str | None = None
-    # Hosts that are reached without it, as NO_PROXY lists them; this machine always is.
+    # Hosts that are reached without the proxy, as NO_PROXY lists them; loopback never uses it.
     no_proxy: str = ""
-    # What Graph keeps of the credentials of one service principal; None where no limit is documented.
+    # How many bytes of credentials Graph stores for a service principal; None where no limit is documented.
     credential_bytes_max: int | None = None
     user_agent: str = "graph-client/0.1.0"
 
@@ -82,7 +82,7 @@ class GraphSettings:
     total_retry_seconds: float = 300.0
     first_backoff_seconds: float = 1.0
     longest_backoff_seconds: float = 30.0
-    # How long after its creation an object may be unknown to some replica or service.
+    # How long after its creation an object may be unknown to a replica or to the synchronization service.
     fresh_object_seconds: float = 600.0
     grace_interval_seconds: float = 2.0
     longest_grace_interval_seconds: float = 10.0
@@ -93,22 +93,22 @@ class GraphSettings:
 
     page_size: int = 999
     log_page_size: int = 500
-    # A listing of more is given up: ten million objects, or five million events of one window.
+    # A longer listing is given up: this is ten million objects, or five million events of one window.
     max_pages: int = 10_000
     max_empty_pages: int = 50
     # How long a read waits for others to share its request.
     batch_linger_seconds: float = 0.01
 
-    # The most at once: fewer while Graph is short of breath.
+    # The maximum; lower while Graph throttles.
     requests_in_flight: int = 32
     # Of an application in a tenant: https://learn.microsoft.com/graph/throttling-limits
     writes_per_window: int = 3000
     write_window_seconds: float = 150.0
-    # Into how many equal parts the write window is cut. Of several, the first is left out: it belongs to whoever had
-    # this share before.
+    # Into how many equal parts the write window is cut. The first of several is left unused: the previous owner of
+    # this share may have spent it.
     write_window_parts: int = 1
-    # Resource units of a tenant of more than 500 users; 5,000 in one of 50 to 500, 3,500 below. The first refusal
-    # makes a client keep to the smallest.
+    # Resource units of a tenant with more than 500 users; 5,000 with 50 to 500, 3,500 below. The size is unknown,
+    # so the first refusal makes the client keep to the smallest.
     units_per_window: int = 8000
     fewest_units_per_window: int = 3500
     unit_window_seconds: float = 10.0
@@ -116,7 +116,7 @@ class GraphSettings:
     report_window_seconds: float = 10.0
     on_demand_per_window: int = 5
     on_demand_window_seconds: float = 10.0
-    # The part of these budgets that is this client's, where several share one application.
+    # This client's share of these budgets, if several clients use one application.
     budget_share: float = 1.0
 
     def __post_init__(self) -> None:
@@ -133,7 +133,7 @@ class GraphSettings:
         for url in (self.graph_url, self.authority):
             self.proxy_for(url)
         if self.budget_share > 1:
-            raise BadSettings(f"budget_share is a part of the whole, at most 1, not {self.budget_share}")
+            raise BadSettings(f"budget_share must be at most 1, not {self.budget_share}")
 
     @classmethod
     def for_cloud(cls, cloud: str, **changes: Any) -> GraphSettings:
@@ -154,17 +154,17 @@ class GraphSettings:
 
     @property
     def writes_per_second(self) -> float:
-        """How fast this client may write in the long run."""
+        """This client's sustained write rate."""
         return self.writes_per_window * self.budget_share / self.write_window_seconds
 
     def sharing(self, writes_per_second: float) -> GraphSettings:
-        """Settings of one of several clients that share these budgets, and follow each other in their shares.
+        """Settings of one of several clients that share these budgets, and take over shares from each other.
 
-        Whoever takes over a share does not know what was spent of it a moment ago. So it spends its own evenly, and
-        begins with nothing: then all of them together keep to the budget in every window, however often they change.
+        A client that takes over a share does not know how much of it has just been spent. So it spends its share
+        evenly and starts with an empty one: then all clients together keep to the budget in every window.
 
         Args:
-            writes_per_second: this client's part of the writes; the other budgets are shared likewise.
+            writes_per_second: this client's share of the writes; the other budgets are shared in proportion.
         """
         share = min(self.budget_share, writes_per_second * self.write_window_seconds / self.writes_per_window)
         return replace(self, budget_share=share, write_window_parts=_PARTS)

@@ -1,4 +1,4 @@
-"""Graph's objects, typed and tolerant."""
+"""Graph's objects, typed, and tolerant of what is missing or unknown."""
 
 from graph_client.models.on_demand import (
     OnDemandAnswer,

@@ -1,4 +1,4 @@
-"""What provisioning one user or group at once came to: JSON in the strings of a pair, in one of several shapes.
+"""The result of provisioning on demand: JSON in the two strings of a pair, in one of several shapes.
 
 https://learn.microsoft.com/graph/api/synchronization-synchronizationjob-provisionondemand
 """
@@ -21,7 +21,7 @@ __all__ = ["OnDemandAnswer", "OnDemandDetails", "OnDemandIdentity", "OnDemandSte
 
 
 class _ObjectMapping(View):
-    """From which kind of object a rule makes which."""
+    """Which type of source object a rule provisions as which type of target object."""
 
     __slots__ = ()
 
@@ -30,7 +30,7 @@ class _ObjectMapping(View):
 
     @property
     def enabled(self) -> bool:
-        """Whether the rule provisions this kind; only a plain `false` says that it does not."""
+        """Whether the rule provisions this type; only an explicit `false` disables it."""
         return self.raw.get("enabled") is not False
 
 
@@ -47,13 +47,13 @@ class SynchronizationRule(View):
     object_mappings = Parts("objectMappings", _ObjectMapping)
 
     def source_of(self, kind: str) -> str | None:
-        """The rule's own spelling of a kind of object that it provisions, such as User; None if it does not."""
+        """The rule's spelling of an object type that it provisions, such as User; None if it does not."""
         names = [mapping.source_object_name or "" for mapping in self.object_mappings if mapping.enabled]
         return next((name for name in names if name.lower() == kind.lower()), None)
 
 
 class OnDemandStep(ProvisioningStep):
-    """A step; here its kind is called `type`, where the log says `provisioningStepType`."""
+    """A step; its type is called `type` here, and `provisioningStepType` in the log."""
 
     __slots__ = ()
 
@@ -66,7 +66,7 @@ class OnDemandStep(ProvisioningStep):
 
 
 class OnDemandDetails(View):
-    """Why it ended as it did, as the answer's key says it."""
+    """The reason for the result, from the answer's key."""
 
     __slots__ = ()
 
@@ -78,7 +78,7 @@ class OnDemandDetails(View):
 
 
 class OnDemandIdentity(ProvisionedIdentity):
-    """The object as one of the systems knows it; here its kind is called `type`."""
+    """The object as one of the systems knows it; its type is called `type` here."""
 
     __slots__ = ()
 
@@ -104,10 +104,10 @@ class _Summary(View):
 
 
 class OnDemandAnswer:
-    """The answer decoded; what is missing or no JSON is empty, never an error.
+    """The decoded answer; what is missing or not JSON is empty, never an error.
 
-    The key is `{"result", "details"}`, or the name of an internal type. The value is a summary with steps and modified
-    properties, a list of such, a list of bare steps, or `{}` for a group.
+    The key is `{"result", "details"}` or the name of an internal type. The value is a summary with steps and modified
+    properties, a list of summaries, a list of plain steps, or `{}` for a group.
 
     Args:
         key: the answer's key.
@@ -120,7 +120,7 @@ class OnDemandAnswer:
         items = [item for item in content if isinstance(item, dict)] if isinstance(content, list) else [content]
         summaries = [item for item in items if isinstance(item, dict) and "name" not in item]
         steps = [item for item in items if isinstance(item, dict) and "name" in item]
-        # Of several the last is what it came to.
+        # The last of several has the outcome.
         self._summary = _Summary(summaries[-1] if summaries else {})
         bare = tuple(OnDemandStep(step) for step in steps)
         self.steps = tuple(step for item in summaries for step in _Summary(item).steps) or bare
@@ -134,57 +134,57 @@ class OnDemandAnswer:
 
     @property
     def result(self) -> str | None:
-        """How it ended, in lower case: success, failure or skipped; None where the answer does not say."""
+        """The outcome in lower case: success, failure or skipped; None if the answer does not say."""
         told = self._key.result or self._summary.status_info.status
         return (told or self._worst_step() or "").lower() or None
 
     @property
     def action(self) -> str | None:
-        """What was done, in lower case: create, update, delete, disable, other; None where it is not said."""
+        """The action in lower case: create, update, delete, disable or other; None if the answer does not say."""
         return (self._summary.action or "").lower() or None
 
     @property
     def change_id(self) -> str | None:
-        """The change, as the event in the log names it too."""
+        """The id of the change, also in its event in the log."""
         return self._summary.change_id
 
     @property
     def error_code(self) -> str | None:
-        """Microsoft's code of the failure or skip."""
+        """Microsoft's code for the failure or skip."""
         skipped = (str(step.details["SkipReason"]) for step in self.steps if step.details.get("SkipReason"))
         found = self._key.details.error_code or self._summary.status_info.error.error_code or next(skipped, None)
         return found or next((str(each) for step in self.steps if (each := step.details.get("ErrorCode"))), None)
 
     @property
     def reason(self) -> str | None:
-        """Microsoft's words for the failure or skip."""
+        """Microsoft's text about the failure or skip."""
         details, told = self._key.details, self._summary.status_info.error
         unsuccessful = (step.description for step in self.steps if not _successful(step))
         return details.reason or details.error_message or told.reason or next(unsuccessful, None) or None
 
     @property
     def recommended_action(self) -> str | None:
-        """What Microsoft recommends."""
+        """Microsoft's recommendation."""
         told = self._summary.status_info.error.recommended_action
         return self._key.details.recommended_action or told or None
 
     @property
     def additional_details(self) -> str | None:
-        """What Microsoft adds to its reason."""
+        """Microsoft's addition to the reason."""
         return self._key.details.additional_details or self._summary.status_info.error.additional_details or None
 
     @property
     def modified_properties(self) -> tuple[ModifiedProperty, ...]:
-        """Attributes of the target before and after, where the answer gives them."""
+        """Attributes of the target before and after, if the answer has them."""
         return self._summary.modified_properties
 
     @property
     def target_id(self) -> str | None:
-        """Id of the object in the target system."""
+        """The id of the object in the target system."""
         return self._summary.target_identity.id or None
 
     def _worst_step(self) -> str | None:
-        """How it ended by its steps alone, as where the key is the name of a type."""
+        """The outcome by the steps alone, for answers whose key is the name of a type."""
         statuses = [(step.status or "").lower() for step in self.steps]
         worst = next((word for word in ("failure", "skipped") if word in statuses), None)
         return worst or ("success" if "success" in statuses else None)
@@ -195,7 +195,7 @@ def _successful(step: OnDemandStep) -> bool:
 
 
 def _json_in(text: str) -> Any:
-    """The JSON of a text, which may itself be a text with JSON; None if it is none."""
+    """The JSON in a text, which may itself be a string of JSON; None if there is none."""
     found: Any = text
     try:
         for _ in range(2):

@@ -1,4 +1,4 @@
-"""provisioningObjectSummary: what the provisioning service did with one object.
+"""provisioningObjectSummary: an action of the provisioning service on one object.
 
 https://learn.microsoft.com/graph/api/resources/provisioningobjectsummary
 """
@@ -25,7 +25,7 @@ __all__ = [
     "ProvisioningSystem",
 ]
 
-# JSON's largest exact integer; no event took longer, and no database takes much more.
+# The largest integer that is exact in JSON and fits every database.
 _LARGEST = 1 << 53
 
 
@@ -42,7 +42,7 @@ class ProvisioningErrorInfo(View):
 
 
 class ProvisioningStatusInfo(ProvisioningErrorInfo):
-    """The outcome; the error is an object of its own today, and lay flat in earlier versions."""
+    """The outcome; the error is a nested object today, and was flat in earlier versions."""
 
     __slots__ = ()
 
@@ -51,12 +51,12 @@ class ProvisioningStatusInfo(ProvisioningErrorInfo):
 
     @property
     def error(self) -> ProvisioningErrorInfo:
-        """The error, wherever it stands."""
+        """The error, nested or flat."""
         return self.error_information or self
 
 
 class ProvisioningStep(View):
-    """One step on the way of an object."""
+    """One step of provisioning an object."""
 
     __slots__ = ()
 
@@ -95,7 +95,7 @@ class ProvisioningServicePrincipal(View):
 
 
 class Initiator(View):
-    """Who set it going; some samples misspell the type's name."""
+    """Who started it; some samples misspell the name of the type."""
 
     __slots__ = ()
 
@@ -121,7 +121,7 @@ class ModifiedProperty(View):
 
 
 class ProvisioningEvent(View):
-    """One event of the log, of today's shape or of an earlier one; `raw` is the JSON as it came."""
+    """One event of the log, in today's shape or an earlier one; `raw` is the JSON as received."""
 
     __slots__ = ()
 
@@ -144,10 +144,10 @@ class ProvisioningEvent(View):
 
     @classmethod
     def parse(cls, value: Any) -> Self:
-        """The event of a JSON value.
+        """Parse a JSON value.
 
         Raises:
-            UnreadableAnswer: when it is no object, or its id is missing.
+            UnreadableAnswer: when it is not an object, or its id is missing.
         """
         event = cls(value if isinstance(value, Mapping) else {})
         if not event.id:
@@ -159,7 +159,7 @@ class ProvisioningEvent(View):
 
     @property
     def id(self) -> str:
-        """Its id."""
+        """The id of the event."""
         return self._id or ""
 
     _id = Text("id")
@@ -180,27 +180,27 @@ class ProvisioningEvent(View):
 
     @property
     def outcome(self) -> ProvisioningStatusInfo:
-        """How it ended, in today's shape or in beta's."""
+        """The outcome, in today's shape or beta's."""
         return self.provisioning_status_info or self.beta_status_info
 
     @property
     def action(self) -> str | None:
-        """What was done: create, update, delete, disable, stagedDelete or other."""
+        """The action: create, update, delete, disable, stagedDelete or other."""
         action = self.provisioning_action or self.beta_action
         return action[:1].lower() + action[1:] if action else None
 
     @property
     def status(self) -> str | None:
-        """How it ended, in lower case: success, failure, skipped or warning."""
+        """The outcome in lower case: success, failure, skipped or warning."""
         status = self.outcome.status
         return status.lower() if status else None
 
     @property
     def error(self) -> ProvisioningErrorInfo:
-        """What went wrong; empty if nothing did."""
+        """The error; empty if there is none."""
         return self.outcome.error
 
     @property
     def service_principal_id(self) -> str | None:
-        """The service principal of the job, which early events name only among the target's details."""
+        """The service principal of the job, which early events have only in the target's details."""
         return self.service_principal.id or text_of(self.target_system.details, "ServicePrincipalId") or None

@@ -1,4 +1,4 @@
-"""What all models share: Graph's names, and tolerance for what we do not know."""
+"""The base of all models: Graph's names, tolerance of unknown values, moments and durations."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ __all__ = ["Entity", "Many", "Moment", "Resource", "parse_duration", "parse_mome
 
 
 T = TypeVar("T")
-# Graph sends null for an empty collection now and then.
+# Graph sometimes sends null for an empty collection.
 Many = Annotated[tuple[T, ...], BeforeValidator(lambda value: () if value is None else value)]
 
 
 class Resource(BaseModel):
-    """A Graph object: fields are optional, unknown ones are kept, enums are plain texts."""
+    """A Graph object: fields are optional, unknown fields are kept, enums are plain strings."""
 
     model_config = ConfigDict(
         alias_generator=to_camel,
@@ -35,10 +35,10 @@ class Resource(BaseModel):
 
     @classmethod
     def parse(cls, value: Any) -> Self:
-        """The object of a JSON value; a value of an unexpected type is dropped rather than fatal.
+        """Parse a JSON value; values of an unexpected type are dropped.
 
         Raises:
-            UnreadableAnswer: when it is no object, or its id is missing.
+            UnreadableAnswer: when it is not an object, or its id is missing.
         """
         try:
             return cls.model_validate(value)
@@ -48,7 +48,7 @@ class Resource(BaseModel):
             return cls.model_validate(_without(value, [detail["loc"] for detail in wrong]))
         except ValidationError as error:
             left = _details(error)[0]
-            # What was wrong at first tells more than the gap that dropping it left.
+            # The first fault says more than the gap that dropping the value left.
             first = next((detail for detail in wrong if detail["loc"][: len(left["loc"])] == left["loc"]), left)
             where = ".".join(str(part) for part in first["loc"])
             raise UnreadableAnswer(
@@ -57,7 +57,7 @@ class Resource(BaseModel):
             ) from None
 
     def __repr_args__(self) -> Any:
-        # Unknown fields may hold anything, also keys and secrets.
+        # Unknown fields may contain anything, even secrets.
         return [(name, getattr(self, name)) for name in type(self).model_fields]
 
 
@@ -72,9 +72,9 @@ def _details(error: ValidationError) -> list[ErrorDetails]:
 
 
 def _without(value: Any, locations: list[tuple[int | str, ...]]) -> Any:
-    """A copy of a JSON value without the values at some places."""
+    """A copy of a JSON value without the values at some locations."""
     result = copy.deepcopy(value)
-    # From the back, so that places in lists stay what they are.
+    # From the back, so that positions in lists stay valid.
     for location in sorted(locations, key=lambda loc: [str(part).zfill(9) for part in loc], reverse=True):
         holder: Any = None
         at: Any = result
@@ -99,17 +99,17 @@ _DURATION = re.compile(
 
 
 def parse_moment(value: Any) -> datetime | None:
-    """A moment in UTC; the year 0001, which Graph writes for "never", is None.
+    """A moment in UTC; the year 0001, Graph's "never", is None.
 
     Raises:
-        ValueError: for what is no moment.
+        ValueError: when the value is not a moment.
     """
     if value is None or value == "":
         return None
     if isinstance(value, datetime):
         moment = value
     elif isinstance(value, str):
-        # Digits beyond the microsecond are cut off.
+        # Digits beyond microseconds are cut off.
         moment = datetime.fromisoformat(value)
     else:
         raise ValueError("not a moment")  # noqa: TRY004  # pydantic takes only this one
@@ -125,7 +125,7 @@ Moment = Annotated[datetime | None, BeforeValidator(parse_moment)]
 
 
 def parse_duration(text: str | None) -> timedelta | None:
-    """The length of an ISO 8601 duration in weeks, days and smaller; None for anything else.
+    """The length of an ISO 8601 duration in weeks, days and smaller units; None for anything else.
 
     TimeSpan.MaxValue, `P10675199DT2H48M5.4775807S`, fits; its seventh digit is cut off.
     """

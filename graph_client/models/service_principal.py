@@ -1,4 +1,4 @@
-"""servicePrincipal: an application in a tenant, and who is assigned to it.
+"""Objects of the directory: applications, service principals, gallery templates, assignments, users and groups.
 
 https://learn.microsoft.com/graph/api/resources/serviceprincipal
 """
@@ -23,7 +23,7 @@ __all__ = [
 
 
 class AppRole(Entity):
-    """A role of an application that principals are assigned to."""
+    """A role of an application, to which users and groups are assigned."""
 
     display_name: str | None = None
     value: str | None = None
@@ -51,7 +51,7 @@ class Application(Entity):
 
 
 class ServicePrincipal(Entity):
-    """A service principal; its id is the one that synchronization paths take."""
+    """A service principal; synchronization paths use its object id."""
 
     app_id: str | None = None
     display_name: str | None = None
@@ -73,14 +73,14 @@ class ServicePrincipal(Entity):
 
 
 class ApplicationServicePrincipal(Resource):
-    """The pair that instantiating a template makes."""
+    """The pair that is created from a template."""
 
     application: Application
     service_principal: ServicePrincipal
 
 
 class AppRoleAssignment(Entity):
-    """A principal assigned to a role of a service principal; the id is opaque, not a GUID.
+    """The assignment of a principal to a role of a service principal; the id is opaque, not a GUID.
 
     https://learn.microsoft.com/graph/api/resources/approleassignment
     """
@@ -91,14 +91,14 @@ class AppRoleAssignment(Entity):
     principal_display_name: str | None = None
     resource_id: str | None = None
     resource_display_name: str | None = None
-    # beta has another name for it.
+    # beta calls it creationTimestamp.
     created_date_time: Moment = Field(
         default=None, validation_alias=AliasChoices("createdDateTime", "creationTimestamp")
     )
 
 
 class ApplicationTemplate(Entity):
-    """A template that applications are made from."""
+    """A gallery template, from which applications are created."""
 
     display_name: str | None = None
     publisher: str | None = None
@@ -136,5 +136,5 @@ class Member(Entity):
 
     @property
     def is_user(self) -> bool:
-        """Whether it is a user; one whose kind is not told counts as one."""
+        """Whether it is a user; a member of unknown type counts as one."""
         return self.odata_type is None or self.odata_type.lower().endswith(".user")

@@ -1,4 +1,4 @@
-"""synchronizationJob and synchronizationTemplate: provisioning as configured and as it goes.
+"""Synchronization jobs and templates: their configuration and their status.
 
 https://learn.microsoft.com/graph/api/resources/synchronization-overview
 """
@@ -41,7 +41,7 @@ class MetadataEntry(Resource):
 
 
 class SynchronizationTemplate(Entity):
-    """A connector that jobs are made from."""
+    """A connector, from which jobs are created."""
 
     application_id: str | None = None
     default: bool | None = None
@@ -93,7 +93,7 @@ class SynchronizationTaskExecution(Resource):
 
 
 class SynchronizationProgress(Resource):
-    """How far a cycle has come."""
+    """The progress of a cycle."""
 
     completed_units: int | None = None
     total_units: int | None = None
@@ -102,7 +102,7 @@ class SynchronizationProgress(Resource):
 
 
 class SynchronizationQuarantine(Resource):
-    """Why and since when a job is held back."""
+    """Why and since when a job is in quarantine."""
 
     reason: str | None = None
     current_began: Moment = None
@@ -113,14 +113,14 @@ class SynchronizationQuarantine(Resource):
 
 
 class EntryCount(Resource):
-    """How many objects of a type are in synchronization."""
+    """How many objects of a type are synchronized."""
 
     key: str | None = None
     value: int | None = None
 
 
 class SynchronizationStatus(Resource):
-    """How a job does; `code` is NotConfigured, NotRun, Active, Paused, Quarantine or something newer."""
+    """The status of a job; `code` is NotConfigured, NotRun, Active, Paused, Quarantine or something newer."""
 
     code: str | None = None
     count_successive_complete_failures: int | None = None
@@ -137,7 +137,7 @@ class SynchronizationStatus(Resource):
 
     @property
     def entry_counts(self) -> dict[str, int]:
-        """Objects in synchronization by type."""
+        """Synchronized objects by type."""
         return {entry.key: entry.value or 0 for entry in self.synchronized_entry_count_by_type if entry.key}
 
 
@@ -158,7 +158,7 @@ class SynchronizationJob(Entity):
 
 
 class SynchronizationSecret(Resource):
-    """A key and its value, which Graph masks with "*" where it is sensitive."""
+    """A key and its value; Graph masks sensitive values with "*"."""
 
     key: str
     value: str | None = Field(default=None, repr=False)
@@ -188,7 +188,7 @@ class MappingFunction(Entity):
 
 
 class ParseError(Resource):
-    """Why an expression cannot be read."""
+    """Why an expression cannot be parsed."""
 
     code: str | None = None
     message: str | None = None
@@ -196,7 +196,7 @@ class ParseError(Resource):
 
 
 class ParsedExpression(Resource):
-    """What Graph makes of an expression: the source of an attribute mapping, as JSON, or what is wrong with it."""
+    """A parsed expression: the source of an attribute mapping as JSON, or the error."""
 
     error: ParseError | None = None
     parsing_succeeded: bool | None = None

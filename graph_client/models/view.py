@@ -1,6 +1,6 @@
-"""Objects that are read from their JSON when they are asked, where a model of each would cost too much.
+"""Objects that read their JSON on access, where validating a model of each would be too slow.
 
-Validating a provisioning event with all its steps takes longer than reading it from the wire and storing it.
+Validating a provisioning event with all its steps takes longer than receiving and storing it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class View:
-    """A Graph object; `raw` is its JSON as it came. What is missing, or of an unexpected type, is None or empty."""
+    """A Graph object; `raw` is its JSON as received. What is missing or of an unexpected type is None or empty."""
 
     __slots__ = ("raw",)
 
@@ -32,7 +32,7 @@ class View:
     __hash__ = None  # type: ignore[assignment]  # its JSON has none
 
     def __repr__(self) -> str:
-        # The rest may hold anything, also people's names.
+        # The rest may contain anything, even people's names.
         return f"{type(self).__name__}(id={text_of(self.raw, 'id')!r})"
 
 
@@ -54,7 +54,7 @@ class Text:
 
 
 class Names:
-    """An object of which only the sender knows the names; an empty one where there is none."""
+    """An object with arbitrary names; empty if it is missing."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -68,7 +68,7 @@ class Names:
 
 
 class Part(Generic[V]):
-    """An object within; an empty one where there is none."""
+    """A nested object; empty if it is missing."""
 
     def __init__(self, name: str, kind: type[V]) -> None:
         self._name, self._kind = name, kind
@@ -99,9 +99,9 @@ class Parts(Generic[V]):
 
 
 def object_of(raw: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """The object of a name; an empty one where there is none.
+    """The object with a name; empty if it is missing.
 
-    Of a collection it is the first: the documentation has collections where the schema has one object.
+    For a collection, the first one: the documentation has collections where the schema has one object.
     """
     value = raw.get(name)
     if isinstance(value, list):
@@ -110,7 +110,7 @@ def object_of(raw: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def text_of(raw: Mapping[str, Any], name: str) -> str | None:
-    """The text of a name, or a number as text; None for anything else."""
+    """The text with a name, or a number as text; None for anything else."""
     value = raw.get(name)
     if value is None or isinstance(value, str):
         return value

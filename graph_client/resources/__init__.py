@@ -1,4 +1,4 @@
-"""Graph's resources, a class each; methods know paths and bodies, never a status code."""
+"""Graph's resources, one class each; their methods know paths and bodies, but no status codes."""
 
 from graph_client.resources.applications import Applications, ApplicationTemplates, DeletedItems, ServicePrincipals
 from graph_client.resources.provisioning_logs import ProvisioningLogs
@@ -22,7 +22,7 @@ __all__ = [
 
 
 class Resources:
-    """All of them over one way of sending."""
+    """All resources over one way of sending."""
 
     def __init__(self, session: Sender) -> None:
         self.application_templates = ApplicationTemplates(session)

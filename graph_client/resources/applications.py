@@ -1,4 +1,4 @@
-"""App registrations.
+"""Applications: registrations, their service principals and owners, gallery templates, deleted items.
 
 https://learn.microsoft.com/graph/api/resources/application
 """
@@ -58,7 +58,7 @@ class Applications:
         return items(self._session, Call.get(path, options(select=("id",))), Entity)
 
     async def add_owner(self, application_id: str, owner_id: str) -> None:
-        """Make a user or service principal an owner; never repeated after an unknown outcome.
+        """Add a user or service principal as owner; never repeated after an unknown outcome.
 
         https://learn.microsoft.com/graph/api/application-post-owners
         """
@@ -81,17 +81,17 @@ _BIN = ("directory", "deletedItems")
 
 
 class DeletedItems:
-    """Lists what was deleted within the last 30 days, and removes it for good."""
+    """Lists the objects deleted within the last 30 days, and deletes them permanently."""
 
     def __init__(self, session: Sender) -> None:
         self._session = session
 
     def applications(self) -> AsyncIterator[Application]:
-        """The deleted applications; the list takes no filter."""
+        """The deleted applications; the list does not support filters."""
         return items(self._session, self._listing("microsoft.graph.application"), Application)
 
     def service_principals(self) -> AsyncIterator[ServicePrincipal]:
-        """The deleted service principals; the list takes no filter."""
+        """The deleted service principals; the list does not support filters."""
         return items(self._session, self._listing("microsoft.graph.servicePrincipal"), ServicePrincipal)
 
     async def get(self, object_id: str) -> Entity:
@@ -99,7 +99,7 @@ class DeletedItems:
         return await read(self._session, Call.get(build_path(*_BIN, object_id)), Entity)
 
     async def purge(self, object_id: str) -> None:
-        """Remove a deleted object for good; nobody can bring it back.
+        """Delete an object permanently; it cannot be restored.
 
         https://learn.microsoft.com/graph/api/directory-deleteditems-delete
         """
@@ -110,7 +110,7 @@ class DeletedItems:
 
 
 class ApplicationTemplates:
-    """Reads the templates of the gallery and makes applications of them."""
+    """Reads the gallery's templates and creates applications from them."""
 
     def __init__(self, session: Sender) -> None:
         self._session = session
@@ -118,7 +118,7 @@ class ApplicationTemplates:
     def list(
         self, *, display_name: str | None = None, select: Sequence[str] | None = None
     ) -> AsyncIterator[ApplicationTemplate]:
-        """The templates, all or those of an exact display name."""
+        """The templates, all or those with an exact display name."""
         wanted = None if display_name is None else f"displayName eq {text_literal(display_name)}"
         call = Call.get("/applicationTemplates", options(filter=wanted, select=select))
         return items(self._session, call, ApplicationTemplate)
@@ -131,7 +131,7 @@ class ApplicationTemplates:
     async def instantiate(
         self, template_id: str, *, display_name: str, service_management_reference: str | None = None
     ) -> ApplicationServicePrincipal:
-        """Make an application and its service principal; never repeated after an unknown outcome.
+        """Create an application and its service principal; never repeated after an unknown outcome.
 
         https://learn.microsoft.com/graph/api/applicationtemplate-instantiate
         """
@@ -166,7 +166,7 @@ class ServicePrincipals:
         top = self._session.settings.page_size
         call = Call.get("/servicePrincipals", options(filter=filter, select=select, top=top))
         async for principal in items(self._session, call, ServicePrincipal):
-            # v1.0 does not tell when it was created; its application does.
+            # v1.0 has no creation time for it, but for its application.
             self._session.fresh_objects.relate(principal.app_id, principal.id)
             yield principal
 
@@ -175,7 +175,7 @@ class ServicePrincipals:
         await self._session.request(Call.change("DELETE", build_path("servicePrincipals", service_principal_id)))
 
     def assignments(self, service_principal_id: str) -> AsyncIterator[AppRoleAssignment]:
-        """Who is assigned to the roles of this service principal; may lag behind changes."""
+        """The users and groups assigned to this service principal's roles; may lag behind changes."""
         path = build_path("servicePrincipals", service_principal_id, "appRoleAssignedTo")
         call = Call.get(path, options(top=self._session.settings.page_size))
         return items(self._session, call, AppRoleAssignment)
@@ -191,6 +191,6 @@ class ServicePrincipals:
         return await read(self._session, call, AppRoleAssignment)
 
     async def unassign(self, service_principal_id: str, assignment_id: str) -> None:
-        """Take an assignment away."""
+        """Delete an assignment."""
         path = build_path("servicePrincipals", service_principal_id, "appRoleAssignedTo", assignment_id)
         await self._session.request(Call.change("DELETE", path))

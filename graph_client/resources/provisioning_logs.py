@@ -20,7 +20,7 @@ Page = list[ProvisioningEvent]
 
 
 class ProvisioningLogs:
-    """Reads what provisioning did, by windows of time."""
+    """Reads provisioning events by windows of time."""
 
     def __init__(self, session: Sender) -> None:
         self._session = session
@@ -37,11 +37,11 @@ class ProvisioningLogs:
         """The events page by page.
 
         Args:
-            after: only events later than this moment (the API has no "at or after").
-            before: only events earlier than this moment.
-            filter: a further OData condition; values are case-sensitive.
+            after: only events later than this (the API has no "at or after").
+            before: only events earlier than this.
+            filter: an additional OData condition; values are case-sensitive.
             order_by: for example "activityDateTime desc".
-            top: the page size; without one the service gives no link to the next page.
+            top: the page size; without one the service returns no link to the next page.
         """
         conditions = [
             f"activityDateTime gt {moment_literal(after)}" if after else None,

@@ -35,7 +35,7 @@ class Synchronization:
         self._session = session
 
     async def templates(self, service_principal_id: str) -> list[SynchronizationTemplate]:
-        """The connectors that the application offers."""
+        """The synchronization templates of the application."""
         path = _path(service_principal_id, "templates")
         call = Call.get(path)
         return [template async for template in items(self._session, call, SynchronizationTemplate)]
@@ -43,8 +43,8 @@ class Synchronization:
     async def jobs(self, service_principal_id: str) -> list[SynchronizationJob]:
         """The jobs, in no particular order.
 
-        Graph says that there is none by an empty list or by 404. Where the 404 may as well be about the service
-        principal, that is asked.
+        Graph reports that there are none by an empty list or by 404. If the 404 may be about the service principal,
+        that is read as well.
 
         Raises:
             NotFound: when there is no such service principal.
@@ -58,7 +58,7 @@ class Synchronization:
         except NotFound as error:
             if error.code == _WRONG_TENANT:
                 raise
-            # That of a new one has been waited for, or will be by the next call.
+            # A new service principal has been waited for already, or will be by the next call.
             is_new = self._session.fresh_objects.seconds_left(call.path) > 0
             if error.code == _NO_SUCH_OBJECT and not is_new:
                 principal = Call.get(build_path("servicePrincipals", service_principal_id), {"$select": "id"})
@@ -66,7 +66,7 @@ class Synchronization:
             return []
 
     async def create_job(self, service_principal_id: str, template_id: str) -> SynchronizationJob:
-        """Make a job, which does not run yet; never repeated after an unknown outcome.
+        """Create a job, not started; never repeated after an unknown outcome.
 
         https://learn.microsoft.com/graph/api/synchronization-synchronization-post-jobs
         """
@@ -93,10 +93,10 @@ class Synchronization:
         template_id: str | None = None,
         job_id: str | None = None,
     ) -> None:
-        """Let Graph try credentials at the target system, for a template (no job needed) or for a job.
+        """Have Graph validate credentials at the target system, for a template (no job needed) or for a job.
 
         Raises:
-            BadRequest: when the target system does not accept them.
+            CredentialsRefused: when the target system rejects them or does not answer.
             MaskedSecret: for a value that was masked by Graph.
 
         https://learn.microsoft.com/graph/api/synchronization-synchronizationjob-validatecredentials
@@ -112,10 +112,10 @@ class Synchronization:
         await self._session.request(self._validation(path, body, tuple(credentials.values())))
 
     async def validate_saved_credentials(self, service_principal_id: str, job_id: str) -> None:
-        """Let Graph try the credentials that are saved, such as those authorized in the portal.
+        """Have Graph validate the saved credentials, such as those authorized in the portal.
 
         Raises:
-            BadRequest: when the target system does not accept them, or there are none.
+            BadRequest: when the target system rejects them, or there are none.
 
         https://learn.microsoft.com/graph/api/synchronization-synchronizationjob-validatecredentials
         """
@@ -123,7 +123,7 @@ class Synchronization:
         await self._session.request(self._validation(path, {"useSavedCredentials": True}))
 
     async def save_secrets(self, service_principal_id: str, credentials: Mapping[str, str]) -> None:
-        """Save credentials, always the whole set: the service may replace what it has. "" removes a key.
+        """Save credentials, always the whole set: the service may replace the existing ones. "" removes a key.
 
         Raises:
             MaskedSecret: for a value that was masked by Graph.
@@ -134,7 +134,7 @@ class Synchronization:
         await self._session.request(replace(call, secrets=tuple(credentials.values())))
 
     async def secrets(self, service_principal_id: str) -> dict[str, str]:
-        """The saved credentials by key; sensitive values read "*"."""
+        """The saved credentials by key; sensitive values are "*"."""
         call = Call.get(_path(service_principal_id, "secrets"))
         found = [secret async for secret in items(self._session, call, SynchronizationSecret)]
         return {secret.key: secret.value or "" for secret in found}
@@ -147,7 +147,7 @@ class Synchronization:
         await self._session.request(Call.once(_path(service_principal_id, "jobs", job_id, "start")))
 
     async def pause(self, service_principal_id: str, job_id: str) -> None:
-        """Pause a job; the cycle in progress ends first.
+        """Pause a job; the current cycle is completed.
 
         https://learn.microsoft.com/graph/api/synchronization-synchronizationjob-pause
         """
@@ -159,8 +159,8 @@ class Synchronization:
         Args:
             service_principal_id: the object id.
             job_id: the job.
-            reset_scope: what to forget, such as "Watermark, Escrows, QuarantineState"; without it Graph
-                forgets what the portal's Restart does.
+            reset_scope: the state to clear, such as "Watermark, Escrows, QuarantineState"; by default what
+                Restart in the portal clears.
 
         https://learn.microsoft.com/graph/api/synchronization-synchronizationjob-restart
         """
@@ -169,7 +169,7 @@ class Synchronization:
         await self._session.request(Call.once(path, {"criteria": criteria}))
 
     async def rules(self, service_principal_id: str, job_id: str) -> tuple[SynchronizationRule, ...]:
-        """The rules of a job's schema: what it provisions into what.
+        """The rules of a job's schema: which objects it provisions as which.
 
         https://learn.microsoft.com/graph/api/synchronization-synchronizationschema-get
         """
@@ -188,9 +188,9 @@ class Synchronization:
         *,
         member_ids: Sequence[str] = (),
     ) -> OnDemandAnswer:
-        """Provision one user, or one group with at most five of its members, now; never repeated by the client.
+        """Provision one user, or one group with at most five of its members, now; never retried.
 
-        Doing it again does no harm, but then the answer no longer tells what the first time did.
+        A second request would do no harm, but its answer would not show what the first one did.
 
         https://learn.microsoft.com/graph/api/synchronization-synchronizationjob-provisionondemand
         """

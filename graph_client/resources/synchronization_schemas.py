@@ -17,7 +17,7 @@ __all__ = ["SynchronizationSchemas"]
 
 
 class SynchronizationSchemas:
-    """Reads and replaces the schemas of jobs, which are JSON as Graph has them."""
+    """Reads and replaces the schemas of jobs, which stay JSON as Graph returns them."""
 
     def __init__(self, session: Sender) -> None:
         self._session = session
@@ -31,16 +31,16 @@ class SynchronizationSchemas:
         return _without_context(await self._session.request(call))
 
     async def of_template(self, service_principal_id: str, template_id: str) -> dict[str, Any]:
-        """The schema that a job made from a template begins with.
+        """The initial schema of jobs created from a template.
 
         https://learn.microsoft.com/graph/api/synchronization-synchronizationschema-get
         """
         return _without_context(await self._session.request(Call.get(_template(service_principal_id, template_id))))
 
     async def replace(self, service_principal_id: str, job_id: str, schema: Mapping[str, Any]) -> None:
-        """Replace the schema of a job as a whole, what is left out is lost; begins an initial cycle.
+        """Replace the whole schema of a job: what is left out is lost. An initial cycle follows.
 
-        Never repeated after an unknown outcome: twice is the same schema, but two initial cycles.
+        Never repeated after an unknown outcome: the schema would be the same, but a second initial cycle would follow.
 
         https://learn.microsoft.com/graph/api/synchronization-synchronizationschema-update
         """
@@ -49,7 +49,7 @@ class SynchronizationSchemas:
         await self._session.request(call)
 
     async def filter_operators(self, service_principal_id: str, job_id: str) -> list[FilterOperator]:
-        """The operators that scoping filters may use; takes the permission to write.
+        """The operators that scoping filters may use; needs the permission to write.
 
         https://learn.microsoft.com/graph/api/synchronization-synchronizationschema-filteroperators
         """
@@ -57,7 +57,7 @@ class SynchronizationSchemas:
         return [operator async for operator in items(self._session, call, FilterOperator)]
 
     async def functions(self, service_principal_id: str, job_id: str) -> list[MappingFunction]:
-        """The functions that expressions may use; takes the permission to write.
+        """The functions that expressions may use; needs the permission to write.
 
         https://learn.microsoft.com/graph/api/synchronization-synchronizationschema-functions
         """
@@ -65,7 +65,7 @@ class SynchronizationSchemas:
         return [function async for function in items(self._session, call, MappingFunction)]
 
     async def parse_expression(self, service_principal_id: str, job_id: str, expression: str) -> ParsedExpression:
-        """What Graph makes of an expression; changes nothing.
+        """How Graph parses an expression; changes nothing.
 
         https://learn.microsoft.com/graph/api/synchronization-synchronizationschema-parseexpression
         """
@@ -83,5 +83,5 @@ def _template(service_principal_id: str, template_id: str) -> str:
 
 
 def _without_context(answer: dict[str, Any]) -> dict[str, Any]:
-    """The object alone: where it was read is no part of it."""
+    """The object alone: annotations are not part of it."""
     return {name: value for name, value in answer.items() if not name.startswith("@odata.")}

@@ -1,4 +1,4 @@
-"""Users.
+"""Users and groups.
 
 https://learn.microsoft.com/graph/api/resources/user
 """
@@ -30,7 +30,7 @@ class Users:
     def named(
         self, display_name: str, *, select: Sequence[str] | None = None, top: int | None = None
     ) -> AsyncIterator[User]:
-        """The users of an exact display name.
+        """The users with an exact display name.
 
         https://learn.microsoft.com/graph/api/user-list
         """
@@ -38,7 +38,7 @@ class Users:
         return items(self._session, Call.get("/users", options(filter=wanted, select=select, top=top)), User)
 
     async def count(self, filter: str = "") -> int:  # noqa: A002  # OData says $filter
-        """How many users a filter selects, or there are; may lag behind changes.
+        """How many users a filter selects, or exist; may lag behind changes.
 
         https://learn.microsoft.com/graph/api/user-list
         """

@@ -1,4 +1,4 @@
-"""Sources of federated assertions: called anew for each token request, since these live for minutes."""
+"""Sources of federated assertions: called for each token request, because assertions last only minutes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _AUDIENCE = "api://AzureADTokenExchange"
 
 @dataclass(frozen=True, slots=True)
 class FileAssertion:
-    """The content of a file that somebody else keeps fresh, as Kubernetes workload identity does.
+    """The content of a file that is renewed from outside, as by Kubernetes workload identity.
 
     https://learn.microsoft.com/azure/aks/workload-identity-overview
     """
@@ -51,8 +51,8 @@ class GitHubActionsAssertion:
     """An OIDC token of a GitHub Actions job.
 
     Args:
-        request_url: what the job finds in ACTIONS_ID_TOKEN_REQUEST_URL.
-        request_token: what it finds in ACTIONS_ID_TOKEN_REQUEST_TOKEN.
+        request_url: the job's ACTIONS_ID_TOKEN_REQUEST_URL.
+        request_token: the job's ACTIONS_ID_TOKEN_REQUEST_TOKEN.
         settings: TLS trust, proxy and time limits.
         transport: the seam for tests.
 
@@ -69,7 +69,7 @@ class GitHubActionsAssertion:
         """A new assertion.
 
         Raises:
-            AuthFailed: when GitHub gives none.
+            AuthFailed: when GitHub returns none.
         """
         url = httpx.URL(self.request_url).copy_merge_params({"audience": self.audience})
         headers = {"Authorization": f"Bearer {self.request_token}"}
@@ -84,7 +84,7 @@ class AzureDevOpsAssertion:
     """An OIDC token of an Azure DevOps pipeline for one of its service connections.
 
     Args:
-        request_url: what the pipeline finds in SYSTEM_OIDCREQUESTURI.
+        request_url: the pipeline's SYSTEM_OIDCREQUESTURI.
         access_token: System.AccessToken.
         service_connection_id: the service connection that the application trusts.
         settings: TLS trust, proxy and time limits.
@@ -103,7 +103,7 @@ class AzureDevOpsAssertion:
         """A new assertion.
 
         Raises:
-            AuthFailed: when Azure DevOps gives none.
+            AuthFailed: when Azure DevOps returns none.
         """
         wanted = {"api-version": "7.1", "serviceConnectionId": self.service_connection_id}
         url = httpx.URL(self.request_url).copy_merge_params(wanted)
@@ -116,7 +116,7 @@ class AzureDevOpsAssertion:
 
 @contextmanager
 def _refused_by(who: str, hint: str) -> Iterator[None]:
-    """Say who refused, whatever the refusal looks like; what may pass stays as it is."""
+    """Name the service in a refusal, whatever the refusal says; transient errors are unchanged."""
     try:
         yield
     except AuthFailed as error:
@@ -126,7 +126,7 @@ def _refused_by(who: str, hint: str) -> Iterator[None]:
 
 
 def _without_token(who: str, status: int, hint: str) -> AuthFailed:
-    return AuthFailed(f"{who} gave no OIDC token", status=status, hint=hint)
+    return AuthFailed(f"{who} returned no OIDC token", status=status, hint=hint)
 
 
 def _token_of(response: httpx.Response, name: str, who: str, hint: str) -> str:

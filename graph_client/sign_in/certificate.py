@@ -1,4 +1,4 @@
-"""A certificate for sign-in, checked before anything is sent."""
+"""The certificate of a sign-in, checked before anything is sent."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def msal_certificate(certificate: Certificate, now: datetime | None = None) -> d
 
     Raises:
         AuthFailed: when the file is unreadable, the password wrong, the certificate not valid at this time,
-            or the key not the certificate's.
+            or the key not that of the certificate.
     """
     pem = _read(certificate)
     key = _private_key(certificate, pem)
@@ -57,7 +57,7 @@ def _private_key(certificate: Certificate, pem: bytes) -> rsa.RSAPrivateKey:
             hint="give its password" if locked else "check the password, and that the file is PEM with a key",
         ) from None
     if not isinstance(key, rsa.RSAPrivateKey):
-        raise AuthFailed(f"the private key in {certificate.path} is no RSA key", hint="use an RSA certificate")
+        raise AuthFailed(f"the private key in {certificate.path} is not an RSA key", hint="use an RSA certificate")
     return key
 
 
@@ -79,7 +79,7 @@ def _check_time(certificate: Certificate, leaf: x509.Certificate, now: datetime)
     if now > leaf.not_valid_after_utc:
         raise AuthFailed(
             f"the certificate {certificate.path} expired on {leaf.not_valid_after_utc:%Y-%m-%d}",
-            hint="make a new one and upload it to the app registration",
+            hint="create a new one and upload it to the app registration",
         )
     if now < leaf.not_valid_before_utc:
         raise AuthFailed(

@@ -1,4 +1,4 @@
-"""The HTTP under MSAL: our TLS trust, time limits and proxy, and clear errors in place of its exceptions."""
+"""MSAL's HTTP: our TLS trust, time limits and proxy, and clear errors instead of its exceptions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["SignInHttp", "auth_failed"]
 
 
 _CODE = re.compile(r"\bAADSTS(\d{4,8})\b")
-# The description ends in ids and a time of its own.
+# The description ends with ids and a timestamp.
 _TAIL = re.compile(r"\s*(Trace ID|Correlation ID|Timestamp):.*", re.DOTALL)
 _LONGEST_MESSAGE = 300
 
@@ -65,7 +65,7 @@ def auth_failed(
     status: int | None = None,
 ) -> AuthFailed:
     """The error for an OAuth error answer (`error`, `error_description`, ids)."""
-    # The service, or a proxy before it, may quote what it got: redacted before anything is cut.
+    # The service or a proxy may quote what was sent: redact before anything is cut.
     description = mask(str(result.get("error_description") or result.get("message") or ""))
     found = _CODE.search(description)
     oauth_error = mask(error) if isinstance(error := result.get("error"), str) else None
@@ -73,7 +73,7 @@ def auth_failed(
     message = _TAIL.sub("", _CODE.sub("", description)).strip(" :")
     text = " ".join(message.split())[:_LONGEST_MESSAGE]
     return AuthFailed(
-        f"sign-in failed: {text or code or 'refused without a word'}",
+        f"sign-in failed: {text or code or 'refused without a message'}",
         verb=verb,
         path=path,
         status=status,
@@ -91,15 +91,15 @@ def _identity(result: Mapping[str, Any]) -> str | None:
 
 logger = logging.getLogger(__name__)
 
-# X-IDENTITY-HEADER is how App Service and Functions ask for a managed identity's token, `secret` how they did before.
+# App Service and Functions request a managed identity's token with X-IDENTITY-HEADER, and earlier with `secret`.
 # https://learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference
 _PROOFS = frozenset({"client_secret", "client_assertion", "assertion", "authorization", "x-identity-header", "secret"})
 
 
 class SignInHttp:
-    """What MSAL takes as `http_client`: sends, and raises AuthFailed for everything MSAL would stumble over.
+    """MSAL's `http_client`: sends, and raises AuthFailed for every answer that MSAL could not handle.
 
-    `plain_http` allows http URLs: the metadata endpoint of a machine has no TLS.
+    `plain_http` allows http URLs: the metadata endpoint of a virtual machine has no TLS.
     """
 
     def __init__(
@@ -130,13 +130,13 @@ class SignInHttp:
         return self.send("POST", url, params=params or None, data=_texts(data), headers=headers)
 
     def close(self) -> None:
-        """Nothing stays open between requests."""
+        """Do nothing: no connection stays open between requests."""
 
     def send(self, method: str, url: str, **parts: Any) -> httpx.Response:
         """Send one request.
 
         Raises:
-            AuthFailed: when there is no answer, or none that MSAL could read.
+            AuthFailed: when there is no answer, or one that MSAL could not read.
         """
         _learn(parts, self._settings.proxy_url)
         if not self._plain_http and urlsplit(url).scheme != "https":
@@ -151,7 +151,7 @@ class SignInHttp:
         return response
 
     def _client(self, url: str) -> httpx.Client:
-        # One client for each request: tokens live for an hour, and nothing has to be closed.
+        # A client for each request: tokens last an hour, and nothing has to be closed.
         if self._transport is not None:
             return httpx.Client(transport=_Shared(self._transport), trust_env=False, timeout=self._limits())
         if self._context is None:
@@ -174,7 +174,7 @@ class SignInHttp:
         try:
             return ssl_context(self._settings)
         except BadSettings as error:
-            # MSAL takes any ValueError for a wrong tenant.
+            # MSAL reports any ValueError as a wrong tenant.
             raise AuthFailed(error.what, hint=error.hint) from None
 
     def _limits(self) -> httpx.Timeout:
@@ -182,7 +182,7 @@ class SignInHttp:
 
 
 def _learn(parts: Mapping[str, Any], proxy_url: str | None) -> None:
-    """Learn what proves who we are: whoever answers may quote it."""
+    """Register our credentials for redaction: any answer may quote them."""
     learn_url_password(proxy_url)
     for name, value in {**(parts.get("data") or {}), **(parts.get("headers") or {})}.items():
         if name.lower() in _PROOFS and isinstance(value, str):
@@ -190,7 +190,7 @@ def _learn(parts: Mapping[str, Any], proxy_url: str | None) -> None:
 
 
 def _texts(data: Any) -> Any:
-    # MSAL signs assertions as bytes, of which httpx would send the repr.
+    # MSAL passes signed assertions as bytes, and httpx would send their repr.
     if not isinstance(data, Mapping):
         return data
     return {name: value.decode() if isinstance(value, bytes) else value for name, value in data.items()}
@@ -220,14 +220,14 @@ def _check(method: str, url: str, response: httpx.Response) -> None:
         )
         raise failed
     if response.status_code == 401 and "www-authenticate" in response.headers:
-        # Azure Arc's challenge, which MSAL answers.
+        # Azure Arc's challenge, to which MSAL replies.
         return
     try:
         body = read_json(response.content)
     except ValueError:
         body = None
     if not isinstance(body, dict):
-        hint = "check the authority, and any proxy between"
+        hint = "check the authority, and any proxy on the way"
         raise AuthFailed("the sign-in service did not answer with JSON", hint=hint, **whence)
     if response.status_code >= 400:
         raise auth_failed(body, **whence)

@@ -1,4 +1,4 @@
-"""Sign-in by MSAL, whatever the method, off the event loop."""
+"""Sign-in with MSAL, by any method, outside the event loop."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from graph_client.sign_in.tokens import Certificate, ClientSecret, FederatedAsse
 
 __all__ = ["MsalTokens"]
 
-# MSAL's own margin: it renews a token that has less than this left. Of one that never has as much, half its life.
+# MSAL's own margin: it renews a token with less than this left. A shorter-lived token is renewed at half its life.
 _MARGIN_SECONDS = 300.0
 
 
@@ -60,17 +60,17 @@ class MsalTokens:
         self._current = ""
         self._good_until = float("-inf")
         self._turn = asyncio.Lock()
-        # A cancelled waiter frees its turn while its thread is still signing in.
+        # A cancelled caller releases its turn while its thread is still signing in.
         self._one_thread = threading.Lock()
 
     def __repr__(self) -> str:
         return f"MsalTokens(tenant_id={self._tenant_id!r}, method={self._method!r})"
 
     async def token(self) -> str:
-        """A token, from memory or from the sign-in service.
+        """A token, cached or from the sign-in service.
 
         Raises:
-            AuthFailed: when the sign-in fails; nothing is sent for a certificate that cannot work.
+            AuthFailed: when the sign-in fails; nothing is sent for an invalid certificate.
         """
         if self._clock() < self._good_until:
             return self._current
@@ -78,7 +78,7 @@ class MsalTokens:
             return await self._renewed()
 
     async def renew(self, rejected: str) -> str:
-        """A token in place of a rejected one; many callers rejected at once cause one sign-in.
+        """A token to replace a rejected one; concurrent callers share one sign-in.
 
         Raises:
             AuthFailed: when the sign-in fails.
@@ -127,7 +127,7 @@ class MsalTokens:
         return lambda app: app.acquire_token_for_client(scopes=[self._settings.scope])
 
     def _build(self) -> _Application:
-        # Imported here: a caller with its own tokens does not need it.
+        # Imported here: callers with their own tokens do not need it.
         import msal  # noqa: PLC0415
 
         method = self._method
@@ -143,7 +143,7 @@ class MsalTokens:
             client_credential=_credential(method),
             authority=f"{self._settings.authority}/{self._tenant_id}",
             http_client=self._http,
-            # The authority is configured, not discovered: a private or test host is nobody else's business.
+            # The authority is configured, not discovered: no other host learns of a private or test authority.
             instance_discovery=False,
         )
         return cast("_Application", application)
@@ -162,7 +162,7 @@ def _credential(method: ClientSecret | Certificate | FederatedAssertion) -> Any:
         learn_secrets(method.client_secret)
         return method.client_secret
     if isinstance(method, Certificate):
-        # Likewise: few sign in this way, and cryptography is large.
+        # Imported here: few sign in by certificate, and cryptography is slow to import.
         from graph_client.sign_in.certificate import msal_certificate  # noqa: PLC0415
 
         learn_secrets(method.password)

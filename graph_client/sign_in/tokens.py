@@ -1,4 +1,4 @@
-"""Tokens: what gives one, and what stands in one."""
+"""Tokens: sign-in methods, providers, claims, and the authorization of requests."""
 
 from __future__ import annotations
 
@@ -32,28 +32,28 @@ __all__ = [
 
 
 class TokenProvider(Protocol):
-    """Gives bearer tokens for one Graph root."""
+    """Provides bearer tokens for one Graph root."""
 
     async def token(self) -> str:
-        """A token that should be good.
+        """A token that should be valid.
 
         Raises:
-            AuthFailed: when none can be had.
+            AuthFailed: when none can be obtained.
         """
         ...
 
     async def renew(self, rejected: str) -> str:
-        """A token in place of one that Graph rejected; the same text when there is no other.
+        """A token to replace one that Graph rejected; the same one when there is no other.
 
         Raises:
-            AuthFailed: when none can be had.
+            AuthFailed: when none can be obtained.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class StaticTokens:
-    """One fixed token, for a caller that has its own way to sign in."""
+    """A fixed token, for callers that sign in by themselves."""
 
     value: str = field(repr=False)
 
@@ -68,7 +68,7 @@ class StaticTokens:
 
 @dataclass(frozen=True, slots=True)
 class TokenClaims:
-    """Who the token says we are; nothing is known of an opaque token.
+    """The identity in a token; an opaque token reveals nothing.
 
     https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference
     """
@@ -80,7 +80,7 @@ class TokenClaims:
 
     @classmethod
     def of(cls, token: str) -> TokenClaims:
-        """The claims of a token, unverified: Graph verifies, we only want to tell the user early."""
+        """The claims of a token, unverified: Graph verifies them, we only report problems early."""
         payload = _payload(token)
         roles = payload.get("roles")
         return cls(
@@ -127,10 +127,10 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FederatedAssertion:
-    """An application and a source of assertions by an issuer that it trusts.
+    """An application, and a source of assertions from an issuer that it trusts.
 
-    `assertion` may block; it is called in a thread, anew for each token request, since such assertions live
-    for minutes. See `graph_client.sign_in.assertions` for the usual sources.
+    `assertion` may block; it is called in a thread for each token request, because assertions last only minutes. See
+    `graph_client.sign_in.assertions` for the usual sources.
     """
 
     client_id: str
@@ -139,7 +139,7 @@ class FederatedAssertion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ManagedIdentity:
-    """The identity of the machine; `client_id` picks a user-assigned one."""
+    """The managed identity of this machine; `client_id` selects a user-assigned one."""
 
     client_id: str | None = None
 
@@ -148,21 +148,21 @@ SignInMethod = ClientSecret | Certificate | FederatedAssertion | ManagedIdentity
 
 
 class BearerAuth(httpx.Auth):
-    """Authorizes requests to one origin; a token that Graph calls invalid is renewed once."""
+    """Authorizes requests to one origin; a token that Graph rejects is renewed once."""
 
     def __init__(self, tokens: TokenProvider, graph_url: str) -> None:
         self._tokens = tokens
         self._graph_url = graph_url
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
-        """Add the token; on a 401 that a new token may cure, once more with a new one."""
+        """Add the token; after a 401 that a new token may resolve, send the request once more with one."""
         if not same_origin(str(request.url), self._graph_url):
             raise HostRefused(f"refused to send the token to {request.url.host}", verb=request.method)
         token = await self._tokens.token()
         learn_secrets(token)
         request.headers["Authorization"] = f"Bearer {token}"
         response = yield request
-        # httpx reads the body for the synchronous form of this method only.
+        # httpx reads the body only in the synchronous form of this method.
         await response.aread()
         if not _is_stale(request, response):
             return

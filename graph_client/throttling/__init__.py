@@ -1,1 +1,1 @@
-"""Keeping to Graph's budgets."""
+"""Staying within Graph's throttling limits."""

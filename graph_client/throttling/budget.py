@@ -1,4 +1,4 @@
-"""A budget: so much in any stretch of time."""
+"""A budget: a limited amount in any window of time."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ __all__ = ["Budget", "estimate_units"]
 
 
 class Budget:
-    """At most `limit` in any window of `window_seconds`, and nothing while Graph has asked for a pause.
+    """At most `limit` in any window of `window_seconds`, and nothing while Graph asks for a pause.
 
-    Graph counts a request when it arrives, at some moment between its sending and its answer. So what is spent
-    counts from the sending until one window after the answer: then no window of Graph's can hold more than the limit.
+    Graph counts a request on arrival, at some moment between its sending and its answer. So a cost counts from the
+    sending until one window after the answer: then none of Graph's windows can exceed the limit.
 
     Args:
-        name: what it is a budget of, for messages.
-        limit: how much; a single call may cost more, and then has a window for itself.
-        window_seconds: how long the stretch of time is.
+        name: what it limits, for messages.
+        limit: the amount; a single call that costs more has a window to itself.
+        window_seconds: the length of the window.
         sleep: waits.
         clock: monotonic seconds.
     """
@@ -47,20 +47,20 @@ class Budget:
         self._answered_sum = 0
         self._answer_came = asyncio.Event()
         self._paused_until = float("-inf")
-        # Waiting inside the lock keeps the callers in their order.
+        # Waiting inside the lock serves the callers in order.
         self._turn = asyncio.Lock()
 
     def pause(self, seconds: float) -> None:
-        """Let nothing pass for this long, as Graph asked."""
+        """Block everything for this long, as Graph asked."""
         self._paused_until = max(self._paused_until, self._clock() + seconds)
 
     def correct(self, difference: int) -> None:
-        """Count what an answer turned out to cost beyond its estimate, or less than that."""
+        """Count the difference between the actual cost of a call and its estimate."""
         if difference:
             self._count(difference)
 
     def leave_out_one_window(self) -> None:
-        """Spend nothing for one window: who had this budget before may have spent it a moment ago."""
+        """Spend nothing for one window: the previous owner of this budget may have just spent it."""
         self._count(self._limit)
 
     def tighten(self, limit: int) -> None:
@@ -69,7 +69,7 @@ class Budget:
 
     @asynccontextmanager
     async def spend(self, cost: int = 1) -> AsyncIterator[None]:
-        """Wait until the cost fits; the context lasts until the answer."""
+        """Wait until the cost fits; leave the context when the answer has arrived."""
         async with self._turn:
             await self._until_it_fits(cost)
             self._under_way += cost
@@ -92,7 +92,7 @@ class Budget:
                 return
 
     def _wait_seconds(self, cost: int) -> float | None:
-        """How long until the cost may fit; None if that depends on answers that are still to come."""
+        """How long until the cost may fit; None if that depends on answers that have not arrived yet."""
         now = self._clock()
         paused = self._paused_until - now
         if paused > 0:
@@ -122,9 +122,9 @@ _SMALL_PAGE = 20
 
 
 def estimate_units(call: Call) -> int:
-    """The resource units that Graph will count for a call; its answer tells the truth."""
+    """The resource units that Graph will probably count for a call; its answer has the actual number."""
     path, query = _parts(call)
-    # Reading several objects by id is a POST, and costs like the read that it is.
+    # Reading several objects by id is a POST, but costs as a read.
     if call.method != "GET" and not path.endswith("/getByIds"):
         return 1
     units = next((cost for pattern, cost in _LISTED if pattern.search(path)), 1)
@@ -134,7 +134,7 @@ def estimate_units(call: Call) -> int:
 
 
 def _parts(call: Call) -> tuple[str, Mapping[str, str]]:
-    """Path and options, which a nextLink carries in one text."""
+    """Path and options of a call, which a nextLink carries in one text."""
     if "?" not in call.path:
         return call.path, call.query
     link = urlsplit(call.path)

@@ -1,4 +1,4 @@
-"""How fast a client may send: Graph's documented budgets, and what Graph says of them while we use them.
+"""How fast a client may send: Graph's documented limits, corrected by what its answers say.
 
 https://learn.microsoft.com/graph/throttling-limits
 """
@@ -22,17 +22,17 @@ from graph_client.throttling.budget import Budget, estimate_units
 __all__ = ["Concurrency", "Pacing"]
 
 
-# One burst that is refused is one sign, however many of its requests tell so.
-_ONE_SIGN_SECONDS = 1.0
+# A burst that is throttled counts once, however many of its requests are refused.
+_ONE_BURST_SECONDS = 1.0
 
 
 class Concurrency:
-    """A limit that is halved when Graph is short of breath, and grows by one for each round of good answers.
+    """A limit on concurrent requests: halved when Graph throttles, raised by one for each round of good answers.
 
-    That is additive increase and multiplicative decrease, as in TCP: many clients that keep to it share what there is.
+    This is additive increase and multiplicative decrease, as in TCP: clients that follow it share the capacity.
 
     Args:
-        most: the limit to begin with, and never to exceed.
+        most: the initial limit, which is never exceeded.
         clock: monotonic seconds.
     """
 
@@ -46,18 +46,18 @@ class Concurrency:
 
     @property
     def limit(self) -> int:
-        """How many may be under way now."""
+        """How many requests may be in flight now."""
         return int(self._limit)
 
     def shrink(self) -> None:
-        """Send half as many from now on."""
+        """Halve the limit."""
         now = self._clock()
-        if now - self._shrunk_at >= _ONE_SIGN_SECONDS:
+        if now - self._shrunk_at >= _ONE_BURST_SECONDS:
             self._limit = max(1.0, self._limit / 2)
             self._shrunk_at = now
 
     def grow(self) -> None:
-        """Count a good answer; a round of them allows one more."""
+        """Count a good answer; a full round of them raises the limit by one."""
         self._limit = min(float(self._most), self._limit + 1 / self._limit)
         self._admit()
 
@@ -79,7 +79,7 @@ class Concurrency:
         try:
             await place
         except asyncio.CancelledError:
-            # Given up just when its turn had come: the place goes to the next.
+            # Cancelled just when its turn had come: the place goes to the next in line.
             if place.done() and not place.cancelled():
                 self._leave()
             raise
@@ -96,17 +96,17 @@ class Concurrency:
                 place.set_result(None)
 
 
-_OUT_OF_BREATH = frozenset({429, 503})
-# Shares of a limit in use, as x-ms-throttle-limit-percentage tells them from 0.8 on.
+_THROTTLING_STATUS = frozenset({429, 503})
+# Shares of a limit in use; x-ms-throttle-limit-percentage reports them from 0.8 on.
 _NEAR_THE_LIMIT, _BEYOND_THE_LIMIT = 0.8, 1.0
 
 
 class Pacing:
-    """The one budget object of a client: every request passes it, and every answer teaches it."""
+    """All budgets of a client: every request passes through it, and every answer corrects it."""
 
     def __init__(self, settings: GraphSettings, sleep: Sleep, clock: Clock = time.monotonic) -> None:
         def budget(name: str, limit: float, window_seconds: float) -> Budget:
-            # A share that is less than one request makes the window longer instead.
+            # A share of less than one request per window makes the window longer instead.
             own = round(limit * settings.budget_share, 6)
             stretched = window_seconds / min(1.0, own)
             return Budget(name, max(1, int(own)), stretched, sleep, clock)
@@ -124,15 +124,15 @@ class Pacing:
         self._clock = clock
         self._longest_pause_seconds = settings.total_retry_seconds
         self._first_backoff_seconds = settings.first_backoff_seconds
-        # Until when which objects are to be left alone.
+        # Objects that Graph asked to leave alone, and until when.
         self._paused: dict[str, float] = {}
         self._fewest_units = max(1, int(settings.fewest_units_per_window * settings.budget_share))
         self.concurrency = Concurrency(settings.requests_in_flight, clock)
 
     def costs_of(self, call: Call) -> Mapping[Budget, int]:
-        """What a call takes from which budget, as far as can be told before its answer."""
+        """The estimated cost of a call in each budget that it uses."""
         if call.path == "/$batch":
-            # Its parts are counted, one by one.
+            # Its parts are counted one by one.
             return {}
         if "/auditLogs/" in call.path:
             return {self.reports: 1}
@@ -143,12 +143,12 @@ class Pacing:
 
     @asynccontextmanager
     async def admit(self, calls: Sequence[Call]) -> AsyncIterator[None]:
-        """Hold a request back until the calls it carries fit their budgets, and it the limit on requests in flight."""
+        """Delay a request until its calls fit their budgets, and it fits the limit on concurrent requests."""
         costs: Counter[Budget] = Counter()
         for call in calls:
             costs.update(self.costs_of(call))
         async with AsyncExitStack() as stack:
-            # Always in this order, or two requests could wait for each other.
+            # Always in this order: otherwise two requests could deadlock.
             for budget in (self.on_demand, self.reports, self.writes, self.units):
                 if costs[budget]:
                     await stack.enter_async_context(budget.spend(costs[budget]))
@@ -156,21 +156,21 @@ class Pacing:
             yield
 
     def learn(self, call: Call, answer: Answer) -> None:
-        """Take from an answer what the call did cost, and how near Graph is to its limits."""
+        """Read from an answer what the call actually cost, and how close Graph is to its limits."""
         expected = self.costs_of(call).get(self.units)
         told = answer.headers.get("x-ms-resource-unit", "")
         if expected is not None and told.isdecimal():
             self.units.correct(int(told) - expected)
         used = _share(answer.headers.get("x-ms-throttle-limit-percentage"))
-        if answer.status in _OUT_OF_BREATH or used > _BEYOND_THE_LIMIT:
+        if answer.status in _THROTTLING_STATUS or used > _BEYOND_THE_LIMIT:
             self.concurrency.shrink()
         elif used < _NEAR_THE_LIMIT:
             self.concurrency.grow()
 
     def pause(self, call: Call, answer: Answer, error: GraphStatusError) -> None:
-        """Hold back what Graph wants to be left alone: the object of the call, and of a 429 its budget.
+        """Pause what Graph asks to leave alone: the object of the call and, after a 429, the exhausted budget.
 
-        A pause that is longer than any call waits ends this one call, which is marked, and holds no other back.
+        A pause longer than any call waits ends only this call, whose error is marked, and delays no other.
         """
         asked = error.retry_after_seconds
         error.wait_is_too_long = asked is not None and asked > self._longest_pause_seconds
@@ -182,7 +182,7 @@ class Pacing:
             self._pause_budget(call, answer, self._first_backoff_seconds if asked is None else asked)
 
     async def until_resumed(self, call: Call) -> None:
-        """Wait until the pause that Graph asked for is over, whoever sends the next call to the same object."""
+        """Wait until a pause that Graph asked for on the object of this call is over."""
         key = _object_of(call)
         while (until := self._paused.get(key)) is not None:
             left = until - self._clock()
@@ -192,7 +192,7 @@ class Pacing:
             await self._sleep(left)
 
     def _pause_budget(self, call: Call, answer: Answer, seconds: float) -> None:
-        """Hold back what belongs to the budget that Graph says is spent; without a word, the call's scarcest."""
+        """Pause the budget that Graph says is exhausted; if it names none, the scarcest budget of the call."""
         named = {
             "WriteLimitExceeded": self.writes,
             "ResourceUnitLimitExceeded": self.units,
@@ -208,7 +208,7 @@ class Pacing:
 
 
 def _object_of(call: Call) -> str:
-    """What a call is about: the first two parts of its path, such as a service principal, or a listing."""
+    """The object of a call: the first two segments of its path, such as a service principal, or a listing."""
     path = urlsplit(call.path).path.removeprefix("/v1.0").removeprefix("/beta")
     return "/".join(path.split("/")[:3])
 
