@@ -44,20 +44,18 @@ ASKED_FOR = {
 }
 PERMISSION = {call: f"grant the application permission {names}" for call, names in ASKED_FOR.items()}
 UNKNOWN = "check tenant, cloud and permissions of the signed-in application"
-TOKEN = "the token is not accepted: check tenant, clock, and that authority and Graph URL are of one cloud"
-ABSENT = "check the id (the object id, not the appId); objects made a moment ago take a while to show"
-ABSENT_JOB = "check the job id, and the service principal's object id (not the appId); new ones take minutes"
+TOKEN = "the token was rejected: check tenant, clock, and that authority and Graph URL belong to one cloud"
+ABSENT = "check the id (the object id, not the appId); new objects take a while to appear"
+ABSENT_JOB = "check the job id and the service principal's object id (not the appId); new ones take minutes to appear"
 TENANT = "wrong tenant or cloud for this token, or the directory is not ready"
-BUSY = "other changes run at this moment: try again"
-TAKEN = "it exists already or is being changed: read it again before you repeat the change"
+BUSY = "other changes are in progress: try again"
+TAKEN = "it already exists or is being changed: read it again before you repeat the change"
 QUOTA = (
     "an app-only caller may be limited to 250 directory objects (deleted ones count for 30 days): "
     "purge deletedItems, or use another identity or an administrator's"
 )
-FAULT = "a fault on Graph's side: try again later; quote the request-id to Microsoft if it stays"
-REJECTED = (
-    "the target system did not accept the credentials, or could not be reached: check its address, user and secret"
-)
+FAULT = "a fault in Graph: try again later; if it persists, give Microsoft the request-id"
+REJECTED = "the target system rejected the credentials, or could not be reached: check its address, user and secret"
 NOT_ON_SYNCHRONIZATION = dict.fromkeys(CALLS, UNKNOWN)
 BY_PATH = {call: ABSENT_JOB if call in ON_SYNCHRONIZATION else ABSENT for call in CALLS}
 
@@ -82,10 +80,10 @@ TABLE = [
     (409, "Directory_ConcurrencyViolation", None, True, BUSY),
     (409, "Request_MultipleObjectsWithSameKeyValue", None, False, TAKEN),
     (412, "", None, False, None),
-    (429, "TooManyRequests", None, True, "wait, then go on with fewer requests at a time"),
-    (429, "TooManyRequests", 7, True, "wait 7 s, then go on with fewer requests at a time"),
-    (429, "TooManyRequests", 2.128, True, "wait 2.128 s, then go on with fewer requests at a time"),
-    (429, "TooManyRequests", 3600, False, "wait 3600 s, then go on with fewer requests at a time"),
+    (429, "TooManyRequests", None, True, "wait, then continue with fewer concurrent requests"),
+    (429, "TooManyRequests", 7, True, "wait 7 s, then continue with fewer concurrent requests"),
+    (429, "TooManyRequests", 2.128, True, "wait 2.128 s, then continue with fewer concurrent requests"),
+    (429, "TooManyRequests", 3600, False, "wait 3600 s, then continue with fewer concurrent requests"),
     (500, "InternalServerError", None, True, FAULT),
     (501, "NotImplemented", None, False, FAULT),
     (502, "", None, True, FAULT),
@@ -142,7 +140,7 @@ async def test_an_error_answer(call, status, code, retry_after, again, hint):
             400,
             "Request_BadRequest",
             "Permission being assigned already exists on the object",
-            "this assignment exists already",
+            "this assignment already exists",
         ),
         ("save", 400, "SystemForCrossDomainIdentityManagementCredentialValidationUnavailable", "no", REJECTED),
     ],

@@ -20,7 +20,7 @@ SYNC = f"{SP}/synchronization/jobs"
             400,
             "Request_BadRequest",
             "Permission being assigned already exists on the object",
-            "exists already",
+            "already exists",
         ),
         ("POST", f"{SYNC}/validateCredentials", 400, "BadRequest", "no", "target system did not accept"),
         ("PUT", SYNC, 400, "SystemForCrossDomainIdentityManagementCredentialValidationFailure", "", "target system"),
@@ -50,8 +50,8 @@ SYNC = f"{SP}/synchronization/jobs"
         ("PATCH", SP, 409, "Directory_ConcurrencyViolation", "", "try again"),
         ("PATCH", SP, 409, "Request_MultipleObjectsWithSameKeyValue", "", "read it again"),
         ("GET", SP, 429, "TooManyRequests", "", "wait 2.5 s"),
-        ("GET", SP, 500, "", "", "Graph's side"),
-        ("GET", SP, 504, "", "", "Graph's side"),
+        ("GET", SP, 500, "", "", "fault in Graph"),
+        ("GET", SP, 504, "", "", "fault in Graph"),
     ],
 )
 def test_the_hint_names_what_to_do(method, path, status, code, message, expected):
