@@ -41,6 +41,7 @@ _ASSIGN = ("AppRoleAssignment.ReadWrite.All",)
 _USERS = ("User.Read.All", "User.ReadBasic.All", "Directory.Read.All", "Directory.ReadWrite.All")
 _GROUP_MEMBERS = ("GroupMember.Read.All", "Group.Read.All", "Directory.Read.All")
 _LOGS = ("ProvisioningLog.Read.All", "AuditLog.Read.All", "Directory.Read.All")
+_AUDITS = ("AuditLog.Read.All", "Directory.Read.All")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,7 @@ _ROWS = (
     _row("GET", "/{id}/{id}/synchronization*", _SYNC_READ),
     *(_row(method, "/{id}/{id}/synchronization*", _SYNC_WRITE) for method in ("POST", "PUT", "PATCH", "DELETE")),
     _row("GET", "/auditLogs/provisioning", _LOGS),
+    _row("GET", "/auditLogs/directoryAudits", _AUDITS),
     _row("POST", "/servicePrincipals/{id}/appRoleAssignedTo", _ASSIGN, _APP_READ),
     _row("DELETE", "/servicePrincipals/{id}/appRoleAssignedTo/{id}", _ASSIGN, _APP_READ),
     _row("POST", "/{id}/{id}/owners/$ref", _APP_WRITE, _DIRECTORY_READ),
@@ -245,7 +247,7 @@ def _permission(refusal: Refusal) -> str | None:
     text = f"grant the application permission {grant} with admin consent"
     if _OWNED_BY in groups[0][1:] and refusal.method != "GET":
         text += f"; {_OWNED_BY} is enough only if the caller owns the service principal"
-    if refusal.path.endswith("/auditLogs/provisioning"):
+    if refusal.path.endswith(("/auditLogs/provisioning", "/auditLogs/directoryAudits")):
         text += "; reading these logs needs Entra ID P1 or P2"
     return text
 

@@ -6,8 +6,10 @@ from typing import Any
 
 from graph_emulator.directory.directory import Entry
 from graph_emulator.faults.rules import FaultRule, Faults
+from graph_emulator.handlers.directory_audits import ACTIVITIES
 from graph_emulator.handlers.directory_properties import WRITABLE
 from graph_emulator.handlers.routes import OPERATIONS
+from graph_emulator.provisioning.audit_log import Actor
 from graph_emulator.provisioning.jobs import Job
 from graph_emulator.provisioning.scheduler import PORTAL_RESTART
 from graph_emulator.provisioning.schema import build_schema
@@ -28,6 +30,7 @@ class Controls:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._lock = service.lock
+        self._administrator: str | None = None
 
     def now(self) -> float:
         """The tenant's time."""
@@ -99,6 +102,8 @@ class Controls:
                     known = ", ".join(sorted(WRITABLE[entry.kind]))
                     raise EmulatorError(f"{name[:100]!r} cannot be edited on {entry.kind}; known: {known}")
             self._service.tenant.directory.patch(entry, changes, self.now())
+            if entry.kind == "servicePrincipal":
+                self._write_audit("patch_service_principal", entry)
 
     def delete(self, object_id: str, *, purge: bool = False) -> None:
         """Delete an application or a service principal; a purged one is not in the recycle bin either.
@@ -116,6 +121,7 @@ class Controls:
                 for gone in (entry, entry.partner):
                     if gone is not None and gone.id in tenant.directory.deleted:
                         tenant.directory.purge(gone)
+            self._write_audit("delete_service_principal", principal)
 
     def act_on_job(self, job_id: str, action: str) -> None:
         """Start, pause, restart or delete a job as an administrator would.
@@ -136,6 +142,7 @@ class Controls:
                 jobs.restart(job, PORTAL_RESTART, now)
             else:
                 jobs.delete(job, now)
+            self._write_audit(f"{action}_job", job.principal)
 
     def edit_secrets(self, principal_id: str, values: dict[str, str]) -> None:
         """Change single secrets, as the portal does; an empty value removes its key.
@@ -150,6 +157,7 @@ class Controls:
             tenant.jobs.settle(now)
             tenant.secrets_of(entry.id).save(values, merge=True, now=now, visible_at=now)
             tenant.jobs.touch(entry.id, now)
+            self._write_audit("put_secrets", entry)
 
     def schema(self, job_id: str) -> dict[str, Any]:
         """A copy of the schema of a job, its own or the template's.
@@ -175,7 +183,9 @@ class Controls:
                     if attribute["targetAttributeName"] == target:
                         attribute["source"] = mapped
             jobs.settle(now)
-            jobs.replace_schema(self._job(job_id), schema, now)
+            job = self._job(job_id)
+            jobs.replace_schema(job, schema, now)
+            self._write_audit("put_schema", job.principal)
 
     def preload_events(self, principal_id: str, count: int, over_seconds: float = 6 * 86_400.0) -> None:
         """Fill the provisioning log with events of the time just past.
@@ -185,6 +195,24 @@ class Controls:
         """
         with self._lock:
             self._service.tenant.preload_events(principal_id, count, over_seconds, self.now())
+
+    def act_as(self, user_id: str) -> None:
+        """Let a user be the actor of what is edited from now on; before that it is the first one.
+
+        Raises:
+            EmulatorError: there is no such user.
+        """
+        with self._lock:
+            if user_id not in self._service.tenant.people.users:
+                raise EmulatorError(f"there is no user {user_id[:100]!r}")
+            self._administrator = user_id
+
+    def _write_audit(self, operation: str, principal: Entry | None) -> None:
+        """Write down an edit in the portal, with the user who is signed in there."""
+        tenant = self._service.tenant
+        user = tenant.people.users.get(self._administrator or next(iter(tenant.people.users), ""))
+        if principal is not None and user is not None:
+            tenant.audits.record(ACTIVITIES[operation], principal, Actor.person(user), self.now())
 
     def _entry(self, object_id: str) -> Entry:
         for entries in self._service.tenant.directory.live.values():

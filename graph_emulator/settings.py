@@ -149,6 +149,14 @@ class EmulatorSettings:
     log_page_size: int = 500
     log_page_size_maximum: int = 1000
     log_next_link_without_top: bool = False
+    audit_latency_seconds: float = 0.4
+    """How late a directory audit record can be read; stragglers and retention are as of the provisioning log."""
+    lost_audit_share: float = 0.0
+    """Records that never reach the audit log."""
+    audit_page_size: int = 1000
+    audit_page_size_maximum: int = 1000
+    audit_service_filter: Literal["works", "finds nothing"] = "works"
+    """What a filter of the audit log by `loggedByService` does."""
     template_page_size: int = 100
     template_next_link_without_top: bool = False
     """Whether a list of templates without `$top` comes in pages, or whole."""
@@ -209,6 +217,7 @@ class EmulatorSettings:
 
 
 SWITCHES: dict[str, tuple[Any, ...]] = {
+    "audit_service_filter": ("works", "finds nothing"),
     "directory_reads_by_id_need_permission": (False, True),
     "duplicate_assignment_code": ("Request_BadRequest", "Request_MultipleObjectsWithSameKeyValue"),
     "duplicate_jobs": ("conflict", "same", "second"),

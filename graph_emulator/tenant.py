@@ -5,6 +5,7 @@ from typing import Any
 from graph_emulator.directory.directory import Directory
 from graph_emulator.directory.gallery import gallery
 from graph_emulator.directory.people import Assignments, People
+from graph_emulator.provisioning.audit_log import AuditLog
 from graph_emulator.provisioning.credentials import SavedSecrets, TargetSystems
 from graph_emulator.provisioning.job_lifecycle import HandlerContext
 from graph_emulator.provisioning.provisioning_log import ProvisioningLog
@@ -24,7 +25,10 @@ class Tenant:
         self.secrets: dict[str, SavedSecrets] = {}
         self.targets = TargetSystems(settings)
         self.log = ProvisioningLog(settings)
-        context = HandlerContext(settings, self.people, self.targets, self.log, self.secrets_of, self.assignments.of)
+        self.audits = AuditLog(settings)
+        context = HandlerContext(
+            settings, self.people, self.targets, self.log, self.audits, self.secrets_of, self.assignments.of
+        )
         self.jobs = JobScheduler(context)
 
     def secrets_of(self, principal_id: str) -> SavedSecrets:

@@ -1,5 +1,13 @@
 """Graph's objects, typed, and tolerant of what is missing or unknown."""
 
+from graph_client.models.directory_audit import (
+    AuditApp,
+    AuditDetail,
+    AuditInitiator,
+    AuditTarget,
+    AuditUser,
+    DirectoryAudit,
+)
 from graph_client.models.on_demand import (
     OnDemandAnswer,
     OnDemandDetails,
@@ -55,6 +63,12 @@ __all__ = [
     "Application",
     "ApplicationServicePrincipal",
     "ApplicationTemplate",
+    "AuditApp",
+    "AuditDetail",
+    "AuditInitiator",
+    "AuditTarget",
+    "AuditUser",
+    "DirectoryAudit",
     "Entity",
     "EntryCount",
     "FilterOperator",

@@ -1,6 +1,7 @@
 """Graph's resources, one class each; their methods know paths and bodies, but no status codes."""
 
 from graph_client.resources.applications import Applications, ApplicationTemplates, DeletedItems, ServicePrincipals
+from graph_client.resources.directory_audits import DirectoryAudits
 from graph_client.resources.provisioning_logs import ProvisioningLogs
 from graph_client.resources.synchronization import Synchronization
 from graph_client.resources.synchronization_schemas import SynchronizationSchemas
@@ -11,6 +12,7 @@ __all__ = [
     "ApplicationTemplates",
     "Applications",
     "DeletedItems",
+    "DirectoryAudits",
     "Groups",
     "ProvisioningLogs",
     "Resources",
@@ -32,5 +34,6 @@ class Resources:
         self.synchronization_schemas = SynchronizationSchemas(session)
         self.deleted_items = DeletedItems(session)
         self.provisioning_logs = ProvisioningLogs(session)
+        self.directory_audits = DirectoryAudits(session)
         self.users = Users(session)
         self.groups = Groups(session)

@@ -142,6 +142,7 @@ ACTIONS: dict[tuple[str, str], Action] = {
     ("POST", "delete"): Action(_delete, _fields(id=_read_text, purge=dict.get)),
     ("POST", "job"): Action(Controls.act_on_job, _fields(job_id=_read_text, action=_read_text)),
     ("POST", "secrets"): Action(Controls.edit_secrets, _fields(service_principal_id=_read_text, values=_read_object)),
+    ("POST", "administrator"): Action(Controls.act_as, _fields(user_id=_read_text)),
     ("POST", "events"): Action(
         _preload_events,
         _fields(

@@ -7,6 +7,7 @@ from graph_emulator.directory.directory import replica_of
 from graph_emulator.faults.effects import HTML, ConnectionDropped, HtmlPage, misbehave, tamper
 from graph_emulator.faults.rules import FaultRule
 from graph_emulator.handlers.call import Answer, Call
+from graph_emulator.handlers.directory_audits import write_audit
 from graph_emulator.handlers.router import Route, Router, split_path
 from graph_emulator.handlers.routes import ROUTES
 from graph_emulator.service import Service
@@ -84,6 +85,7 @@ class GraphApi:
         headers = self.service.throttle.charge(caller.app_id, route, options, now)
         call = self._call(request, version, now, route, parameters, options, caller, record)
         answer = route.handler(call)
+        write_audit(call, route.operation, answer)
         answer.headers.update(headers)
         if rules:
             misbehave(rules, after_commit=True)

@@ -7,6 +7,7 @@ from typing import Any
 
 from graph_emulator.clock import guid
 from graph_emulator.directory.people import People
+from graph_emulator.provisioning.audit_log import IMPORT, QUARANTINE, SERVICE, AuditLog
 from graph_emulator.provisioning.credentials import REJECTED, SavedSecrets, TargetSystems
 from graph_emulator.provisioning.cycles import CyclePlan, imported_roles, run_cycle
 from graph_emulator.provisioning.executions import Execution
@@ -26,6 +27,7 @@ class HandlerContext:
     people: People
     targets: TargetSystems
     log: ProvisioningLog
+    audits: AuditLog
     secrets_of: Callable[[str], SavedSecrets]
     assignments_of: Callable[[str], list[dict[str, Any]]]
 
@@ -68,7 +70,7 @@ def _begin(job: Job, context: HandlerContext) -> None:
             "message": refusal,
             "tenantActionable": True,
         }
-        _fail(job, execution, context.settings, "EncounteredQuarantineException")
+        _fail(job, execution, context, "EncounteredQuarantineException")
         return
     if job.initial_due:
         job.everybody = wants_everybody(secrets)
@@ -83,7 +85,7 @@ def _begin(job: Job, context: HandlerContext) -> None:
             "message": "The number of deletions exceeds the threshold of this job.",
             "tenantActionable": True,
         }
-        _fail(job, execution, context.settings, "TooManyDeletes")
+        _fail(job, execution, context, "TooManyDeletes")
 
 
 def plan_of(job: Job, context: HandlerContext, secrets: dict[str, str]) -> CyclePlan:
@@ -115,7 +117,7 @@ def _end(job: Job, execution: Execution, context: HandlerContext) -> None:
     job.steady_last = execution.ends
     job.quarantine, job.failures_in_a_row, job.initial_due = None, 0, False
     if job.principal.template.imports_roles:
-        _import_roles(job, context.settings.seed)
+        _import_roles(job, context, execution.ends)
     job.cycle_number += 1
     job.next_at = max(execution.began + context.settings.cycle_seconds, execution.ends)
     job.dormant = not execution.outcomes and job.cycle_number > context.settings.eventful_cycles
@@ -139,12 +141,12 @@ def _roll(job: Job, settings: EmulatorSettings, now: float) -> None:
         job.next_at = began + settings.cycle_seconds
 
 
-def _fail(job: Job, execution: Execution, settings: EmulatorSettings, reason: str) -> None:
+def _fail(job: Job, execution: Execution, context: HandlerContext, reason: str) -> None:
     job.last, job.cycle_number = execution, job.cycle_number + 1
-    hold(job, reason, execution.ends, settings, execution.error)
+    hold(job, reason, execution.ends, context, execution.error)
 
 
-def hold(job: Job, reason: str, at: float, settings: EmulatorSettings, error: dict[str, Any] | None = None) -> None:
+def hold(job: Job, reason: str, at: float, context: HandlerContext, error: dict[str, Any] | None = None) -> None:
     """Put a job into quarantine, or prolong it; after four weeks the job is given up."""
     held = job.quarantine
     job.failures_in_a_row += 1
@@ -153,17 +155,21 @@ def hold(job: Job, reason: str, at: float, settings: EmulatorSettings, error: di
         reason,
         held.series_began if held else at,
         at,
-        at + settings.quarantine_retry_seconds,
+        at + context.settings.quarantine_retry_seconds,
         held.series_count + 1 if held else 1,
         error,
     )
     job.next_at = job.quarantine.next_attempt
     if at - job.quarantine.series_began > GIVEN_UP_SECONDS:
         job.schedule = "Disabled"
+    text = f"; Error: {error['message']}" if error else ""
+    why = f"This run profile is being quarantined because of: {reason}{text}"
+    context.audits.record(QUARANTINE, job.principal, SERVICE, at, reason=why, failed=True)
 
 
-def _import_roles(job: Job, seed: int) -> None:
-    value = job.principal.value
+def _import_roles(job: Job, context: HandlerContext, at: float) -> None:
+    """Take over the roles of the AWS account: the audit log tells of them, the provisioning log does not."""
+    value, seed = job.principal.value, context.settings.seed
     known = {role["value"] for role in value["appRoles"]}
     for role in imported_roles(seed, value["appId"]):
         if role not in known:
@@ -179,3 +185,4 @@ def _import_roles(job: Job, seed: int) -> None:
                     "value": role,
                 }
             )
+            context.audits.record(IMPORT, job.principal, SERVICE, at, reason=f"Role '{name}' was imported")

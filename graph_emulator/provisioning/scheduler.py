@@ -211,7 +211,7 @@ class JobScheduler:
             raise EmulatorError(f"there is no job {job_id[:200]!r}")
         settle(job, self._context, now)
         self._break_off(job, now)
-        hold(job, reason, now, self._context.settings)
+        hold(job, reason, now, self._context)
         self._schedule(job)
 
     def delete(self, job: Job, now: float) -> None:

@@ -149,6 +149,7 @@ ALL_SYNCHRONIZATION: Permission = (_any_of("Synchronization.ReadWrite.All"),)
 PATCH_JOB = ALL_SYNCHRONIZATION
 DISCOVER: Permission = (_any_of("Application.ReadWrite.OwnedBy", "Directory.ReadWrite.All"),)
 READ_LOGS: Permission = (_any_of("ProvisioningLog.Read.All", "AuditLog.Read.All", "Directory.Read.All"),)
+READ_AUDITS: Permission = (_any_of("AuditLog.Read.All", "Directory.Read.All"),)
 READ_USERS: Permission = (_any_of("User.Read.All", "User.ReadBasic.All", "Directory.Read.All"),)
 READ_GROUPS: Permission = (_any_of("Group.Read.All", "GroupMember.Read.All", "Directory.Read.All"),)
 

@@ -62,6 +62,16 @@ def events(graph):
     return listed_pages(graph.provisioning_logs.pages(top=500))
 
 
+def audits(graph):
+    return listed_pages(graph.directory_audits.pages())
+
+
+def audit(found):
+    (each,) = found
+    actor = each.initiated_by.app
+    return each.activity_display_name, actor.app_id, actor.service_principal_id, each.target.type
+
+
 def steady(found):
     success = found[0].status.last_successful_execution
     return success.time_began is not None, success.time_ended.year, found[0].status.entry_counts
@@ -121,6 +131,23 @@ READ = (
     ("provisioning log skipped group", events, event, ("other", "skipped", None, "system")),
     ("provisioning log created user", events, event, ("create", "success", None, "system")),
     ("provisioning log failed group", events, event, ("create", "failure", "ContosoEntryConflict", "system")),
+    (
+        "audit role assignment",
+        audits,
+        audit,
+        (
+            "Add app role assignment to service principal",
+            None,
+            "40000000-0000-4000-8000-000000000002",
+            "ServicePrincipal",
+        ),
+    ),
+    (
+        "audit provisioning export",
+        audits,
+        lambda found: (found[0].id[:5], found[0].target.id, bool(found[0].initiated_by.user)),
+        ("Sync_", "40000000-0000-4000-8000-000000000001", False),
+    ),
     (
         "provisioning log skipped group",
         events,

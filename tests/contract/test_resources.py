@@ -214,6 +214,27 @@ async def test_a_change_of_a_job(stranger, job):
     assert (await stranger.read(job.get())).schedule.state == "Paused"
 
 
+async def test_who_changed_what(stranger, pair, job, emulator):
+    job_id = (await job.get()).id
+    user = next(iter(emulator.tenant.people.users))
+    emulator.controls.act_as(user)
+    emulator.controls.act_on_job(job_id, "pause")
+    emulator.controls.advance(1)
+    many = stranger.graph.audit_logs.directory_audits
+    asked = "loggedByService eq 'Account Provisioning' and activityDateTime ge 2020-01-01T00:00:00Z"
+    found = [
+        each
+        for each in (await stranger.read(many.get(asking(many, filter=asked, top=50)))).value
+        if each.target_resources[0].id == pair.service_principal.id
+    ]
+    assert [(each.activity_display_name, each.initiated_by.user and each.initiated_by.user.id) for each in found] == [
+        ("Disable/pause provisioning configuration", user),
+        ("Add provisioning configuration", None),
+        ("Update provisioning setting or credentials", None),
+    ]
+    assert found[1].initiated_by.app.service_principal_id
+
+
 async def test_a_batch_of_the_sdk(stranger, pair):
     first = stranger.graph.service_principals.by_service_principal_id(pair.service_principal.id)
     items = [

@@ -33,6 +33,7 @@ SYNC = f"{SP}/synchronization/jobs"
         ("POST", f"{SP}/appRoleAssignedTo", 403, "x", "", "AppRoleAssignment.ReadWrite.All and Application.Read.All"),
         ("GET", "/v1.0/auditLogs/provisioning", 403, "x", "", "ProvisioningLog.Read.All"),
         ("GET", "/v1.0/auditLogs/provisioning", 403, "x", "", "P1 or P2"),
+        ("GET", "/v1.0/auditLogs/directoryAudits", 403, "x", "", "AuditLog.Read.All"),
         (
             "GET",
             "/v1.0/auditLogs/provisioning",

@@ -207,6 +207,16 @@ async def test_a_moment_without_a_time_zone_is_refused():
             graph.provisioning_logs.pages(after=datetime(2026, 5, 1))  # noqa: DTZ001
 
 
+async def test_audits_are_read_by_windows_and_service():
+    line, _ = await sent(
+        Script(page([])), lambda g: g.directory_audits.pages(start=AFTER, end=BEFORE, service="Account Provisioning")
+    )
+    assert line == (
+        "GET /v1.0/auditLogs/directoryAudits?$filter=activityDateTime%20ge%202026-05-01T12:00:00.500000Z%20and%20"
+        "activityDateTime%20le%202026-05-01T13:00:00Z%20and%20loggedByService%20eq%20'Account%20Provisioning'&$top=500"
+    )
+
+
 async def test_owners_are_listed_and_added_by_reference():
     line, owners = await sent(Script(page([{"id": "o"}])), lambda g: g.applications.owners("1"))
     assert (line, [owner.id for owner in owners]) == ("GET /v1.0/applications/1/owners?$select=id", ["o"])
