@@ -1,4 +1,4 @@
-"""A Prefect server for the duration of one command.
+"""The Prefect server that a command uses: the configured one, none, or one that `up` and `demo` start.
 
 Prefect's own ephemeral server writes to the command's terminal, often prints tracebacks at exit, and loses the last
 task runs; a process of our own does neither.
@@ -12,16 +12,16 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException
 from importlib.metadata import version
 from pathlib import Path
 
-import httpx
 from platformdirs import user_cache_path
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_KEY, PREFECT_API_URL, temporary_settings
 
 from flows.cli.processes.child import Child
 from flows.cli.processes.isolation import require_usable_proxies
-from flows.cli.processes.temporary_directory import temporary_directory
+from flows.cli.processes.local_api import serve_local_api
 
 _START_SECONDS = 120.0
 _USER = "admin"
@@ -108,16 +108,20 @@ class PrefectServer:
         require_usable_proxies()
         self._home = home
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._fresh = not ((home / "prefect.db").exists() or _start_from_template(home / "prefect.db"))
+        database = home / "prefect.db"
+        copied = not database.exists() and _start_from_template(database)
+        self._fresh = not (copied or database.exists())
         port = port or _free_port()
         self.url = f"http://127.0.0.1:{port}"
         self.api = PrefectApi(f"{self.url}/api", auth_string, home)
         settings = {**_VARIABLES, **_settings(home, port, auth_string), **(variables or {})}
-        arguments = ["server", "start", "--host", "127.0.0.1", "--port", str(port)]
+        if copied:
+            settings["PREFECT_SERVER_DATABASE_MIGRATE_ON_START"] = "false"
+        self._port = port
         log_file = home / "server.log"
         self.child = Child(
             "flows.cli.processes.server_process",
-            arguments,
+            ["127.0.0.1", str(port)],
             log_file,
             settings,
             name="prefect-server",
@@ -157,10 +161,15 @@ class PrefectServer:
         self.child.stop()
 
     def _ready(self) -> bool:
+        # Not with httpx, which prepares TLS for each of these, at a tenth of a second.
+        connection = HTTPConnection("127.0.0.1", self._port, timeout=10)
         try:
-            return httpx.get(f"{self.api.url}/ready", timeout=10, trust_env=False).is_success
-        except httpx.HTTPError:
+            connection.request("GET", "/api/ready")
+            return connection.getresponse().status == 200
+        except (OSError, HTTPException):
             return False
+        finally:
+            connection.close()
 
 
 def _settings(home: Path, port: int, auth_string: str | None) -> dict[str, str | None]:
@@ -184,23 +193,18 @@ def _settings(home: Path, port: int, auth_string: str | None) -> dict[str, str |
 
 @contextmanager
 def prefect_api() -> Iterator[PrefectApi]:
-    """Yield the server that Prefect is configured for, or start one for the duration of the context.
+    """Yield the server that Prefect is configured for, or the command's own answers to Prefect's engine.
 
     Raises:
-        CommandFailed: The server cannot be used, or none could be started.
+        CommandFailed: A variable names a proxy that cannot be used.
     """
     require_usable_proxies()
     if url := PREFECT_API_URL.value():
         yield PrefectApi(url)
         return
-    with temporary_directory() as directory:
-        server = PrefectServer(directory / "prefect", auth_string=new_auth_string(), keeps_log=False)
-        try:
-            server.wait()
-            with server.required():
-                yield server.api
-        finally:
-            server.stop()
+    auth_string = new_auth_string()
+    with serve_local_api(auth_string) as url:
+        yield PrefectApi(url, auth_string)
 
 
 def _free_port() -> int:

@@ -1,4 +1,6 @@
-"""The program of our Prefect server: `prefect` with two changes to its server.
+"""The program of our Prefect server: Prefect's application with two changes, without Prefect's command line.
+
+Usage: `python -m flows.cli.processes.server_process HOST PORT`.
 
 Transactions that write take SQLite's write lock when they begin. Prefect begins most of them deferred: one that has
 read, and finds when it writes that another has written meanwhile, fails at once with "database is locked", whatever
@@ -8,14 +10,16 @@ Requests from workers and the UI for Prefect's collections are answered from the
 404; nothing is fetched from the web.
 """
 
-import runpy
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import uvicorn
 from prefect.server.api import collections
+from prefect.server.api.server import create_app
 from prefect.server.database.configurations import SQLITE_BEGIN_MODE, AioSqliteConfiguration
 from prefect.server.database.dependencies import MODELS_DEPENDENCIES
-from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL
+from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL, get_current_settings
 from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
 
 _WORKER_TYPES = "aggregate-worker-metadata"
@@ -42,14 +46,24 @@ class OneWriterAtATime(AioSqliteConfiguration):
 
 
 def main() -> None:
-    """Run Prefect's command line."""
+    """Serve Prefect's API and UI at the address on the command line."""
+    host, port = sys.argv[1:]
     url = PREFECT_API_DATABASE_CONNECTION_URL.value() or ""
     if url.startswith("sqlite"):
         MODELS_DEPENDENCIES["database_config"] = OneWriterAtATime(url)
     collections.KNOWN_VIEWS.clear()
     # An unreachable address: Prefect then uses its own copy.
     collections.KNOWN_VIEWS[_WORKER_TYPES] = f"installed:{_WORKER_TYPES}"
-    runpy.run_module("prefect", run_name="__main__", alter_sys=True)
+    server = get_current_settings().server
+    uvicorn.run(
+        create_app(final=True),
+        host=host,
+        port=int(port),
+        timeout_keep_alive=server.api.keepalive_timeout,
+        ws_ping_interval=server.api.websocket_ping_interval,
+        ws_ping_timeout=server.api.websocket_ping_timeout,
+        log_level=server.logging_level.lower(),
+    )
 
 
 if __name__ == "__main__":
