@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
-from typing import Any, Protocol, Self, TypeVar
+from dataclasses import dataclass, replace
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 from graph_client.call import Call, Expects
-from graph_client.errors import UnreadableAnswer
+from graph_client.errors import GraphStatusError, UnreadableAnswer
 from graph_client.protocol import path_on_wire, read_next_link
 from graph_client.session import Sender
 
-__all__ = ["Parsed", "items", "pages", "parsed_pages", "read"]
+__all__ = ["Page", "Parsed", "is_expired_link", "items", "linked_pages", "pages", "parsed_pages", "read"]
 
 
 class Parsed(Protocol):
@@ -39,6 +39,12 @@ async def read(session: Sender, call: Call, kind: type[R]) -> R:
 
 
 async def pages(session: Sender, call: Call) -> AsyncIterator[list[Any]]:
+    """The values of `whole_pages`."""
+    async for page in whole_pages(session, call):
+        yield page["value"]
+
+
+async def whole_pages(session: Sender, call: Call) -> AsyncIterator[dict[str, Any]]:
     """The pages of a collection as received; every nextLink is followed unchanged, up to a limit of pages.
 
     Raises:
@@ -51,7 +57,7 @@ async def pages(session: Sender, call: Call) -> AsyncIterator[list[Any]]:
     while True:
         page = await session.request(call)
         value = page["value"]
-        yield value
+        yield page
         link = read_next_link(page)
         if link is None:
             return
@@ -78,6 +84,49 @@ async def parsed_pages(session: Sender, call: Call, kind: type[R]) -> AsyncItera
         except UnreadableAnswer as error:
             raise _placed(error, call) from None
         yield parsed
+
+
+@dataclass(frozen=True)
+class Page(Generic[R]):
+    """One page of a collection, and where it goes on: what was read up to here need not be read again."""
+
+    items: tuple[R, ...]
+    removed: tuple[str, ...] = ()
+    """Ids of what is gone, in a page of changes."""
+    next_link: str | None = None
+    delta_link: str | None = None
+    """Where to ask for later changes; the last page of changes has it."""
+
+
+async def linked_pages(session: Sender, call: Call, kind: type[R]) -> AsyncIterator[Page[R]]:
+    """The pages of a collection, parsed, with their links.
+
+    Raises:
+        UnreadableAnswer: see `whole_pages`; also for an item that is no such object.
+
+    https://learn.microsoft.com/graph/delta-query-overview
+    """
+    async for page in whole_pages(session, call):
+        gone = [item for item in page["value"] if isinstance(item, dict) and "@removed" in item]
+        try:
+            parsed = tuple(kind.parse(item) for item in page["value"] if item not in gone)
+        except UnreadableAnswer as error:
+            raise _placed(error, call) from None
+        removed = tuple(str(item["id"]) for item in gone if item.get("id"))
+        delta = page.get("@odata.deltaLink")
+        yield Page(parsed, removed, read_next_link(page), delta if isinstance(delta, str) and delta else None)
+
+
+_EXPIRED = frozenset({"syncstatenotfound", "syncstateinvalid", "resyncrequired"})
+
+
+def is_expired_link(error: GraphStatusError) -> bool:
+    """Whether Graph no longer knows a link that it gave: everything is to be read again.
+
+    Microsoft's overview says 410, its announcement of the seven days that a deltaLink lives 400 with a code:
+    https://devblogs.microsoft.com/microsoft365dev/duration-of-change-tracking-tokens-for-identity-and-education-resources/
+    """
+    return error.status == 410 or (error.code or "").lower() in _EXPIRED
 
 
 async def items(session: Sender, call: Call, kind: type[R]) -> AsyncIterator[R]:

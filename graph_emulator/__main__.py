@@ -60,9 +60,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--fault", action="append", default=[], metavar="RULE", help="such as 'instantiate#3: commit, then reset'"
     )
     parser.add_argument("--seed", type=int, default=1, help="the same seed gives the same tenant")
+    parser.add_argument("--estate", type=int, default=0, help="service principals the tenant has to begin with")
     chosen = parser.parse_args(arguments)
     profile = "+".join(chosen.profile or ["calm"])
-    return run(EmulatorSettings(seed=chosen.seed, profile=profile), chosen.port, chosen.dir, chosen.fault)
+    return run(
+        EmulatorSettings(seed=chosen.seed, profile=profile, estate=chosen.estate), chosen.port, chosen.dir, chosen.fault
+    )
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterable
 
 from graph_emulator.clock import Clock
+from graph_emulator.estate import build_estate
 from graph_emulator.faults.profiles import profile_named, settled
 from graph_emulator.faults.rules import FaultRule, Faults
 from graph_emulator.faults.throttle import Throttle
@@ -40,6 +41,7 @@ class Service:
         settings = self.settings
         with self.lock:
             self.tenant = Tenant(settings)
+            build_estate(self.tenant, self.clock.now())
             self.tokens = TokenIssuer(settings)
             self.sign_in = SignIn(settings, self.tokens)
             self.throttle = Throttle(settings)

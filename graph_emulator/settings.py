@@ -65,6 +65,8 @@ class EmulatorSettings:
 
     users: int = 48
     groups: int = 12
+    estate: int = 0
+    """How many service principals the tenant has before anybody comes, of all types, some with jobs."""
     object_quota: int | None = None
     quota_status: int = 403
     directory_reads_by_id_need_permission: bool = False
@@ -94,6 +96,10 @@ class EmulatorSettings:
     """What an unknown segment below an object is: a 404 of the directory, or a 400 of the gateway."""
     no_jobs: Literal["404", "empty"] = "404"
     """How the list of jobs is answered of a service principal that has none."""
+    delta_lifetime_seconds: float = 7 * 86_400.0
+    """How long a deltaLink can be followed."""
+    delta_expired: Literal["410", "400"] = "410"
+    """How a deltaLink is refused that has expired: both are on Microsoft's pages."""
 
     fresh_job_code: Literal["Paused", "NotConfigured"] = "Paused"
     """How a job looks that was never started; NotConfigured is the older form, with its other interval."""
@@ -219,6 +225,7 @@ class EmulatorSettings:
 SWITCHES: dict[str, tuple[Any, ...]] = {
     "audit_service_filter": ("works", "finds nothing"),
     "directory_reads_by_id_need_permission": (False, True),
+    "delta_expired": ("410", "400"),
     "duplicate_assignment_code": ("Request_BadRequest", "Request_MultipleObjectsWithSameKeyValue"),
     "duplicate_jobs": ("conflict", "same", "second"),
     "batch_synchronization": (True, False),

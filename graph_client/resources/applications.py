@@ -18,7 +18,7 @@ from graph_client.models.service_principal import (
     ServicePrincipal,
 )
 from graph_client.protocol import options, text_literal
-from graph_client.reading import items, read
+from graph_client.reading import Page, items, linked_pages, read
 from graph_client.session import Sender
 
 __all__ = ["ApplicationTemplates", "Applications", "DeletedItems", "ServicePrincipals"]
@@ -170,6 +170,23 @@ class ServicePrincipals:
             self._session.fresh_objects.relate(principal.app_id, principal.id)
             yield principal
 
+    def pages(self, *, select: Sequence[str], link: str | None = None) -> AsyncIterator[Page[ServicePrincipal]]:
+        """All service principals in pages of 999, from the first or from a nextLink."""
+        first = Call.get("/servicePrincipals", options(select=select, top=self._session.settings.page_size))
+        return linked_pages(self._session, _from(link, first), ServicePrincipal)
+
+    def changes(self, *, select: Sequence[str], link: str | None = None) -> AsyncIterator[Page[ServicePrincipal]]:
+        """What has changed since a deltaLink was given; without one a single page that has nothing but the link.
+
+        Raises:
+            GraphStatusError: among others when the link has expired (see `reading.is_expired_link`).
+
+        https://learn.microsoft.com/graph/api/serviceprincipal-delta
+        """
+        # In this order Graph would first list everybody: `latest` asks for what is still to come.
+        first = Call.get("/servicePrincipals/delta", {**options(select=select), "$deltatoken": "latest"})
+        return linked_pages(self._session, _from(link, first), ServicePrincipal)
+
     async def delete(self, service_principal_id: str) -> None:
         """Move the service principal to the deleted items."""
         await self._session.request(Call.change("DELETE", build_path("servicePrincipals", service_principal_id)))
@@ -194,3 +211,7 @@ class ServicePrincipals:
         """Delete an assignment."""
         path = build_path("servicePrincipals", service_principal_id, "appRoleAssignedTo", assignment_id)
         await self._session.request(Call.change("DELETE", path))
+
+
+def _from(link: str | None, first: Call) -> Call:
+    return first if link is None else Call.get(link)

@@ -99,6 +99,8 @@ class Directory:
         self._created = 0
         self.live: dict[Kind, dict[str, Entry]] = {"application": {}, "servicePrincipal": {}}
         self.deleted: dict[str, Entry] = {}
+        self.changed_principals: list[str] = []
+        """The id of a service principal for each change of it, in order: what `delta` reads."""
 
     def instantiate(
         self, template: Template, display_name: str, reference: str | None, owner: str, now: float
@@ -115,6 +117,14 @@ class Directory:
         )
         pair[0].partner, pair[1].partner = pair[1], pair[0]
         return pair
+
+    def add_principal(self, value: dict[str, Any], template: Template, now: float) -> Entry:
+        """A service principal that has no application in this tenant."""
+        return self._add("servicePrincipal", value, template, now, "")
+
+    def _note(self, entry: Entry | None) -> None:
+        if entry is not None and entry.kind == "servicePrincipal":
+            self.changed_principals.append(entry.id)
 
     def _check_quota(self) -> None:
         quota = self._settings.object_quota
@@ -137,6 +147,7 @@ class Directory:
         entry = Entry(kind, value, template, now, self._created, when, owners=[owner])
         entry.own_tags = list(value["tags"])
         self.live[kind][entry.id] = entry
+        self._note(entry)
         return entry
 
     def get(self, kind: Kind, identifier: str, replica: int, now: float) -> Entry:
@@ -175,6 +186,7 @@ class Directory:
         if "tags" in changes:
             entry.own_tags = list(changes["tags"])
             entry.merge_tags()
+        self._note(entry)
         passed = {name: value for name, value in changes.items() if name in ("displayName", "tags")}
         if entry.kind == "application" and entry.partner and passed:
             self._propagate(entry.partner, passed, now)
@@ -185,6 +197,7 @@ class Directory:
             delay = self._settings.propagation_seconds if mode == "delayed" else 0.0
             principal.pending.append((now + delay, changes))
             principal.settle(now)
+            self._note(principal)
 
     def delete(self, entry: Entry, now: float) -> None:
         """Move to the recycle bin; an application takes its service principal along."""
@@ -194,6 +207,7 @@ class Directory:
                 gone.deleted_at = now
                 gone.value["deletedDateTime"] = write_moment(now)
                 self.deleted[gone.id] = gone
+                self._note(gone)
 
     def deleted_entry(self, identifier: str, now: float) -> Entry:
         """An object of the recycle bin.
@@ -211,7 +225,9 @@ class Directory:
         del self.deleted[entry.id]
         entry.deleted_at, entry.value["deletedDateTime"] = None, None
         self.live[entry.kind][entry.id] = entry
+        self._note(entry)
 
     def purge(self, entry: Entry) -> None:
         """Remove an object for good."""
         del self.deleted[entry.id]
+        self._note(entry)

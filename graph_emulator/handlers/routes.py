@@ -13,6 +13,7 @@ from graph_emulator.handlers import (
     organization,
     people,
     provisioning_logs,
+    service_principal_changes,
     synchronization_schemas,
 )
 from graph_emulator.handlers import synchronization_credentials as credentials
@@ -92,6 +93,20 @@ def _objects(kind: Kind, name: str, write: tokens.Permission) -> tuple[Route, ..
 _DIRECTORY = (
     *_objects("application", "application", tokens.WRITE_APPLICATIONS),
     *_objects("servicePrincipal", "service_principal", tokens.WRITE_PRINCIPALS),
+    Route(
+        "GET",
+        "/servicePrincipals/delta",
+        "delta_service_principals",
+        service_principal_changes.delta,
+        tokens.READ_APPLICATIONS,
+    ),
+    Route(
+        "GET",
+        "/servicePrincipals/microsoft.graph.delta",
+        "delta_service_principals",
+        service_principal_changes.delta,
+        tokens.READ_APPLICATIONS,
+    ),
     Route("GET", f"{_BIN}/{{id}}", "get_deleted", deleted_items.get, tokens.READ_DELETED),
     Route("POST", f"{_BIN}/{{id}}/restore", "restore_deleted", deleted_items.restore, tokens.WRITE_APPLICATIONS),
     Route("DELETE", f"{_BIN}/{{id}}", "purge_deleted", deleted_items.purge, tokens.WRITE_APPLICATIONS),

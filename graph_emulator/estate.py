@@ -1,0 +1,195 @@
+"""A tenant that has grown for years before we came: service principals of every type, and jobs that nobody wrote down.
+
+What a job of each kind looks like follows the recordings of jobs (a steady one of cloud sync, one that was just
+started, a fresh one) and Microsoft's pages on quarantine.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from graph_emulator.clock import guid, share, write_moment
+from graph_emulator.directory.gallery import AWS, CLOUD_SYNC, COMPANIES, CROSS_TENANT, NON_GALLERY, PRODUCTS, Template
+from graph_emulator.directory.new_objects import new_application, new_service_principal
+from graph_emulator.provisioning.credentials import REJECTED
+from graph_emulator.provisioning.executions import Execution
+from graph_emulator.provisioning.jobs import Job, Quarantine
+from graph_emulator.settings import EmulatorSettings
+from graph_emulator.tenant import Tenant
+
+DAY = 86_400.0
+_MICROSOFT = "f8cdef31-a31e-4b4a-93e4-5f571e91255a"
+_SAML_TOOLKIT = "229946b9-a9fb-45b8-9531-efa47453ac9e"
+_LONG_STEADY = 400 * DAY
+_MAIL = '{"Enabled":true,"Recipients":"identity@contoso.example"}'
+_OAUTH = {"Oauth2AuthorizationCode": "code~of.the.estate", "Oauth2RefreshToken": "refresh~of.the.estate"}
+_BASIC = {"BaseAddress": "https://target.example.com", "UserName": "provisioning", "Password": "estate~password"}
+_BEARER = {"BaseAddress": "https://target.example.com/scim", "SecretToken": "estate~token"}
+
+State = Literal["steady", "failing entries", "quarantined", "paused", "given up", "started", "fresh"]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Service principals of one kind: what their jobs are, and how they have been doing."""
+
+    template: str
+    """Display name or id of the application template."""
+    jobs: tuple[str, ...]
+    state: State = "steady"
+    days: float = 0.0
+    """How long the state has lasted."""
+    reason: str = "EncounteredQuarantineException"
+    secrets: Mapping[str, str] = field(default_factory=lambda: _BEARER)
+    mail: bool = True
+
+
+_CUSTOM = NON_GALLERY["global"]
+_SAME_TARGET = {"CompanyId": guid("estate", "target tenant"), "AuthenticationType": "SyncPolicy"}
+# The first five are what a tenant of a hundred has.
+KINDS = (
+    Kind(CLOUD_SYNC, ("AD2AADProvisioning", "AD2AADPasswordHash"), secrets={"Domain": '{"domain":"contoso.example"}'}),
+    Kind("Snowflake for Microsoft Entra ID", ("snowFlake",), "quarantined", 22),
+    Kind("Slack", ("slackOutDelta",), secrets=_OAUTH, mail=False),
+    Kind("Azure Databricks SCIM Provisioning Connector", ("dataBricks",), "paused", 100),
+    Kind(_CUSTOM, ("scim",), "fresh", secrets={}, mail=False),
+    Kind(_CUSTOM, ("customappsso",)),
+    Kind("Canva", ("canva",), secrets=_BEARER | _OAUTH),
+    Kind("SuccessFactors to Microsoft Entra user provisioning", ("successFactors2AAD",), secrets=_BASIC),
+    Kind(CROSS_TENANT, ("Azure2Azure",), secrets=_SAME_TARGET),
+    Kind(CROSS_TENANT, ("Azure2Azure",), secrets=_SAME_TARGET),
+    Kind(AWS, ("aws",), secrets={"ClientSecret": "estate~id", "SecretToken": "estate~token"}),
+    Kind("Zoom", ("zoom",), "quarantined", 3, "TooManyDeletes"),
+    Kind("Google Cloud / G Suite Connector by Microsoft", ("GoogV2OutDelta", "gsuite"), secrets=_OAUTH),
+    Kind("Workday to Microsoft Entra user provisioning", ("workday2AAD",), "failing entries", secrets=_BASIC),
+    Kind("Figma", ("figma",), "given up", 45),
+    Kind("Miro", ("miro",), "started"),
+    Kind("ServiceNow", ("ServiceNowOutDelta",), "paused", 10, secrets=_BASIC, mail=False),
+)
+EVERY = 20
+"""One of so many service principals has jobs: five in a hundred."""
+# Two of five are no applications: where Azure is used much, managed identities are many.
+OTHER_TYPES = ("ManagedIdentity", "ManagedIdentity", "ManagedIdentity", "Legacy", "SocialIdp")
+
+
+def build_estate(tenant: Tenant, now: float) -> None:
+    """Fill a tenant with as many service principals as its settings say; the same seed makes the same estate."""
+    settings, taken = tenant.settings, set[str]()
+    by_name = {template.display_name: template for template in tenant.gallery.values()}
+    for number in range(settings.estate):
+        if number % EVERY == 3:
+            kind = KINDS[number // EVERY % len(KINDS)]
+            template = _template(tenant, by_name, kind.template)
+            _add_provisioned(tenant, kind, template, _unique(_name(number, template), taken), now)
+        else:
+            value, template = _plain(tenant, number, now)
+            tenant.directory.add_principal(value, template, now)
+
+
+def _template(tenant: Tenant, by_name: Mapping[str, Template], named: str) -> Template:
+    if named == _CUSTOM:
+        return tenant.gallery[NON_GALLERY[tenant.settings.cloud]]
+    return tenant.gallery.get(named) or by_name[named]
+
+
+def _name(number: int, template: Template) -> str:
+    name = "Line of business" if template.is_custom else template.display_name
+    return f"{COMPANIES[number * 7 % len(COMPANIES)]} {name}"
+
+
+def _unique(name: str, taken: set[str]) -> str:
+    number, chosen = 1, name
+    while chosen in taken:
+        number += 1
+        chosen = f"{name} {number}"
+    taken.add(chosen)
+    return chosen
+
+
+def _plain(tenant: Tenant, number: int, now: float) -> tuple[dict[str, Any], Template]:
+    """A service principal without jobs: a managed identity, Microsoft's, a registration, or single sign-on only."""
+    settings, toolkit = tenant.settings, tenant.gallery[_SAML_TOOLKIT]
+    company, products = COMPANIES[number % len(COMPANIES)], tuple(PRODUCTS)
+    name = f"{company} {products[number // len(COMPANIES) % len(products)]} {number}"
+    application = new_application(settings, -number - 1, toolkit, name, None, write_moment(now))
+    value = new_service_principal(settings.seed, -number - 1, toolkit, application, settings.tenant_id)
+    if number % 5 in (2, 4):
+        value["servicePrincipalType"] = OTHER_TYPES[number // 2 % len(OTHER_TYPES)]
+        value |= {"applicationTemplateId": None, "tags": [], "homepage": None}
+    elif share(settings.seed, number, "origin") < 0.5:
+        own = share(settings.seed, number, "owner") < 0.4
+        value |= {"applicationTemplateId": None, "appOwnerOrganizationId": settings.tenant_id if own else _MICROSOFT}
+    return value, toolkit
+
+
+def _add_provisioned(tenant: Tenant, kind: Kind, template: Template, name: str, now: float) -> None:
+    _, principal = tenant.directory.instantiate(template, name, None, "an administrator", now)
+    mail = {"SyncNotificationSettings": _MAIL} if kind.mail else {}
+    tenant.secrets_of(principal.id).save({**kind.secrets, **mail}, merge=False, now=now, visible_at=now)
+    for place, template_id in enumerate(kind.jobs):
+        job = tenant.jobs.create(principal, template_id)
+        _STATES[kind.state](job, kind, now - place, tenant.settings)
+        tenant.jobs.keep_asleep(job)
+
+
+def _ran(job: Job, ended: float, **counts: int) -> Execution:
+    execution = Execution(job.id, job.life, job.cycle_number, False, ended - 60.0, ended)
+    execution.counts = {"countEntitled": 40, "countImported": 40, **counts}
+    return execution
+
+
+def _steady(job: Job, kind: Kind, now: float, settings: EmulatorSettings) -> None:
+    """Years of cycles, the last one minutes ago."""
+    # Past the cycles in which people change by themselves: what it has done lies behind the estate's log.
+    job.was_started, job.schedule, job.initial_due = True, "Active", False
+    job.cycle_number, job.dormant = settings.eventful_cycles + 1_000, True
+    escrowed = 15 if kind.state == "failing entries" else 0
+    job.last = job.last_successful = _ran(job, now - kind.days * DAY - 600.0, countEscrowed=escrowed)
+    job.last_with_exports = _ran(job, now - kind.days * DAY - 3 * DAY, countExported=5)
+    job.steady_first, job.steady_last = now - _LONG_STEADY, job.last.ends
+    job.next_at = job.last.began + max(settings.cycle_seconds, 3_600.0)
+
+
+def _paused(job: Job, kind: Kind, now: float, settings: EmulatorSettings) -> None:
+    _steady(job, kind, now, settings)
+    job.schedule = "Paused"
+
+
+def _quarantined(job: Job, kind: Kind, now: float, settings: EmulatorSettings) -> None:
+    _steady(job, kind, now, settings)
+    began, tries = now - kind.days * DAY, int(kind.days) + 1
+    error = {"code": REJECTED, "message": "Unauthorized (401): invalid bearer token", "tenantActionable": True}
+    if kind.reason == "TooManyDeletes":
+        error = {"code": kind.reason, "message": "The number of deletions exceeds the threshold of this job."}
+        error["tenantActionable"] = True
+    job.last = _ran(job, now - 3_600.0)
+    job.last.error, job.failures_in_a_row, job.dormant = error, tries, False
+    job.next_at = now + settings.quarantine_retry_seconds - 3_600.0
+    job.quarantine = Quarantine(kind.reason, began, job.last.ends, job.next_at, tries, error)
+
+
+def _given_up(job: Job, kind: Kind, now: float, settings: EmulatorSettings) -> None:
+    """In quarantine for four weeks, and then switched off by the service."""
+    _quarantined(job, kind, now, settings)
+    job.schedule = "Disabled"
+    job.last = _ran(job, now - (kind.days - 28) * DAY)
+
+
+def _started(job: Job, _: Kind, now: float, settings: EmulatorSettings) -> None:
+    """Started a moment ago; the first cycle is still to come."""
+    job.was_started, job.schedule, job.next_at = True, "Active", now + max(settings.start_delay_seconds, 2_400.0)
+
+
+def _fresh(_job: Job, _: Kind, _now: float, _settings: EmulatorSettings) -> None:
+    """As POST …/jobs leaves it."""
+
+
+_STATES: Mapping[State, Callable[[Job, Kind, float, EmulatorSettings], None]] = {
+    "steady": _steady,
+    "failing entries": _steady,
+    "paused": _paused,
+    "quarantined": _quarantined,
+    "given up": _given_up,
+    "started": _started,
+    "fresh": _fresh,
+}
