@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,6 +13,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowFilter, FlowRunFilter, WorkPoolFilter
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.client.schemas.responses import DeploymentResponse
+from prefect.client.schemas.sorting import DeploymentSort, FlowRunSort
 from prefect.context import FlowRunContext
 from prefect.deployments import arun_deployment
 from prefect.exceptions import PrefectHTTPStatusError
@@ -21,6 +22,7 @@ from prefect.states import Cancelled, Crashed
 
 from flows.fleet_file.models import Fleet
 from flows.run.context import run_context
+from flows.run.prefect_pages import read_all
 from flows.store import Recorded
 
 FLOW = "provision-shard"
@@ -56,11 +58,13 @@ async def shard_deployment() -> DeploymentResponse | None:
         own = await client.read_deployment(deployment_id)
         if own.work_pool_name is None:
             return None
-        found = await client.read_deployments(
+        found = await read_all(
+            client.read_deployments,
+            sort=DeploymentSort.NAME_ASC,
             flow_filter=FlowFilter.model_validate({"name": {"any_": [FLOW]}}),
             work_pool_filter=WorkPoolFilter.model_validate({"name": {"any_": [own.work_pool_name]}}),
         )
-    return min((each for each in found if not each.paused), key=lambda each: each.name, default=None)
+    return next((each for each in found if not each.paused), None)
 
 
 async def start_shard_run(
@@ -82,15 +86,18 @@ async def find_unfinished_runs(fleet: Fleet) -> list[FlowRun]:
     tags = [_tag(fleet.tenant_id, name) for name in sorted(fleet.names)]
     wanted = {"tags": {"any_": tags}, "state": {"type": {"any_": _UNFINISHED}}}
     async with get_client() as client:
-        return await client.read_flow_runs(flow_run_filter=FlowRunFilter.model_validate(wanted))
+        chosen = FlowRunFilter.model_validate(wanted)
+        return await read_all(client.read_flow_runs, sort=FlowRunSort.ID_DESC, flow_run_filter=chosen)
 
 
-async def read_shard_run(ids: Iterable[UUID]) -> list[FlowRun] | None:
+async def read_shard_runs(ids: Collection[UUID]) -> list[FlowRun] | None:
     """Return those of some runs that are still there, as they are now; None while the server cannot be reached."""
-    wanted = {"id": {"any_": list(ids)}}
+    chosen = FlowRunFilter.model_validate({"id": {"any_": list(ids)}})
     try:
         async with get_client() as client:
-            return await client.read_flow_runs(flow_run_filter=FlowRunFilter.model_validate(wanted))
+            return await read_all(
+                client.read_flow_runs, expected=len(ids), sort=FlowRunSort.ID_DESC, flow_run_filter=chosen
+            )
     except (httpx.TransportError, PrefectHTTPStatusError):
         # A server that is restarted is back soon; who waits for it has a bound.
         return None
@@ -163,7 +170,7 @@ class ShardLiveness:
         One that was deleted has ended as it was last seen; one that was silent for too long has crashed.
         """
         await asyncio.sleep(self._pause_seconds)
-        found = await read_shard_run(self._watched)
+        found = await read_shard_runs(self._watched)
         if found is None:
             return []
         now = {run.id: run for run in found}

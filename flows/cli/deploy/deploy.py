@@ -9,7 +9,8 @@ from uuid import UUID
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterTags
-from prefect.client.schemas.sorting import DeploymentSort
+from prefect.client.schemas.responses import DeploymentResponse
+from prefect.client.schemas.sorting import AutomationSort, DeploymentSort
 from prefect.events.schemas.automations import Automation, AutomationCore
 from prefect.exceptions import ObjectAlreadyExists
 from prefect.workers.process import ProcessWorker
@@ -22,6 +23,7 @@ from flows.cli.processes.child import Child
 from flows.cli.processes.prefect_server import PrefectApi
 from flows.cli.processes.temporary_directory import temporary_directory
 from flows.configuration.blocks import AppCredentials, EntraTenant
+from flows.run.prefect_pages import read_all
 
 _SERVERS_OWN = {"id", "created", "updated", "enabled", "owner_resource"}
 
@@ -45,14 +47,18 @@ async def make_automations(client: PrefectClient, notify: str | None) -> None:
 
 async def switched_off(client: PrefectClient) -> set[str]:
     """Return the names of the disabled automations."""
-    return {each.name for each in await client.read_automations() if not each.enabled}
+    return {each.name for each in await _read_automations(client) if not each.enabled}
 
 
 async def switch_off(client: PrefectClient, names: set[str]) -> None:
     """Disable automations again after a deployment has recreated them."""
-    for each in await client.read_automations() if names else ():
+    for each in await _read_automations(client) if names else ():
         if each.enabled and each.name in names:
             await client.pause_automation(each.id)
+
+
+async def _read_automations(client: PrefectClient) -> list[Automation]:
+    return await read_all(client.read_automations, sort=AutomationSort.CREATED_DESC)
 
 
 def _automation(document: dict[str, Any], block_id: UUID | None) -> AutomationCore:
@@ -82,7 +88,6 @@ async def _block_id(client: PrefectClient, block: str) -> UUID:
 POOL = "entra-fleet"
 TAG = "entra-fleet"
 _DEPLOY_SECONDS = 300.0
-_PAGE = 200
 
 
 def deploy(api: PrefectApi, document: dict[str, Any], notify: str | None, log_file: Path, directory: Path) -> list[str]:
@@ -132,12 +137,16 @@ async def refuse_unknown_parameters(client: PrefectClient) -> None:
 
     Prefect's own parameter schema allows any; the run would fail only after it started.
     """
-    ours = DeploymentFilter(tags=DeploymentFilterTags(all_=[TAG]))
-    for deployment in await client.read_deployments(deployment_filter=ours, limit=_PAGE):
+    for deployment in await _read_own_deployments(client):
         schema = {**(deployment.parameter_openapi_schema or {}), "additionalProperties": False}
         if schema != deployment.parameter_openapi_schema:
             body = {"parameter_openapi_schema": schema}
             await client.request("PATCH", "/deployments/{id}", path_params={"id": deployment.id}, json=body)
+
+
+async def _read_own_deployments(client: PrefectClient) -> list[DeploymentResponse]:
+    ours = DeploymentFilter(tags=DeploymentFilterTags(all_=[TAG]))
+    return await read_all(client.read_deployments, deployment_filter=ours, sort=DeploymentSort.NAME_ASC)
 
 
 async def _make_work_pool(client: PrefectClient) -> None:
@@ -149,9 +158,7 @@ async def _make_work_pool(client: PrefectClient) -> None:
 
 
 async def _left_over(client: PrefectClient, wanted: set[str]) -> list[str]:
-    ours = DeploymentFilter(tags=DeploymentFilterTags(all_=[TAG]))
-    found = await client.read_deployments(deployment_filter=ours, limit=_PAGE, sort=DeploymentSort.NAME_ASC)
-    others = [each for each in found if each.name not in wanted]
+    others = [each for each in await _read_own_deployments(client) if each.name not in wanted]
     flows = {each.flow_id: (await client.read_flow(each.flow_id)).name for each in others}
     return [f"{flows[each.flow_id]}/{each.name}" for each in others]
 

@@ -3,9 +3,11 @@
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, WorkPoolFilter
 from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.sorting import FlowRunSort
 from prefect.states import Crashed
 
 from flows.cli.processes.process_tree import running_pids
+from flows.run.prefect_pages import read_all
 
 _BEGUN = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
 _WHY = "Its worker was killed. Run it again: it continues where this run stopped."
@@ -19,8 +21,11 @@ async def crash_dead_runs(pool: str) -> int:
     """
     begun = FlowRunFilter.model_validate({"state": {"type": {"any_": _BEGUN}}})
     async with get_client() as client:
-        found = await client.read_flow_runs(
-            flow_run_filter=begun, work_pool_filter=WorkPoolFilter.model_validate({"name": {"any_": [pool]}})
+        found = await read_all(
+            client.read_flow_runs,
+            sort=FlowRunSort.ID_DESC,
+            flow_run_filter=begun,
+            work_pool_filter=WorkPoolFilter.model_validate({"name": {"any_": [pool]}}),
         )
         alive = running_pids()
         dead = [run for run in found if _pid_of(run) not in alive]
