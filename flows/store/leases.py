@@ -2,7 +2,6 @@
 
 import os
 import socket
-import subprocess
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -17,8 +16,6 @@ from flows.store.database import Database, Moment
 from flows.store.tables import METADATA
 
 _PROC = Path("/proc")
-_STATE, _STARTED = 0, 19
-"""Places in /proc/PID/stat, counted from the one behind the name."""
 
 
 @dataclass(frozen=True)
@@ -57,27 +54,18 @@ def _machine() -> str:
 
 
 def _started(pid: int) -> str | None:
-    """Return when a process was started, in the words of the system; None if it has ended."""
-    if not (_PROC / "self/stat").exists():
-        return _started_by_ps(pid)
+    """Return when a process was started, in seconds since the system was; None if it has ended."""
+    # Imported here: most commands take no lease, and must start fast.
+    import psutil  # noqa: PLC0415
+
     try:
-        stat = (_PROC / str(pid) / "stat").read_text(errors="replace")
-    except OSError:
+        process = psutil.Process(pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return None
+        # The difference, because both moments shift when the clock of the system is set.
+        return f"{process.create_time() - psutil.boot_time():.2f}"
+    except psutil.Error:
         return None
-    # The name stands in brackets and may hold anything, brackets included.
-    fields = stat.rpartition(")")[2].split()
-    return None if fields[_STATE] == "Z" else fields[_STARTED]
-
-
-def _started_by_ps(pid: int) -> str | None:
-    listed = subprocess.run(  # noqa: S603  # a program of the system, and a number
-        ["ps", "-p", str(pid), "-o", "stat=,lstart="],  # noqa: S607  # where it is differs between systems
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    state, _, started = listed.stdout.strip().partition(" ")
-    return None if not started or state.startswith("Z") else started.strip()
 
 
 EXPIRY = timedelta(seconds=120)
@@ -97,7 +85,7 @@ FLEET_LEASE = Table(
     Column("host", Text, nullable=False, doc="Name of the host it runs on."),
     Column("machine", Text, nullable=False, doc="The host since its start, or the container, that has its process."),
     Column("pid", BigInteger, nullable=False, doc="Number of its process."),
-    Column("process_started", Text, nullable=True, doc="When the process was started, as the system says."),
+    Column("process_started", Text, nullable=True, doc="Seconds from the start of the system to that of the process."),
     Column("flow_run_id", Text, nullable=True, doc="Id of the Prefect flow run."),
     Column("held_since", Moment, nullable=False, doc="When the lease was taken; in PostgreSQL by the server's clock."),
     Column("renewed_at", Moment, nullable=False, doc="When the holder last showed that it is alive, likewise."),

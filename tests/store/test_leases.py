@@ -1,5 +1,6 @@
 """One run at a time writes for a fleet; what is dead holds nothing."""
 
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -31,8 +32,9 @@ def child():
 
 def process_of(child):
     """What a process would say of itself."""
-    started = Path(f"/proc/{child.pid}/stat").read_text().rpartition(")")[2].split()[19]
-    return replace(this_process(), pid=child.pid, started=started)
+    ticks = Path(f"/proc/{child.pid}/stat").read_text().rpartition(")")[2].split()[19]
+    started = int(ticks) / os.sysconf("SC_CLK_TCK")
+    return replace(this_process(), pid=child.pid, started=f"{started:.2f}")
 
 
 def age(store, holder, by):

@@ -9,9 +9,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import psutil
+
 from flows.cli.errors import CommandFailed
 from flows.cli.processes.isolation import isolated
-from flows.cli.processes.process_tree import Process, descendants, end_all
+from flows.cli.processes.process_tree import descendants, end_all
 from flows.configuration.environment import environment
 
 _STOP_SECONDS = 15.0
@@ -50,7 +52,7 @@ class Child:
         self.name = name or module
         self.log_file = log_file
         self._keeps_log = keeps_log
-        self._family: frozenset[Process] = frozenset()
+        self._family: frozenset[psutil.Process] = frozenset()
         seen = {**isolated(environment().variables), **(variables or {})}
         # Readable only by its owner, whatever the umask.
         log_file.touch(mode=0o600)

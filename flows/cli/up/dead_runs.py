@@ -1,12 +1,13 @@
 """Runs left behind by an earlier worker of this home."""
 
+import psutil
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, WorkPoolFilter
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.states import Crashed
 
-from flows.cli.processes.process_tree import running_pids
+from flows.cli.processes.process_tree import is_running
 from flows.run.prefect_pages import read_all
 
 _BEGUN = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
@@ -27,11 +28,18 @@ async def crash_dead_runs(pool: str) -> int:
             flow_run_filter=begun,
             work_pool_filter=WorkPoolFilter.model_validate({"name": {"any_": [pool]}}),
         )
-        alive = running_pids()
-        dead = [run for run in found if _pid_of(run) not in alive]
+        dead = [run for run in found if not _has_process(run)]
         for run in dead:
             await client.set_flow_run_state(run.id, Crashed(message=_WHY), force=True)
     return len(dead)
+
+
+def _has_process(run: FlowRun) -> bool:
+    pid = _pid_of(run)
+    try:
+        return pid is not None and is_running(psutil.Process(pid))
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _pid_of(run: FlowRun) -> int | None:

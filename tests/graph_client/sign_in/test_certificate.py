@@ -66,7 +66,7 @@ BAD = {
     "no key": (certificate_of(KEY), None, "cannot be opened"),
     "no certificate": (pem_of(KEY), None, "holds no certificate"),
     "another key": (pem_of(KEY) + OTHER, None, "a key of another certificate"),
-    "elliptic": (pem_of(elliptic_key()) + certificate_of(elliptic_key()), None, "no RSA key"),
+    "elliptic": (pem_of(elliptic_key()) + certificate_of(elliptic_key()), None, "not an RSA key"),
     "empty": (b"", None, "cannot be opened"),
     "rubbish": (b"\x00\x01\xff" * 100, None, "cannot be opened"),
     "broken certificate": (
