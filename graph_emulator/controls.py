@@ -1,7 +1,7 @@
 """What tests and demos do behind the client's back: move the clock, edit as the portal does, inject faults."""
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from graph_emulator.directory.directory import Entry
@@ -11,13 +11,19 @@ from graph_emulator.handlers.directory_properties import WRITABLE
 from graph_emulator.handlers.routes import OPERATIONS
 from graph_emulator.provisioning.audit_log import Actor
 from graph_emulator.provisioning.jobs import Job
-from graph_emulator.provisioning.scheduler import PORTAL_RESTART
+from graph_emulator.provisioning.scheduler import PORTAL_RESTART, JobScheduler
 from graph_emulator.provisioning.schema import build_schema
 from graph_emulator.service import Service
 from graph_emulator.settings import EmulatorError
 from graph_emulator.wire.request_log import RequestRecord
 
-JOB_ACTIONS = ("start", "pause", "restart", "delete")
+MOST_EVENTS = 2_000_000
+JOB_ACTIONS: dict[str, Callable[[JobScheduler, Job, float], None]] = {
+    "start": JobScheduler.start,
+    "pause": lambda jobs, job, _: jobs.pause(job),
+    "restart": lambda jobs, job, now: jobs.restart(job, PORTAL_RESTART, now),
+    "delete": JobScheduler.delete,
+}
 
 
 class Controls:
@@ -80,9 +86,14 @@ class Controls:
             self._service.faults.clear()
 
     def reject_secret(self, value: str) -> None:
-        """From now on the target systems refuse this value: credentials that have gone bad."""
+        """Have the target systems reject this value from now on, as if the credentials had been revoked."""
         with self._lock:
-            self._service.tenant.reject_secret(value, self.now())
+            tenant, now = self._service.tenant, self.now()
+            # Cycles that were due before still ran with the value.
+            tenant.jobs.settle(now)
+            tenant.targets.rejected.add(value)
+            for principal_id in {job.principal.id for job in tenant.jobs.all()}:
+                tenant.jobs.touch(principal_id, now)
 
     def quarantine(self, job_id: str, reason: str = "EncounteredQuarantineException") -> None:
         """Put a job into quarantine, as if the service had done it."""
@@ -105,7 +116,7 @@ class Controls:
             if entry.kind == "servicePrincipal":
                 self._write_audit("patch_service_principal", entry)
 
-    def delete(self, object_id: str, *, purge: bool = False) -> None:
+    def delete(self, object_id: str, purge: bool = False) -> None:
         """Delete an application or a service principal; a purged one is not in the recycle bin either.
 
         Raises:
@@ -134,14 +145,7 @@ class Controls:
         with self._lock:
             jobs, now, job = self._service.tenant.jobs, self.now(), self._job(job_id)
             jobs.settle(now)
-            if action == "start":
-                jobs.start(job, now)
-            elif action == "pause":
-                jobs.pause(job)
-            elif action == "restart":
-                jobs.restart(job, PORTAL_RESTART, now)
-            else:
-                jobs.delete(job, now)
+            JOB_ACTIONS[action](jobs, job, now)
             self._write_audit(f"{action}_job", job.principal)
 
     def edit_secrets(self, principal_id: str, values: dict[str, str]) -> None:
@@ -191,10 +195,17 @@ class Controls:
         """Fill the provisioning log with events of the time just past.
 
         Raises:
-            EmulatorError: there is no such service principal.
+            EmulatorError: there is no such service principal, or one of the numbers is out of range.
         """
+        if not 0 <= count <= MOST_EVENTS or not over_seconds > 0:
+            raise EmulatorError(f"count: a number up to {MOST_EVENTS} is expected, and over_seconds above 0")
         with self._lock:
-            self._service.tenant.preload_events(principal_id, count, over_seconds, self.now())
+            tenant, now = self._service.tenant, self.now()
+            principal = tenant.directory.live["servicePrincipal"].get(principal_id)
+            if principal is None:
+                raise EmulatorError(f"there is no service principal {principal_id[:100]!r}")
+            subjects = [("User", user) for user in tenant.people.users.values()]
+            tenant.log.preload(principal, subjects, count, now - over_seconds, now)
 
     def act_as(self, user_id: str) -> None:
         """Let a user be the actor of what is edited from now on; before that it is the first one.

@@ -14,7 +14,6 @@ from graph_emulator.faults.rules import FaultRule
 from graph_emulator.handlers.call import Answer
 from graph_emulator.http.asgi import EmulatorTransport
 from graph_emulator.http.control_api import answer_control
-from graph_emulator.http.graph_api import GraphApi, answer_sign_in
 from graph_emulator.service import Service
 from graph_emulator.settings import EmulatorSettings
 from graph_emulator.tenant import Tenant
@@ -47,7 +46,6 @@ class Emulator:
         faults: Iterable[FaultRule] = (),
     ) -> None:
         self._service = Service(settings or EmulatorSettings(), clock or Clock(), faults)
-        self._graph = GraphApi(self._service)
         self.settings = self._service.settings
         self.clock = self._service.clock
         self.controls = Controls(self._service)
@@ -71,9 +69,9 @@ class Emulator:
                 return self._write(answer_control(self.controls, request), (), 0.0)
             sequence = service.requests.sequence
             if first in VERSIONS:
-                answer, rules = self._graph.answer(request, first, self.clock.now())
+                answer, rules = service.answer_graph(request, first, self.clock.now())
             else:
-                answer, rules = answer_sign_in(service, request, self.clock.now()), []
+                answer, rules = service.answer_sign_in(request, self.clock.now()), []
             return self._write(answer, rules, choose_latency(self.settings, answer.operation, sequence))
 
     @staticmethod

@@ -10,7 +10,7 @@ from graph_emulator.provisioning.credentials import SavedSecrets, TargetSystems
 from graph_emulator.provisioning.job_lifecycle import HandlerContext
 from graph_emulator.provisioning.provisioning_log import ProvisioningLog
 from graph_emulator.provisioning.scheduler import JobScheduler
-from graph_emulator.settings import EmulatorError, EmulatorSettings
+from graph_emulator.settings import EmulatorSettings
 
 
 class Tenant:
@@ -34,25 +34,6 @@ class Tenant:
     def secrets_of(self, principal_id: str) -> SavedSecrets:
         """The saved secrets of a service principal."""
         return self.secrets.setdefault(principal_id, SavedSecrets())
-
-    def reject_secret(self, value: str, now: float) -> None:
-        """Let the target systems refuse a value; what was due before is done first."""
-        self.jobs.settle(now)
-        self.targets.rejected.add(value)
-        for principal_id in {job.principal.id for job in self.jobs.all()}:
-            self.jobs.touch(principal_id, now)
-
-    def preload_events(self, principal_id: str, count: int, over_seconds: float, now: float) -> None:
-        """Fill the log with events of the time just past.
-
-        Raises:
-            EmulatorError: there is no such service principal.
-        """
-        principal = self.directory.live["servicePrincipal"].get(principal_id)
-        if principal is None:
-            raise EmulatorError(f"there is no service principal {principal_id[:100]!r}")
-        subjects = [("User", user) for user in self.people.users.values()]
-        self.log.preload(principal, subjects, count, now - over_seconds, now)
 
     def snapshot(self, now: float) -> dict[str, Any]:
         """Everything as JSON; of secrets the keys and never the values."""

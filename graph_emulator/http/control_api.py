@@ -13,8 +13,6 @@ from graph_emulator.settings import EmulatorError
 from graph_emulator.wire.problems import GraphProblem, Request
 from graph_emulator.wire.query_options import read_options
 
-MOST_EVENTS = 2_000_000
-
 Body = dict[str, Any]
 ReadField = Callable[[Body, str], Any]
 ReadArguments = Callable[[Request], tuple[Any, ...]]
@@ -42,6 +40,14 @@ def _read_number(body: Body, name: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise EmulatorError(f"{name}: a number is expected")
     return float(value)
+
+
+def _read_count(body: Body, name: str) -> int:
+    return int(_read_number(body, name))
+
+
+def _read_flag(body: Body, name: str) -> bool:
+    return body.get(name) is True
 
 
 def _read_object(body: Body, name: str) -> dict[str, Any]:
@@ -87,16 +93,6 @@ def _read_rules(request: Request) -> tuple[list[FaultRule]]:
     return ([read_rule(rule) if isinstance(rule, dict) else read_fault(str(rule)) for rule in rules],)
 
 
-def _delete(controls: Controls, object_id: str, purge: Any) -> None:
-    controls.delete(object_id, purge=purge is True)
-
-
-def _preload_events(controls: Controls, principal_id: str, count: float, over_seconds: float) -> None:
-    if not 0 <= int(count) <= MOST_EVENTS or not over_seconds > 0:
-        raise EmulatorError(f"count: a number up to {MOST_EVENTS} is expected, and over_seconds above 0")
-    controls.preload_events(principal_id, int(count), over_seconds)
-
-
 def _show_state(controls: Controls, _: Request) -> Body:
     return controls.state()
 
@@ -139,15 +135,13 @@ ACTIONS: dict[tuple[str, str], Action] = {
         Controls.quarantine, _fields(job_id=_read_text, reason=_optional(_read_text, "EncounteredQuarantineException"))
     ),
     ("POST", "edit"): Action(Controls.edit, _fields(id=_read_text, changes=_read_object)),
-    ("POST", "delete"): Action(_delete, _fields(id=_read_text, purge=dict.get)),
+    ("POST", "delete"): Action(Controls.delete, _fields(id=_read_text, purge=_read_flag)),
     ("POST", "job"): Action(Controls.act_on_job, _fields(job_id=_read_text, action=_read_text)),
     ("POST", "secrets"): Action(Controls.edit_secrets, _fields(service_principal_id=_read_text, values=_read_object)),
     ("POST", "administrator"): Action(Controls.act_as, _fields(user_id=_read_text)),
     ("POST", "events"): Action(
-        _preload_events,
-        _fields(
-            service_principal_id=_read_text, count=_read_number, over_seconds=_optional(_read_number, 6 * 86_400.0)
-        ),
+        Controls.preload_events,
+        _fields(service_principal_id=_read_text, count=_read_count, over_seconds=_optional(_read_number, 6 * 86_400.0)),
     ),
     ("POST", "reset"): Action(Controls.reset),
 }
