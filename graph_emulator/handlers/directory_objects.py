@@ -1,10 +1,13 @@
-"""What applications and service principals have in common: lists, reads, changes, the recycle bin."""
+"""What applications and service principals share: lists, reads, changes, the recycle bin.
+
+https://learn.microsoft.com/graph/api/directory-deleteditems-list
+"""
 
 import re
 from typing import Any
 
-from graph_emulator.directory.directory import Entry, Kind
-from graph_emulator.handlers.call import Answer, Call, build_count
+from graph_emulator.directory.directory import RECYCLE_SECONDS, Entry, Kind
+from graph_emulator.handlers.call import Answer, Call, build_count, build_page
 from graph_emulator.handlers.directory_properties import FILTERABLE, READ_ONLY, WRITABLE
 from graph_emulator.wire.bodies import take
 from graph_emulator.wire.problems import bad_request, invalid_value, malformed, unsupported_query
@@ -155,4 +158,37 @@ def delete(call: Call, kind: Kind) -> Answer:
     if principal is not None and principal.deleted_at is None:
         call.tenant.jobs.stop_all(principal.id, call.now)
     call.tenant.directory.delete(entry, call.now)
+    return Answer(204)
+
+
+def list_deleted(call: Call, kind: Kind) -> Answer:
+    """The deleted objects of a kind."""
+    allow_options(call.options, ("$top", "$skiptoken"))
+    entries = [
+        render(call, entry)
+        for entry in call.tenant.directory.deleted.values()
+        if entry.kind == kind and call.now - (entry.deleted_at or 0.0) <= RECYCLE_SECONDS
+    ]
+    return build_page(call, "directoryObjects", entries)
+
+
+def get_deleted(call: Call) -> Answer:
+    """One deleted object."""
+    entry = call.tenant.directory.deleted_entry(call.parameters["id"], call.now)
+    return Answer(200, {"@odata.type": f"#microsoft.graph.{entry.kind}", **render(call, entry)})
+
+
+def restore(call: Call) -> Answer:
+    """Bring a deleted object back."""
+    directory = call.tenant.directory
+    entry = directory.deleted_entry(call.parameters["id"], call.now)
+    directory.restore(entry)
+    call.tenant.jobs.revive(entry.id, call.now)
+    return Answer(200, {"@odata.type": f"#microsoft.graph.{entry.kind}", **render(call, entry)})
+
+
+def purge(call: Call) -> Answer:
+    """Remove a deleted object for good."""
+    directory = call.tenant.directory
+    directory.purge(directory.deleted_entry(call.parameters["id"], call.now))
     return Answer(204)

@@ -1,5 +1,6 @@
-"""Users and groups of the seeded directory.
+"""The organization: users and groups, their assignments, and the owners of objects.
 
+https://learn.microsoft.com/graph/api/organization-list
 https://learn.microsoft.com/graph/api/user-list
 https://learn.microsoft.com/graph/api/group-list
 """
@@ -14,6 +15,29 @@ from graph_emulator.wire.bodies import take
 from graph_emulator.wire.odata import Field, Filterable
 from graph_emulator.wire.problems import GraphProblem, bad_request, not_found
 from graph_emulator.wire.query_options import allow_options, select, selected
+
+
+def list_organization(call: Call) -> Answer:
+    """The tenant itself."""
+    allow_options(call.options, ("$select",))
+    settings = call.tenant.settings
+    organization = {
+        "id": settings.tenant_id,
+        "displayName": settings.tenant_name,
+        "tenantType": "AAD",
+        "verifiedDomains": [
+            {
+                "capabilities": "Email, OfficeCommunicationsOnline",
+                "isDefault": True,
+                "isInitial": True,
+                "name": "contoso.example",
+                "type": "Managed",
+            }
+        ],
+    }
+    names = selected(call.options, "organization", organization)
+    return Answer(200, {"@odata.context": call.context("organization"), "value": [select(organization, names)]})
+
 
 OPTIONS = ("$filter", "$select", "$top", "$skiptoken")
 
@@ -129,7 +153,7 @@ def _render(call: Call, assignment: dict[str, Any]) -> dict[str, Any]:
     return {**beta, "creationTimestamp": assignment["createdDateTime"]}
 
 
-def list_all(call: Call) -> Answer:
+def list_assignments(call: Call) -> Answer:
     """Who is assigned to the service principal."""
     allow_options(call.options, ("$top", "$skiptoken"))
     entry = call.entry("servicePrincipal")
@@ -139,7 +163,7 @@ def list_all(call: Call) -> Answer:
     )
 
 
-def add(call: Call) -> Answer:
+def assign(call: Call) -> Answer:
     """Assign somebody; doing it twice is refused."""
     body = take(call.body, dict.fromkeys(REQUIRED, "string"), required=REQUIRED)
     entry = _resource(call)
@@ -164,7 +188,7 @@ def _resource(call: Call) -> Entry:
         raise
 
 
-def remove(call: Call) -> Answer:
+def unassign(call: Call) -> Answer:
     """Take an assignment back."""
     entry = call.entry("servicePrincipal")
     call.tenant.assignments.remove(entry, call.parameters["assignmentId"])

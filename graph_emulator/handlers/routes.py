@@ -7,14 +7,11 @@ from graph_emulator.directory.directory import Kind
 from graph_emulator.handlers import (
     application_templates,
     batch,
-    deleted_items,
     directory_audits,
     directory_objects,
-    organization,
     people,
     provisioning_logs,
     service_principal_changes,
-    synchronization_schemas,
 )
 from graph_emulator.handlers import synchronization_credentials as credentials
 from graph_emulator.handlers import synchronization_jobs as jobs
@@ -31,7 +28,7 @@ _JOB = f"{_SYNC}/jobs/{{jobId}}"
 _BIN = "/directory/deletedItems"
 
 _GENERAL = (
-    Route("GET", "/organization", "list_organization", organization.list_all, tokens.ANY_TOKEN),
+    Route("GET", "/organization", "list_organization", people.list_organization, tokens.ANY_TOKEN),
     Route("POST", "/$batch", "batch", batch.batch, tokens.ANY_TOKEN, body="json", scope="unlimited"),
     Route("GET", "/users", "list_users", people.list_users, tokens.READ_USERS, units=2),
     Route("GET", "/users/$count", "count_users", people.count_users, tokens.READ_USERS),
@@ -86,7 +83,7 @@ def _objects(kind: Kind, name: str, write: tokens.Permission) -> tuple[Route, ..
         Route("GET", owners, f"list_{name}_owners", partial(people.list_owners, kind=kind), read),
         Route("POST", f"{owners}/$ref", f"add_{name}_owner", add, tokens.ADD_OWNER, body="json"),
         Route("DELETE", f"{owners}/{{ownerId}}/$ref", f"remove_{name}_owner", remove, write),
-        Route("GET", binned, f"list_deleted_{name}s", partial(deleted_items.list_all, kind=kind), read),
+        Route("GET", binned, f"list_deleted_{name}s", partial(many.list_deleted, kind=kind), read),
     )
 
 
@@ -107,21 +104,21 @@ _DIRECTORY = (
         service_principal_changes.delta,
         tokens.READ_APPLICATIONS,
     ),
-    Route("GET", f"{_BIN}/{{id}}", "get_deleted", deleted_items.get, tokens.READ_DELETED),
-    Route("POST", f"{_BIN}/{{id}}/restore", "restore_deleted", deleted_items.restore, tokens.WRITE_APPLICATIONS),
-    Route("DELETE", f"{_BIN}/{{id}}", "purge_deleted", deleted_items.purge, tokens.WRITE_APPLICATIONS),
+    Route("GET", f"{_BIN}/{{id}}", "get_deleted", directory_objects.get_deleted, tokens.READ_DELETED),
+    Route("POST", f"{_BIN}/{{id}}/restore", "restore_deleted", directory_objects.restore, tokens.WRITE_APPLICATIONS),
+    Route("DELETE", f"{_BIN}/{{id}}", "purge_deleted", directory_objects.purge, tokens.WRITE_APPLICATIONS),
     Route(
         "GET",
         "/servicePrincipals/{id}/appRoleAssignedTo",
         "list_assignments",
-        people.list_all,
+        people.list_assignments,
         tokens.READ_APPLICATIONS,
     ),
     Route(
         "POST",
         "/servicePrincipals/{id}/appRoleAssignedTo",
         "assign",
-        people.add,
+        people.assign,
         tokens.ASSIGN,
         body="json",
     ),
@@ -129,7 +126,7 @@ _DIRECTORY = (
         "DELETE",
         "/servicePrincipals/{id}/appRoleAssignedTo/{assignmentId}",
         "unassign",
-        people.remove,
+        people.unassign,
         tokens.ASSIGN,
     ),
 )
@@ -161,13 +158,13 @@ def _schema(path: str, prefix: str) -> tuple[Route, ...]:
 
 
 _SYNCHRONIZATION = (
-    _read(f"{_SYNC}/templates", "list_synchronization_templates", synchronization_schemas.list_all),
+    _read(f"{_SYNC}/templates", "list_synchronization_templates", schemas.list_templates),
     _read(
         "/applications/{id}/synchronization/templates",
         "list_application_synchronization_templates",
-        partial(synchronization_schemas.list_all, kind="application"),
+        partial(schemas.list_templates, kind="application"),
     ),
-    _read(f"{_SYNC}/templates/{{templateId}}", "get_synchronization_template", synchronization_schemas.get),
+    _read(f"{_SYNC}/templates/{{templateId}}", "get_synchronization_template", schemas.get_template),
     _read(f"{_SYNC}/jobs", "list_jobs", jobs.list_all),
     _send("POST", f"{_SYNC}/jobs", "create_job", jobs.create),
     _send(

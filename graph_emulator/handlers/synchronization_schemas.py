@@ -43,7 +43,7 @@ def _render(call: Call, entry: Entry, name: str, *, whole: bool) -> dict[str, An
     }
 
 
-def list_all(call: Call, kind: Kind = "servicePrincipal") -> Answer:
+def list_templates(call: Call, kind: Kind = "servicePrincipal") -> Answer:
     """The synchronization templates of an application."""
     allow_options(call.options, ())
     entry = synchronized_principal(call) if kind == "servicePrincipal" else call.entry(kind, synchronization=True)
@@ -69,7 +69,7 @@ def template_of(call: Call) -> tuple[Entry, str]:
     return entry, name
 
 
-def get(call: Call) -> Answer:
+def get_template(call: Call) -> Answer:
     """One synchronization template, with its schema."""
     allow_options(call.options, ())
     entry, name = template_of(call)
