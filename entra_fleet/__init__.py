@@ -13,6 +13,7 @@ from typing import Any
 _PACKAGES = ("flows", "graph_client")
 _FLOWS = {
     "control_jobs": "control_jobs",
+    "harvest_audits": "harvest",
     "harvest_logs": "harvest",
     "monitor_fleet": "monitor",
     "probe_connection": "probe",

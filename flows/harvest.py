@@ -1,6 +1,7 @@
-"""harvest-logs: store every provisioning event of our applications exactly once."""
+"""harvest-logs and harvest-audits: store every provisioning event, and who changed what, exactly once."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from pydantic import Field
 from flows.artifacts import tables as artifacts
 from flows.formatting.text import format_iso
 from flows.monitoring import harvest as harvesting
+from flows.monitoring import harvest_audits as auditing
 from flows.monitoring.harvest import OVERLAP, HarvestResult
 from flows.report.build import build_report
 from flows.report.models import Report
@@ -56,6 +58,29 @@ async def harvest_logs(
     return Completed(message=text, data=result)
 
 
+@flow(name="harvest-audits", flow_run_name=name_run("harvest-audits"), persist_result=False)
+async def harvest_audits(
+    tenant: str | None = None,
+    since: datetime | None = None,
+    overlap_minutes: Annotated[float, Field(ge=0)] = OVERLAP_MINUTES,
+) -> State:
+    """Read who changed what about provisioning, from where the last harvest of the audit log ended, and store it.
+
+    Args:
+        tenant: EntraTenant block to sign in with; empty to use the environment.
+        since: Read again from this time; empty to continue where the last harvest ended.
+        overlap_minutes: Overlap with the previous harvest, to catch late records.
+    """
+    install_log_filter()
+    async with open_run_context(tenant):
+        result = await read_audits(run_context().graph.now(), since, timedelta(minutes=overlap_minutes))
+        await artifacts.publish_harvest(result, audits=True)
+    text = f"{result.new} new of {result.read} records"
+    if result.gaps:
+        return Completed(name="PartiallyCompleted", message=f"{text}, {len(result.gaps)} gaps", data=result)
+    return Completed(message=text, data=result)
+
+
 @redacted_task("find-service-principals")
 async def find_owned_applications() -> None:
     """Record which service principals are tagged by which fleet."""
@@ -72,33 +97,62 @@ async def find_owned_applications() -> None:
 async def read_log(now: datetime, since: datetime | None, overlap: timedelta, all_applications: bool) -> HarvestResult:
     """Read the log up to now, window by window, and store its events."""
     run = run_context()
-    logger, told_at = get_run_logger(), -1
-
-    def tell(so_far: HarvestResult) -> None:
-        nonlocal told_at
-        percent = int(so_far.progress * 100)
-        text = (
-            f"{so_far.new} new of {so_far.read} events, complete up to {format_iso(so_far.watermark) or 'nothing yet'}"
-        )
-        report_progress(Progress("harvest", percent, 100, text))
-        if percent // 10 != told_at:
-            told_at = percent // 10
-            logger.info("%d %%: %s", percent, text)
-
     result = await harvesting.harvest(
         run.graph,
         run.store,
         tenant_id=run.tenant_id,
         service_principal_ids=None if all_applications else await asyncio.to_thread(_ours, now, overlap),
         now=now,
-        since=since if since is None or since.tzinfo else since.replace(tzinfo=UTC),
+        since=_in_utc(since),
         overlap=overlap,
-        on_stored=tell,
+        on_stored=_progress_reporter("events"),
     )
+    _warn_of_rewinding(result)
+    return result
+
+
+@redacted_task("read-directory-audits")
+async def read_audits(now: datetime, since: datetime | None, overlap: timedelta) -> HarvestResult:
+    """Read the audit log up to now, window by window, and store its records of provisioning."""
+    run = run_context()
+    result = await auditing.harvest_audits(
+        run.graph,
+        run.store,
+        tenant_id=run.tenant_id,
+        now=now,
+        since=_in_utc(since),
+        overlap=overlap,
+        on_stored=_progress_reporter("records"),
+    )
+    _warn_of_rewinding(result)
+    return result
+
+
+def _in_utc(since: datetime | None) -> datetime | None:
+    return since if since is None or since.tzinfo else since.replace(tzinfo=UTC)
+
+
+def _progress_reporter(noun: str) -> Callable[[HarvestResult], None]:
+    """Return what shows how far a harvest is, and logs it with each tenth."""
+    logger, told_at = get_run_logger(), -1
+
+    def tell(so_far: HarvestResult) -> None:
+        nonlocal told_at
+        percent = int(so_far.progress * 100)
+        reached = format_iso(so_far.watermark) or "nothing yet"
+        text = f"{so_far.new} new of {so_far.read} {noun}, complete up to {reached}"
+        report_progress(Progress("harvest", percent, 100, text))
+        if percent // 10 != told_at:
+            told_at = percent // 10
+            logger.info("%d %%: %s", percent, text)
+
+    return tell
+
+
+def _warn_of_rewinding(result: HarvestResult) -> None:
     if result.rewound_from:
         text = "the watermark %s was in the future, set by a wrong clock: the log was read again from the last event"
-        logger.warning(text, format_iso(result.rewound_from))
-    return result
+        get_run_logger().warning(text, format_iso(result.rewound_from))
 
 
 def _ours(now: datetime, overlap: timedelta) -> set[str]:

@@ -178,16 +178,17 @@ async def publish_health(seen: Sweep) -> None:
     )
 
 
-async def publish_harvest(result: HarvestResult) -> None:
-    """Show how many events a harvest stored, and its gaps."""
+async def publish_harvest(result: HarvestResult, *, audits: bool = False) -> None:
+    """Show how many events, or records of the audit log, a harvest stored, and its gaps."""
+    key, noun, log = ("harvest-audits", "records", "audit") if audits else ("harvest", "events", "provisioning")
     gaps = "\n".join(
         f"- {gap.reason}: {format_iso(gap.start)} to {format_iso(gap.end)} {escape_markdown(gap.detail or '')}".rstrip()
         for gap in result.gaps
     )
     await acreate_markdown_artifact(
-        key="harvest",
-        markdown=f"{result.new} new of {result.read} events; complete up to {format_iso(result.watermark)}.\n\n{gaps}",
-        description="The last harvest of the provisioning log",
+        key=key,
+        markdown=f"{result.new} new of {result.read} {noun}; complete up to {format_iso(result.watermark)}.\n\n{gaps}",
+        description=f"The last harvest of the {log} log",
     )
 
 

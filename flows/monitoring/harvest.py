@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterator, Seque
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from flows.formatting.text import format_iso
 from flows.monitoring.windows import FIRST_LENGTH, UnreadableWindows, Window, lies_in_the_window, whole_second
@@ -113,6 +113,19 @@ class HarvestResult:
         }
 
 
+class LogSource(Protocol[T]):
+    """A log of Graph's, and where its records go."""
+
+    def pages(self, window: Window, top: int | None) -> AsyncIterator[list[T]]:
+        """The records of a window, page by page."""
+
+    def keeps(self, record: T) -> bool:
+        """Whether a record belongs into the store."""
+
+    def save(self, records: Sequence[T], finished: Window | None, gaps: Sequence[Gap]) -> int:
+        """Store records, and the watermark with the last of a window; return how many were new."""
+
+
 OVERLAP = timedelta(minutes=30)
 """How far before the watermark is read again: events reach the log up to minutes after they happened.
 
@@ -169,17 +182,55 @@ async def harvest(
     """
     scope: Scope = "tenant" if service_principal_ids is None else "fleet"
     kept = None if service_principal_ids is None else {given.lower() for given in service_principal_ids}
+    span, begun = await asyncio.to_thread(begin_harvest, store, tenant_id, scope, now, since, overlap, retention)
+    reader = LogReader(_ProvisioningLog(graph, store, tenant_id, scope, kept), span, begun, on_stored, top, parcel)
+    return await reader.read()
+
+
+@dataclass(frozen=True)
+class _ProvisioningLog:
+    """The provisioning log of one tenant, and whose events of it are kept."""
+
+    graph: GraphClient
+    store: Store
+    tenant_id: str
+    scope: Scope
+    kept: Collection[str] | None
+
+    def pages(self, window: Window, top: int | None) -> AsyncIterator[list[ProvisioningEvent]]:
+        return self.graph.provisioning_logs.pages(after=window.after, before=window.before, top=top)
+
+    def keeps(self, record: ProvisioningEvent) -> bool:
+        return self.kept is None or (record.service_principal_id or "").lower() in self.kept
+
+    def save(self, records: Sequence[ProvisioningEvent], finished: Window | None, gaps: Sequence[Gap]) -> int:
+        return self.store.harvests.save(
+            self.tenant_id,
+            records,
+            scope=self.scope,
+            watermark=finished.end if finished else None,
+            read_from=finished.start if finished else None,
+            gaps=gaps,
+        )
+
+
+def begin_harvest(
+    store: Store,
+    tenant_id: str,
+    scope: Scope,
+    now: datetime,
+    since: datetime | None = None,
+    overlap: timedelta = OVERLAP,
+    retention: timedelta = RETENTION,
+) -> tuple[Window, HarvestResult]:
+    """Return what a harvest has to read, and its result before that; what the log has forgotten is stored as a gap."""
     end = whole_second(now)
-    watermark, rewound_from = await asyncio.to_thread(_watermark, store, tenant_id, scope, end)
+    watermark, rewound_from = _watermark(store, tenant_id, scope, end)
     start = _start(watermark, end, since=since, overlap=overlap, retention=retention)
     gaps = _gaps(since if watermark is None else watermark, end - retention)
     for gap in gaps:
-        await asyncio.to_thread(store.harvests.record_gap, tenant_id, gap, scope=scope)
-    result, span = HarvestResult(watermark=watermark, gaps=gaps, rewound_from=rewound_from), Window(start, end)
-    log = _Log(graph, store, tenant_id, scope, span, kept, top, parcel, on_stored, result)
-    with raise_gc_threshold():
-        await log.read()
-    return log.result
+        store.harvests.record_gap(tenant_id, gap, scope=scope)
+    return Window(start, end), HarvestResult(watermark=watermark, gaps=gaps, rewound_from=rewound_from)
 
 
 def _watermark(store: Store, tenant_id: str, scope: Scope, end: datetime) -> tuple[datetime | None, datetime | None]:
@@ -212,27 +263,29 @@ def _gaps(wanted_from: datetime | None, remembered_from: datetime) -> tuple[Gap,
 
 
 @dataclass
-class _Log:
+class LogReader(Generic[T]):
     """The log of one tenant on its way into the store."""
 
-    graph: GraphClient
-    store: Store
-    tenant_id: str
-    scope: Scope
+    source: LogSource[T]
     span: Window
-    kept: Collection[str] | None
-    top: int | None
-    parcel: int
-    on_stored: Callable[[HarvestResult], None] | None
     result: HarvestResult
+    on_stored: Callable[[HarvestResult], None] | None = None
+    top: int | None = None
+    parcel: int = PARCEL
     trouble: UnreadableWindows = field(default_factory=UnreadableWindows)
 
-    async def read(self) -> None:
+    async def read(self) -> HarvestResult:
         """Read the span window by window; one that cannot be read in halves, and in the end not at all.
 
         Raises:
             GraphError: It failed, and not by what is in the log at one time.
         """
+        with raise_gc_threshold():
+            await self._windows()
+        self.trouble.raise_if_unfinished()
+        return self.result
+
+    async def _windows(self) -> None:
         start, end, length = self.span.start, self.span.end, FIRST_LENGTH
         upcoming: list[Window] = []
         while start < end:
@@ -246,7 +299,6 @@ class _Log:
             else:
                 length = window.next_length(pages)
             start = window.end
-        self.trouble.raise_if_unfinished()
 
     async def _pages(self, window: Window) -> int | None:
         """Store the window in parcels of some pages, the watermark with the last one.
@@ -255,10 +307,9 @@ class _Log:
             How many pages it has; None if it cannot be read to its end.
         """
         pages = 0
-        held: list[ProvisioningEvent] = []
-        stream = self.graph.provisioning_logs.pages(after=window.after, before=window.before, top=self.top)
+        held: list[T] = []
         try:
-            async with prefetch(stream) as arriving:
+            async with prefetch(self.source.pages(window, self.top)) as arriving:
                 async for page in arriving:
                     pages += 1
                     if len(held) >= self.parcel:
@@ -278,25 +329,17 @@ class _Log:
 
     async def _ensure_it_answers(self, error: GraphError) -> None:
         """Fail if nothing of the log can be read, not even a time in which nothing has happened yet."""
-        after = self.span.end + timedelta(days=1)
+        tomorrow = self.span.end + timedelta(days=1, seconds=1)
         try:
-            async for _ in self.graph.provisioning_logs.pages(after=after, before=after + timedelta(seconds=1), top=1):
+            async for _ in self.source.pages(Window(tomorrow, tomorrow), 1):
                 pass
         except GraphError:
             raise error from None
 
-    async def _save(self, page: Sequence[ProvisioningEvent], finished: Window | None = None) -> None:
-        ours = [event for event in page if self._is_ours(event)]
+    async def _save(self, page: Sequence[T], finished: Window | None = None) -> None:
+        ours = [record for record in page if self.source.keeps(record)]
         skipped = self.trouble.over() if finished else []
-        new = await asyncio.to_thread(
-            self.store.harvests.save,
-            self.tenant_id,
-            ours,
-            scope=self.scope,
-            watermark=finished.end if finished else None,
-            read_from=finished.start if finished else None,
-            gaps=skipped,
-        )
+        new = await asyncio.to_thread(self.source.save, ours, finished, skipped)
         so_far = self.result
         reached = [so_far.watermark, finished.end if finished else None]
         self.result = replace(
@@ -310,6 +353,3 @@ class _Log:
         )
         if self.on_stored is not None:
             self.on_stored(self.result)
-
-    def _is_ours(self, event: ProvisioningEvent) -> bool:
-        return self.kept is None or (event.service_principal_id or "").lower() in self.kept

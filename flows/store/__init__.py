@@ -7,6 +7,7 @@ with open_store("sqlite:////var/lib/entra-fleet/store.db") as store:
 ```
 """
 
+from flows.store.directory_audits import AuditRecord
 from flows.store.errors import StoreError, StoreVersionError
 from flows.store.event_export import EventExport
 from flows.store.event_statistics import Cycle, EventStatistics, Failure, Period, Tally
@@ -28,6 +29,7 @@ from flows.store.user_history import ApplicationHistory, Identity, Step
 __all__ = [
     "SCHEMA_VERSION",
     "ApplicationHistory",
+    "AuditRecord",
     "Change",
     "ChangeError",
     "Coverage",

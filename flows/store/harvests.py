@@ -1,23 +1,23 @@
 """What a harvest writes: events and watermark in one transaction, and the gaps it found."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import Connection, Delete, Text, cast, delete, func, select, update
+from sqlalchemy import Connection, Delete, Table, Text, cast, delete, func, select, update
 
 from flows.store.database import Database, Upsert
 from flows.store.provisioning_events import build_event_row
-from flows.store.tables import HARVEST_GAP, HARVEST_WATERMARK, INSTANCE, PROVISIONING_EVENT
+from flows.store.tables import DIRECTORY_AUDIT, HARVEST_GAP, HARVEST_WATERMARK, INSTANCE, PROVISIONING_EVENT
 from flows.store.user_history import IdentityWriter
 
 if TYPE_CHECKING:
     from graph_client.models import ProvisioningEvent
 
 
-Scope = Literal["fleet", "tenant"]
-"""Whose events are kept: those of our applications, or all of the tenant.
+Scope = Literal["fleet", "tenant", "audits"]
+"""What is kept: the events of our applications, those of all the tenant, or the tenant's directory audits.
 
 Each has a watermark of its own, as what one scope has read the other may not have kept.
 """
@@ -71,7 +71,7 @@ class Harvests:
         Returns:
             The watermark now; None if there is no such event, as before the first harvest.
         """
-        event, mark = PROVISIONING_EVENT.c, HARVEST_WATERMARK.c
+        event, mark = (DIRECTORY_AUDIT if scope == "audits" else PROVISIONING_EVENT).c, HARVEST_WATERMARK.c
         last = select(func.max(event.activity_at)).where(event.tenant_id == tenant_id, event.activity_at < before)
         if scope == "tenant":
             # What a harvest of the fleet's applications stored says nothing of the others.
@@ -115,16 +115,29 @@ class Harvests:
         }
         # One harvester after the other: what is new to one must not become another's between its look and its insert.
         with self._database.write(lock="provisioning events") as connection:
-            new = self._add(connection, rows)
+            new = upsert_records(self._database, connection, PROVISIONING_EVENT, rows)
             met = self._identities.keep(connection, tenant_id, rows.values())
-            if watermark is not None:
-                self._move(connection, tenant_id, scope, watermark, now)
-                if read_from is not None:
-                    connection.execute(_filled(tenant_id, scope, read_from, watermark))
-            for gap in gaps:
-                self._record_gap(connection, tenant_id, scope, gap, now)
+            self.note_progress(connection, tenant_id, scope, watermark, read_from, gaps)
         self._identities.remember(met)
         return new
+
+    def note_progress(
+        self,
+        connection: Connection,
+        tenant_id: str,
+        scope: Scope,
+        watermark: datetime | None,
+        read_from: datetime | None,
+        gaps: Sequence[Gap],
+    ) -> None:
+        """Move the watermark and write down gaps, in the transaction of what was read; arguments as of `save`."""
+        now = datetime.now(UTC)
+        if watermark is not None:
+            self._move(connection, tenant_id, scope, watermark, now)
+            if read_from is not None:
+                connection.execute(_filled(tenant_id, scope, read_from, watermark))
+        for gap in gaps:
+            self._record_gap(connection, tenant_id, scope, gap, now)
 
     def record_gap(self, tenant_id: str, gap: Gap, *, scope: Scope = "fleet") -> None:
         """Store a gap; one with the same start grows instead of being stored twice."""
@@ -139,27 +152,6 @@ class Harvests:
         )
         with self._database.read() as connection:
             return list(join_gaps(Gap(**row) for row in connection.execute(statement).mappings()))
-
-    def _add(self, connection: Connection, rows: dict[str, dict[str, Any]]) -> int:
-        if not rows:
-            return 0
-        key = PROVISIONING_EVENT.c.id
-        known = set(connection.scalars(select(key).where(key.in_(list(rows)))))
-        new = [row for id_, row in rows.items() if id_ not in known]
-        if new:
-            connection.execute(self._database.insert(PROVISIONING_EVENT), new)
-        if known:
-            connection.execute(self._update(), [rows[id_] for id_ in known])
-        return len(new)
-
-    def _update(self) -> Upsert:
-        insert = self._database.insert(PROVISIONING_EVENT)
-        kept = {"id", "harvested_at"}
-        later = {
-            column.name: insert.excluded[column.name] for column in PROVISIONING_EVENT.c if column.name not in kept
-        }
-        changed = cast(insert.excluded.raw, Text) != cast(PROVISIONING_EVENT.c.raw, Text)
-        return insert.on_conflict_do_update(index_elements=["id"], set_=later, where=changed)
 
     def _record_gap(self, connection: Connection, tenant_id: str, scope: Scope, gap: Gap, now: datetime) -> None:
         keys = [column.name for column in HARVEST_GAP.primary_key]
@@ -183,6 +175,30 @@ class Harvests:
         connection.execute(forward)
 
 
+def upsert_records(
+    database: Database, connection: Connection, table: Table, rows: Mapping[str, Mapping[str, Any]]
+) -> int:
+    """Store the records of a log by their ids, each once and as it was read last; return how many were new."""
+    if not rows:
+        return 0
+    key = table.c.id
+    known = set(connection.scalars(select(key).where(key.in_(list(rows)))))
+    new = [row for id_, row in rows.items() if id_ not in known]
+    if new:
+        connection.execute(database.insert(table), new)
+    if known:
+        connection.execute(_update(database, table), [rows[id_] for id_ in known])
+    return len(new)
+
+
+def _update(database: Database, table: Table) -> Upsert:
+    insert = database.insert(table)
+    kept = {"id", "harvested_at"}
+    later = {column.name: insert.excluded[column.name] for column in table.c if column.name not in kept}
+    changed = cast(insert.excluded.raw, Text) != cast(table.c.raw, Text)
+    return insert.on_conflict_do_update(index_elements=["id"], set_=later, where=changed)
+
+
 def _filled(tenant_id: str, scope: Scope, start: datetime, end: datetime) -> Delete:
     # What the log has forgotten stays a gap, whatever is read later: nobody can tell that it was whole.
     gap = HARVEST_GAP.c
@@ -196,16 +212,20 @@ class Coverage:
 
     tenant_id: str
     scope: str
-    """Whose events: fleet or tenant."""
+    """Whose events: fleet or tenant; or audits."""
     watermark: datetime
     """Every event before this moment is there, but for the gaps."""
     gaps: Sequence[Gap] = ()
 
 
-def coverage(database: Database) -> list[Coverage]:
-    """Return how far each harvest of the store came, by tenant and scope."""
+EVENT_SCOPES: tuple[Scope, ...] = ("fleet", "tenant")
+
+
+def coverage(database: Database, scopes: Sequence[Scope] = EVENT_SCOPES) -> list[Coverage]:
+    """Return how far each harvest of the store came, by tenant and scope: by default those of events."""
     mark = HARVEST_WATERMARK.c
-    statement = select(mark.tenant_id, mark.scope, mark.watermark).order_by(mark.tenant_id, mark.scope)
+    statement = select(mark.tenant_id, mark.scope, mark.watermark).where(mark.scope.in_(scopes))
+    statement = statement.order_by(mark.tenant_id, mark.scope)
     with database.read() as connection:
         marks = connection.execute(statement).all()
     harvests = Harvests(database)

@@ -6,12 +6,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Delete, Table, Text, and_, cast, delete, exists, func, select, tuple_
+from sqlalchemy import ColumnElement, Delete, Table, Text, and_, cast, delete, exists, func, or_, select, tuple_
 
 from flows.store.database import Database
 from flows.store.provisioning_events import tenant_ids
 from flows.store.tables import (
     CHANGE,
+    DIRECTORY_AUDIT,
     IDENTITY,
     JOB_EPISODE,
     JOB_HISTORY,
@@ -33,6 +34,7 @@ class Kind(StrEnum):
     EVENTS = "events"
     JOBS = "jobs"
     JOURNAL = "journal"
+    AUDITS = "audits"
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,10 @@ class Retention:
         if kind is Kind.JOURNAL:
             changes = _Part(CHANGE, and_(CHANGE.c.recorded_at < before, ~_last_word_on_a_job()))
             return [changes, _Part(JOB_SCHEMA, and_(JOB_SCHEMA.c.kept_at < before, _has_a_later_version()))]
+        if kind is Kind.AUDITS:
+            audit = DIRECTORY_AUDIT.c
+            undated = and_(audit.activity_at.is_(None), audit.harvested_at < before)
+            return [_Part(DIRECTORY_AUDIT, or_(audit.activity_at < before, undated))]
         event = PROVISIONING_EVENT.c
         old = (event.activity_at < before, and_(event.activity_at.is_(None), event.harvested_at < before))
         # By tenant, as the index of the moments is.

@@ -8,6 +8,7 @@ from typing import Any, Self
 from flows.configuration.environment import default_file
 from flows.store.address import StoreAddress
 from flows.store.database import Database
+from flows.store.directory_audits import DirectoryAudits
 from flows.store.engine import open_engine
 from flows.store.errors import StoreError
 from flows.store.event_export import EventExport
@@ -46,6 +47,7 @@ class Store:
         self.instances = Instances(database)
         self.events = ProvisioningEvents(database)
         self.harvests = Harvests(database)
+        self.audits = DirectoryAudits(database, self.harvests)
         self.statistics = EventStatistics(database)
         self.failures = Failures(database)
         self.identities = Identities(database)

@@ -260,14 +260,37 @@ ON_DEMAND_RESULT = Table(
     info={"doc": "What provisioning somebody on demand came to; the log has an event of it as well."},
 )
 
+DIRECTORY_AUDIT = Table(
+    "directory_audit",
+    METADATA,
+    _column("id", Text, "Graph's id of the record.", primary_key=True),
+    _column("tenant_id", Text, "The tenant it was read from."),
+    _optional("activity_at", Moment, "When it happened (activityDateTime, to the microsecond)."),
+    _optional("activity", Text, "What was done, as Microsoft calls it: Update attribute mappings or scope …"),
+    _optional("result", Text, "success, failure, timeout."),
+    _optional("reason", Text, "Microsoft's words for the result; of a quarantine its cause."),
+    _optional("actor_type", Text, "user or application; empty for a service of Microsoft's."),
+    _optional("actor_id", Text, "Object id of the user, or of the application's service principal, lower case."),
+    _optional("actor_name", Text, "User principal name of the user, or display name."),
+    _optional("service_principal_id", Text, "The application's service principal, lower case."),
+    _optional("service_principal_name", Text, "Display name of the service principal."),
+    _optional("job_id", Text, "The synchronization job, where the record names it."),
+    _optional("correlation_id", Text, "What belongs together in the logs."),
+    _column("harvested_at", Moment, "When the record was first stored."),
+    _column("raw", JSON, "The record as Graph sent it, without values of credentials."),
+    Index(None, "tenant_id", "activity_at"),
+    Index(None, "service_principal_id", "activity_at"),
+    info={"doc": "Who changed what about provisioning: each record of the directory audit log once."},
+)
+
 HARVEST_WATERMARK = Table(
     "harvest_watermark",
     METADATA,
     _column("tenant_id", Text, "The tenant.", primary_key=True),
-    _column("scope", Text, "fleet (our applications only) or tenant (all of them).", primary_key=True),
+    _column("scope", Text, "fleet (events of our applications), tenant (of all) or audits.", primary_key=True),
     _column("watermark", Moment, "Every event before this moment that the log had is stored."),
     _column("moved_at", Moment, "When the watermark last moved."),
-    info={"doc": "How far the provisioning log has been read."},
+    info={"doc": "How far the provisioning log and the directory audit log have been read."},
 )
 
 HARVEST_GAP = Table(
@@ -280,7 +303,7 @@ HARVEST_GAP = Table(
     _column("end", Moment, "First moment that is there again."),
     _column("found_at", Moment, "When the gap was first found."),
     _optional("detail", Text, "What Graph answered where it could not be read."),
-    info={"doc": "Spans of the log that could not be read: reported, never hidden."},
+    info={"doc": "Spans of a log that could not be read: reported, never hidden."},
 )
 
 

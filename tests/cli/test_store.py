@@ -74,7 +74,7 @@ def test_machines_are_told_what_was_old_and_what_was_deleted(entra_fleet_here, s
     fill(sqlite_url)
     options = ("--store", sqlite_url, "--output", "json")
     document = json.loads(entra_fleet_here("store", "prune", "--dry-run", *options).out)
-    one, none = ({"events": n, "jobs": n, "journal": n} for n in (1, 0))
+    one, none = ({"events": n, "jobs": n, "journal": n, "audits": 0} for n in (1, 0))
     assert (document["old"], document["deleted"]) == (one, none)
     document = json.loads(entra_fleet_here("store", "prune", "--yes", *options).out)
     assert (document["old"], document["deleted"]) == (one, one)

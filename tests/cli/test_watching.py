@@ -33,5 +33,13 @@ def test_a_quarantine_is_seen_and_the_events_are_kept(
     happened = sum(sum(counts.values()) for counts in tenant.emulator.controls.state()["events"].values())
     assert (harvested["new"], harvested["gaps"]) == (happened, [])
 
+    audited = json.loads(entra_fleet("harvest", "--audits", "--output", "json", **api).out)
+    assert (audited["new"] > 0, audited["gaps"], list(audited)) == (True, [], list(harvested))
+
     events = entra_fleet("events", "--app", unwell["key"])
     assert {json.loads(line)["key"] for line in events.out.splitlines()} == {unwell["key"]}
+
+
+def test_audits_are_of_every_application_anyway(entra_fleet):
+    refused = entra_fleet("harvest", "--audits", "--all")
+    assert (refused.code, refused.out) == (2, "")

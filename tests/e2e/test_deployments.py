@@ -60,6 +60,7 @@ def test_deploying_again_changes_nothing(deployed):
         "sweep": 1,
         "harvest": 1,
         "late-arrivals": 1,
+        "audits": 1,
     }
 
 

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from flows.configuration.environment import add_prefect_variables, environment
-from flows.harvest import harvest_logs
+from flows.harvest import harvest_audits, harvest_logs
 from flows.monitor import monitor_fleet
 from flows.provision import provision_fleet
 from flows.store import EventFilter, open_store
@@ -48,6 +48,23 @@ async def test_each_event_is_kept_once(tenant):
     _, again = await harvest(since=AN_HOUR_AGO)
     assert stored() == held(tenant)
     assert (again.new, again.read, first.gaps) == (0, sum(held(tenant).values()), ())
+
+
+async def test_who_changed_what_is_kept_once_and_role_imports_with_it(tenant):
+    state = await harvest_audits(since=AN_HOUR_AGO, return_state=True)
+    # The audit log shows a record a little later than it was written.
+    tenant.emulator.controls.advance(60)
+    await harvest_audits()
+    again = await (await harvest_audits(return_state=True)).aresult()
+    with open_store(environment().store_url) as store:
+        records = list(store.audits.records(TENANT))
+    activities = {each.activity for each in records}
+    assert activities >= {"Add provisioning configuration", "Enable/start provisioning configuration", "Import"}
+    assert (len(records), again.new) == (again.read, 0)
+    assert (await state.aresult()).new > 0
+    assert {each.actor_id for each in records if each.activity != "Import"} == {
+        tenant.emulator.controls._service.sign_in.object_id(tenant.emulator.settings.clients[0])
+    }
 
 
 async def test_role_imports_of_aws_are_no_provisioning_events(tenant):

@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from flows.store import Change, FieldChange, Gap, JobObservation, Kind, Run
 from flows.store.tables import PROVISIONING_EVENT
+from tests.store.audits import audit
 from tests.store.events import MOMENT, TENANT, event
 
 OTHER = "11111111-1111-1111-1111-111111111111"
@@ -127,6 +128,7 @@ def test_it_goes_in_bounded_parts_and_may_be_stopped_between_them(store, kind, m
     for state in "abcdefghi":
         store.jobs.record_all([seen("eu", OLD, state)])
     journal(store, OLD, *(change(str(number), OLD) for number in range(8)))
+    store.audits.save(TENANT, [audit(str(number), OLD) for number in range(8)])
     retention = store.older_than(MOMENT)
     expected = retention.count(kind)
     parts = retention.prune(kind)

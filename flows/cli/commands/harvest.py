@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from flows.cli.arguments.options import Output, OutputOption, SinceOption, StoreOption, TenantOption
+from flows.cli.errors import BadUsage
 from flows.cli.output.console import print_json, stdout_console
 
 
@@ -16,29 +17,33 @@ def command(
     all_applications: Annotated[
         bool, typer.Option("--all", help="Also keep events of applications that no fleet manages.")
     ] = False,
+    audits: Annotated[
+        bool, typer.Option("--audits", help="Harvest the directory audit log instead: who changed what.")
+    ] = False,
     tenant: TenantOption = None,
     store: StoreOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Store every provisioning event since the last harvest."""
+    """Store every provisioning event, or with --audits every audit record, since the last harvest."""
     from flows.cli.processes.run_flow import run_flow
     from flows.configuration.environment import use_store
     from flows.formatting.text import format_iso
-    from flows.harvest import harvest_logs
+    from flows.harvest import harvest_audits, harvest_logs
 
+    if audits and all_applications:
+        raise BadUsage("--audits covers every application already.\nLeave out --all.")
     use_store(store)
-    parameters = {
-        "tenant": tenant,
-        "since": since,
-        "overlap_minutes": overlap_minutes,
-        "all_applications": all_applications,
-    }
-    result = run_flow(harvest_logs, parameters)
+    parameters = {"tenant": tenant, "since": since, "overlap_minutes": overlap_minutes}
+    if audits:
+        result = run_flow(harvest_audits, parameters)
+    else:
+        result = run_flow(harvest_logs, {**parameters, "all_applications": all_applications})
     if output is Output.JSON:
         print_json(result.as_json())
         return
     console = stdout_console()
-    console.print(f"{result.new} new of {result.read} events; complete up to {format_iso(result.watermark)}.")
+    noun = "audit records" if audits else "events"
+    console.print(f"{result.new} new of {result.read} {noun}; complete up to {format_iso(result.watermark)}.")
     if result.rewound_from:
         text = f"The last harvest was complete up to {format_iso(result.rewound_from)}, by a wrong clock"
         console.print(f"{text}: the log was read again from the last event.", soft_wrap=True)

@@ -48,17 +48,18 @@ def prune(
     events: Annotated[bool, typer.Option("--events", help="Prune provisioning events.")] = False,
     jobs: Annotated[bool, typer.Option("--jobs", help="Prune job history.")] = False,
     journal: Annotated[bool, typer.Option("--journal", help="Prune the change journal.")] = False,
+    audits: Annotated[bool, typer.Option("--audits", help="Prune directory audit records.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Delete without asking for confirmation.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be deleted.")] = False,
     store: StoreOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Delete data older than N days: events, job history and journal, or only the kinds you name."""
+    """Delete data older than N days: events, job history, journal and audits, or only the kinds you name."""
     from flows.configuration.environment import environment, use_store
     from flows.store import Kind, require_store
 
     use_store(store)
-    named = {Kind.EVENTS: events, Kind.JOBS: jobs, Kind.JOURNAL: journal}
+    named = {Kind.EVENTS: events, Kind.JOBS: jobs, Kind.JOURNAL: journal, Kind.AUDITS: audits}
     kinds = [kind for kind, chosen in named.items() if chosen or not any(named.values())]
     before = datetime.now(UTC) - timedelta(days=keep_days)
     with require_store(environment().store_url) as found:
@@ -91,5 +92,10 @@ def _deleted(store: "Store", before: datetime, kinds: "list[Kind]") -> "dict[Kin
 
 
 def _words(counts: "dict[Kind, int]") -> str:
-    names = {"events": "provisioning events", "jobs": "observations of jobs", "journal": "journaled changes"}
+    names = {
+        "events": "provisioning events",
+        "jobs": "observations of jobs",
+        "journal": "journaled changes",
+        "audits": "audit records",
+    }
     return format_count({names[kind]: number for kind, number in counts.items()})

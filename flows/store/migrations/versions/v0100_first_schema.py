@@ -65,8 +65,26 @@ def upgrade() -> None:
     _provisioning_events()
     _on_demand_results()
     _harvest()
+    _directory_audits()
     for view in (_EVENTS_BY_APP_AND_DAY, _LAST_RESULT_BY_USER_AND_APP, _OPEN_FAILURES):
         op.execute(view)
+
+
+def _directory_audits() -> None:
+    texts = ("activity", "result", "reason", "actor_type", "actor_id", "actor_name")
+    ids = ("service_principal_id", "service_principal_name", "job_id", "correlation_id")
+    op.create_table(
+        "directory_audit",
+        sa.Column("id", sa.Text, nullable=False),
+        sa.Column("tenant_id", sa.Text, nullable=False),
+        sa.Column("activity_at", sa.DateTime),
+        *(sa.Column(name, sa.Text) for name in (*texts, *ids)),
+        sa.Column("harvested_at", sa.DateTime, nullable=False),
+        sa.Column("raw", sa.JSON, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_directory_audit"),
+    )
+    for first in ("tenant_id", "service_principal_id"):
+        op.create_index(f"ix_directory_audit_{first}_activity_at", "directory_audit", [first, "activity_at"])
 
 
 def _journal() -> None:
