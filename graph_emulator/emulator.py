@@ -67,6 +67,8 @@ class Emulator:
         with service.lock:
             if first == "_emulator":
                 return self._write(answer_control(self.controls, request), (), 0.0)
+            if first == "scim":
+                return service.answer_target(request, self.clock.now())
             sequence = service.requests.sequence
             if first in VERSIONS:
                 answer, rules = service.answer_graph(request, first, self.clock.now())

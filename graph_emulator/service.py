@@ -19,7 +19,7 @@ from graph_emulator.sign_in.token_endpoint import SignIn, SignInRefused, cloud_m
 from graph_emulator.sign_in.tokens import ALL_SYNCHRONIZATION, Caller, TokenIssuer, check
 from graph_emulator.tenant import Tenant
 from graph_emulator.wire.bodies import read_json
-from graph_emulator.wire.problems import GraphProblem, Request, malformed, no_payload, untyped
+from graph_emulator.wire.problems import GraphProblem, Request, Response, malformed, no_payload, untyped
 from graph_emulator.wire.query_options import read_options
 from graph_emulator.wire.request_log import KEPT_HEADERS, RequestLog, RequestRecord, parsed
 
@@ -88,6 +88,14 @@ class Service:
         answer.headers["request-id"] = self._request_id(sequence)
         answer.headers["client-request-id"] = request.headers.get("client-request-id", self._request_id(sequence))
         return answer, rules
+
+    def answer_target(self, request: Request, now: float) -> Response:
+        """Answer a request to a target system that runs here, and remember it without its body and token."""
+        record = RequestRecord(self.requests.next_sequence(), now, request.method, request.path, request.query, {})
+        self.requests.keep(record)
+        answer = self.tenant.scim.answer(request, now)
+        record.operation, record.status = "scim", answer.status
+        return answer
 
     def _request_id(self, sequence: int) -> str:
         return f"{self.settings.seed & 0xFFFFFFFF:08x}-0000-4000-8000-{sequence:012x}"

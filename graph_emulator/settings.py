@@ -140,6 +140,11 @@ class EmulatorSettings:
     user_role_id: str | None = None
     """One id for the role `User` of every template; by default each template has its own."""
 
+    target_fault: str | None = None
+    """What is wrong with the target systems that run here: a name of `graph_emulator.scim.faults.FAULTS`."""
+    target_token_seconds: float = 60.0
+    """How long a target system with the fault `ending-token` takes a token, from its first use on."""
+
     start_delay_seconds: float = 0.3
     initial_cycle_seconds: float = 1.2
     cycle_seconds: float = 5.0

@@ -10,6 +10,7 @@ from graph_emulator.provisioning.credentials import SavedSecrets, TargetSystems
 from graph_emulator.provisioning.job_lifecycle import HandlerContext
 from graph_emulator.provisioning.provisioning_log import ProvisioningLog
 from graph_emulator.provisioning.scheduler import JobScheduler
+from graph_emulator.scim.server import ScimServers
 from graph_emulator.settings import EmulatorSettings
 
 
@@ -24,6 +25,7 @@ class Tenant:
         self.assignments = Assignments(settings, self.people)
         self.secrets: dict[str, SavedSecrets] = {}
         self.targets = TargetSystems(settings)
+        self.scim = ScimServers(settings, self.targets.accepts)
         self.log = ProvisioningLog(settings)
         self.audits = AuditLog(settings)
         context = HandlerContext(

@@ -110,7 +110,12 @@ class Environment:
     def allowed_references(self) -> Sequence[str] | None:
         """Patterns of the references that runs in this process may resolve; None for all."""
         patterns = self.get("ENTRA_FLEET_REFERENCES")
-        return None if patterns is None else [each.strip() for each in patterns.split(",") if each.strip()]
+        return None if patterns is None else _split_list(patterns)
+
+    @property
+    def allowed_targets(self) -> Sequence[str]:
+        """Hosts and networks in which runs from Prefect's API may ask target systems, beside public addresses."""
+        return _split_list(self.get("ENTRA_FLEET_TARGETS") or "")
 
     def learn_secrets(self) -> None:
         """Register the secrets in the environment for redaction."""
@@ -217,6 +222,10 @@ class Environment:
     def _path(self, name: str) -> Path | None:
         value = self.get(name)
         return Path(value) if value else None
+
+
+def _split_list(text: str) -> list[str]:
+    return [each.strip() for each in text.split(",") if each.strip()]
 
 
 def environment() -> Environment:

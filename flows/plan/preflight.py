@@ -162,6 +162,25 @@ async def check_principals(graph: GraphClient, instances: Iterable[Instance]) ->
     return [Check("principal", True, f"{known} of {len(found)} found", untold), *problems]
 
 
+_CODE_GRANT_KEYS = ("Oauth2AuthorizationCode", "Oauth2RefreshToken")
+
+
+def check_code_grants(instances: Iterable[Instance]) -> list[Check]:
+    """Warn of credentials that came from an OAuth code grant, which Microsoft retires for SCIM connectors.
+
+    Source: https://learn.microsoft.com/entra/fundamentals/whats-new
+    """
+    found = [each.key for each in instances if any(key in each.credentials for key in _CODE_GRANT_KEYS)]
+    if not found:
+        return []
+    named = ", ".join(found[:5]) + (f" and {len(found) - 5} more" if len(found) > 5 else "")
+    hint = (
+        "Jobs do not move by themselves: issue a long-lived token in the target system, give it as SecretToken in "
+        "place of these keys, and run entra-fleet rotate. https://learn.microsoft.com/entra/fundamentals/whats-new"
+    )
+    return [Check("code-grant", True, f"{named}: Microsoft retires the OAuth code grant of SCIM connectors", hint)]
+
+
 def check_quota(count: int) -> list[Check]:
     """Warn of the directory quota where a fleet of `count` instances might exceed it.
 

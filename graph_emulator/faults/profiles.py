@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from graph_emulator.faults.rules import FaultRule
+from graph_emulator.scim.faults import FAULTS
 from graph_emulator.settings import EmulatorError, EmulatorSettings
 
 
@@ -95,6 +96,7 @@ PROFILES: dict[str, Profile] = {
         "every operation takes about as long as in the service, and new objects need seconds to be everywhere",
         {"latency": "realistic", "replication_lag_seconds": 8.0, "templates_lag_seconds": 12.0},
     ),
+    **{name: Profile(summary, {"target_fault": name}) for name, summary in FAULTS.items()},
 }
 
 

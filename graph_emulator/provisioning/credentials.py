@@ -75,6 +75,10 @@ class TargetSystems:
             return self._unauthorized(template, "Unauthorized (401): invalid bearer token")
         return None
 
+    def accepts(self, token: str) -> bool:
+        """Whether a target system takes a token that somebody sends it."""
+        return not self._is_bad(token)
+
     def _is_bad(self, value: str) -> bool:
         folded = value.lower()
         return value == MASK or value in self.rejected or any(word in folded for word in self._settings.rejected_words)

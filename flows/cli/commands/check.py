@@ -1,6 +1,7 @@
 """`entra-fleet check`."""
 
 import asyncio
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,8 +13,18 @@ from flows.cli.output.console import print_json, stderr_console, stdout_console
 
 if TYPE_CHECKING:
     from flows.configuration.sign_in import Identity
+    from flows.credentials.sources import Sources
     from flows.fleet_file.models import Instance
     from flows.plan.preflight import Check, Preflight
+
+
+@dataclass(frozen=True)
+class Depth:
+    """How much is checked."""
+
+    reading_only: bool = False
+    target: bool = False
+    plain_http: bool = False
 
 
 def command(
@@ -23,11 +34,22 @@ def command(
     reading_only: Annotated[
         bool, typer.Option("--reading-only", help="Skip the permissions that only apply needs.")
     ] = False,
+    target: Annotated[
+        bool, typer.Option("--target", help="Also ask each target system what Entra ID will ask it, reading only.")
+    ] = False,
+    plain_http: Annotated[
+        bool, typer.Option("--plain-http", help="With --target: allow http for a target on this machine.")
+    ] = False,
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Check file, references, sign-in, permissions and templates. Writes nothing and shows no secrets."""
+    if plain_http and not target:
+        raise typer.BadParameter("it needs --target", param_hint="--plain-http")
+    if target and reading_only:
+        raise typer.BadParameter("it needs the secrets, which --reading-only leaves alone", param_hint="--target")
+    depth = Depth(reading_only, target, plain_http)
     with stderr_console().status("checking"):
-        preflight = asyncio.run(_preflight(fleet, only, tenant, reading_only))
+        preflight = asyncio.run(_preflight(fleet, only, tenant, depth))
     if output is Output.JSON:
         print_json(preflight.as_json())
     else:
@@ -36,13 +58,13 @@ def command(
         raise typer.Exit(FAILED)
 
 
-async def _preflight(path: Path, only: list[str] | None, tenant: str | None, reading_only: bool) -> "Preflight":
+async def _preflight(path: Path, only: list[str] | None, tenant: str | None, depth: Depth) -> "Preflight":
     from flows.configuration.environment import EnvironmentIncomplete
     from flows.configuration.sign_in import UnknownBlock, read_identity
     from flows.credentials.sources import Sources
     from flows.fleet_file.loader import FleetFileError, load_fleet
     from flows.plan.diff import select_instances
-    from flows.plan.preflight import Check, Preflight, check_file, check_quota, check_references, check_sizes
+    from flows.plan.preflight import Check, Preflight, check_code_grants, check_file, check_quota
 
     try:
         fleet = load_fleet(path)
@@ -56,14 +78,40 @@ async def _preflight(path: Path, only: list[str] | None, tenant: str | None, rea
         identity = await read_identity(tenant, fleet.tenant_id)
     except (EnvironmentIncomplete, UnknownBlock) as error:
         checks.append(Check.failed("sign-in", error))
-    if not reading_only:
+    checks += check_code_grants(instances)
+    if not depth.reading_only:
+        checks += check_quota(len(instances))
         async with Sources(identity) as sources:
-            checks += check_quota(len(instances)) + await check_references(instances, sources.by_scheme)
-            bytes_max = identity.settings.credential_bytes_max if identity else None
-            checks += await check_sizes(instances, sources.by_scheme, bytes_max)
+            checks += await _check_credentials(sources, identity, instances, depth)
     if identity:
-        checks += await _check_tenant(identity, fleet.tenant_id, instances, reading_only)
+        checks += await _check_tenant(identity, fleet.tenant_id, instances, depth.reading_only)
     return Preflight(fleet.fleet, checks)
+
+
+async def _check_credentials(
+    sources: "Sources", identity: "Identity | None", instances: "tuple[Instance, ...]", depth: Depth
+) -> "list[Check]":
+    from flows.configuration.environment import EnvironmentIncomplete, environment
+    from flows.plan.preflight import Check, check_references, check_sizes
+    from graph_client.errors import BadSettings
+
+    checks = await check_references(instances, sources.by_scheme)
+    bytes_max = identity.settings.credential_bytes_max if identity else None
+    checks += await check_sizes(instances, sources.by_scheme, bytes_max)
+    if not depth.target:
+        return checks
+
+    from flows.target.http import TargetHttp
+    from flows.target.targets import check_coverage, check_targets, find_targets
+
+    targets = await find_targets(instances, sources.by_scheme)
+    checks.append(check_coverage(instances, targets))
+    try:
+        settings = identity.settings if identity else environment().graph_settings()
+        async with TargetHttp(settings) as http:
+            return [*checks, *await check_targets(http, targets, plain_http=depth.plain_http)]
+    except (EnvironmentIncomplete, BadSettings) as error:
+        return [*checks, Check.failed("targets", error)]
 
 
 async def _check_tenant(
@@ -88,15 +136,32 @@ async def _check_tenant(
         return [Check.failed("sign-in", error)]
 
 
+_MARKS = {"blocker": ("FAILED", "red"), "warning": ("warn  ", "yellow"), "fine": ("ok    ", "green")}
+
+
 def _show(preflight: "Preflight") -> None:
+    from flows.target.targets import TargetCheck
+
+    fine: dict[str, int] = {}
+    for check in preflight.checks:
+        if not isinstance(check, TargetCheck):
+            _show_line("fine" if check.ok else "blocker", check.check, check.message, check.hint)
+        elif check.verdict == "fine":
+            # Eleven rules for each of forty targets: what is well is only counted.
+            fine[check.target] = fine.get(check.target, 0) + 1
+        else:
+            _show_line(check.verdict, check.check, f"{check.target}: {check.rule}: {check.message}", check.hint)
+    for target, number in fine.items():
+        _show_line("fine", "target", f"{target}: {number} rule{'' if number == 1 else 's'} fine", "")
+    counted = len(preflight.checks)
+    verdict = f"{preflight.failed} of {counted} checks failed" if preflight.failed else f"all {counted} checks passed"
+    stdout_console().print(f"{preflight.fleet}: {verdict}." if preflight.fleet else f"{verdict}.")
+
+
+def _show_line(verdict: str, check: str, message: str, hint: str) -> None:
     from rich.text import Text
 
     console = stdout_console()
-    for check in preflight.checks:
-        mark = Text("ok    ", "green") if check.ok else Text("FAILED", "red")
-        console.print(mark, Text(f" {check.check:10}  {check.message}"), sep="", soft_wrap=True)
-        if check.hint:
-            console.print(Text(f"{'':19}{check.hint}"), soft_wrap=True)
-    counted = len(preflight.checks)
-    verdict = f"{preflight.failed} of {counted} checks failed" if preflight.failed else f"all {counted} checks passed"
-    console.print(f"{preflight.fleet}: {verdict}." if preflight.fleet else f"{verdict}.")
+    console.print(Text(*_MARKS[verdict]), Text(f" {check:10}  {message}"), sep="", soft_wrap=True)
+    if hint:
+        console.print(Text(f"{'':19}{hint}"), soft_wrap=True)

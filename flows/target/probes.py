@@ -1,0 +1,173 @@
+"""What a target is asked: at most ten GETs of what Entra ID reads too, one after the other."""
+
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+from uuid import uuid4
+
+from flows.target.address import TargetAddress
+from flows.target.http import NoAnswer, TargetAnswer, TargetHttp
+
+ATTRIBUTES_MAX = 4
+"""Attributes searched by; a mapping hardly ever matches on more than two."""
+DEFAULT_ATTRIBUTES = ("userName", "externalId")
+"""What users are searched by unless the mappings say otherwise."""
+WORK_MAIL = 'emails[type eq "work"].value'
+_WITHOUT_MEMBERS = {"excludedAttributes": "members"}
+
+Ask = Callable[..., Awaitable[TargetAnswer]]
+
+
+@dataclass
+class Observed:
+    """A target as it showed itself; what could not be asked is missing."""
+
+    address: TargetAddress
+    matching: tuple[str, ...] = ()
+    """The attributes that the mappings of the fleet match users by."""
+    groups_wanted: bool = False
+    """Whether the mappings of the fleet provision groups."""
+    has_token: bool = True
+    token_expires: datetime | None = None
+    received_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    """When the first answer came, by this machine's clock."""
+    failure: NoAnswer | None = None
+    nobody: TargetAnswer | None = None
+    """The search for a user who does not exist."""
+    first: TargetAnswer | None = None
+    """The first page of users, one user long."""
+    second: TargetAnswer | None = None
+    known: TargetAnswer | None = None
+    """The user of the first page, by id."""
+    searches: dict[str, tuple[TargetAnswer, bool]] = field(default_factory=dict)
+    """By attribute: the answer, and whether the user of the first page must be in it."""
+    groups: TargetAnswer | None = None
+    """The first page of groups, without members."""
+    no_group: TargetAnswer | None = None
+    """The search for a group that does not exist."""
+
+    @property
+    def user(self) -> dict[str, Any]:
+        """The user of the first page; empty without any."""
+        return next(iter(read_resources(self.first)), {})
+
+    @property
+    def answers(self) -> list[TargetAnswer]:
+        """Every answer, in the order they came."""
+        searched = (answer for answer, _ in self.searches.values())
+        found = (self.nobody, self.first, self.second, self.known, *searched, self.groups, self.no_group)
+        return [each for each in found if each]
+
+
+async def probe_target(http: TargetHttp, token: str | None, observed: Observed) -> Observed:
+    """Ask a target what Entra ID will ask it, and note the answers; nothing is written, and no redirect followed.
+
+    Args:
+        http: Sends.
+        token: The bearer token.
+        observed: The target, still without answers.
+
+    Source: https://learn.microsoft.com/entra/identity/app-provisioning/use-scim-to-provision-users-and-groups
+    """
+
+    async def ask(path: str, **parameters: str | int) -> TargetAnswer:
+        return await http.get(observed.address, token, path, **parameters)
+
+    try:
+        await _ask_users(ask, observed)
+        if is_list(observed.first):
+            await _ask_searches(ask, observed)
+            await _ask_groups(ask, observed)
+    except NoAnswer as failure:
+        observed.failure = failure
+    return observed
+
+
+async def _ask_users(ask: Ask, observed: Observed) -> None:
+    # What nobody is called: as Entra's own connection test searches.
+    observed.nobody = await ask("Users", filter=_equals("userName", f"entra-fleet-{uuid4()}"))
+    observed.received_at = datetime.now(UTC)
+    if observed.nobody.status in (401, 403) or 300 <= observed.nobody.status < 400:
+        return
+    observed.first = await ask("Users", startIndex=1, count=1)
+    if not is_list(observed.first):
+        return
+    total = read_total(observed.first)
+    if total is not None and total > 1:
+        observed.second = await ask("Users", startIndex=2, count=1)
+    if user_id := read_id(observed.user):
+        observed.known = await ask(f"Users/{_in_path(user_id)}")
+
+
+async def _ask_searches(ask: Ask, observed: Observed) -> None:
+    answers_searches = observed.nobody is not None and observed.nobody.status == 200
+    for attribute in (observed.matching or DEFAULT_ATTRIBUTES)[:ATTRIBUTES_MAX]:
+        value = read_attribute(observed.user, attribute)
+        if value is not None:
+            observed.searches[attribute] = (await ask("Users", filter=_equals(attribute, value)), True)
+        elif answers_searches and attribute != "userName":
+            # Where the target stumbles over any search for nobody, this would be the same fault again.
+            sought = f"entra-fleet-{uuid4()}"
+            observed.searches[attribute] = (await ask("Users", filter=_equals(attribute, sought)), False)
+
+
+async def _ask_groups(ask: Ask, observed: Observed) -> None:
+    observed.groups = await ask("Groups", **_WITHOUT_MEMBERS, startIndex=1, count=1)
+    empty = is_list(observed.nobody) and not read_resources(observed.nobody)
+    if is_list(observed.groups) and empty:
+        sought = _equals("displayName", f"entra-fleet-{uuid4()}")
+        observed.no_group = await ask("Groups", **_WITHOUT_MEMBERS, filter=sought)
+
+
+def is_list(answer: TargetAnswer | None) -> bool:
+    """Return whether an answer is a list of resources, well-formed or not."""
+    return answer is not None and answer.status == 200 and (answer.cut or isinstance(answer.value, dict))
+
+
+def read_resources(answer: TargetAnswer | None) -> list[dict[str, Any]]:
+    """Return the resources of a list."""
+    found = answer.value.get("Resources") if answer and isinstance(answer.value, dict) else None
+    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+
+
+def read_total(answer: TargetAnswer | None) -> int | None:
+    """Return how many resources a list says there are, also where it says so in a text."""
+    total = answer.value.get("totalResults") if answer and isinstance(answer.value, dict) else None
+    if isinstance(total, str) and total.isascii() and total.isdecimal():
+        return int(total)
+    return total if isinstance(total, int) and not isinstance(total, bool) else None
+
+
+def read_id(resource: dict[str, Any]) -> str | None:
+    """Return the id of a resource as text; None without one."""
+    found = resource.get("id")
+    if isinstance(found, bool) or not isinstance(found, str | int):
+        return None
+    return str(found) or None
+
+
+def read_attribute(user: dict[str, Any], attribute: str) -> str | None:
+    """Return what a user has for an attribute that can be searched by; None if nothing, or if it cannot be told."""
+    if attribute == WORK_MAIL:
+        mails = user.get("emails")
+        listed = mails if isinstance(mails, list) else []
+        found = next(
+            (each.get("value") for each in listed if isinstance(each, dict) and each.get("type") == "work"), None
+        )
+    else:
+        schema, _, name = attribute.rpartition(":")
+        found = user.get(schema) if schema else user
+        for part in name.split("."):
+            found = found.get(part) if isinstance(found, dict) else None
+    return found if isinstance(found, str) and found else None
+
+
+def _equals(attribute: str, value: str) -> str:
+    return f"{attribute} eq {json.dumps(value, ensure_ascii=False)}"
+
+
+def _in_path(text: str) -> str:
+    return quote(text, safe="")

@@ -1,0 +1,1 @@
+"""Target systems: SCIM servers behind the tenant, which provisioning writes to."""

@@ -1,0 +1,141 @@
+"""The SCIM servers behind the tenant: one for each name below `/scim/`, made when it is first asked.
+
+They are scim2-server, which shares nothing with what is tested against them; without it there is none.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+import orjson
+
+from graph_emulator.scim.faults import ANSWERS, ENDING_TOKEN, QUESTIONS, scim_error
+from graph_emulator.settings import EmulatorSettings
+from graph_emulator.wire.problems import Request, Response
+
+_OURS = re.compile(r"https?://(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?/scim/([A-Za-z0-9_-]{1,64})/?(?:\?.*)?")
+NOT_INSTALLED = "The embedded target needs scim2-server: pip install 'entra-fleet[embedded]'."
+
+
+def name_in(address: str) -> str | None:
+    """Which of the servers here an address names; None for a system elsewhere."""
+    match = _OURS.fullmatch(address.strip())
+    return match[1] if match else None
+
+
+@dataclass(slots=True)
+class ScimServer:
+    """One target system: its resources, its fault, and the requests it has seen."""
+
+    handler: Any
+    fault: str | None = None
+    first_seen: dict[str, float] = field(default_factory=dict)
+    """When each token came for the first time."""
+    log: list[tuple[str, str, str]] = field(default_factory=list)
+    """Method, path below the address, and query of each request."""
+
+
+class ScimServers:
+    """All target systems of a tenant.
+
+    Args:
+        settings: the fault that all of them have, and how long a token is good for an ending one.
+        accepts: whether a token is one that target systems take.
+    """
+
+    def __init__(self, settings: EmulatorSettings, accepts: Callable[[str], bool]) -> None:
+        self._settings = settings
+        self._accepts = accepts
+        self._servers: dict[str, ScimServer] = {}
+
+    def server(self, name: str) -> ScimServer:
+        """The server of a name.
+
+        Raises:
+            ModuleNotFoundError: scim2-server is not installed.
+        """
+        if name not in self._servers:
+            self._servers[name] = ScimServer(_maker()(), self._settings.target_fault)
+        return self._servers[name]
+
+    def names(self) -> list[str]:
+        """Those that were asked so far."""
+        return list(self._servers)
+
+    def accounts(self, name: str) -> list[dict[str, Any]]:
+        """The users that a server has, as it would answer them."""
+        server = self.server(name)
+        listed = Request("GET", f"/scim/{name}/Users", "count=10000")
+        found: list[dict[str, Any]] = orjson.loads(_ask(server, listed).body)["Resources"]
+        return found
+
+    def answer(self, request: Request, now: float) -> Response:
+        """Answer a request to one of them."""
+        name, _, path = request.path.removeprefix("/scim/").partition("/")
+        try:
+            server = self.server(unquote(name))
+        except ModuleNotFoundError:
+            return scim_error(501, NOT_INSTALLED)
+        server.log.append((request.method, path, request.query))
+        refusal = self._refusal(server, request.headers.get("authorization", ""), now)
+        if refusal:
+            return refusal
+        asked = QUESTIONS[server.fault](request) if server.fault in QUESTIONS else request
+        answer = _ask(server, asked)
+        return ANSWERS[server.fault](request, answer) if server.fault in ANSWERS else answer
+
+    def _refusal(self, server: ScimServer, authorization: str, now: float) -> Response | None:
+        scheme, _, token = authorization.partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            return scim_error(401, "a bearer token is required")
+        end = _read_end(token)
+        if server.fault == ENDING_TOKEN:
+            end = server.first_seen.setdefault(token, now) + self._settings.target_token_seconds
+        if not self._accepts(token):
+            return scim_error(401, "the token is invalid or has been revoked")
+        return scim_error(401, "the token has expired") if end is not None and end <= now else None
+
+
+@cache
+def _maker() -> Callable[[], Any]:
+    # An extra, which takes a second to import and to read its schemas.
+    from scim2_server.handler import ScimHandler  # noqa: PLC0415
+    from scim2_server.memory import InMemoryStorage  # noqa: PLC0415
+    from scim2_server.service import ScimService  # noqa: PLC0415
+    from scim2_server.utils import load_default_provider  # noqa: PLC0415
+
+    service = ScimService(load_default_provider())
+    return lambda: ScimHandler(service, InMemoryStorage())
+
+
+def _ask(server: ScimServer, request: Request) -> Response:
+    from scim2_models import SCIMException  # noqa: PLC0415
+    from scim2_server.requests import ScimRequest  # noqa: PLC0415
+
+    _, _, name, path = request.path.split("/", 3) if request.path.count("/") > 2 else (*request.path.split("/"), "")
+    query = dict(parse_qsl(request.query, keep_blank_values=True))
+    root = f"{request.root}/scim/{name}"
+    asked = ScimRequest(request.method, root, f"/{unquote(path)}", query, request.headers, request.body)
+    try:
+        found = server.handler.handle(asked)
+    except SCIMException as error:
+        found = server.handler.service.error_response(error)
+    body = b"" if found.body is None else orjson.dumps(found.body)
+    return Response(int(found.status), body, {name.lower(): value for name, value in found.headers.items()})
+
+
+def _read_end(token: str) -> float | None:
+    """When a JWT says that it ends; its signature is nobody's concern here."""
+    parts = token.split(".")
+    if len(parts) != 3:
+        return None
+    try:
+        claims = orjson.loads(base64.urlsafe_b64decode(parts[1] + "==="))
+        return float(claims["exp"])
+    except (ValueError, TypeError, KeyError, binascii.Error):
+        return None
