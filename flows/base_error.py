@@ -6,6 +6,7 @@ It imports nothing: every room raises its subclasses, and `entra-fleet --help` h
 FAILED = 1
 USAGE = 2
 BUSY = 3
+INTERRUPTED = 130
 
 
 class EntraFleetError(Exception):

@@ -58,6 +58,7 @@ async def provision_fleet(
     canary: Annotated[int, Field(ge=1)] | list[str] | None = None,
     canary_rules: CanaryRules | None = None,
     wait_minutes: WaitMinutes = WAIT_MINUTES,
+    compare_credentials: bool | None = None,
 ) -> State:
     """Apply the fleet file to the tenant; one failed instance does not stop the others.
 
@@ -76,14 +77,16 @@ async def provision_fleet(
         canary: Number or keys of the instances to change first; empty for all at once.
         canary_rules: Limits that hold a wave, and users to try in the first one.
         wait_minutes: How long to wait for another run that is changing this fleet.
+        compare_credentials: Save credentials that have changed; empty to do so unless a plan was reviewed.
     """
     async with (
         open_fleet_run(fleet, tenant) as run,
         nullcontext() if dry_run else _alone(run.fleet, wait_minutes),
     ):
         plan = await tasks.plan_fleet(run.fleet, only, save_credentials, force)
-        # Apply exactly what was reviewed: a plan reads no secrets.
-        plan = plan if dry_run or plan_digest else await tasks.compare_credentials(plan)
+        # Apply exactly what was reviewed: the plan of a file has read no secrets, that of a question has.
+        compares = not plan_digest if compare_credentials is None else compare_credentials
+        plan = await tasks.compare_credentials(plan) if compares and not dry_run else plan
         await artifacts.publish_plan(plan)
         if dry_run:
             return Completed(message=format_changes(plan), data=plan)
@@ -91,7 +94,7 @@ async def provision_fleet(
         refusal = find_refusal(plan, force=force, digest=rollout.reviewed, in_waves=rollout.in_waves)
         if refusal := refusal or missing_permissions(plan, run.context.claims):
             return Failed(message=str(refusal), data=refusal)
-        options = {"tenant": tenant, "concurrency": concurrency, "compare": not plan_digest}
+        options = {"tenant": tenant, "concurrency": concurrency, "compare": compares}
         options |= {"save_credentials": save_credentials, "force": force, "lease_id": lease_id()}
         sharding = await choose_sharding(run.fleet, shard_size, shards_at_once, options)
         async with journal.open_journal(run.fleet, plan, change) as entry:

@@ -17,10 +17,10 @@ from flows.on_demand_provisioning.result import (
     format_lines,
     format_unexpected,
 )
+from flows.plan.groups import format_change_lines
 from flows.plan.plan import Plan
 from flows.plan.preflight import Check, Preflight
 from flows.plan.text import (
-    format_change_lines,
     format_changes,
     format_remarks,
     format_unknown_credentials,

@@ -1,8 +1,8 @@
 """Which errors are shown as plain messages, and their exit codes."""
 
-from flows.base_error import FAILED, USAGE, EntraFleetError
+from flows.base_error import FAILED, INTERRUPTED, USAGE, EntraFleetError
 
-__all__ = ["FAILED", "USAGE", "BadUsage", "CommandFailed", "exit_code_of"]
+__all__ = ["FAILED", "INTERRUPTED", "USAGE", "BadUsage", "CommandFailed", "exit_code_of"]
 
 
 class CommandFailed(EntraFleetError):

@@ -31,7 +31,7 @@ from flows.cli.commands import (
 from flows.cli.demo import command as demo
 from flows.cli.deploy import command as deploy
 from flows.cli.errors import FAILED, exit_code_of
-from flows.cli.output.console import accept_any_encoding, show_error
+from flows.cli.output.console import accept_any_encoding, show_error, use_fleet_file
 from flows.cli.processes.isolation import isolate_process
 from flows.cli.up import command as up
 
@@ -70,6 +70,7 @@ app.command("deploy")(deploy.command)
 def main() -> None:
     """Run the command line, and exit with the documented exit code."""
     accept_any_encoding()
+    use_fleet_file(None)
     isolate_process()
     try:
         app()

@@ -16,6 +16,11 @@ def format_count(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{number} {name}" for name, number in counts.items() if number)
 
 
+def format_number(number: int, noun: str, plural: str = "") -> str:
+    """Return `1 instance`, `2 instances`; a plural that is not the noun with an s is given."""
+    return f"{number} {noun if number == 1 else plural or f'{noun}s'}"
+
+
 # C0 but for tab and line feed, DEL, C1, what turns the direction, line breaks of Unicode, halves of characters.
 _STEERING = r"\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
 _IN_TEXT = re.compile(rf"[\x00-\x08\x0b-\x1f{_STEERING}]")

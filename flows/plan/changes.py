@@ -7,7 +7,7 @@ from flows.fleet_file.models import Assignment, Instance
 from flows.monitoring.health import RUNNING, TOO_MANY_DELETES, JobHealth
 from flows.plan.job_settings import build_job_settings, settings_equal
 from flows.plan.known_state import KnownState
-from flows.plan.plan import FieldChange
+from flows.plan.plan import NEVER_STARTED, FieldChange
 from flows.tenant.assignments import Assigned, format_assigned, format_assignment, missing_assignments
 from flows.tenant.instance_state import ObservedInstance
 from flows.tenant.ownership_tag import OwnershipTag
@@ -16,8 +16,6 @@ from flows.tenant.principals import Principal
 _MASK = "*"
 SAVED_AGAIN = "to be saved again"
 AS_THE_FILE = "as the mappings file says"
-
-_NEVER_STARTED = {"missing", "created"}
 
 
 def plan_creation(instance: Instance, waiting: Collection[Assignment]) -> tuple[FieldChange, ...]:
@@ -83,7 +81,7 @@ def saved_secrets(instance: Instance, found: ObservedInstance, health: JobHealth
     """Return what is saved; if it may not be read, everything for a job that has run, and nothing otherwise."""
     if found.secrets is not None:
         return found.secrets
-    if health.state in _NEVER_STARTED:
+    if health.state in NEVER_STARTED:
         return {}
     return dict.fromkeys([*instance.credentials, *build_job_settings(instance, {})], _MASK)
 
@@ -100,7 +98,7 @@ def diff_credentials(
     for key, value in (wanted | settings).items():
         before = saved.get(key)
         # Users entering the scope get an account, and users leaving it may lose theirs.
-        dangerous = key == "SyncAll" and health.state not in _NEVER_STARTED
+        dangerous = key == "SyncAll" and health.state not in NEVER_STARTED
         if before is None:
             changes.append(FieldChange(f"credentials.{key}", None, "to be saved", dangerous))
         elif save_all and key in instance.credentials:
@@ -120,7 +118,7 @@ def diff_job(
         others = " and ".join(sorted(job.template_id or job.id for job in found.jobs)) or None
         wanted = instance.synchronization_template or "default"
         changes.append(FieldChange("job", others, wanted, dangerous=others is not None))
-    if instance.job == "running" and health.state in _NEVER_STARTED:
+    if instance.job == "running" and health.state in NEVER_STARTED:
         changes.append(FieldChange("job_state", health.state, "running"))
     elif instance.job == "running" and _may_be_resumed(health, paused_by, force):
         changes.append(FieldChange("job_state", health.state, "running", dangerous=paused_by != "us"))

@@ -35,6 +35,12 @@ DESCRIPTION = ("mark", "display_name", "notes", "service_management_reference")
 _WRITES = {"application": 1, "mark": 1, "credentials": 1, "job": 1, "mappings": 1, "job_state": 1}
 """Write requests, by field."""
 
+NEVER_STARTED = frozenset({"missing", "created"})
+"""States of a job that has not begun its work."""
+
+UNFINISHED = ("job", "credentials", "job_state")
+"""Fields that a first apply comes to last."""
+
 _ONE_BY_ONE = {"assignments", "owners"}
 
 
@@ -119,6 +125,14 @@ class InstancePlan:
     def needed(self) -> bool:
         """Whether an apply would do anything to the instance."""
         return self.action in {Action.CREATE, Action.ADOPT, Action.UPDATE}
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether an earlier apply began the instance and did not come to its end."""
+        if self.action is Action.ADOPT:
+            # Found by the name it was created under: nobody asked for it in `adopt`.
+            return self.instance.adopt is None
+        return self.action is Action.UPDATE and self.health.state in NEVER_STARTED and self.touches(*UNFINISHED)
 
     def outcome(self) -> InstanceOutcome:
         """Return the outcome if all goes well; a conflict has failed already."""
@@ -236,6 +250,11 @@ class Plan:
     def has_changes(self) -> bool:
         """Whether there are changes or conflicts."""
         return any(instance.action is not Action.NONE for instance in self.instances)
+
+    @property
+    def has_conflicts(self) -> bool:
+        """Whether apply would leave an instance alone, and fail."""
+        return any(instance.conflict for instance in self.instances)
 
     @property
     def digest(self) -> str:

@@ -2,7 +2,7 @@
 
 from flows.base_error import EntraFleetError
 from flows.plan.changes import SAVED_AGAIN
-from flows.plan.plan import Action, FieldChange, InstancePlan, Plan
+from flows.plan.plan import NEVER_STARTED, UNFINISHED, Action, FieldChange, InstancePlan, Plan
 
 PERCENT_MAX = 30
 NEVER_REFUSED = 4
@@ -32,9 +32,7 @@ def refuse_large_share(count: int, of: int, what: str) -> PlanRefused | None:
     )
 
 
-_NEVER_STARTED = {"missing", "created"}
 _DANGERS_SHOWN = 3
-_UNFINISHED = ("job", "credentials", "job_state")
 
 
 class PlanChanged(PlanRefused):
@@ -89,7 +87,7 @@ def _dangers(plan: Plan) -> PlanRefused | None:
 
 
 def _dangerous(plan: InstancePlan) -> list[FieldChange]:
-    if plan.action not in {Action.UPDATE, Action.ADOPT} or plan.health.state in _NEVER_STARTED:
+    if plan.action not in {Action.UPDATE, Action.ADOPT} or plan.health.state in NEVER_STARTED:
         return []
     return [each for each in plan.changes if each.dangerous and each.danger]
 
@@ -98,7 +96,7 @@ def _updates(plan: InstancePlan) -> bool:
     """Return whether a working instance is changed: creating, finishing or tagging one risks nothing."""
     if plan.action not in {Action.UPDATE, Action.ADOPT}:
         return False
-    unfinished = plan.health.state in _NEVER_STARTED and plan.touches(*_UNFINISHED)
+    unfinished = plan.health.state in NEVER_STARTED and plan.touches(*UNFINISHED)
     # Saving credentials again was explicitly requested.
     harmless = frozenset({"mark", SAVED_AGAIN})
     return not unfinished and any(harmless.isdisjoint({each.field, each.after}) for each in plan.changes)

@@ -1,38 +1,11 @@
-"""A plan as text, for the terminal and Prefect's UI."""
+"""A plan as text, for the terminal, pull requests and Prefect's UI."""
 
 from collections import Counter
 from collections.abc import Iterator
 
-from flows.formatting.text import escape_markdown, format_count, markdown_table
-from flows.plan.plan import Action, FieldChange, InstancePlan, Plan
-
-DANGEROUS = "(dangerous)"
-_ORIGINS = {
-    "tenant": "changed in the tenant; apply reverts it",
-    "both": "changed in the tenant and in the file; apply overwrites the tenant",
-}
-
-
-def format_change(change: FieldChange) -> str:
-    """Return `field: before → after` with its notes."""
-    before, after = change.before, change.after
-    members = f" ({change.members} members)" if change.members is not None else ""
-    values = f"{after}" if before is None else f"{before}{members} → {'removed' if after is None else after}"
-    notes = [_ORIGINS[change.origin]] if change.origin in _ORIGINS else []
-    notes += [change.danger] if change.danger else []
-    words = f" {DANGEROUS}" if change.dangerous else ""
-    return f"{change.field}: {values}{words}" + (f" [{'; '.join(notes)}]" if notes else "")
-
-
-def format_change_lines(plan: InstancePlan) -> list[str]:
-    """Return the changes to one instance, or its conflict, one line each."""
-    if plan.conflict:
-        return [plan.conflict.message, plan.conflict.hint]
-    if plan.action is Action.CREATE:
-        done = [f"{plan.instance.display_name} from {plan.instance.template}, job {plan.instance.job}"]
-    else:
-        done = [format_change(change) for change in plan.changes]
-    return [*done, *(f"pending: {each}" for each in plan.pending), *plan.warnings]
+from flows.formatting.text import escape_markdown, format_count, format_number, markdown_table
+from flows.plan.groups import DANGEROUS, PlanGroup, format_keys, group_instances, verb_of
+from flows.plan.plan import InstancePlan, Plan
 
 
 def format_unknown_credentials(plan: InstancePlan) -> list[str]:
@@ -41,9 +14,10 @@ def format_unknown_credentials(plan: InstancePlan) -> list[str]:
 
 
 def format_remarks(plan: Plan) -> list[str]:
-    """Return remarks on orphaned and deleted applications, one line each."""
+    """Return remarks on orphaned and deleted applications, each with the command that follows, one line each."""
     orphans = [
-        f"orphan: {each.display_name} ({each.application_id}) is tagged as {each.key}, which is not in the file"
+        f"orphan: {each.display_name} ({each.application_id}) is tagged as {each.key}, which is not in the file. "
+        f"Add it there, or delete it: entra-fleet retire FLEET --only {each.key}"
         for each in plan.orphans
     ]
     deleted = [
@@ -55,31 +29,46 @@ def format_remarks(plan: Plan) -> list[str]:
     return [*orphans, *deleted]
 
 
+def format_ailing(plan: Plan) -> list[tuple[str, str]]:
+    """Return the key and the condition of each instance whose job needs attention."""
+    return [(each.key, each.condition) for each in plan.instances if each.unwell]
+
+
 def worth_showing(plan: InstancePlan) -> bool:
     """Return whether this instance should be shown."""
-    return plan.action is not Action.NONE or plan.unwell or bool(plan.pending or plan.warnings)
+    return verb_of(plan) != "none" or plan.unwell or bool(plan.pending or plan.warnings)
+
+
+_ALWAYS_COUNTED = ("create", "update", "conflict")
 
 
 def format_changes(plan: Plan) -> str:
-    """Return the number of instances by action, and the number of write requests."""
-    counts = {str(action): number for action, number in plan.count().items() if action != Action.NONE}
-    unchanged = plan.count()[Action.NONE]
-    if not any(counts.values()):
-        instances = "1 instance is" if unchanged == 1 else f"{unchanged} instances are"
-        return f"No changes. {instances} up to date"
-    return f"{format_count(counts | {'unchanged': unchanged})}; {plan.writes} planned writes"
+    """Return the number of instances by what apply would do, and the number of write requests."""
+    verbs = Counter(verb_of(each) for each in plan.instances)
+    unchanged = verbs.pop("none", 0)
+    if not verbs:
+        return f"No changes. {format_number(unchanged, 'instance is', 'instances are')} up to date"
+    counts = [
+        f"{verbs[verb]} {'in conflict' if verb == 'conflict' else f'to {verb}'}"
+        for verb in ("create", "adopt", "finish", "update", "conflict")
+        if verbs[verb] or verb in _ALWAYS_COUNTED
+    ]
+    rest = [f"{unchanged} up to date"] if unchanged else []
+    return f"{', '.join(counts)}. {', '.join([*rest, format_number(plan.writes, 'write request')])}"
 
 
 def format_summary(plan: Plan) -> str:
     """Return a summary of changes, jobs and unknown credentials, one line each."""
     states = Counter(each.health.state for each in plan.instances if each.job_id)
-    unknown = sum(bool(format_unknown_credentials(each)) for each in plan.instances)
-    lines = [f"{plan.fleet}: {format_changes(plan)}."]
+    unknown = [names for each in plan.instances if (names := format_unknown_credentials(each))]
+    changes = format_changes(plan)
+    lines = [f"{'' if changes.startswith('No') else 'Plan: '}{changes}."]
     if states:
         lines.append(f"Jobs: {format_count(dict(sorted(states.items())))}.")
     if unknown:
+        credentials = ", ".join(dict.fromkeys(name for names in unknown for name in names))
         lines.append(
-            f"The store cannot tell whether the credentials of {unknown} instances have changed; "
+            f"The store cannot tell whether {credentials} of {format_number(len(unknown), 'instance')} has changed; "
             "--save-credentials saves them again."
         )
     return "\n".join(lines)
@@ -89,7 +78,8 @@ CHARACTERS_MAX = 60_000
 """GitHub allows 65,536 in a comment."""
 
 _LINES_MAX = 20
-_HEAD = ("instance", "action", "change", "health")
+_KEYS_SHOWN = 20
+_HEAD = ("instance", "action", "change")
 
 
 def format_plan_markdown(plan: Plan, refusal: Exception | None = None) -> str:
@@ -99,30 +89,31 @@ def format_plan_markdown(plan: Plan, refusal: Exception | None = None) -> str:
         plan: The plan.
         refusal: Why apply will refuse it, if so.
     """
-    rows = [_row(each) for each in plan.instances if worth_showing(each)]
-    shown = list(_fitting(rows))
+    groups = group_instances(plan)
+    rows = list(_fitting([_row(each) for each in groups]))
+    left_out = sum(len(each.plans) for each in groups[len(rows) :])
+    summary = format_summary(plan).splitlines()
+    ailing = [f"- {escape_markdown(': '.join(each))}" for each in format_ailing(plan)[:_LINES_MAX]]
     parts = [
-        f"### {escape_markdown(format_summary(plan).splitlines()[0])}",
+        f"### {escape_markdown(f'{plan.fleet}: {summary[0]}')}",
         *([f"**Apply will refuse this plan:** {escape_markdown(str(refusal))}"] if refusal else []),
-        *([markdown_table(_HEAD, shown)] if shown else []),
-        *([f"And {len(rows) - len(shown)} more in the plan file."] if len(shown) < len(rows) else []),
-        *(
-            escape_markdown(line)
-            for line in (*format_summary(plan).splitlines()[1:], *format_remarks(plan)[:_LINES_MAX])
-        ),
+        *([markdown_table(_HEAD, rows)] if rows else []),
+        *([f"And {left_out} more in the plan file."] if left_out else []),
+        *(["\n".join(["Jobs that need attention:\n", *ailing])] if ailing else []),
+        *(escape_markdown(line) for line in (*summary[1:], *format_remarks(plan)[:_LINES_MAX])),
         f"Plan `{plan.digest}`",
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _row(each: InstancePlan) -> tuple[str, ...]:
-    return escape_markdown(each.key), str(each.action), "<br>".join(_changes(each)), escape_markdown(each.condition)
+def _row(group: PlanGroup) -> tuple[str, ...]:
+    count = f"{len(group.plans)}: " if len(group.plans) > 1 else ""
+    return escape_markdown(count + format_keys(group.keys, _KEYS_SHOWN)), group.verb, "<br>".join(_changes(group))
 
 
-def _changes(each: InstancePlan) -> Iterator[str]:
-    dangerous = {format_change(change) for change in each.changes if change.dangerous}
-    for line in format_change_lines(each):
-        bold = line in dangerous or each.action is Action.CONFLICT
+def _changes(group: PlanGroup) -> Iterator[str]:
+    for line in group.lines:
+        bold = DANGEROUS in line or group.verb == "conflict"
         yield f"**{escape_markdown(line)}**" if bold else escape_markdown(line)
 
 

@@ -61,11 +61,11 @@ def test_what_is_held_ends_with_1_and_says_how_to_go_on_and_back(entra_fleet, wr
         result = entra_fleet(*arguments, PREFECT_API_URL=prefect_server.api_url)
     assert result.code == 1
     assert "1 canaries  a" in result.out
-    assert "wave 2 of 2 (the rest): 1 instances, not started." in result.out
+    assert "wave 2 of 2 (the rest): 1 instance, not started." in result.out
     assert result.err == (
         "Held after wave 1 of 2 (canaries): a: no cycle completed within 0.001 minutes.\n"
         "Paused jobs: a. Not changed: b.\n"
         "To continue, run apply again with --force: it resumes the paused jobs and checks this wave again.\n"
         "To roll back, restore the previous fleet file and apply it; for mappings use entra-fleet schema restore.\n"
-        "The next apply resumes the jobs. Now: entra-fleet jobs start FLEET --only a\n"
+        f"The next apply resumes the jobs. Now: entra-fleet jobs start {wanted} --only a\n"
     )

@@ -51,12 +51,19 @@ def test_pausing_tells_what_was_done(entra_fleet, write_fleet, tenant, principal
 def test_a_person_sees_what_would_be_done_and_may_say_no(at_a_terminal, write_fleet, tenant, principals, job_ids):
     tenant.emulator.controls.act_on_job(job_ids["b"], "pause")
     result = at_a_terminal("jobs", "pause", write_fleet(FLEET), answers=["n"])
-    assert (result.code, result.err) == (0, "Pause 1 of 2 jobs? [y/N]:")
+    assert (result.code, result.err) == (0, "Pause 1 of 2 jobs? [y/N]:Nothing was changed.\n")
     lines = [line.split() for line in result.out.splitlines()]
     assert lines[0] == ["key", "state", "would", "be"]
     assert (lines[1][0], lines[1][-1]) == ("a", "paused")
     assert tenant.requests(writes=True) == []
     assert states(tenant, principals) == ["Active", "Paused"]
+
+
+def test_interrupted_at_the_question_it_ends_as_everywhere(at_a_terminal, write_fleet, tenant, principals):
+    end_of_input = "\x04"
+    result = at_a_terminal("jobs", "pause", write_fleet(FLEET), answers=[end_of_input])
+    assert (result.code, tenant.requests(writes=True)) == (130, [])
+    assert result.err.endswith("Nothing was changed.\n")
 
 
 @pytest.mark.usefixtures("principals")

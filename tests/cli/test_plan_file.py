@@ -80,7 +80,7 @@ def test_whoever_says_yes_says_it_to_what_was_shown(run, write_fleet, tenant, pr
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-    shown = process.stdout.readline() + process.stdout.readline()
+    shown = b"".join(process.stdout.readline() for _ in range(4))
     assert b"App one from Box, job running" in shown
     if slipped_in:
         write_fleet(fleet(instance("one", notes="slipped in")))
@@ -91,3 +91,29 @@ def test_whoever_says_yes_says_it_to_what_was_shown(run, write_fleet, tenant, pr
     assert (b"has changed since its review" in error) is slipped_in
     os.close(keyboard)
     os.close(terminal)
+
+
+def test_changed_credentials_are_found_also_where_a_person_confirms(
+    run, at_a_terminal, write_fleet, tenant, prefect_server
+):
+    path = write_fleet(fleet(instance("one")))
+    assert run("apply", path, "--yes").code == 0
+    tenant.forget()
+    variables = {"TOKEN": "another good one", "PREFECT_API_URL": prefect_server.api_url}
+    result = at_a_terminal("apply", path, answers=["y"], **variables)
+    assert "credentials.SecretToken: saved → changed" in result.out
+    assert (result.code, len(tenant.requests("put_secrets"))) == (0, 1)
+    tenant.forget()
+    same = at_a_terminal("apply", path, answers=[], **variables)
+    assert (same.code, tenant.requests(writes=True)) == (0, [])
+    reviewed = path.with_name("plan.json")
+    run("plan", path, "--out", reviewed)
+    assert run("apply", path, "--plan-file", reviewed).code == 0
+    assert tenant.requests(writes=True) == []
+
+
+def test_conflicts_alone_are_not_asked_about(at_a_terminal, write_fleet, tenant):
+    stuck = [{"group": "11111111-1111-1111-1111-111111111111"}]
+    result = at_a_terminal("apply", write_fleet(fleet(instance("two", assignments=stuck))), answers=[], TOKEN="good")
+    assert (result.code, result.err) == (1, "")
+    assert tenant.requests(writes=True) == []

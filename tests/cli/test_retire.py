@@ -54,7 +54,7 @@ def test_a_person_sees_what_goes_and_may_say_no(at_a_terminal, write_fleet, tena
     application, job = application_of(tenant, "orphan"), tenant.jobs()[principals["orphan"]][0]
     result = at_a_terminal("retire", write_fleet(FLEET), "--only", "orphan", answers=["n"])
     question = "Retire 1 of fleet contoso? Applications stay in the recycle bin for 30 days. [y/N]:"
-    assert (result.code, result.err) == (0, question)
+    assert (result.code, result.err) == (0, f"{question}Nothing was changed.\n")
     assert re.sub(r"\((steady|degraded)\)", "(steady)", result.out.rstrip()) == (
         "orphan: App orphan\n"
         f"  application {application}, service principal {principals['orphan']}\n"
@@ -66,7 +66,7 @@ def test_a_person_sees_what_goes_and_may_say_no(at_a_terminal, write_fleet, tena
 def test_purging_asks_in_its_own_words(at_a_terminal, write_fleet, tenant, principals, prefect_server):
     arguments = ("retire", write_fleet(FLEET), "--only", "orphan", "--purge")
     result = at_a_terminal(*arguments, answers=["y", "n"])
-    assert result.err.endswith("Permanently delete 1? This cannot be undone. [y/N]:")
+    assert "Permanently delete 1? This cannot be undone. [y/N]:Nothing was changed." in result.err
     assert (result.code, tenant.requests(writes=True)) == (0, [])
     result = at_a_terminal(*arguments, answers=["y", "y"], PREFECT_API_URL=prefect_server.api_url)
     assert (result.code, "contoso: 1 purged;" in result.out) == (0, True)

@@ -22,7 +22,7 @@ def test_a_credential_that_was_revoked_is_found_and_rotated(entra_fleet, tenant,
     result = entra_fleet("monitor", path, **server)
     assert result.code == 1
     assert "The credentials of one do not work any more (" in result.err
-    assert "Renew them, then: entra-fleet rotate FLEET --only one\n" in result.err
+    assert f"Renew them, then: entra-fleet rotate {path} --only one\n" in result.err
 
     renewed = {"TOKEN": "a renewed good token", **server}
     result = entra_fleet("rotate", path, "--only", "one", "--only", "two", "--yes", "--output", "json", **renewed)
@@ -34,7 +34,7 @@ def test_a_credential_that_was_revoked_is_found_and_rotated(entra_fleet, tenant,
     ]
     for key in ("one", "two"):
         assert f"The job of {key} is in quarantine" in result.err
-        assert f"entra-fleet jobs restart FLEET --only {key}\n" in result.err
+        assert f"entra-fleet jobs restart {path} --only {key}\n" in result.err
 
     rejected = {"TOKEN": "a wrong token", **server}
     result = entra_fleet("rotate", path, "--only", "one", "--yes", **rejected)

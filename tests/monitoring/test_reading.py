@@ -1,15 +1,12 @@
 """What a sweep says of one job: since when it is not well, and why."""
 
-import io
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from rich.console import Console
 
-from flows.cli.output.tables import health_table
 from flows.monitoring.health import JobHealth
-from flows.monitoring.sweep import Reading, Sweep, Target
+from flows.monitoring.sweep import Reading, Target
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 LATE = NOON - timedelta(hours=5)
@@ -44,15 +41,3 @@ def test_a_reading_says_since_when_and_why(reading, well, since, why):
     assert (reading.is_healthy, reading.since, reading.why) == (well, since, why)
     found = reading.as_json()
     assert (found["since"], found["why"]) == (since and since.isoformat().replace("+00:00", "Z"), why)
-
-
-def test_what_needs_somebody_comes_first_in_the_table():
-    readings = [replace(STEADY, target=Target(key, "sp")) for key in ("a", "c")]
-    seen = Sweep("contoso", [readings[0], replace(QUARANTINED, target=Target("b", "sp")), readings[1]])
-    printed = io.StringIO()
-    Console(width=160, file=printed).print(health_table(seen))
-    header, *rows = (line.split() for line in printed.getvalue().splitlines())
-    assert header == ["key", "state", "since", "last", "execution", "counts", "why"]
-    assert [row[0] for row in rows] == ["b", "a", "c"]
-    assert rows[0][1:4] == ["quarantined", "2026-05-01", "07:00:00Z"]
-    assert rows[0][-3:] == ["EncounteredQuarantineException;", "Unauthorized:", "401"]

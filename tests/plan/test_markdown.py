@@ -3,6 +3,7 @@ import html
 import pytest
 
 from flows.fleet_file.models import Instance
+from flows.monitoring.health import JobHealth
 from flows.plan.plan import Action, Conflict, FieldChange, InstancePlan, Orphan, Plan
 from flows.plan.text import CHARACTERS_MAX, format_plan_markdown
 
@@ -22,10 +23,11 @@ def rows(text):
 
 def test_each_change_is_told_and_what_is_dangerous_in_bold():
     danger = FieldChange("credentials.SyncAll", "false", "true", dangerous=True)
-    text = format_plan_markdown(plan(planned("eu", changes=[danger, FieldChange("notes", None, "new")])))
+    changes = [danger, FieldChange("notes", None, "new")]
+    text = format_plan_markdown(plan(planned("eu", changes=changes, health=JobHealth("steady", "job"))))
     (row,) = rows(text)
     assert "**credentials.SyncAll: false → true (dangerous)**<br>notes: new" in row
-    assert text.startswith("### contoso: 1 update; ")
+    assert text.startswith("### contoso: Plan: 0 to create, 1 to update, 0 in conflict.")
 
 
 def test_a_conflict_says_what_to_do():
@@ -38,7 +40,7 @@ def test_a_conflict_says_what_to_do():
 def test_a_name_cannot_break_out_of_its_cell(name):
     text = format_plan_markdown(plan(planned("eu", changes=[FieldChange("display_name", "old", name)])))
     (row,) = rows(text)
-    assert row.count("|") == 5
+    assert row.count("|") == 4
     assert "<script" not in text
     assert "](" not in text
 
@@ -68,11 +70,25 @@ def test_what_is_as_it_should_be_is_only_counted():
 
 
 def test_a_plan_of_thousands_fits_a_comment_and_says_what_is_left_out():
-    many = plan(*(planned(f"key-{n:05}", changes=[FieldChange("notes", None, "x" * 40)]) for n in range(5000)))
+    many = plan(*(planned(f"key-{n:05}", changes=[FieldChange("notes", None, f"{n:040}")]) for n in range(5000)))
     text = format_plan_markdown(many)
     left_out = 5000 - len(rows(text))
     assert CHARACTERS_MAX * 0.8 < len(text) < 65_536
     assert f"And {left_out} more in the plan file." in text
+
+
+def test_equal_changes_of_many_are_one_row_with_their_number():
+    (row,) = rows(
+        format_plan_markdown(plan(*(planned(f"k{n}", changes=[FieldChange("notes", "a", "b")]) for n in range(50))))
+    )
+    assert "50: k0, k1" in row
+    assert "and 30 more" in row
+
+
+def test_jobs_that_need_attention_are_listed_also_without_a_change():
+    health = JobHealth("quarantined", "job", reason="Broken", held_by="Broken")
+    text = format_plan_markdown(plan(planned("eu", Action.NONE, health=health)))
+    assert "- eu: quarantined: Broken" in text
 
 
 def test_a_refusal_and_what_lies_about_are_told():

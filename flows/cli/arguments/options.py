@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.errors import BadUsage, CommandFailed
-from flows.cli.output.console import stderr_console, stdout_console
+from flows.cli.errors import INTERRUPTED, BadUsage, CommandFailed
+from flows.cli.output.console import name_fleet_file, stderr_console, stdout_console, use_fleet_file
+from flows.formatting.text import format_number
 from flows.store import Store
 
 if TYPE_CHECKING:
@@ -25,7 +26,23 @@ class Output(StrEnum):
     JSON = "json"
 
 
-FleetArgument = Annotated[Path, typer.Argument(metavar="FLEET", help="The fleet file.", show_default=False)]
+DEFAULT_FLEET = Path("fleet.yaml")
+
+
+def _remember_fleet_file(path: Path) -> Path:
+    """Have hints name the file, and say what is missing where none is given."""
+    if path == DEFAULT_FLEET and not path.exists():
+        raise typer.BadParameter(
+            "there is no fleet.yaml in this folder. Name the fleet file, or write one with: entra-fleet init"
+        )
+    use_fleet_file(path)
+    return path
+
+
+FleetArgument = Annotated[
+    Path, typer.Argument(metavar="[FLEET]", help="The fleet file.", callback=_remember_fleet_file)
+]
+"""With `= DEFAULT_FLEET`."""
 TenantOption = Annotated[
     str | None,
     typer.Option("--tenant", metavar="NAME", help="EntraTenant block to sign in with, instead of the environment."),
@@ -45,6 +62,7 @@ ForceOption = Annotated[
     bool,
     typer.Option("--force", help="Override the safety checks: large changes, and jobs paused by someone else."),
 ]
+VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="List every instance by itself.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 ChangeOption = Annotated[
     str | None, typer.Option("--change", metavar="TICKET", help="Ticket to record in the journal.")
@@ -107,6 +125,22 @@ def require_terminal(command: str) -> None:
     """
     if not sys.stdin.isatty():
         raise BadUsage(f"{command} asks before it changes anything, but there is no terminal to ask on.", "Add --yes.")
+
+
+def confirm(question: str) -> bool:
+    """Ask on standard error, and say that nothing was changed unless the answer is yes.
+
+    Raises:
+        Exit: Ctrl-C instead of an answer; the exit code is that of every interruption.
+    """
+    try:
+        agreed = typer.confirm(question, err=True)
+    except typer.Abort:
+        stderr_console().print("\nInterrupted. Nothing was changed.")
+        raise typer.Exit(INTERRUPTED) from None
+    if not agreed:
+        stderr_console().print("Nothing was changed.")
+    return agreed
 
 
 def ensure_known(store: Store, fleet: str | None) -> None:
@@ -174,11 +208,21 @@ class CanaryOptions:
 
 def show_rollout(report: "RolloutReport") -> None:
     """Print the health checks of each wave, and why the rollout was held."""
-    from rich.table import Table
     from rich.text import Text
 
+    from flows.cli.output.tables import Column, print_table
+
     console = stdout_console()
-    table = Table("wave", "key", "job", "new failures", "deletes", "tried", "verdict", box=None, pad_edge=False)
+    columns = (
+        Column("wave"),
+        Column("key"),
+        Column("job", drop=1),
+        Column("new failures", drop=3),
+        Column("deletes", drop=2),
+        Column("tried", drop=4),
+        Column("verdict", prose=True),
+    )
+    rows = []
     for wave in report.waves:
         for each in wave.verdicts:
             deletes = "?" if each.deletes is None else str(each.deletes)
@@ -186,13 +230,13 @@ def show_rollout(report: "RolloutReport") -> None:
             if each.remarks:
                 verdict.append(f" ({'; '.join(each.remarks)})", style="dim")
             cells = (f"{wave.number} {wave.label}", each.key, each.state, str(each.failures), deletes)
-            table.add_row(*map(Text, cells), Text("; ".join(each.tried) or "-"), verdict)
-    console.print(table)
+            rows.append((*cells, "; ".join(each.tried) or "-", verdict))
+    print_table(columns, rows, console)
     for wave in report.waves:
         if wave.state == "pending":
-            console.print(Text(f"{wave.name}: {len(wave.members)} instances, not started."))
+            console.print(Text(f"{wave.name}: {format_number(len(wave.members), 'instance')}, not started."))
     for line in report.why():
-        stderr_console().print(Text(line), soft_wrap=True)
+        stderr_console().print(Text(name_fleet_file(line)), soft_wrap=True)
 
 
 def _limit(text: str) -> tuple[str, float]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.cli.arguments.options import (
+    DEFAULT_FLEET,
     CanaryLimitOption,
     CanaryOption,
     CanaryOptions,
@@ -19,11 +20,12 @@ from flows.cli.arguments.options import (
     StoreOption,
     TenantOption,
     WaitOption,
+    confirm,
     require_terminal,
     wait_parameter,
 )
 from flows.cli.arguments.plan_file import PlanFile, PlanOptions
-from flows.cli.errors import BadUsage
+from flows.cli.errors import FAILED, BadUsage
 from flows.cli.output.console import stderr_console, stdout_console
 from flows.cli.output.outcome import report_outcome
 
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 
 
 def command(
-    fleet: FleetArgument,
+    fleet: FleetArgument = DEFAULT_FLEET,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Apply without asking for confirmation.")] = False,
     plan_file: Annotated[
         Path | None,
@@ -75,6 +77,7 @@ def command(
             return
 
     parameters = {"tenant": tenant, "concurrency": concurrency, "change": change, "plan_digest": digest}
+    parameters["compare_credentials"] = reviewed is None
     parameters |= waves | wait_parameter(wait)
     outcome = _apply({"fleet": str(fleet.resolve()), **parameters, **asdict(options)}, reviewed)
     report_outcome(outcome, output)
@@ -99,16 +102,21 @@ def _reviewed(path: Path, options: PlanOptions) -> PlanFile:
 
 
 def _confirmed(path: Path, tenant: str | None, options: PlanOptions, in_waves: bool, console: "Console") -> str | None:
-    """Show the plan and ask; return its digest, or None if there are no changes or the answer is no."""
-    from flows.cli.commands.plan import make_plan, show_plan
+    """Show the plan and ask; return its digest, or None if there is nothing to apply or the answer is no.
+
+    Raises:
+        Exit: Nothing can be applied: every change is in conflict.
+    """
+    from flows.cli.commands.plan import make_plan
+    from flows.cli.output.plan import show_plan
     from flows.plan.safety import find_refusal
 
     require_terminal("apply")
-    plan = make_plan(path, tenant, options)
+    # The same comparison as with --yes: what is applied does not depend on who confirms.
+    plan = make_plan(path, tenant, options, compare_credentials=True)
     show_plan(plan, console)
     if refusal := find_refusal(plan, force=options.force, in_waves=in_waves):
         raise refusal
-    if any("known" in each.credentials.values() for each in plan.instances):
-        console.print("Changed credentials are detected only by apply --yes and rotate.")
-    question = "Apply in waves?" if in_waves else "Apply?"
-    return plan.digest if plan.has_changes and typer.confirm(question, err=True) else None
+    if not any(each.needed for each in plan.instances):
+        raise typer.Exit(FAILED if plan.has_conflicts else 0)
+    return plan.digest if confirm("Apply in waves?" if in_waves else "Apply?") else None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.arguments.options import FleetArgument, OnlyOption, Output, OutputOption, TenantOption
+from flows.cli.arguments.options import DEFAULT_FLEET, FleetArgument, OnlyOption, Output, OutputOption, TenantOption
 from flows.cli.errors import FAILED
 from flows.cli.output.console import print_json, stderr_console, stdout_console
 
@@ -28,7 +28,7 @@ class Depth:
 
 
 def command(
-    fleet: FleetArgument,
+    fleet: FleetArgument = DEFAULT_FLEET,
     only: OnlyOption = None,
     tenant: TenantOption = None,
     reading_only: Annotated[

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.cli.arguments.options import (
+    DEFAULT_FLEET,
     ChangeOption,
     FleetArgument,
     OnlyOption,
@@ -17,6 +18,7 @@ from flows.cli.arguments.options import (
     TenantOption,
     WaitOption,
     YesOption,
+    confirm,
     require_terminal,
     wait_parameter,
 )
@@ -32,7 +34,7 @@ app = typer.Typer(no_args_is_help=True, help="Start, pause or restart the provis
 
 @app.command()
 def start(
-    fleet: FleetArgument,
+    fleet: FleetArgument = DEFAULT_FLEET,
     only: OnlyOption = None,
     yes: YesOption = False,
     change: ChangeOption = None,
@@ -47,7 +49,7 @@ def start(
 
 @app.command()
 def pause(
-    fleet: FleetArgument,
+    fleet: FleetArgument = DEFAULT_FLEET,
     only: OnlyOption = None,
     yes: YesOption = False,
     change: ChangeOption = None,
@@ -62,7 +64,7 @@ def pause(
 
 @app.command()
 def restart(
-    fleet: FleetArgument,
+    fleet: FleetArgument = DEFAULT_FLEET,
     only: OnlyOption = None,
     reset: Annotated[
         list[str] | None,
@@ -153,19 +155,15 @@ def _confirmed(
         stdout_console().print(f"{fleet.fleet}: nothing to {action}.")
         raise typer.Exit(FAILED if any(each.refusal for each in controls) else 0)
     forgetting = f", resetting {scope}" if action == "restart" else ""
-    return typer.confirm(f"{action.capitalize()} {needed} of {len(controls)} jobs{forgetting}?", err=True)
+    return confirm(f"{action.capitalize()} {needed} of {len(controls)} jobs{forgetting}?")
 
 
 def _show(controls: "list[JobControl]") -> None:
-    from rich.table import Table
+    from flows.cli.output.tables import Column, print_table, state_text
 
-    from flows.cli.output.tables import state_text
-
-    table = Table("key", "state", "would be", box=None, pad_edge=False)
+    rows = [(each.key, state_text(each.state), each.outcome().outcome) for each in controls if each.needed]
     for each in controls:
-        if each.needed:
-            table.add_row(each.key, state_text(each.state), each.outcome().outcome)
-        elif each.refusal:
+        if each.refusal and not each.needed:
             show_failure(each.key, each.refusal)
-    if table.row_count:
-        stdout_console().print(table)
+    if rows:
+        print_table((Column("key"), Column("state"), Column("would be")), rows, stdout_console())

@@ -5,9 +5,17 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from flows.cli.arguments.options import FleetArgument, Output, OutputOption, StoreOption, TenantOption
+from flows.cli.arguments.options import (
+    DEFAULT_FLEET,
+    FleetArgument,
+    Output,
+    OutputOption,
+    StoreOption,
+    TenantOption,
+    VerboseOption,
+)
 from flows.cli.errors import FAILED
-from flows.cli.output.console import print_json, stderr_console
+from flows.cli.output.console import name_fleet_file, print_json, stderr_console
 
 if TYPE_CHECKING:
     from flows.fleet_file.models import Fleet
@@ -15,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def command(
-    fleet: FleetArgument,
+    fleet: FleetArgument = DEFAULT_FLEET,
     once: Annotated[bool, typer.Option("--once", help="Check once (the default).")] = False,
     until: Annotated[
         str | None, typer.Option(metavar="settled", help="Wait until every job has settled ('settled').")
@@ -25,6 +33,7 @@ def command(
     tenant: TenantOption = None,
     store: StoreOption = None,
     output: OutputOption = Output.TEXT,
+    verbose: VerboseOption = False,
 ) -> None:
     """Show the health of the jobs, and record changes in the store."""
     from flows.configuration.environment import use_store
@@ -50,7 +59,7 @@ def command(
     if output is Output.JSON:
         print_json(seen.as_json())
     else:
-        show_health(seen)
+        show_health(seen, verbose=verbose)
     if seen.unwell or (waits == "settled" and seen.settled < len(seen.readings)):
         raise typer.Exit(FAILED)
 
@@ -65,7 +74,7 @@ def _warn(desired: "Fleet", seen: "Sweep") -> None:
         *find_expiring_credentials(desired.instances, datetime.now(UTC).date()),
     )
     for warning in (*seen.warnings(), *credentials):
-        stderr_console().print(Text(str(warning)), soft_wrap=True)
+        stderr_console().print(Text(name_fleet_file(str(warning))), soft_wrap=True)
 
 
 def _waits(once: bool, until: str | None) -> Literal["once", "settled"]:

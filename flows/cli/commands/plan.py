@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.cli.arguments.options import (
+    DEFAULT_FLEET,
     FleetArgument,
     ForceOption,
     OnlyOption,
@@ -14,14 +15,14 @@ from flows.cli.arguments.options import (
     OutputOption,
     StoreOption,
     TenantOption,
+    VerboseOption,
 )
 from flows.cli.arguments.plan_file import PlanOptions, write_plan_file
-from flows.cli.errors import CommandFailed
-from flows.cli.output.console import print_json, stderr_console, stdout_console
+from flows.cli.errors import FAILED, CommandFailed
+from flows.cli.output.console import print_json, print_lines, stderr_console, stdout_console
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
+    from flows.configuration.sign_in import Identity
     from flows.fleet_file.models import Fleet
     from flows.plan.plan import Plan
 
@@ -29,7 +30,7 @@ CHANGES = 2
 
 
 def command(
-    fleet: FleetArgument,
+    fleet: FleetArgument = DEFAULT_FLEET,
     out: Annotated[
         Path | None, typer.Option(metavar="PLAN", help="Write the plan to a file, for apply --plan-file.")
     ] = None,
@@ -45,8 +46,12 @@ def command(
     ] = False,
     force: ForceOption = False,
     detailed_exitcode: Annotated[bool, typer.Option(help="Exit with code 2 if there are changes.")] = False,
+    verbose: VerboseOption = False,
 ) -> None:
-    """Show what apply would change, and why. Writes nothing and reads no secrets."""
+    """Show what apply would change, and why. Writes nothing and reads no secrets.
+
+    Exits with 1 if there are conflicts.
+    """
     from rich.text import Text
 
     from flows.configuration.environment import use_store
@@ -63,11 +68,16 @@ def command(
     if output is Output.JSON:
         print_json(plan.as_json())
     else:
-        show_plan(plan, stdout_console())
+        from flows.cli.output.plan import show_plan
+
+        show_plan(plan, stdout_console(), verbose=verbose)
         if refusal:
-            stdout_console().print(Text(f"Apply will refuse this plan: {refusal}"), soft_wrap=True)
+            print_lines([Text(f"Apply will refuse this plan: {refusal}", "red")], stdout_console())
+    if plan.has_conflicts:
+        raise typer.Exit(FAILED)
     if detailed_exitcode and plan.has_changes:
-        raise typer.Exit(CHANGES)
+        # A review approves what is dangerous, but not what exceeds a limit.
+        raise typer.Exit(FAILED if find_refusal(plan, force=force, digest=plan.digest) else CHANGES)
 
 
 def _write_markdown(path: Path, plan: "Plan", refusal: Exception | None) -> None:
@@ -79,26 +89,34 @@ def _write_markdown(path: Path, plan: "Plan", refusal: Exception | None) -> None
         raise CommandFailed(f"{path}: {error.strerror}", "Name a file in a directory that you can write to.") from None
 
 
-def make_plan(path: Path, tenant: str | None, options: PlanOptions) -> "Plan":
-    """Read the tenant and return what an apply would do."""
+def make_plan(path: Path, tenant: str | None, options: PlanOptions, *, compare_credentials: bool = False) -> "Plan":
+    """Read the tenant and return what an apply would do.
+
+    Args:
+        path: The fleet file.
+        tenant: EntraTenant block to sign in with; None for the environment.
+        options: What else the plan depends on.
+        compare_credentials: Also read the secrets, and plan to save those that have changed.
+    """
     from flows.fleet_file.loader import load_fleet
     from flows.plan.diff import select_instances
 
     fleet = load_fleet(path)
     select_instances(fleet, options.only)
     with stderr_console().status("reading the tenant"):
-        return asyncio.run(_plan(fleet, tenant, options))
+        return asyncio.run(_plan(fleet, tenant, options, compare_credentials=compare_credentials))
 
 
-async def _plan(fleet: "Fleet", tenant: str | None, options: PlanOptions) -> "Plan":
-    from flows.configuration.sign_in import open_client
+async def _plan(fleet: "Fleet", tenant: str | None, options: PlanOptions, *, compare_credentials: bool) -> "Plan":
+    from flows.configuration.sign_in import open_client_as, read_identity
     from flows.plan.diff import diff_fleet
     from flows.plan.known_state import read_known_state
     from flows.plan.schema_changes import estimate_scopes
     from flows.tenant.observe import observe_fleet
     from graph_client.parallel import gather
 
-    async with open_client(tenant, fleet.tenant_id) as (graph, _):
+    identity = await read_identity(tenant, fleet.tenant_id)
+    async with open_client_as(identity, fleet.tenant_id) as (graph, _):
         observed, memory = await gather(observe_fleet(graph, fleet, options.only), read_known_state(fleet))
         plan = diff_fleet(
             fleet,
@@ -109,19 +127,25 @@ async def _plan(fleet: "Fleet", tenant: str | None, options: PlanOptions) -> "Pl
             force=options.force,
             now=graph.now(),
         )
-        return await estimate_scopes(graph, plan)
+        plan = await estimate_scopes(graph, plan)
+    return await _compare_credentials(plan, identity) if compare_credentials else plan
 
 
-def show_plan(plan: "Plan", console: "Console") -> None:
-    """Print a plan as text."""
-    from rich.text import Text
+async def _compare_credentials(plan: "Plan", identity: "Identity") -> "Plan":
+    from flows.configuration.environment import environment
+    from flows.credentials.fingerprint import fingerprint_key
+    from flows.credentials.sources import Sources
+    from flows.plan.credential_changes import compare_credentials
+    from flows.store import existing_store
 
-    from flows.cli.output.tables import plan_table
-    from flows.plan.text import format_remarks, format_summary
-
-    table = plan_table(plan)
-    if table.row_count:
-        console.print(table)
-    for line in format_remarks(plan):
-        console.print(Text(line), soft_wrap=True)
-    console.print(Text(format_summary(plan)), soft_wrap=True)
+    url = environment().store_url
+    store = await asyncio.to_thread(existing_store, url)
+    if store is None:
+        return plan
+    with store:
+        kept = await asyncio.to_thread(store.fingerprints.of_tenant, plan.tenant_id)
+    key = fingerprint_key(identity, url) if kept else None
+    if key is None:
+        return plan
+    async with Sources(identity) as sources:
+        return await compare_credentials(plan, kept, key, sources.by_scheme)

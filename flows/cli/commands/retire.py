@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.cli.arguments.options import (
+    DEFAULT_FLEET,
     ChangeOption,
     FleetArgument,
     Output,
@@ -14,6 +15,7 @@ from flows.cli.arguments.options import (
     TenantOption,
     WaitOption,
     YesOption,
+    confirm,
     require_terminal,
     wait_parameter,
 )
@@ -26,8 +28,8 @@ if TYPE_CHECKING:
 
 
 def command(
-    fleet: FleetArgument,
     only: Annotated[list[str], typer.Option("--only", metavar="KEY", help="Instance to retire; repeatable.")],
+    fleet: FleetArgument = DEFAULT_FLEET,
     application_id: Annotated[
         str | None,
         typer.Option(
@@ -90,9 +92,9 @@ def _confirmed(fleet: "Fleet", only: list[str], tenant: str | None, look: dict[s
         stdout_console().print(f"{fleet.fleet}: nothing to retire.")
         raise typer.Exit(FAILED if any(each.refusal for each in plans) else 0)
     question = f"Retire {live} of fleet {fleet.fleet}? Applications stay in the recycle bin for 30 days."
-    if live and not typer.confirm(question, err=True):
+    if live and not confirm(question):
         return False
-    return not purged or typer.confirm(f"Permanently delete {purged}? This cannot be undone.", err=True)
+    return not purged or confirm(f"Permanently delete {purged}? This cannot be undone.")
 
 
 def _show(plan: "Retirement") -> None:

@@ -5,25 +5,27 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.cli.arguments.options import (
+    DEFAULT_FLEET,
     FleetArgument,
     Output,
     OutputOption,
     StoreOption,
     TenantOption,
     WaitOption,
+    confirm,
     require_terminal,
     wait_parameter,
 )
 from flows.cli.errors import FAILED
-from flows.cli.output.console import print_json, stderr_console
+from flows.cli.output.console import name_fleet_file, print_json, stderr_console
 
 if TYPE_CHECKING:
     from flows.run.journal import FleetOutcome
 
 
 def command(
-    fleet: FleetArgument,
     only: Annotated[list[str], typer.Option("--only", metavar="KEY", help="Instance with new credentials")],
+    fleet: FleetArgument = DEFAULT_FLEET,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Rotate without asking for confirmation.")] = False,
     change: Annotated[str | None, typer.Option(metavar="TICKET", help="Ticket to record in the journal.")] = None,
     wait: WaitOption = None,
@@ -65,7 +67,7 @@ def command(
 
 def _confirmed(only: list[str]) -> bool:
     require_terminal("rotate")
-    return typer.confirm(f"Save new credentials for {', '.join(only)}?", err=True)
+    return confirm(f"Save new credentials for {', '.join(only)}?")
 
 
 def _show_quarantined(outcome: "FleetOutcome") -> None:
@@ -76,7 +78,7 @@ def _show_quarantined(outcome: "FleetOutcome") -> None:
             stderr_console().print(
                 Text(
                     f"\nThe job of {each.key} is in quarantine, where Entra ID retries only about once a day.\n"
-                    f"To retry now: entra-fleet jobs restart FLEET --only {each.key}"
+                    + name_fleet_file(f"To retry now: entra-fleet jobs restart FLEET --only {each.key}")
                 ),
                 soft_wrap=True,
             )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.cli.arguments.options import (
+    DEFAULT_FLEET,
     ChangeOption,
     FleetArgument,
     OneKeyOption,
@@ -16,11 +17,12 @@ from flows.cli.arguments.options import (
     TenantOption,
     WaitOption,
     YesOption,
+    confirm,
     require_terminal,
     wait_parameter,
 )
 from flows.cli.errors import CommandFailed
-from flows.cli.output.console import print_json, stderr_console, stdout_console
+from flows.cli.output.console import name_fleet_file, print_json, stderr_console, stdout_console
 from flows.cli.output.records import refuse_existing, write_new
 
 if TYPE_CHECKING:
@@ -31,8 +33,8 @@ if TYPE_CHECKING:
 
 
 def export_schema(
-    fleet: FleetArgument,
     only: OneKeyOption,
+    fleet: FleetArgument = DEFAULT_FLEET,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="File to write; must not exist yet.")] = None,
     tenant: TenantOption = None,
 ) -> None:
@@ -68,7 +70,7 @@ async def _look(fleet: "Fleet", key: str, tenant: str | None) -> "JobSchema":
         return await find_schema(graph, fleet, key)
 
 
-def adopt_schema(fleet: FleetArgument, only: OneKeyOption, tenant: TenantOption = None) -> None:
+def adopt_schema(only: OneKeyOption, fleet: FleetArgument = DEFAULT_FLEET, tenant: TenantOption = None) -> None:
     """Update the mappings file with edits made in the tenant. Changes nothing in the tenant."""
     from rich.text import Text
 
@@ -77,8 +79,8 @@ def adopt_schema(fleet: FleetArgument, only: OneKeyOption, tenant: TenantOption 
     from flows.mappings.diff import diff_mappings
     from flows.mappings.merge import desired_mappings
     from flows.plan.diff import select_instances
+    from flows.plan.groups import format_change
     from flows.plan.plan import FieldChange
-    from flows.plan.text import format_change
 
     desired = load_fleet(fleet)
     (instance,) = select_instances(desired, [only])
@@ -138,8 +140,8 @@ def _rewrite(path: Path, text: str, expected: "Mappings") -> None:
 
 
 def history_schema(
-    fleet: FleetArgument,
     only: OneKeyOption,
+    fleet: FleetArgument = DEFAULT_FLEET,
     tenant: TenantOption = None,
     store: StoreOption = None,
     output: OutputOption = Output.TEXT,
@@ -161,21 +163,27 @@ def history_schema(
 
 
 def _show(key: str, versions: "list[SchemaVersion]") -> None:
-    from rich.table import Table
-    from rich.text import Text
+    from flows.cli.output.tables import Column, format_moment, print_table
 
     if not versions:
         stdout_console().print(
             f"The store has no schema version of {key}: entra-fleet has not replaced its schema yet."
         )
         return
-    table = Table("version", "until", "replaced by", "ticket", "run", box=None, pad_edge=False)
-    for each in versions:
-        who = each.actor_object_id or each.actor_app_id or "-"
-        when = f"{each.kept_at:%Y-%m-%d %H:%M:%SZ}"
-        table.add_row(str(each.id), when, Text(f"{each.reason} of {who}"), Text(each.ticket or "-"), each.run_id)
-    stdout_console().print(table)
-    stdout_console().print(f"To restore one: entra-fleet schema restore FLEET --only {key} --version N", soft_wrap=True)
+    columns = (Column("version"), Column("until"), Column("replaced by"), Column("ticket"), Column("run", drop=1))
+    rows = [
+        (
+            str(each.id),
+            format_moment(each.kept_at),
+            f"{each.reason} of {each.actor_object_id or each.actor_app_id or '-'}",
+            each.ticket or "-",
+            each.run_id,
+        )
+        for each in versions
+    ]
+    print_table(columns, rows, stdout_console())
+    restore = name_fleet_file(f"entra-fleet schema restore FLEET --only {key} --version N")
+    stdout_console().print(f"To restore one: {restore}", soft_wrap=True)
 
 
 def _as_json(version: "SchemaVersion") -> dict[str, Any]:
@@ -187,8 +195,8 @@ def _as_json(version: "SchemaVersion") -> dict[str, Any]:
 
 
 def restore_schema(
-    fleet: FleetArgument,
     only: OneKeyOption,
+    fleet: FleetArgument = DEFAULT_FLEET,
     version: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Version from schema history; default: the newest.")
     ] = None,
@@ -221,7 +229,7 @@ def restore_schema(
 def _confirmed(key: str, version: int | None) -> bool:
     require_terminal("schema restore")
     which = f"version {version}" if version else "the newest saved version"
-    return typer.confirm(f"Replace the schema of {key} with {which}? This starts an initial cycle.", err=True)
+    return confirm(f"Replace the schema of {key} with {which}? This starts an initial cycle.")
 
 
 app = typer.Typer(help="Attribute mappings as code, and the JSON Schemas of fleet and mappings files.")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.arguments.options import Output, OutputOption, StoreOption
+from flows.cli.arguments.options import Output, OutputOption, StoreOption, confirm
 from flows.cli.errors import BadUsage
 from flows.cli.output.console import print_json, stderr_console, stdout_console
 from flows.formatting.text import format_count
@@ -78,7 +78,7 @@ def _agreed(yes: bool) -> bool:
         return True
     if not sys.stdin.isatty():
         raise BadUsage("prune asks before it deletes anything, but there is no terminal to ask on.", "Add --yes.")
-    return typer.confirm("Delete them?", err=True)
+    return confirm("Delete them?")
 
 
 def _deleted(store: "Store", before: datetime, kinds: "list[Kind]") -> "dict[Kind, int]":

@@ -4,7 +4,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.arguments.options import ChangeOption, FleetArgument, Output, OutputOption, StoreOption, TenantOption
+from flows.cli.arguments.options import (
+    DEFAULT_FLEET,
+    ChangeOption,
+    FleetArgument,
+    Output,
+    OutputOption,
+    StoreOption,
+    TenantOption,
+)
 from flows.cli.errors import FAILED, BadUsage
 from flows.cli.output.console import print_json, stderr_console
 
@@ -29,8 +37,8 @@ ExpectOption = Annotated[
 
 
 def command(
-    fleet: FleetArgument,
     only: OnlyOption,
+    fleet: FleetArgument = DEFAULT_FLEET,
     user: UserOption = None,
     group: GroupOption = None,
     expect: ExpectOption = None,

@@ -78,15 +78,16 @@ def _show_candidates(user: str, candidates: list["Identity"], output: Output) ->
     if output is Output.JSON:
         print_json({"candidates": [asdict(each) for each in candidates]})
         return
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table("id", "name", "user principal name", "kind", box=None, pad_edge=False)
-    table.columns[0].no_wrap = True
-    for each in candidates:
-        table.add_row(*(Text(text or "-") for text in (each.id, each.name, each.user_principal_name, each.type)))
+    from flows.cli.output.tables import Column, print_table
+
+    columns = (Column("id"), Column("name", prose=True), Column("user principal name", drop=1), Column("kind", drop=2))
+    rows = [
+        tuple(text or "-" for text in (each.id, each.name, each.user_principal_name, each.type)) for each in candidates
+    ]
     more = " at least" if len(candidates) == CANDIDATES_MAX else ""
     stderr_console().print(
         Text(f"{user!r} matches{more} {len(candidates)} users or groups; name one by its id."), soft_wrap=True
     )
-    stdout_console().print(table)
+    print_table(columns, rows, stdout_console())

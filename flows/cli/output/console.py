@@ -6,12 +6,17 @@ sequence, nor fail because of its encoding.
 
 import io
 import json
+import re
+import shlex
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
+from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 from rich.segment import Segment
@@ -24,11 +29,17 @@ if TYPE_CHECKING:
     from flows.errors import StepFailed
 
 
+_PIPE_WIDTH = 10_000
+"""A pipe and a file are as wide as they need to be: what reads them wraps nothing."""
+
+
 class _PlainConsole(Console):
     """A console that prints text literally: no markup, no emoji names, no control characters."""
 
     def __init__(self, *, stderr: bool = False) -> None:
         super().__init__(stderr=stderr, highlight=False, markup=False, emoji=False)
+        if self._width is None and not self.is_terminal:
+            self.width = _PIPE_WIDTH
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """Render, escaping control characters that are not part of the style."""
@@ -46,14 +57,40 @@ def stderr_console() -> Console:
     return _PlainConsole(stderr=True)
 
 
+_fleet_file: ContextVar[str] = ContextVar("fleet_file", default="FLEET")
+_COMMAND = re.compile(r"(?P<command>\bentra-fleet(?: [a-z]+){1,2}) FLEET\b")
+
+
+def use_fleet_file(path: Path | None) -> None:
+    """Have the commands that hints recommend name this fleet file; None leaves `FLEET` in them."""
+    _fleet_file.set("FLEET" if path is None else shlex.quote(str(path)))
+
+
+def name_fleet_file(text: str) -> str:
+    """Return a text whose commands name the fleet file that this command was given, quoted for a shell."""
+    return _COMMAND.sub(lambda found: f"{found['command']} {_fleet_file.get()}", text)
+
+
+def print_lines(lines: Iterable[str | Text], console: Console, *, indent: int = 0) -> None:
+    """Print indented lines: on a terminal words wrap, in a pipe a line stays one."""
+    for line in lines:
+        text = Text(line) if isinstance(line, str) else line
+        # A command stays one line too: pasted in two, its first half would run.
+        if console.is_terminal and "entra-fleet " not in text.plain:
+            console.print(Padding(text, (0, 0, 0, indent), expand=False))
+        else:
+            console.print(Text.assemble(" " * indent, text), soft_wrap=True)
+
+
 def show_failure(key: str, failure: "StepFailed") -> None:
     """Print the step and the reason of a failed instance."""
-    stderr_console().print(Text(f"\n{key} failed at {failure.step}:\n{failure}"), soft_wrap=True)
+    reason = name_fleet_file(str(failure))
+    stderr_console().print(Text(f"\n{key} failed at {failure.step}:\n{reason}"), soft_wrap=True)
 
 
 def show_error(text: str) -> None:
     """Print the error that ends the command."""
-    sys.stderr.write(f"{escape_controls(text)}\n")
+    sys.stderr.write(f"{escape_controls(name_fleet_file(text))}\n")
 
 
 def print_json(document: Any) -> None:

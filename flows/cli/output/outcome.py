@@ -31,11 +31,10 @@ def show_outcome(outcome: "FleetOutcome") -> None:
     """Print an outcome as text: failures in full, everything else in one line."""
     from rich.text import Text
 
-    from flows.cli.output.tables import outcome_table
+    from flows.cli.output.tables import print_outcome
 
     console = stdout_console()
-    if any(each.outcome != "unchanged" for each in outcome.instances):
-        console.print(outcome_table(outcome))
+    print_outcome(outcome, console)
     counts = format_count(outcome.summary)
     console.print(f"{outcome.fleet}: {counts or 'no instances'}; {outcome.requests} requests, {outcome.seconds:.1f} s.")
     for each in outcome.instances:

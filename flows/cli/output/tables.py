@@ -1,18 +1,21 @@
-"""Plans, outcomes and health as tables."""
+"""Tables: as wide as a terminal allows and as wide as a pipe needs, never with half an id."""
 
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from flows.cli.output.console import stdout_console
-from flows.formatting.text import format_count
-from flows.monitoring.sweep import Sweep
+from flows.cli.output.console import name_fleet_file, print_lines, stdout_console
+from flows.formatting.text import format_count, format_number
+from flows.monitoring.sweep import Reading, Sweep
 from flows.monitoring.triage import ErrorTriage, Triage
-from flows.plan.plan import Plan
-from flows.plan.text import DANGEROUS, format_change_lines, format_unknown_credentials, worth_showing
+from flows.plan.groups import format_keys
 
 if TYPE_CHECKING:
     from flows.run.journal import FleetOutcome
@@ -23,6 +26,7 @@ _COLOURS = {
     "created": "green",
     "adopt": "cyan",
     "adopted": "cyan",
+    "finish": "yellow",
     "update": "yellow",
     "updated": "yellow",
     "rotated": "green",
@@ -34,45 +38,104 @@ _COLOURS = {
     "quarantined": "red",
     "missing": "red",
     "unknown": "red",
+    "success": "green",
+    "failure": "red",
+    "skipped": "yellow",
+    "warning": "yellow",
 }
+_GAP = 2
+_PROSE_WIDTH = 24
+_WORD_WIDTH = 40
+"""A longer word than an id is broken."""
 
 
-def plan_table(plan: Plan) -> Table:
-    """Return the instances with changes, conflicts, warnings or unhealthy jobs."""
-    table = Table("key", "action", "change", "health", "credentials", box=None, pad_edge=False)
-    for each in filter(worth_showing, plan.instances):
-        unknown = ", ".join(f"{key} unknown" for key in format_unknown_credentials(each))
-        what = Text("\n".join(format_change_lines(each)) or "-")
-        what.highlight_words([DANGEROUS], "bold red")
-        health = Text(each.condition, style=_COLOURS.get(each.health.state, ""))
-        table.add_row(each.key, state_text(str(each.action)), what, health, Text(unknown or "-"))
-    return table
+@dataclass(frozen=True)
+class Column:
+    """A column of a table."""
+
+    name: str
+    drop: int = 0
+    """The first column to go where the terminal is too narrow has the highest number; 0 stays."""
+    prose: bool = False
+    """Whether it wraps between words; ids, keys and times do not."""
 
 
-def outcome_table(outcome: "FleetOutcome") -> Table:
-    """Return the instances that were changed or failed."""
-    table = Table("key", "outcome", "job", "application", "service principal", box=None, pad_edge=False)
-    for each in outcome.instances:
-        if each.outcome not in {"unchanged", "held"}:
-            job_state = state_text(each.job_state or "-")
-            ids = (Text(each.application_id or "-"), Text(each.service_principal_id or "-"))
-            table.add_row(each.key, state_text(each.outcome), job_state, *ids)
-    return table
+def print_table(columns: Sequence[Column], rows: Sequence[Sequence[Text | str]], console: Console) -> None:
+    """Print rows: on a terminal with the columns that fit, elsewhere with all of them, each row in one line.
+
+    Args:
+        columns: The columns, from left to right.
+        rows: The cells of each row, one for each column.
+        console: Where to print.
+    """
+    cells = [[cell if isinstance(cell, Text) else Text(cell) for cell in row] for row in rows]
+    widths = [max([len(column.name), *(row[n].cell_len for row in cells)]) for n, column in enumerate(columns)]
+    if not console.is_terminal and console.width >= sum(widths) + _GAP * len(widths):
+        _print_lines(columns, cells, widths, console)
+        return
+    needed = [_needed(cells, n) if column.prose else widths[n] for n, column in enumerate(columns)]
+    kept = _fitting(columns, needed, console.width)
+    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0))
+    for n in kept:
+        table.add_column(columns[n].name, no_wrap=not columns[n].prose, overflow="fold")
+    for row in cells:
+        table.add_row(*(row[n] for n in kept))
+    console.print(table)
 
 
-def health_table(seen: "Sweep") -> Table:
-    """Return the health of the jobs, those that need action first."""
-    table = Table("key", "state", "since", "last execution", "counts", "why", box=None, pad_edge=False)
-    for reading in seen.worst_first:
-        health = reading.health
-        counts = format_count(health.counts)
-        moments = (_moment(reading.since), _moment(health.last_execution))
-        why = Text(reading.why or "-")
-        table.add_row(reading.target.key, state_text(health.state), *moments, Text(counts or "-"), why)
-    return table
+def _fitting(columns: Sequence[Column], needed: Sequence[int], width: int) -> list[int]:
+    """Return the numbers of the columns that fit."""
+    kept = list(range(len(columns)))
+    for n in sorted(kept, key=lambda n: -columns[n].drop):
+        if not columns[n].drop or sum(needed[each] + _GAP for each in kept) - _GAP <= width:
+            break
+        kept.remove(n)
+    return kept
 
 
-def _moment(moment: datetime | None) -> str:
+def _needed(rows: Sequence[Sequence[Text]], n: int) -> int:
+    """Return the width that a column of prose needs: of its longest word, and of a few short ones."""
+    texts = [row[n].plain for row in rows]
+    word = max((len(word) for text in texts for word in text.split()), default=0)
+    return max(min(word, _WORD_WIDTH), min(max(map(len, texts), default=0), _PROSE_WIDTH))
+
+
+def _print_lines(
+    columns: Sequence[Column], rows: Sequence[Sequence[Text]], widths: Sequence[int], console: Console
+) -> None:
+    for row in ([Text(column.name) for column in columns], *rows):
+        padded = [cell.plain + " " * (width - cell.cell_len) for cell, width in zip(row, widths, strict=True)]
+        console.print(Text((" " * _GAP).join(padded).rstrip()), soft_wrap=True)
+
+
+_OUTCOME = (
+    Column("key"),
+    Column("outcome"),
+    Column("job"),
+    Column("application", drop=1),
+    Column("service principal", drop=2),
+)
+
+
+def print_outcome(outcome: "FleetOutcome", console: Console) -> None:
+    """Print the instances that were changed or failed."""
+    rows = [
+        (
+            each.key,
+            state_text(each.outcome),
+            state_text(each.job_state or "-"),
+            each.application_id or "-",
+            each.service_principal_id or "-",
+        )
+        for each in outcome.instances
+        if each.outcome not in {"unchanged", "held"}
+    ]
+    if rows:
+        print_table(_OUTCOME, rows, console)
+
+
+def format_moment(moment: datetime | None) -> str:
+    """Return a time to the second, in UTC, as every table shows it."""
     return moment.strftime("%Y-%m-%d %H:%M:%SZ") if moment else "-"
 
 
@@ -81,25 +144,91 @@ def state_text(word: str) -> Text:
     return Text(word, style=_COLOURS.get(word, ""))
 
 
-def show_health(seen: Sweep) -> None:
-    """Print a sweep, and the triage of each quarantine."""
-    stdout_console().print(health_table(seen))
-    for reading in seen.readings:
-        if reading.triage:
-            show_triage(reading.triage)
+_COLUMNS = (
+    Column("key"),
+    Column("state"),
+    Column("since", drop=1),
+    Column("last execution", drop=2),
+    Column("counts", drop=3),
+    Column("why", prose=True),
+)
+_SCREENFUL_MIN = 20
+_KEYS_SHOWN = 12
 
 
-def show_triage(triage: Triage) -> None:
-    """Print cause, errors and remediation of one job."""
+def show_health(seen: Sweep, *, verbose: bool = False) -> None:
+    """Print a sweep, the triage of each quarantine, and a summary.
+
+    Args:
+        seen: The sweep.
+        verbose: Print every job in a line, and every triage by itself.
+    """
     console = stdout_console()
+    shown, folded = _fold(seen.worst_first, console, verbose=verbose)
+    if shown:
+        print_table(_COLUMNS, [_row(each) for each in shown], console)
+    if folded:
+        console.print(Text(f"and {folded} steady {'job' if folded == 1 else 'jobs'} (--verbose lists them)", "dim"))
+    triages = [each.triage for each in seen.worst_first if each.triage]
+    for same in [[each] for each in triages] if verbose else _equal(triages):
+        _show_triage(same, console)
     console.print()
-    console.print(Text.assemble((triage.key, "bold"), (" is quarantined: ", "red"), triage.cause), soft_wrap=True)
+    console.print(Text(f"{format_number(len(seen.readings), 'job')}: {format_count(seen.count()) or 'none'}."))
+
+
+def _fold(readings: Sequence[Reading], console: Console, *, verbose: bool) -> tuple[list[Reading], int]:
+    """Return the jobs to list, and how many steady ones to count only: on a terminal, beyond a screenful."""
+    if verbose or not console.is_terminal or len(readings) <= max(console.height, _SCREENFUL_MIN):
+        return list(readings), 0
+    shown = [each for each in readings if each.health.state != "steady" or not each.is_healthy or each.health.is_ailing]
+    return shown, len(readings) - len(shown)
+
+
+def _row(reading: Reading) -> tuple[str | Text, ...]:
+    health = reading.health
+    # The triage below has the whole text.
+    why = (health.reason if reading.triage else reading.why) or "-"
+    moments = format_moment(reading.since), format_moment(health.last_execution)
+    return reading.target.key, state_text(health.state), *moments, format_count(health.counts) or "-", why
+
+
+def _equal(triages: Sequence[Triage]) -> list[list[Triage]]:
+    """Return triages with the same cause, errors and remediation together; their keys, counts and users differ."""
+    groups: dict[tuple[str, ...], list[Triage]] = defaultdict(list)
+    for each in triages:
+        codes = (error.failure.error_code or "" for error in each.errors)
+        groups[each.cause.replace(each.key, "{key}"), each.proposal.action or "", *codes].append(each)
+    return list(groups.values())
+
+
+def _show_triage(triages: Sequence[Triage], console: Console) -> None:
+    """Print cause, errors and remediation of jobs that have them in common: those of the first."""
+    triage, *others = triages
+    console.print()
+    if others:
+        heading = Text.assemble((f"{len(triages)} jobs are quarantined: ", "red"), triage.cause)
+        names = format_keys((each.key for each in triages), _KEYS_SHOWN)
+        print_lines([heading, Text(names, "bold")], console)
+    else:
+        print_lines([Text.assemble((triage.key, "bold"), (" is quarantined: ", "red"), triage.cause)], console)
     grid = Table.grid(padding=(0, 2))
     for error in triage.errors:
-        grid.add_row(Text(f"{error.failure.count}x", justify="right"), Text(_error(error)))
-    for label, text in (("do", triage.proposal.text), *(("", command) for command in triage.proposal.commands)):
-        grid.add_row(Text(label, style="dim", justify="right"), Text(text))
-    console.print(Padding(grid, (0, 0, 0, 2)))
+        count = sum(same.failure.count for each in triages for same in each.errors if _is_same(same, error))
+        grid.add_row(Text(f"{count}x", justify="right"), Text(_error(error)))
+    grid.add_row(Text("do", style="dim", justify="right"), Text(triage.proposal.text))
+    if grid.row_count:
+        console.print(Padding(grid, (0, 0, 0, 2), expand=False))
+    keys = [each.key for each in triages]
+    print_lines([_for_all(name_fleet_file(each), keys) for each in triage.proposal.commands], console, indent=6)
+
+
+def _for_all(command: str, keys: Sequence[str]) -> str:
+    """Return the command for the first of some instances as the one for all."""
+    return command.replace(f"--only {keys[0]}", " ".join(f"--only {key}" for key in keys))
+
+
+def _is_same(error: ErrorTriage, other: ErrorTriage) -> bool:
+    return error.failure.error_code == other.failure.error_code
 
 
 def _error(error: ErrorTriage) -> str:
