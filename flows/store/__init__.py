@@ -24,6 +24,7 @@ from flows.store.retention import Kind
 from flows.store.rollouts import Rollout, RolloutWave
 from flows.store.store import Store, existing_store, open_store, require_store, store_address, upgrade_store
 from flows.store.tables import SCHEMA_VERSION
+from flows.store.tenant_inventory import Look, TenantJob, TenantPrincipal
 from flows.store.user_history import ApplicationHistory, Identity, Step
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     "Kind",
     "KnownInstance",
     "LeaseHolder",
+    "Look",
     "Period",
     "Recorded",
     "Rollout",
@@ -62,6 +64,8 @@ __all__ = [
     "StoreVersionError",
     "StoredOnDemandResult",
     "Tally",
+    "TenantJob",
+    "TenantPrincipal",
     "existing_store",
     "join_gaps",
     "open_store",

@@ -25,6 +25,7 @@ from flows.store.on_demand_results import OnDemandResults
 from flows.store.provisioning_events import ProvisioningEvents
 from flows.store.retention import Retention
 from flows.store.rollouts import Rollouts
+from flows.store.tenant_inventory import TenantInventory
 from flows.store.user_history import Identities, UserHistories
 from flows.store.versions import ensure_version, upgrade, version_of
 
@@ -56,6 +57,7 @@ class Store:
         self.rollouts = Rollouts(database)
         self.fingerprints = Fingerprints(database)
         self.schemas = JobSchemas(database)
+        self.inventory = TenantInventory(database)
 
     def export(self, chosen: EventExport) -> Iterator[dict[str, Any]]:
         """Yield events one by one, in constant memory; see `EventExport.rows`."""

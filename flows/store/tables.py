@@ -307,6 +307,70 @@ HARVEST_GAP = Table(
 )
 
 
+TENANT_LOOK = Table(
+    "tenant_look",
+    METADATA,
+    _column("tenant_id", Text, "The tenant.", primary_key=True),
+    _optional("looked_at", Moment, "When the last look that came to its end began."),
+    _optional("full_at", Moment, "When the last look at every service principal began that came to its end."),
+    _optional("delta_link", Text, "Where Graph tells what has changed since."),
+    _optional("began_at", Moment, "When the look under way began; empty when none is."),
+    _optional("kind", Text, "full or changes: the look under way."),
+    _optional("next_link", Text, "The page of service principals that it reads next."),
+    _optional("new_delta_link", Text, "The delta_link to be, once it has come to its end."),
+    info={"doc": "How far a tenant has been looked through, so that a look that was killed goes on where it was."},
+)
+
+TENANT_PRINCIPAL = Table(
+    "tenant_principal",
+    METADATA,
+    _column("tenant_id", Text, "The tenant.", primary_key=True),
+    _column("service_principal_id", Text, "Object id of the service principal, lower case.", primary_key=True),
+    _optional("app_id", Text, "Its application id."),
+    _optional("display_name", Text, "Its display name."),
+    _optional("application_template_id", Text, "The application template it was created from."),
+    _optional("type", Text, "servicePrincipalType: Application, ManagedIdentity, Legacy …"),
+    _optional("fleet", Text, "The fleet that its ownership tag names."),
+    _optional("key", Text, "The key that its ownership tag names."),
+    _column("first_seen_at", Moment, "When a look first listed it."),
+    _column("seen_at", Moment, "When a look last listed it."),
+    _optional("looked_at", Moment, "When its jobs were last read, or could not be."),
+    _optional("connection", JSON(none_as_null=True), "Keys of its secrets, recipients and target; no secret value."),
+    _optional("connection_at", Moment, "When that was read."),
+    _optional("error_code", Text, "Why its jobs could not be read: Graph's code."),
+    _optional("error_message", Text, "Graph's text of that error."),
+    _optional("gone_at", Moment, "When it was found deleted."),
+    info={"doc": "Every service principal that a look at the whole tenant has listed."},
+)
+
+TENANT_JOB = Table(
+    "tenant_job",
+    METADATA,
+    _column("tenant_id", Text, "The tenant.", primary_key=True),
+    _column("service_principal_id", Text, "Object id of the service principal, lower case.", primary_key=True),
+    _column("job_id", Text, "Id of the synchronization job.", primary_key=True),
+    _optional("synchronization_template_id", Text, "The synchronization template of the job."),
+    _column("state", Text, "As in job_history."),
+    _optional("schedule", Text, "The state of its schedule: Active, Paused, Disabled."),
+    _optional("reason", Text, "The quarantine reason, or why the job is degraded."),
+    _optional("held_by", Text, "The reason of its quarantine, whatever else its state is."),
+    _optional("since", Moment, "When this quarantine began."),
+    _optional("error_code", Text, "Graph's code of the quarantine's or the execution's error."),
+    _optional("error_message", Text, "Graph's text of that error."),
+    _optional("last_execution_at", Moment, "When the last execution ended."),
+    _optional("last_success_at", Moment, "When the last successful execution ended."),
+    _optional("steady_at", Moment, "When it was last seen in its steady state by the service."),
+    _optional("stalled_since", Moment, "Since when an execution was due that did not come."),
+    _column("counts", JSON, "Objects counted: of the last execution, and synchronized by type."),
+    _column("first_seen_at", Moment, "When a look first found it."),
+    _column("seen_at", Moment, "When a look last found it."),
+    _column("state_at", Moment, "When a look first found it in its present state."),
+    _column("changed_at", Moment, "When a look last found something changed that a person would act on."),
+    _optional("gone_at", Moment, "When it was found deleted, itself or with its service principal."),
+    info={"doc": "Every synchronization job of the tenant, whoever made it, as the last look found it."},
+)
+
+
 ROLLOUT = Table(
     "rollout",
     METADATA,

@@ -66,6 +66,7 @@ def upgrade() -> None:
     _on_demand_results()
     _harvest()
     _directory_audits()
+    _inventory()
     for view in (_EVENTS_BY_APP_AND_DAY, _LAST_RESULT_BY_USER_AND_APP, _OPEN_FAILURES):
         op.execute(view)
 
@@ -296,4 +297,45 @@ def _harvest() -> None:
         sa.Column("found_at", sa.DateTime, nullable=False),
         sa.Column("detail", sa.Text),
         sa.PrimaryKeyConstraint("tenant_id", "scope", "reason", "start", name="pk_harvest_gap"),
+    )
+
+
+def _inventory() -> None:
+    op.create_table(
+        "tenant_look",
+        sa.Column("tenant_id", sa.Text, nullable=False),
+        *(sa.Column(name, sa.DateTime) for name in ("looked_at", "full_at")),
+        sa.Column("delta_link", sa.Text),
+        sa.Column("began_at", sa.DateTime),
+        *(sa.Column(name, sa.Text) for name in ("kind", "next_link", "new_delta_link")),
+        sa.PrimaryKeyConstraint("tenant_id", name="pk_tenant_look"),
+    )
+    op.create_table(
+        "tenant_principal",
+        *(sa.Column(name, sa.Text, nullable=False) for name in ("tenant_id", "service_principal_id")),
+        *(sa.Column(name, sa.Text) for name in ("app_id", "display_name", "application_template_id", "type")),
+        *(sa.Column(name, sa.Text) for name in ("fleet", "key")),
+        *(sa.Column(name, sa.DateTime, nullable=False) for name in ("first_seen_at", "seen_at")),
+        sa.Column("looked_at", sa.DateTime),
+        sa.Column("connection", sa.JSON),
+        sa.Column("connection_at", sa.DateTime),
+        *(sa.Column(name, sa.Text) for name in ("error_code", "error_message")),
+        sa.Column("gone_at", sa.DateTime),
+        sa.PrimaryKeyConstraint("tenant_id", "service_principal_id", name="pk_tenant_principal"),
+    )
+    op.create_table(
+        "tenant_job",
+        *(sa.Column(name, sa.Text, nullable=False) for name in ("tenant_id", "service_principal_id", "job_id")),
+        sa.Column("synchronization_template_id", sa.Text),
+        sa.Column("state", sa.Text, nullable=False),
+        *(sa.Column(name, sa.Text) for name in ("schedule", "reason", "held_by")),
+        sa.Column("since", sa.DateTime),
+        *(sa.Column(name, sa.Text) for name in ("error_code", "error_message")),
+        *(sa.Column(name, sa.DateTime) for name in ("last_execution_at", "last_success_at")),
+        *(sa.Column(name, sa.DateTime) for name in ("steady_at", "stalled_since")),
+        sa.Column("counts", sa.JSON, nullable=False),
+        *(sa.Column(name, sa.DateTime, nullable=False) for name in ("first_seen_at", "seen_at")),
+        *(sa.Column(name, sa.DateTime, nullable=False) for name in ("state_at", "changed_at")),
+        sa.Column("gone_at", sa.DateTime),
+        sa.PrimaryKeyConstraint("tenant_id", "service_principal_id", "job_id", name="pk_tenant_job"),
     )

@@ -1,0 +1,1 @@
+"""Every provisioning job of the tenant: finding them, and what is wrong with each."""

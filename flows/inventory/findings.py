@@ -1,0 +1,155 @@
+"""What is wrong with a job, by the rules of `findings.toml`, to which anybody can add."""
+
+import tomllib
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from fnmatch import fnmatchcase
+from functools import cache
+from importlib.resources import files
+from typing import Any, Literal
+
+from flows.formatting.text import format_iso
+from flows.store import TenantJob, TenantPrincipal
+
+
+@dataclass(frozen=True)
+class Rule:
+    """An entry of the file; the file says what the fields mean."""
+
+    rule: str
+    text: str
+    advice: str
+    source: str
+    notice: bool = False
+    signs: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    secret_keys: Sequence[str] = ()
+    has_secrets: bool = False
+    states: Sequence[str] = ()
+    schedules: Sequence[str] = ()
+    no_recipients: bool = False
+    same_target: bool = False
+    for_days: float | None = None
+    since: Literal["quarantine", "last_execution", "found"] | None = None
+    until_days: float | None = None
+    until: date | None = None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a rule says of a job."""
+
+    rule: str
+    text: str
+    advice: str
+    source: str
+    since: datetime | None = None
+    until: datetime | None = None
+    notice: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what `inventory --output json` prints of it."""
+        return {
+            "rule": self.rule,
+            "text": self.text,
+            "advice": self.advice,
+            "since": format_iso(self.since),
+            "until": format_iso(self.until),
+            "source": self.source,
+        }
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the rules look at: a job, its service principal, and the targets that several jobs share."""
+
+    job: TenantJob
+    principal: TenantPrincipal
+    shared_targets: Collection[tuple[str, str]] = ()
+
+    @property
+    def secret_keys(self) -> tuple[str, ...] | None:
+        """The keys of the saved credentials; None where they cannot be read."""
+        connection = self.principal.connection
+        return None if connection is None else tuple(connection.get("keys") or ())
+
+    @property
+    def target(self) -> tuple[str, str] | None:
+        """The synchronization template and the tenant it leads to, of a cross-tenant job."""
+        return find_target(self.job, self.principal)
+
+
+@cache
+def rules() -> tuple[Rule, ...]:
+    """Return the rules, in the order of the file."""
+    text = files("flows.monitoring").joinpath("findings.toml").read_text("utf-8")
+    return tuple(Rule(**entry) for entry in tomllib.loads(text)["finding"])
+
+
+def find_target(job: TenantJob, principal: TenantPrincipal) -> tuple[str, str] | None:
+    """Return the synchronization template and the tenant that a job leads to, where its settings tell."""
+    company = (principal.connection or {}).get("company_id")
+    return (job.synchronization_template_id or "", str(company).lower()) if company else None
+
+
+def find_shared_targets(pairs: Collection[tuple[TenantJob, TenantPrincipal]]) -> frozenset[tuple[str, str]]:
+    """Return the targets that more than one job leads to."""
+    targets = Counter(filter(None, (find_target(job, principal) for job, principal in pairs)))
+    return frozenset(target for target, count in targets.items() if count > 1)
+
+
+def evaluate(facts: Facts, now: datetime) -> list[Finding]:
+    """Return what the rules say of a job at a moment."""
+    return [finding for rule in rules() if (finding := _evaluate(rule, facts, now)) is not None]
+
+
+def _evaluate(rule: Rule, facts: Facts, now: datetime) -> Finding | None:
+    since = _since(rule, facts.job)
+    lasts = rule.for_days is None or (since is not None and now - since > timedelta(days=rule.for_days))
+    if not (lasts and _shows(rule, facts) and _is_in_state(rule, facts) and _has_secrets(rule, facts)):
+        return None
+    until = since + timedelta(days=rule.until_days) if since and rule.until_days else None
+    if rule.until is not None:
+        until = datetime.combine(rule.until, time(), UTC)
+    return Finding(rule.rule, rule.text, rule.advice, rule.source, since, until, rule.notice)
+
+
+def _since(rule: Rule, job: TenantJob) -> datetime | None:
+    if rule.since == "quarantine":
+        return job.since
+    if rule.since == "last_execution":
+        return job.last_execution_at or job.last_success_at or job.first_seen_at
+    return job.first_seen_at if rule.since == "found" else None
+
+
+def _shows(rule: Rule, facts: Facts) -> bool:
+    if not rule.signs:
+        return True
+    shown = {
+        "application_templates": (facts.principal.application_template_id or "",),
+        "synchronization_templates": (facts.job.synchronization_template_id or "",),
+        "secret_keys": facts.secret_keys or (),
+    }
+    return any(_is_any(value, wanted) for name, wanted in rule.signs.items() for value in shown[name])
+
+
+def _is_any(value: str, patterns: Collection[str]) -> bool:
+    return any(fnmatchcase(value.lower(), pattern.lower()) for pattern in patterns)
+
+
+def _is_in_state(rule: Rule, facts: Facts) -> bool:
+    job = facts.job
+    if rule.same_target and facts.target not in facts.shared_targets:
+        return False
+    return (not rule.states or job.state in rule.states) and (not rule.schedules or job.schedule in rule.schedules)
+
+
+def _has_secrets(rule: Rule, facts: Facts) -> bool:
+    keys = facts.secret_keys
+    if keys is None:
+        # What cannot be read is no fault; a rule about certain keys is left to its other conditions.
+        return not (rule.no_recipients or rule.has_secrets)
+    if rule.no_recipients and (facts.principal.connection or {}).get("notification_email"):
+        return False
+    return (not rule.has_secrets or bool(keys)) and set(rule.secret_keys) <= set(keys)

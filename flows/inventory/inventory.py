@@ -1,0 +1,213 @@
+"""The inventory of a tenant: every job with what is wrong with it, as the last look found it."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+
+from flows.formatting.text import format_iso
+from flows.inventory.findings import Facts, Finding, evaluate, find_shared_targets
+from flows.monitoring.health import RUNNING, STALE_AFTER, JobHealth, JobState
+from flows.store import Store, TenantJob, TenantPrincipal
+
+
+def restore_health(job: TenantJob, now: datetime) -> JobHealth:
+    """Return the health of a job as the last look found it."""
+    running, success = job.state in RUNNING, job.last_success_at
+    return JobHealth(
+        state=cast("JobState", job.state),
+        job_id=job.job_id,
+        reason=job.reason,
+        since=job.since,
+        error_code=job.error_code,
+        error_message=job.error_message,
+        last_execution=job.last_execution_at,
+        last_success=success,
+        counts=job.counts,
+        held_by=job.held_by,
+        stale=bool(running and success and now - success > STALE_AFTER),
+    )
+
+
+@dataclass(frozen=True)
+class InventoryRow:
+    """A job of the tenant."""
+
+    job: TenantJob
+    principal: TenantPrincipal
+    health: JobHealth
+    findings: Sequence[Finding]
+    fleet: str | None = None
+    """The fleet that manages it; None for a job that is nobody's."""
+    key: str | None = None
+
+    @property
+    def since(self) -> datetime | None:
+        """When what ails the job began, as far as Graph tells."""
+        return self.health.since if self.health.state == "quarantined" else self.job.stalled_since
+
+    @property
+    def warnings(self) -> list[str]:
+        """The rules of the findings that somebody should act on."""
+        return [finding.rule for finding in self.findings if not finding.notice]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what `inventory --output json` prints of it."""
+        health = self.health.as_json()
+        shared = ("state", "quarantine", "last_execution", "last_success", "escrows", "never_ran")
+        return {
+            "service_principal_id": self.job.service_principal_id,
+            "app_id": self.principal.app_id,
+            "display_name": self.principal.display_name,
+            "application_template_id": self.principal.application_template_id,
+            "job_id": self.job.job_id,
+            "synchronization_template_id": self.job.synchronization_template_id,
+            **{name: health[name] for name in shared[:1]},
+            "since": format_iso(self.since),
+            **{name: health[name] for name in shared[1:]},
+            "notification_email": (self.principal.connection or {}).get("notification_email"),
+            "fleet": self.fleet,
+            "key": self.key,
+            "first_seen": format_iso(self.job.first_seen_at),
+            "changed": format_iso(self.job.changed_at),
+            "removed": format_iso(self.job.gone_at),
+            "findings": [finding.as_json() for finding in self.findings],
+        }
+
+
+COLUMNS = (
+    "service_principal_id",
+    "app_id",
+    "display_name",
+    "application_template_id",
+    "job_id",
+    "synchronization_template_id",
+    "state",
+    "since",
+    "quarantine",
+    "last_execution",
+    "last_success",
+    "escrows",
+    "never_ran",
+    "notification_email",
+    "fleet",
+    "key",
+    "first_seen",
+    "changed",
+    "removed",
+    "findings",
+)
+"""The columns of a CSV, in order; the names of the JSON fields."""
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """Every job of a tenant, whom its service principals could not be read of, and what looking has cost."""
+
+    tenant_id: str
+    rows: Sequence[InventoryRow]
+    service_principals: int
+    unreadable: Sequence[TenantPrincipal]
+    requests: int = 0
+    seconds: float = 0.0
+    complete: bool = True
+    """Whether the look came to its end."""
+    looked_at: datetime | None = None
+
+    def with_rules(self, chosen: Collection[str]) -> list[InventoryRow]:
+        """Return the jobs that one of these rules says something of."""
+        return [row for row in self.rows if any(finding.rule in chosen for finding in row.findings)]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what `inventory --output json` prints."""
+        return {
+            "tenant_id": self.tenant_id,
+            "looked_at": format_iso(self.looked_at),
+            "service_principals": self.service_principals,
+            "requests": self.requests,
+            "seconds": round(self.seconds, 3),
+            "complete": self.complete,
+            "unreadable": [
+                {
+                    "service_principal_id": each.service_principal_id,
+                    "display_name": each.display_name,
+                    "error": {"code": each.error_code, "message": each.error_message},
+                }
+                for each in self.unreadable
+            ],
+            "jobs": [row.as_json() for row in self.rows],
+        }
+
+
+def read_inventory(
+    store: Store,
+    tenant_id: str,
+    now: datetime,
+    *,
+    changed_since: datetime | None = None,
+    requests: int = 0,
+    seconds: float = 0.0,
+) -> Inventory:
+    """Return the inventory of a tenant as the last look left it in the store.
+
+    Args:
+        store: The store.
+        tenant_id: The tenant.
+        now: The moment to judge by how long something has been so.
+        changed_since: Only jobs that have changed since, and then also those that are gone.
+        requests: What the look has cost.
+        seconds: How long it has taken.
+    """
+    look, present = store.inventory.look(tenant_id), store.inventory.principals(tenant_id)
+    principals = {each.service_principal_id: each for each in present}
+    everything = store.inventory.jobs(tenant_id)
+    shown = everything if changed_since is None else store.inventory.jobs(tenant_id, changed_since=changed_since)
+    gone = {job.service_principal_id for job in shown} - principals.keys()
+    principals |= {each.service_principal_id: each for each in store.inventory.gone_principals(tenant_id, gone)}
+    shared = find_shared_targets([(job, principals[job.service_principal_id]) for job in everything])
+    owned = _find_owned(store, everything, principals)
+    rows = []
+    for job in shown:
+        principal = principals[job.service_principal_id]
+        found = [] if job.gone_at else evaluate(Facts(job, principal, shared), now)
+        mine = (principal.fleet, principal.key) if (job.service_principal_id, job.job_id) in owned else (None, None)
+        rows.append(InventoryRow(job, principal, restore_health(job, now), found, *mine))
+    unreadable = [each for each in present if each.error_code is not None]
+    complete = look.looked_at is not None and look.began_at is None
+    return Inventory(tenant_id, _in_order(rows), len(present), unreadable, requests, seconds, complete, look.looked_at)
+
+
+def _in_order(rows: list[InventoryRow]) -> list[InventoryRow]:
+    """Those that somebody should look at first."""
+
+    def rank(row: InventoryRow) -> tuple[bool, int, str, str]:
+        name = (row.principal.display_name or "").casefold()
+        return row.health.is_healthy and not row.job.stalled_since, -len(row.warnings), name, row.job.job_id
+
+    return sorted(rows, key=rank)
+
+
+def _find_owned(
+    store: Store, jobs: Sequence[TenantJob], principals: Mapping[str, TenantPrincipal]
+) -> set[tuple[str, str]]:
+    """Return which jobs are those of instances; a second one on the same service principal is somebody else's."""
+    by_principal: dict[str, list[TenantJob]] = {}
+    for job in jobs:
+        if principals[job.service_principal_id].fleet is not None:
+            by_principal.setdefault(job.service_principal_id, []).append(job)
+    watched: set[str] | None = None
+    owned: set[tuple[str, str]] = set()
+    for identifier, found in by_principal.items():
+        if len(found) > 1:
+            # Which one is ours was seen when it was watched; where it never was, nobody can tell from here.
+            watched = set(_watched(store, principals.values())) if watched is None else watched
+            found = [job for job in found if job.job_id in watched]  # noqa: PLW2901  # the choice among them
+        owned |= {(identifier, job.job_id) for job in found[:1]}
+    return owned
+
+
+def _watched(store: Store, principals: Collection[TenantPrincipal]) -> Iterator[str]:
+    for tenant_id, fleet in {(each.tenant_id, each.fleet) for each in principals if each.fleet}:
+        for job in store.jobs.latest(tenant_id, fleet or ""):
+            if job.job_id:
+                yield job.job_id
