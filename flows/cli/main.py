@@ -17,6 +17,7 @@ from flows.cli.commands import (
     events,
     harvest,
     init,
+    inventory,
     jobs,
     monitor,
     plan,
@@ -48,6 +49,7 @@ app.command("demo")(demo.command)
 app.command("emulate")(emulate.command)
 app.command("init")(init.command)
 app.add_typer(schema.app, name="schema")
+app.command("inventory")(inventory.command)
 app.command("check")(check.command)
 app.command("plan")(plan.command)
 app.command("apply")(apply.command)

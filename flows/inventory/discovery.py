@@ -107,7 +107,7 @@ class TenantLook:
         return look
 
     def _is_full(self, known: Look) -> bool:
-        if known.began_at is not None and known.kind is not None:
+        if known.began_at is not None and known.kind is not None and self._full_every:
             return known.kind == "full"
         return (
             known.delta_link is None or known.full_at is None or self._graph.now() - known.full_at >= self._full_every

@@ -1,0 +1,138 @@
+"""`entra-fleet inventory`."""
+
+import asyncio
+import time
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.cli.arguments.options import Output, OutputOption, StoreOption, TenantOption, parse_since
+from flows.cli.errors import FAILED, BadUsage
+from flows.cli.output.console import stderr_console
+
+if TYPE_CHECKING:
+    from flows.cli.output.inventory import InventoryFormat
+    from flows.inventory.discovery import Progress
+    from flows.inventory.inventory import Inventory
+
+ANY, UNREADABLE = "any", "unreadable"
+
+
+def command(
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="File to write to, instead of standard output.")
+    ] = None,
+    form: Annotated[
+        str | None, typer.Option("--format", metavar="table|jsonl|csv", help="Table (the default), JSON Lines or CSV.")
+    ] = None,
+    changed_since: Annotated[
+        datetime | None,
+        typer.Option(
+            "--changed-since",
+            metavar="AGO",
+            parser=parse_since,
+            help="Only jobs that changed since, and those removed: a date or time (UTC), or 7d.",
+        ),
+    ] = None,
+    fail_on: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fail-on", metavar="RULE", help="Exit with 1 if this finding applies (or any, unreadable); repeatable."
+        ),
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="Read every service principal again, not only changes.")] = False,
+    tenant: TenantOption = None,
+    store: StoreOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """List every provisioning job of the tenant, with what is wrong with it. Only reads."""
+    from flows.cli.output.inventory import print_inventory, show_summary
+    from flows.configuration.environment import use_store
+
+    chosen = _format(form, output)
+    rules = _rules(fail_on or ())
+    use_store(store)
+    with _progress() as tell:
+        inventory = asyncio.run(_look(tenant, changed_since, full, tell))
+    print_inventory(inventory, chosen, out)
+    show_summary(inventory)
+    if _fails(inventory, rules):
+        raise typer.Exit(FAILED)
+
+
+def _format(form: str | None, output: Output) -> "InventoryFormat":
+    from flows.cli.output.inventory import InventoryFormat
+
+    if form is not None and output is Output.JSON:
+        raise BadUsage("--format and --output json are mutually exclusive.")
+    if output is Output.JSON:
+        return InventoryFormat.JSON
+    try:
+        return InventoryFormat(form or "table")
+    except ValueError:
+        raise BadUsage(f"--format {form!r} is unknown.\nUse table, jsonl or csv.") from None
+
+
+def _rules(chosen: Collection[str]) -> frozenset[str]:
+    from flows.inventory.findings import rules
+
+    known = [ANY, UNREADABLE, *(each.rule for each in rules())]
+    if unknown := sorted(set(chosen) - set(known)):
+        raise BadUsage(f"--fail-on {', '.join(unknown)}: no such rule.\nKnown: {', '.join(known)}.")
+    return frozenset(chosen)
+
+
+def _fails(inventory: "Inventory", rules: frozenset[str]) -> bool:
+    if UNREADABLE in rules and inventory.unreadable:
+        return True
+    wanted = rules - {ANY, UNREADABLE}
+    return bool(inventory.with_rules(wanted)) or (ANY in rules and any(row.warnings for row in inventory.rows))
+
+
+async def _look(tenant: str | None, changed_since: datetime | None, full: bool, tell: "Progress") -> "Inventory":
+    from flows.configuration.environment import EnvironmentIncomplete, environment
+    from flows.configuration.sign_in import open_client
+    from flows.inventory.discovery import FULL_EVERY_HOURS, TenantLook
+    from flows.inventory.inventory import read_inventory
+    from flows.store import open_store
+
+    began = time.monotonic()
+    async with open_client(tenant) as (graph, claims):
+        tenant_id = claims.tenant_id or environment().tenant
+        if tenant_id is None:
+            raise EnvironmentIncomplete("The token does not name its tenant: set AZURE_TENANT_ID to the tenant id.")
+        with await asyncio.to_thread(open_store, environment().store_url) as store:
+            hours = 0.0 if full else FULL_EVERY_HOURS
+            await TenantLook(graph, store, tenant_id.lower(), full_every_hours=hours, on_progress=tell).run()
+            return await asyncio.to_thread(
+                read_inventory,
+                store,
+                tenant_id.lower(),
+                graph.now(),
+                changed_since=changed_since,
+                requests=graph.requests_sent,
+                seconds=time.monotonic() - began,
+            )
+
+
+@contextmanager
+def _progress() -> Iterator["Progress"]:
+    """Show a bar on standard error, where that is a terminal."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    console = stderr_console()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("service principals", total=None)
+        listed = 0
+
+        def tell(what: str, done: int, total: int) -> None:
+            nonlocal listed
+            listed += 0 if total else done
+            bar.update(task, description=what, completed=done if total else listed, total=total or None)
+
+        yield tell

@@ -1,0 +1,109 @@
+"""The inventory of a tenant as a table, as records, and as one document."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+from rich.text import Text
+
+from flows.cli.errors import CommandFailed
+from flows.cli.output.console import print_json, stderr_console, stdout_console
+from flows.cli.output.records import Format, print_records
+from flows.cli.output.tables import state_text
+
+if TYPE_CHECKING:
+    from flows.inventory.inventory import Inventory
+
+
+class InventoryFormat(StrEnum):
+    """How an inventory is printed."""
+
+    TABLE = "table"
+    JSONL = "jsonl"
+    CSV = "csv"
+    JSON = "json"
+
+
+def print_inventory(inventory: "Inventory", form: InventoryFormat, out: Path | None) -> None:
+    """Print an inventory, or write it to a file.
+
+    Raises:
+        CommandFailed: The file cannot be written.
+    """
+    with _document(out):
+        if form is InventoryFormat.JSON:
+            print_json(inventory.as_json())
+        elif form is InventoryFormat.TABLE:
+            stdout_console().print(inventory_table(inventory))
+        else:
+            _print_records(inventory, Format(form.value))
+
+
+def _print_records(inventory: "Inventory", form: Format) -> None:
+    from flows.inventory.inventory import COLUMNS
+
+    records = (row.as_json() for row in inventory.rows)
+    if form is Format.CSV:
+        # A cell holds a value: of a quarantine its reason, of findings their rules.
+        flat = (
+            {
+                **record,
+                "quarantine": (record["quarantine"] or {}).get("reason"),
+                "findings": " ".join(each["rule"] for each in record["findings"]) or None,
+            }
+            for record in records
+        )
+        print_records(flat, COLUMNS, form)
+    else:
+        print_records(records, COLUMNS, form)
+
+
+def inventory_table(inventory: "Inventory") -> Table:
+    """Return the jobs of a tenant, those that somebody should look at first."""
+    table = Table(box=None, pad_edge=False)
+    owned = any(row.fleet for row in inventory.rows)
+    for name in ("application", "template", "state", "since", *(("fleet",) if owned else ()), "findings"):
+        table.add_column(name, no_wrap=name in {"state", "since", "findings"})
+    for row in inventory.rows:
+        table.add_row(
+            Text(row.principal.display_name or row.job.service_principal_id),
+            Text(row.job.synchronization_template_id or "-"),
+            state_text("removed" if row.job.gone_at else row.health.state),
+            row.since.strftime("%Y-%m-%d") if row.since else "-",
+            *((Text(f"{row.fleet}/{row.key}" if row.fleet else "-"),) if owned else ()),
+            Text("\n".join(row.warnings) or "-", style="yellow" if row.warnings else ""),
+        )
+    return table
+
+
+def show_summary(inventory: "Inventory") -> None:
+    """Print what was looked at, and what could not be read, on standard error."""
+    console = stderr_console()
+    warnings = sum(bool(row.warnings) for row in inventory.rows)
+    nobodys = sum(row.fleet is None for row in inventory.rows)
+    console.print(
+        f"{len(inventory.rows)} jobs of {inventory.service_principals} service principals; {warnings} with findings, "
+        f"{nobodys} in no fleet ({inventory.requests} requests, {inventory.seconds:.1f} s).",
+        soft_wrap=True,
+    )
+    for each in inventory.unreadable:
+        name = each.display_name or each.service_principal_id
+        text = f"{name}: Graph does not show its jobs: {each.error_code}: {each.error_message or 'no reason given'}"
+        console.print(Text(text), soft_wrap=True)
+
+
+@contextmanager
+def _document(out: Path | None) -> Iterator[None]:
+    if out is None:
+        yield
+        return
+    try:
+        with out.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file, redirect_stdout(file):
+            yield
+    except OSError as error:
+        raise CommandFailed(
+            f"{out}: {error.strerror}.\nUse --out to name a file in a directory that you can write to."
+        ) from None
