@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from os import PathLike
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,13 +25,33 @@ FleetParameter = Annotated[str | dict[str, Any], WithJsonSchema(fleet_parameter_
 """A flow's `fleet`. Prefect's server stores parameters before a run reads them, and validates them by the schema."""
 
 
+_READ: ContextVar[tuple[str, Fleet] | None] = ContextVar("fleet that was read", default=None)
+
+
+@contextmanager
+def use_fleet(path: str, fleet: Fleet) -> Iterator[None]:
+    """Have `read_fleet` return a fleet that its caller has read from this path already.
+
+    A flow has the path as its parameter, for Prefect stores parameters and a fleet may be large. A command that runs
+    the flow applies what it has shown, whatever becomes of the file meanwhile.
+    """
+    token = _READ.set((path, fleet))
+    try:
+        yield
+    finally:
+        _READ.reset(token)
+
+
 def read_fleet(fleet: str | Mapping[str, Any]) -> Fleet:
     """Return the fleet of a flow's `fleet` parameter: a path on the worker, or the content itself.
 
     Raises:
         FleetFileError: The file cannot be read or is invalid.
     """
-    return load_fleet(Path(fleet)) if isinstance(fleet, str) else fleet_from_object(fleet)
+    if not isinstance(fleet, str):
+        return fleet_from_object(fleet)
+    path, known = _READ.get() or ("", None)
+    return known if known and path == fleet else load_fleet(Path(fleet))
 
 
 __all__ = ["FleetFileError", "fleet_from_object", "load_fleet"]

@@ -32,6 +32,7 @@ from flows.cli.output.outcome import report_outcome
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from flows.fleet_file.models import Fleet
     from flows.run.journal import FleetOutcome
 
 
@@ -59,7 +60,7 @@ def command(
 ) -> None:
     """Apply the fleet file to the tenant."""
     from flows.configuration.environment import use_store
-    from flows.fleet_file.loader import load_fleet
+    from flows.fleet_file.loader import load_fleet, use_fleet
     from flows.plan.diff import select_instances
 
     use_store(store)
@@ -67,11 +68,12 @@ def command(
     options = PlanOptions(only, save_credentials, force)
     reviewed = _reviewed(plan_file, options) if plan_file else None
     options = reviewed.options if reviewed else options
-    select_instances(load_fleet(fleet), options.only)
+    desired = load_fleet(fleet)
+    select_instances(desired, options.only)
     digest = reviewed.digest if reviewed else None
     if not (yes or reviewed):
         digest = _confirmed(
-            fleet, tenant, options, bool(waves), stdout_console() if output is Output.TEXT else stderr_console()
+            desired, tenant, options, bool(waves), stdout_console() if output is Output.TEXT else stderr_console()
         )
         if digest is None:
             return
@@ -79,7 +81,9 @@ def command(
     parameters = {"tenant": tenant, "concurrency": concurrency, "change": change, "plan_digest": digest}
     parameters["compare_credentials"] = reviewed is None
     parameters |= waves | wait_parameter(wait)
-    outcome = _apply({"fleet": str(fleet.resolve()), **parameters, **asdict(options)}, reviewed)
+    path = str(fleet.resolve())
+    with use_fleet(path, desired):
+        outcome = _apply({"fleet": path, **parameters, **asdict(options)}, reviewed)
     report_outcome(outcome, output)
 
 
@@ -101,7 +105,9 @@ def _reviewed(path: Path, options: PlanOptions) -> PlanFile:
     return PlanFile.read(path)
 
 
-def _confirmed(path: Path, tenant: str | None, options: PlanOptions, in_waves: bool, console: "Console") -> str | None:
+def _confirmed(
+    desired: "Fleet", tenant: str | None, options: PlanOptions, in_waves: bool, console: "Console"
+) -> str | None:
     """Show the plan and ask; return its digest, or None if there is nothing to apply or the answer is no.
 
     Raises:
@@ -113,7 +119,7 @@ def _confirmed(path: Path, tenant: str | None, options: PlanOptions, in_waves: b
 
     require_terminal("apply")
     # The same comparison as with --yes: what is applied does not depend on who confirms.
-    plan = make_plan(path, tenant, options, compare_credentials=True)
+    plan = make_plan(desired, tenant, options, compare_credentials=True)
     show_plan(plan, console)
     if refusal := find_refusal(plan, force=options.force, in_waves=in_waves):
         raise refusal

@@ -55,11 +55,15 @@ def command(
     from rich.text import Text
 
     from flows.configuration.environment import use_store
+    from flows.fleet_file.loader import load_fleet
+    from flows.plan.diff import select_instances
     from flows.plan.safety import find_refusal
 
     use_store(store)
     options = PlanOptions(only, save_credentials, force)
-    plan = make_plan(fleet, tenant, options)
+    desired = load_fleet(fleet)
+    select_instances(desired, options.only)
+    plan = make_plan(desired, tenant, options)
     if out:
         write_plan_file(out, plan, options)
     refusal = find_refusal(plan, force=force)
@@ -89,20 +93,17 @@ def _write_markdown(path: Path, plan: "Plan", refusal: Exception | None) -> None
         raise CommandFailed(f"{path}: {error.strerror}", "Name a file in a directory that you can write to.") from None
 
 
-def make_plan(path: Path, tenant: str | None, options: PlanOptions, *, compare_credentials: bool = False) -> "Plan":
+def make_plan(
+    fleet: "Fleet", tenant: str | None, options: PlanOptions, *, compare_credentials: bool = False
+) -> "Plan":
     """Read the tenant and return what an apply would do.
 
     Args:
-        path: The fleet file.
+        fleet: The desired state.
         tenant: EntraTenant block to sign in with; None for the environment.
         options: What else the plan depends on.
         compare_credentials: Also read the secrets, and plan to save those that have changed.
     """
-    from flows.fleet_file.loader import load_fleet
-    from flows.plan.diff import select_instances
-
-    fleet = load_fleet(path)
-    select_instances(fleet, options.only)
     with stderr_console().status("reading the tenant"):
         return asyncio.run(_plan(fleet, tenant, options, compare_credentials=compare_credentials))
 
