@@ -6,7 +6,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from pydantic import Field
 
-from flows.artifacts import tables as artifacts
+from flows.artifacts.tables import publish_outcome
 from flows.fleet_file.loader import FleetParameter
 from flows.plan.job_control import DONE, ResetScope, reset_scope
 from flows.run import journal
@@ -14,8 +14,7 @@ from flows.run.context import name_run
 from flows.run.fleet_run import open_fleet_run
 from flows.run.lease import WAIT_MINUTES, WaitMinutes, exclusive
 from flows.run.task_runner import LoopTaskRunner
-from flows.tasks import jobs as job_tasks
-from flows.tasks.jobs import WIDTH, control_job
+from flows.tasks.jobs import WIDTH, control_job, plan_controls
 from flows.tasks.mapped import final_state, map_instances
 
 
@@ -51,9 +50,9 @@ async def control_jobs(
     scope = reset_scope(reset or (), force=force)
     command = f"jobs-{action}"
     async with open_fleet_run(fleet, tenant) as run, exclusive(run.fleet, command, wait_minutes):
-        controls = await job_tasks.plan_controls(run.fleet, action, only, scope, force)
+        controls = await plan_controls(run.fleet, action, only, scope, force)
         async with journal.open_journal(run.fleet, None, change, command) as entry:
             instances = await map_instances(control_job, controls, entry.run_id, phase=action, width=WIDTH)
             entry.outcome = outcome = run.outcome(instances, (DONE[action], "unchanged", "failed"))
-        await artifacts.publish_outcome(outcome, "jobs")
+        await publish_outcome(outcome, "jobs")
     return final_state(outcome)

@@ -11,7 +11,7 @@ from prefect.logging import get_run_logger
 from prefect.states import Completed
 from pydantic import Field
 
-from flows.artifacts import tables as artifacts
+from flows.artifacts.tables import publish_harvest, publish_report
 from flows.formatting.text import format_iso
 from flows.monitoring import harvest as harvesting
 from flows.monitoring import harvest_audits as auditing
@@ -50,8 +50,8 @@ async def harvest_logs(
         await find_owned_applications()
         # Graph's clock dates the events, and this machine's may be wrong.
         result = await read_log(run_context().graph.now(), since, timedelta(minutes=overlap_minutes), all_applications)
-        await artifacts.publish_harvest(result)
-        await artifacts.publish_report(await gather_report())
+        await publish_harvest(result)
+        await publish_report(await gather_report())
     text = f"{result.new} new of {result.read} events"
     if result.gaps:
         return Completed(name="PartiallyCompleted", message=f"{text}, {len(result.gaps)} gaps", data=result)
@@ -74,7 +74,7 @@ async def harvest_audits(
     install_log_filter()
     async with open_run_context(tenant):
         result = await read_audits(run_context().graph.now(), since, timedelta(minutes=overlap_minutes))
-        await artifacts.publish_harvest(result, audits=True)
+        await publish_harvest(result, audits=True)
     text = f"{result.new} new of {result.read} records"
     if result.gaps:
         return Completed(name="PartiallyCompleted", message=f"{text}, {len(result.gaps)} gaps", data=result)

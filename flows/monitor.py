@@ -10,8 +10,8 @@ from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 from pydantic import Field
 
-from flows.artifacts import tables as artifacts
 from flows.artifacts.progress import ProgressArtifact
+from flows.artifacts.tables import publish_health
 from flows.fleet_file.loader import FleetParameter
 from flows.formatting.text import format_count
 from flows.monitoring.credential_warnings import find_expiring_credentials
@@ -56,7 +56,7 @@ async def monitor_fleet(
         for warning in seen.warnings():
             get_run_logger().warning("%s", warning)
         seen = await triage_quarantines(seen)
-        await artifacts.publish_health(seen)
+        await publish_health(seen)
     return _final_state(seen, timed_out=until == "settled" and seen.settled < len(targets))
 
 

@@ -17,7 +17,7 @@ from pydantic import Field
 from flows.apply import shard_runs
 from flows.apply.rollout import choose_rollout
 from flows.apply.sharding import Sharding, choose_sharding, settle_left_shards
-from flows.artifacts import tables as artifacts
+from flows.artifacts.tables import publish_applied, publish_plan
 from flows.fleet_file.loader import FleetParameter
 from flows.fleet_file.models import Fleet
 from flows.plan.outcome import InstanceOutcome
@@ -31,8 +31,24 @@ from flows.run.context import name_run, run_context
 from flows.run.fleet_run import open_fleet_run
 from flows.run.lease import WAIT_MINUTES, WaitMinutes, exclusive, lease_id
 from flows.run.task_runner import LoopTaskRunner
-from flows.tasks import provision as tasks
 from flows.tasks.mapped import final_state, instance_task, map_instances
+from flows.tasks.provision import (
+    add_owners,
+    assign_principals,
+    check_references,
+    create_application,
+    create_job,
+    find_changed_credentials,
+    locate_application,
+    mark_application,
+    pause_job,
+    plan_fleet,
+    save_credentials,
+    save_schema,
+    start_job,
+    validate_credentials,
+    wait_until_ready,
+)
 from flows.tasks.schema import note_applied
 
 
@@ -83,11 +99,11 @@ async def provision_fleet(
         open_fleet_run(fleet, tenant) as run,
         nullcontext() if dry_run else _alone(run.fleet, wait_minutes),
     ):
-        plan = await tasks.plan_fleet(run.fleet, only, save_credentials, force)
+        plan = await plan_fleet(run.fleet, only, save_credentials, force)
         # Apply exactly what was reviewed: the plan of a file has read no secrets, that of a question has.
         compares = not plan_digest if compare_credentials is None else compare_credentials
-        plan = await tasks.compare_credentials(plan) if compares and not dry_run else plan
-        await artifacts.publish_plan(plan)
+        plan = await find_changed_credentials(plan) if compares and not dry_run else plan
+        await publish_plan(plan)
         if dry_run:
             return Completed(message=format_changes(plan), data=plan)
         rollout = await choose_rollout(run.fleet, plan, canary, canary_rules, plan_digest, change, force=force)
@@ -101,7 +117,7 @@ async def provision_fleet(
             apply = partial(apply_plan, run_id=entry.run_id, concurrency=concurrency, sharding=sharding)
             instances = await rollout.apply(plan, apply, entry.run_id)
             entry.outcome = outcome = run.outcome(instances, rollout.words, rollout.report)
-        await artifacts.publish_applied(outcome, sharding.lines)
+        await publish_applied(outcome, sharding.lines)
     return final_state(outcome)
 
 
@@ -141,37 +157,38 @@ async def provision_instance(plan: InstancePlan, outcome: InstanceOutcome, run_i
 async def _provision(plan: InstancePlan, outcome: InstanceOutcome, run_id: str) -> None:
     authorize = plan.touches("credentials")
     if authorize:
-        await tasks.check_references(plan)
+        await check_references(plan)
 
     # Step 1: create the gallery application.
     creates = plan.action is Action.CREATE
-    placed = await (tasks.create_application(plan) if creates else tasks.locate_application(plan))
+    placed = await (create_application(plan) if creates else locate_application(plan))
     outcome.place(placed)
-    template_id = "" if plan.job_id else await tasks.wait_until_ready(plan, placed)
+    template_id = "" if plan.job_id else await wait_until_ready(plan, placed)
     if plan.touches(*DESCRIPTION):
-        await tasks.mark_application(plan, placed)
+        await mark_application(plan, placed)
 
     # Steps 2 and 3: test the connection before creating the job, so that a bad credential leaves none behind.
     if authorize and plan.instance.credentials:
-        await tasks.validate_credentials(plan, placed, template_id)
-    created = None if plan.job_id else await tasks.create_job(plan, placed, template_id)
-    outcome.job_id = job_id = created.id if created else plan.job_id or ""
+        await validate_credentials(plan, placed, template_id)
+    created = None if plan.job_id else await create_job(plan, placed, template_id)
+    job_id = created.id if created else plan.job_id or ""
+    outcome.job_id = job_id
     outcome.job_state = outcome.job_state or "created"
-    validated = await tasks.save_credentials(plan, placed) if authorize else False
+    validated = await save_credentials(plan, placed) if authorize else False
 
     if plan.touches("mappings"):
         job_template_id = template_id or plan.job_template_id
-        await tasks.save_schema(plan, placed, outcome.job_id, job_template_id, run_id)
+        await save_schema(plan, placed, job_id, job_template_id, run_id)
     if plan.touches("owners"):
-        await tasks.add_owners(plan, placed)
+        await add_owners(plan, placed)
     if plan.touches("assignments"):
-        outcome.pending = await tasks.assign_principals(plan, placed)
+        outcome.pending = await assign_principals(plan, placed)
 
     # Step 4: start the job.
     if plan.touches("job_state"):
         if plan.instance.job == "running":
-            outcome.job_state = await tasks.start_job(
+            outcome.job_state = await start_job(
                 plan, placed, job_id, validated, created.look_again_at if created else None
             )
         else:
-            outcome.job_state = await tasks.pause_job(plan, placed, outcome.job_id)
+            outcome.job_state = await pause_job(plan, placed, job_id)

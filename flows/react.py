@@ -13,7 +13,7 @@ from flows.artifacts import tables
 from flows.configuration.environment import environment
 from flows.control_jobs import control_jobs
 from flows.fleet_file.loader import FleetParameter, read_fleet
-from flows.monitoring import quarantine_triage as evidence
+from flows.monitoring import quarantine_triage
 from flows.monitoring.quarantine_reaction import QuarantineEvent, QuarantineReaction, choose_reaction
 from flows.run.context import send_notification
 from flows.run.journal import FleetOutcome
@@ -75,7 +75,9 @@ def _triaged(event: QuarantineEvent) -> QuarantineReaction:
         observed = store.jobs.latest(event.tenant_id, event.fleet)
         job = next((each for each in observed if each.key == event.key and each.job_id == event.job_id), None)
         held = job is not None and job.state == "quarantined"
-        found = evidence.triage_quarantine(store, job.key, job.service_principal_id, job) if job and held else None
+        found = (
+            quarantine_triage.triage_quarantine(store, job.key, job.service_principal_id, job) if job and held else None
+        )
     return choose_reaction(event.fleet, event.key, job, found)
 
 

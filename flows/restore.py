@@ -7,7 +7,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Failed
 from pydantic import Field
 
-from flows.artifacts import tables as artifacts
+from flows.artifacts.tables import publish_outcome, publish_plan
 from flows.errors import StepFailed
 from flows.fleet_file.loader import FleetParameter
 from flows.plan.outcome import InstanceOutcome
@@ -17,8 +17,8 @@ from flows.run.context import name_run
 from flows.run.fleet_run import open_fleet_run
 from flows.run.lease import WAIT_MINUTES, WaitMinutes, exclusive
 from flows.run.task_runner import LoopTaskRunner
-from flows.tasks import schema as schema_tasks
 from flows.tasks.mapped import final_state, instance_task, run_instance
+from flows.tasks.schema import plan_restore, restore_version
 
 _OUTCOMES = ("restored", "unchanged", "failed")
 
@@ -50,14 +50,14 @@ async def restore_schema(
     """
     async with open_fleet_run(fleet, tenant) as run, exclusive(run.fleet, "restore", wait_minutes):
         try:
-            plan, chosen = await schema_tasks.plan_restore(run.fleet, key, version)
+            plan, chosen = await plan_restore(run.fleet, key, version)
         except StepFailed as failure:
             return Failed(message=str(failure), data=failure)
-        await artifacts.publish_plan(plan)
+        await publish_plan(plan)
         async with journal.open_journal(run.fleet, plan, change, "restore") as entry:
             instance = await run_instance(restore_instance, plan.instances[0], entry.run_id, chosen)
             entry.outcome = outcome = run.outcome([instance], _OUTCOMES)
-        await artifacts.publish_outcome(outcome, "restore")
+        await publish_outcome(outcome, "restore")
     return final_state(outcome)
 
 
@@ -65,5 +65,5 @@ async def restore_schema(
 async def restore_instance(plan: InstancePlan, outcome: InstanceOutcome, run_id: str, version: int) -> None:
     """Restore a version of the schema of one instance, unless it is current already."""
     if plan.needed:
-        outcome.job_state = await schema_tasks.restore_schema(plan, version, run_id)
+        outcome.job_state = await restore_version(plan, version, run_id)
         outcome.outcome = "restored"

@@ -6,7 +6,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from pydantic import Field
 
-from flows.artifacts import tables as artifacts
+from flows.artifacts.tables import publish_outcome
 from flows.fleet_file.loader import FleetParameter
 from flows.plan.outcome import InstanceOutcome
 from flows.plan.retirement import Retirement
@@ -15,8 +15,15 @@ from flows.run.context import name_run
 from flows.run.fleet_run import open_fleet_run
 from flows.run.lease import WAIT_MINUTES, WaitMinutes, exclusive
 from flows.run.task_runner import LoopTaskRunner
-from flows.tasks import retire as tasks
 from flows.tasks.mapped import final_state, instance_task, map_instances
+from flows.tasks.retire import (
+    delete_application,
+    delete_job,
+    forget_fingerprints,
+    pause_job,
+    plan_retirement,
+    purge_application,
+)
 
 WIDTH = 10
 OUTCOMES = ("retired", "purged", "unchanged", "failed")
@@ -52,11 +59,11 @@ async def retire_instances(
         wait_minutes: How long to wait for another run that is changing this fleet.
     """
     async with open_fleet_run(fleet, tenant) as run, exclusive(run.fleet, "retire", wait_minutes):
-        plans = await tasks.plan_retirement(run.fleet, only, application_id, purge, force)
+        plans = await plan_retirement(run.fleet, only, application_id, purge, force)
         async with journal.open_journal(run.fleet, None, change, "retire") as entry:
             instances = await map_instances(retire_instance, plans, entry.run_id, phase="retire", width=WIDTH)
             entry.outcome = outcome = run.outcome(instances, OUTCOMES)
-        await artifacts.publish_outcome(outcome, "retired")
+        await publish_outcome(outcome, "retired")
     return final_state(outcome)
 
 
@@ -66,10 +73,10 @@ async def retire_instance(plan: Retirement, _outcome: InstanceOutcome, _run_id: 
     if plan.live:
         for job in plan.jobs:
             if job.state not in {"created", "paused"}:
-                await tasks.pause_job(plan, job.job_id or "")
-            await tasks.delete_job(plan, job.job_id or "")
-        await tasks.delete_application(plan)
+                await pause_job(plan, job.job_id or "")
+            await delete_job(plan, job.job_id or "")
+        await delete_application(plan)
     if plan.service_principal_id:
-        await tasks.forget_fingerprints(plan)
+        await forget_fingerprints(plan)
     if plan.purge:
-        await tasks.purge_application(plan)
+        await purge_application(plan)

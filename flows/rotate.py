@@ -6,7 +6,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from pydantic import Field
 
-from flows.artifacts import tables as artifacts
+from flows.artifacts.tables import publish_outcome
 from flows.fleet_file.loader import FleetParameter
 from flows.plan.outcome import ApplicationIds, InstanceOutcome
 from flows.plan.plan import InstancePlan
@@ -15,8 +15,8 @@ from flows.run.context import name_run
 from flows.run.fleet_run import open_fleet_run
 from flows.run.lease import WAIT_MINUTES, WaitMinutes, exclusive
 from flows.run.task_runner import LoopTaskRunner
-from flows.tasks import provision as tasks
 from flows.tasks.mapped import final_state, instance_task, map_instances
+from flows.tasks.provision import plan_rotation, save_credentials, validate_credentials
 
 _AT_ONCE = 10
 _OUTCOMES = ("rotated", "failed")
@@ -46,13 +46,13 @@ async def rotate_credentials(
         wait_minutes: How long to wait for another run that is changing this fleet.
     """
     async with open_fleet_run(fleet, tenant) as run, exclusive(run.fleet, "rotate", wait_minutes):
-        plan = await tasks.plan_rotation(run.fleet, only)
+        plan = await plan_rotation(run.fleet, only)
         async with journal.open_journal(run.fleet, plan, change, "rotate") as entry:
             instances = await map_instances(
                 rotate_instance, plan.instances, entry.run_id, phase="rotate", width=_AT_ONCE
             )
             entry.outcome = outcome = run.outcome(instances, _OUTCOMES)
-        await artifacts.publish_outcome(outcome, "rotation")
+        await publish_outcome(outcome, "rotation")
     return final_state(outcome)
 
 
@@ -60,6 +60,6 @@ async def rotate_credentials(
 async def rotate_instance(plan: InstancePlan, outcome: InstanceOutcome, _run_id: str) -> None:
     """Save the credentials of one instance if the target system accepts them."""
     placed = ApplicationIds(plan.application_id or "", plan.service_principal_id or "")
-    await tasks.validate_credentials(plan, placed, "")
-    await tasks.save_credentials(plan, placed, with_settings=False)
+    await validate_credentials(plan, placed, "")
+    await save_credentials(plan, placed, with_settings=False)
     outcome.outcome = "rotated"

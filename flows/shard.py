@@ -7,15 +7,15 @@ from prefect.client.schemas.objects import State
 from pydantic import Field
 
 from flows.apply.shard_pool import restrict_to
-from flows.artifacts import tables as artifacts
+from flows.artifacts.tables import publish_apps, publish_outcome
 from flows.provision import apply_plan
 from flows.run import journal
 from flows.run.fleet_run import open_fleet_run
 from flows.run.lease import exclusive
 from flows.run.task_runner import LoopTaskRunner
 from flows.store.leases import SHARD
-from flows.tasks import provision as tasks
 from flows.tasks.mapped import final_state
+from flows.tasks.provision import find_changed_credentials, plan_shard
 
 
 @flow(
@@ -55,13 +55,13 @@ async def provision_shard(
         exclusive(run.fleet, SHARD, 0, shard_of=lease_id),
     ):
         await journal.require(run_id)
-        plan = await tasks.plan_shard(run.fleet, save_credentials, force)
+        plan = await plan_shard(run.fleet, save_credentials, force)
         if compare:
-            plan = await tasks.compare_credentials(plan)
+            plan = await find_changed_credentials(plan)
         plan = restrict_to(plan, planned or {})
         instances = await apply_plan(plan, run_id, concurrency)
         await journal.record_rest(run_id, plan, instances)
         outcome = run.outcome(instances)
-        await artifacts.publish_outcome(outcome, "shard")
-        await artifacts.publish_apps(outcome)
+        await publish_outcome(outcome, "shard")
+        await publish_apps(outcome)
     return final_state(outcome)

@@ -21,8 +21,7 @@ from flows.run import journal
 from flows.run.context import run_context
 from flows.run.journal import FleetOutcome
 from flows.store import Rollout, RolloutWave
-from flows.tasks import jobs as job_tasks
-from flows.tasks.jobs import WIDTH, control_job
+from flows.tasks.jobs import WIDTH, control_job, plan_controls
 from flows.tasks.mapped import map_instances
 
 Run = Callable[[Plan], Awaitable[list[InstanceOutcome]]]
@@ -136,7 +135,7 @@ class InWaves:
     async def _pause(self) -> tuple[str, ...]:
         """Pause the jobs of every wave that has begun; return the keys of those that are paused then."""
         begun = [key for wave in self.rollout.waves if wave.state != "pending" for key in wave.members]
-        controls = await job_tasks.plan_controls(self.fleet, "pause", begun, "", False)
+        controls = await plan_controls(self.fleet, "pause", begun, "", False)
         async with journal.open_journal(self.fleet, None, self.ticket, "canary-hold") as entry:
             needed = [each for each in controls if each.needed]
             done = await map_instances(control_job, needed, entry.run_id, phase="pause", width=WIDTH)

@@ -53,7 +53,7 @@ async def plan_shard(part: Fleet, save_all: bool, force: bool) -> Plan:
 
 
 @redacted_task("compare-credentials")
-async def compare_credentials(plan: Plan) -> Plan:
+async def find_changed_credentials(plan: Plan) -> Plan:
     """Find the credentials that have changed since they were saved: one task for all, and no write."""
     if run_context().fingerprint_key is None:
         log().warning(NO_KEY)

@@ -110,7 +110,7 @@ async def plan_restore(fleet: Fleet, key: str, version: int | None) -> tuple[Pla
 
 
 @step("restore-schema")
-async def restore_schema(plan: InstancePlan, version: int, run_id: str) -> JobState:
+async def restore_version(plan: InstancePlan, version: int, run_id: str) -> JobState:
     """Put a version of the schema whole, after the one that is there has been kept; return the job's state then."""
     run = run_context()
     principal_id, job_id = plan.service_principal_id or "", plan.job_id or ""

@@ -201,7 +201,7 @@ def test_only_the_instances_asked_for_are_looked_at(check):
     _, result = check(document, "--only", "two")
     assert ("1 instance of contoso" in result.out, result.code) == (True, 0)
     _, result = check(document, "--only", "three")
-    assert (result.err, result.code) == ("Fleet contoso has no instance three; check --only.\n", 2)
+    assert ("instance three" in result.err, result.code) == (True, 2)
 
 
 @pytest.mark.usefixtures("tenant")

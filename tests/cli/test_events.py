@@ -74,7 +74,7 @@ def test_an_empty_store_gives_no_lines_and_only_the_header_of_csv(entra_fleet, u
         (("--app", "nosuch"), 1, "The store has no instance nosuch.\nHarvest records"),
         (("--app", "prod-eu", "--app", "x"), 1, "The store has no instance x.\n"),
         (("--app", "prod-eu", "--fleet", "x"), 1, "The store has no instance prod-eu of fleet x.\n"),
-        (("--fleet", "nosuch"), 1, "The store has no fleet nosuch.\n"),
+        (("--fleet", "nosuch"), 1, "no fleet nosuch"),
         (("--since", "2026-05-02", "--until", "2026-05-01"), 2, "--since must be before --until"),
         (("--status", "bogus"), 2, "'bogus' is not one of 'success', 'failure', 'skipped', 'warning'"),
         (("--action", "bogus"), 2, "'bogus' is not one of"),

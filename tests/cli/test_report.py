@@ -22,7 +22,7 @@ def test_it_writes_one_page(entra_fleet, url, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--fleet", "nope"), "The store has no fleet nope; it has: contoso.\n"),
+        (("--fleet", "nope"), "The store has no fleet nope.\nIt has: contoso.\n"),
         (("--out", "/proc/nope/report.html"), "/proc/nope/report.html: No such file or directory.\nUse --out"),
     ],
 )

@@ -87,11 +87,7 @@ def test_what_is_still_in_the_file_would_come_back(entra_fleet, write_fleet, ten
 def test_a_key_that_is_nowhere(entra_fleet, write_fleet, tenant, prefect_server):
     arguments = ("retire", write_fleet(FLEET), "--only", "a", "--only", "typo", "--yes")
     result = entra_fleet(*arguments, PREFECT_API_URL=prefect_server.api_url)
-    assert (result.code, result.out, result.err) == (
-        2,
-        "",
-        "Fleet contoso has no instance typo in the fleet file, the tenant or its recycle bin; check --only.\n",
-    )
+    assert (result.code, result.out, "instance typo" in result.err) == (2, "", True)
     assert tenant.requests(writes=True) == []
 
 

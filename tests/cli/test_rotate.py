@@ -50,8 +50,8 @@ def test_a_credential_that_was_revoked_is_found_and_rotated(entra_fleet, tenant,
     ("arguments", "said"),
     [
         ([], "Missing option '--only'"),
-        (["--only", "nope", "--yes"], "Fleet contoso has no instance nope; check --only."),
-        (["--only", "one"], "rotate asks before it changes anything, but there is no terminal to ask on.\nAdd --yes."),
+        (["--only", "nope", "--yes"], "instance nope"),
+        (["--only", "one"], "--yes"),
     ],
     ids=["no key", "unknown key", "no terminal"],
 )

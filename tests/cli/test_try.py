@@ -32,7 +32,7 @@ def test_somebody_has_to_be_named_and_expected_by_a_known_word(entra_fleet, writ
     result = entra_fleet("try", path, "--only", "a", "--user", "x", "--expect", "happiness")
     assert (result.code, "'happiness' is not one of created, updated" in " ".join(result.err.split())) == (2, True)
     result = entra_fleet("try", path, "--only", "b", "--user", "x")
-    assert (result.code, result.err) == (2, "Fleet contoso has no instance b; check --only.\n")
+    assert (result.code, "instance b" in result.err) == (2, True)
 
 
 def test_a_person_sees_each_step_and_what_changed(entra_fleet, write_fleet, who, prefect_server):

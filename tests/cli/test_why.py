@@ -90,7 +90,7 @@ def test_who_fits_several_is_asked_for_by_id(entra_fleet, url):
         ),
         (("",), "No event in the store is about ''."),
         (("bob", "--app", "nope"), "The store has no instance nope."),
-        (("bob", "--fleet", "nope"), "The store has no fleet nope; it has: contoso."),
+        (("bob", "--fleet", "nope"), "no fleet nope"),
     ],
 )
 def test_what_the_store_does_not_know_is_said(entra_fleet, url, arguments, said):

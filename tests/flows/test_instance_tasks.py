@@ -1,11 +1,15 @@
 """What Prefect shows of an instance that failed, in each flow that works on instances."""
 
+import importlib
+import pkgutil
 import time
 
 import pytest
+from prefect import Flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 
+import flows
 from flows.control_jobs import control_jobs
 from flows.fleet_file.loader import fleet_from_object
 from flows.on_demand import provision_on_demand
@@ -56,6 +60,22 @@ FAILING = {
     "restore-schema": ("put_schema", lambda wanted, _: restore_schema(wanted, KEY, return_state=True)),
     "provision-on-demand": ("provision_on_demand", try_first_user),
 }
+
+
+# They change no instance, and have no task for one.
+READING = {"monitor-fleet", "react-to-quarantine"}
+
+
+def flows_of_a_fleet():
+    """The names of the flows that are given a fleet."""
+    for module in pkgutil.iter_modules(flows.__path__, "flows."):
+        for each in vars(importlib.import_module(module.name)).values():
+            if isinstance(each, Flow) and "fleet" in each.parameters.properties:
+                yield each.name
+
+
+def test_every_flow_of_a_fleet_is_here():
+    assert set(flows_of_a_fleet()) == {*FAILING, *READING}
 
 
 async def instance_runs(flow_run_id):

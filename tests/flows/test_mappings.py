@@ -184,14 +184,14 @@ async def test_an_edit_between_looking_and_writing_is_refused(tenant, monkeypatc
     job = await made(tenant, fleet(instance("one")))
     from flows import provision as module
 
-    plan_fleet = module.tasks.plan_fleet
+    plan_fleet = module.plan_fleet
 
     async def and_meanwhile(*arguments):
         plan = await plan_fleet(*arguments)
         await edit_in_portal(job, source_of("mail"))
         return plan
 
-    monkeypatch.setattr(module.tasks, "plan_fleet", and_meanwhile)
+    monkeypatch.setattr(module, "plan_fleet", and_meanwhile)
     state, outcome = await provision(wanted())
     failure = outcome.instances[0].failure
     assert (state.is_failed(), failure.code, failure.step) == (True, "SchemaChanged", "save-schema")

@@ -72,9 +72,7 @@ async def test_a_key_that_is_nowhere_is_said_before_anything_is_retired(tenant):
     state = await retire_instances(FLEET, ["a", "typo"], return_state=True)
     with pytest.raises(UnknownKey) as unknown:
         await state.aresult()
-    assert str(unknown.value) == (
-        "Fleet contoso has no instance typo in the fleet file, the tenant or its recycle bin; check --only."
-    )
+    assert "typo" in unknown.value.message
     assert writes(tenant) == []
 
 

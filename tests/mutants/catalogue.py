@@ -45,9 +45,9 @@ MUTANTS = (
     Mutant(
         "start before credentials are saved",
         "flows/provision.py",
-        "    validated = await tasks.save_credentials(plan, placed) if authorize else False\n",
-        "    await tasks.start_job(plan, placed, outcome.job_id, True, None)\n"
-        "    validated = await tasks.save_credentials(plan, placed) if authorize else False\n",
+        "    validated = await save_credentials(plan, placed) if authorize else False\n",
+        "    await start_job(plan, placed, outcome.job_id, True, None)\n"
+        "    validated = await save_credentials(plan, placed) if authorize else False\n",
         (PROVISIONED,),
     ),
     Mutant(

@@ -93,9 +93,7 @@ def _write_markdown(path: Path, plan: "Plan", refusal: Exception | None) -> None
         raise CommandFailed(f"{path}: {error.strerror}", "Name a file in a directory that you can write to.") from None
 
 
-def make_plan(
-    fleet: "Fleet", tenant: str | None, options: PlanOptions, *, compare_credentials: bool = False
-) -> "Plan":
+def make_plan(fleet: "Fleet", tenant: str | None, options: PlanOptions, *, compare_credentials: bool = False) -> "Plan":
     """Read the tenant and return what an apply would do.
 
     Args:
