@@ -7,7 +7,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 WORKERS ?= auto
 PYTEST := PYTHONHASHSEED=0 $(BIN)/pytest -q --numprocesses=$(WORKERS) --maxprocesses=4
 
-.PHONY: demo test quick lint check coverage proof mutants clean
+.PHONY: demo test quick lint check docs coverage proof mutants clean
 
 demo: .venv/core
 	$(BIN)/entra-fleet demo
@@ -26,6 +26,10 @@ lint: .venv/dev
 	$(BIN)/mypy
 
 check: lint test
+
+# The tables of docs/errors.md are made from the code; a test says when they are stale.
+docs: .venv/dev
+	$(BIN)/python -m tests.docs.errors_page
 
 coverage: .venv/dev
 	$(BIN)/coverage erase

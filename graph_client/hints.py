@@ -200,54 +200,68 @@ def says_unlicensed(graph_code: str | None) -> bool:
 def hint_for(refusal: Refusal, retry_after_seconds: float | None = None) -> str | None:
     """What to do about an error answer."""
     if refusal.code == "Directory_QuotaExceeded":
+        # Cause: `Directory_QuotaExceeded`
         return (
             "an app-only caller may be limited to 250 directory objects (deleted ones count for 30 days): "
             "purge deletedItems, or use another identity or an administrator's"
         )
     if find_validation_code((refusal.code,), refusal.message):
+        # Cause: `CredentialValidation…` in a code, whatever the status; Graph has the same words for both reasons
         return _REFUSED_CREDENTIALS
     special = _BY_STATUS.get(refusal.status)
     if special is not None:
         return special(refusal)
     if refusal.status == 429:
         wait = f"wait {retry_after_seconds:g} s" if retry_after_seconds else "wait"
+        # Cause: 429, more requests than Graph allows
         return f"{wait}, then continue with fewer concurrent requests"
     return _server_failed(refusal) if refusal.status >= 500 else None
 
 
 def _server_failed(refusal: Refusal) -> str:
     if is_lasting(refusal):
+        # Cause: 500 "Requested value '…' was not found" on credentials
         return "Graph does not know a key of the credentials; keys are case-sensitive"
+    # Cause: 5xx
     return "a fault in Graph: try again later; if it persists, give Microsoft the request-id"
 
 
 def _bad_request(refusal: Refusal) -> str | None:
     if refusal.says(NOT_REPLICATED_TEXT):
+        # Cause: 400 "does not reference a valid application object"
         return "a new application is not replicated yet: try again in a minute"
     if refusal.says(_ASSIGNED_TEXT):
+        # Cause: 400 "permission being assigned already exists"
         return "this assignment already exists"
     if "credential" in f"{refusal.code} {refusal.path}".lower():
+        # Cause: 400 on credentials
         return _REFUSED_CREDENTIALS
     return None
 
 
 def _unauthorized(refusal: Refusal) -> str | None:
     if refusal.code == "InvalidAuthenticationToken":
+        # Cause: 401 `InvalidAuthenticationToken`
         return "the token was rejected: check tenant, clock, and that authority and Graph URL belong to one cloud"
     if refusal.on_synchronization:
         return _permission(refusal)
+    # Cause: 401 on other paths
     return "check tenant, cloud and permissions of the signed-in application"
 
 
 def _permission(refusal: Refusal) -> str | None:
     groups = needed(refusal.method, refusal.path)
     if not groups:
+        # Cause: 403 on a path whose permission is not known
         return "the signed-in application lacks a permission or role for this call"
     grant = " and ".join(group[0] for group in groups)
+    # Cause: 401 `UnknownError` on synchronization, 403 `Authorization_RequestDenied`
     text = f"grant the application permission {grant} with admin consent"
     if _OWNED_BY in groups[0][1:] and refusal.method != "GET":
+        # Cause: on a change, in addition
         text += f"; {_OWNED_BY} is enough only if the caller owns the service principal"
     if refusal.path.endswith(("/auditLogs/provisioning", "/auditLogs/directoryAudits")):
+        # Cause: 403 on the provisioning log and the audit log, in addition
         text += "; reading these logs needs Entra ID P1 or P2"
     return text
 
@@ -257,6 +271,9 @@ def _forbidden(refusal: Refusal) -> str | None:
         reading = "Directory.Read.All"
         groups = needed(refusal.method, refusal.path)
         grant = f"{groups[0][0]} and {reading}" if groups and groups[0][0] != reading else reading
+        # Cause: 403 `Authentication_RequestFromNonPremiumTenantOrB2CTenant` or
+        # `Authentication_ApplicationHasNoDirectoryReadAccess`; licensed tenants whose application lacks
+        # Directory.Read.All are told so now and then, and the call was sent twice
         return (
             "this call needs Entra ID P1 or P2: the tenant lacks the licence, or the application may not see it; "
             f"check the licence, and grant the application permissions {grant} with admin consent"
@@ -266,15 +283,20 @@ def _forbidden(refusal: Refusal) -> str | None:
 
 def _not_found(refusal: Refusal) -> str | None:
     if refusal.code == "Directory_ObjectNotFound":
+        # Cause: 404 `Directory_ObjectNotFound`
         return "wrong tenant or cloud for this token, or the directory is not ready"
     if refusal.on_synchronization:
+        # Cause: 404 on synchronization
         return "check the job id and the service principal's object id (not the appId); new ones take minutes to appear"
+    # Cause: 404 on other paths
     return "check the id (the object id, not the appId); new objects take a while to appear"
 
 
 def _conflict(refusal: Refusal) -> str | None:
     if refusal.code == "Directory_ConcurrencyViolation":
+        # Cause: 409 `Directory_ConcurrencyViolation`
         return "other changes are in progress: try again"
+    # Cause: 409 `Request_MultipleObjectsWithSameKeyValue` and others
     return "it already exists or is being changed: read it again before you repeat the change"
 
 

@@ -273,6 +273,7 @@ def _undone(plan: InstancePlan, shard: _Shard) -> InstanceOutcome:
     state = shard.run.state if shard.run else None
     ended = ", ".join(filter(None, (state.name, state.message))) if state else ""
     fate = f"ended {ended}" if state else "was not started"
+    # Cause: A shard of a large apply ended, or no worker took it, before it reached the instance.
     outcome.fail(
         StepFailed(
             "ShardUnfinished",

@@ -72,6 +72,7 @@ class Environment:
         """
         value = self.get(name)
         if value is None:
+            # Cause: The variable is required; the text says what for.
             raise EnvironmentIncomplete(f"{name} is not set: {purpose}.")
         return value
 

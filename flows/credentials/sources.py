@@ -84,6 +84,7 @@ def _guarded(scheme: str, source: Source) -> Source:
     def read(name: str) -> str | Secret | Awaitable[str | Secret]:
         place = os.path.realpath(name) if scheme == "file" else name
         if (scheme == "env" and environment().is_own(name)) or (scheme == "file" and _is_own_file(place)):
+            # Cause: The variable or file signs in, or is a key of entra-fleet.
             raise SourceError("belongs to entra-fleet itself", "Keep secrets of target systems under other names.")
         allowed = environment().allowed_references
         if allowed is not None and not any(fnmatchcase(f"{scheme}:{place}", pattern) for pattern in allowed):

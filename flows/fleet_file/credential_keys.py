@@ -92,6 +92,7 @@ def check_credential(value: str) -> str:
     try:
         Reference.parse(value)
     except ValueError as error:
+        # Cause: A reference is misspelled, or only part of the value.
         advice = f"Use {FORMS} as the whole value; it may contain {{key}} and {{display_name}}."
         raise invalid(str(error), advice) from None
     return value
@@ -101,6 +102,7 @@ def check_secret(value: str) -> str:
     """A credential that is a secret: one whole reference."""
     if "${" not in value:
         advice = f"Use {FORMS}, and rotate the secret if it was written here."
+        # Cause: A sensitive key has a literal value. Anyone who can read the file knows it: change the secret.
         raise invalid("must be a reference, not the secret itself", advice)
     return check_credential(value)
 

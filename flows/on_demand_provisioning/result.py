@@ -260,6 +260,7 @@ def classify_answer(told: OnDemandAnswer) -> TrialOutcome:
 
 def _unknown(error: GraphError) -> StepFailed:
     message = f"The outcome is unknown. {' '.join(str(error).splitlines()[:2])}"
+    # Cause: The response was lost, or does not give the outcome.
     return StepFailed("OutcomeUnknown", message, _LOOK, request_id=error.request_id, step="provision-on-demand")
 
 

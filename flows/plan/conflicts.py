@@ -134,6 +134,7 @@ def _half_there(instance: Instance, observed: Observed, found: ObservedInstance)
 def _unreadable(instance: Instance, found: ObservedInstance) -> Conflict | None:
     if (error := found.unreadable) is None:
         return None
+    # Cause: The health of this one instance is unknown.
     return Conflict(
         error.code or type(error).__name__,
         f"Graph did not return the jobs of {instance.key}: {error.message or error.what}",

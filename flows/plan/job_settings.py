@@ -73,6 +73,7 @@ def check_size(instance: Instance, credentials: Mapping[str, Secret], bytes_max:
     texts = [*reveal_values(credentials).values(), instance.notification_email or ""]
     size = sum(len(text.encode()) for text in texts)
     if bytes_max is not None and size > bytes_max:
+        # Cause: Azure Government stores 1,024 bytes of credentials and notification email per application.
         raise StepFailed(
             "CredentialsTooLarge",
             f"Credentials and notification email of {instance.key} take {size:,} bytes, but this cloud stores at most "

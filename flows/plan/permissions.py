@@ -92,6 +92,7 @@ class PermissionsMissing(PlanRefused):
 
     def __init__(self, lacking: Mapping[str, str]) -> None:
         named = ", ".join(f"{name} (to {purpose})" for name, purpose in lacking.items())
+        # Cause: The token shows that a permission is missing; only those that the plan needs are checked.
         super().__init__(
             f"The signed-in application lacks permissions for this plan: {named}.",
             "Nothing was written. Grant them as application permissions of Microsoft Graph, with admin consent.",

@@ -120,6 +120,7 @@ async def plan_retirements(
 def _check_share(count: int, of: int, *, force: bool) -> None:
     refusal = None if force else refuse_large_share(count, of, "retire")
     if refusal:
+        # Cause: One retire of more than 30 % of the fleet.
         raise StepFailed("TooManyRetired", refusal.message, refusal.hint, step="plan")
 
 

@@ -26,6 +26,7 @@ def refuse_large_share(count: int, of: int, what: str) -> PlanRefused | None:
     """
     if count <= NEVER_REFUSED or 100 * count <= PERCENT_MAX * of:
         return None
+    # Cause: Often a truncated file, or the wrong one. Up to four instances are always allowed.
     return PlanRefused(
         f"This would {what} {count} of {of} instances ({100 * count / of:.3g} %); the limit is {PERCENT_MAX} %.",
         "Check the plan again, and add --force if that is what you want.",

@@ -124,6 +124,7 @@ async def require(run_id: str) -> None:
     """
     store = run_context().store
     if not await asyncio.to_thread(store.journal.has, run_id):
+        # Cause: A shard runs on a worker with a different store than the apply that started it. Nothing was written.
         raise StoreMismatch(
             f"The store of this worker has no run {run_id}: the apply that started this shard has another store.",
             "Set ENTRA_FLEET_STORE to one PostgreSQL database on every worker, and apply again.",

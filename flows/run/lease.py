@@ -113,6 +113,8 @@ async def _renewed(holder: LeaseHolder) -> AsyncIterator[None]:
         yield
     except asyncio.CancelledError:
         if lost and task.uncancel() == 0:
+            # Cause: This machine could not renew the lease of the fleet for 80 seconds, or slept. The next run finishes
+            # what it started.
             raise StepFailed(
                 "LeaseLost",
                 f"The lease of {', '.join(sorted(holder.fleets))} was lost: this machine could not renew it in time.",

@@ -183,4 +183,6 @@ class CallerBreaker:
         why = "the directory takes no more objects"
         if refusal.code != EXCEEDED:
             why = f"Graph refused {refusal.step} to this caller"
+        # Cause: The directory accepts no more objects, or Graph refused a step of a new instance and the token does not
+        # show the permission: all others would fail in the same way. The hint is that of the first that failed.
         raise StepFailed(refusal.code, f"{key} was not begun: {why}.", refusal.hint, step=refusal.step)

@@ -217,6 +217,7 @@ async def _applications(graph: Resources, condition: str) -> list[Application]:
 
 def _two(plan: InstancePlan, application_ids: Iterable[str]) -> StepFailed:
     ids = sorted(application_ids)
+    # Cause: Two runs with separate stores were at work at the same time.
     return StepFailed(
         "TwoApplications",
         f"{len(ids)} applications match {plan.key}: {' and '.join(ids)}.",

@@ -162,6 +162,7 @@ def _never_started(plan: InstancePlan, found: SynchronizationJob) -> str:
     state = assess_job(found).state
     if state == "created":
         return found.id
+    # Cause: A job was created between plan and step.
     raise StepFailed(
         "JobUnforeseen",
         f"The tenant showed no job for {plan.key} when the plan was made, but now it has one, in state {state}.",

@@ -105,6 +105,7 @@ def key_beside(url: str | None) -> bytes | None:
         text = path.read_text("ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is no text"
+        # Cause: The key of the fingerprints is a file beside a SQLite store.
         raise StoreError(f"The fingerprint key {path} cannot be used: {why}.", _REMEDY) from None
     if len(text) < 2 * _BYTES:
         raise StoreError(f"The fingerprint key {path} holds no key.", _REMEDY)

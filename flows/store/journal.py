@@ -113,6 +113,7 @@ class Journal:
         ended = {"outcome": outcome, "counts": dict(counts), "finished_at": finished_at}
         with self._database.write() as connection:
             if connection.execute(statement.values(**ended)).rowcount == 0:
+                # Cause: A defect, or the journal was pruned during the run.
                 raise StoreError(f"{self._database.address}: no run {run_id} was begun.")
 
     def runs(self, fleet: str | None = None, since: datetime | None = None, limit: int = 100) -> list[Run]:

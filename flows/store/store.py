@@ -140,6 +140,7 @@ def require_store(url: str | None = None) -> Store:
     """
     store = existing_store(url)
     if store is None:
+        # Cause: audit, events and store prune do not create a store.
         raise StoreError(f"{store_address(url)}: there is no store yet.", "Name another one with --store.")
     return store
 

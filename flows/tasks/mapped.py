@@ -192,6 +192,7 @@ async def _finish(plan: InstanceWork, running: Awaitable[State]) -> InstanceOutc
     if isinstance(result, InstanceOutcome):
         return result
     outcome = plan.outcome()
+    # Cause: A defect. The other instances are not affected.
     outcome.fail(StepFailed("Crashed", f"{type(result).__name__}: {result}", "See the task run's log.", step="run"))
     return outcome
 

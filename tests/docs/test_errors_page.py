@@ -1,10 +1,11 @@
-"""docs/errors.md names every code and every advice that a person can meet."""
+"""docs/errors.md is as the code is, and names every code and every advice that a person can meet."""
 
 import re
 
 from graph_client import errors
 from graph_client.sign_in import http
 from tests.docs.errors_in_code import advices, codes
+from tests.docs.errors_page import generated
 from tests.docs.pages import DOCS, names
 
 
@@ -16,6 +17,10 @@ def plain(text):
 TEXT = (DOCS / "errors.md").read_text()
 PAGE = plain(TEXT)
 NAMED = set(names(TEXT))
+
+
+def test_the_page_is_what_the_code_says_now():
+    assert generated(TEXT) == TEXT, "stale: run make docs"
 
 
 def test_every_code_of_ours():

@@ -124,6 +124,7 @@ def require_terminal(command: str) -> None:
         BadUsage: Standard input is not a terminal.
     """
     if not sys.stdin.isatty():
+        # Cause: The command runs in a pipeline or with redirected input. Review the plan first, then add --yes.
         raise BadUsage(f"{command} asks before it changes anything, but there is no terminal to ask on.", "Add --yes.")
 
 

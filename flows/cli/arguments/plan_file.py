@@ -56,6 +56,7 @@ class PlanFile:
                 dict(document["digests"]),
             )
         except OSError as error:
+            # Cause: --plan-file cannot be read.
             raise CommandFailed(f"{path}: {error.strerror}", "Create one with plan --out.") from None
         except (ValueError, KeyError, TypeError):
             raise CommandFailed(f"{path} is not a plan file.", "Create one with plan --out.") from None
@@ -70,6 +71,7 @@ class PlanFile:
         ]
         more = f" And {len(different) - _DIFFERENCES_SHOWN} more." if len(different) > _DIFFERENCES_SHOWN else ""
         what = " ".join(different[:_DIFFERENCES_SHOWN]) or "It is for another fleet or tenant."
+        # Cause: The fleet file or the tenant has changed since the plan of --plan-file was made.
         return CommandFailed(
             f"{self.path} is out of date; nothing was written.\n{what}{more}",
             "Run plan again, and review the new plan.",
@@ -96,6 +98,7 @@ def write_plan_file(path: Path, plan: "Plan", options: PlanOptions) -> None:
             os.fchmod(file.fileno(), 0o600)  # an existing file would keep its mode
             json.dump(document, file, indent=2, ensure_ascii=False)
     except OSError as error:
+        # Cause: The file of --out cannot be written.
         raise CommandFailed(f"{path}: {error.strerror}", "Name a file in a directory that you can write to.") from None
 
 

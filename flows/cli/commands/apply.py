@@ -101,6 +101,7 @@ def _apply(parameters: dict[str, Any], reviewed: PlanFile | None) -> "FleetOutco
 
 def _reviewed(path: Path, options: PlanOptions) -> PlanFile:
     if options != PlanOptions():
+        # Cause: A plan file has the options that the plan was made with.
         raise BadUsage("The plan file already holds --only, --save-credentials and --force.", "Leave them out.")
     return PlanFile.read(path)
 

@@ -97,6 +97,7 @@ def _applications(store: "Store", keys: list[str] | None, fleet: str | None) -> 
     if missing or not chosen:
         what = f"instance {', '.join(missing)}" if missing else f"fleet {fleet}"
         within = f" of fleet {fleet}" if missing and fleet else ""
+        # Cause: --app or --fleet names one that no harvest has seen.
         raise CommandFailed(
             f"The store has no {what}{within}.", "Harvest records the instances it finds; check the name."
         )

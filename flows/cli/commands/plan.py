@@ -90,6 +90,7 @@ def _write_markdown(path: Path, plan: "Plan", refusal: Exception | None) -> None
     try:
         path.write_text(format_plan_markdown(plan, refusal), encoding="utf-8", errors="backslashreplace")
     except OSError as error:
+        # Cause: The file of --markdown cannot be written.
         raise CommandFailed(f"{path}: {error.strerror}", "Name a file in a directory that you can write to.") from None
 
 

@@ -34,6 +34,7 @@ def command(
     try:
         out.write_text(page, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
+        # Cause: The page cannot be written.
         raise CommandFailed(
             f"{out}: {error.strerror}.", "Use --out to name a file in a directory that you can write to."
         ) from None

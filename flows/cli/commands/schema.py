@@ -109,6 +109,7 @@ def adopt_schema(only: OneKeyOption, fleet: FleetArgument = DEFAULT_FLEET, tenan
 def _file_of(mappings: "Mappings", key: str) -> Path:
     root = mappings.places.of()
     if root.path or root.file.endswith(".json"):
+        # Cause: The mappings are in the fleet file or in JSON.
         raise CommandFailed(
             f"The mappings of {key} are not in a YAML file of their own.",
             "Move them to one, and reference it in the fleet file: mappings: FILE.",
@@ -130,6 +131,7 @@ def _rewrite(path: Path, text: str, expected: "Mappings") -> None:
     except (FleetFileError, ValidationError):
         says = None
     if says != expected:
+        # Cause: More of the file would change than should, for example because of anchors.
         raise CommandFailed(
             f"{path} cannot be updated automatically and was left unchanged.", "Use schema export, or edit it by hand."
         )

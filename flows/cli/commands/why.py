@@ -55,6 +55,7 @@ def _instances(store: "Store", fleet: str | None, app: str | None) -> list["Inst
     ensure_known(store, fleet)
     instances = read_instances(store, fleet)
     if app is not None and app not in {each.key for each in instances}:
+        # Cause: --app names an instance that no monitor run has seen.
         raise CommandFailed(f"The store has no instance {app}.", "Run `entra-fleet monitor` on its fleet first.")
     return [each for each in instances if app in {None, each.key}]
 

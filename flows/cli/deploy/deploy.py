@@ -78,6 +78,7 @@ async def _block_id(client: PrefectClient, block: str) -> UUID:
     kind, _, name = block.partition("/")
     found = [each for each in await client.read_block_documents_by_type(kind) if each.name == name] if name else []
     if not found:
+        # Cause: --notify, or notify in the file of --fleets, names a block that does not exist.
         raise CommandFailed(
             f"The Prefect server has no notification block {block!r}.",
             "Create it in the Prefect UI under Blocks, and refer to it as TYPE/NAME, such as slack-webhook/operations.",

@@ -66,6 +66,7 @@ def read_fleets_file(path: Path) -> FleetsFile:
         read = FleetsFile.model_validate(content)
     except ValidationError as error:
         problems = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
+        # Cause: The file of --fleets has an unknown or a missing field.
         raise CommandFailed(
             f"{path}: {'; '.join(problems[:_PROBLEMS_SHOWN])}.", "See deployments/fleets.toml for an example."
         ) from None
@@ -81,6 +82,7 @@ def read_fleets_file(path: Path) -> FleetsFile:
 def _check_name(path: Path, name: str, fleet: Path) -> None:
     # The file may exist only on the worker's machine.
     if fleet.exists() and (found := load_fleet(fleet).fleet) != name:
+        # Cause: [fleets.NAME] and fleet: in the fleet file differ.
         raise CommandFailed(
             f"{path}: fleets.{name}: {fleet} defines the fleet {found}.",
             "Give the table the name of the fleet, which events carry.",

@@ -131,6 +131,7 @@ def _check_schedules(fleets: FleetsFile, deployments: list[Document]) -> None:
     for name, entry in fleets.fleets.items():
         where = f"fleets.{name}.schedules"
         for wrong in sorted(by_tenant & set(entry.schedules)):
+            # Cause: A harvest cannot be scheduled for a single fleet.
             raise CommandFailed(
                 f"{where}.{wrong}: {wrong} reads the whole tenant, not one fleet.", "Move it to [schedules]."
             )

@@ -133,6 +133,8 @@ class Child:
             self._process.stdin.close()
 
     def _failure(self, what: str) -> CommandFailed:
+        # Cause: A process that the command started (a Prefect server, a worker, prefect deploy) did not start, failed
+        # or ended. The log of a server for a single command is copied to the folder for temporary files.
         return CommandFailed(f"{self.name} {what}", f"See its log: {self._kept_log()}")
 
     def _kept_log(self) -> Path:

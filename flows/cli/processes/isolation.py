@@ -52,6 +52,7 @@ def require_usable_proxies() -> None:
     """
     for name, url in environ.items():
         if name.lower() in _PROXIES and url and (problem := _problem(url)):
+            # Cause: HTTP_PROXY, HTTPS_PROXY or ALL_PROXY is not a proxy URL, or has an unsupported scheme.
             raise CommandFailed(
                 f"{name} {problem}.", "Write it as http://HOST:PORT or http://USER:PASSWORD@HOST:PORT, or unset it."
             )

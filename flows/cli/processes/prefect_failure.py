@@ -34,8 +34,10 @@ def _refused(response: httpx.Response) -> CommandFailed:
     said = f"{server[0].upper()}{server[1:]} answered {response.status_code}"
     if response.status_code == 401:
         hint = _advice("Set PREFECT_API_AUTH_STRING to USER:PASSWORD, ")
+        # Cause: The server of PREFECT_API_URL requires a password.
         return CommandFailed(f"{said}: it requires a password.", hint)
     hint = _advice("Check its log, or correct the URL (it usually ends in /api), ")
+    # Cause: The server of PREFECT_API_URL answered with an error.
     return CommandFailed(f"{said} to {response.request.url.path}.", hint)
 
 

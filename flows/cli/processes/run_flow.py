@@ -46,6 +46,7 @@ async def _run(flow: AnyFlow, parameters: Mapping[str, Any]) -> Any:
         state: State[Any] = await flow(**parameters, return_state=True)
         if state.is_cancelled() or not state.is_final():
             await _leave_cancelled(state)
+            # Cause: Someone cancelled the run of this command in Prefect.
             raise CommandFailed(
                 f"This run was stopped in Prefect; its state there is {state.name}.",
                 "Its work so far is in the store. Run the command again to finish.",

@@ -46,6 +46,7 @@ def command(
     if embedded and fleets:
         raise BadUsage("--embedded comes with its own example fleet.", "Leave out --fleets.")
     if worker and not (fleets or embedded or Path(_FLEET).exists()):
+        # Cause: Without a fleet file all schedules would fail.
         raise BadUsage(
             f"There is no {_FLEET} in this directory.",
             "Create one with entra-fleet init, name several with --fleets, or try an example with --embedded.",

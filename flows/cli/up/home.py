@@ -47,6 +47,7 @@ class Home:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
+                # Cause: Another up uses the same files, perhaps on another port.
                 raise CommandFailed(
                     f"Another entra-fleet up is using {self.directory}.",
                     "Stop that one, or name another directory with --dir.",
@@ -97,4 +98,5 @@ def _write(path: Path, text: str) -> None:
 
 
 def _unusable(path: Path, error: OSError) -> CommandFailed:
+    # Cause: The directory, or a key in it, cannot be read or written.
     return CommandFailed(f"Cannot use {path}: {error.strerror}.", "Use --dir to name a directory that you own.")
