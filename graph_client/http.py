@@ -95,7 +95,7 @@ class GraphHttp:
             async with asyncio.timeout(self._settings.attempt_timeout_seconds):
                 response = await self._http.send(request)
         except httpx.DecodingError:
-            raise _garbled(call, url) from None
+            raise _undecodable(call, url) from None
         except httpx.RequestError as error:
             raise _no_answer(call, url, request, error) from None
         except TimeoutError as error:
@@ -152,7 +152,7 @@ def _no_answer(call: Call, url: str, request: httpx.Request, error: Exception) -
     return failed
 
 
-def _garbled(call: Call, url: str) -> GraphError:
+def _undecodable(call: Call, url: str) -> GraphError:
     return UnreadableAnswer(
         "the answer cannot be decompressed",
         verb=call.method,

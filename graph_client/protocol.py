@@ -196,7 +196,7 @@ def _guard_next_link(page: Mapping[str, Any], call: Call, url: str, answer: Answ
     if link is not None and _is_absolute(link) and not same_origin(link, url):
         what = f"Graph's page has a nextLink to another host than {urlsplit(url).netloc}"
         body = read_error(answer.headers, b"", call.secrets)
-        raise HostRefused(what, hint=_TRY_AGAIN, **_whence(call, url, answer, body))
+        raise HostRefused(what, hint=_TRY_AGAIN, **_location(call, url, answer, body))
 
 
 def read_next_link(page: Mapping[str, Any]) -> str | None:
@@ -220,7 +220,7 @@ def _status_error(call: Call, url: str, answer: Answer) -> GraphStatusError:
         code=find_validation_code(body.codes, message or "") or body.code,
         message=message,
         hint=hint_for(refusal, wait),
-        **_whence(call, url, answer, body),
+        **_location(call, url, answer, body),
     )
     error.not_yet = is_not_yet(refusal) and validation is None
     error.heals = validation is None and not is_lasting(refusal)
@@ -236,11 +236,11 @@ def _unreadable(call: Call, url: str, answer: Answer, what: str) -> GraphError:
         what,
         hint="check graph_url and any proxy on the way; if it persists, give Microsoft the request-id",
         may_have_happened=call.method != "GET" and not redirected,
-        **_whence(call, url, answer, read_error(answer.headers, b"", call.secrets)),
+        **_location(call, url, answer, read_error(answer.headers, b"", call.secrets)),
     )
 
 
-def _whence(call: Call, url: str, answer: Answer, body: ErrorBody) -> dict[str, Any]:
+def _location(call: Call, url: str, answer: Answer, body: ErrorBody) -> dict[str, Any]:
     return {
         "verb": call.method,
         "path": path_on_wire(url),

@@ -1,6 +1,6 @@
-"""A Microsoft Graph tenant that runs here: for tests, demos and rehearsals.
+"""A Microsoft Graph tenant in this process: for tests, demos and rehearsals.
 
-It shares no code with the client, so that a wrong name cannot be wrong on both sides and pass.
+It shares no code with the client: otherwise a name that is wrong in both would pass every test.
 """
 
 from graph_emulator.clock import Clock

@@ -1,4 +1,4 @@
-"""`python -m graph_emulator`: serve a tenant until it is stopped."""
+"""`python -m graph_emulator`: serve a tenant until stopped."""
 
 import argparse
 import signal
@@ -20,7 +20,7 @@ def run(settings: EmulatorSettings, port: int, directory: Path, faults: Sequence
         settings: the tenant and its profile.
         port: 0 takes a free one.
         directory: where `ca.pem` and `env.sh` are written.
-        faults: rules of misbehaviour, as they are written on a command line.
+        faults: fault rules, as on the command line.
 
     Returns:
         The exit status: 0 stopped, 1 could not listen or write, 2 unknown profile or rule.
@@ -48,7 +48,7 @@ def _say_error(error: EmulatorError) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(prog="graph_emulator", description="A Microsoft Graph tenant on this machine.")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--dir", type=Path, default=Path("graph-emulator"), help="for ca.pem and env.sh")

@@ -1,4 +1,4 @@
-"""Time of the tenant: a clock that tests and demos may advance, and Graph's ways of writing a moment."""
+"""The tenant's clock, which tests and demos can advance; Graph's formats of moments; seeded ids and numbers."""
 
 import base64
 import hashlib
@@ -12,7 +12,7 @@ FROZEN_START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC).timestamp()
 
 
 class Clock:
-    """Seconds since the epoch: a source of time plus what was advanced by hand."""
+    """Seconds since the epoch: a source of time plus the seconds by which it was advanced."""
 
     def __init__(self, read: Callable[[], float] = time.time) -> None:
         self._read = read
@@ -24,11 +24,11 @@ class Clock:
         return cls(lambda: at)
 
     def now(self) -> float:
-        """Seconds since the epoch, in the tenant."""
+        """The tenant's time in seconds since the epoch."""
         return self._read() + self.advanced_seconds
 
     def advance(self, seconds: float) -> None:
-        """Move the tenant forward; a clock never goes back."""
+        """Advance the tenant's time; it never goes back."""
         if not seconds >= 0 or seconds == float("inf"):
             raise ValueError(f"a clock is advanced by a number of seconds >= 0, not by {seconds!r}")
         self.advanced_seconds += seconds
@@ -37,24 +37,24 @@ class Clock:
 def to_ticks(seconds: float) -> int:
     """100-nanosecond ticks since the epoch, the resolution of Graph's moments.
 
-    The last digit is 7: a reader that keeps microseconds only has to cope with the digit it drops.
+    The last digit is 7, so that readers that keep only microseconds are tested with a digit to drop.
     """
     return round(seconds * 1_000_000) * 10 + 7
 
 
 def write_ticks(ticks: int) -> str:
-    """A moment with seven digits of fraction, as logs and jobs carry it."""
+    """A moment with seven fractional digits, as in logs and jobs."""
     seconds, fraction = divmod(ticks, TICKS_PER_SECOND)
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{fraction:07d}Z"
 
 
 def write_moment(seconds: float) -> str:
-    """A moment in whole seconds, as directory objects carry it."""
+    """A moment in whole seconds, as in directory objects."""
     return f"{datetime.fromtimestamp(int(seconds), UTC):%Y-%m-%dT%H:%M:%S}Z"
 
 
 def read_ticks(text: str) -> int:
-    """Ticks of an OData date or date-time literal.
+    """The ticks of an OData date or date-time literal.
 
     Raises:
         ValueError: it is neither.
@@ -81,21 +81,21 @@ def _split_offset(digits: str) -> tuple[str, str, str]:
 
 
 def digest(*parts: object) -> bytes:
-    """Sixteen bytes that depend on the parts only."""
+    """Sixteen bytes that depend only on the parts."""
     return hashlib.blake2b("\x1f".join(map(str, parts)).encode(), digest_size=16).digest()
 
 
 def guid(*parts: object) -> str:
-    """A GUID that depends on the parts only."""
+    """A GUID that depends only on the parts."""
     text = digest(*parts).hex()
     return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-8{text[17:20]}-{text[20:]}"
 
 
 def share(*parts: object) -> float:
-    """A number in [0, 1) that depends on the parts only: a seeded die."""
+    """A number in [0, 1) that depends only on the parts: seeded chance."""
     return int.from_bytes(digest(*parts)[:7], "big") / (1 << 56)
 
 
 def opaque_id(*parts: object) -> str:
-    """An identifier that is no GUID, as those of app role assignments."""
+    """An identifier that is not a GUID, like those of app role assignments."""
     return base64.urlsafe_b64encode(digest(*parts) + digest("tail", *parts)).decode().rstrip("=")

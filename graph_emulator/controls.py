@@ -1,4 +1,4 @@
-"""What tests and demos do behind the client's back: move the clock, edit as the portal does, inject faults."""
+"""Changes that bypass the client: tests and demos advance the clock, edit as in the portal, and inject faults."""
 
 import copy
 from collections.abc import Callable, Iterable
@@ -27,10 +27,10 @@ JOB_ACTIONS: dict[str, Callable[[JobScheduler, Job, float], None]] = {
 
 
 class Controls:
-    """Reads and changes the service without a request to Graph; safe to use from any thread.
+    """Reads and changes the service without requests to Graph; safe to use from any thread.
 
     Args:
-        service: what is read and changed.
+        service: the service to read and change.
     """
 
     def __init__(self, service: Service) -> None:
@@ -43,7 +43,7 @@ class Controls:
         return self._service.clock.now()
 
     def advance(self, seconds: float) -> None:
-        """Move the tenant's clock forward."""
+        """Advance the tenant's clock."""
         self._service.clock.advance(seconds)
 
     def reset(self) -> None:
@@ -51,29 +51,29 @@ class Controls:
         self._service.reset()
 
     def state(self) -> dict[str, Any]:
-        """The tenant as JSON: objects, jobs, keys of secrets, counts of events."""
+        """The tenant as JSON: objects, jobs, keys of secrets, numbers of events."""
         with self._lock:
             return self._service.tenant.snapshot(self.now())
 
     @property
     def requests_seen(self) -> int:
-        """All requests to Graph and to sign-in, also those no longer kept; parts of a batch count."""
+        """The number of requests to Graph and sign-in, including those no longer kept and the parts of batches."""
         return self._service.requests.sequence
 
     def requests_since(self, sequence: int = 0) -> list[RequestRecord]:
-        """The requests that are kept and came after the one of this number, oldest first."""
+        """The kept requests after the one with this number, oldest first."""
         return [record for record in self._service.requests if record.sequence > sequence]
 
     @property
     def faults(self) -> list[FaultRule]:
-        """The rules of misbehaviour in force."""
+        """The active fault rules."""
         return self._service.faults.rules
 
     def add_faults(self, rules: Iterable[FaultRule]) -> None:
-        """Add rules of misbehaviour, from now on.
+        """Add fault rules.
 
         Raises:
-            EmulatorError: a rule is about an operation that does not exist.
+            EmulatorError: a rule names an operation that does not exist.
         """
         rules = tuple(rules)
         Faults.check(rules, OPERATIONS)
@@ -81,7 +81,7 @@ class Controls:
             self._service.faults.add(rules)
 
     def clear_faults(self) -> None:
-        """Drop all rules of misbehaviour."""
+        """Remove all fault rules."""
         with self._lock:
             self._service.faults.clear()
 
@@ -117,7 +117,7 @@ class Controls:
                 self._write_audit("patch_service_principal", entry)
 
     def delete(self, object_id: str, purge: bool = False) -> None:
-        """Delete an application or a service principal; a purged one is not in the recycle bin either.
+        """Delete an application or a service principal, to the recycle bin or permanently.
 
         Raises:
             EmulatorError: there is no such object.
@@ -149,7 +149,7 @@ class Controls:
             self._write_audit(f"{action}_job", job.principal)
 
     def edit_secrets(self, principal_id: str, values: dict[str, str]) -> None:
-        """Change single secrets, as the portal does; an empty value removes its key.
+        """Change individual secrets, as the portal does; an empty value removes its key.
 
         Raises:
             EmulatorError: there is no such service principal, or a value is not a string.
@@ -174,7 +174,7 @@ class Controls:
             return copy.deepcopy(job.schema or build_schema(job.principal.template, job.template_id))
 
     def edit_mapping(self, job_id: str, target: str, source: str) -> None:
-        """Map a target attribute of users to another source attribute, as the portal does.
+        """Map a target attribute of users to another source attribute, as in the portal.
 
         Raises:
             EmulatorError: there is no such job.
@@ -192,7 +192,7 @@ class Controls:
             self._write_audit("put_schema", job.principal)
 
     def preload_events(self, principal_id: str, count: int, over_seconds: float = 6 * 86_400.0) -> None:
-        """Fill the provisioning log with events of the time just past.
+        """Fill the provisioning log with past events.
 
         Raises:
             EmulatorError: there is no such service principal, or one of the numbers is out of range.

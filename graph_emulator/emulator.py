@@ -1,4 +1,4 @@
-"""The emulator: one tenant behind one function, `handle`, and the two ways in."""
+"""The emulator: one tenant behind one function, `handle`, and two ways in: a transport and a server."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -28,12 +28,12 @@ VERSIONS = frozenset({"v1.0", "beta"})
 
 
 class Emulator:
-    """A Microsoft Graph tenant that runs here; `controls` change it behind the client's back.
+    """A Microsoft Graph tenant in this process; `controls` change it without requests.
 
     Args:
-        settings: the tenant and its character.
-        clock: the tenant's time; by default the time of day, plus what is advanced.
-        faults: rules of misbehaviour beyond those of the profile.
+        settings: the tenant and its behaviour.
+        clock: the tenant's time; by default the system clock, which can be advanced.
+        faults: fault rules in addition to those of the profile.
 
     Raises:
         EmulatorError: an unknown profile, or a rule about an unknown operation.
@@ -57,7 +57,7 @@ class Emulator:
 
     @property
     def requests(self) -> RequestLog:
-        """The requests seen, oldest first; only so many are kept."""
+        """The latest requests, oldest first, up to `settings.requests_kept`."""
         return self._service.requests
 
     def handle(self, request: Request) -> Response:
@@ -90,11 +90,11 @@ class Emulator:
         return Response(answer.status, truncated(tuple(rules), body) if rules else body, headers, delay_seconds)
 
     def transport(self) -> httpx.AsyncBaseTransport:
-        """The way in for this process: hand it to an httpx client."""
+        """The way in from this process: pass it to an httpx client."""
         return EmulatorTransport(self.handle)
 
     def serve(self, port: int = 0, directory: Path | None = None) -> "Served":
-        """The way in for everyone on this machine: TLS on localhost, to be entered with `with`.
+        """The way in from other processes of this machine: a TLS server on localhost, for use with `with`.
 
         Args:
             port: 0 takes a free one.

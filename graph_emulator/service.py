@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from graph_emulator.clock import Clock
 from graph_emulator.directory.directory import replica_of
 from graph_emulator.estate import build_estate
-from graph_emulator.faults.effects import HTML, ConnectionDropped, HtmlPage, misbehave, tamper
-from graph_emulator.faults.profiles import profile_named, settled
+from graph_emulator.faults.effects import HTML, ConnectionDropped, HtmlPage, raise_fault, tamper
+from graph_emulator.faults.profiles import apply_profile, profile_named
 from graph_emulator.faults.rules import FaultRule, Faults
 from graph_emulator.faults.throttle import Throttle
 from graph_emulator.handlers.call import Answer, Call
@@ -19,7 +19,7 @@ from graph_emulator.sign_in.token_endpoint import SignIn, SignInRefused, cloud_m
 from graph_emulator.sign_in.tokens import ALL_SYNCHRONIZATION, Caller, TokenIssuer, check
 from graph_emulator.tenant import Tenant
 from graph_emulator.wire.bodies import read_json
-from graph_emulator.wire.problems import GraphProblem, Request, Response, malformed, no_payload, untyped
+from graph_emulator.wire.problems import GraphProblem, Request, Response, body_missing, content_type_missing, malformed
 from graph_emulator.wire.query_options import read_options
 from graph_emulator.wire.request_log import KEPT_HEADERS, RequestLog, RequestRecord, parsed
 
@@ -42,7 +42,7 @@ class Service:
     """
 
     def __init__(self, settings: EmulatorSettings, clock: Clock, faults: Iterable[FaultRule] = ()) -> None:
-        self.settings = settled(settings)
+        self.settings = apply_profile(settings)
         self.clock = clock
         self.lock = threading.RLock()
         self._own_rules = tuple(faults)
@@ -117,7 +117,7 @@ class Service:
         if self.faults.rules:
             struck = self.faults.strike(route.operation, request.method, "/" + "/".join(segments))
             rules += (rule for rule in struck if rule.effect != "expired_token" or self._revoke(request))
-            misbehave(rules, after_commit=False)
+            raise_fault(rules, after_commit=False)
         # The token is looked at before the Content-Type, and that before the path: timfee/cep-idp, 2025-06-11.
         caller = self.tokens.caller(request.headers.get("authorization"), now)
         record.app = caller.app_id
@@ -129,7 +129,7 @@ class Service:
         write_audit(call, route.operation, answer)
         answer.headers.update(headers)
         if rules:
-            misbehave(rules, after_commit=True)
+            raise_fault(rules, after_commit=True)
             answer = tamper(rules, answer)
         return answer
 
@@ -138,9 +138,9 @@ class Service:
             return
         mode = self.settings.bodyless_writes
         if not request.headers.get("content-type") and (request.body or mode != "lenient"):
-            raise untyped()
+            raise content_type_missing()
         if not request.body and mode == "need_body":
-            raise no_payload()
+            raise body_missing()
 
     def _revoke(self, request: Request) -> bool:
         return self.tokens.refuse(request.headers.get("authorization"))

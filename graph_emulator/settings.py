@@ -1,4 +1,4 @@
-"""Everything that can be set about the tenant; each unconfirmed point of Graph is a switch here."""
+"""The settings of a tenant; each unconfirmed behaviour of Graph is a switch here."""
 
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, Self
@@ -13,12 +13,12 @@ ALL_ROLES = (
 
 
 class EmulatorError(Exception):
-    """The emulator was asked for something that it cannot do; the text says what to write instead."""
+    """The emulator cannot do what was asked; the text says what is possible."""
 
 
 @dataclass(frozen=True, slots=True)
 class FederatedCredential:
-    """An outside identity that the application trusts."""
+    """An external identity that the application trusts."""
 
     issuer: str
     subject: str
@@ -40,13 +40,13 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class EmulatorSettings:
-    """The tenant to emulate. Durations are tenant seconds; nothing but `latency_seconds` is ever waited for."""
+    """The tenant to emulate. Durations are in the tenant's time; only latencies are actually waited for."""
 
     seed: int = 1
     profile: str = "calm"
     """A name of `PROFILES`, or several joined by `+`."""
     given: frozenset[str] = field(init=False, repr=False, compare=False)
-    """The names of what was set by hand, which no profile changes."""
+    """The names of the explicitly set fields, which profiles leave unchanged."""
 
     tenant_id: str = "7928d5b5-7442-4a97-a02d-66f9a9972ec0"
     tenant_name: str = "Contoso"
@@ -59,9 +59,9 @@ class EmulatorSettings:
     federated: tuple[FederatedCredential, ...] = ()
     other_clients: tuple[Client, ...] = ()
     token_lifetime_seconds: float = 3600.0
-    """What a token says of itself."""
+    """The lifetime in a token's own claims."""
     token_valid_seconds: float | None = None
-    """When a token is refused, if earlier than it says (revoked)."""
+    """When a token is rejected, if earlier than its claims say (revoked)."""
 
     users: int = 48
     groups: int = 12
@@ -72,68 +72,68 @@ class EmulatorSettings:
     directory_reads_by_id_need_permission: bool = False
 
     latency: Literal["even", "realistic"] = "even"
-    """Whether every request takes `latency_seconds`, or each operation its own time with a seeded spread."""
+    """Whether every request takes `latency_seconds`, or each operation has its own latency with seeded variation."""
     latency_seconds: float = 0.0
     latency_scale: float = 1.0
-    """Realistic latencies are this much of the modelled ones."""
+    """The factor on realistic latencies."""
     replication_lag_seconds: float = 0.0
     change_lag_seconds: float = 0.0
-    """How long replicas go on to show an object as it was before a PATCH, and no new assignment."""
+    """How long replicas may return an object as before a PATCH, and omit a new assignment."""
     templates_lag_seconds: float = 0.0
     templates_before_ready: Literal["empty", "404"] = "empty"
     not_replicated: tuple[int, ...] = (404,)
-    """Answers of synchronization endpoints about a service principal that has not replicated: 404, 403 or 409."""
+    """How synchronization endpoints answer about a service principal that is not replicated: 404, 403 or 409."""
     propagation: Literal["delayed", "at once", "never"] = "delayed"
-    """When an application's tags and display name show on its service principal."""
+    """When an application's tags and display name appear on its service principal."""
     propagation_seconds: float = 0.0
     index_lag_seconds: float = 0.0
-    """Further lag of the index that advanced queries read."""
+    """Additional lag of the index behind advanced queries."""
     secrets_lag_seconds: float = 0.0
 
     bodyless_writes: Literal["need_type", "need_body", "lenient"] = "need_type"
-    """What a write without a body must have: a Content-Type, JSON all the same, or nothing."""
+    """What a write without a body needs: a Content-Type, a JSON body after all, or nothing."""
     unknown_segments: Literal["not found", "malformed"] = "not found"
-    """What an unknown segment below an object is: a 404 of the directory, or a 400 of the gateway."""
+    """The answer to an unknown segment below an object: the directory's 404 or the gateway's 400."""
     no_jobs: Literal["404", "empty"] = "404"
-    """How the list of jobs is answered of a service principal that has none."""
+    """How the list of jobs is answered if a service principal has none."""
     delta_lifetime_seconds: float = 7 * 86_400.0
     """How long a deltaLink can be followed."""
     delta_expired: Literal["410", "400"] = "410"
-    """How a deltaLink is refused that has expired: both are on Microsoft's pages."""
+    """How an expired deltaLink is refused: both are on Microsoft's pages."""
 
     fresh_job_code: Literal["Paused", "NotConfigured"] = "Paused"
-    """How a job looks that was never started; NotConfigured is the older form, with its other interval."""
+    """The status of a job that was never started; NotConfigured is the older form, with another interval."""
     job_alias: Literal["renamed", "as asked"] = "renamed"
-    """Whether a job of a template that stands for another says so."""
+    """Whether a job created from a template that is an alias names the actual template."""
     last_success: Literal["end only", "whole"] = "end only"
-    """Whether the last successful execution of a job tells only when it ended."""
+    """Whether the last successful execution of a job has only its end."""
     duplicate_jobs: Literal["conflict", "same", "second"] = "conflict"
     secrets_put: Literal["replace", "merge"] = "replace"
     start_without_credentials: Literal["quarantine", "error"] = "quarantine"
-    """Whether the start is accepted, and the first cycle fails, or refused."""
+    """Whether the start is accepted and the first cycle fails, or is refused."""
     on_demand_without_credentials: Literal["error", "failure"] = "error"
-    """Whether provisioning on demand is refused then, or answers that it failed."""
+    """Whether provisioning on demand is refused then, or reports a failure."""
     validate_failure_status: int = 400
     validate_failure_form: Literal["nested", "flat"] = "nested"
-    """Whether the code below stands inside of another one."""
+    """Whether the code below is nested inside another one."""
     validate_failure_code: str = "SystemForCrossDomainIdentityManagementCredentialValidationUnavailable"
     accepted_secrets: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    """Pairs of BaseAddress and the one SecretToken that the target system there accepts."""
+    """Pairs of a BaseAddress and the only SecretToken that its target system accepts."""
     rejected_words: tuple[str, ...] = ("wrong", "rejected")
     batch_synchronization: bool = True
-    """Whether `$batch` takes synchronization paths."""
+    """Whether `$batch` accepts synchronization paths."""
     unlisted_permission: Literal["all or owned", "all only"] = "all or owned"
-    """What reading secrets and validating on the collection need: Application.ReadWrite.OwnedBy may do or not."""
+    """Whether Application.ReadWrite.OwnedBy suffices for reading secrets and validating on the collection."""
     schema_form: Literal["as put", "without nulls", "reordered"] = "as put"
-    """How a job's schema is shown: as it was put, without what is null or empty, or its lists in another order."""
+    """How a job's schema is returned: as written, without null and empty values, or with its lists in another order."""
     job_patch: Literal["unknown", "apply", "ignore", "refuse"] = "unknown"
-    """What a PATCH of a job is: unknown, or it takes effect, or answers 204 and changes nothing, or is a 400."""
+    """What a PATCH of a job does: unknown to the service, applied, answered with 204 but ignored, or a 400."""
     jobs_after_restore: Literal["disabled", "running", "gone"] = "disabled"
-    """What became of the jobs of a service principal that comes back from the recycle bin."""
+    """The state of the jobs of a service principal that is restored from the recycle bin."""
     on_demand_key: Literal["type name", "result"] = "type name"
     """The `key` of a provisionOnDemand answer: JSON in a string, or the name of an internal type."""
     on_demand_value: Literal["summaries", "summary", "steps"] = "summaries"
-    """The `value` for a user: one event in a string, a list of such, or a list of its steps alone."""
+    """The `value` for a user: one event in a string, a list of events, or a list of steps."""
     secrets_api: Literal["present", "removed from beta"] = "present"
     """Whether beta still has secrets, validateCredentials and acquireAccessToken after their removal date."""
     duplicate_assignment_code: str = "Request_BadRequest"
@@ -149,7 +149,7 @@ class EmulatorSettings:
     initial_cycle_seconds: float = 1.2
     cycle_seconds: float = 5.0
     eventful_cycles: int = 12
-    """Incremental cycles in which people change by themselves; later ones find nothing new."""
+    """The number of incremental cycles in which people change; later ones find no changes."""
     quarantine_retry_seconds: float = 86_400.0
     entry_failure_share: float = 0.04
     log_moments: Literal["whole seconds", "fractions"] = "whole seconds"
@@ -170,19 +170,19 @@ class EmulatorSettings:
     """What a filter of the audit log by `loggedByService` does."""
     template_page_size: int = 100
     template_next_link_without_top: bool = False
-    """Whether a list of templates without `$top` comes in pages, or whole."""
+    """Whether a list of templates without `$top` is paged."""
     template_properties: Literal["nine", "all"] = "nine"
-    """Whether templates have the properties that were recorded, or those too that the metadata declares since."""
+    """Whether templates have only the recorded properties, or all that the metadata declares since then."""
     template_count_segment: bool = True
     """Whether `/applicationTemplates/$count` exists."""
     unintegrated_templates: Literal["instantiate", "refuse"] = "instantiate"
-    """What instantiating a template with `isEntraIntegrated: false` does."""
+    """How instantiating a template with `isEntraIntegrated: false` is answered."""
     gallery_ids: Literal["same", "per cloud"] = "same"
-    """Whether gallery templates have the same ids in every cloud; the non-gallery ones differ in any case."""
+    """Whether gallery templates have the same ids in every cloud; the ids of the non-gallery ones differ anyway."""
 
     throttling: bool = False
     throttle_time_scale: float = 1.0
-    """Windows are this much of the documented length; their budgets stay."""
+    """The factor on the documented windows; their budgets are unchanged."""
     writes_per_window: int = 3000
     write_window_seconds: float = 150.0
     units_per_window: int = 8000
@@ -192,23 +192,23 @@ class EmulatorSettings:
     on_demand_per_window: int = 5
     on_demand_window_seconds: float = 10.0
     unlisted_budgets: Literal["charged", "free"] = "charged"
-    """Whether application templates and synchronization, which the list of limits does not name, cost anything."""
+    """Whether application templates and synchronization, which the documented limits do not list, cost anything."""
 
     requests_kept: int = 200_000
     body_limit_bytes: int = 4 * 1024 * 1024
 
     def __new__(cls, *_: Any, **given: Any) -> Self:
-        """Remember what was set by hand, also where it equals the default."""
+        """Record which fields are set explicitly, even to their defaults."""
         settings = object.__new__(cls)
         names = {f.name: f.default for f in fields(cls) if f.init}
-        # `dataclasses.replace` names every field: then only what differs was meant.
+        # `dataclasses.replace` passes every field: then only those that differ count as set.
         whole = given.keys() >= names.keys()
         meant = frozenset(n for n, value in given.items() if not whole or value != names.get(n))
         object.__setattr__(settings, "given", meant)
         return settings
 
     def with_changes(self, **changes: Any) -> "EmulatorSettings":
-        """A copy with other values, all of them set by hand."""
+        """A copy with changed values, which count as explicitly set."""
         copied = replace(self, **changes)
         object.__setattr__(copied, "given", self.given | changes.keys())
         return copied

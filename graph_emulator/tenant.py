@@ -1,4 +1,4 @@
-"""The tenant: everything that has state, put together."""
+"""The tenant: directory, people, assignments, secrets, jobs and log."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from graph_emulator.settings import EmulatorSettings
 
 
 class Tenant:
-    """One tenant of one cloud, empty but for its gallery and its people."""
+    """One tenant of one cloud; new ones have only the gallery and people."""
 
     def __init__(self, settings: EmulatorSettings) -> None:
         self.settings = settings
@@ -38,7 +38,7 @@ class Tenant:
         return self.secrets.setdefault(principal_id, SavedSecrets())
 
     def snapshot(self, now: float) -> dict[str, Any]:
-        """Everything as JSON; of secrets the keys and never the values."""
+        """The whole state as JSON; the keys of secrets, but never their values."""
         self.jobs.settle(now)
         directory = self.directory
         for entries in directory.live.values():

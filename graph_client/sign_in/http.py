@@ -207,13 +207,13 @@ class _Shared(httpx.BaseTransport):
 
 
 def _check(method: str, url: str, response: httpx.Response) -> None:
-    whence: dict[str, Any] = {
+    location: dict[str, Any] = {
         "verb": method,
         "path": urlsplit(url).path,
         "status": response.status_code,
     }
     if response.status_code in (408, 410, 429) or response.status_code >= 500:
-        failed = AuthFailed("the sign-in service is overloaded or failing", hint="try again later", **whence)
+        failed = AuthFailed("the sign-in service is overloaded or failing", hint="try again later", **location)
         failed.transient = True
         failed.retry_after_seconds = retry_after_seconds(
             response.headers.get("retry-after"), datetime.now(UTC), response.headers.get("date")
@@ -228,9 +228,9 @@ def _check(method: str, url: str, response: httpx.Response) -> None:
         body = None
     if not isinstance(body, dict):
         hint = "check the authority, and any proxy on the way"
-        raise AuthFailed("the sign-in service did not answer with JSON", hint=hint, **whence)
+        raise AuthFailed("the sign-in service did not answer with JSON", hint=hint, **location)
     if response.status_code >= 400:
-        raise auth_failed(body, **whence)
+        raise auth_failed(body, **location)
 
 
 def _unreachable(method: str, url: str, error: httpx.RequestError) -> AuthFailed:

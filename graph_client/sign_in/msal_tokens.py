@@ -75,7 +75,7 @@ class MsalTokens:
         if self._clock() < self._good_until:
             return self._current
         async with self._turn:
-            return await self._renewed()
+            return await self._current_or_new()
 
     async def renew(self, rejected: str) -> str:
         """A token to replace a rejected one; concurrent callers share one sign-in.
@@ -87,9 +87,9 @@ class MsalTokens:
             if self._current == rejected:
                 self._application = None
                 self._good_until = float("-inf")
-            return await self._renewed()
+            return await self._current_or_new()
 
-    async def _renewed(self) -> str:
+    async def _current_or_new(self) -> str:
         if self._clock() < self._good_until:
             return self._current
         asked_at = self._clock()
@@ -106,14 +106,14 @@ class MsalTokens:
     def _acquire(self) -> Mapping[str, Any]:
         with self._one_thread:
             try:
-                return self._asked()
+                return self._sign_in()
             except AuthFailed as error:
                 raise error from None
             # MSAL documents no closed set of exceptions.
             except Exception as error:  # noqa: BLE001
                 raise _unexpected(error) from None
 
-    def _asked(self) -> Mapping[str, Any]:
+    def _sign_in(self) -> Mapping[str, Any]:
         if self._application is None:
             self._application = self._build()
         result = self._request()(self._application)

@@ -14,7 +14,7 @@ REPLICAS = 3
 
 
 def arrivals(seed: int, identifier: str, created_at: float, lag_seconds: float) -> tuple[float, ...]:
-    """When each replica knows the object; empty when there is no lag. The slowest takes the whole lag."""
+    """When each replica receives the object; empty without lag. The slowest takes the whole lag."""
     if lag_seconds <= 0:
         return ()
     early = [created_at + lag_seconds * (0.3 + 0.6 * share(seed, identifier, n)) for n in range(REPLICAS - 1)]
@@ -24,7 +24,7 @@ def arrivals(seed: int, identifier: str, created_at: float, lag_seconds: float) 
 
 
 def replica_of(seed: int, sequence: int) -> int:
-    """The replica that answers a request: reads that follow each other hit different ones."""
+    """The replica that answers a request; successive reads reach different ones."""
     return int(share(seed, "replica", sequence) * REPLICAS)
 
 
@@ -39,7 +39,7 @@ RECYCLE_SECONDS = 30 * 86_400.0
 
 @dataclass(slots=True)
 class Entry:
-    """An application or a service principal as the directory keeps it."""
+    """An application or a service principal, with what the directory knows about it."""
 
     kind: Kind
     value: dict[str, Any]
@@ -55,7 +55,7 @@ class Entry:
     partner: "Entry | None" = None
 
     overwritten: list[tuple[tuple[float, ...], dict[str, Any]]] = field(default_factory=list)
-    """What PATCHes replaced, for the replicas that have not heard of them."""
+    """The previous values of PATCHes, for the replicas that have not received them."""
 
     @property
     def id(self) -> str:
@@ -63,7 +63,7 @@ class Entry:
         return str(self.value["id"])
 
     def seen(self, replica: int, now: float, *, whole: bool = True) -> dict[str, Any]:
-        """The object as a replica shows it; a copy if it is wanted as a whole."""
+        """The object as a replica returns it; a copy if `whole`."""
         while self.overwritten and max(self.overwritten[0][0]) <= now:
             del self.overwritten[0]
         if not self.overwritten:
@@ -75,7 +75,7 @@ class Entry:
         return value
 
     def settle(self, now: float) -> None:
-        """Take over what has propagated from the application by now."""
+        """Apply the changes that have propagated from the application by now."""
         while self.pending and self.pending[0][0] <= now:
             self._inherit(self.pending.pop(0)[1])
 
@@ -87,12 +87,12 @@ class Entry:
             self.merge_tags()
 
     def merge_tags(self) -> None:
-        """Show the tags of the application beside the own ones."""
+        """Merge the application's tags with the object's own ones."""
         self.value["tags"] = [*self.own_tags, *(t for t in self.inherited_tags if t not in self.own_tags)]
 
 
 class Directory:
-    """Every application and service principal; reads see them as the answering replica does."""
+    """All applications and service principals; reads see them as the answering replica does."""
 
     def __init__(self, settings: EmulatorSettings) -> None:
         self._settings = settings
@@ -105,7 +105,7 @@ class Directory:
     def instantiate(
         self, template: Template, display_name: str, reference: str | None, owner: str, now: float
     ) -> tuple[Entry, Entry]:
-        """A new application and its service principal; the same name twice makes two pairs."""
+        """Create an application and its service principal; names need not be unique."""
         self._check_quota()
         self._created += 1
         seed, number = self._settings.seed, self._created
@@ -138,7 +138,7 @@ class Directory:
 
     @property
     def objects(self) -> int:
-        """What counts against the quota: soft-deleted objects do."""
+        """The number of objects that count against the quota, including soft-deleted ones."""
         return sum(map(len, self.live.values())) + len(self.deleted)
 
     def _add(self, kind: Kind, value: dict[str, Any], template: Template, now: float, owner: str) -> Entry:
@@ -154,7 +154,7 @@ class Directory:
         """One object.
 
         Raises:
-            GraphProblem: 404, absent or unknown to this replica yet.
+            GraphProblem: 404, it does not exist, or not yet on this replica.
         """
         entry = self.live[kind].get(identifier.lower())
         if entry is None or not has_arrived(entry.arrivals, replica, now):
@@ -171,14 +171,14 @@ class Directory:
         raise not_found(app_id)
 
     def all(self, kind: Kind, replica: int, now: float, *, index_lag: float = 0.0) -> Iterator[Entry]:
-        """The objects that a replica, or the lagging index, shows."""
+        """The objects that a replica, or the lagging index, returns."""
         for entry in list(self.live[kind].values()):
             if has_arrived(entry.arrivals, replica, now) and entry.created_at + index_lag <= now:
                 entry.settle(now)
                 yield entry
 
     def patch(self, entry: Entry, changes: dict[str, Any], now: float) -> None:
-        """Change an object; an application passes name and tags on to its service principal."""
+        """Change an object; the name and tags of an application propagate to its service principal."""
         if lag := self._settings.change_lag_seconds:
             times = arrivals(self._settings.seed, f"{entry.id} {len(entry.overwritten)}", now, lag)
             entry.overwritten.append((times, {name: entry.value.get(name) for name in changes}))
@@ -200,7 +200,7 @@ class Directory:
             self._note(principal)
 
     def delete(self, entry: Entry, now: float) -> None:
-        """Move to the recycle bin; an application takes its service principal along."""
+        """Move an object to the recycle bin, an application together with its service principal."""
         for gone in (entry, entry.partner) if entry.kind == "application" else (entry,):
             if gone is not None and gone.deleted_at is None:
                 del self.live[gone.kind][gone.id]
@@ -213,7 +213,7 @@ class Directory:
         """An object of the recycle bin.
 
         Raises:
-            GraphProblem: 404, not there, or there for more than thirty days.
+            GraphProblem: 404, it is not there, or has been for more than thirty days.
         """
         entry = self.deleted.get(identifier.lower())
         if entry is None or entry.deleted_at is None or now - entry.deleted_at > RECYCLE_SECONDS:
@@ -221,13 +221,13 @@ class Directory:
         return entry
 
     def restore(self, entry: Entry) -> None:
-        """Bring an object back from the recycle bin."""
+        """Restore an object from the recycle bin."""
         del self.deleted[entry.id]
         entry.deleted_at, entry.value["deletedDateTime"] = None, None
         self.live[entry.kind][entry.id] = entry
         self._note(entry)
 
     def purge(self, entry: Entry) -> None:
-        """Remove an object for good."""
+        """Delete an object permanently."""
         del self.deleted[entry.id]
         self._note(entry)

@@ -1,4 +1,4 @@
-"""The application gallery: templates of applications, and the synchronization templates each brings."""
+"""The application gallery: application templates, and the synchronization templates of each."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -139,7 +139,7 @@ CREDENTIALS = ("BaseAddress SecretToken", "BaseAddress SecretToken", "BaseAddres
 
 
 def fill_gallery() -> Iterator[str]:
-    """One line for each entry."""
+    """The lines of entries that fill up the gallery."""
     for company in COMPANIES:
         for product, (categories, provisioned) in PRODUCTS.items():
             name = f"{company} {product}"
@@ -154,7 +154,7 @@ def fill_gallery() -> Iterator[str]:
 
 
 def is_integrated(name: str) -> bool:
-    """A few entries only bookmark a password sign-in that somebody contributed."""
+    """A few entries are only bookmarks or contributed password sign-ins."""
     return share(name, "integrated") >= 0.06
 
 
@@ -169,10 +169,10 @@ AWS = "8b1025e4-1dd2-430b-a150-2ef79cd700f5"
 GOOGLE = "01303a13-8322-4e06-bee5-80d612907131"
 CROSS_TENANT = "518e5f48-1fc8-4c48-9387-9fdf28b0dfe7"
 CLOUD_SYNC = "1a4721b3-e57f-4451-ae87-ef078703ec94"
-"""Can be instantiated and is not in the list: entra-docs how-to-inbound-synch-ms-graph."""
+"""Can be instantiated, but is not listed: entra-docs how-to-inbound-synch-ms-graph."""
 
 # App roles belong to the template, ids included: timfee/cep-idp instantiate-sso.json and instantiateProv.json, 2025-06.
-# Of those that are not named here nobody has shown any: they get the two that the non-gallery application has.
+# For templates not named here no roles are on record: they get the two of the non-gallery application.
 ROLES = {
     AWS: (("msiam_access", "7dfd756e-8c27-4472-b2b7-38c17fc5de5e"),),
     GOOGLE: (
@@ -211,7 +211,7 @@ RECORDED = (
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """One application template and what it means for provisioning."""
+    """One application template, with its provisioning properties."""
 
     id: str
     display_name: str
@@ -225,37 +225,37 @@ class Template:
 
     @property
     def imports_roles(self) -> bool:
-        """The connector reads roles from the target instead of writing people into it."""
+        """Whether the connector imports roles from the target, as that for AWS does."""
         return "aws" in self.synchronization
 
     @property
     def is_custom(self) -> bool:
-        """The non-gallery template, for any application that speaks SCIM."""
+        """Whether it is the non-gallery template, for any application with SCIM."""
         return self.id in NON_GALLERY.values()
 
     @property
     def home_page(self) -> str:
-        """Where an application made from the template leads."""
+        """The home page of applications created from the template."""
         key = "customappsso" if self.is_custom else self.slug
         return HOMES.get(self.id) or f"{GALLERY_HOME}{key}|ISV9.1|primary|z"
 
     @property
     def redirect_uris(self) -> tuple[str, ...]:
-        """Where a sign-in may lead back to; wildcards may be among them."""
+        """The redirect URIs of sign-ins; some have wildcards."""
         return REDIRECTS.get(self.id, ())
 
     @property
     def roles(self) -> tuple[tuple[str, str], ...]:
-        """The names and ids of its app roles."""
+        """The names and ids of the app roles."""
         return ROLES.get(self.id) or tuple((name, guid("app role", self.id, name)) for name in ("User", "msiam_access"))
 
     @property
     def slug(self) -> str:
-        """The name in letters and digits only."""
+        """The name reduced to letters and digits."""
         return "".join(c for c in self.display_name.lower() if c.isascii() and c.isalnum())
 
     def as_graph(self) -> dict[str, Any]:
-        """The template as Graph shows it."""
+        """The template as Graph returns it."""
         return {
             "id": self.id,
             "displayName": self.display_name,
@@ -308,7 +308,7 @@ def gallery(cloud: str, *, own_ids: bool = False) -> dict[str, Template]:
 
     Args:
         cloud: global, usgov or china.
-        own_ids: whether the other templates, too, have ids of this cloud; the ids that are documented stay.
+        own_ids: whether the other templates have ids of this cloud, too; documented ids are unchanged.
     """
     salt = cloud if own_ids and cloud != "global" else ""
     entries = [_template(line, salt, known=True) for line in ENTRIES.strip().splitlines()]
@@ -323,7 +323,7 @@ def gallery(cloud: str, *, own_ids: bool = False) -> dict[str, Template]:
 
 @cache
 def rendered(cloud: str, *, own_ids: bool = False, whole: bool = False) -> tuple[dict[str, Any], ...]:
-    """The same as Graph lists them, by name; whole ones have every property that the metadata declares."""
+    """The templates as Graph lists them, by name; whole ones have every property of the metadata."""
     templates = sorted(gallery(cloud, own_ids=own_ids).values(), key=lambda t: (t.display_name.lower(), t.id))
     shown = (template.as_graph() for template in templates if template.id != CLOUD_SYNC)
     return tuple(shown) if whole else tuple({name: value[name] for name in RECORDED} for value in shown)

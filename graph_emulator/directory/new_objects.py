@@ -1,4 +1,4 @@
-"""New directory objects as Graph shows them.
+"""New directory objects as Graph returns them.
 
 https://learn.microsoft.com/graph/api/applicationtemplate-instantiate
 """
@@ -15,7 +15,7 @@ CUSTOM_SINGLE_SIGN_ON = "WindowsAzureActiveDirectoryCustomSingleSignOnApplicatio
 
 # Not in the answer of instantiate, only in a later GET; the rest is in both: timfee/cep-idp instantiate-sso.json and
 # appByTemplateProv.json, 2025-06.
-LATER = frozenset(
+ONLY_IN_GET = frozenset(
     {
         "appDescription",
         "certification",
@@ -30,7 +30,7 @@ LATER = frozenset(
         "uniqueName",
     }
 )
-# What nobody has set on a new application.
+# Unset properties of a new application.
 UNSET = (
     "deletedDateTime",
     "description",
@@ -48,16 +48,16 @@ UNSET = (
     "servicePrincipalLockConfiguration",
     "requestSignatureVerification",
 )
-LATER_OF_WEB = frozenset({"implicitGrantSettings", "redirectUriSettings"})
+WEB_ONLY_IN_GET = frozenset({"implicitGrantSettings", "redirectUriSettings"})
 
 
-def just_made(value: dict[str, Any], *, principal: bool) -> dict[str, Any]:
-    """An object as the answer of instantiate shows it."""
-    shown = {name: each for name, each in value.items() if name not in LATER}
+def as_created(value: dict[str, Any], *, principal: bool) -> dict[str, Any]:
+    """An object as in the answer to instantiate."""
+    shown = {name: each for name, each in value.items() if name not in ONLY_IN_GET}
     if principal:
         shown.pop("description", None)
     if "web" in shown:
-        shown["web"] = {name: each for name, each in shown["web"].items() if name not in LATER_OF_WEB}
+        shown["web"] = {name: each for name, each in shown["web"].items() if name not in WEB_ONLY_IN_GET}
     return shown
 
 
@@ -82,7 +82,7 @@ def _info() -> dict[str, None]:
 
 
 def _scope(identifier: str, display_name: str) -> dict[str, Any]:
-    """The one delegated scope that every application brings; its texts name the application."""
+    """The delegated scope that every application has; its texts name the application."""
     return {
         "adminConsentDescription": f"Allow the application to access {display_name} on behalf of the signed-in user.",
         "adminConsentDisplayName": f"Access {display_name}",

@@ -1,4 +1,4 @@
-"""The seeded people of the tenant: users and groups, which fleets assign and jobs provision."""
+"""The seeded users and groups of the tenant, and their assignments to applications."""
 
 from typing import Any
 
@@ -83,7 +83,7 @@ class People:
         }
 
     def find(self, identifier: str) -> tuple[str, dict[str, Any]] | None:
-        """The kind and the object of an id: a user or a group."""
+        """The type and the object for the id of a user or group."""
         if user := self.users.get(identifier):
             return "User", user
         if group := self.groups.get(identifier):
@@ -91,7 +91,7 @@ class People:
         return None
 
     def user_named(self, principal_name: str) -> dict[str, Any] | None:
-        """The user of a principal name."""
+        """The user with a principal name."""
         wanted = principal_name.lower()
         return next((u for u in self.users.values() if u["userPrincipalName"].lower() == wanted), None)
 
@@ -113,7 +113,7 @@ class Assignments:
         return self._by_resource.get(resource_id, [])
 
     def seen(self, resource_id: str, replica: int, now: float) -> list[dict[str, Any]]:
-        """The assignments that a replica has heard of."""
+        """The assignments that a replica has received."""
         found = self.of(resource_id)
         return [a for a in found if has_arrived(self._arrivals.get(a["id"], ()), replica, now)]
 
@@ -125,7 +125,7 @@ class Assignments:
         """Assign a user or group to a role.
 
         Raises:
-            GraphProblem: 404, nobody of this id; 400, no such role, or assigned already.
+            GraphProblem: 404, no such user or group; 400, no such role, or already assigned.
         """
         principal_id, role_id = principal_id.lower(), role_id.lower()
         principal = self._people.find(principal_id)
@@ -157,7 +157,7 @@ class Assignments:
         return assignment
 
     def remove(self, resource: Entry, assignment_id: str) -> None:
-        """Take an assignment back; one that does not exist is a 404."""
+        """Delete an assignment; 404 if it does not exist."""
         existing = self._by_resource.get(resource.id, [])
         kept = [assignment for assignment in existing if assignment["id"] != assignment_id]
         if len(kept) == len(existing):

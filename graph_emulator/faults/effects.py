@@ -1,4 +1,4 @@
-"""What a fault does to an answer."""
+"""The effects of fault rules on answers, and latencies."""
 
 import math
 import time
@@ -29,24 +29,24 @@ HOSTILE_HOST = "https://graph.microsoft.example.net"
 
 
 class ConnectionDropped(Exception):
-    """The connection ends here, without an answer."""
+    """The connection is dropped without an answer."""
 
 
 class HtmlPage(Exception):
-    """A page of some gateway stands in for the answer."""
+    """A gateway's page replaces the answer."""
 
     def __init__(self, status: int) -> None:
         super().__init__(str(status))
         self.status = status
 
 
-def misbehave(rules: Sequence[FaultRule], *, after_commit: bool) -> None:
-    """Put the first fault of this stage in the place of the answer.
+def raise_fault(rules: Sequence[FaultRule], *, after_commit: bool) -> None:
+    """Replace the answer by the first fault of this stage.
 
     Raises:
-        GraphProblem: a status.
-        ConnectionDropped: a reset.
-        HtmlPage: a page that is no JSON.
+        GraphProblem: for a status.
+        ConnectionDropped: for a reset.
+        HtmlPage: for a page that is not JSON.
     """
     for rule in rules:
         if rule.after_commit != after_commit:
@@ -73,7 +73,7 @@ def _retry_after(text: str) -> str:
 
 
 def tamper(rules: Sequence[FaultRule], answer: Answer) -> Answer:
-    """Change what an otherwise good answer says."""
+    """Change the content of an otherwise good answer."""
     value = answer.value
     for rule in rules:
         if rule.effect == "hostile_next_link" and isinstance(value, dict) and "value" in value:
@@ -86,7 +86,7 @@ def tamper(rules: Sequence[FaultRule], answer: Answer) -> Answer:
 
 
 def truncated(rules: Sequence[FaultRule], body: bytes) -> bytes:
-    """The body, or the part of it that a truncating fault lets through."""
+    """The body, or its beginning if a fault truncates it."""
     return body[: len(body) // 2] if any(rule.effect == "truncate" for rule in rules) else body
 
 
@@ -137,11 +137,11 @@ READS = ("list_", "get_", "count_", "openid", "instance", "signing", "cloud")
 
 
 def choose_latency(settings: EmulatorSettings, operation: str, sequence: int) -> float:
-    """Seconds until the answer to a request leaves, the same for the same seed and request."""
+    """Seconds until a request is answered, the same for the same seed and request."""
     if settings.latency == "even":
         return settings.latency_seconds
     default = OTHER_READ if operation.startswith(READS) else OTHER_WRITE
-    # Two dice make a bell by Box and Muller; the logarithm of a latency lies about on a bell.
+    # Latencies are roughly log-normal; Box and Muller make a normal number of two uniform ones.
     first = 1.0 - share(settings.seed, "latency", sequence)
     second = share(settings.seed, "latency angle", sequence)
     bell = math.sqrt(-2 * math.log(first)) * math.cos(2 * math.pi * second)

@@ -1,4 +1,4 @@
-"""Characters of a tenant by name: settings that a profile changes, and faults that it brings."""
+"""Named profiles of tenants: the settings that they change, and their fault rules."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +10,7 @@ from graph_emulator.settings import EmulatorError, EmulatorSettings
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """One character: other defaults, and rules of misbehaviour."""
+    """Changed defaults, and fault rules."""
 
     summary: str
     settings: dict[str, Any] = field(default_factory=dict)
@@ -101,7 +101,7 @@ PROFILES: dict[str, Profile] = {
 
 
 def profile_named(names: str) -> Profile:
-    """The profile of a name, or several joined by `+`: later settings win, the rules of all hold.
+    """The profile with a name, or several joined by `+`: later settings win, all rules apply.
 
     Raises:
         EmulatorError: there is no such profile.
@@ -117,8 +117,8 @@ def profile_named(names: str) -> Profile:
     return Profile("; ".join(profile.summary for profile in chosen), settings, rules)
 
 
-def settled(settings: EmulatorSettings) -> EmulatorSettings:
-    """The settings with those of the profile; what was set by hand stays.
+def apply_profile(settings: EmulatorSettings) -> EmulatorSettings:
+    """The settings with those of the profile; explicitly set fields are unchanged.
 
     Raises:
         EmulatorError: there is no such profile.

@@ -1,4 +1,4 @@
-"""Misbehaviour by rule: which request, which occurrence or share of them, and what goes wrong."""
+"""Fault rules: which requests, which occurrence or share of them, and what goes wrong."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -25,19 +25,19 @@ EFFECTS = (
 
 @dataclass(frozen=True, slots=True)
 class FaultRule:
-    """One way to misbehave.
+    """A fault that is injected into matching requests.
 
     Attributes:
-        operation: name of the operation, wildcards allowed: `instantiate`, `*_job`; None is every one.
-        method: the HTTP method; None is every one, `write` is every one but GET.
-        path: wildcard pattern of the path below the version; None is every one.
-        occurrence: only the n-th matching request, from 1; None is every one.
-        probability: the share of matching requests that it hits, by seed.
-        times: at most so many hits.
+        operation: the operation, with wildcards: `instantiate`, `*_job`; None for all.
+        method: the HTTP method; None for all, `write` for all but GET.
+        path: a wildcard pattern for the path below the version; None for all.
+        occurrence: only the n-th matching request, from 1; None for all.
+        probability: the share of matching requests that are hit, by seed.
+        times: the maximum number of hits.
         effect: what goes wrong, one of EFFECTS.
         status: the status of effect `status` and `html`.
-        retry_after: the header as it is sent; `date:SECONDS` is an HTTP date so far ahead.
-        after_commit: whether the request was carried out first.
+        retry_after: the header as sent; `date:SECONDS` becomes an HTTP date that far ahead.
+        after_commit: whether the request is carried out first.
     """
 
     effect: str
@@ -53,7 +53,7 @@ class FaultRule:
     after_commit: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse a rule that could never hold."""
+        """Refuse a rule that could never apply."""
         if self.effect not in EFFECTS:
             raise EmulatorError(f"fault rule: unknown effect {self.effect!r}; known: {', '.join(EFFECTS)}")
         if not 0 <= self.probability <= 1:
@@ -64,18 +64,18 @@ class FaultRule:
             raise EmulatorError(f"fault rule: status {self.status!r} is no error")
 
     def as_json(self) -> dict[str, Any]:
-        """The rule as the control interface takes it."""
+        """The rule as JSON for the control interface."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @property
     def name(self) -> str:
-        """What the list of requests calls the fault."""
+        """The name of the fault in the request log."""
         what = f"status-{self.status}" if self.effect == "status" else self.effect
         when = "after" if self.after_commit else "before"
         return what if self.effect in TAMPERING else f"{what}-{when}"
 
     def concerns(self, operation: str, method: str, path: str) -> bool:
-        """Whether the rule is about such a request."""
+        """Whether the rule matches a request."""
         if self.method == "write":
             if method == "GET":
                 return False
@@ -87,11 +87,11 @@ class FaultRule:
 
 
 TAMPERING = frozenset({"truncate", "hostile_next_link", "unknown_enum", "missing_schedule"})
-"""Effects that change an answer; the others take its place."""
+"""Effects that change an answer; the others replace it."""
 
 
 class Faults:
-    """The rules in force, and how often each was met."""
+    """The active rules, and how often each has matched and hit."""
 
     def __init__(self, seed: int, rules: Iterable[FaultRule] = ()) -> None:
         self._seed = seed
@@ -100,15 +100,15 @@ class Faults:
         self._hit: dict[int, int] = {}
 
     def add(self, rules: Iterable[FaultRule]) -> None:
-        """Further rules."""
+        """Add rules."""
         self.rules.extend(rules)
 
     @staticmethod
     def check(rules: Iterable[FaultRule], operations: Iterable[str]) -> None:
-        """Refuse a rule about an operation that does not exist: it would never strike.
+        """Refuse a rule for an operation that does not exist: it would never apply.
 
         Raises:
-            EmulatorError: naming the operations that there are.
+            EmulatorError: lists the existing operations.
         """
         known = sorted(set(operations))
         for rule in rules:
@@ -116,11 +116,11 @@ class Faults:
                 raise EmulatorError(f"fault rule: unknown operation {rule.operation!r}; known: {', '.join(known)}")
 
     def clear(self) -> None:
-        """No rules any more."""
+        """Remove all rules."""
         self.rules, self._met, self._hit = [], {}, {}
 
     def strike(self, operation: str, method: str, path: str) -> list[FaultRule]:
-        """The rules that hit this request, in their order."""
+        """The rules that hit this request, in order."""
         hits = []
         for number, rule in enumerate(self.rules):
             if not rule.concerns(operation, method, path):
@@ -153,7 +153,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
 
 
 def read_rule(value: Any) -> FaultRule:
-    """A rule from JSON.
+    """Read a rule from JSON.
 
     Raises:
         EmulatorError: not an object, an unknown field, a wrong type or value.
@@ -192,10 +192,10 @@ SHAPE = "OPERATION|METHOD|write|/PATH|* [#N | P%] [xTIMES]: [commit, then] STATU
 
 
 def read_fault(text: str) -> FaultRule:
-    """A rule as it is written on a command line, or as JSON.
+    """Read a rule from a command line's text, or from JSON.
 
     Raises:
-        EmulatorError: the text is no rule; the error shows how one is written.
+        EmulatorError: the text is not a rule; the error shows the syntax.
     """
     if text.lstrip().startswith("{"):
         try:

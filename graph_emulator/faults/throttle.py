@@ -12,7 +12,7 @@ from graph_emulator.wire.problems import GraphProblem
 
 
 class Window:
-    """A budget over a sliding stretch of time."""
+    """A budget over a sliding window of time."""
 
     def __init__(self, budget: int, seconds: float) -> None:
         self._budget, self._seconds = budget, seconds
@@ -20,13 +20,13 @@ class Window:
         self._sum = 0
 
     def share_after(self, cost: int, now: float) -> float:
-        """How much of the budget would be used."""
+        """The share of the budget that would be used with this cost."""
         while self._spent and self._spent[0][0] <= now - self._seconds:
             self._sum -= self._spent.popleft()[1]
         return (self._sum + cost) / self._budget
 
     def spend(self, cost: int, now: float) -> None:
-        """Take from the budget."""
+        """Spend from the budget."""
         self._spent.append((now, cost))
         self._sum += cost
 
@@ -41,20 +41,20 @@ class Window:
 
 
 class Throttle:
-    """The budgets of every application that calls."""
+    """The budgets of each calling application."""
 
     def __init__(self, settings: EmulatorSettings) -> None:
         self._settings = settings
         self._windows: dict[tuple[str, str], Window] = {}
 
     def charge(self, app_id: str, route: Route, options: Mapping[str, str], now: float) -> dict[str, str]:
-        """Pay for a request.
+        """Charge a request to the budgets of its application.
 
         Returns:
-            The headers that tell how much it took and how close the limit is.
+            The headers with its cost, and with the used share if a limit is close.
 
         Raises:
-            GraphProblem: 429, the budget is spent.
+            GraphProblem: 429, the budget is exhausted.
         """
         if route.scope == "unlimited":
             return {}
@@ -112,7 +112,7 @@ def too_many_requests(headers: dict[str, str]) -> GraphProblem:
 
 
 def _costs(route: Route, units: int, *, listed_only: bool) -> dict[str, int]:
-    """What a request takes from which budget."""
+    """The cost of a request in each budget."""
     if route.scope == "reports":
         return {"Reports": 1}
     if route.scope == "on demand":

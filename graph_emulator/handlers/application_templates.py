@@ -1,4 +1,4 @@
-"""Application templates and the applications made from them.
+"""Application templates, and the applications created from them.
 
 https://learn.microsoft.com/graph/api/resources/applicationtemplate
 """
@@ -6,7 +6,7 @@ https://learn.microsoft.com/graph/api/resources/applicationtemplate
 from typing import Any
 
 from graph_emulator.directory.gallery import RECORDED, Template, rendered
-from graph_emulator.directory.new_objects import just_made
+from graph_emulator.directory.new_objects import as_created
 from graph_emulator.handlers.call import Answer, Call, plain_number
 from graph_emulator.handlers.directory_objects import render
 from graph_emulator.wire.bodies import take
@@ -32,7 +32,7 @@ def _rendered(call: Call) -> tuple[dict[str, Any], ...]:
 
 
 def _known(call: Call) -> list[str]:
-    """What may be selected: everything that the metadata declares."""
+    """The properties that `$select` accepts: all that the metadata declares."""
     return [*next(iter(call.tenant.gallery.values())).as_graph(), *ONLY_ON_REQUEST]
 
 
@@ -60,7 +60,7 @@ def list_all(call: Call) -> Answer:
 
 
 def count(call: Call) -> Answer:
-    """How many templates match; the SDKs know the segment, whether the service does is not confirmed."""
+    """How many templates match; the SDKs have this segment, but it is unconfirmed that the service does."""
     if not call.tenant.settings.template_count_segment:
         raise malformed("Resource not found for the segment '$count'.")
     allow_options(call.options, ("$filter",))
@@ -97,7 +97,7 @@ def get(call: Call) -> Answer:
 
 
 def instantiate(call: Call) -> Answer:
-    """Make an application and its service principal."""
+    """Create an application and its service principal."""
     template = _template(call)
     if template is None:
         # Recorded: timfee/cep-idp graph_instantiateSSO.400.json, 2025-06-11.
@@ -113,7 +113,7 @@ def instantiate(call: Call) -> Answer:
     )
     value = {
         "@odata.context": call.context("microsoft.graph.applicationServicePrincipal"),
-        "application": just_made(render(call, application), principal=False),
-        "servicePrincipal": just_made(render(call, principal), principal=True),
+        "application": as_created(render(call, application), principal=False),
+        "servicePrincipal": as_created(render(call, principal), principal=True),
     }
     return Answer(201, value)

@@ -1,4 +1,4 @@
-"""Several requests in one.
+"""JSON batches: several requests in one.
 
 https://learn.microsoft.com/graph/json-batching
 """
@@ -29,7 +29,7 @@ def batch(call: Call) -> Answer:
     requests = take(call.body, {"requests": "object[]"}, required=("requests",))["requests"]
     if not 0 < len(requests) <= LARGEST_BATCH:
         raise malformed(f"Number of batch request steps must be between 1 and {LARGEST_BATCH}.")
-    # Microsoft's own client for Python writes `depends_on` beside `dependsOn`.
+    # Microsoft's client for Python sends `depends_on` in addition to `dependsOn`.
     named = [{name: value for name, value in item.items() if name != "depends_on"} for item in requests]
     steps = [take(item, TYPES, required=("id", "method", "url")) for item in named]
     _check(steps)
@@ -53,7 +53,7 @@ def _check(steps: list[dict[str, Any]]) -> None:
 
 
 def _in_order(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Every request after those that it depends on."""
+    """The requests in an order in which each follows those that it depends on."""
     ordered: list[dict[str, Any]] = []
     done: set[str] = set()
     waiting = list(steps)

@@ -1,4 +1,4 @@
-"""What a handler sees of a request, and what it gives back."""
+"""The arguments and results of handlers: an authorized call, an answer, pages and counts."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +24,7 @@ GUID = re.compile(r"(?i)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 @dataclass(slots=True)
 class Answer:
-    """A status and a JSON value, or bytes with a content type of their own; None is an empty body."""
+    """A status and a JSON value, or bytes with their own content type; None for an empty body."""
 
     status: int
     value: Any = None
@@ -32,7 +32,7 @@ class Answer:
     raw: bytes | None = None
     reset: bool = False
     operation: str = ""
-    """What was asked for; how long it takes depends on it."""
+    """The operation, which determines the latency."""
 
 
 @dataclass(slots=True)
@@ -54,7 +54,7 @@ class Call:
 
     @property
     def is_beta(self) -> bool:
-        """Whether the request came for beta."""
+        """Whether the request is to beta."""
         return self.version == "beta"
 
     @property
@@ -64,13 +64,13 @@ class Call:
 
     @property
     def is_advanced(self) -> bool:
-        """An advanced query: eventual consistency and a count."""
+        """Whether the query is advanced: with eventual consistency and a count."""
         eventual = self.request.headers.get("consistencylevel", "").lower() == "eventual"
         return eventual and (self.counts or self.request.path.endswith("/$count"))
 
     @property
     def counts(self) -> bool:
-        """Whether the answer is to say how many objects match."""
+        """Whether the answer is to contain the number of matching objects."""
         return self.options.get("$count", "").lower() == "true"
 
     def context(self, fragment: str) -> str:
@@ -78,10 +78,10 @@ class Call:
         return f"{self.request.root}/{self.version}/$metadata#{fragment}"
 
     def entry(self, kind: Kind, *, synchronization: bool = False, change: bool = False) -> Entry:
-        """The object that the path names by id or by appId.
+        """The object in the path, by id or appId.
 
         Raises:
-            GraphProblem: 400, no GUID; 404, not there yet or never; 401 or 403, somebody else's.
+            GraphProblem: 400, not a GUID; 404, it does not exist (yet); 401 or 403, the caller does not own it.
         """
         identifier = self.parameters["id"]
         directory = self.tenant.directory
@@ -101,7 +101,7 @@ LARGEST_PAGE = 999
 
 
 def build_page(call: Call, fragment: str, found: Sequence[dict[str, Any]]) -> Answer:
-    """One page of a collection whose order does not change."""
+    """One page of a collection with a stable order."""
     top = whole_number(call.options, "$top", DEFAULT_PAGE, LARGEST_PAGE)
     token = read_skip_token(call.options) or "0"
     if not token.isascii() or not token.isdigit() or len(token) > 9:
@@ -114,7 +114,7 @@ def build_page(call: Call, fragment: str, found: Sequence[dict[str, Any]]) -> An
 
 
 def build_count(call: Call, number: int) -> Answer:
-    """A `$count` segment: the number as text; in the directory only eventual consistency knows it.
+    """The answer to a `$count` segment: the number as text; the directory supports it only with eventual consistency.
 
     https://learn.microsoft.com/graph/aad-advanced-queries
     """
@@ -132,7 +132,7 @@ def synchronized_principal(call: Call) -> Entry:
     """The service principal of a synchronization path.
 
     Raises:
-        GraphProblem: 404, no object id of a service principal; 403 or 409 as well while it replicates.
+        GraphProblem: 404, there is no such service principal; also 403 or 409 while it replicates.
     """
     try:
         return call.entry("servicePrincipal", synchronization=True)
@@ -141,10 +141,10 @@ def synchronized_principal(call: Call) -> Entry:
         if problem.status != 404 or call.parameters["id"].lower() not in live:
             raise
         answers = call.tenant.settings.not_replicated
-        raise _hiccup(answers[int(share(call.sequence, "hiccup") * len(answers))], problem) from None
+        raise _replication_answer(answers[int(share(call.sequence, "hiccup") * len(answers))], problem) from None
 
 
-def _hiccup(status: int, problem: GraphProblem) -> GraphProblem:
+def _replication_answer(status: int, problem: GraphProblem) -> GraphProblem:
     if status == 403:
         return forbidden()
     if status == 409:

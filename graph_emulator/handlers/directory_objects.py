@@ -28,7 +28,7 @@ LIST_OPTIONS = ("$filter", "$search", "$select", "$top", "$count", "$skiptoken",
 
 
 def render(call: Call, entry: Entry) -> dict[str, Any]:
-    """An object as the replica and the version show it; beta's application has no applicationTemplateId."""
+    """An object as this replica and version return it; beta's application has no applicationTemplateId."""
     value = entry.seen(call.replica, call.now)
     if call.is_beta and entry.kind == "application":
         del value["applicationTemplateId"]
@@ -36,7 +36,7 @@ def render(call: Call, entry: Entry) -> dict[str, Any]:
 
 
 def _matching(call: Call, kind: Kind, advanced: bool) -> list[Entry]:
-    """The objects that `$filter` and `$search` leave."""
+    """The objects that `$filter` and `$search` select."""
     options = call.options
     index_lag = call.tenant.settings.index_lag_seconds if advanced else 0.0
     found = list(call.tenant.directory.all(kind, call.replica, call.now, index_lag=index_lag))
@@ -50,7 +50,7 @@ def _matching(call: Call, kind: Kind, advanced: bool) -> list[Entry]:
 
 
 def _search(text: str, advanced: bool) -> str:
-    """The words of a `$search` on the display name, the only property that is indexed for it here."""
+    """The words of a `$search` for a display name, the only property that can be searched here."""
     if not advanced:
         raise malformed(
             "Request with $search query parameter only works through MSGraph with a special request header."
@@ -105,7 +105,7 @@ def _page(call: Call, kind: Kind, found: list[Entry], names: frozenset[str] | No
 
 
 def _start(token: str | None, found: list[Entry]) -> int:
-    """Just after the object that the last page ended with; objects made meanwhile do not shift the pages."""
+    """The position after the last object of the previous page, so that new objects do not shift the pages."""
     if token is None:
         return 0
     for position, entry in enumerate(found):
@@ -123,7 +123,7 @@ def get(call: Call, kind: Kind) -> Answer:
 
 
 def patch(call: Call, kind: Kind) -> Answer:
-    """Change the writable properties that the body names."""
+    """Change the properties in the body, which must be writable."""
     allow_options(call.options, ())
     entry = call.entry(kind, change=True)
     if isinstance(call.body, dict):
@@ -179,7 +179,7 @@ def get_deleted(call: Call) -> Answer:
 
 
 def restore(call: Call) -> Answer:
-    """Bring a deleted object back."""
+    """Restore a deleted object."""
     directory = call.tenant.directory
     entry = directory.deleted_entry(call.parameters["id"], call.now)
     directory.restore(entry)
@@ -188,7 +188,7 @@ def restore(call: Call) -> Answer:
 
 
 def purge(call: Call) -> Answer:
-    """Remove a deleted object for good."""
+    """Delete an object permanently."""
     directory = call.tenant.directory
     directory.purge(directory.deleted_entry(call.parameters["id"], call.now))
     return Answer(204)

@@ -1,4 +1,4 @@
-"""The properties of applications and service principals: what may be written, and what may be filtered how.
+"""The properties of applications and service principals: which are writable, and which can be filtered how.
 
 https://learn.microsoft.com/graph/aad-advanced-queries
 """

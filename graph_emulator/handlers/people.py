@@ -146,7 +146,7 @@ REQUIRED = ("principalId", "resourceId", "appRoleId")
 
 
 def _render(call: Call, assignment: dict[str, Any]) -> dict[str, Any]:
-    """Beta calls the moment by another name."""
+    """An assignment; its creation time has another name in beta."""
     if not call.is_beta:
         return assignment
     beta = {name: value for name, value in assignment.items() if name != "createdDateTime"}
@@ -154,7 +154,7 @@ def _render(call: Call, assignment: dict[str, Any]) -> dict[str, Any]:
 
 
 def list_assignments(call: Call) -> Answer:
-    """Who is assigned to the service principal."""
+    """The users and groups assigned to the service principal."""
     allow_options(call.options, ("$top", "$skiptoken"))
     entry = call.entry("servicePrincipal")
     found = call.tenant.assignments.seen(entry.id, call.replica, call.now)
@@ -164,7 +164,7 @@ def list_assignments(call: Call) -> Answer:
 
 
 def assign(call: Call) -> Answer:
-    """Assign somebody; doing it twice is refused."""
+    """Assign a user or group; a duplicate is refused."""
     body = take(call.body, dict.fromkeys(REQUIRED, "string"), required=REQUIRED)
     entry = _resource(call)
     if body["resourceId"].lower() != entry.id:
@@ -177,7 +177,7 @@ def assign(call: Call) -> Answer:
 
 
 def _resource(call: Call) -> Entry:
-    """The service principal; one that has not replicated is refused in other words than by a read."""
+    """The service principal; for one that is not replicated, the error differs from that of a read."""
     try:
         return call.entry("servicePrincipal")
     except GraphProblem as problem:
@@ -189,7 +189,7 @@ def _resource(call: Call) -> Entry:
 
 
 def unassign(call: Call) -> Answer:
-    """Take an assignment back."""
+    """Delete an assignment."""
     entry = call.entry("servicePrincipal")
     call.tenant.assignments.remove(entry, call.parameters["assignmentId"])
     call.tenant.jobs.touch(entry.id, call.now)
@@ -197,7 +197,7 @@ def unassign(call: Call) -> Answer:
 
 
 def list_owners(call: Call, kind: Kind) -> Answer:
-    """Who owns the object."""
+    """The owners of the object."""
     allow_options(call.options, ("$top", "$skiptoken", "$select"))
     owners = []
     for owner in call.entry(kind).owners:
@@ -209,7 +209,7 @@ def list_owners(call: Call, kind: Kind) -> Answer:
 
 
 def add_owner(call: Call, kind: Kind) -> Answer:
-    """Make a user an owner."""
+    """Add a user as owner."""
     reference = call.body.get("@odata.id") if isinstance(call.body, dict) else None
     if not isinstance(reference, str):
         raise bad_request("The request body must contain '@odata.id'.")
@@ -226,7 +226,7 @@ def add_owner(call: Call, kind: Kind) -> Answer:
 
 
 def remove_owner(call: Call, kind: Kind) -> Answer:
-    """Take ownership back."""
+    """Remove an owner."""
     entry = call.entry(kind, change=True)
     owner = call.parameters["ownerId"].lower()
     if owner not in entry.owners:

@@ -1,4 +1,4 @@
-"""Reading the provisioning log, with the filters that are documented and no others.
+"""Reads of the provisioning log, with only the documented filters.
 
 https://learn.microsoft.com/graph/api/provisioningobjectsummary-list
 """
@@ -67,7 +67,7 @@ _BETA = {
 
 
 def _resolution(call: Call) -> int:
-    """How many ticks an event's moment is exact to."""
+    """The resolution of an event's time, in ticks."""
     return TICKS_PER_SECOND if call.tenant.settings.log_moments == "whole seconds" else 1
 
 
@@ -109,7 +109,7 @@ def list_all(call: Call) -> Answer:
 
 
 def _is_descending(order: str | None) -> bool:
-    """Newest first unless asked otherwise."""
+    """Whether the newest events come first, which is the default."""
     if order is None:
         return True
     name, _, direction = order.strip().partition(" ")
@@ -119,9 +119,9 @@ def _is_descending(order: str | None) -> bool:
 
 
 def _window(call: Call) -> tuple[Callable[[Event], bool], int, int]:
-    """The filter, and the stretch of time outside of which nothing can match.
+    """The filter, and the window of time outside which nothing can match.
 
-    An event of whole seconds may have happened up to a second later than it says.
+    With whole seconds, an event may have happened up to a second later than its time says.
     """
     text = call.options.get("$filter")
     if text is None:

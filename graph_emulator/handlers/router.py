@@ -1,4 +1,4 @@
-"""From a path to its route: a tree of segments, literal ones first."""
+"""Finds the route of a path in a tree of segments, literal ones first; refuses paths that are not served."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -22,7 +22,7 @@ KEYED = frozenset({"applications", "serviceprincipals", "jobs", "templates", "di
 
 
 def unserved(segments: Sequence[str], other_methods: bool) -> Callable[[Call], Answer]:
-    """The handler that refuses a path or a method.
+    """A handler that refuses a path or method.
 
     Args:
         segments: the path below the version.
@@ -38,7 +38,7 @@ def _refuse(call: Call, segments: Sequence[str], other_methods: bool) -> Answer:
         raise no_resource(segments)
     if kind and len(names) == 3 and names[2] == "$ref":
         raise malformed(f"Unsupported segment type. ODataQuery: /{'/'.join(segments)}")
-    if kind and len(names) == 4 and names[3] == "$ref" and _leads_nowhere(call):
+    if kind and len(names) == 4 and names[3] == "$ref" and _refers_to_collection(call):
         raise malformed(
             "Write requests are only supported on contained entities or navigation properties with bindings."
         )
@@ -52,14 +52,14 @@ def _refuse(call: Call, segments: Sequence[str], other_methods: bool) -> Answer:
     raise malformed(f"Resource not found for the segment '{segments[-1][:100] if segments else ''}'.")
 
 
-def _leads_nowhere(call: Call) -> bool:
-    """Whether a reference names a collection and no object in it: timfee/cep-idp linkPolicy_error.json, 2025-06-11."""
+def _refers_to_collection(call: Call) -> bool:
+    """Whether a reference is to a collection, not an object: timfee/cep-idp linkPolicy_error.json, 2025-06-11."""
     body = parsed(call.request.body)
     return isinstance(body, dict) and str(body.get("@odata.id", "")).endswith("/")
 
 
 def no_resource(segments: Sequence[str]) -> GraphProblem:
-    """The synchronization service knows neither such a path nor such a method: it says which, as JSON in the message.
+    """The synchronization service's refusal of an unknown path or method, as JSON in the message.
 
     https://github.com/microsoftgraph/msgraph-sdk-python/issues/820
     """
@@ -74,12 +74,12 @@ def no_resource(segments: Sequence[str]) -> GraphProblem:
 ALTERNATE_KEY = re.compile(r"(?i)^(applications|servicePrincipals)\(appId='([^']*)'\)$")
 
 ALIAS = "graph."
-"""The short name of the namespace in a cast, which Microsoft's SDKs write."""
+"""The short namespace in a cast, which Microsoft's SDKs use."""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One row of the table: a request and what answers it."""
+    """One row of the table: a request and its handler."""
 
     method: str
     path: str
@@ -90,9 +90,9 @@ class Route:
     units: int = 1
     scope: Literal["directory", "reports", "on demand", "unlimited"] = "directory"
     unlisted: bool = False
-    """Whether the permissions reference has no row for it."""
+    """Whether it is missing in the permissions reference."""
     ending: bool = False
-    """Whether beta loses it on 2027-07-06."""
+    """Whether it is removed from beta on 2027-07-06."""
 
     @property
     def is_synchronization(self) -> bool:
@@ -101,12 +101,12 @@ class Route:
 
     @property
     def is_write(self) -> bool:
-        """Whether the write budget pays."""
+        """Whether it is charged to the write budget."""
         return self.method != "GET" and self.scope == "directory"
 
     @property
     def is_listed(self) -> bool:
-        """Whether the published limits name the resource."""
+        """Whether the published limits list the resource."""
         return not self.is_synchronization and not self.path.startswith("/applicationTemplates")
 
 
@@ -138,7 +138,7 @@ class Router:
         return node.variable
 
     def find(self, method: str, segments: list[str]) -> tuple[Route, dict[str, str]]:
-        """The route and the values of its variables; where nothing is served, a route that refuses."""
+        """The route and the values of its variables; for a path that is not served, a route that refuses it."""
         node, parameters = self._root, dict[str, str]()
         for segment in segments:
             child = node.literal.get(segment) or node.literal.get(segment.lower())
@@ -153,9 +153,9 @@ class Router:
 
 
 def split_path(path: str) -> list[str]:
-    """The decoded segments of a path; an alternate key becomes two of them, an empty one none.
+    """The decoded segments of a path; an alternate key becomes two segments, and empty ones are dropped.
 
-    An empty segment is dropped before the path is read: timfee/cep-idp graph_linkPolicy.400.json, 2025-06-11.
+    Graph drops empty segments, too: timfee/cep-idp graph_linkPolicy.400.json, 2025-06-11.
     """
     segments: list[str] = []
     for part in filter(None, path.split("/")):

@@ -1,4 +1,4 @@
-"""The table of everything that the tenant answers below `/v1.0` and `/beta`."""
+"""The table of all routes below `/v1.0` and `/beta`."""
 
 from collections.abc import Callable
 from functools import partial
@@ -148,7 +148,7 @@ def _send(
 
 
 def _schema(path: str, prefix: str) -> tuple[Route, ...]:
-    """What a schema may consist of; reading it needs the writer's permission too."""
+    """The routes for the elements of schemas; reading them needs the permission to write."""
     write = tokens.WRITE_SYNCHRONIZATION
     return (
         Route("GET", f"{path}/filterOperators", f"list_{prefix}filter_operators", schemas.filter_operators, write),
@@ -199,7 +199,7 @@ _SYNCHRONIZATION = (
     *_schema(f"{_SYNC}/templates/{{templateId}}/schema", "template_"),
     _read(f"{_SYNC}/templates/{{templateId}}/schema", "get_template_schema", schemas.get_template_schema),
     _send("POST", f"{_SYNC}/acquireAccessToken", "acquire_access_token", credentials.acquire_access_token, ending=True),
-    # Reading secrets has no row in the permissions reference: the writer's permission is assumed.
+    # The permissions reference does not list reading secrets: we assume the permission to write.
     Route(
         "GET",
         f"{_SYNC}/secrets",

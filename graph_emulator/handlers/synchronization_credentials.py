@@ -1,4 +1,4 @@
-"""Credentials of a provisioning connection: tried, saved, and shown with a mask.
+"""Credentials of a provisioning connection: validated, saved, and returned masked.
 
 https://learn.microsoft.com/graph/api/synchronization-synchronizationjob-validatecredentials
 https://learn.microsoft.com/graph/api/synchronization-synchronization-secrets
@@ -25,7 +25,7 @@ ON_JOB = {name: ON_COLLECTION[name] for name in ("useSavedCredentials", "credent
 
 
 def _pairs(items: list[dict[str, Any]]) -> dict[str, str]:
-    """Keys and values; a key that Graph does not know or that comes twice is refused."""
+    """Keys and values; an unknown or repeated key is refused."""
     found: dict[str, str] = {}
     for item in items:
         pair = take(item, {"key": "string!", "value": "string"}, required=("key",))
@@ -40,7 +40,7 @@ def _pairs(items: list[dict[str, Any]]) -> dict[str, str]:
 
 
 def validate(call: Call) -> Answer:
-    """Try credentials before there is a job."""
+    """Validate credentials without a job."""
     body = take(call.body, ON_COLLECTION)
     principal = synchronized_principal(call)
     template = body.get("templateId")
@@ -50,7 +50,7 @@ def validate(call: Call) -> Answer:
 
 
 def validate_on_job(call: Call) -> Answer:
-    """Try credentials on a job."""
+    """Validate credentials for a job."""
     body = take(call.body, ON_JOB)
     return _try(call, job_of(call).principal, body)
 
@@ -67,7 +67,7 @@ def _try(call: Call, principal: Entry, body: dict[str, Any]) -> Answer:
 
 
 def acquire_access_token(call: Call) -> Answer:
-    """Trade what an OAuth sign-in brought for tokens, and keep them with the secrets."""
+    """Exchange the code of an OAuth sign-in for tokens, and save them with the secrets."""
     body = take(call.body, {"credentials": "object[]"}, required=("credentials",))
     principal, offered = synchronized_principal(call), _pairs(body["credentials"])
     if not offered:
@@ -90,7 +90,7 @@ def get_secrets(call: Call) -> Answer:
 
 
 def put_secrets(call: Call) -> Answer:
-    """Save secrets; what is sent is what is there afterwards, a mask included."""
+    """Save secrets exactly as sent, even masks."""
     body = take(call.body, {"value": "object[]"}, required=("value",))
     principal, settings = synchronized_principal(call), call.tenant.settings
     values = _pairs(body["value"])

@@ -1,4 +1,4 @@
-"""Synchronization jobs and what can be done to them.
+"""Synchronization jobs, their control and their schemas.
 
 https://learn.microsoft.com/graph/api/resources/synchronization-synchronizationjob
 """
@@ -23,7 +23,7 @@ def _context(call: Call, principal_id: str, tail: str = "") -> str:
 
 
 def job_of(call: Call) -> Job:
-    """The job that the path names."""
+    """The job in the path."""
     principal = synchronized_principal(call)
     return call.tenant.jobs.get(principal.id, call.parameters["jobId"], call.now)
 
@@ -40,7 +40,7 @@ def list_all(call: Call) -> Answer:
 
 
 def create(call: Call) -> Answer:
-    """A new job, not started."""
+    """Create a job, not started."""
     types = {"templateId": "string", "schedule": "object", "synchronizationJobSettings": "object[]"}
     body = take(call.body, types, required=("templateId",))
     principal = synchronized_principal(call)
@@ -59,7 +59,7 @@ def get(call: Call) -> Answer:
 
 
 def patch(call: Call) -> Answer:
-    """Change schedule or settings of a job; what the service makes of it is not documented."""
+    """Change the schedule or settings of a job; the effect is not documented."""
     types = {"schedule": "object", "synchronizationJobSettings": "object[]", "templateId": "string", "id": "string"}
     mode = call.tenant.settings.job_patch
     if mode == "unknown":
@@ -79,7 +79,7 @@ def patch(call: Call) -> Answer:
 
 
 def delete(call: Call) -> Answer:
-    """Remove a job and all it knows; the secrets stay."""
+    """Delete a job and its state; the secrets remain."""
     call.tenant.jobs.delete(job_of(call), call.now)
     return Answer(204)
 
@@ -91,13 +91,13 @@ def start(call: Call) -> Answer:
 
 
 def pause(call: Call) -> Answer:
-    """Let the cycle in progress finish and begin no other."""
+    """Pause a job; the current cycle is completed."""
     call.tenant.jobs.pause(job_of(call))
     return Answer(204)
 
 
 def restart(call: Call) -> Answer:
-    """Begin again; an empty criteria is what the portal sends."""
+    """Restart a job; the portal sends empty criteria."""
     job = job_of(call)
     criteria = take(call.body, {"criteria": "object"}).get("criteria") or {}
     scope = take(criteria, {"resetScope": "string"}).get("resetScope") or ""
@@ -138,6 +138,6 @@ def put_schema(call: Call) -> Answer:
 
 
 def delete_schema(call: Call) -> Answer:
-    """Go back to the template's schema."""
+    """Return to the template's schema."""
     call.tenant.jobs.replace_schema(job_of(call), None, call.now)
     return Answer(204)

@@ -1,4 +1,4 @@
-"""Provisioning one user, or one group with a few of its members, at once.
+"""Provisioning on demand of one user, or one group with a few of its members.
 
 https://learn.microsoft.com/graph/api/synchronization-synchronizationjob-provisionondemand
 """
@@ -20,7 +20,7 @@ MOST_MEMBERS = 5
 
 
 def provision_on_demand(call: Call) -> Answer:
-    """Provision the subject and tell each step."""
+    """Provision the subject, and return each step."""
     allow_options(call.options, ())
     job = job_of(call)
     subject_id, subject, members = _subject(call, job)
@@ -43,7 +43,7 @@ def provision_on_demand(call: Call) -> Answer:
 
 
 def _subject(call: Call, job: Job) -> tuple[str, Subject, list[str]]:
-    """The one subject of the request and the members that come along with a group."""
+    """The only subject of the request, and the members to provision with a group."""
     parameters = take(call.body, {"parameters": "object[]"}, required=("parameters",))["parameters"]
     if len(parameters) != 1:
         raise bad_request("Exactly one rule can be provisioned on demand at a time.", "BadRequest")

@@ -1,4 +1,4 @@
-"""What a schema may consist of: operators, functions, expressions, and the attributes of a directory.
+"""Synchronization templates, and the elements of schemas: operators, functions, expressions, directories.
 
 https://learn.microsoft.com/graph/api/resources/synchronization-synchronizationschema
 """
@@ -17,7 +17,7 @@ from graph_emulator.wire.query_options import allow_options
 
 
 def _are_ready(call: Call, entry: Entry) -> bool:
-    """They appear some time after the application, on one replica after the other."""
+    """Whether the templates exist yet: they appear after the application, on one replica after the other."""
     lag = call.tenant.settings.templates_lag_seconds
     late = 0.7 + 0.3 * share(entry.id, "templates", call.replica)
     return lag <= 0 or call.now >= entry.created_at + lag * (1.0 if call.replica == 0 else late)
@@ -62,7 +62,7 @@ def list_templates(call: Call, kind: Kind = "servicePrincipal") -> Answer:
 
 
 def template_of(call: Call) -> tuple[Entry, str]:
-    """The service principal and the name of the template that the path names."""
+    """The service principal and the name of the template in the path."""
     entry, name = synchronized_principal(call), call.parameters["templateId"]
     if name not in entry.template.synchronization or not _are_ready(call, entry):
         raise GraphProblem(404, "ResourceNotFound", f"The template '{name[:100]}' was not found.")
@@ -95,7 +95,7 @@ OPERATORS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 
 
 def _check_place(call: Call) -> None:
-    """The job or the template must exist."""
+    """Check that the job or template in the path exists."""
     allow_options(call.options, ())
     if "jobId" in call.parameters:
         job_of(call)
@@ -133,7 +133,7 @@ def functions(call: Call) -> Answer:
 
 
 def parse_expression(call: Call) -> Answer:
-    """Read an expression, and try it out on a test object if there is one."""
+    """Parse an expression, and evaluate it on a test object if the request has one."""
     types = {"expression": "string", "testInputObject": "object", "targetAttributeDefinition": "object"}
     body = take(call.body, types, required=("expression",))
     _check_place(call)
@@ -165,7 +165,7 @@ def _evaluate(expression: Expression, test_object: dict[str, Any]) -> str:
 
 
 def get_template_schema(call: Call) -> Answer:
-    """The schema that a job made from the template begins with."""
+    """The initial schema of jobs created from the template."""
     allow_options(call.options, ())
     entry, name = template_of(call)
     fragment = f"servicePrincipals('{entry.id}')/synchronization/templates('{name}')/schema/$entity"
@@ -173,7 +173,7 @@ def get_template_schema(call: Call) -> Answer:
 
 
 def discover(call: Call) -> Answer:
-    """Look again which attributes a directory has."""
+    """Discover the attributes of a directory again."""
     job = job_of(call)
     wanted = call.parameters["directoryId"]
     found = next((d for d in schema_of(job).get("directories") or () if d.get("id") == wanted), None)

@@ -1,1 +1,1 @@
-"""The APIs on top, Graph, sign-in and control, and the two ways in: a transport and a server."""
+"""The two ways in, a transport and a server, and the control interface."""

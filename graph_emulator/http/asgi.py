@@ -1,4 +1,4 @@
-"""The served way in: ASGI without a framework, and connections that can really break."""
+"""The two ways to carry requests: ASGI, with connections that really break, and an httpx transport."""
 
 import asyncio
 import socket
@@ -17,15 +17,15 @@ Send = Callable[[Message], Awaitable[None]]
 
 
 class TransportProtocol(HttpToolsProtocol):
-    """Uvicorn's protocol, which also tells the application its transport."""
+    """Uvicorn's protocol, which also passes its transport to the application."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Keep the transport where the application finds it."""
+        """Add the transport to the state that the application receives."""
         self.app_state = {**self.app_state, "transport": transport}
         super().connection_made(transport)
 
     def shutdown(self) -> None:
-        """End an idle connection at once: a polite end of TLS waits for clients that do not listen."""
+        """Abort an idle connection: an orderly end of TLS would wait for clients that do not read."""
         if self.cycle is None or self.cycle.response_complete:
             self.transport.abort()
         else:
@@ -69,7 +69,7 @@ class AsgiApp:
         await send({"type": "http.response.body", "body": response.body})
 
     async def _body(self, receive: Receive) -> bytes:
-        """The whole body; of one that is too long only enough to tell."""
+        """The whole body; of one that is too long, only enough to see that it is."""
         message = await receive()
         body: bytes = message.get("body", b"")
         while message.get("more_body"):
@@ -80,7 +80,7 @@ class AsgiApp:
 
 
 def _reset(transport: asyncio.Transport) -> None:
-    """Break the connection with a TCP reset, not with an orderly end."""
+    """Break the connection with a TCP reset instead of an orderly end."""
     connection = transport.get_extra_info("socket")
     if connection is not None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -88,13 +88,13 @@ def _reset(transport: asyncio.Transport) -> None:
 
 
 class EmulatorTransport(httpx.AsyncBaseTransport):
-    """Carries httpx requests to the emulator without a network; any host name is the tenant's."""
+    """Carries httpx requests to the emulator without a network, whatever their host."""
 
     def __init__(self, handle: Callable[[Request], Response]) -> None:
         self._handle = handle
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Answer a request; a dropped connection is the error that httpx would see."""
+        """Answer a request; a dropped connection raises the error that httpx would raise."""
         body = await request.aread()
         path, _, query = request.url.raw_path.partition(b"?")
         root = f"{request.url.scheme}://{request.url.netloc.decode()}"

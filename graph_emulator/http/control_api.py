@@ -1,4 +1,4 @@
-"""The control interface below `/_emulator`: for tests and demos, from this machine only."""
+"""The control interface below `/_emulator`: for tests and demos on this machine."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ ReadArguments = Callable[[Request], tuple[Any, ...]]
 
 
 def answer_control(controls: Controls, request: Request) -> Answer:
-    """Answer a request of the control interface; what cannot be done is a 400 that says why."""
+    """Answer a request to the control interface; a 400 says why something cannot be done."""
     name = request.path.removeprefix("/_emulator").strip("/")
     action = ACTIONS.get((request.method, name))
     if action is None:
@@ -72,7 +72,7 @@ def _read_body(request: Request) -> Body:
 
 
 def _fields(**fields: ReadField) -> ReadArguments:
-    """The fields of a body, in their order."""
+    """The fields of a body, in order."""
 
     def read(request: Request) -> tuple[Any, ...]:
         body = _read_body(request)
@@ -115,7 +115,7 @@ def _show_faults(controls: Controls, _: Request) -> Body:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One row of the table: what is done, with which arguments, and what is shown of it; else a 204."""
+    """One row of the table: the method, its arguments, and the answer; without one a 204."""
 
     act: Callable[..., None] | None = None
     read: ReadArguments = lambda _: ()

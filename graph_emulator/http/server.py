@@ -1,4 +1,4 @@
-"""The tenant as a server: TLS on localhost, in a thread of its own."""
+"""The tenant as a server: TLS on localhost, in its own thread."""
 
 import asyncio
 import os
@@ -26,24 +26,24 @@ STOP_SECONDS = 1.0
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn's server, stopped at once: its own looks every tenth of a second, and then waits another."""
+    """Uvicorn's server, but stopped at once: the original polls every tenth of a second, and then waits another."""
 
     _ticks: "asyncio.Task[None] | None" = None
 
     def stop(self) -> None:
-        """Stop serving; called from any thread."""
+        """Stop serving; may be called from any thread."""
         self.should_exit = True
         if (ticks := self._ticks) is not None:
             with suppress(RuntimeError):  # its loop has ended
                 ticks.get_loop().call_soon_threadsafe(ticks.cancel)
 
     async def main_loop(self) -> None:
-        """Tick as uvicorn does until `stop` is called."""
+        """Run uvicorn's main loop until `stop` is called."""
         self._ticks = asyncio.create_task(super().main_loop())
         await asyncio.wait({self._ticks})
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Close the listeners; answers that are on their way have a second to get out."""
+        """Close the listeners; responses in progress have a second to complete."""
         for listener in [*self.servers, *(sockets or ())]:
             listener.close()
         state = self.server_state
@@ -57,7 +57,7 @@ class _Server(uvicorn.Server):
 
 
 class Served:
-    """An emulator that listens, between `__enter__` and `__exit__`."""
+    """An emulator that listens between `__enter__` and `__exit__`."""
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class Served:
 
     @property
     def url(self) -> str:
-        """The root of Graph and of sign-in alike."""
+        """The root of both Graph and sign-in."""
         return f"https://localhost:{self.port}"
 
     @property
@@ -152,7 +152,7 @@ class Served:
             ws="none",
             lifespan="off",
             log_config=None,
-            # A connection that is reset on purpose looks like a failure to uvicorn.
+            # Uvicorn would log every deliberate reset as an error.
             log_level="critical",
             access_log=False,
             server_header=False,
@@ -209,7 +209,7 @@ def _exports(environment: dict[str, str]) -> str:
 
 
 def _write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner may read, never readable by others for a moment."""
+    """Write a file that others can never read, not even for a moment."""
     path.unlink(missing_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:

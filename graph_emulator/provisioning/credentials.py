@@ -1,4 +1,4 @@
-"""Credentials of provisioning connections: which keys exist, what is masked, what the target system accepts."""
+"""Credentials of provisioning connections: the known keys, the masked ones, and what target systems accept."""
 
 from dataclasses import dataclass, field
 
@@ -8,7 +8,7 @@ from graph_emulator.wire.problems import GraphProblem
 
 MASK = "*"
 REJECTED = "SystemForCrossDomainIdentityManagementCredentialValidationFailure"
-"""The code in a quarantine or a failed step when the target system takes the saved credentials no longer."""
+"""The code of quarantines and failed steps when the target system rejects the saved credentials."""
 
 
 def _split_names(text: str) -> frozenset[str]:
@@ -32,28 +32,28 @@ KEYS = SENSITIVE_KEYS | _split_names(
 
 @dataclass(slots=True)
 class SavedSecrets:
-    """The secrets of one service principal; they belong to it and not to a job."""
+    """The secrets of one service principal, shared by its jobs."""
 
     values: dict[str, str] = field(default_factory=dict)
     shown: dict[str, str] = field(default_factory=dict)
     shown_from: float = 0.0
 
     def save(self, values: dict[str, str], *, merge: bool, now: float, visible_at: float) -> None:
-        """Take over a whole set; an empty value removes its key."""
+        """Save a set of secrets; an empty value removes its key."""
         self.shown = self.masked(now)
         whole = {**self.values, **values} if merge else values
         self.values = {key: value for key, value in whole.items() if value != ""}
         self.shown_from = visible_at
 
     def masked(self, now: float) -> dict[str, str]:
-        """What a read shows."""
+        """The secrets as a read returns them."""
         if now < self.shown_from:
             return self.shown
         return {key: MASK if key in SENSITIVE_KEYS else value for key, value in self.values.items()}
 
 
 class TargetSystems:
-    """The systems behind the connectors: which credentials each of them takes."""
+    """The target systems behind the connectors, and which credentials they accept."""
 
     def __init__(self, settings: EmulatorSettings) -> None:
         self._settings = settings
@@ -61,7 +61,7 @@ class TargetSystems:
         self.rejected: set[str] = set()
 
     def refusal(self, template: Template, credentials: dict[str, str]) -> str | None:
-        """Why the target system refuses these credentials, in its own words; None when it takes them."""
+        """The target system's reason for rejecting these credentials; None if it accepts them."""
         missing = [key for key in template.credential_keys if not credentials.get(key)]
         if missing:
             return f"The credentials are incomplete: {', '.join(missing)} is required by {template.display_name}."
@@ -93,7 +93,7 @@ class TargetSystems:
     def problem(self, refusal: str) -> GraphProblem:
         """The answer of validateCredentials.
 
-        On record are the outer code, the longer one somewhere inside and the target's words, not the envelope:
+        Recorded are the outer code, a longer nested one and the target's text, but not the exact body:
         AsteriusIT/asterius-idp entra-scim-2026-10-03.json.
         """
         status, code = self._settings.validate_failure_status, self._settings.validate_failure_code

@@ -1,4 +1,4 @@
-"""What a cycle does: the people in scope against those that the target system already has."""
+"""One cycle: the people in scope compared with those that the target system already has."""
 
 from dataclasses import dataclass, field
 
@@ -19,19 +19,19 @@ UPDATED_SHARE = 0.02
 
 @dataclass(slots=True)
 class Target:
-    """What the target system holds of this job's people, and who waits for another attempt."""
+    """The people of this job in the target system, and those whose provisioning is to be retried."""
 
     present: dict[str, Subject] = field(default_factory=dict)
     escrowed: dict[str, int] = field(default_factory=dict)
-    """Failing ones, with the number of the cycle that tries again."""
+    """The failed ones, with the number of the cycle that retries them."""
     skipped: set[str] = field(default_factory=set)
     outdated: set[str] = field(default_factory=set)
-    """Those whom no cycle has looked at since the mappings changed."""
+    """Those that no cycle has processed since the mappings changed."""
 
 
 @dataclass(frozen=True, slots=True)
 class CyclePlan:
-    """The circumstances of one cycle."""
+    """The inputs of one cycle."""
 
     seed: int
     template: Template
@@ -43,7 +43,7 @@ class CyclePlan:
     eventful: bool
 
     def error_of(self, subject_id: str, subject: Subject, attempt: int) -> str | None:
-        """Why the target system refuses somebody, if it does; half of them are let in at each new attempt."""
+        """The target system's reason for rejecting a user, if any; half of them are accepted at each retry."""
         kind, value = subject
         if kind == "Group" and self.template.slug == "box" and value["displayName"] == PILOT_GROUP:
             return "BoxEntryConflict"
@@ -58,7 +58,7 @@ def run_cycle(plan: CyclePlan, execution: Execution, target: Target) -> bool:
     """Decide every outcome of a cycle and count it.
 
     Returns:
-        False when the cycle must stop: more would be deleted than the threshold allows.
+        False if the cycle must stop, because it would delete more than the threshold allows.
     """
     if plan.template.imports_roles:
         execution.counts = {"countImported": len(imported_roles(plan.seed, plan.app_id))}
@@ -91,7 +91,7 @@ def _entering(
 
 
 def provision(plan: CyclePlan, target: Target, subject_id: str, subject: Subject, number: int) -> Outcome:
-    """Create somebody in the target system, or learn why not; then a later cycle tries again."""
+    """Create a user or group in the target system, or record why not, for a later cycle to retry."""
     kind, value = subject
     if kind == "User" and not value["accountEnabled"]:
         return Outcome(kind, value, "other", "skipped", "EntrySynchronizationSkipped")
@@ -136,7 +136,7 @@ def _count(plan: CyclePlan, execution: Execution, target: Target) -> None:
 
 
 def imported_roles(seed: int, app_id: str) -> list[str]:
-    """The roles that the AWS connector finds in an account, as pairs of role and identity provider."""
+    """The roles that the AWS connector imports from an account, as pairs of role and identity provider."""
     account = f"{int(share(seed, app_id, 'account') * 10**12):012d}"
     names = ["AdministratorAccess", "ReadOnlyAccess", "PowerUserAccess", "Billing", "SecurityAudit"]
     count = 2 + int(share(seed, app_id, "roles") * 4)

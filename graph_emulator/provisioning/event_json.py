@@ -1,4 +1,4 @@
-"""Provisioning events as the log shows them, in the shape of v1.0 and in that of beta.
+"""Provisioning events as JSON, in the shapes of v1.0 and beta.
 
 https://learn.microsoft.com/graph/api/resources/provisioningobjectsummary
 """
@@ -38,7 +38,7 @@ def system_id(owner: str) -> str:
 
 
 def target_name(event: Event) -> str:
-    """The target system; that of the non-gallery application has its old name: graph2otel provisioning_test.go."""
+    """The target system; the non-gallery application has an old name here: graph2otel provisioning_test.go."""
     template = event.principal.template
     return "customappsso" if template.is_custom else template.display_name
 
@@ -50,7 +50,7 @@ def target_type(event: Event) -> str:
 
 
 def as_graph(event: Event, tenant_id: str, *, beta: bool, whole_seconds: bool) -> dict[str, Any]:
-    """The whole event, as rknightion/graph2otel provisioning_test.go recorded one on 2026-07-17."""
+    """The whole event, as recorded on 2026-07-17: rknightion/graph2otel provisioning_test.go."""
     outcome, principal = event.outcome, event.principal
     target = target_name(event)
     value = {
@@ -107,7 +107,7 @@ def _source_details(event: Event) -> dict[str, str]:
 
 
 def _error(event: Event) -> dict[str, Any] | None:
-    """What went wrong; why somebody was skipped stands in the last step."""
+    """The error; the reason of a skip is only in the last step."""
     error = event.outcome.error
     if error is None or event.outcome.status != "failure":
         return None
@@ -121,7 +121,7 @@ def _error(event: Event) -> dict[str, Any] | None:
 
 
 def _beta_only(event: Event) -> dict[str, Any]:
-    """The deprecated twins; the error is flat and its category is written differently."""
+    """The deprecated duplicates; the error is flat, and its category is spelled differently."""
     error, status = _error(event), event.outcome.status
     info: dict[str, Any] = {"@odata.type": "#microsoft.graph.statusBase", "status": status}
     if error:
@@ -163,7 +163,7 @@ def _step(name: str, kind: str, status: str, description: str) -> dict[str, Any]
 
 
 def modified_properties(event: Event) -> list[dict[str, Any]]:
-    """The attributes of the target before and after."""
+    """The target's attributes before and after."""
     outcome = event.outcome
     if outcome.status == "skipped" or outcome.action == "delete":
         return []

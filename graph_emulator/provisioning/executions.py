@@ -1,4 +1,4 @@
-"""What a cycle of a job leaves behind: its counters, and the events that explain them."""
+"""Executions: the counters of a cycle, and the outcomes behind them."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,7 +20,7 @@ COUNTS = (
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What happened to one person or group in a cycle."""
+    """The outcome for one user or group in a cycle."""
 
     subject_type: str
     subject: dict[str, Any]
@@ -31,11 +31,11 @@ class Outcome:
 
 @dataclass(slots=True)
 class Execution:
-    """One cycle, running or ended."""
+    """One cycle, running or completed."""
 
     job_id: str
     life: int
-    """Which of the jobs that had this id one after the other."""
+    """The number of the job among those that have had this id."""
     number: int
     initial: bool
     began: float
@@ -46,27 +46,27 @@ class Execution:
 
     @property
     def cycle_id(self) -> str:
-        """The identifier that the events of this cycle carry."""
+        """The cycle id in the events of this cycle."""
         return guid(self.job_id, self.life, "cycle", self.number)
 
     @property
     def state(self) -> str:
-        """How the cycle ended, in the words of Graph."""
+        """The result of the cycle, in Graph's terms."""
         if self.error:
             return "Failed"
         return "EntryLevelErrors" if self.counts.get("countEscrowed") else "Succeeded"
 
     def outcome_at(self, position: int) -> float:
-        """When the outcome at a position happened: they spread over the cycle."""
+        """When the outcome at a position happens: they are spread over the cycle."""
         return self.began + (position + 1) / (len(self.outcomes) + 1) * (self.ends - self.began)
 
     def still_to_come(self, now: float) -> list[str]:
-        """The kinds of those whom the cycle adds later than now."""
+        """The types of the objects that the cycle will create later than now."""
         added = ((n, o) for n, o in enumerate(self.outcomes) if (o.action, o.status) == ("create", "success"))
         return [outcome.subject_type for position, outcome in added if self.outcome_at(position) > now]
 
     def as_graph(self) -> dict[str, Any]:
-        """The execution as a job shows it."""
+        """The execution in a job's status."""
         return {
             "activityIdentifier": self.cycle_id,
             **{name: self.counts.get(name, 0) for name in COUNTS},
@@ -78,7 +78,7 @@ class Execution:
 
 
 def ended(execution: Execution) -> dict[str, Any]:
-    """The last successful execution as a healthy job shows it: it tells when it ended, and not when it began.
+    """The last successful execution in the status of a healthy job: it has an end, but no beginning.
 
     https://github.com/MicrosoftDocs/azure-docs active-directory/cloud-provisioning/concept-attributes.md, 2019-12-02
     """
@@ -86,7 +86,7 @@ def ended(execution: Execution) -> dict[str, Any]:
 
 
 def never_began() -> dict[str, Any]:
-    """The execution that a started job shows before its first cycle: it reads like a failure and is none."""
+    """The execution in the status of a started job before its first cycle: it looks like a failure but is not."""
     return {
         "activityIdentifier": None,
         **dict.fromkeys(COUNTS, 0),

@@ -1,4 +1,4 @@
-"""Expressions of attribute mappings: read into a tree, and tried out where only texts are put together.
+"""Expressions of attribute mappings: parsed into a tree, and evaluated if they only combine texts.
 
 https://learn.microsoft.com/entra/identity/app-provisioning/functions-for-customizing-application-data
 """
@@ -66,7 +66,7 @@ EVALUATE: Mapping[str, Callable[..., str]] = {
 
 
 class ExpressionError(Exception):
-    """The text is no expression, or one that cannot be evaluated here."""
+    """The text is not an expression, or cannot be evaluated here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +88,10 @@ class Expression:
         return {"expression": self.text, "name": self.name, "parameters": parameters, "type": self.kind}
 
     def value(self, attributes: Mapping[str, str]) -> str:
-        """What the expression yields.
+        """The value of the expression.
 
         Raises:
-            ExpressionError: it needs more than texts.
+            ExpressionError: it needs more than combining texts.
         """
         if self.kind == "Attribute":
             return attributes.get(self.name, "")
@@ -104,10 +104,10 @@ class Expression:
 
 
 def parse(text: str) -> Expression:
-    """The tree of an expression.
+    """Parse an expression.
 
     Raises:
-        ExpressionError: it cannot be read.
+        ExpressionError: it cannot be parsed.
     """
     if len(text) > LONGEST:
         raise ExpressionError(f"An expression has at most {LONGEST} characters.")

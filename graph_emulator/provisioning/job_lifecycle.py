@@ -1,4 +1,4 @@
-"""The life of a job: cycle after cycle, computed from the clock whenever somebody looks."""
+"""The lifecycle of a job: its cycles, computed from the clock on each access."""
 
 import math
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from graph_emulator.provisioning.cycles import CyclePlan, imported_roles, run_cy
 from graph_emulator.provisioning.executions import Execution
 from graph_emulator.provisioning.jobs import Job, Quarantine
 from graph_emulator.provisioning.provisioning_log import ProvisioningLog
-from graph_emulator.provisioning.scope import DeletionRules, in_scope, wants_everybody
+from graph_emulator.provisioning.scope import DeletionRules, in_scope, syncs_all
 from graph_emulator.settings import EmulatorSettings
 
 GIVEN_UP_SECONDS = 28 * 86_400.0
@@ -21,7 +21,7 @@ GIVEN_UP_SECONDS = 28 * 86_400.0
 
 @dataclass(slots=True)
 class HandlerContext:
-    """What a cycle looks at outside of its job."""
+    """The state outside the job that its cycles read and write."""
 
     settings: EmulatorSettings
     people: People
@@ -33,35 +33,37 @@ class HandlerContext:
 
 
 def due_at(job: Job) -> float:
-    """When something happens to the job next; a dormant one needs no attention."""
+    """When the job next changes by itself; never for a dormant one."""
     if job.running:
         return job.running.ends
     return math.inf if job.schedule != "Active" or job.dormant else job.next_at
 
 
 def settle(job: Job, context: HandlerContext, now: float) -> None:
-    """Live through everything that was due by now."""
+    """Process everything that is due by now."""
     while True:
         if due_at(job) <= now:
             if job.running:
-                _end(job, job.running, context)
+                _end_cycle(job, job.running, context)
             else:
-                _begin(job, context)
+                _begin_cycle(job, context)
         elif job.dormant and job.schedule == "Active" and job.next_at <= now:
-            _roll(job, context.settings, now)
+            _skip_uneventful_cycles(job, context.settings, now)
         else:
             return
 
 
 def wake(job: Job, context: HandlerContext, now: float) -> None:
-    """Something changed outside: the next cycle may find work."""
+    """Reactivate a job after an outside change: its next cycle may find work."""
     settle(job, context, now)
     job.dormant = False
 
 
-def _begin(job: Job, context: HandlerContext) -> None:
+def _begin_cycle(job: Job, context: HandlerContext) -> None:
     at, secrets = job.next_at, context.secrets_of(job.principal.id).values
-    execution = Execution(job.id, job.life, job.cycle_number, job.initial_due, at, at + _length(job, context.settings))
+    execution = Execution(
+        job.id, job.life, job.cycle_number, job.initial_due, at, at + _duration_seconds(job, context.settings)
+    )
     refusal = context.targets.refusal(job.principal.template, secrets)
     if refusal:
         execution.ends = at
@@ -70,11 +72,11 @@ def _begin(job: Job, context: HandlerContext) -> None:
             "message": refusal,
             "tenantActionable": True,
         }
-        _fail(job, execution, context, "EncounteredQuarantineException")
+        _record_failure(job, execution, context, "EncounteredQuarantineException")
         return
     if job.initial_due:
-        job.everybody = wants_everybody(secrets)
-    allowed = run_cycle(plan_of(job, context, secrets), execution, job.target)
+        job.all_in_scope = syncs_all(secrets)
+    allowed = run_cycle(build_cycle_plan(job, context, secrets), execution, job.target)
     job.force_deletes = False
     context.log.record(execution, job.principal)
     if allowed:
@@ -85,17 +87,17 @@ def _begin(job: Job, context: HandlerContext) -> None:
             "message": "The number of deletions exceeds the threshold of this job.",
             "tenantActionable": True,
         }
-        _fail(job, execution, context, "TooManyDeletes")
+        _record_failure(job, execution, context, "TooManyDeletes")
 
 
-def plan_of(job: Job, context: HandlerContext, secrets: dict[str, str]) -> CyclePlan:
-    """The circumstances of the job's next cycle."""
+def build_cycle_plan(job: Job, context: HandlerContext, secrets: dict[str, str]) -> CyclePlan:
+    """The inputs of the job's next cycle."""
     settings = context.settings
     return CyclePlan(
         settings.seed,
         job.principal.template,
         job.principal.value["appId"],
-        in_scope(context.people, context.assignments_of(job.principal.id), everybody=job.everybody),
+        in_scope(context.people, context.assignments_of(job.principal.id), all_in_scope=job.all_in_scope),
         DeletionRules.of(secrets),
         job.force_deletes,
         settings.entry_failure_share,
@@ -103,12 +105,12 @@ def plan_of(job: Job, context: HandlerContext, secrets: dict[str, str]) -> Cycle
     )
 
 
-def _length(job: Job, settings: EmulatorSettings) -> float:
+def _duration_seconds(job: Job, settings: EmulatorSettings) -> float:
     initial = settings.initial_cycle_seconds
     return initial if job.initial_due else min(initial, settings.cycle_seconds / 4)
 
 
-def _end(job: Job, execution: Execution, context: HandlerContext) -> None:
+def _end_cycle(job: Job, execution: Execution, context: HandlerContext) -> None:
     job.running, job.last, job.last_successful = None, execution, execution
     if execution.counts.get("countExported"):
         job.last_with_exports = execution
@@ -123,8 +125,8 @@ def _end(job: Job, execution: Execution, context: HandlerContext) -> None:
     job.dormant = not execution.outcomes and job.cycle_number > context.settings.eventful_cycles
 
 
-def _roll(job: Job, settings: EmulatorSettings, now: float) -> None:
-    """Skip the cycles in which nothing can happen; the next retry of a failing entry is one in which it can."""
+def _skip_uneventful_cycles(job: Job, settings: EmulatorSettings, now: float) -> None:
+    """Skip the cycles in which nothing can change, up to the next retry of a failed entry."""
     cycles = int((now - job.next_at) // settings.cycle_seconds) + 1
     retry = min(job.target.escrowed.values(), default=None)
     if retry is not None and retry < job.cycle_number + cycles:
@@ -134,20 +136,20 @@ def _roll(job: Job, settings: EmulatorSettings, now: float) -> None:
         job.cycle_number += cycles
         began = job.next_at + (cycles - 1) * settings.cycle_seconds
         counts = {**job.last.counts, "countExports": 0, "countExported": 0, "countImportedDeltas": 0}
-        ends = began + _length(job, settings)
+        ends = began + _duration_seconds(job, settings)
         job.last = Execution(job.id, job.life, job.cycle_number - 1, False, began, ends, counts=counts)
         job.last_successful = job.last
         job.steady_last = job.last.ends
         job.next_at = began + settings.cycle_seconds
 
 
-def _fail(job: Job, execution: Execution, context: HandlerContext, reason: str) -> None:
+def _record_failure(job: Job, execution: Execution, context: HandlerContext, reason: str) -> None:
     job.last, job.cycle_number = execution, job.cycle_number + 1
     hold(job, reason, execution.ends, context, execution.error)
 
 
 def hold(job: Job, reason: str, at: float, context: HandlerContext, error: dict[str, Any] | None = None) -> None:
-    """Put a job into quarantine, or prolong it; after four weeks the job is given up."""
+    """Put a job into quarantine, or prolong it; after four weeks the job is disabled."""
     held = job.quarantine
     job.failures_in_a_row += 1
     job.dormant = False

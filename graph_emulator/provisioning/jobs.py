@@ -1,4 +1,4 @@
-"""Synchronization jobs: what a job is, and how Graph shows it.
+"""Synchronization jobs, and their JSON.
 
 https://learn.microsoft.com/graph/api/resources/synchronization-synchronizationjob
 """
@@ -19,7 +19,7 @@ TIME_SPAN_MAX = "P10675199DT2H48M5.4775807S"
 
 @dataclass(slots=True)
 class Quarantine:
-    """Why a job is held, and when it tries again."""
+    """Why a job is in quarantine, and when it retries."""
 
     reason: str
     series_began: float
@@ -49,22 +49,22 @@ class Job:
     principal: Entry
     fresh_code: str
     life: int = 0
-    """Its number among all jobs that were made; its id may have belonged to others."""
+    """Its number among all created jobs; an id may be used again."""
     whole_success: bool = False
     schedule: str = "Disabled"
     before_deletion: str = "Disabled"
-    """The schedule's state when the service principal went into the recycle bin."""
+    """The schedule's state before the service principal was deleted."""
     next_at: float = 0.0
     cycle_number: int = 0
     on_demand: int = 0
-    """How often somebody was provisioned on demand."""
+    """How often users or groups were provisioned on demand."""
     initial_due: bool = True
     force_deletes: bool = False
-    everybody: bool = False
+    all_in_scope: bool = False
     was_started: bool = False
     dormant: bool = False
     alarm: float = math.inf
-    """When the book of jobs looks at it next."""
+    """When the scheduler next processes the job."""
     running: Execution | None = None
     last: Execution | None = None
     last_successful: Execution | None = None
@@ -81,7 +81,7 @@ class Job:
 
     @property
     def code(self) -> str:
-        """The status code in the words of Graph."""
+        """The status code, in Graph's terms."""
         if self.schedule == "Disabled":
             return "Quarantine" if self.quarantine else self.fresh_code
         if self.schedule == "Paused":
@@ -149,7 +149,7 @@ class Job:
         counts = Counter(kind for kind, _ in self.target.present.values())
         if self.running:
             counts.subtract(self.running.still_to_come(now))
-        # Keys are pairs of object types: "user to User" on Microsoft's page about cloud sync.
+        # Keys are pairs of object types, such as "user to User" on Microsoft's page about cloud sync.
         pairs = (("User", f"User to {SCIM_USER}"), ("Group", f"Group to {SCIM_GROUP}"))
         return [{"key": key, "value": counts[kind]} for kind, key in pairs if counts[kind]]
 

@@ -1,4 +1,4 @@
-"""Provisioning one user or one small group at once, and the doubly encoded answer about it.
+"""Provisioning on demand, and its doubly encoded answer.
 
 https://learn.microsoft.com/graph/api/synchronization-synchronizationjob-provisionondemand
 """
@@ -19,12 +19,12 @@ from graph_emulator.provisioning.scope import Subject
 TYPE_NAME = "Microsoft.Identity.Health.CPP.Common.DataContracts.SyncFabric.StatusInfo"
 OUT_OF_SCOPE = "NotEffectivelyEntitled"
 REDUNDANT = "RedundantExport"
-# Far above the numbers of cycles: what happens on demand belongs to none of them.
+# Far above the numbers of cycles: provisioning on demand belongs to none of them.
 FIRST_NUMBER = 1_000_000
 
 
 def provision_now(job: Job, plan: CyclePlan, subject_id: str, subject: Subject, now: float) -> Execution:
-    """Provision one subject outside of any cycle; its outcome counts and is logged like those of a cycle."""
+    """Provision one subject outside any cycle; its outcome counts and is logged like those of a cycle."""
     job.on_demand += 1
     execution = Execution(job.id, job.life, FIRST_NUMBER + job.on_demand, False, now, now)
     kind, value = subject
@@ -43,14 +43,14 @@ def provision_now(job: Job, plan: CyclePlan, subject_id: str, subject: Subject, 
 
 @dataclass(frozen=True, slots=True)
 class OnDemandResult:
-    """In which of the shapes that Microsoft's pages show an answer comes."""
+    """The shape of the answer, one of those on Microsoft's pages."""
 
     group: bool
     type_name: bool
     value: str
 
     def answer(self, key: dict[str, Any], summary: dict[str, Any]) -> dict[str, str]:
-        """Key and value, JSON within a string; where the key tells the result of a group, its value tells nothing."""
+        """Key and value, each JSON in a string; if the key has the result of a group, the value is empty."""
         values: dict[str, Any] = {
             "summary": summary,
             "summaries": [summary],
@@ -61,7 +61,7 @@ class OnDemandResult:
 
 
 def answer(event: Event, target: str, now: float, form: OnDemandResult) -> dict[str, str]:
-    """What is answered of somebody who was looked at."""
+    """The answer about a subject that was processed."""
     outcome = event.outcome
     result = {"success": "Success", "failure": "Failure"}.get(outcome.status, "Skipped")
     reason = _reason(outcome) or None
@@ -85,7 +85,7 @@ def answer(event: Event, target: str, now: float, form: OnDemandResult) -> dict[
 
 
 def refused(outcome: Outcome, refusal: str, now: float, form: OnDemandResult) -> dict[str, str]:
-    """The answer when the target system does not take the saved credentials."""
+    """The answer if the target system rejects the saved credentials."""
     details = {"errorCode": outcome.error, "errorMessage": refusal, "errorCategory": "Failure"}
     step = _step("EntryImport", "Import", "Failure", refusal, now, {})
     return form.answer({"result": "Failure", "details": details}, {"action": "Other", "provisioningSteps": [step]})
@@ -134,7 +134,7 @@ def _source(outcome: Outcome) -> dict[str, str]:
 
 
 def _step(name: str, kind: str, status: str, description: str, now: float, details: dict[str, str]) -> dict[str, Any]:
-    """Unlike in the logs, the kind is called `type` and its values begin with a capital."""
+    """A step; unlike in the log, its type is called `type`, and values start with a capital."""
     return {
         "name": name,
         "type": kind,

@@ -1,4 +1,4 @@
-"""The provisioning log: events in the order they happened, each readable from the moment it was ingested."""
+"""The provisioning log: events in order of time, each readable once it is ingested."""
 
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter
@@ -18,13 +18,13 @@ PRELOADED = ((("success", None),) * 18) + (("failure", "EntryConflict"), ("skipp
 
 @lru_cache(maxsize=1 << 16)
 def account_id(principal_id: str, subject_id: str) -> str:
-    """The account that somebody has in a target system."""
+    """The id of an object's account in a target system."""
     return guid(principal_id, subject_id)
 
 
 @dataclass(slots=True)
 class Event:
-    """One provisioning event, kept small; event_shapes.py writes it out."""
+    """One provisioning event, kept small; `event_json` renders it."""
 
     ticks: int
     id: str
@@ -49,7 +49,7 @@ class Event:
 
     @property
     def target_id(self) -> str:
-        """The object in the target system; a failed create made none."""
+        """The id of the object in the target system; a failed create has none."""
         return "" if self.outcome.status != "success" else account_id(self.principal.id, self.outcome.subject["id"])
 
 
@@ -61,7 +61,7 @@ class ProvisioningLog:
         self._events: list[Event] = []
 
     def record(self, execution: Execution, principal: Entry) -> list[Event]:
-        """Write down what a cycle does, at the moments it will have happened; return the events."""
+        """Record the outcomes of a cycle as events at the times they happen, and return the events."""
         events = []
         for position, outcome in enumerate(execution.outcomes):
             at = execution.outcome_at(position)
@@ -86,7 +86,7 @@ class ProvisioningLog:
         return settings.log_latency_seconds * (0.5 + 0.5 * share(identifier, "latency"))
 
     def preload(self, principal: Entry, subjects: Sequence[Subject], count: int, began: float, ends: float) -> None:
-        """Events of a past that nobody lived through, spread evenly: for benchmarks."""
+        """Add evenly spread events of the past, for benchmarks."""
         job_id = f"preloaded.{self._settings.tenant_id.replace('-', '')}"
         for number in range(count):
             at = began + (number + 0.5) / count * (ends - began)
@@ -99,12 +99,12 @@ class ProvisioningLog:
         self._events.sort(key=attrgetter("ticks", "id"))
 
     def forget_unhappened(self, job_id: str, now: float) -> None:
-        """Drop what a job would have done had its cycle not been broken off."""
+        """Drop the future events of a job whose cycle was interrupted."""
         start = bisect_right(self._events, to_ticks(now), key=_ticks)
         self._events[start:] = [event for event in self._events[start:] if event.job_id != job_id]
 
     def readable(self, now: float, after: int, before: int, *, descending: bool) -> Iterator[Event]:
-        """The ingested events strictly between two moments that retention still keeps."""
+        """The ingested events strictly between two moments, within retention."""
         oldest = to_ticks(now - self._settings.log_retention_seconds)
         first = bisect_right(self._events, max(after, oldest), key=_ticks)
         last = bisect_left(self._events, before, key=_ticks)
@@ -115,11 +115,11 @@ class ProvisioningLog:
                 yield event
 
     def happened(self, now: float) -> Sequence[Event]:
-        """Events that have happened, readable or not, oldest first."""
+        """Events up to now, readable or not, oldest first."""
         return self._events[: bisect_right(self._events, to_ticks(now), key=_ticks)]
 
     def counts(self, now: float) -> dict[str, dict[str, int]]:
-        """Events that have happened, by service principal and status."""
+        """The number of events up to now, by service principal and status."""
         found: dict[str, Counter[str]] = {}
         for event in self.happened(now):
             found.setdefault(event.principal.id, Counter())[event.outcome.status] += 1

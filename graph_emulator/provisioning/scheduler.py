@@ -1,4 +1,4 @@
-"""All jobs of the tenant: made, controlled, and kept up with the clock."""
+"""All jobs of the tenant: created, controlled, and advanced with the clock."""
 
 import heapq
 import math
@@ -7,11 +7,11 @@ from typing import Any
 
 from graph_emulator.clock import guid
 from graph_emulator.directory.directory import Entry
-from graph_emulator.provisioning.job_lifecycle import HandlerContext, due_at, hold, plan_of, settle, wake
+from graph_emulator.provisioning.job_lifecycle import HandlerContext, build_cycle_plan, due_at, hold, settle, wake
 from graph_emulator.provisioning.jobs import Job
 from graph_emulator.provisioning.on_demand import provision_now
 from graph_emulator.provisioning.provisioning_log import Event
-from graph_emulator.provisioning.scope import Subject, wants_everybody
+from graph_emulator.provisioning.scope import Subject, syncs_all
 from graph_emulator.settings import EmulatorError
 from graph_emulator.wire.problems import GraphProblem, bad_request, credentials_missing
 
@@ -25,16 +25,16 @@ RESTART_SCOPES = {
     "ForceDeletes": 32,
 }
 PORTAL_RESTART = 2 | 4 | 8
-STANDS_FOR = {"customappsso": "customappssoOutDelta"}
-"""A job of the one is made as a job of the other: AsteriusIT/asterius-idp entra-scim-2026-10-03.json."""
+TEMPLATE_ALIASES = {"customappsso": "customappssoOutDelta"}
+"""Template aliases: a job created from the first has the second: AsteriusIT/asterius-idp entra-scim-2026-10-03.json."""
 JOB_ID = re.compile(r"[A-Za-z0-9]+\.[0-9a-f]{32}(\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})?")
 """Template, tenant and application; older ids lack the third part."""
 DEFAULT_SETTINGS = {"AzureIngestionAttributeOptimization": "False", "LookaheadQueryEnabled": "False"}
-"""What a fresh job brings: timfee/cep-idp createSyncJob.json, 2025-06-12."""
+"""The settings of a new job: timfee/cep-idp createSyncJob.json, 2025-06-12."""
 
 
 class JobScheduler:
-    """Jobs by service principal."""
+    """The jobs by service principal, and a queue of those with something due."""
 
     def __init__(self, context: HandlerContext) -> None:
         self._context = context
@@ -44,7 +44,7 @@ class JobScheduler:
         self._entries = 0
 
     def settle(self, now: float) -> None:
-        """Bring every job up to now."""
+        """Advance every job to now."""
         while self._due and self._due[0][0] <= now:
             due, _, job = heapq.heappop(self._due)
             if due != job.alarm:
@@ -68,13 +68,13 @@ class JobScheduler:
         return job.principal.deleted_at is None and self._jobs.get(job.principal.id, {}).get(job.id) is job
 
     def create(self, principal: Entry, template_id: str) -> Job:
-        """A new, disabled job; its template may be another than was asked for.
+        """Create a job, not started; its template may differ from the requested one.
 
-        Its id follows from template, tenant and application, so that there is one of a template: that of
+        Its id consists of template, tenant and application, so there is one job for each template:
         timfee/cep-idp createSyncJob.json, 2025-06-12.
 
         Raises:
-            GraphProblem: 400, the application has no such synchronization template; 409, one exists already.
+            GraphProblem: 400, the application has no such synchronization template; 409, the job already exists.
         """
         if template_id not in principal.template.synchronization:
             raise bad_request(
@@ -82,7 +82,7 @@ class JobScheduler:
             )
         settings, jobs = self._context.settings, self._jobs.setdefault(principal.id, {})
         if settings.job_alias == "renamed":
-            template_id = STANDS_FOR.get(template_id, template_id)
+            template_id = TEMPLATE_ALIASES.get(template_id, template_id)
         twin = next((job for job in jobs.values() if job.template_id == template_id), None)
         if twin and settings.duplicate_jobs == "conflict":
             raise GraphProblem(409, "Conflict", "A job of this template already exists for this service principal.")
@@ -112,7 +112,7 @@ class JobScheduler:
         """One job.
 
         Raises:
-            GraphProblem: 400, no job has an id of this form; 404, there is none below this service principal.
+            GraphProblem: 400, the id is malformed; 404, the service principal has no such job.
         """
         if not JOB_ID.fullmatch(job_id):
             # Recorded: timfee/cep-idp startSyncJob_error.json, 2025-06-11.
@@ -129,13 +129,13 @@ class JobScheduler:
         return [job for jobs in self._jobs.values() for job in jobs.values()]
 
     def touch(self, principal_id: str, now: float) -> None:
-        """Assignments or secrets of a service principal changed."""
+        """Reactivate the jobs of a service principal whose assignments or secrets have changed."""
         for job in self._jobs.get(principal_id, {}).values():
             wake(job, self._context, now)
             self._schedule(job)
 
     def start(self, job: Job, now: float) -> None:
-        """Start or resume; a quarantine is lifted."""
+        """Start or resume a job, and lift its quarantine."""
         secrets = self._context.secrets_of(job.principal.id).values
         settings = self._context.settings
         if not secrets and settings.start_without_credentials == "error":
@@ -150,11 +150,11 @@ class JobScheduler:
         self._schedule(job)
 
     def pause(self, job: Job) -> None:
-        """No further cycle begins; the one in progress finishes."""
+        """Pause a job; the current cycle is completed."""
         job.schedule = "Paused"
 
     def reschedule(self, job: Job, schedule: dict[str, Any], now: float) -> None:
-        """What a PATCH of the schedule does where it does anything."""
+        """Apply a PATCH of the schedule."""
         job.interval = schedule.get("interval") or job.interval
         job.expiration = schedule.get("expiration", job.expiration)
         state = schedule.get("state")
@@ -164,7 +164,7 @@ class JobScheduler:
             job.schedule = state
 
     def restart(self, job: Job, scopes: int, now: float) -> None:
-        """Begin again, with what the flags say forgotten."""
+        """Restart a job, and clear the state that the flags name."""
         scopes = scopes or PORTAL_RESTART
         self._break_off(job, now)
         if scopes & RESTART_SCOPES["Watermark"]:
@@ -178,7 +178,7 @@ class JobScheduler:
             self._run_soon(job, now)
 
     def _break_off(self, job: Job, now: float) -> None:
-        """Undo what the running cycle had planned for later."""
+        """Interrupt the running cycle: undo what it had planned for later."""
         running, job.running = job.running, None
         if running is None:
             return
@@ -188,16 +188,16 @@ class JobScheduler:
                 job.target.present.pop(outcome.subject["id"], None)
 
     def provision_now(self, job: Job, subject_id: str, subject: Subject, now: float) -> Event:
-        """Provision one user or group outside of any cycle; return what the log will show of it."""
+        """Provision one user or group outside any cycle; return its event in the log."""
         secrets = self._context.secrets_of(job.principal.id).values
         if job.initial_due:
-            job.everybody = wants_everybody(secrets)
-        execution = provision_now(job, plan_of(job, self._context, secrets), subject_id, subject, now)
+            job.all_in_scope = syncs_all(secrets)
+        execution = provision_now(job, build_cycle_plan(job, self._context, secrets), subject_id, subject, now)
         (event,) = self._context.log.record(execution, job.principal)
         return event
 
     def replace_schema(self, job: Job, schema: dict[str, Any] | None, now: float) -> None:
-        """Save a schema, or go back to the template's; either begins an initial cycle."""
+        """Save a schema, or return to the template's; an initial cycle follows."""
         job.schema = schema
         job.target.outdated = set(job.target.present)
         if job.schedule == "Active":
@@ -205,7 +205,7 @@ class JobScheduler:
         job.initial_due = True
 
     def hold(self, job_id: str, reason: str, now: float) -> None:
-        """Put a job into quarantine from outside, as if the service had done it.
+        """Put a job into quarantine, as if the service had done it.
 
         Raises:
             EmulatorError: there is no such job.
@@ -219,18 +219,18 @@ class JobScheduler:
         self._schedule(job)
 
     def delete(self, job: Job, now: float) -> None:
-        """Remove a job; what its cycle had planned for later does not happen."""
+        """Delete a job, and interrupt its cycle."""
         self._break_off(job, now)
         del self._jobs[job.principal.id][job.id]
 
     def stop_all(self, principal_id: str, now: float) -> None:
-        """The service principal was deleted: its jobs no longer run."""
+        """Disable the jobs of a deleted service principal."""
         for job in self.of(principal_id, now):
             self._break_off(job, now)
             job.before_deletion, job.schedule = job.schedule, "Disabled"
 
     def revive(self, principal_id: str, now: float) -> None:
-        """The service principal came back: what becomes of its jobs is not documented."""
+        """Handle the jobs of a restored service principal, which Graph does not document."""
         if self._context.settings.jobs_after_restore == "gone":
             self._jobs.pop(principal_id, None)
         for job in self._jobs.get(principal_id, {}).values():

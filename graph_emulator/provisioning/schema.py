@@ -1,4 +1,4 @@
-"""The schema of a job: the two directories, and how attributes of one flow into the other.
+"""The schema of a job: its two directories, and the mappings of their attributes.
 
 https://learn.microsoft.com/graph/api/resources/synchronization-synchronizationschema
 """
@@ -19,7 +19,7 @@ USER_FLOWS = (
     ("objectId", "externalId", 0),
 )
 GROUP_FLOWS = (("displayName", "displayName", 1), ("objectId", "externalId", 0), ("members", "members", 0))
-# Beside those that are mapped; a type stands behind a colon where it is not String.
+# In addition to the mapped ones; a type other than String follows a colon.
 USER_ATTRIBUTES = """accountEnabled:Boolean city companyName country department employeeHireDate:DateTime employeeId
     extensionAttribute1 IsSoftDeleted:Boolean mailNickname manager:Reference officeLocation preferredLanguage
     usageLocation userType"""
@@ -113,7 +113,7 @@ def _attribute(described: str, *, anchor: bool) -> dict[str, Any]:
 
 
 def in_form(schema: dict[str, Any], form: str) -> dict[str, Any]:
-    """A schema as Graph may show it: as it was put, without nulls, or with its lists in another order."""
+    """A schema as Graph may return it: as written, without nulls, or with its lists in another order."""
     if form == "without nulls":
         return {name: _without_nulls(value) for name, value in schema.items() if value is not None}
     return {name: _reordered(value) for name, value in schema.items()} if form == "reordered" else schema
@@ -129,7 +129,7 @@ def _reordered(value: Any, name: str = "") -> Any:
     if isinstance(value, dict):
         return {inner: _reordered(each, inner) for inner, each in reversed(value.items())}
     if isinstance(value, list):
-        # The order of parameters and values means something.
+        # The order of parameters and values is significant.
         return [_reordered(each) for each in (value if name in ("parameters", "values") else reversed(value))]
     return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 

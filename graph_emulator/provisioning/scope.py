@@ -1,4 +1,4 @@
-"""Who a job provisions: everybody, or those who are assigned to the application."""
+"""The scope of a job: all users and groups, or those assigned to the application."""
 
 import json
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from graph_emulator.directory.people import People
 Subject = tuple[str, dict[str, Any]]
 
 
-def in_scope(people: People, assignments: list[dict[str, Any]], *, everybody: bool) -> dict[str, Subject]:
+def in_scope(people: People, assignments: list[dict[str, Any]], *, all_in_scope: bool) -> dict[str, Subject]:
     """The users and groups in scope by id; members of an assigned group count, nested groups do not."""
-    if everybody:
+    if all_in_scope:
         return {
             **{id_: ("User", user) for id_, user in people.users.items()},
             **{id_: ("Group", group) for id_, group in people.groups.items()},
@@ -27,21 +27,21 @@ def in_scope(people: People, assignments: list[dict[str, Any]], *, everybody: bo
     return found
 
 
-def wants_everybody(secrets: dict[str, str]) -> bool:
-    """`SyncAll` lies among the secrets; without it the assigned ones are synchronized."""
+def syncs_all(secrets: dict[str, str]) -> bool:
+    """Whether all are in scope: the secret `SyncAll`; by default only the assigned ones are."""
     return secrets.get("SyncAll", "").lower() == "true"
 
 
 @dataclass(frozen=True, slots=True)
 class DeletionRules:
-    """What happens to those who leave the scope."""
+    """What happens to users and groups that leave the scope."""
 
     skip: bool
     threshold: int | None
 
     @classmethod
     def of(cls, secrets: dict[str, str]) -> "DeletionRules":
-        """The rules among the secrets; notification settings are JSON in a string."""
+        """The rules, which are stored as secrets; notification settings are JSON in a string."""
         skip = secrets.get("SkipOutOfScopeDeletions", "").lower() == "true"
         try:
             settings = json.loads(secrets.get("SyncNotificationSettings") or "{}")

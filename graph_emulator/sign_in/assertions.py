@@ -1,4 +1,4 @@
-"""Client assertions: a JWT signed with a registered certificate, or one that a trusted outside issuer made.
+"""Client assertions: a JWT signed with a registered certificate, or one from a trusted external issuer.
 
 https://learn.microsoft.com/entra/identity-platform/certificate-credentials
 """
@@ -18,7 +18,7 @@ from graph_emulator.settings import Client
 
 
 class AssertionRefused(Exception):
-    """The assertion proves nothing; the number is that of the AADSTS error."""
+    """The assertion is invalid; the number is that of the AADSTS error."""
 
     def __init__(self, number: int, text: str) -> None:
         super().__init__(text)
@@ -26,10 +26,10 @@ class AssertionRefused(Exception):
 
 
 def check_assertion(assertion: str, client: Client, token_address: str, now: float) -> None:
-    """Accept an assertion of this client.
+    """Verify an assertion of this client.
 
     Raises:
-        AssertionRefused: malformed, expired, for somebody else, or signed by nobody that the client trusts.
+        AssertionRefused: malformed, expired, for another client or audience, or not signed by a trusted key.
     """
     header, claims = _decode(assertion)
     _check_times(claims, now)

@@ -1,4 +1,4 @@
-"""Signing in: the OpenID documents and the token endpoint of the tenant.
+"""Sign-in: the OpenID documents and the token endpoint of the tenant.
 
 https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow
 """
@@ -15,7 +15,7 @@ ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
 class SignInRefused(Exception):
-    """An answer of the token endpoint that is no token."""
+    """The token endpoint refuses a request."""
 
     def __init__(self, number: int, error: str, text: str, status: int = 400) -> None:
         super().__init__(text)
@@ -79,7 +79,7 @@ class SignIn:
         }
 
     def instances(self, root: str) -> dict[str, Any]:
-        """What an authority says about the hosts it goes by."""
+        """The instance discovery document: the hosts of this authority."""
         host = root.partition("://")[2]
         return {
             "tenant_discovery_endpoint": f"{root}/{self._settings.tenant_id}/v2.0/.well-known/openid-configuration",
@@ -91,7 +91,7 @@ class SignIn:
         """The token endpoint.
 
         Raises:
-            SignInRefused: with the AADSTS number of what is wrong.
+            SignInRefused: with the AADSTS number of the error.
         """
         self.check_tenant(tenant)
         form = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
@@ -168,7 +168,7 @@ class SignIn:
             )
 
 
-# Services that this tenant does not have: a name that leads nowhere, so that nothing is sent to a real one by mistake.
+# Services that this tenant does not have: a name that does not resolve, so that nothing is sent to a real one.
 NOWHERE = "emulator.invalid"
 SUFFIXES = (
     "acrLoginServer",

@@ -1,4 +1,4 @@
-"""Access tokens: made at sign-in, looked at with every request."""
+"""Access tokens and permissions: issued at sign-in, checked for every request."""
 
 import base64
 import hashlib
@@ -13,12 +13,12 @@ from graph_emulator.settings import Client, EmulatorSettings
 from graph_emulator.wire.problems import GraphProblem, forbidden, forbidden_synchronization, unauthenticated
 
 SPARED_STRIKES = 4
-"""How many times chance spares a token that replaces a refused one."""
+"""How many random faults spare a token that replaces a rejected one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who sends a request."""
+    """The identity that sends a request."""
 
     app_id: str
     object_id: str
@@ -27,9 +27,9 @@ class Caller:
 
 
 class TokenIssuer:
-    """Makes access tokens and recognises its own.
+    """Issues access tokens and recognises its own.
 
-    The signature is a keyed hash: an access token of Graph is opaque to everybody but Graph.
+    The signature is a keyed hash: Graph's access tokens are opaque to everyone but Graph.
     """
 
     def __init__(self, settings: EmulatorSettings) -> None:
@@ -41,7 +41,7 @@ class TokenIssuer:
         self._spared: dict[str, int] = {}
 
     def make(self, client: Client, object_id: str, audience: str, now: float) -> str:
-        """A token for a client that has proved who it is."""
+        """A token for an authenticated client."""
         settings = self._settings
         self._made += 1
         expires = now + settings.token_lifetime_seconds
@@ -69,11 +69,11 @@ class TokenIssuer:
         return token
 
     def refuse(self, authorization: str | None) -> bool:
-        """Refuse a token from now on.
+        """Reject a token from now on.
 
         Returns:
-            False for a token got just now because another was refused: renewing once is always enough, also for
-            the requests that were under way with the old one.
+            False for a token that has just replaced a rejected one: renewing once must be enough, even for the
+            requests that were in flight with the old token.
         """
         token = (authorization or "").partition(" ")[2]
         left = self._spared.get(token, 0)
@@ -92,7 +92,7 @@ class TokenIssuer:
         """The caller of a request.
 
         Raises:
-            GraphProblem: 401, no token, a foreign one, or one that has expired.
+            GraphProblem: 401, the token is missing, foreign or expired.
         """
         if not authorization:
             raise unauthenticated("Access token is empty.")
@@ -144,7 +144,7 @@ READ_SYNCHRONIZATION: Permission = (
     _any_of("Application.ReadWrite.OwnedBy", "Synchronization.Read.All", "Synchronization.ReadWrite.All"),
 )
 WRITE_SYNCHRONIZATION: Permission = (_any_of("Application.ReadWrite.OwnedBy", "Synchronization.ReadWrite.All"),)
-# The only ones that no other permission replaces.
+# The only permissions that no other one includes.
 ALL_SYNCHRONIZATION: Permission = (_any_of("Synchronization.ReadWrite.All"),)
 PATCH_JOB = ALL_SYNCHRONIZATION
 DISCOVER: Permission = (_any_of("Application.ReadWrite.OwnedBy", "Directory.ReadWrite.All"),)
@@ -155,13 +155,13 @@ READ_GROUPS: Permission = (_any_of("Group.Read.All", "GroupMember.Read.All", "Di
 
 
 def check(caller: Caller, permission: Permission, *, synchronization: bool) -> bool:
-    """Let a caller pass or refuse.
+    """Check the permission of a caller.
 
     Returns:
-        Whether the caller may only touch what it owns.
+        Whether the caller may only access objects that it owns.
 
     Raises:
-        GraphProblem: 403, or on synchronization paths the 401 that reads like a broken token.
+        GraphProblem: 403, or on synchronization paths a 401 like that for an invalid token.
     """
     owned_only = False
     for group in permission:

@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from graph_emulator.wire.problems import GraphProblem, bad_request, invalid_value, malformed, untyped
+from graph_emulator.wire.problems import GraphProblem, bad_request, content_type_missing, invalid_value, malformed
 
 JSON_TYPES = ("application/json", "text/json")
 
@@ -14,13 +14,13 @@ def read_json(headers: Mapping[str, str], body: bytes, *, limit_bytes: int) -> A
     """The value of a JSON body.
 
     Raises:
-        GraphProblem: 400, 413 or 415; no Content-Type, not JSON, too long.
+        GraphProblem: 400, 413 or 415: no Content-Type, not JSON, or too long.
     """
     if len(body) > limit_bytes:
         raise GraphProblem(413, "RequestEntityTooLarge", "The request body is too large.")
     content_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     if not content_type:
-        raise untyped()
+        raise content_type_missing()
     if content_type not in JSON_TYPES:
         raise GraphProblem(415, "UnsupportedMediaType", f"The media type '{content_type[:100]}' is not supported.")
     try:
@@ -33,7 +33,7 @@ def read_json(headers: Mapping[str, str], body: bytes, *, limit_bytes: int) -> A
 
 
 def take(body: Any, types: Mapping[str, str], required: tuple[str, ...] = ()) -> dict[str, Any]:
-    """The properties of a body, each checked against the type that is written beside its name.
+    """The properties of a body, each checked against its type.
 
     Raises:
         GraphProblem: 400, an unknown property, a wrong type, or a missing property.
@@ -56,7 +56,7 @@ def take(body: Any, types: Mapping[str, str], required: tuple[str, ...] = ()) ->
 
 
 def _unfit(name: str, value: Any, kind: str) -> GraphProblem:
-    """What the directory says of a value of another JSON type; an element of a list has no name.
+    """The directory's refusal of a value of another JSON type; an element of a list has no name.
 
     Recorded: timfee/cep-idp graph_createPolicy.400.json, 2025-06-11.
     """

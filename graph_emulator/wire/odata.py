@@ -1,4 +1,4 @@
-"""Query options: which properties may be filtered how, `$select`, and pages with their continuation."""
+"""`$filter` on objects: which properties may be filtered with which operators."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -35,20 +35,20 @@ COMPARE: dict[str, Compare] = {
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """How one property may be filtered: always, and with an advanced query only."""
+    """How a property may be filtered: in any query, and only in an advanced one."""
 
     read: Callable[[Any], Any]
     operators: frozenset[str]
     advanced: frozenset[str] = frozenset()
     convert: Callable[[Value], Any] | None = None
     folded: bool = True
-    """Whether text compares without regard to case, as it does in the directory."""
+    """Whether comparison ignores case, as in the directory."""
     collection: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Filterable:
-    """The properties of a resource that `$filter` knows; names in lower case."""
+    """The filterable properties of a resource, by lower-case name."""
 
     resource: str
     fields: Mapping[str, Field]

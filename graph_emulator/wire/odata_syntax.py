@@ -1,4 +1,4 @@
-"""The text of an OData `$filter` as a tree; nothing here knows which properties exist."""
+"""Parses an OData `$filter` into a tree, whatever properties it names."""
 
 import re
 from collections.abc import Callable
@@ -21,12 +21,12 @@ Value = str | bool | float | None
 
 
 class FilterSyntaxError(Exception):
-    """The filter is not OData."""
+    """The filter is not valid OData."""
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """`path operator value`, where a function such as startsWith is an operator too."""
+    """`path operator value`; functions such as startsWith count as operators."""
 
     path: str
     operator: str
@@ -36,7 +36,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class AnyOf:
-    """`path/any(v:v eq 'x')`: the inner comparison holds for one of the values."""
+    """`path/any(v:v eq 'x')`: the inner comparison is true for one of the values."""
 
     path: str
     inner: Comparison
@@ -62,10 +62,10 @@ Node = Comparison | AnyOf | Negation | Junction
 
 @lru_cache(maxsize=2048)
 def parse_filter(text: str) -> Node:
-    """The tree of a filter.
+    """Parse a filter.
 
     Raises:
-        FilterSyntaxError: the text is no filter that this grammar knows.
+        FilterSyntaxError: the text is not a filter in this grammar.
     """
     if len(text) > LONGEST_FILTER:
         raise FilterSyntaxError("The filter is too long.")

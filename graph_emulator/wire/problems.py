@@ -1,4 +1,4 @@
-"""Errors as Graph answers them: a status, a code and one form of body.
+"""Requests, responses, and Graph's errors: a status, a code and a body.
 
 https://learn.microsoft.com/graph/errors
 """
@@ -41,17 +41,17 @@ class GraphProblem(Exception):
 
 
 def bad_request(message: str, code: str = "Request_BadRequest") -> GraphProblem:
-    """What a service says to a request that makes no sense."""
+    """A service's refusal of an invalid request."""
     return GraphProblem(400, code, message)
 
 
 def malformed(message: str) -> GraphProblem:
-    """What the gateway of Graph says, before a service has seen the request."""
+    """The refusal of Graph's gateway, before a service has seen the request."""
     return GraphProblem(400, "BadRequest", message)
 
 
 def invalid_value(name: str) -> GraphProblem:
-    """A property of the right type whose value the directory does not take.
+    """A property of the right type with a value that the directory rejects.
 
     Recorded of `definition`: timfee/cep-idp createPolicy_error.json, 2025-06-11.
     """
@@ -60,16 +60,16 @@ def invalid_value(name: str) -> GraphProblem:
     return GraphProblem(400, "Request_BadRequest", message, details=details)
 
 
-def untyped() -> GraphProblem:
-    """A write that does not say what it sends; the gateway asks for that even where nothing is sent.
+def content_type_missing() -> GraphProblem:
+    """A write without a Content-Type; the gateway requires one even without a body.
 
     Recorded: timfee/cep-idp graph_startSyncJob.400.json, 2025-06-11.
     """
     return malformed("Write requests (excluding DELETE) must contain the Content-Type header declaration.")
 
 
-def no_payload() -> GraphProblem:
-    """A write that sends nothing, where a gateway wants something.
+def body_missing() -> GraphProblem:
+    """A write without a body, where a gateway requires one.
 
     https://github.com/microsoftgraph/msgraph-sdk-go/issues/980
     """
@@ -77,7 +77,7 @@ def no_payload() -> GraphProblem:
 
 
 def credentials_missing() -> GraphProblem:
-    """What a job says that has no credentials.
+    """A job without credentials.
 
     Only the word is on record: hashicorp/terraform-provider-azuread
     synchronization_job_provision_on_demand_resource_test.go.
@@ -86,7 +86,7 @@ def credentials_missing() -> GraphProblem:
 
 
 def not_found(identifier: str) -> GraphProblem:
-    """An object that is absent, or that this replica does not know yet."""
+    """An object that does not exist, or not yet on this replica."""
     return GraphProblem(
         404,
         "Request_ResourceNotFound",
@@ -95,22 +95,22 @@ def not_found(identifier: str) -> GraphProblem:
 
 
 def unsupported_query(message: str) -> GraphProblem:
-    """A query that the directory does not offer."""
+    """A query that the directory does not support."""
     return GraphProblem(400, "Request_UnsupportedQuery", message)
 
 
 def unauthenticated(message: str) -> GraphProblem:
-    """A token that is missing, foreign or too old."""
+    """A token that is missing, foreign or expired."""
     return GraphProblem(401, "InvalidAuthenticationToken", message, headers={"WWW-Authenticate": "Bearer"})
 
 
 def forbidden() -> GraphProblem:
-    """A permission that is missing."""
+    """A missing permission."""
     return GraphProblem(403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
 
 
 def forbidden_synchronization() -> GraphProblem:
-    """The quirk of the synchronization service: missing permissions read like a broken token.
+    """A missing permission on synchronization paths, where the service answers as for an invalid token.
 
     https://github.com/microsoftgraph/microsoft-graph-docs-contrib/issues/8800
     """
@@ -131,7 +131,7 @@ class Request:
 
 @dataclass(slots=True)
 class Response:
-    """One HTTP response; a `reset` one is never written, the connection is dropped instead."""
+    """One HTTP response; for a `reset` one the connection is dropped instead."""
 
     status: int
     body: bytes = b""

@@ -12,7 +12,7 @@ from graph_emulator.wire.problems import bad_request, malformed
 
 @lru_cache(maxsize=512)
 def read_options(query: str) -> Mapping[str, str]:
-    """The query string as a dictionary; `$` options must not come twice."""
+    """The query string as a dictionary; `$` options must not be repeated."""
     found: dict[str, str] = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
         if name in found and name.startswith("$"):
@@ -22,17 +22,17 @@ def read_options(query: str) -> Mapping[str, str]:
 
 
 def allow_options(options: Mapping[str, str], allowed: Iterable[str]) -> None:
-    """Refuse a `$` option that the resource does not have."""
+    """Refuse a `$` option that the resource does not support."""
     for name in options:
         if name.startswith("$") and name not in allowed:
             raise malformed(f"The query parameter '{name}' is not supported.")
 
 
 def whole_number(options: Mapping[str, str], name: str, default: int, maximum: int, minimum: int = 1) -> int:
-    """A `$top` or `$skip`.
+    """The value of a `$top` or `$skip`.
 
     Raises:
-        GraphProblem: 400, no number or out of range.
+        GraphProblem: 400, not a number, or out of range.
     """
     text = options.get(name)
     if text is None:
@@ -48,7 +48,7 @@ def whole_number(options: Mapping[str, str], name: str, default: int, maximum: i
 
 
 def select(value: Mapping[str, Any], names: frozenset[str] | None) -> dict[str, Any]:
-    """The object with the selected properties only."""
+    """The object with only the selected properties."""
     if names is None:
         return dict(value)
     return {name: value[name] for name in value if name in names}
@@ -81,7 +81,7 @@ def write_skip_token(position: str) -> str:
 
 
 def read_skip_token(options: Mapping[str, str]) -> str | None:
-    """The position that an earlier page ended at."""
+    """The position at which the previous page ended."""
     token = options.get("$skiptoken")
     if token is None:
         return None
@@ -95,7 +95,7 @@ def read_skip_token(options: Mapping[str, str]) -> str | None:
 
 
 def next_link(address: str, query: str, **changes: str) -> str:
-    """The same request with other options: an absolute, opaque address."""
+    """The URL of the same request with changed options."""
     names = {f"${name}" for name in changes}
     kept = [part for part in query.split("&") if part and unquote(part.split("=", 1)[0]) not in names]
     kept += [f"${name}={quote(value, safe='')}" for name, value in changes.items()]

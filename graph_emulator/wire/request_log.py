@@ -1,4 +1,4 @@
-"""Every request that was seen, as tests and demos read them."""
+"""The request log, which tests and demos read."""
 
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -19,7 +19,7 @@ KEPT_HEADERS = (
 
 @dataclass(slots=True)
 class RequestRecord:
-    """One request; `batch` is the sequence of the `$batch` that it came in."""
+    """One request; `batch` is the sequence of the `$batch` that contained it."""
 
     sequence: int
     at: float
@@ -35,12 +35,12 @@ class RequestRecord:
     batch: int | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """The record as the control interface shows it."""
+        """The record as JSON for the control interface."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
 class RequestLog(Sequence[RequestRecord]):
-    """The last requests, and the number of all of them."""
+    """The latest requests, and the number of all requests."""
 
     def __init__(self, kept: int) -> None:
         self._records: deque[RequestRecord] = deque(maxlen=kept)
@@ -62,17 +62,17 @@ class RequestLog(Sequence[RequestRecord]):
         return len(self._records)
 
     def next_sequence(self) -> int:
-        """The number of the request that begins."""
+        """The number of the next request."""
         self.sequence += 1
         return self.sequence
 
     def keep(self, record: RequestRecord) -> None:
-        """Remember a request."""
+        """Add a request."""
         self._records.append(record)
 
 
 def parsed(body: bytes) -> Any:
-    """A body as JSON if it is JSON."""
+    """The value of a JSON body; the beginning of any other as text."""
     if not body:
         return None
     try:

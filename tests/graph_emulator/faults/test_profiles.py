@@ -8,7 +8,7 @@ import pytest
 
 from graph_emulator import PROFILES, Emulator, EmulatorError, EmulatorSettings
 from graph_emulator.faults.effects import choose_latency
-from graph_emulator.faults.profiles import settled
+from graph_emulator.faults.profiles import apply_profile
 from tests.graph_emulator.driver import AWS
 
 
@@ -39,12 +39,12 @@ async def test_every_profile_opens(open_tenant, profile):
 
 
 def test_what_is_set_by_hand_beats_the_profile():
-    settings = settled(EmulatorSettings(profile="laggy", replication_lag_seconds=1.0))
+    settings = apply_profile(EmulatorSettings(profile="laggy", replication_lag_seconds=1.0))
     assert (settings.replication_lag_seconds, settings.templates_lag_seconds) == (1.0, 6.0)
 
 
 def test_what_is_set_by_hand_to_the_default_stays_too():
-    settings = settled(
+    settings = apply_profile(
         EmulatorSettings(profile="laggy", replication_lag_seconds=0.0).with_changes(index_lag_seconds=0.0)
     )
     assert (settings.replication_lag_seconds, settings.index_lag_seconds) == (0.0, 0.0)
@@ -52,7 +52,7 @@ def test_what_is_set_by_hand_to_the_default_stays_too():
 
 
 def test_a_copy_by_the_standard_library_keeps_what_differs():
-    settings = settled(dataclasses.replace(EmulatorSettings(index_lag_seconds=9.0), profile="laggy"))
+    settings = apply_profile(dataclasses.replace(EmulatorSettings(index_lag_seconds=9.0), profile="laggy"))
     assert (settings.index_lag_seconds, settings.templates_lag_seconds) == (9.0, 6.0)
 
 
@@ -69,7 +69,7 @@ def test_an_unknown_profile_among_others_is_named():
 
 
 async def test_realistic_latencies_differ_by_operation_and_follow_the_seed():
-    settings = settled(EmulatorSettings(profile="realistic"))
+    settings = apply_profile(EmulatorSettings(profile="realistic"))
     slow = [choose_latency(settings, "instantiate", n) for n in range(500)]
     fast = [choose_latency(settings, "get_application", n) for n in range(500)]
     assert statistics.median(slow) == pytest.approx(1.4, rel=0.1)
