@@ -49,7 +49,7 @@ def test_a_skip_is_told_with_the_cause_that_its_details_name(entra_fleet, url):
     (box,) = json.loads(entra_fleet("why", "u-bob", "--output", "json", "--store", url).out)["applications"]
     assert (box["last"]["error_code"], box["last"]["skip_reason"]) == (None, "NotEffectivelyEntitled")
     assert (box["explanation"]["meaning"], box["explanation"]["proposal"]["action"]) == (
-        "kept out by the scoping filter",
+        "excluded by the scoping filter",
         "fix-mapping",
     )
     assert "german.country EQUALS 'DE'" in " ".join(entra_fleet("why", "u-bob", "--store", url).out.split())

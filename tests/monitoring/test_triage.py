@@ -57,7 +57,7 @@ REFUSED = "SystemForCrossDomainIdentityManagementCredentialValidationFailure"
             "Graph says: InternalServerError: x",
         ),
         ("QuarantineOnDemand", None, [], "contact-target", (RESTART,), "Microsoft found a problem"),
-        ("IngestionInterrupted", None, [], "wait", (RESTART,), "to its end"),
+        ("IngestionInterrupted", None, [], "wait", (RESTART,), "read completely"),
         ("Unknown", None, [RIGHTS], "contact-target", (RESTART,), "no reason"),
         ("FullMoon", None, [ODD], "microsoft", (RESTART,), "the reason FullMoon, which is not in our table"),
         (None, None, [SILENT], "unknown", (RESTART,), "No reason is given"),
