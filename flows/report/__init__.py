@@ -1,1 +1,1 @@
-"""One page about fleets, jobs and events, from the store; knows neither Graph nor Prefect."""
+"""The report: one page about fleets, jobs and events, from the store alone."""

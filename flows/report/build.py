@@ -1,4 +1,4 @@
-"""Gathering what a report says from the store."""
+"""Builds a report from the store."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -12,17 +12,17 @@ from flows.store import JobEpisode, Period, Store
 
 _ERRORS_MAX = 15
 _TRIAGES_MAX = 12
-"""More quarantines at once have a common cause, which a dozen of them shows."""
+"""If more jobs are in quarantine at once, they have a common cause, which a dozen of them show."""
 
 
 def build_report(store: Store, *, days: int, fleet: str | None = None, now: datetime | None = None) -> Report:
-    """Gather what a report says.
+    """Build a report.
 
     Args:
         store: The store.
-        days: How many days, today included; days are those of UTC.
+        days: The number of days in UTC, including today.
         fleet: Only this fleet; None for everything in the store.
-        now: When it is made; None for now.
+        now: The time of the report; None for now.
 
     Raises:
         StoreError: The store cannot be read.
@@ -89,7 +89,7 @@ def _errors(store: Store, activity: Activity) -> list[CommonError]:
         bearers = {id_: each for id_, each in activity.applications.items() if each.errors[code]}
         worst = max(bearers, key=lambda id_: bearers[id_].errors[code])
         failure = store.statistics.example(bearers[worst].period, worst, code, count)
-        # What to do depends on the instance, and here are many: a command for one would mislead.
+        # The remedy depends on the instance, and there are many here: a command for one would mislead.
         explanation = explain_error(code, failure.recommended_action, None, reason=failure.reason)
         found.append(CommonError(ErrorTriage(failure, explanation), len(bearers)))
     return found

@@ -1,4 +1,4 @@
-"""Charts as static SVG: drawn twice, for a wide page and for a phone, with the page's own colours."""
+"""Charts as static SVG in the page's colours, drawn twice: for a wide page and for a phone."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,12 +16,12 @@ _STEPS_SECONDS = [
 _LINE = 18
 """Height of a line of text."""
 _GAP = 0.2
-"""What of a bar's place is left free."""
+"""The share of a bar's slot that stays empty."""
 
 
 @dataclass(frozen=True)
 class Size:
-    """How wide a chart is, and what there is room for."""
+    """The width of a chart, and how much fits on it."""
 
     width: int
     height: int
@@ -58,7 +58,7 @@ class Label:
 
 @dataclass
 class Chart:
-    """What the template draws."""
+    """The elements that the template draws."""
 
     title: str
     width: int
@@ -96,7 +96,7 @@ def _stacked(report: Report, names: Sequence[str], chart: Chart, size: Size) -> 
     every = -(-len(names) // size.days_labelled)
     for index, counts in enumerate(report.days.values()):
         x, y = left + place * index, float(bottom)
-        # The first is drawn at the bottom: what failed is what must be seen where there is little of it.
+        # The first is drawn at the bottom: failures must be visible even if there are few.
         for status in statuses:
             height = (bottom - top) * counts.get(status, 0) / max(highest, 1)
             y -= height
@@ -140,13 +140,13 @@ def _colour(status: str) -> str:
 
 
 def _ticks(seconds: float, count: int) -> list[float]:
-    """Return about as many moments of a time span, all of them whole minutes, hours or days."""
+    """Return about this many moments of a period, at whole minutes, hours or days."""
     step = next((step for step in _STEPS_SECONDS if step * count >= seconds), seconds / count)
     return [step * number for number in range(1, int(seconds / step) + 1)] or [seconds]
 
 
 def _round_numbers(highest: int, count: int) -> list[int]:
-    """Return at most as many round numbers up to the highest."""
+    """Return at most this many round numbers up to the highest."""
     steps = (digit * 10**power for power in range(len(str(highest)) + 1) for digit in (1, 2, 5))
     step = next(step for step in steps if step * count >= highest)
     return list(range(step, highest + 1, step))
@@ -158,7 +158,7 @@ def _both(draw: Callable[[Size], Chart]) -> Markup:
 
 
 def _svg(*charts: Chart) -> Iterator[Markup]:
-    """Yield charts as images with a text for those who cannot see them."""
+    """Yield charts as images with an alternative text."""
     environment = Environment(
         loader=PackageLoader("flows.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )

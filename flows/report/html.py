@@ -1,4 +1,4 @@
-"""A report as one HTML page that needs nothing but itself: no network, no scripts."""
+"""A report as one self-contained HTML page: no network, no scripts."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ _EPISODES_MAX = 200
 
 
 def render_html(report: Report) -> str:
-    """Return the page; everything that came from elsewhere is escaped."""
+    """Return the page; all text from outside is escaped."""
     return _environment().get_template("report.html").render(_context(report)) + "\n"
 
 
@@ -38,7 +38,7 @@ def _environment() -> Environment:
 
 
 def _without_controls(value: Any) -> Any:
-    """Show what turns the direction of writing, which HTML takes as it is; our own markup has none."""
+    """Make characters visible that change the direction of writing, which HTML escaping leaves in place."""
     return escape_controls(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 

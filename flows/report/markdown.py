@@ -1,4 +1,4 @@
-"""A report in brief, as Markdown for the Prefect UI."""
+"""A short report as Markdown, for the Prefect UI."""
 
 from collections.abc import Iterable, Sequence
 
@@ -10,7 +10,7 @@ _ROWS_MAX = 20
 
 
 def render_markdown(report: Report) -> str:
-    """Return states, what needs attention, events by day, errors and coverage; `entra-fleet report` has it all."""
+    """Return states, jobs that need attention, events by day, errors and coverage; `entra-fleet report` has more."""
     unwell = [each for each in report.applications if each.triage]
     statuses = count_statuses(report.days.values())
     parts = [

@@ -1,4 +1,4 @@
-"""What a report says."""
+"""The content of a report."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -11,7 +11,7 @@ from flows.store import Coverage, Cycle, EventStatistics, JobEpisode, JobObserva
 
 SLOWEST_MAX = 10
 STATES = ("quarantined", "missing", "degraded", "initial-cycle", "created", "paused", "steady")
-"""Those that need somebody first."""
+"""The order of states: those that need attention first."""
 UNWELL = ("quarantined", "missing", "degraded")
 STATUSES = ("failure", "warning", "skipped", "success")
 
@@ -26,51 +26,51 @@ class Application:
     """None for an application of no fleet."""
     statuses: Mapping[str, int] = field(default_factory=dict)
     errors: Mapping[str | None, int] = field(default_factory=dict)
-    """Failures by error code, the commonest first."""
+    """Failures by error code, the most common first."""
     slowest: Cycle | None = None
     cycles: int = 0
     triage: Triage | None = None
 
     @property
     def job(self) -> JobObservation | None:
-        """The job as last seen."""
+        """The job as last observed."""
         return self.instance.job if self.instance else None
 
     @property
     def name(self) -> str:
-        """The key of the instance, or else the name of the application."""
+        """The key of the instance, or the name of an application without a fleet."""
         return self.instance.key if self.instance else self.service_principal_name or self.service_principal_id or "?"
 
     @property
     def anchor(self) -> str:
-        """Where it is on the page."""
+        """Its anchor on the page."""
         return f"app-{self.job.fleet}-{self.job.key}" if self.job else f"app-{self.service_principal_id}"
 
     @property
     def failures(self) -> int:
-        """How many events failed."""
+        """The number of failed events."""
         return self.statuses.get("failure", 0)
 
     @property
     def events(self) -> int:
-        """How many events there were."""
+        """The number of events."""
         return sum(self.statuses.values())
 
     @property
     def unwell(self) -> bool:
-        """Whether somebody should look at it."""
+        """Whether it needs attention."""
         return self.job is not None and (self.job.state in UNWELL or self.job.stalled_since is not None)
 
     @property
     def urgency(self) -> tuple[bool, int, int, str]:
-        """What to sort by: those that need somebody first."""
+        """The sort key: those that need attention first."""
         state = self.job.state if self.job else ""
         return not self.unwell, STATES.index(state) if state in STATES else len(STATES), -self.failures, self.name
 
 
 @dataclass(frozen=True)
 class CommonError:
-    """An error code: how often and where, and what it means."""
+    """An error code: its number of events, its applications, and its meaning."""
 
     triage: ErrorTriage
     applications: int
@@ -78,11 +78,11 @@ class CommonError:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything that is on the page."""
+    """The whole content of the page."""
 
     made_at: datetime
     store: str
-    """Where the store is, without a password."""
+    """The address of the store, without its password."""
     fleets: Sequence[str]
     days: Mapping[date, Mapping[str, int]]
     """Events by day and status; every day of the period."""
@@ -94,7 +94,7 @@ class Report:
 
     @property
     def states(self) -> dict[str, int]:
-        """The number of jobs by state, those that need somebody first."""
+        """The number of jobs by state, those that need attention first."""
         counted = Counter(each.job.state for each in self.applications if each.job)
         return {state: counted[state] for state in (*STATES, *sorted(counted.keys() - set(STATES))) if counted[state]}
 
@@ -114,7 +114,7 @@ class Report:
 
 
 def count_statuses(counts: Iterable[Mapping[str, int]]) -> list[str]:
-    """Return the statuses that occur, failures first, and those unknown to us last."""
+    """Return the statuses in use, failures first, unknown ones last."""
     found = {status for each in counts for status, count in each.items() if count}
     return [status for status in STATUSES if status in found] + sorted(found - set(STATUSES))
 
@@ -131,7 +131,7 @@ class ApplicationActivity:
     slowest: Cycle | None = None
 
     def add(self, cycle: Cycle) -> None:
-        """Count a cycle, and remember the longest."""
+        """Count a cycle, and keep the longest."""
         self.cycles += 1
         if self.slowest is None or cycle.seconds > self.slowest.seconds:
             self.slowest = cycle

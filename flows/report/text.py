@@ -1,4 +1,4 @@
-"""Numbers and moments as a person reads them."""
+"""Numbers, moments and texts, formatted for people."""
 
 from datetime import datetime
 
@@ -20,10 +20,10 @@ def format_moment(at: datetime | None) -> str:
 
 
 def format_number(count: int) -> str:
-    """Return a number with its thousands apart."""
+    """Return a number with separated thousands."""
     return f"{count:,}"
 
 
 def shorten_text(text: str, length: int = 80) -> str:
-    """Return a text, cut where it is longer than a page has room for."""
+    """Return a text, cut to the length that fits on a page."""
     return text if len(text) <= length else f"{text[: length - 1]}…"

@@ -1,4 +1,4 @@
-"""Where a store is: its URL, checked, and shown without its password."""
+"""The address of a store: its URL, checked, and shown without its password."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ _FORMS = "Write sqlite:////absolute/path/store.db or postgresql+psycopg://user:p
 
 @dataclass(frozen=True, repr=False)
 class StoreAddress:
-    """A checked store URL; its text and repr never hold a password."""
+    """A checked store URL; its text and repr never contain a password."""
 
     url: URL
 
@@ -42,7 +42,7 @@ class StoreAddress:
     def __str__(self) -> str:
         if self.path:
             return f"sqlite:///{self.path}"
-        # The query may hold a password as well (`?password=`, `?sslpassword=`).
+        # The query may contain a password, too (`?password=`, `?sslpassword=`).
         shown = self.url.set(drivername=self.url.get_backend_name(), query={})
         return shown.render_as_string(hide_password=True)
 

@@ -1,4 +1,4 @@
-"""The connection to the store's database: one way to read, one way to write, one text for what goes wrong."""
+"""The connection to the store's database: one way to read, one way to write, one place for its errors."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -74,7 +74,7 @@ class Database:
             yield connection
 
     def insert(self, table: Table) -> Upsert:
-        """Return this database's INSERT, which knows ON CONFLICT."""
+        """Return this database's INSERT, which supports ON CONFLICT."""
         if self._reader.dialect.name == "sqlite":
             return sqlite.insert(table)
         return postgresql.insert(table)
@@ -88,12 +88,12 @@ class Database:
         try:
             yield
         except DBAPIError as error:
-            # The chain is cut: the driver's error holds the statement, and a traceback would print it.
+            # Without its cause: the driver's error contains the statement, which a traceback would print.
             raise explain_database_errors(self.address, error) from None
 
 
 def explain_database_errors(address: StoreAddress, error: DBAPIError | OSError) -> StoreError:
-    """Return what an error of the driver or the system means for the store, without any values."""
+    """Return the error of the store for one of the driver or the system, without any values."""
     if isinstance(error, OSError):
         hint = (
             _HINTS["readonly"]
@@ -107,8 +107,8 @@ def explain_database_errors(address: StoreAddress, error: DBAPIError | OSError) 
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    # A transaction that reads and then writes fails at once when another writer came between, whatever the
-    # busy timeout; taking the write lock at the start waits instead.
+    # A transaction that first reads and then writes fails at once if another writer was faster, whatever the
+    # busy timeout; one that takes the write lock at the start waits instead.
     writes = connection.get_execution_options().get(_WRITES)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
@@ -123,7 +123,7 @@ class Moment(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002  SQLAlchemy's
-        """Return what the database keeps.
+        """Return the value for the database.
 
         Raises:
             ValueError: The moment has no time zone.

@@ -1,4 +1,4 @@
-"""Engines for the two databases a store can lie in."""
+"""Engines for the two databases of a store."""
 
 import sqlite3
 from pathlib import Path
@@ -16,22 +16,22 @@ from flows.store.files import ensure_private, is_writable
 from flows.store.json_text import json_text
 
 SCHEMA = "entra_fleet"
-"""The PostgreSQL schema of our tables, so that a database can be shared."""
+"""The PostgreSQL schema of our tables; it lets a store share a database."""
 
 _BUSY_SECONDS = 30.0
 _CONNECT_SECONDS = 10
 _CACHE_KIBIBYTES = 32_000
 _PAGE_BYTES = 16_384
-"""An event with its steps takes 2 to 3 KB: of four to a page little is left over, of one to a page a third."""
+"""An event with its steps takes 2 to 3 KB: pages of this size waste little, smaller ones up to a third."""
 _CHECKPOINT_PAGES = 2000
-"""32 MB, as the cache: random ids touch the same index pages again and again, which are written back once then."""
+"""32 MB, like the cache: random ids touch the same index pages repeatedly, and each is then written back once."""
 
 
 def open_engine(address: StoreAddress, *, create: bool = True) -> Database:
     """Connect to the database.
 
     Args:
-        address: Where it is.
+        address: Its address.
         create: Whether to make an SQLite file or a PostgreSQL schema where there is none. Without it, an SQLite file
             that this user may not write to is opened for reading.
 
@@ -67,12 +67,12 @@ def _sqlite(address: StoreAddress, path: Path) -> Engine:
 
 
 def _read_only_sqlite(address: StoreAddress, path: Path) -> Engine:
-    """Return an engine that reads, and makes no file beside the store.
+    """Return an engine that only reads, and creates no file beside the store.
 
     Source: https://www.sqlite.org/wal.html#read_only_databases
     """
     log = path.with_name(path.name + "-wal")
-    # Without a log no process writes, and SQLite need not make an index of it; else it reads the index that is there.
+    # Without a write-ahead log no process is writing, and SQLite needs no index of the log; else it reads the existing one.
     mode = "mode=ro" if log.exists() and log.stat().st_size else "mode=ro&immutable=1"
     uri = f"file:{quote(str(path.absolute()))}?{mode}"
 
@@ -92,7 +92,7 @@ def _set_up_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) 
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
     connection.execute("PRAGMA journal_mode = WAL")
-    # A power cut may undo the last transactions but never half of one; a harvest reads them again.
+    # A power failure may undo the last transactions, but never a part of one; a harvest reads them again.
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute(f"PRAGMA cache_size = -{_CACHE_KIBIBYTES}")
     connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
@@ -118,7 +118,7 @@ def _postgresql(address: StoreAddress, create: bool) -> Engine:
 
 
 def _set_search_path(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
-    # Committed, as the pool rolls back what is left open and the setting with it.
+    # Committed: the pool rolls back open transactions, and the setting with them.
     connection.cursor().execute(f"SET search_path TO {SCHEMA}")
     connection.commit()
 

@@ -1,4 +1,4 @@
-"""What can go wrong with the store.
+"""The errors of the store.
 
 StoreError                  the store cannot be opened, read or written
 └── StoreVersionError       its tables are of another version than this program
@@ -7,7 +7,7 @@ StoreError                  the store cannot be opened, read or written
 from flows.base_error import EntraFleetError
 
 FIRST_VERSION = 100
-"""The first version of a release; the numbers below were used while the tables were still in the making."""
+"""The first released version; lower numbers were used during development."""
 
 
 class StoreError(EntraFleetError):
@@ -15,10 +15,10 @@ class StoreError(EntraFleetError):
 
 
 class StoreVersionError(StoreError):
-    """The tables of the store are of another version than this program.
+    """The tables of the store have another version than this program.
 
     Args:
-        store: the store, as it may be shown (no password).
+        store: the store's address, without its password.
         found: version of the tables.
         needed: version this program works with.
     """

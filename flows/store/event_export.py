@@ -1,4 +1,4 @@
-"""Stored events one after the other, as many as there are, for those who want them elsewhere."""
+"""Stored events one by one, however many, for use in other systems."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,12 +21,12 @@ COLUMNS = (
     "key",
     *(column.name for column in _EVENT if column.name not in {"activity_at", "raw"}),
 )
-"""What an exported event has besides the event as Graph sent it."""
+"""The columns of an exported event, in addition to the event as Graph sent it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class EventExport:
-    """Which events to export; what is None does not matter.
+    """Which events to export; None for no restriction.
 
     Args:
         since: Activity at this moment or later.
@@ -45,12 +45,12 @@ class EventExport:
     user: str | None = None
 
     def rows(self, database: Database) -> Iterator[dict[str, Any]]:
-        """Yield the events with `COLUMNS`, and `raw` as text; the oldest first, of each application or of each tenant.
+        """Yield the events with `COLUMNS`, and `raw` as text, the oldest first for each application or tenant.
 
         Raises:
             StoreError: The store cannot be read.
         """
-        # Part by part in the order of an index: sorting all of them would take as much room as they do.
+        # Part by part in the order of an index: sorting all events would need as much space as they do.
         for part in self._parts(database):
             named = INSTANCE.c.service_principal_id == _EVENT.service_principal_id
             columns = [column for column in _EVENT if column.name != "raw"]
@@ -88,7 +88,7 @@ def _is_about(user: str) -> ColumnElement[bool]:
     sought = user.lower()
     details = _EVENT.raw["sourceIdentity"]["details"]
     principal_names = (details[name].as_string() for name in ("UserPrincipalName", "userPrincipalName"))
-    # SQLite folds the case of ASCII only; the identities have names that are folded already.
+    # SQLite ignores case only for ASCII; the table of identities has case-folded names.
     folded = plain(user)
     named = or_(IDENTITY.c.plain_name.contains(folded, autoescape=True), IDENTITY.c.plain_user_principal_name == folded)
     return or_(

@@ -1,4 +1,4 @@
-"""How many events there were, by day, application and error, and how long the cycles took."""
+"""The number of events by day, application and error, and the length of cycles."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -50,14 +50,14 @@ class Failures:
         self._database = database
 
     def of_quarantine(self, service_principal_id: str, since: datetime | None, limit: int = 5) -> list[Failure]:
-        """Return the commonest failures of the cycles around the beginning of a quarantine and after it.
+        """Return the most common failures of the cycles around the beginning of a quarantine and after it.
 
         Args:
             service_principal_id: The application's.
             since: When the quarantine began; None for the last cycle.
             limit: How many error codes.
         """
-        # Its id is its tenant's alone; asked for the tenant too, SQLite would walk through all of the tenant's events.
+        # The id is unique; with a condition on the tenant, SQLite would scan all of the tenant's events.
         of_application = (_EVENT.service_principal_id == fold_text(service_principal_id),)
         with self._database.read() as connection:
             cycles = _cycles(connection, of_application, since)
@@ -103,7 +103,7 @@ class Period:
 
 @dataclass(frozen=True)
 class Tally:
-    """How many events of one application, day, status and error code there were."""
+    """The number of events of one application, day, status and error code."""
 
     day: date
     service_principal_id: str | None
@@ -124,18 +124,18 @@ class Cycle:
 
     @property
     def seconds(self) -> float:
-        """How long it took."""
+        """The length of the cycle."""
         return (self.ended_at - self.began_at).total_seconds()
 
 
 class EventStatistics:
-    """Counts over the events; an index has all that they need, so that the wide rows stay unread."""
+    """Statistics of the events, from an index, without reading the wide rows."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def tallies(self, period: Period) -> Iterator[Tally]:
-        """Yield how many events there were by day, application, status and error code."""
+        """Yield the number of events by day, application, status and error code."""
         day = func.date(_EVENT.activity_at)
         groups = (day, _EVENT.service_principal_id, _EVENT.status, _EVENT.error_code)
         statement = select(*groups, func.count()).where(*_within(period)).group_by(*groups)
@@ -144,7 +144,7 @@ class EventStatistics:
                 yield Tally(found if isinstance(found, date) else date.fromisoformat(found), *rest)
 
     def cycles(self, period: Period) -> Iterator[Cycle]:
-        """Yield the cycles that had events; one that reaches beyond the period shows what is within."""
+        """Yield the cycles with events; a longer cycle is cut off at the period."""
         groups = (_EVENT.service_principal_id, _EVENT.cycle_id)
         spans = (func.min(_EVENT.activity_at), func.max(_EVENT.activity_at), func.count())
         statement = select(*groups, *spans).where(*_within(period), _EVENT.cycle_id.is_not(None)).group_by(*groups)
@@ -153,9 +153,9 @@ class EventStatistics:
                 yield Cycle(*row)
 
     def example(self, period: Period, service_principal_id: str, error_code: str | None, count: int) -> Failure:
-        """Return an application's newest failure with an error code, beside the count that is known of it."""
+        """Return an application's newest failure with an error code, with its known count."""
         code = _EVENT.error_code.is_(None) if error_code is None else _EVENT.error_code == error_code
-        # Of a tenant's own id; asked for the tenant too, SQLite would walk through all of the tenant's events.
+        # The id is unique; with a condition on the tenant, SQLite would scan all of the tenant's events.
         of_application = _EVENT.service_principal_id == service_principal_id
         if not service_principal_id:
             of_application = and_(_EVENT.tenant_id == period.tenant_id, _EVENT.service_principal_id.is_(None))
@@ -166,7 +166,7 @@ class EventStatistics:
         return Failure(error_code, count, **(example_of(newest) if newest else {}))
 
     def names(self, service_principal_ids: list[str]) -> dict[str, str]:
-        """Return the applications' names, as their newest events have them."""
+        """Return the applications' names, from their newest events."""
         found = {}
         with self._database.read() as connection:
             for id_ in service_principal_ids:

@@ -1,4 +1,4 @@
-"""Fingerprints of the credentials that were saved: whether one has changed, without keeping any of them."""
+"""Fingerprints of the saved credentials, which show whether one has changed without storing it."""
 
 import os
 import secrets
@@ -50,7 +50,7 @@ class Fingerprints:
             return {row.key: row.fingerprint for row in connection.execute(statement)}
 
     def keep(self, tenant_id: str, service_principal_id: str, fingerprints: Mapping[str, str]) -> None:
-        """Write down the fingerprints of what was just saved; those of other keys stay.
+        """Store the fingerprints of just saved credentials; those of other keys are kept.
 
         Args:
             tenant_id: The tenant.
@@ -74,7 +74,7 @@ class Fingerprints:
             connection.execute(statement)
 
     def forget(self, tenant_id: str, service_principal_id: str) -> None:
-        """Remove the fingerprints of an application that is gone."""
+        """Delete the fingerprints of a deleted application."""
         table = CREDENTIAL_FINGERPRINT.c
         statement = delete(CREDENTIAL_FINGERPRINT).where(
             table.tenant_id == tenant_id, table.service_principal_id == fold_text(service_principal_id)
@@ -116,7 +116,7 @@ _REMEDY = "Make it readable, or delete it: every saved credential then counts as
 
 
 def _make(path: Path) -> None:
-    # Written under another name first: who comes at the same time finds a whole key or none.
+    # Written under another name first: concurrent processes find a complete key or none.
     with NamedTemporaryFile("w", dir=path.parent, prefix=path.name, encoding="ascii") as file:
         file.write(secrets.token_hex(_BYTES) + "\n")
         file.flush()

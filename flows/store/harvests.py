@@ -1,4 +1,4 @@
-"""What a harvest writes: events and watermark in one transaction, and the gaps it found."""
+"""The progress of harvests: events and watermark in one transaction, and gaps."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -25,12 +25,12 @@ Each has a watermark of its own, as what one scope has read the other may not ha
 
 @dataclass(frozen=True)
 class Gap:
-    """A span of the log that may be missing from the store: from `start` until before `end`.
+    """A period of the log that may be missing in the store: from `start` until before `end`.
 
     Args:
         reason: retention (the log had forgotten it) or unreadable (Graph's answer could not be read).
         start: First moment that may be missing.
-        end: First moment that is there again.
+        end: First moment that is present again.
         detail: What Graph answered, for Microsoft's support.
     """
 
@@ -41,7 +41,7 @@ class Gap:
 
 
 def join_gaps(gaps: Iterable[Gap]) -> tuple[Gap, ...]:
-    """Return gaps of one reason that touch as one, the oldest first."""
+    """Merge adjacent gaps of one reason, the oldest first."""
     found: list[Gap] = []
     for gap in sorted(gaps, key=lambda gap: (gap.reason, gap.start)):
         if found and found[-1].reason == gap.reason and gap.start <= found[-1].end:
@@ -52,7 +52,7 @@ def join_gaps(gaps: Iterable[Gap]) -> tuple[Gap, ...]:
 
 
 class Harvests:
-    """How far the provisioning log of each tenant has been read, and what was lost."""
+    """How far the provisioning log of each tenant has been read, and its gaps."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -66,7 +66,7 @@ class Harvests:
             return connection.scalar(statement)
 
     def rewind(self, tenant_id: str, scope: Scope, before: datetime) -> datetime | None:
-        """Take back a watermark that lies in the future, to the last event before a moment that this scope stored.
+        """Move a watermark in the future back to the last event that this scope stored before a moment.
 
         Returns:
             The watermark now; None if there is no such event, as before the first harvest.
@@ -74,7 +74,7 @@ class Harvests:
         event, mark = (DIRECTORY_AUDIT if scope == "audits" else PROVISIONING_EVENT).c, HARVEST_WATERMARK.c
         last = select(func.max(event.activity_at)).where(event.tenant_id == tenant_id, event.activity_at < before)
         if scope == "tenant":
-            # What a harvest of the fleet's applications stored says nothing of the others.
+            # The stored events of a fleet's applications say nothing about those of others.
             last = last.where(event.service_principal_id.not_in(select(INSTANCE.c.service_principal_id)))
         mine = (mark.tenant_id == tenant_id, mark.scope == scope)
         with self._database.write() as connection:
@@ -95,7 +95,7 @@ class Harvests:
         read_from: datetime | None = None,
         gaps: Sequence[Gap] = (),
     ) -> int:
-        """Store events, move the watermark and write down gaps in one transaction.
+        """Store events, move the watermark and record gaps in one transaction.
 
         Args:
             tenant_id: The tenant they were read from.
@@ -109,11 +109,11 @@ class Harvests:
             How many of the events were not in the store.
         """
         now = datetime.now(UTC)
-        # In the order of the index, each page of which is then written once.
+        # In the order of the index: then each of its pages is written once.
         rows = {
             event.id: build_event_row(event, tenant_id, now) for event in sorted(events, key=lambda event: event.id)
         }
-        # One harvester after the other: what is new to one must not become another's between its look and its insert.
+        # One harvester at a time: an event must not be inserted by another one between the check and the insert.
         with self._database.write(lock="provisioning events") as connection:
             new = upsert_records(self._database, connection, PROVISIONING_EVENT, rows)
             met = self._identities.keep(connection, tenant_id, rows.values())
@@ -130,7 +130,7 @@ class Harvests:
         read_from: datetime | None,
         gaps: Sequence[Gap],
     ) -> None:
-        """Move the watermark and write down gaps, in the transaction of what was read; arguments as of `save`."""
+        """Move the watermark and record gaps, in the transaction of the read events; arguments as for `save`."""
         now = datetime.now(UTC)
         if watermark is not None:
             self._move(connection, tenant_id, scope, watermark, now)
@@ -140,12 +140,12 @@ class Harvests:
             self._record_gap(connection, tenant_id, scope, gap, now)
 
     def record_gap(self, tenant_id: str, gap: Gap, *, scope: Scope = "fleet") -> None:
-        """Store a gap; one with the same start grows instead of being stored twice."""
+        """Store a gap; one with the same start is extended."""
         with self._database.write() as connection:
             self._record_gap(connection, tenant_id, scope, gap, datetime.now(UTC))
 
     def gaps(self, tenant_id: str, scope: Scope = "fleet") -> list[Gap]:
-        """Return every gap of a tenant's log, the oldest first; those that touch as one."""
+        """Return the gaps of a tenant's log, adjacent ones merged, the oldest first."""
         table = HARVEST_GAP.c
         statement = select(table.reason, table.start, table.end, table.detail).where(
             table.tenant_id == tenant_id, table.scope == scope
@@ -178,7 +178,7 @@ class Harvests:
 def upsert_records(
     database: Database, connection: Connection, table: Table, rows: Mapping[str, Mapping[str, Any]]
 ) -> int:
-    """Store the records of a log by their ids, each once and as it was read last; return how many were new."""
+    """Store the records of a log by id, each once and as last read; return the number of new ones."""
     if not rows:
         return 0
     key = table.c.id
@@ -200,7 +200,7 @@ def _update(database: Database, table: Table) -> Upsert:
 
 
 def _filled(tenant_id: str, scope: Scope, start: datetime, end: datetime) -> Delete:
-    # What the log has forgotten stays a gap, whatever is read later: nobody can tell that it was whole.
+    # Expired parts of the log remain gaps, whatever is read later: nothing proves that they were complete.
     gap = HARVEST_GAP.c
     which = (gap.tenant_id == tenant_id, gap.scope == scope, gap.reason == "unreadable")
     return delete(HARVEST_GAP).where(*which, gap.start >= start, gap.end <= end)
@@ -208,13 +208,13 @@ def _filled(tenant_id: str, scope: Scope, start: datetime, end: datetime) -> Del
 
 @dataclass(frozen=True)
 class Coverage:
-    """How far the log of a tenant is in the store."""
+    """How far the log of a tenant is stored."""
 
     tenant_id: str
     scope: str
     """Whose events: fleet or tenant; or audits."""
     watermark: datetime
-    """Every event before this moment is there, but for the gaps."""
+    """Every event before this moment is stored, except for the gaps."""
     gaps: Sequence[Gap] = ()
 
 
@@ -222,7 +222,7 @@ EVENT_SCOPES: tuple[Scope, ...] = ("fleet", "tenant")
 
 
 def coverage(database: Database, scopes: Sequence[Scope] = EVENT_SCOPES) -> list[Coverage]:
-    """Return how far each harvest of the store came, by tenant and scope: by default those of events."""
+    """Return how far each harvest has read, by tenant and scope; by default those of events."""
     mark = HARVEST_WATERMARK.c
     statement = select(mark.tenant_id, mark.scope, mark.watermark).where(mark.scope.in_(scopes))
     statement = statement.order_by(mark.tenant_id, mark.scope)

@@ -1,4 +1,4 @@
-"""Which service principal is which instance of which fleet."""
+"""The service principals of instances, by ownership tag."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -13,7 +13,7 @@ from flows.store.tables import INSTANCE
 
 @dataclass(frozen=True)
 class KnownInstance:
-    """An application that bears our mark."""
+    """An application with an ownership tag."""
 
     service_principal_id: str
     fleet: str
@@ -22,13 +22,13 @@ class KnownInstance:
 
 
 class Instances:
-    """The applications that bore a mark of ours, and when that was last seen."""
+    """The applications with an ownership tag, and when it was last seen."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def keep(self, tenant_id: str, instances: Iterable[KnownInstance], seen_at: datetime | None = None) -> None:
-        """Write down who has which mark, seen at a moment by Graph's clock; None for now."""
+        """Record the ownership tags of applications, seen at a moment by Graph's clock; None for now."""
         now = seen_at or datetime.now(UTC)
         found = {
             (id_ := fold_text(each.service_principal_id)): {
@@ -44,19 +44,19 @@ class Instances:
         insert = self._database.insert(INSTANCE)
         latest = {column.name: insert.excluded[column.name] for column in INSTANCE.c if not column.primary_key}
         with self._database.write() as connection:
-            # One order for all writers, as two would wait for each other's rows otherwise.
+            # The same order for all writers: otherwise two could deadlock.
             rows = [found[id_] for id_ in sorted(found)]
             connection.execute(insert.on_conflict_do_update(index_elements=["service_principal_id"], set_=latest), rows)
 
     def service_principal_ids(self, tenant_id: str, seen_since: datetime) -> set[str]:
-        """Return the service principals that bore a mark at some time since a moment, deleted ones included."""
+        """Return the service principals that had an ownership tag since a moment, including deleted ones."""
         table = INSTANCE.c
         statement = select(table.service_principal_id).where(table.tenant_id == tenant_id, table.seen_at >= seen_since)
         with self._database.read() as connection:
             return set(connection.scalars(statement))
 
     def all(self) -> list[KnownInstance]:
-        """Return every application that bore a mark, by fleet and key, those last seen first."""
+        """Return all applications that had an ownership tag, by fleet and key, the last seen first."""
         table = INSTANCE.c
         columns = (table.service_principal_id, table.fleet, table.key, table.display_name)
         statement = select(*columns).order_by(table.fleet, table.key, table.seen_at.desc(), table.service_principal_id)

@@ -1,4 +1,4 @@
-"""The episodes of the jobs, written in the transaction of the observation that began or ended them."""
+"""The episodes of jobs, stored in the transaction of the observation that begins or ends them."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
@@ -40,7 +40,7 @@ class JobEpisode:
     id: int | None = None
 
     def untold(self) -> Iterator[Word]:
-        """Yield what has happened and was not told yet."""
+        """Yield the events of the episode that have not been reported yet."""
         if self.kind in BEGINNINGS and self.begin_told_at is None:
             yield BEGINNINGS[self.kind]
         if self.ended_at is not None and self.end_told_at is None:
@@ -48,7 +48,7 @@ class JobEpisode:
 
 
 def derive_episodes(known: Iterable[JobEpisode], now: "JobObservation") -> list[JobEpisode]:
-    """Return the episodes that an observation begins or ends, as they are then.
+    """Return the episodes that an observation begins or ends, in their new state.
 
     Args:
         known: The instance's episodes that last, and the initial cycles it has had.
@@ -62,7 +62,7 @@ def derive_episodes(known: Iterable[JobEpisode], now: "JobObservation") -> list[
         if episode.job_id == now.job_id:
             ours[episode.kind] = episode
         elif episode.ended_at is None:
-            # Its job was replaced: over, but nothing that recovered.
+            # Its job was replaced: the episode is over, but the job has not recovered.
             found.append(replace(episode, ended_at=now.observed_at, end_told_at=now.observed_at))
     found += [_initial_cycle(ours.get("initial-cycle"), now)] if now.state in _CYCLING else []
     found += [_quarantine(ours.get("quarantine"), now), _stall(ours.get("stall"), now)]
@@ -86,7 +86,7 @@ def _quarantine(known: JobEpisode | None, now: "JobObservation") -> JobEpisode |
         return None if known else _begun("quarantine", now.since or now.observed_at, now)
     if known is None or now.state not in _RUNNING:
         return None
-    # The status may flap, and a restart alone lifts a quarantine: only a cycle that went well has ended it.
+    # The status may flap, and a restart alone lifts a quarantine: only a successful cycle ends an episode.
     well = now.state == "steady" if now.last_success_at is None else now.last_success_at > known.began_at
     return replace(known, ended_at=now.observed_at) if well else None
 
@@ -121,26 +121,26 @@ _EPISODE = JOB_EPISODE.c
 
 
 class JobEpisodes:
-    """Quarantines, stalls and initial cycles, and which of them Prefect was told."""
+    """Quarantines, stalls and initial cycles, and which of them were reported to Prefect."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def of_fleet(self, tenant_id: str, fleet: str, since: datetime | None = None) -> list[JobEpisode]:
-        """Return the episodes of a fleet that lasted at a moment or later, the oldest first."""
+        """Return the episodes of a fleet that were open at a moment or later, the oldest first."""
         lasted = [] if since is None else [_EPISODE.ended_at.is_(None) | (_EPISODE.ended_at >= since)]
         with self._database.read() as connection:
             return _episodes(connection, tenant_id, fleet, *lasted)
 
     def untold(self, tenant_id: str, fleet: str) -> list[JobEpisode]:
-        """Return the episodes with something that was not told yet, the oldest first."""
+        """Return the episodes with unreported events, the oldest first."""
         begun = _EPISODE.kind.in_(BEGINNINGS) & _EPISODE.begin_told_at.is_(None)
         ended = _EPISODE.ended_at.is_not(None) & _EPISODE.end_told_at.is_(None)
         with self._database.read() as connection:
             return _episodes(connection, tenant_id, fleet, begun | ended)
 
     def told(self, news: Iterable[tuple[JobEpisode, Word]], at: datetime) -> None:
-        """Write down that something was told, so that it is not told again."""
+        """Record that an event was reported, so that it is reported once."""
         with self._database.write() as connection:
             for episode, word in news:
                 column = "begin_told_at" if BEGINNINGS.get(episode.kind) == word else "end_told_at"
@@ -150,7 +150,7 @@ class JobEpisodes:
 def record_episodes(
     connection: Connection, tenant_id: str, fleet: str, observations: Iterable["JobObservation"]
 ) -> None:
-    """Write the episodes that a sweep of a fleet begins and ends."""
+    """Store the episodes that a sweep of a fleet begins and ends."""
     known: dict[str, list[JobEpisode]] = {}
     for episode in _episodes(
         connection, tenant_id, fleet, _EPISODE.ended_at.is_(None) | (_EPISODE.kind == "initial-cycle")

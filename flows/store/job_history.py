@@ -1,4 +1,4 @@
-"""The history of each job: what it was, and since when."""
+"""The history of each job: its states, and since when."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -13,7 +13,7 @@ from flows.store.tables import JOB_HISTORY
 
 @dataclass(frozen=True, kw_only=True)
 class JobObservation:
-    """How a job was when it was looked at; the fields are the columns of table `job_history`."""
+    """The state of a job when it was observed; the fields are the columns of table `job_history`."""
 
     tenant_id: str
     fleet: str
@@ -32,7 +32,7 @@ class JobObservation:
     stalled_since: datetime | None = None
 
     def same_as(self, earlier: "JobObservation") -> bool:
-        """Return whether nothing but the time of looking differs."""
+        """Return whether only the time of observation differs."""
         return replace(self, observed_at=earlier.observed_at) == earlier
 
 
@@ -40,13 +40,13 @@ _JOB = JOB_HISTORY.c
 
 
 class JobHistory:
-    """What the sweeps saw: a row only when something had changed."""
+    """The observations of sweeps: a row for each change."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def record_all(self, observations: Iterable[JobObservation]) -> list[JobObservation]:
-        """Store a whole sweep and the episodes it begins or ends, in one transaction.
+        """Store a sweep, and the episodes that it begins or ends, in one transaction.
 
         Returns:
             The observations that differ from the last time.
@@ -55,7 +55,7 @@ class JobHistory:
         fleets: dict[tuple[str, str], list[JobObservation]] = {}
         for observation in observations:
             fleets.setdefault((observation.tenant_id, observation.fleet), []).append(observation)
-        # Two sweeps at once would both find the same change new.
+        # Two concurrent sweeps would both store the same change.
         with self._database.write(lock="job history") as connection:
             for (tenant_id, fleet), seen in fleets.items():
                 before = {earlier.key: earlier for earlier in _latest(connection, tenant_id, fleet)}
@@ -66,12 +66,12 @@ class JobHistory:
         return changed
 
     def latest(self, tenant_id: str, fleet: str) -> list[JobObservation]:
-        """Return the last observation of each key of a fleet, by key; its time is when it was first so."""
+        """Return the last observation of each instance of a fleet, by key; its time is when it was first observed."""
         with self._database.read() as connection:
             return _latest(connection, tenant_id, fleet)
 
     def fleets(self) -> list[tuple[str, str]]:
-        """Return tenant and name of every fleet that was ever watched."""
+        """Return the tenant and name of every fleet that was ever monitored."""
         found: list[tuple[str, str]] = []
         following = select(_JOB.tenant_id, _JOB.fleet).order_by(_JOB.tenant_id, _JOB.fleet).limit(1)
         with self._database.read() as connection:
@@ -82,7 +82,7 @@ class JobHistory:
 
 
 def _latest(connection: Connection, tenant_id: str, fleet: str) -> list[JobObservation]:
-    # From key to key by the index: a history of years is not read to find the last row of each.
+    # From key to key in the index: the last row of each is found without reading a history of years.
     of_fleet = and_(_JOB.tenant_id == tenant_id, _JOB.fleet == fleet)
     keys = select(func.min(_JOB.key).label("key")).where(of_fleet).cte("keys", recursive=True)
     following = select(func.min(_JOB.key)).where(of_fleet, _JOB.key > keys.c.key).scalar_subquery()

@@ -1,4 +1,4 @@
-"""The schemas that jobs had before they were written to, and the mappings that were applied last."""
+"""The previous schemas of jobs, and the mappings that were last applied."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ _ROWS_AT_ONCE = 200
 
 @dataclass(frozen=True)
 class JobPlace:
-    """A job in a tenant; ids of service principals compare in any case."""
+    """A job in a tenant; ids of service principals are compared ignoring case."""
 
     tenant_id: str
     service_principal_id: str
@@ -27,7 +27,7 @@ class JobPlace:
 
     @property
     def ids(self) -> tuple[str, str]:
-        """The service principal's id in lower case, and the job's."""
+        """The service principal's id in lower case, and the job id."""
         return fold_text(self.service_principal_id) or "", self.job_id
 
     @property
@@ -46,7 +46,7 @@ class JobPlace:
 
 @dataclass(frozen=True, kw_only=True)
 class SchemaVersion:
-    """A schema that a job had until a run replaced it."""
+    """A schema of a job that a run replaced."""
 
     id: int
     key: str
@@ -65,7 +65,7 @@ _BY_WHOM = [RUN.c.ticket, RUN.c.actor_object_id, RUN.c.actor_app_id]
 
 
 class JobSchemas:
-    """The versions of jobs' schemas, and what was applied to each job last."""
+    """The versions of jobs' schemas, and the mappings last applied to each job."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -73,7 +73,7 @@ class JobSchemas:
     def keep(
         self, place: JobPlace, schema: Mapping[str, Any], *, fleet: str, key: str, reason: str, run_id: str
     ) -> None:
-        """Write down the schema that a job has, before it is replaced; one that is the newest already is not twice.
+        """Store the schema of a job before it is replaced, unless it is already the newest version.
 
         Args:
             place: The job.
@@ -104,14 +104,14 @@ class JobSchemas:
             return [SchemaVersion(**row) for row in connection.execute(statement).mappings()]
 
     def content(self, place: JobPlace, version: int) -> dict[str, Any] | None:
-        """Return the schema of a version; None if the job has none of that number."""
+        """Return the schema of a version; None if the job has no such version."""
         statement = select(JOB_SCHEMA.c.content).where(*place.rows(JOB_SCHEMA), JOB_SCHEMA.c.id == version)
         with self._database.read() as connection:
             found = connection.scalar(statement)
         return None if found is None else dict(json.loads(found))
 
     def applied(self, tenant_id: str) -> dict[tuple[str, str], dict[str, Any]]:
-        """Return what was applied last, by service principal id (lower case) and job id."""
+        """Return the mappings last applied, by service principal id (lower case) and job id."""
         table = APPLIED_MAPPINGS.c
         statement = select(table.service_principal_id, table.job_id, table.content)
         with self._database.read() as connection:
@@ -119,14 +119,14 @@ class JobSchemas:
             return {(row.service_principal_id, row.job_id): json.loads(row.content) for row in rows}
 
     def applied_to(self, place: JobPlace) -> dict[str, Any] | None:
-        """Return what was applied to a job last; None if that is not known."""
+        """Return the mappings last applied to a job; None if unknown."""
         statement = select(APPLIED_MAPPINGS.c.content).where(*place.rows(APPLIED_MAPPINGS))
         with self._database.read() as connection:
             found = connection.scalar(statement)
         return None if found is None else dict(json.loads(found))
 
     def note_applied(self, jobs: Iterable[tuple[JobPlace, Mapping[str, Any]]]) -> None:
-        """Write down of jobs that they are as their mappings say."""
+        """Record that jobs match their mappings."""
         moment = datetime.now(UTC)
         rows = [
             {**place.columns, "content": json.dumps(mappings, separators=(",", ":")), "applied_at": moment}
@@ -142,7 +142,7 @@ class JobSchemas:
                 connection.execute(statement)
 
     def forget_applied(self, tenant_id: str, service_principal_id: str) -> None:
-        """Forget what was applied to the jobs of an application that is gone; the versions of their schemas stay."""
+        """Delete the last applied mappings of a deleted application's jobs; the versions of their schemas are kept."""
         table = APPLIED_MAPPINGS.c
         statement = delete(APPLIED_MAPPINGS).where(
             table.tenant_id == tenant_id, table.service_principal_id == fold_text(service_principal_id)

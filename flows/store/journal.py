@@ -1,4 +1,4 @@
-"""The journal: who applied what, when, under which plan, and what came of it."""
+"""The journal: who applied what, when, under which plan, and with which outcome."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -41,7 +41,7 @@ class Run:
 
 @dataclass(frozen=True, kw_only=True)
 class FieldChange:
-    """A field before and after; of a credential the store keeps the name only."""
+    """A field before and after; for a credential only its name is stored."""
 
     field: str
     before: Any = None
@@ -50,7 +50,7 @@ class FieldChange:
 
 @dataclass(frozen=True, kw_only=True)
 class ChangeError:
-    """Why an instance failed, as the command's JSON has it."""
+    """Why an instance failed, as in the command's JSON."""
 
     step: str
     message: str
@@ -61,7 +61,7 @@ class ChangeError:
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """What a run did to one instance."""
+    """The changes of a run to one instance."""
 
     key: str
     action: str
@@ -76,27 +76,27 @@ class Change:
 
 @dataclass(frozen=True)
 class Recorded:
-    """That something was written down of an instance: when, and under which code it failed, if it did."""
+    """When an instance was last recorded, and the code of its failure, if any."""
 
     at: datetime
     error_code: str | None
 
 
 class Journal:
-    """The journal of runs and changes; it can be added to and read, not rewritten."""
+    """The journal of runs and changes; append-only."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def begin(self, run: Run) -> str:
-        """Write down that a run began, and return its id; a second time for the same id changes nothing."""
+        """Record that a run began, and return its id; a repetition for the same id changes nothing."""
         statement = self._database.insert(RUN).on_conflict_do_nothing(index_elements=[RUN.c.id])
         with self._database.write() as connection:
             connection.execute(statement, asdict(run))
         return run.id
 
     def record(self, run_id: str, change: Change) -> None:
-        """Write down what came of one instance; a retry within the run replaces it."""
+        """Record the outcome of one instance; a retry within the run replaces it."""
         insert = self._database.insert(CHANGE).values(run_id=run_id, **_columns_of(change))
         later = {column.name: insert.excluded[column.name] for column in CHANGE.c if not column.primary_key}
         statement = insert.on_conflict_do_update(index_elements=[CHANGE.c.run_id, CHANGE.c.key], set_=later)
@@ -104,7 +104,7 @@ class Journal:
             connection.execute(statement)
 
     def finish(self, run_id: str, outcome: str, counts: Mapping[str, int], finished_at: datetime) -> None:
-        """Write down how a run ended.
+        """Record the end of a run.
 
         Raises:
             StoreError: No run of this id was begun.
@@ -127,18 +127,18 @@ class Journal:
             return [Run(**row) for row in connection.execute(statement).mappings()]
 
     def has(self, run_id: str) -> bool:
-        """Tell whether a run of this id was begun."""
+        """Return whether a run with this id was recorded."""
         with self._database.read() as connection:
             return connection.execute(select(RUN.c.id).where(RUN.c.id == run_id)).first() is not None
 
     def recorded(self, run_id: str) -> dict[str, Recorded]:
-        """Return what a run has written down so far, by key and in brief."""
+        """Return a summary of the recorded instances of a run, by key."""
         statement = select(CHANGE.c.key, CHANGE.c.recorded_at, CHANGE.c.error_code).where(CHANGE.c.run_id == run_id)
         with self._database.read() as connection:
             return {key: Recorded(at, code) for key, at, code in connection.execute(statement)}
 
     def changes(self, run_id: str) -> list[Change]:
-        """Return what a run did, by key."""
+        """Return the changes of a run, by key."""
         statement = select(CHANGE).where(CHANGE.c.run_id == run_id).order_by(CHANGE.c.key)
         with self._database.read() as connection:
             return [_change_of(row) for row in connection.execute(statement).mappings()]
@@ -158,7 +158,7 @@ class Journal:
                 yield run, _change_of({column.name: row[column] for column in CHANGE.c})
 
     def paused_jobs(self, tenant_id: str) -> frozenset[str]:
-        """Return the ids of the jobs whose state we changed last by a pause that succeeded."""
+        """Return the ids of the jobs whose last change by us was a successful pause."""
         statement = (
             select(CHANGE.c.job_id, CHANGE.c.fields, CHANGE.c.outcome, CHANGE.c.error_step)
             .join(RUN)
@@ -196,7 +196,7 @@ def _columns_of(change: Change) -> dict[str, Any]:
 
 
 def _shown(change: FieldChange) -> dict[str, Any]:
-    # A reference or a fingerprint tells nothing here, and a value must never get in by mistake.
+    # References and fingerprints are not useful here, and a value must never be stored by mistake.
     if change.field.split(".")[0] == "credentials":
         return {"field": change.field, "before": None, "after": None}
     return asdict(change)

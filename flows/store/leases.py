@@ -1,4 +1,4 @@
-"""The lease of each fleet: one run at a time writes to the tenant for it."""
+"""The lease of each fleet: only one run at a time writes to the tenant for it."""
 
 import os
 import socket
@@ -20,23 +20,23 @@ _PROC = Path("/proc")
 
 @dataclass(frozen=True)
 class ProcessId:
-    """A process among all of all machines, also after its number has been given to another one."""
+    """A process, unique among all machines, even if its number is reused."""
 
     host: str
     machine: str
-    """What has one table of processes: the host since its start, or one container on it."""
+    """The system that numbers its processes: the host since its start, or one container on it."""
     pid: int
     started: str | None
 
 
 def this_process() -> ProcessId:
-    """Return which process this is."""
+    """Return the identity of this process."""
     pid = os.getpid()
     return ProcessId(socket.gethostname(), _machine(), pid, _started(pid))
 
 
 def is_running(process: ProcessId) -> bool | None:
-    """Return whether a process still runs; None if that cannot be seen from here."""
+    """Return whether a process is still running; None if it is on another machine."""
     if process.machine != _machine() or os.name == "nt":
         return None
     return _started(process.pid) == process.started
@@ -72,7 +72,7 @@ EXPIRY = timedelta(seconds=120)
 """How long after its last renewal a holder on another machine counts as dead."""
 
 SHARD = "shard"
-"""The command of a holder that works for another one."""
+"""The command of a holder that works for another holder."""
 
 FLEET_LEASE = Table(
     "fleet_lease",
@@ -98,11 +98,11 @@ _LEASE = FLEET_LEASE.c
 
 @dataclass(frozen=True, kw_only=True)
 class LeaseHolder:
-    """Who writes for a fleet, or wants to."""
+    """A run that holds the lease of a fleet, or requests it."""
 
     tenant_id: str
     fleets: frozenset[str]
-    """The fleet's name, and the one that it had before."""
+    """The fleet's name, and its previous one."""
     command: str
     flow_run_id: str | None = None
     lease_id: str = field(default_factory=lambda: str(uuid4()))
@@ -118,7 +118,7 @@ class Leases:
         self._database = database
 
     def take(self, wanted: LeaseHolder, *, despite_shards: bool = False) -> LeaseHolder | None:
-        """Take the lease unless another has it; those of dead holders are removed.
+        """Take the lease unless another run holds it; leases of dead holders are deleted.
 
         Args:
             wanted: Who wants it. Holders with the same `lease_id` share it.
@@ -140,18 +140,18 @@ class Leases:
         return None
 
     def renew(self, holder: str) -> bool:
-        """Show that a holder is alive; return whether it still has the lease."""
+        """Record that a holder is alive; return whether it still has the lease."""
         with self._database.write() as connection:
             alive = update(FLEET_LEASE).where(_LEASE.holder == holder).values(renewed_at=_now(connection))
             return connection.execute(alive).rowcount > 0
 
     def release(self, holder: str) -> None:
-        """Give the lease back."""
+        """Release the lease."""
         with self._database.write() as connection:
             connection.execute(delete(FLEET_LEASE).where(_LEASE.holder == holder))
 
     def holders(self, tenant_id: str, fleet: str) -> list[LeaseHolder]:
-        """Return who has the lease of a fleet, the longest first: an apply and its shards."""
+        """Return the holders of a fleet's lease, the longest first: an apply and its shards."""
         statement = _held(tenant_id, {fleet})
         with self._database.read() as connection:
             return [_holder_of(row) for row in connection.execute(statement).mappings()]
@@ -176,7 +176,7 @@ def _held(tenant_id: str, fleets: Collection[str]) -> Any:
 
 
 def _now(connection: Connection) -> datetime:
-    # Several hosts have as many clocks, their database has one.
+    # The clocks of several hosts differ; the database has only one.
     if connection.dialect.name == "postgresql":
         found: datetime = connection.execute(text("SELECT clock_timestamp() AT TIME ZONE 'UTC'")).scalar_one()
         return found.replace(tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""What provisioning somebody on demand came to: beside the log, never counted with it."""
+"""The results of provisioning on demand, stored beside the log and never counted with it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -41,13 +41,13 @@ class StoredOnDemandResult:
 
 
 class OnDemandResults:
-    """The results by whom they are about."""
+    """The results by user or group."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def keep(self, result: StoredOnDemandResult, user_principal_name: str | None = None) -> None:
-        """Write down a result, and whom it is about."""
+        """Store a result, and the user or group it is about."""
         row = asdict(result) | {name: storable(getattr(result, name)) for name in _TEXTS}
         row["service_principal_id"] = fold_text(result.service_principal_id)
         names = (result.source_type, row["source_name"], storable(user_principal_name))
@@ -56,7 +56,7 @@ class OnDemandResults:
             store_identity(self._database, connection, Identity(result.tenant_id, result.source_id, *names))
 
     def of(self, identity: Identity, limit: int = 100) -> list[StoredOnDemandResult]:
-        """Return what came of trying somebody, the newest first."""
+        """Return the results of a user or group, the newest first."""
         statement = (
             select(ON_DEMAND_RESULT)
             .where(_COLUMN.source_id == identity.id, _COLUMN.tenant_id == identity.tenant_id)
@@ -67,7 +67,7 @@ class OnDemandResults:
             return [_result_of(row) for row in connection.execute(statement).mappings()]
 
     def logged(self, results: Sequence[StoredOnDemandResult]) -> frozenset[str]:
-        """Return the changes among some results whose event is in the store."""
+        """Return the change ids of those results whose event is in the store."""
         event = PROVISIONING_EVENT.c
         same = (event.source_id == _COLUMN.source_id, event.change_id == _COLUMN.change_id)
         changes = [each.change_id for each in results if each.change_id]

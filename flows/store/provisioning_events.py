@@ -1,4 +1,4 @@
-"""The provisioning events: stored once each, counted and explained."""
+"""The provisioning events: each stored once, and counted."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def build_event_row(event: "ProvisioningEvent", tenant_id: str, harvested_at: datetime) -> dict[str, Any]:
-    """Return the row of an event, of v1.0's or of beta's shape.
+    """Return the row of an event, in the shape of v1.0 or beta.
 
     Source: https://learn.microsoft.com/graph/api/resources/provisioningobjectsummary
     """
@@ -52,16 +52,16 @@ def build_event_row(event: "ProvisioningEvent", tenant_id: str, harvested_at: da
 
 
 def fold_text(service_principal_id: str) -> str:
-    """Return a service principal's id as it is compared: Graph does not keep to one case."""
+    """Return a service principal's id for comparison: Graph's case varies."""
     return service_principal_id.lower()
 
 
 def storable(value: Any) -> str | None:
-    """Return a value as a text that both databases take; None for an empty one."""
+    """Return a value as a text that both databases accept; None for an empty one."""
     if not isinstance(value, str):
         return str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
-    # A name from a target system may hold a NUL, which PostgreSQL refuses, or half a surrogate pair, which
-    # UTF-8 has not; one such event must not stop the harvest. `raw` keeps both, escaped.
+    # A name from a target system may contain NUL, which PostgreSQL rejects, or half a surrogate pair, which
+    # UTF-8 lacks; such an event must not stop the harvest. `raw` keeps both, escaped.
     if not value:
         return None
     if value.isascii() and value.isprintable():
@@ -74,7 +74,7 @@ _EVENT = PROVISIONING_EVENT.c
 
 @dataclass(frozen=True)
 class EventFilter:
-    """Which events of a tenant are meant.
+    """Which events of a tenant to read.
 
     Args:
         tenant_id: The tenant.
@@ -89,7 +89,7 @@ class EventFilter:
     until: datetime | None = None
 
     def conditions(self) -> list[ColumnElement[bool]]:
-        """Return what a query of the table has to ask for."""
+        """Return the conditions for a query of the table."""
         found: list[ColumnElement[bool]] = [_EVENT.tenant_id == self.tenant_id]
         if self.service_principal_ids is not None:
             ids = sorted({fold_text(given) for given in self.service_principal_ids})
@@ -103,7 +103,7 @@ class EventFilter:
 
 @dataclass(frozen=True)
 class EventCount:
-    """How many events of one application ended in one way."""
+    """The number of events of one application with one status."""
 
     service_principal_id: str | None
     service_principal_name: str | None
@@ -113,7 +113,7 @@ class EventCount:
 
 @dataclass(frozen=True)
 class ErrorCount:
-    """How often an error code came, with its newest event as the example."""
+    """The number of events with an error code, with the newest one as example."""
 
     error_code: str
     count: int
@@ -126,7 +126,7 @@ class ErrorCount:
 def tenant_ids(database: Database) -> Iterator[str]:
     """Yield the tenants that have events, in order."""
     last: str | None = ""
-    # One look at the index for each, where DISTINCT would read all of it.
+    # One index lookup for each, where DISTINCT would read the whole index.
     while last is not None:
         with database.read() as connection:
             last = connection.scalar(select(func.min(_EVENT.tenant_id)).where(_EVENT.tenant_id > last))
@@ -142,7 +142,7 @@ class ProvisioningEvents:
 
     def counts(self, events: EventFilter) -> list[EventCount]:
         """Return the number of events by application and status, by name."""
-        # The newest name is unknown to an aggregate; any one name of the application will do.
+        # An aggregate cannot return the newest name; any name of the application will do.
         name = func.max(_EVENT.service_principal_name).label("service_principal_name")
         groups = (_EVENT.service_principal_id, _EVENT.status)
         statement: Select[Any] = (
@@ -155,7 +155,7 @@ class ProvisioningEvents:
             return [EventCount(**row) for row in connection.execute(statement).mappings()]
 
     def top_error_codes(self, events: EventFilter, limit: int = 10) -> list[ErrorCount]:
-        """Return the commonest error codes of failed events, the commonest first."""
+        """Return the most common error codes of failed events, in order."""
         failed = (*events.conditions(), _EVENT.status == "failure", _EVENT.error_code.is_not(None))
         counted = (
             select(

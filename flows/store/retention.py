@@ -1,4 +1,4 @@
-"""Forgetting what is older than a team wants to keep, a bounded part at a time."""
+"""Deletes rows older than a retention period, in bounded parts."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,11 +25,11 @@ from flows.store.tables import (
 )
 
 _ROWS_AT_ONCE = 2000
-"""Rows a transaction deletes: other writers wait for no longer than that takes."""
+"""Rows deleted in one transaction: other writers wait no longer than that takes."""
 
 
 class Kind(StrEnum):
-    """What can be pruned. Watermarks, gaps and fingerprints are not among it: they are the present, not the past."""
+    """What can be pruned; not watermarks, gaps and fingerprints, which describe the present."""
 
     EVENTS = "events"
     JOBS = "jobs"
@@ -39,21 +39,21 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class _Part:
-    """The rows of a table that may go."""
+    """The rows of a table to delete."""
 
     table: Table
     old: ColumnElement[bool]
 
     @property
     def batch(self) -> Delete:
-        """The statement that deletes the next of them."""
+        """The statement that deletes the next part."""
         keys = list(self.table.primary_key)
         chosen = select(*keys).where(self.old).limit(_ROWS_AT_ONCE).correlate(None)
         return delete(self.table).where(tuple_(*keys).in_(chosen))
 
 
 class Retention:
-    """What is in the store from before a moment, counted or deleted.
+    """The rows from before a moment, to count or delete.
 
     Args:
         database: The store's.
@@ -65,14 +65,14 @@ class Retention:
         self._before = before
 
     def count(self, kind: Kind) -> int:
-        """Return how many rows of a kind would go: events and results, observations and episodes, or changes."""
+        """Return the number of rows to delete: events and results, observations and episodes, or changes."""
         parts = self._parts(kind)
         with self._database.read() as connection:
             counts = (select(func.count()).select_from(part.table).where(part.old) for part in parts)
             return sum(connection.scalar(statement) or 0 for statement in counts)
 
     def prune(self, kind: Kind) -> Iterator[int]:
-        """Delete the rows of a kind and yield how many were deleted so far, after each transaction.
+        """Delete the rows of a kind, and yield the number deleted so far after each transaction.
 
         It may be stopped at any time, and run beside anything else.
         """
@@ -101,7 +101,7 @@ class Retention:
         before = self._before
         if kind is Kind.JOBS:
             episode = JOB_EPISODE.c
-            # Whether a job has had its initial cycle is asked however long ago that was.
+            # It must stay known whether a job has had its initial cycle, however long ago.
             over = and_(episode.ended_at < before, episode.kind != "initial-cycle")
             superseded = and_(JOB_HISTORY.c.observed_at < before, _superseded())
             return [_Part(JOB_HISTORY, superseded), _Part(JOB_EPISODE, over)]
@@ -114,7 +114,7 @@ class Retention:
             return [_Part(DIRECTORY_AUDIT, or_(audit.activity_at < before, undated))]
         event = PROVISIONING_EVENT.c
         old = (event.activity_at < before, and_(event.activity_at.is_(None), event.harvested_at < before))
-        # By tenant, as the index of the moments is.
+        # By tenant, like the index of the moments.
         events = [
             _Part(PROVISIONING_EVENT, and_(event.tenant_id == tenant, each))
             for tenant in tenant_ids(self._database)
@@ -124,27 +124,27 @@ class Retention:
 
 
 def _superseded() -> ColumnElement[bool]:
-    # How a job is now may have been first seen long ago; forgotten, the next sweep would take it for news.
+    # The current state of a job may be old; without it, the next sweep would report it as a change.
     job, later = JOB_HISTORY.c, JOB_HISTORY.alias().c
     same = (later.tenant_id == job.tenant_id, later.fleet == job.fleet, later.key == job.key)
     return exists().where(*same, later.id > job.id)
 
 
 def _has_a_later_version() -> ColumnElement[bool]:
-    # However old the last one is, it is what a person can go back to.
+    # The last version can be restored, however old it is.
     kept, later = JOB_SCHEMA.c, JOB_SCHEMA.alias().c
     same = (later.tenant_id == kept.tenant_id, later.service_principal_id == kept.service_principal_id)
     return exists().where(*same, later.job_id == kept.job_id, later.id > kept.id)
 
 
 def _last_word_on_a_job() -> ColumnElement[bool]:
-    # A job that we paused may be started by us again; forgotten, it would count as paused by somebody else.
+    # We may start a job again that we paused; without the row it would count as paused by someone else.
     change, later = CHANGE.c, CHANGE.alias().c
     newer = and_(
         later.service_principal_id == change.service_principal_id,
         later.job_id == change.job_id,
         later.recorded_at > change.recorded_at,
-        # One that failed may not have come as far as the job.
+        # A failed instance may not have reached its job.
         later.outcome != "failed",
         _tells_of_state(later.fields),
     )

@@ -1,4 +1,4 @@
-"""Roll-outs in waves: how far each has come, for the next run to go on from there."""
+"""Roll-outs in waves, with their progress, so that the next run can continue them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -19,7 +19,7 @@ _ROLLOUT, _WAVE = ROLLOUT.c, ROLLOUT_WAVE.c
 
 @dataclass(frozen=True, kw_only=True)
 class RolloutWave:
-    """What goes together; the fields are the columns of table `rollout_wave`."""
+    """The instances that are changed together; the fields are the columns of table `rollout_wave`."""
 
     number: int
     members: tuple[str, ...]
@@ -52,7 +52,7 @@ class Rollouts:
         self._database = database
 
     def begin(self, rollout: Rollout) -> None:
-        """Write down a roll-out that begins; those of the fleet that were under way are superseded."""
+        """Record a new roll-out; unfinished ones of the fleet are superseded."""
         row = asdict(rollout)
         waves = [_row_of(rollout.id, wave) for wave in rollout.waves]
         del row["waves"]
@@ -62,13 +62,13 @@ class Rollouts:
             connection.execute(insert(ROLLOUT_WAVE), waves)
 
     def save_wave(self, rollout_id: str, wave: RolloutWave) -> None:
-        """Write down how far a wave has come."""
+        """Record the progress of a wave."""
         mine = (_WAVE.rollout_id == rollout_id, _WAVE.number == wave.number)
         with self._database.write() as connection:
             connection.execute(update(ROLLOUT_WAVE).where(*mine).values(**_row_of(rollout_id, wave)))
 
     def save_state(self, rollout_id: str, state: RolloutState) -> None:
-        """Write down how a roll-out is."""
+        """Record the state of a roll-out."""
         changed = {"state": state, "changed_at": datetime.now(UTC)}
         with self._database.write() as connection:
             connection.execute(update(ROLLOUT).where(_ROLLOUT.id == rollout_id).values(**changed))

@@ -1,4 +1,4 @@
-"""The store: what was applied, how the jobs were, and every provisioning event."""
+"""The store: applied changes, the history of jobs, and every provisioning event."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -36,7 +36,7 @@ class Store:
     Its calls block: on an event loop run them in a thread. They may come from several threads at once.
 
     Args:
-        database: A database with the tables of this version: `open_store` makes sure of that.
+        database: A database with the tables of this version, which `open_store` ensures.
     """
 
     def __init__(self, database: Database) -> None:
@@ -64,16 +64,16 @@ class Store:
         return chosen.rows(self._database)
 
     def older_than(self, before: datetime) -> Retention:
-        """Return what the store holds from before a moment, to count or delete it."""
+        """Return the rows from before a moment, to count or delete them."""
         return Retention(self._database, before)
 
     @property
     def address(self) -> str:
-        """Where the store is, as it may be shown (no password)."""
+        """The address of the store, without its password."""
         return str(self._database.address)
 
     def coverage(self) -> list[Coverage]:
-        """Return how far the log of each tenant is in the store."""
+        """Return how far the log of each tenant is stored."""
         return coverage(self._database)
 
     def close(self) -> None:
@@ -93,7 +93,7 @@ class Store:
 
 
 def open_store(url: str | None = None) -> Store:
-    """Open a store, making its tables where the database is empty.
+    """Open a store; create its tables if the database is empty.
 
     Args:
         url: `sqlite:////path/store.db` or `postgresql+psycopg://user:password@host/database`; None for the
@@ -113,7 +113,7 @@ def open_store(url: str | None = None) -> Store:
 
 
 def existing_store(url: str | None = None) -> Store | None:
-    """Open a store if there is one, making nothing; arguments and errors as of `open_store`.
+    """Open a store if it exists, without creating anything; arguments and errors as for `open_store`.
 
     One that this user may only read is opened for reading.
     """
@@ -133,7 +133,7 @@ def existing_store(url: str | None = None) -> Store | None:
 
 
 def require_store(url: str | None = None) -> Store:
-    """Open a store that is there already, making nothing.
+    """Open an existing store, without creating anything.
 
     Raises:
         StoreError: There is none; or as of `open_store`.
@@ -146,7 +146,7 @@ def require_store(url: str | None = None) -> Store:
 
 
 def upgrade_store(url: str | None = None) -> str | None:
-    """Bring a store to this program's version; return the one before, None for an empty database.
+    """Upgrade a store to this program's version; return the previous one, None for an empty database.
 
     Raises:
         StoreVersionError: The store is of a newer version.
@@ -160,5 +160,5 @@ def upgrade_store(url: str | None = None) -> str | None:
 
 
 def store_address(url: str | None = None) -> StoreAddress:
-    """Return where a store is; its text shows no password. Argument and errors as of `open_store`."""
+    """Return the address of a store; its text contains no password. Argument and errors as for `open_store`."""
     return StoreAddress.parse(f"sqlite:///{default_file()}" if url is None else url)

@@ -1,4 +1,4 @@
-"""The tables of the store. Every table and column says what it holds; nothing secret is in any of them.
+"""The tables of the store. Every table and column is documented; none contains a secret.
 
 A change here needs a migration in `migrations/versions` and the next `SCHEMA_VERSION`.
 """
@@ -14,7 +14,7 @@ SCHEMA_VERSION = "0100"
 """Version of these tables: the newest migration."""
 
 VERSION_TABLE = "entra_fleet_version"
-"""Where the version is kept; a name of our own, as Prefect's database has `alembic_version`."""
+"""The table of the version; not `alembic_version`, which Prefect's database has."""
 
 METADATA = MetaData(
     naming_convention={
@@ -82,7 +82,7 @@ CHANGE = Table(
 JOB_HISTORY = Table(
     "job_history",
     METADATA,
-    # SQLite counts up by itself only in a column declared INTEGER.
+    # SQLite generates ids only for a column declared INTEGER.
     _column("id", BigInteger().with_variant(Integer, "sqlite"), "Number, in order.", primary_key=True),
     _column("tenant_id", Text, "The tenant."),
     _column("fleet", Text, "Name of the fleet."),
@@ -203,7 +203,7 @@ PROVISIONING_EVENT = Table(
     _optional("target_type", Text, "Kind of the object in the target system."),
     _column("harvested_at", Moment, "When the event was first stored."),
     _column("raw", JSON, "The event as Graph sent it; steps and modified properties are in here."),
-    # Counts by day, status, application, error code and cycle need no look at the wide rows themselves.
+    # Counts by day, status, application, error code and cycle then do not read the wide rows.
     Index(
         "ix_provisioning_event_counted",
         *("tenant_id", "activity_at", "status", "service_principal_id", "error_code", "cycle_id"),

@@ -1,4 +1,4 @@
-"""What happened to one user or group, application by application."""
+"""The history of a user or group in each application."""
 
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,14 +18,14 @@ _PRINCIPAL_NAMES = {"userprincipalname", "upn"}
 _REMEMBERED_MAX = 50_000
 """Some 20 MB; then it begins anew."""
 _Told: TypeAlias = tuple[str, str, str | None, str | None, str | None]
-"""What an event tells: tenant, id, type, name, user principal name."""
+"""The identity in an event: tenant, id, type, name, user principal name."""
 _TOLD = ("type", "name", "user_principal_name")
 _PLAIN = ("plain_name", "plain_user_principal_name")
 
 
 @dataclass(frozen=True)
 class Identity:
-    """A user or group of the source system, named as it was last seen."""
+    """A user or group of the source system, with its last known name."""
 
     tenant_id: str
     id: str
@@ -35,13 +35,13 @@ class Identity:
 
 
 class Identities:
-    """Everybody the stored events are about."""
+    """All users and groups in the stored events."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def find(self, text: str, limit: int = 20) -> list[Identity]:
-        """Return whom a text means: those it names exactly, else those it is a part of; by name.
+        """Return the users and groups that a text matches exactly, otherwise those that contain it; by name.
 
         Args:
             text: An id, a user principal name, a display name, or a part of one; case and accents do not matter.
@@ -60,40 +60,40 @@ class Identities:
 
 
 class IdentityWriter:
-    """Writes down whom events are about, and remembers whom it wrote down: most events are about the same people."""
+    """Stores the identities in events, with a cache: most events are about the same users."""
 
     def __init__(self, database: Database) -> None:
         insert = database.insert(IDENTITY)
-        # An event may know less than an earlier one did.
+        # An event may have less information than an earlier one.
         later = {name: func.coalesce(insert.excluded[name], _COLUMN[name]) for name in (*_TOLD, *_PLAIN)}
         changed = or_(*(later[name].is_distinct_from(_COLUMN[name]) for name in _TOLD))
         self._upsert = insert.on_conflict_do_update(index_elements=["tenant_id", "id"], set_=later, where=changed)
         self._kept: set[_Told] = set()
 
     def keep(self, connection: Connection, tenant_id: str, events: Iterable[Mapping[str, Any]]) -> set[_Told]:
-        """Write in the transaction that stores the rows of events; return what is to be remembered once it is done."""
+        """Store identities in the transaction of their events; return those to cache after the commit."""
         found = {event["source_id"]: _told(tenant_id, event) for event in events if event["source_id"]}
-        # One order for all writers, as two harvesters would wait for each other's rows otherwise.
+        # The same order for all writers: otherwise two harvesters could deadlock.
         news = [found[id_] for id_ in sorted(found) if found[id_] not in self._kept]
         if news:
             connection.execute(self._upsert, [_row_of(*told) for told in news])
         return set(news)
 
     def remember(self, news: set[_Told]) -> None:
-        """Remember what is in the store now."""
+        """Cache stored identities."""
         if len(self._kept) > _REMEMBERED_MAX:
             self._kept.clear()
         self._kept |= news
 
 
 def store_identity(database: Database, connection: Connection, identity: Identity) -> None:
-    """Write down somebody who is met outside the log, in a transaction; what is known already stays."""
+    """Store an identity from outside the log, in a transaction; existing values are kept."""
     row = _row_of(*(getattr(identity, name) for name in Identity.__dataclass_fields__))
     connection.execute(database.insert(IDENTITY).on_conflict_do_nothing(index_elements=["tenant_id", "id"]), row)
 
 
 def plain(text: str) -> str:
-    """Return a text without case and accents, as names are compared."""
+    """Return a text without case and accents, for comparing names."""
     if text.isascii():
         return text.strip().lower()
     letters = unicodedata.normalize("NFKD", text.strip().casefold())
@@ -131,7 +131,7 @@ def _identity_of(row: RowMapping) -> Identity:
 
 _EVENT = PROVISIONING_EVENT.c
 _EVENTS_MAX = 20_000
-"""Years of one user; older events change nothing about the last result."""
+"""Enough for years of one user; older events do not change the last result."""
 _COLUMNS = (
     *(_EVENT.id, _EVENT.service_principal_id, _EVENT.service_principal_name, _EVENT.activity_at),
     *(_EVENT.action, _EVENT.status, _EVENT.error_code, _EVENT.reason, _EVENT.recommended_action),
@@ -140,7 +140,7 @@ _COLUMNS = (
 
 @dataclass(frozen=True)
 class Step:
-    """The step that an event ended with, in Microsoft's words."""
+    """The last step of an event, in Microsoft's words."""
 
     name: str | None
     type: str | None
@@ -150,20 +150,20 @@ class Step:
 
 @dataclass(frozen=True)
 class LastEvent:
-    """What only the whole of the last event says, in Microsoft's words."""
+    """The details that only the whole last event has, in Microsoft's words."""
 
     step: Step | None = None
-    """The first step that did not succeed, else the last."""
+    """The first unsuccessful step, otherwise the last step."""
     skip_reason: str | None = None
-    """Why the object was skipped: an event that is no failure may have no error code."""
+    """Why the object was skipped; such an event may have no error code."""
     additional_details: str | None = None
     details: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    """The details of all steps but the import, whose are attributes of the object."""
+    """The details of all steps except the import, whose details are attributes of the object."""
 
 
 @dataclass(frozen=True)
 class ApplicationHistory:
-    """How one user or group fared with one application."""
+    """The history of one user or group in one application."""
 
     service_principal_id: str | None
     service_principal_name: str | None
@@ -175,9 +175,9 @@ class ApplicationHistory:
     recommended_action: str | None
     last: LastEvent
     events: int
-    """How many events there are."""
+    """The number of events."""
     failures: int
-    """How many of them failed since the last success."""
+    """The number of failures since the last success."""
     failing_since: datetime | None
     last_success_at: datetime | None
 
@@ -188,14 +188,14 @@ class ApplicationHistory:
 
 
 class UserHistories:
-    """The events by whom they are about."""
+    """The events by user or group."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def of(self, identity: Identity) -> list[ApplicationHistory]:
-        """Return how somebody fared with each application: failures first, then other errors, then the rest."""
-        # Asked for the tenant too, SQLite would walk through all of the tenant's events in their order.
+        """Return the history of a user or group by application: failures first, then other errors, then the rest."""
+        # With a condition on the tenant, SQLite would scan all of the tenant's events in order.
         statement = (
             select(_EVENT.tenant_id, *_COLUMNS)
             .where(_EVENT.source_id == identity.id)
@@ -214,7 +214,7 @@ class UserHistories:
 
 
 def _story(events: Sequence[Any], whole: LastEvent) -> ApplicationHistory:
-    """Tell the story of an application's events, rows of which the newest is the first."""
+    """Build the history from an application's events, the newest first."""
     last = events[0]
     succeeded = next((number for number, event in enumerate(events) if event.status == "success"), len(events))
     failures = [event for event in events[:succeeded] if event.status == "failure"]
@@ -236,7 +236,7 @@ def _story(events: Sequence[Any], whole: LastEvent) -> ApplicationHistory:
 
 
 def _last_events(connection: Connection, ids: Sequence[str]) -> dict[str, LastEvent]:
-    # The whole events are wide: only those are read whose steps are shown.
+    # Whole events are wide: only those whose steps are shown are read.
     rows = connection.execute(select(_EVENT.id, _EVENT.raw).where(_EVENT.id.in_(ids)))
     return {row.id: _last_event(ProvisioningEvent(row.raw)) for row in rows}
 

@@ -1,4 +1,4 @@
-"""The version of a store's tables: read it, check it, and bring it to that of this program."""
+"""The version of a store's tables: read, checked, and upgraded to that of this program."""
 
 import threading
 from typing import Any
@@ -24,7 +24,7 @@ def version_of(database: Database) -> str | None:
 
 
 def ensure_version(database: Database) -> None:
-    """Make the tables of an empty database, and accept no other version than this program's.
+    """Create the tables of an empty database; otherwise require this program's version.
 
     Raises:
         StoreVersionError: The tables are older or newer.
@@ -38,7 +38,7 @@ def ensure_version(database: Database) -> None:
 
 
 def upgrade(database: Database) -> str | None:
-    """Bring the tables to this program's version in one transaction, under a lock; return the version before.
+    """Upgrade the tables to this program's version in one transaction, under a lock; return the previous version.
 
     Raises:
         StoreVersionError: The tables are newer, or were made before the first release.
@@ -78,7 +78,7 @@ def _migrate(connection: Connection) -> None:
 
 
 VIEWS = MetaData()
-"""Apart from the tables, as nothing creates a view from here."""
+"""Separate from the tables, because views are created only by migrations."""
 
 _Columns = tuple[Column[Any], ...]
 
