@@ -17,6 +17,7 @@ _FLOWS = {
     "harvest_logs": "harvest",
     "monitor_fleet": "monitor",
     "probe_connection": "probe",
+    "probe_targets": "probe_targets",
     "provision_fleet": "provision",
     "provision_on_demand": "on_demand",
     "provision_shard": "shard",

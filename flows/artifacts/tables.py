@@ -1,6 +1,7 @@
 """Table and Markdown artifacts of runs in the Prefect UI."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from urllib.parse import quote, urlsplit
 
@@ -32,6 +33,7 @@ from flows.rollout.health_check import HealthCheck
 from flows.rollout.report import RolloutReport, WaveReport
 from flows.run.context import run_context
 from flows.run.journal import FleetOutcome
+from flows.target.targets import TargetCheck
 
 
 def artifact_key(*parts: str) -> str:
@@ -46,6 +48,31 @@ async def publish_connection(tenant: str, found: Preflight) -> None:
         key=artifact_key("connection", tenant),
         markdown=f"# Connection {escape_markdown(tenant)}\n\n{shown}\n",
         description=f"What the block {tenant} can do",
+    )
+
+
+async def publish_targets(found: Preflight) -> None:
+    """Show what Entra ID will not bear of the target systems, blockers first."""
+    verdicts = [each for each in found.checks if isinstance(each, TargetCheck)]
+    faulty = sorted((each for each in verdicts if each.verdict != "fine"), key=lambda each: each.ok)
+    rows = [
+        {
+            "target": each.target,
+            "rule": each.rule,
+            "verdict": each.verdict,
+            "found": each.message,
+            "to do": each.hint,
+        }
+        for each in faulty
+    ]
+    others = [each for each in found.checks if not isinstance(each, TargetCheck)]
+    lines = [escape_markdown(" ".join(filter(None, (each.message, each.hint)))) for each in others]
+    counts = format_count(Counter(each.verdict for each in verdicts))
+    title = f"Targets of {found.fleet}: {counts or 'none'}"
+    await acreate_table_artifact(
+        key=artifact_key(found.fleet or "", "targets"),
+        table=rows[:ROWS_MAX],
+        description="\n\n".join([title, *lines[:ROWS_MAX]]),
     )
 
 

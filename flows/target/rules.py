@@ -12,6 +12,7 @@ from flows.target.probes import Observed, is_list, read_id, read_resources, read
 Verdict = Literal["blocker", "warning", "fine"]
 
 SCIM_TYPE = "application/scim+json"
+ERROR = "urn:ietf:params:scim:api:messages:2.0:Error"
 LIST_RESPONSE = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 EXPIRY_NOTICE = timedelta(days=30)
 CLOCK_SKEW = timedelta(minutes=5)
@@ -54,7 +55,7 @@ def _judge_reach(observed: Observed, slow_seconds: float) -> Finding:
         where = f" to {nobody.location}" if nobody.location else ""
         fix = f"Give the final address as BaseAddress: a token must not follow a redirect. {DEVELOP_PAGE}"
         return _blocker(rule, f"GET /Users is redirected ({nobody.status}){where}, which was not followed", fix)
-    if first and not is_list(first) and first.status not in (200, 401, 403):
+    if first and not is_list(first) and first.status not in (200, 401, 403) and not _is_empty_404(observed):
         fix = f"Check BaseAddress: /Users must be right below it. {QUARANTINE_PAGE}"
         if first.status >= 500 or first.status == 429:
             fix = f"Check the target, and try again once it is well. {QUARANTINE_PAGE}"
@@ -106,12 +107,26 @@ def _judge_empty_result(observed: Observed) -> Finding | None:
     problem = _find_list_problem(nobody) if is_list(first) else ""
     if first and first.status == 200 and first.readable and not is_list(first):
         problem = "GET /Users does not answer with a ListResponse"
+    if _is_empty_404(observed):
+        problem = "GET /Users answers 404 as SCIM words it: it has no users yet, and an empty list must be 200"
     if problem:
         fix = f"Answer 200 with a ListResponse, totalResults 0 and no Resources. {DEVELOP_PAGE}"
         return _blocker(rule, problem, fix)
     if problem is None or not is_list(first):
         return None
     return Finding(rule, "fine", "a search that finds nobody answers 200 with an empty ListResponse")
+
+
+def _is_empty_404(observed: Observed) -> bool:
+    """Return whether a target without users answers 404: an error of SCIM, and not of whatever stands before it."""
+    asked = (observed.nobody, observed.first)
+    return all(
+        each is not None
+        and each.status == 404
+        and isinstance(each.value, dict)
+        and ERROR in _listed(each.value.get("schemas"))
+        for each in asked
+    )
 
 
 def _find_list_problem(nobody: TargetAnswer | None) -> str | None:

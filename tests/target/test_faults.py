@@ -110,6 +110,12 @@ async def test_refusals_are_told_apart(status, rule):
     assert str(status) in next(each.message for each in found if each.rule == rule)
 
 
+async def test_a_target_without_users_that_answers_404_is_not_taken_for_a_wrong_address():
+    emulator = serving("404-for-empty", users=0)
+    assert faults(await checks(emulator)) == {"empty-result": "blocker"}
+    assert len(emulator.tenant.scim.server("one").log) == 2
+
+
 async def test_a_wrong_token_is_refused_and_an_ending_one_a_minute_later():
     emulator = serving(clock=Clock.frozen(), rejected_words=("revoked",))
     assert faults(await checks(emulator, target(token="revoked-one"))) == {"authorized": "blocker"}
