@@ -43,8 +43,6 @@ async def monitor_fleet(
     async with open_fleet_run(fleet, tenant) as run:
         watched = run.fleet
         targets = await find_targets(watched)
-        for expiry in find_expiring_credentials(watched.instances, run.context.graph.now().date()):
-            get_run_logger().warning("%s", expiry)
         bar = await ProgressArtifact.start(watched.fleet, "settling", len(targets))
         while True:
             seen = await sweep_jobs(watched, targets)
@@ -53,7 +51,11 @@ async def monitor_fleet(
             if until == "once" or seen.settled == len(targets) or time.monotonic() >= deadline:
                 break
             await asyncio.sleep(min(interval_seconds, max(0.0, deadline - time.monotonic())))
-        for warning in seen.warnings():
+        today = run.context.graph.now().date()
+        for warning in (
+            *find_expiring_credentials(watched.instances, today, seen.token_expiries),
+            *seen.warnings(),
+        ):
             get_run_logger().warning("%s", warning)
         seen = await triage_quarantines(seen)
         await publish_health(seen)

@@ -8,13 +8,14 @@ from pydantic import Field
 
 from flows.artifacts.tables import publish_outcome
 from flows.fleet_file.loader import FleetParameter
-from flows.plan.outcome import ApplicationIds, InstanceOutcome
+from flows.plan.outcome import ApplicationIds, InstanceOutcome, TokenExpiry
 from flows.plan.plan import InstancePlan
 from flows.run import journal
 from flows.run.context import name_run
 from flows.run.fleet_run import open_fleet_run
 from flows.run.lease import WAIT_MINUTES, WaitMinutes, exclusive
 from flows.run.task_runner import LoopTaskRunner
+from flows.tasks.fingerprints import read_token_expiry
 from flows.tasks.mapped import final_state, instance_task, map_instances
 from flows.tasks.provision import plan_rotation, save_credentials, validate_credentials
 
@@ -61,5 +62,8 @@ async def rotate_instance(plan: InstancePlan, outcome: InstanceOutcome, _run_id:
     """Save the credentials of one instance if the target system accepts them."""
     placed = ApplicationIds(plan.application_id or "", plan.service_principal_id or "")
     await validate_credentials(plan, placed, "")
+    before = await read_token_expiry(placed.service_principal_id)
     await save_credentials(plan, placed, with_settings=False)
+    after = await read_token_expiry(placed.service_principal_id)
     outcome.outcome = "rotated"
+    outcome.token_expiry = TokenExpiry(before, after) if before or after else None

@@ -1,9 +1,10 @@
 """Credentials that are about to expire."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
-from typing import Protocol
+from datetime import date, datetime, timedelta
+from types import MappingProxyType
+from typing import Any, Protocol
 
 from flows.monitoring.error_codes import error_codes
 from flows.monitoring.health import JobHealth
@@ -42,7 +43,9 @@ def _rejected(health: JobHealth) -> bool:
     return health.state == "quarantined" and known is not None and known.action == "rotate"
 
 
-NOTICE = timedelta(days=30)
+URGENCIES = {3: "urgent", 14: "warning", 30: "notice"}
+"""How urgent it is that credentials expire within so many days."""
+_NOTICE = timedelta(days=max(URGENCIES))
 
 
 class Expiring(Protocol):
@@ -63,11 +66,21 @@ class ExpiringCredential:
 
     key: str
     on: date
+    days: int
+    """Until then; negative once it has passed."""
+
+    @property
+    def urgency(self) -> str:
+        """How urgent it is."""
+        return next(word for days, word in URGENCIES.items() if self.days <= days)
 
     def __str__(self) -> str:
-        return (
-            f"The credentials of {self.key} expire on {self.on}. Renew them, then: {format_rotation_command(self.key)}"
-        )
+        when = f"expired on {self.on}" if self.days < 0 else f"expire on {self.on}, in {self.days} days"
+        return f"The credentials of {self.key} {when}. Renew them, then: {format_rotation_command(self.key)}"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what `monitor --output json` prints of it."""
+        return {"key": self.key, "on": self.on.isoformat(), "days": self.days, "urgency": self.urgency}
 
 
 def format_rotation_command(key: str) -> str:
@@ -75,7 +88,18 @@ def format_rotation_command(key: str) -> str:
     return f"entra-fleet rotate FLEET --only {key}"
 
 
-def find_expiring_credentials(instances: Iterable[Expiring], today: date) -> list[ExpiringCredential]:
-    """Return the credentials that expire within 30 days, the earliest first."""
-    dated = [ExpiringCredential(each.key, each.credentials_expire) for each in instances if each.credentials_expire]
-    return sorted((expiry for expiry in dated if expiry.on <= today + NOTICE), key=lambda expiry: expiry.on)
+def find_expiring_credentials(
+    instances: Iterable[Expiring], today: date, tokens: Mapping[str, datetime] = MappingProxyType({})
+) -> list[ExpiringCredential]:
+    """Return the credentials that expire within 30 days, the earliest first.
+
+    Args:
+        instances: Of the fleet, with the dates that its file has.
+        today: In UTC.
+        tokens: When saved tokens say that they end, by key.
+    """
+    dated = {each.key: each.credentials_expire for each in instances}
+    for key, end in tokens.items():
+        dated[key] = min(filter(None, (dated.get(key), end.date())))
+    found = [ExpiringCredential(key, on, (on - today).days) for key, on in dated.items() if on]
+    return sorted((each for each in found if each.on <= today + _NOTICE), key=lambda each: each.on)

@@ -1,8 +1,8 @@
 """One look at the jobs of a fleet."""
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -36,6 +36,8 @@ class Reading:
     """Why it is in quarantine, and what to do about it."""
     other_jobs: tuple[str, ...] = ()
     """Ids of jobs that somebody else added to the service principal; they are left alone."""
+    token_expires: datetime | None = None
+    """When a saved token says that it ends."""
 
     @property
     def is_healthy(self) -> bool:
@@ -69,6 +71,7 @@ class Reading:
             "why": self.why,
             "triage": self.triage.as_json() if self.triage else None,
             "other_jobs": list(self.other_jobs),
+            "token_expires": format_iso(self.token_expires),
         }
 
     def observation(self, tenant_id: str, fleet: str, observed_at: datetime) -> JobObservation:
@@ -122,6 +125,19 @@ class Sweep:
             for each in self.readings
             if each.other_jobs
         ]
+
+    @property
+    def token_expiries(self) -> dict[str, datetime]:
+        """When saved tokens end, by key, as far as they say so."""
+        return {each.target.key: each.token_expires for each in self.readings if each.token_expires}
+
+    def with_token_expiries(self, expiries: Mapping[str, datetime]) -> "Sweep":
+        """Return it with the end of saved tokens, by service principal id (lower case)."""
+        readings = [
+            replace(each, token_expires=expiries.get((each.target.service_principal_id or "").lower()))
+            for each in self.readings
+        ]
+        return replace(self, readings=readings)
 
     def count(self) -> dict[str, int]:
         """Return the number of jobs by state, in alphabetical order."""

@@ -1,9 +1,11 @@
 """What a command did for one instance."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from flows.errors import StepFailed
+from flows.formatting.text import format_iso
 
 APPLIED = ("created", "adopted", "updated", "unchanged", "failed")
 """Outcomes of an apply, in the order of its summary."""
@@ -20,6 +22,22 @@ class ApplicationIds:
     """When this run created them, by the loop's clock; None if they already existed."""
 
 
+@dataclass(frozen=True)
+class TokenExpiry:
+    """When tokens end, as far as they say so: what was saved before, and what is saved now."""
+
+    before: datetime | None
+    after: datetime | None
+
+    def __str__(self) -> str:
+        now = f"the token ends on {self.after:%Y-%m-%d}" if self.after else "the token does not say when it ends"
+        return f"{now}; the one before ended on {self.before:%Y-%m-%d}" if self.before else now
+
+    def as_json(self) -> dict[str, str | None]:
+        """Return it as `rotate --output json` prints it."""
+        return {"before": format_iso(self.before), "after": format_iso(self.after)}
+
+
 @dataclass(repr=False)
 class InstanceOutcome:
     """What was done for one instance; filled in step by step, so that a failure shows the progress."""
@@ -34,6 +52,8 @@ class InstanceOutcome:
     pending: tuple[str, ...] = ()
     """Assignments for a later apply, once their roles have been imported."""
     app_id: str | None = None
+    token_expiry: TokenExpiry | None = None
+    """When the saved token ends and the one before ended; None where nothing was rotated, or no token says so."""
 
     def place(self, placed: ApplicationIds) -> None:
         """Record the ids of the application and its service principal."""
@@ -63,4 +83,5 @@ class InstanceOutcome:
             "job_state": self.job_state,
             "pending": list(self.pending),
             "error": self.failure.as_json() if self.failure else None,
+            "token_expiry": self.token_expiry.as_json() if self.token_expiry else None,
         }

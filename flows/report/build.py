@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 
+from flows.monitoring.credential_warnings import ExpiringCredential, find_expiring_credentials
 from flows.monitoring.instances import Instance, read_instances
 from flows.monitoring.quarantine_triage import triage_quarantine
 from flows.monitoring.triage import ErrorTriage, explain_error
@@ -45,7 +46,21 @@ def build_report(store: Store, *, days: int, fleet: str | None = None, now: date
         errors=_errors(store, activity),
         episodes=_episodes(store, fleets, since),
         coverage=coverage,
+        expiring=_expiring(store, instances, now),
     )
+
+
+def _expiring(store: Store, instances: Sequence[Instance], now: datetime) -> list[ExpiringCredential]:
+    """What the tokens say that were saved; dates of the fleet file are not in the store."""
+    found: list[ExpiringCredential] = []
+    watched = [each for each in instances if each.job]
+    for tenant_id in {each.job.tenant_id for each in watched if each.job}:
+        expiries = store.fingerprints.expiries(tenant_id)
+        for each in watched:
+            end = expiries.get(each.service_principal_id or "")
+            if end and each.job and each.job.tenant_id == tenant_id:
+                found += find_expiring_credentials((), now.date(), {each.key: end})
+    return sorted(found, key=lambda each: each.on)
 
 
 def _applications(store: Store, instances: Sequence[Instance], activity: Activity) -> list[Application]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from flows.formatting.text import escape_markdown, markdown_table
+from flows.monitoring.credential_warnings import ExpiringCredential, format_rotation_command
 from flows.report.models import Application, Report, count_statuses
 from flows.report.text import format_moment, format_number, shorten_text
 
@@ -17,6 +18,7 @@ def render_markdown(report: Report) -> str:
         _line("Jobs", report.states),
         _line("Events", report.statuses),
         *_table("Needs attention", ("app", "cause", "to do"), map(_attention, unwell)),
+        *_table("Expiring credentials", ("app", "ends", "in days", "to do"), map(_expiry, report.expiring)),
         *_table("Errors", ("code", "events", "apps", "what to do"), _errors(report)),
         *_table(
             "Events by day",
@@ -42,6 +44,10 @@ def _line(what: str, counts: dict[str, int]) -> str:
 def _attention(application: Application) -> Sequence[str]:
     triage = application.triage
     return (application.name, triage.cause, triage.proposal.in_words) if triage else (application.name, "", "")
+
+
+def _expiry(each: ExpiringCredential) -> Sequence[str]:
+    return each.key, each.on.isoformat(), format_number(each.days), format_rotation_command(each.key)
 
 
 def _errors(report: Report) -> Iterable[Sequence[str]]:

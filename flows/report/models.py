@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
+from flows.monitoring.credential_warnings import ExpiringCredential
 from flows.monitoring.instances import Instance
 from flows.monitoring.triage import ErrorTriage, Triage
 from flows.store import Coverage, Cycle, EventStatistics, JobEpisode, JobObservation, Period
@@ -91,6 +92,8 @@ class Report:
     episodes: Sequence[JobEpisode]
     """Quarantines and stalls, the newest first."""
     coverage: Sequence[Coverage]
+    expiring: Sequence[ExpiringCredential] = ()
+    """Saved tokens that say that they end within 30 days, the earliest first."""
 
     @property
     def states(self) -> dict[str, int]:

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from types import MappingProxyType
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 
 from flows.configuration.environment import KEY_SUFFIX, default_file
 from flows.store.address import StoreAddress
-from flows.store.database import Database
+from flows.store.database import Database, Moment
 from flows.store.errors import StoreError
 from flows.store.provisioning_events import fold_text
 from flows.store.tables import CREDENTIAL_FINGERPRINT
@@ -49,26 +50,44 @@ class Fingerprints:
         with self._database.read() as connection:
             return {row.key: row.fingerprint for row in connection.execute(statement)}
 
-    def keep(self, tenant_id: str, service_principal_id: str, fingerprints: Mapping[str, str]) -> None:
+    def expiries(self, tenant_id: str) -> Mapping[str, datetime]:
+        """Return when the first token of each application ends, by service principal id (lower case)."""
+        table = CREDENTIAL_FINGERPRINT.c
+        statement = (
+            select(table.service_principal_id, func.min(table.expires_at, type_=Moment).label("first"))
+            .where(table.tenant_id == tenant_id, table.expires_at.is_not(None))
+            .group_by(table.service_principal_id)
+        )
+        with self._database.read() as connection:
+            return {row.service_principal_id: row.first for row in connection.execute(statement)}
+
+    def keep(
+        self,
+        tenant_id: str,
+        service_principal_id: str,
+        fingerprints: Mapping[str, str],
+        expiries: Mapping[str, datetime] = MappingProxyType({}),
+    ) -> None:
         """Store the fingerprints of just saved credentials; those of other keys are kept.
 
         Args:
             tenant_id: The tenant.
             service_principal_id: Object id of the service principal, in any case.
             fingerprints: Fingerprint by credential key.
+            expiries: When a credential ends, for those that say so.
         """
         if not fingerprints:
             return
         saved = {"tenant_id": tenant_id, "service_principal_id": fold_text(service_principal_id)}
         moment = datetime.now(UTC)
         rows = [
-            {**saved, "key": key, "fingerprint": fingerprint, "saved_at": moment}
+            {**saved, "key": key, "fingerprint": fingerprint, "saved_at": moment, "expires_at": expiries.get(key)}
             for key, fingerprint in fingerprints.items()
         ]
         insert = self._database.insert(CREDENTIAL_FINGERPRINT).values(rows)
         statement = insert.on_conflict_do_update(
             index_elements=list(CREDENTIAL_FINGERPRINT.primary_key),
-            set_={name: insert.excluded[name] for name in ("fingerprint", "saved_at")},
+            set_={name: insert.excluded[name] for name in ("fingerprint", "saved_at", "expires_at")},
         )
         with self._database.write() as connection:
             connection.execute(statement)

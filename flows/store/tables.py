@@ -112,6 +112,7 @@ CREDENTIAL_FINGERPRINT = Table(
     _column("key", Text, "Graph's key of the credential, as SecretToken.", primary_key=True),
     _column("fingerprint", Text, "Keyed HMAC of what was saved; its key is never in the store."),
     _column("saved_at", Moment, "When the credential was saved in the tenant."),
+    _optional("expires_at", Moment, "When it ends, if it is a token that says so (a JWT)."),
     info={"doc": "How to tell a changed credential from the saved one without keeping either."},
 )
 

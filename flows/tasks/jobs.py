@@ -96,7 +96,7 @@ async def sweep_jobs(fleet: Fleet, targets: list[Target]) -> Sweep:
     observations = [reading.observation(fleet.tenant_id, fleet.fleet, now) for reading in known]
     await asyncio.to_thread(run.store.jobs.record_all, observations)
     await emit_episode_events(run.store, fleet.tenant_id, fleet.fleet)
-    return seen
+    return seen.with_token_expiries(await asyncio.to_thread(run.store.fingerprints.expiries, run.tenant_id))
 
 
 @redacted_task("triage-quarantines")

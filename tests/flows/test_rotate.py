@@ -1,11 +1,20 @@
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from flows.configuration.environment import add_prefect_variables, environment
+from flows.credentials.token_life import read_expiry
+from flows.monitor import monitor_fleet
 from flows.plan.diff import UnknownKey
 from flows.provision import provision_fleet
+from flows.report.build import build_report
+from flows.report.html import render_html
+from flows.report.markdown import render_markdown
 from flows.rotate import rotate_credentials
 from flows.store import open_store
-from tests.estates import estate, fleet, instance
+from tests.estates import TENANT, estate, fleet, instance
+from tests.leaks import leaks
+from tests.target.scim import jwt
 
 pytestmark = pytest.mark.usefixtures("without_prefect")
 
@@ -169,3 +178,39 @@ async def test_the_journal_says_what_was_rotated():
     )
     assert (change.key, change.action, change.outcome) == ("two", "update", "rotated")
     assert [each.field for each in change.fields] == ["credentials.SecretToken"]
+
+
+def ending(**delta):
+    return jwt(exp=int((datetime.now(UTC) + timedelta(**delta)).timestamp()))
+
+
+async def test_the_end_of_a_token_is_stored_with_its_fingerprint_shown_and_warned_of(tenant, tmp_path):
+    old, new = ending(days=20), ending(days=12, hours=1)
+    with add_prefect_variables({"OTHER": old}):
+        await provision_fleet(two(), return_state=True)
+    with add_prefect_variables({"OTHER": new}):
+        _, outcome = await rotate(two(), "one", "two")
+    by_key = {each.key: each.as_json()["token_expiry"] for each in outcome.instances}
+    ends = [f"{read_expiry(token):%Y-%m-%dT%H:%M:%S}Z" for token in (old, new)]
+    assert by_key == {"one": None, "two": dict(zip(("before", "after"), ends, strict=True))}
+    state = await monitor_fleet(two(), return_state=True)
+    seen = await state.aresult(raise_on_failure=False)
+    assert seen.token_expiries == {"two": read_expiry(new)}
+    assert [each["token_expires"] for each in seen.as_json()["instances"]] == [None, ends[1]]
+    with open_store(environment().store_url) as store:
+        (expiring,) = build_report(store, days=1).expiring
+        page, text = render_html(build_report(store, days=1)), render_markdown(build_report(store, days=1))
+    assert (expiring.key, expiring.days, expiring.urgency) == ("two", 12, "warning")
+    assert 'data-key="two" data-urgency="warning"' in page
+    assert "entra-fleet rotate FLEET --only two" in text
+    assert leaks(new, tmp_path) == []
+
+
+async def test_a_token_that_says_nothing_replaces_one_that_did(tenant):
+    with add_prefect_variables({"OTHER": ending(days=20)}):
+        await provision_fleet(two(), return_state=True)
+    _, outcome = await rotate(two(), "two")
+    (expiry,) = [each.token_expiry for each in outcome.instances]
+    assert (expiry.before is not None, expiry.after) == (True, None)
+    with open_store(environment().store_url) as store:
+        assert store.fingerprints.expiries(TENANT) == {}

@@ -1,3 +1,5 @@
+from datetime import UTC, datetime
+
 from flows.store import open_store
 
 TENANT = "7928d5b5-7442-4a97-a02d-66f9a9972ec0"
@@ -42,3 +44,16 @@ def test_an_application_is_found_whatever_the_case_of_its_id(store):
     assert store.fingerprints.known(TENANT) == {(BOX, "SecretToken")}
     store.fingerprints.forget(TENANT, BOX.upper())
     assert store.fingerprints.of(TENANT, BOX) == {}
+
+
+def test_the_first_end_of_an_applications_tokens_is_kept_until_they_are_replaced(store):
+    early, late = datetime(2027, 1, 1, 12, tzinfo=UTC), datetime(2027, 6, 1, tzinfo=UTC)
+    both = {"SecretToken": "f1", "Password": "f2"}
+    store.fingerprints.keep(TENANT, BOX.upper(), both, {"SecretToken": late, "Password": early})
+    store.fingerprints.keep(TENANT, AWS, both)
+    assert store.fingerprints.expiries(TENANT) == {BOX: early}
+    store.fingerprints.keep(TENANT, BOX, {"Password": "f3"})
+    assert store.fingerprints.expiries(TENANT) == {BOX: late}
+    assert store.fingerprints.expiries("other") == {}
+    store.fingerprints.forget(TENANT, BOX)
+    assert store.fingerprints.expiries(TENANT) == {}

@@ -18,7 +18,7 @@ from flows.cli.errors import FAILED
 from flows.cli.output.console import name_fleet_file, print_json, stderr_console
 
 if TYPE_CHECKING:
-    from flows.fleet_file.models import Fleet
+    from flows.monitoring.credential_warnings import ExpiringCredential
     from flows.monitoring.sweep import Sweep
 
 
@@ -46,6 +46,7 @@ def command(
     from flows.cli.output.tables import show_health
     from flows.cli.processes.run_flow import run_flow
     from flows.monitor import monitor_fleet
+    from flows.monitoring.credential_warnings import find_expiring_credentials
 
     parameters = {
         "fleet": str(fleet.resolve()),
@@ -55,25 +56,22 @@ def command(
         "interval_seconds": interval_seconds,
     }
     seen = run_flow(monitor_fleet, parameters)
-    _warn(desired, seen)
+    expiring = find_expiring_credentials(desired.instances, datetime.now(UTC).date(), seen.token_expiries)
+    _warn(seen, expiring)
     if output is Output.JSON:
-        print_json(seen.as_json())
+        print_json({**seen.as_json(), "expiring": [each.as_json() for each in expiring]})
     else:
         show_health(seen, verbose=verbose)
     if seen.unwell or (waits == "settled" and seen.settled < len(seen.readings)):
         raise typer.Exit(FAILED)
 
 
-def _warn(desired: "Fleet", seen: "Sweep") -> None:
+def _warn(seen: "Sweep", expiring: "list[ExpiringCredential]") -> None:
     from rich.text import Text
 
-    from flows.monitoring.credential_warnings import find_expiring_credentials, find_rejected_credentials
+    from flows.monitoring.credential_warnings import find_rejected_credentials
 
-    credentials = (
-        *find_rejected_credentials(seen.readings),
-        *find_expiring_credentials(desired.instances, datetime.now(UTC).date()),
-    )
-    for warning in (*seen.warnings(), *credentials):
+    for warning in (*seen.warnings(), *find_rejected_credentials(seen.readings), *expiring):
         stderr_console().print(Text(name_fleet_file(str(warning))), soft_wrap=True)
 
 

@@ -40,6 +40,8 @@ def show_outcome(outcome: "FleetOutcome") -> None:
     for each in outcome.instances:
         if each.pending:
             console.print(Text(f"{each.key}: pending until a later apply: {', '.join(each.pending)}"), soft_wrap=True)
+        if each.token_expiry:
+            console.print(Text(f"{each.key}: {each.token_expiry}"), soft_wrap=True)
         if each.failure:
             show_failure(each.key, each.failure)
     if outcome.rollout:

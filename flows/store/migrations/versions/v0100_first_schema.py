@@ -213,6 +213,7 @@ def _credentials() -> None:
         *(sa.Column(name, sa.Text, nullable=False) for name in ("tenant_id", "service_principal_id", "key")),
         sa.Column("fingerprint", sa.Text, nullable=False),
         sa.Column("saved_at", sa.DateTime, nullable=False),
+        sa.Column("expires_at", sa.DateTime),
         sa.PrimaryKeyConstraint("tenant_id", "service_principal_id", "key", name="pk_credential_fingerprint"),
     )
 
