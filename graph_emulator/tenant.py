@@ -26,6 +26,7 @@ class Tenant:
         self.secrets: dict[str, SavedSecrets] = {}
         self.targets = TargetSystems(settings)
         self.scim = ScimServers(settings, self.targets.accepts)
+        self.targets.writer = self.scim.writer
         self.log = ProvisioningLog(settings)
         self.audits = AuditLog(settings)
         context = HandlerContext(
@@ -56,6 +57,7 @@ class Tenant:
             "assignments": {id_: list(found) for id_, found in self.assignments.all().items() if found},
             "owners": {id_: list(e.owners) for k in directory.live.values() for id_, e in k.items()},
             "events": self.log.counts(now),
+            "targets": {name: len(self.scim.accounts(name)) for name in self.scim.names()},
         }
 
     def _jobs(self, now: float) -> dict[str, list[dict[str, Any]]]:

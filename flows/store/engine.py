@@ -72,7 +72,7 @@ def _read_only_sqlite(address: StoreAddress, path: Path) -> Engine:
     Source: https://www.sqlite.org/wal.html#read_only_databases
     """
     log = path.with_name(path.name + "-wal")
-    # Without a write-ahead log no process is writing, and SQLite needs no index of the log; else it reads the existing one.
+    # Without a write-ahead log no process is writing and SQLite needs no index of it; else it reads the existing one.
     mode = "mode=ro" if log.exists() and log.stat().st_size else "mode=ro&immutable=1"
     uri = f"file:{quote(str(path.absolute()))}?{mode}"
 

@@ -59,7 +59,7 @@ def _try(call: Call, principal: Entry, body: dict[str, Any]) -> Answer:
     saved = call.tenant.secrets_of(principal.id).values
     offered = _pairs(body.get("credentials") or [])
     refusal = call.tenant.targets.refusal(
-        principal.template, saved if body.get("useSavedCredentials") is True else offered
+        principal.template, saved if body.get("useSavedCredentials") is True else offered, call.now
     )
     if refusal:
         raise call.tenant.targets.problem(refusal)

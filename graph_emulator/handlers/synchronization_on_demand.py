@@ -30,7 +30,7 @@ def provision_on_demand(call: Call) -> Answer:
     missing = template.credential_keys and not any(saved.get(key) for key in template.credential_keys)
     if missing and settings.on_demand_without_credentials == "error":
         raise credentials_missing()
-    refusal = call.tenant.targets.refusal(template, saved)
+    refusal = call.tenant.targets.refusal(template, saved, call.now)
     if refusal:
         outcome = Outcome(*subject, "other", "failure", REJECTED)
         value = refused(outcome, refusal, call.now, form)

@@ -1,8 +1,10 @@
 """Credentials of provisioning connections: the known keys, the masked ones, and what target systems accept."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from graph_emulator.directory.gallery import Template
+from graph_emulator.scim.writer import TargetWriter
 from graph_emulator.settings import EmulatorSettings
 from graph_emulator.wire.problems import GraphProblem
 
@@ -59,21 +61,28 @@ class TargetSystems:
         self._settings = settings
         self._accepted = {_address(url): secret for url, secret in settings.accepted_secrets}
         self.rejected: set[str] = set()
+        self.writer: Callable[[str, str, float], TargetWriter | None] = lambda _address, _token, _now: None
+        """From address, token and time to the way of writing into a system that runs here."""
 
-    def refusal(self, template: Template, credentials: dict[str, str]) -> str | None:
+    def writer_for(self, credentials: dict[str, str], now: float) -> TargetWriter | None:
+        """The way of writing into the target system of these credentials; None where it does not run here."""
+        address = credentials.get("BaseAddress")
+        return self.writer(address, credentials.get("SecretToken", ""), now) if address else None
+
+    def refusal(self, template: Template, credentials: dict[str, str], now: float) -> str | None:
         """The target system's reason for rejecting these credentials; None if it accepts them."""
         missing = [key for key in template.credential_keys if not credentials.get(key)]
         if missing:
             return f"The credentials are incomplete: {', '.join(missing)} is required by {template.display_name}."
         for key in SENSITIVE_KEYS & credentials.keys():
             if self._is_bad(credentials[key]):
-                return self._unauthorized(
-                    template, "Unauthorized (401): the access token is invalid or has been revoked"
-                )
+                return self._in_words(template, "Unauthorized (401): the access token is invalid or has been revoked")
         expected = self._accepted.get(_address(credentials.get("BaseAddress", "")))
         if expected is not None and credentials.get("SecretToken") != expected:
-            return self._unauthorized(template, "Unauthorized (401): invalid bearer token")
-        return None
+            return self._in_words(template, "Unauthorized (401): invalid bearer token")
+        writer = self.writer_for(credentials, now)
+        problem = writer.test() if writer else None
+        return self._in_words(template, problem) if problem else None
 
     def accepts(self, token: str) -> bool:
         """Whether a target system takes a token that somebody sends it."""
@@ -84,7 +93,7 @@ class TargetSystems:
         return value == MASK or value in self.rejected or any(word in folded for word in self._settings.rejected_words)
 
     @staticmethod
-    def _unauthorized(template: Template, words: str) -> str:
+    def _in_words(template: Template, words: str) -> str:
         return (
             f"We received this unexpected response from your application {template.display_name}: {words}. "
             "Please check the service and try again."

@@ -1,11 +1,13 @@
 """One cycle: the people in scope compared with those that the target system already has."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from graph_emulator.clock import share
 from graph_emulator.directory.gallery import Template
 from graph_emulator.provisioning.executions import Execution, Outcome
 from graph_emulator.provisioning.scope import DeletionRules, Subject
+from graph_emulator.scim.writer import TargetWriter
 
 FAILURES = (
     "EntryConflict",
@@ -41,6 +43,8 @@ class CyclePlan:
     force_deletes: bool
     failure_share: float
     eventful: bool
+    writer: TargetWriter | None = None
+    """How the target system is written to, where it runs here; what it refuses fails."""
 
     def error_of(self, subject_id: str, subject: Subject, attempt: int) -> str | None:
         """The target system's reason for rejecting a user, if any; half of them are accepted at each retry."""
@@ -79,7 +83,7 @@ def _entering(
     kind, value = subject
     if subject_id in target.present:
         changed = plan.eventful and share(plan.app_id, execution.number, subject_id) < UPDATED_SHARE
-        return Outcome(kind, value, "update", "success") if changed and not execution.initial else None
+        return update(plan, kind, value) if changed and not execution.initial else None
     if kind == "User" and not value["accountEnabled"]:
         if subject_id in target.skipped:
             return None
@@ -95,12 +99,21 @@ def provision(plan: CyclePlan, target: Target, subject_id: str, subject: Subject
     kind, value = subject
     if kind == "User" and not value["accountEnabled"]:
         return Outcome(kind, value, "other", "skipped", "EntrySynchronizationSkipped")
-    if error := plan.error_of(subject_id, subject, target.escrowed.get(subject_id, 0)):
+    error = plan.error_of(subject_id, subject, target.escrowed.get(subject_id, 0))
+    if error is None and plan.writer:
+        error = plan.writer.create(kind, value)
+    if error:
         target.escrowed[subject_id] = max(number * 2, number + 1)
         return Outcome(kind, value, "create", "failure", error)
     target.escrowed.pop(subject_id, None)
     target.present[subject_id] = subject
     return Outcome(kind, value, "create", "success")
+
+
+def update(plan: CyclePlan, kind: str, value: dict[str, Any]) -> Outcome:
+    """Change somebody in the target system."""
+    error = plan.writer.update(kind, value) if plan.writer else None
+    return Outcome(kind, value, "update", "failure" if error else "success", error)
 
 
 def _leaving(plan: CyclePlan, outcomes: list[Outcome], target: Target) -> bool:
@@ -115,8 +128,12 @@ def _leaving(plan: CyclePlan, outcomes: list[Outcome], target: Target) -> bool:
         outcomes += [Outcome(*target.present[id_], "stagedDelete", "skipped", "TooManyDeletes") for id_ in leaving]
         return False
     for subject_id in leaving:
-        kind, value = target.present.pop(subject_id)
-        outcomes.append(Outcome(kind, value, "disable" if kind == "User" else "delete", "success"))
+        kind, value = target.present[subject_id]
+        error = plan.writer.remove(kind, value) if plan.writer else None
+        if error is None:
+            del target.present[subject_id]
+        action = "disable" if kind == "User" else "delete"
+        outcomes.append(Outcome(kind, value, action, "failure" if error else "success", error))
     return True
 
 

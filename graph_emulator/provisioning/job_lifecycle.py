@@ -64,7 +64,7 @@ def _begin_cycle(job: Job, context: HandlerContext) -> None:
     execution = Execution(
         job.id, job.life, job.cycle_number, job.initial_due, at, at + _duration_seconds(job, context.settings)
     )
-    refusal = context.targets.refusal(job.principal.template, secrets)
+    refusal = context.targets.refusal(job.principal.template, secrets, at)
     if refusal:
         execution.ends = at
         execution.error = {
@@ -76,7 +76,7 @@ def _begin_cycle(job: Job, context: HandlerContext) -> None:
         return
     if job.initial_due:
         job.all_in_scope = syncs_all(secrets)
-    allowed = run_cycle(build_cycle_plan(job, context, secrets), execution, job.target)
+    allowed = run_cycle(build_cycle_plan(job, context, secrets, at), execution, job.target)
     job.force_deletes = False
     context.log.record(execution, job.principal)
     if allowed:
@@ -90,7 +90,7 @@ def _begin_cycle(job: Job, context: HandlerContext) -> None:
         _record_failure(job, execution, context, "TooManyDeletes")
 
 
-def build_cycle_plan(job: Job, context: HandlerContext, secrets: dict[str, str]) -> CyclePlan:
+def build_cycle_plan(job: Job, context: HandlerContext, secrets: dict[str, str], now: float) -> CyclePlan:
     """The inputs of the job's next cycle."""
     settings = context.settings
     return CyclePlan(
@@ -102,6 +102,7 @@ def build_cycle_plan(job: Job, context: HandlerContext, secrets: dict[str, str])
         job.force_deletes,
         settings.entry_failure_share,
         job.cycle_number <= settings.eventful_cycles,
+        context.targets.writer_for(secrets, now),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from graph_emulator.clock import to_ticks, write_ticks
-from graph_emulator.provisioning.cycles import CyclePlan, provision
+from graph_emulator.provisioning.cycles import CyclePlan, provision, update
 from graph_emulator.provisioning.event_json import REASONS, SOURCE, modified_properties
 from graph_emulator.provisioning.executions import Execution, Outcome
 from graph_emulator.provisioning.jobs import Job
@@ -32,7 +32,7 @@ def provision_now(job: Job, plan: CyclePlan, subject_id: str, subject: Subject, 
         outcome = Outcome(kind, value, "other", "skipped", OUT_OF_SCOPE)
     elif subject_id in job.target.present and subject_id in job.target.outdated:
         job.target.outdated.discard(subject_id)
-        outcome = Outcome(kind, value, "update", "success")
+        outcome = update(plan, kind, value)
     elif subject_id in job.target.present:
         outcome = Outcome(kind, value, "update", "skipped", REDUNDANT)
     else:

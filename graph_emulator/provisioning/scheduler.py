@@ -192,7 +192,7 @@ class JobScheduler:
         secrets = self._context.secrets_of(job.principal.id).values
         if job.initial_due:
             job.all_in_scope = syncs_all(secrets)
-        execution = provision_now(job, build_cycle_plan(job, self._context, secrets), subject_id, subject, now)
+        execution = provision_now(job, build_cycle_plan(job, self._context, secrets, now), subject_id, subject, now)
         (event,) = self._context.log.record(execution, job.principal)
         return event
 

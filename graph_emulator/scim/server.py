@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, unquote
 import orjson
 
 from graph_emulator.scim.faults import ANSWERS, ENDING_TOKEN, QUESTIONS, scim_error
+from graph_emulator.scim.writer import COMPLIANT_FLAG, TargetWriter
 from graph_emulator.settings import EmulatorSettings
 from graph_emulator.wire.problems import Request, Response
 
@@ -73,6 +74,22 @@ class ScimServers:
         listed = Request("GET", f"/scim/{name}/Users", "count=10000")
         found: list[dict[str, Any]] = orjson.loads(_ask(server, listed).body)["Resources"]
         return found
+
+    def writer(self, address: str, token: str, now: float) -> TargetWriter | None:
+        """The way of provisioning into one of them; None to a system elsewhere, or where no server is installed."""
+        name = name_in(address)
+        if name is None:
+            return None
+        try:
+            self.server(name)
+        except ModuleNotFoundError:
+            return None
+        headers = {"authorization": f"Bearer {token}", "content-type": "application/scim+json"}
+
+        def ask(method: str, path: str, query: str, body: bytes) -> Response:
+            return self.answer(Request(method, f"/scim/{name}/{path}", query, headers, body), now)
+
+        return TargetWriter(ask, compliant=COMPLIANT_FLAG.lower() in address.lower())
 
     def answer(self, request: Request, now: float) -> Response:
         """Answer a request to one of them."""
