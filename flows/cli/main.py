@@ -15,6 +15,7 @@ from flows.cli.commands import (
     check,
     emulate,
     events,
+    failures,
     harvest,
     init,
     inventory,
@@ -58,6 +59,7 @@ app.command("rotate")(rotate.command)
 app.command("monitor")(monitor.command)
 app.command("harvest")(harvest.command)
 app.command("events")(events.command)
+app.command("failures")(failures.command)
 app.command("audit")(audit.command)
 app.add_typer(store.app, name="store")
 app.add_typer(jobs.app, name="jobs")

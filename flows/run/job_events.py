@@ -96,6 +96,9 @@ def _id_of(episode: JobEpisode, word: Word) -> UUID:
 NOTE = "note"
 """The phase of what is no progress, but has to be known."""
 
+STEP = "step"
+"""The phase of an instance that has come to its next step, which `text` names."""
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -105,6 +108,8 @@ class Progress:
     done: int
     total: int
     text: str = ""
+    key: str = ""
+    """The instance it is about."""
 
 
 Listener = Callable[[Progress], None]

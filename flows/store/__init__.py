@@ -10,7 +10,7 @@ with open_store("sqlite:////var/lib/entra-fleet/store.db") as store:
 from flows.store.directory_audits import AuditRecord
 from flows.store.errors import StoreError, StoreVersionError
 from flows.store.event_export import EventExport
-from flows.store.event_statistics import Cycle, EventStatistics, Failure, Period, Tally
+from flows.store.event_statistics import Cycle, EventStatistics, Failure, OpenFailure, Period, Tally
 from flows.store.harvests import Coverage, Gap, Scope, join_gaps
 from flows.store.instances import KnownInstance
 from flows.store.job_episodes import JobEpisode
@@ -51,6 +51,7 @@ __all__ = [
     "KnownInstance",
     "LeaseHolder",
     "Look",
+    "OpenFailure",
     "Period",
     "Recorded",
     "Rollout",

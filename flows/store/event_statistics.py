@@ -1,7 +1,7 @@
 """The number of events by day, application and error, and the length of cycles."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, select
 from flows.store.database import Database
 from flows.store.provisioning_events import fold_text
 from flows.store.tables import PROVISIONING_EVENT
+from flows.store.versions import OPEN_FAILURES
 from graph_client.models import ProvisioningEvent
 
 _EVENT = PROVISIONING_EVENT.c
@@ -29,6 +30,24 @@ class Failure:
     reason: str | None = None
     recommended_action: str | None = None
     additional_details: str | None = None
+
+
+@dataclass(frozen=True)
+class OpenFailure:
+    """A user or group whose newest event in an application is a failure."""
+
+    fleet: str | None
+    key: str | None
+    service_principal_id: str
+    source_id: str
+    source_name: str | None
+    source_type: str | None
+    failing_since: datetime
+    activity_at: datetime
+    action: str | None
+    error_code: str | None
+    reason: str | None
+    recommended_action: str | None
 
 
 EXAMPLE_COLUMNS = (
@@ -62,6 +81,24 @@ class Failures:
         with self._database.read() as connection:
             cycles = _cycles(connection, of_application, since)
             return _commonest(connection, [*of_application, _EVENT.cycle_id.in_(cycles)], limit) if cycles else []
+
+    def open(self, fleet: str | None = None, since: datetime | None = None) -> list[OpenFailure]:
+        """Return who is failing now, the longest first.
+
+        Args:
+            fleet: Only in this fleet; None for every application.
+            since: Only with a failure at this moment or later.
+        """
+        view = OPEN_FAILURES.c
+        statement = select(*(view[each.name] for each in fields(OpenFailure))).order_by(
+            view.failing_since, view.source_id
+        )
+        if fleet is not None:
+            statement = statement.where(view.fleet == fleet)
+        if since is not None:
+            statement = statement.where(view.activity_at >= since)
+        with self._database.read() as connection:
+            return [OpenFailure(**row) for row in connection.execute(statement).mappings()]
 
 
 def _cycles(connection: Connection, of_application: Sequence[ColumnElement[bool]], since: datetime | None) -> list[str]:

@@ -19,7 +19,7 @@ from flows.formatting.text import format_count
 from flows.plan.outcome import InstanceOutcome
 from flows.run import journal
 from flows.run.context import name_fleet_run
-from flows.run.job_events import Progress, report_progress
+from flows.run.job_events import STEP, Progress, report_progress
 from flows.run.journal import FleetOutcome
 from flows.run.redaction import redact_errors
 from flows.run.task_runner import LoopFuture, limit_concurrency
@@ -87,6 +87,7 @@ def step(name: str) -> Callable[[StepFunction[Item, P, R]], StepFunction[Item, P
     def decorate(function: StepFunction[Item, P, R]) -> StepFunction[Item, P, R]:
         @functools.wraps(function)
         async def run(plan: Item, *args: P.args, **kwargs: P.kwargs) -> R:
+            report_progress(Progress(STEP, 0, 0, name, plan.key))
             try:
                 return await function(plan, *args, **kwargs)
             except KNOWN_ERRORS as error:
@@ -173,7 +174,7 @@ async def map_instances(
         for done, finished in enumerate(asyncio.as_completed(finishing), start=1):
             outcome = await finished
             outcomes[outcome.key] = outcome
-            report_progress(Progress(phase, done, len(pending), outcome.key))
+            report_progress(Progress(phase, done, len(pending), outcome.key, outcome.key))
             await bar.show(done)
     return list(outcomes.values())
 

@@ -38,7 +38,7 @@ async def test_each_flow_leaves_what_a_person_looks_for(tmp_path):
         }
         for key in ("bad", "good")
     ]
-    assert plan.description == "Plan of seen: 2 create; 12 planned writes"
+    assert plan.description == "Plan of seen: 2 to create, 0 to update, 0 in conflict. 12 write requests"
     outcome = await artifact("seen-outcome")
     rows = json.loads(outcome.data)
     assert [(row["key"], row["outcome"]) for row in rows] == [("bad", "failed"), ("good", "created")]

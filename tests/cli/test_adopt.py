@@ -34,7 +34,10 @@ def test_without_a_file_it_prints_and_plans_without_a_secret(entra_fleet, write_
     assert (result.code, result.err) == (0, f"{name}: 1 instances.\n")
     assert f"fleet: {name}\ntenant_id: {TENANT}\n" in result.out
     plan = entra_fleet("plan", write_fleet(result.out), "--detailed-exitcode")
-    assert (plan.code, f"{name}: 1 adopt; 1 planned writes." in plan.out) == (2, True)
+    assert (plan.code, "Plan: 0 to create, 1 to adopt, 0 to update, 0 in conflict. 1 write request." in plan.out) == (
+        2,
+        True,
+    )
 
 
 @pytest.mark.usefixtures("tenant")

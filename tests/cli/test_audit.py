@@ -125,3 +125,10 @@ def test_neither_prefect_nor_graph_is_needed(entra_fleet, store_url):
     blocked = {"AZURE_CLIENT_ID": "", "PREFECT_API_URL": "http://127.0.0.1:9"}
     result = entra_fleet("audit", "--store", store_url, **blocked)
     assert (keys(result), result.err, result.code) == (["eu", "us"], "", 0)
+
+
+def test_people_read_who_changed_what_in_a_table(entra_fleet_here, store_url):
+    header, first, second = entra_fleet_here("audit", "--output", "text", "--store", store_url).out.splitlines()
+    assert header.split() == ["time", "key", "action", "outcome", "what", "ticket", "by"]
+    assert "scope: all → assigned; credentials.SecretToken  CHG-7" in first
+    assert "failed   start" in second

@@ -128,3 +128,30 @@ def test_a_reader_that_has_seen_enough_is_no_error(filled):
 def test_an_export_needs_no_prefect(filled):
     code = f"import flows.cli.main; sys.argv = ['entra-fleet', 'events', '--store', {filled!r}]; flows.cli.main.main()"
     assert imported_by(code) <= {"sqlalchemy", "graph_client", "pydantic"}
+
+
+def test_one_json_document_is_an_array(entra_fleet, filled):
+    result = entra_fleet("events", "--output", "json", "--store", filled)
+    assert [each["id"] for each in json.loads(result.out)] == ["e1", "e2"]
+    empty = entra_fleet("events", "--output", "json", "--since", "2026-06-01", "--store", filled)
+    assert json.loads(empty.out) == []
+
+
+def test_people_read_a_table(entra_fleet, filled):
+    header, first, second = entra_fleet("events", "--output", "text", "--store", filled).out.splitlines()
+    assert header.split() == ["time", "key", "action", "status", "user", "or", "group", "why"]
+    assert first.split() == ["2026-05-01", "12:00:00Z", "prod-eu", "create", "failure", "Adèle", "Conflict:", "because"]
+    assert second.split()[4:] == ["success", "Adèle", "-"]
+
+
+def test_a_terminal_gets_the_table_and_a_pipe_json_lines(entra_fleet, filled):
+    assert entra_fleet("events", "--store", filled, TTY_COMPATIBLE="1", TERM="dumb").out.startswith("time ")
+    assert entra_fleet("events", "--store", filled).out.startswith("{")
+
+
+@pytest.mark.parametrize("command", ["events", "audit"])
+def test_the_older_option_still_counts_and_may_not_contradict(entra_fleet, filled, command):
+    old = entra_fleet(command, "--format", "csv", "--store", filled)
+    assert old.out == entra_fleet(command, "--output", "csv", "--store", filled).out
+    both = entra_fleet(command, "--format", "csv", "--output", "json", "--store", filled)
+    assert (both.code, both.out) == (2, "")

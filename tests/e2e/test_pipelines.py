@@ -222,8 +222,10 @@ def test_github_shows_a_plan_on_the_pull_request_and_applies_the_reviewed_one(pi
     pipeline.write_fleet(ONE)
     assert github("preview", "Plan").returncode == 0
     summary = (pipeline.checkout / "summary").read_text()
-    assert summary.startswith("### contoso: 1 create; 6 planned writes.\n\n| instance | action |")
-    assert "| one | create | App one from Box, job running | missing |" in summary
+    assert summary.startswith(
+        "### contoso: Plan: 1 to create, 0 to update, 0 in conflict. 6 write requests.\n\n| instance | action |"
+    )
+    assert "| one | create | App one from Box, job running |" in summary
     assert github("preview", "Show it on the pull request").returncode == 0
     told, _, comment = (pipeline.checkout / "gh-was-told").read_text().partition("\n")
     assert (told, comment) == ("pr comment 7 --edit-last --create-if-none --body-file plan.md", summary)

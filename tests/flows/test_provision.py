@@ -57,7 +57,7 @@ async def test_a_second_apply_writes_nothing_also_with_an_empty_store(tenant, tm
 async def test_a_dry_run_reads_and_writes_nothing_and_reads_no_secret(tenant):
     missing = instance("one", credentials={"SecretToken": "${env:NOT_SET}"})
     state, plan = await provision(fleet(missing), dry_run=True)
-    assert state.message == "1 create; 6 planned writes"
+    assert state.message == "1 to create, 0 to update, 0 in conflict. 6 write requests"
     assert [str(each.action) for each in plan.instances] == ["create"]
     assert tenant.requests(writes=True) == []
 

@@ -1,13 +1,18 @@
 """`entra-fleet audit`."""
 
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from flows.cli.arguments.options import SinceOption, StoreOption
-from flows.cli.output.records import Format, print_records
+from flows.cli.output.console import stderr_console, stdout_console
+from flows.cli.output.records import Format, FormatOption, OldFormatOption, choose_format, print_records
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from flows.store import Change, Run
 
 COLUMNS = (
@@ -35,16 +40,62 @@ COLUMNS = (
 def command(
     since: SinceOption = None,
     fleet: Annotated[str | None, typer.Option(metavar="NAME", help="Only changes to this fleet.")] = None,
-    form: Annotated[Format, typer.Option("--format", help="JSON Lines, or CSV with a header row.")] = Format.JSONL,
+    output: FormatOption = None,
     store: StoreOption = None,
+    old_format: OldFormatOption = None,
 ) -> None:
-    """Print who changed what and when, with plan, ticket, commit and run: one record per change, oldest first."""
+    """Print who changed what and when, with plan, ticket, commit and run, oldest first."""
     from flows.configuration.environment import environment, use_store
     from flows.store import require_store
 
+    form = choose_format(output, old_format)
     use_store(store)
     with require_store(environment().store_url) as found:
-        print_records((format_record(*each) for each in found.journal.records(fleet, since)), COLUMNS, form)
+        records = (format_record(*each) for each in found.journal.records(fleet, since))
+        if form is Format.TEXT:
+            _show(records)
+        else:
+            print_records(records, COLUMNS, form)
+
+
+def _show(records: Iterable[Mapping[str, Any]]) -> None:
+    from flows.cli.output.tables import Column, print_rows
+
+    columns = (
+        Column("time"),
+        Column("key"),
+        Column("action", drop=3),
+        Column("outcome"),
+        Column("what", drop=1, prose=True),
+        Column("ticket", drop=2),
+        Column("by", drop=4),
+    )
+    if not print_rows(columns, map(_row, records), stdout_console()):
+        stderr_console().print("No changes match.")
+
+
+def _row(record: Mapping[str, Any]) -> "tuple[str | Text, ...]":
+    from flows.cli.output.tables import format_moment, state_text
+
+    fields = map(_field, record["fields"])
+    failed = ": ".join(filter(None, (record["error_step"], record["error_code"])))
+    return (
+        format_moment(datetime.fromisoformat(record["at"])),
+        record["key"],
+        f"{record['command']}: {record['action']}",
+        state_text(record["outcome"]),
+        "; ".join(filter(None, (failed, *fields))) or "-",
+        record["ticket"] or "-",
+        record["actor_object_id"] or record["actor_app_id"] or "-",
+    )
+
+
+def _field(field: Mapping[str, Any]) -> str:
+    name, before, after = field["field"], field["before"], field["after"]
+    if before is None:
+        # Of a credential, the journal has the name alone.
+        return name if after is None else f"{name}: {after}"
+    return f"{name}: {before} → {after or 'removed'}"
 
 
 def format_record(run: "Run", change: "Change") -> dict[str, Any]:

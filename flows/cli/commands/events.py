@@ -10,10 +10,19 @@ import typer
 
 from flows.cli.arguments.options import SinceOption, StoreOption, parse_since
 from flows.cli.errors import BadUsage, CommandFailed
-from flows.cli.output.console import print_json_text
-from flows.cli.output.records import Format, print_records
+from flows.cli.output.console import print_json_text, stderr_console, stdout_console
+from flows.cli.output.records import (
+    Format,
+    FormatOption,
+    OldFormatOption,
+    choose_format,
+    print_json_array,
+    print_records,
+)
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from flows.store import Store
 
 
@@ -49,7 +58,7 @@ UntilOption = Annotated[
 
 
 def command(
-    form: Annotated[Format, typer.Option("--format", help="JSON Lines, or CSV with a header row.")] = Format.JSONL,
+    output: FormatOption = None,
     start: SinceOption = None,
     until: UntilOption = None,
     app: Annotated[
@@ -63,14 +72,16 @@ def command(
         typer.Option(metavar="WHO", help="Only events about this user or group: id, UPN, or part of the name."),
     ] = None,
     store: StoreOption = None,
+    old_format: OldFormatOption = None,
 ) -> None:
-    """Print the harvested provisioning events, for a SIEM or a spreadsheet: one record per event, oldest first."""
+    """Print the harvested provisioning events, oldest first: a table, or one record per event for a program."""
     from flows.configuration.environment import environment, use_store
     from flows.store import EventExport, require_store
     from flows.store.event_export import COLUMNS
 
     if start and until and start >= until:
         raise BadUsage("--since must be before --until.")
+    form = choose_format(output, old_format)
     use_store(store)
     with require_store(environment().store_url) as found:
         chosen = EventExport(
@@ -81,10 +92,16 @@ def command(
             action=action,
             user=user,
         )
-        if form is Format.CSV:
-            print_records(map(_flat, found.export(chosen)), COLUMNS, form)
+        events = found.export(chosen)
+        if form is Format.TEXT:
+            _show_events(events)
+        elif form is Format.CSV:
+            print_records(map(_flat, events), COLUMNS, form)
+        elif form is Format.JSON:
+            print_json_array(map(_as_json, events))
         else:
-            _print_events(found.export(chosen))
+            for event in events:
+                print_json_text(_as_json(event))
 
 
 def _applications(store: "Store", keys: list[str] | None, fleet: str | None) -> list[str] | None:
@@ -104,12 +121,36 @@ def _applications(store: "Store", keys: list[str] | None, fleet: str | None) -> 
     return [each.service_principal_id for each in chosen]
 
 
-def _print_events(events: Iterable[Mapping[str, Any]]) -> None:
-    for event in events:
-        ours = json.dumps({"fleet": event["fleet"], "key": event["key"]}, ensure_ascii=False)
-        # The event exactly as Graph sent it: parsing and serializing it again would take ten times as long.
-        raw = event["raw"]
-        print_json_text(f"{ours[:-1]}, {raw[1:]}" if raw != "{}" else ours)
+def _as_json(event: Mapping[str, Any]) -> str:
+    ours = json.dumps({"fleet": event["fleet"], "key": event["key"]}, ensure_ascii=False)
+    # The event exactly as Graph sent it: parsing and serializing it again would take ten times as long.
+    raw = event["raw"]
+    return f"{ours[:-1]}, {raw[1:]}" if raw != "{}" else ours
+
+
+def _show_events(events: Iterable[Mapping[str, Any]]) -> None:
+    from flows.cli.output.tables import Column, print_rows
+
+    columns = (
+        Column("time"),
+        Column("key"),
+        Column("action", drop=2),
+        Column("status"),
+        Column("user or group", prose=True),
+        Column("why", drop=1, prose=True),
+    )
+    if not print_rows(columns, map(_row, events), stdout_console()):
+        stderr_console().print("No events match.")
+
+
+def _row(event: Mapping[str, Any]) -> "tuple[str | Text, ...]":
+    from flows.cli.output.tables import format_moment, state_text
+
+    who = event["source_name"] or event["target_name"] or event["source_id"] or "-"
+    why = ": ".join(filter(None, (event["error_code"], event["reason"]))) if event["status"] != "success" else ""
+    place = event["key"] or event["service_principal_name"] or "-"
+    status = state_text(event["status"] or "-")
+    return format_moment(event["activity_at"]), place, event["action"] or "-", status, who, " ".join(why.split()) or "-"
 
 
 def _flat(event: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import json
 import re
 import shlex
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -17,13 +18,14 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.padding import Padding
-from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 from rich.segment import Segment
+from rich.table import Column
 from rich.text import Text
 
-from flows.formatting.text import escape_controls, escape_json
-from flows.run.job_events import NOTE, Progress, watch_progress
+from flows.formatting.text import escape_controls, escape_json, format_number
+from flows.run.job_events import NOTE, STEP, Progress, watch_progress
 
 if TYPE_CHECKING:
     from flows.errors import StepFailed
@@ -98,10 +100,10 @@ def print_json(document: Any) -> None:
     print_json_text(json.dumps(document, indent=2, ensure_ascii=False))
 
 
-def print_json_text(text: str) -> None:
-    """Print JSON text followed by a newline; characters outside the encoding are escaped."""
+def print_json_text(text: str, end: str = "\n") -> None:
+    """Print JSON text followed by a newline, or by `end`; characters outside the encoding are escaped."""
     encoding = (sys.stdout.encoding or "utf-8").lower()
-    sys.stdout.write(escape_json(text, ascii_only=not encoding.startswith("utf")) + "\n")
+    sys.stdout.write(escape_json(text, ascii_only=not encoding.startswith("utf")) + end)
 
 
 def print_text(text: str) -> None:
@@ -121,34 +123,97 @@ _WORDS = {
     "monitor": "waiting for jobs to settle",
     "harvest": "harvesting provisioning events",
 }
+_BAR_WIDTH = 24
+_NARROW = 80
+_KEYS_SHOWN = 5
+
+
+class RunProgress:
+    """What is known of a run while it lasts: bars on a terminal, and the step of each instance under way.
+
+    Args:
+        bars: Where the bars are drawn.
+        opening: What to show until the first phase begins.
+    """
+
+    def __init__(self, bars: Bars, opening: str) -> None:
+        self._bars = bars
+        self._opening = bars.add_task(opening, total=None, text="")
+        self._phases: dict[str, TaskID] = {}
+        self._latest: Progress | None = None
+        self.steps: dict[str, str] = {}
+        """The step of each instance that was begun and is not finished, by its key."""
+
+    def show(self, progress: Progress) -> None:
+        """Draw one thing that happened; a note is printed even without a terminal."""
+        if progress.phase == NOTE:
+            self._bars.console.print(progress.text, soft_wrap=True, markup=False)
+            return
+        if progress.phase == STEP:
+            self.steps[progress.key] = progress.text
+            if self._latest:
+                self._draw(self._latest)
+            return
+        self.steps.pop(progress.key, None)
+        self._latest = progress
+        self._draw(progress)
+
+    def _draw(self, progress: Progress) -> None:
+        self._bars.update(self._opening, visible=False)
+        if progress.phase not in self._phases:
+            words = _WORDS.get(progress.phase, progress.phase)
+            self._phases[progress.phase] = self._bars.add_task(words, text="")
+        text = format_steps(self.steps) or progress.text
+        task = self._phases[progress.phase]
+        self._bars.update(task, completed=progress.done, total=progress.total or None, text=text)
+
+    def format_interruption(self) -> str:
+        """Return what was finished, begun and left when the run was interrupted, and what to do."""
+        latest = self._latest
+        if latest is None or not (latest.key or self.steps):
+            return "Interrupted."
+        left = latest.total - latest.done - len(self.steps)
+        begun = [f"{key} ({step})" for key, step in list(self.steps.items())[:_KEYS_SHOWN]]
+        more = [f"{len(self.steps) - _KEYS_SHOWN} more"] if len(self.steps) > _KEYS_SHOWN else []
+        under_way = f" Begun: {', '.join([*begun, *more])}." if begun else ""
+        return (
+            f"Interrupted: {latest.done} of {format_number(latest.total, 'instance')} finished, "
+            f"{len(self.steps)} begun, {max(left, 0)} left.{under_way}\n"
+            "Run the same command again: it finishes what was begun, and creates nothing twice."
+        )
+
+
+def format_steps(steps: dict[str, str]) -> str:
+    """Return how many instances are under way, and at which steps."""
+    counts = Counter(steps.values()).most_common()
+    return f"{len(steps)} under way: {', '.join(f'{number} {step}' for step, number in counts)}" if steps else ""
 
 
 @contextmanager
 def show_progress(opening: str) -> Iterator[None]:
-    """Show a bar for each phase on standard error, if that is a terminal."""
-    columns = (SpinnerColumn(), TextColumn("{task.description:32}", markup=False), BarColumn(24), MofNCompleteColumn())
+    """Show a bar for each phase on standard error if that is a terminal, and how far an interrupted run got."""
     console = stderr_console()
     with Bars(
-        *columns,
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[text]}", style="dim", markup=False),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
+        *_columns(console), console=console, transient=True, disable=not console.is_terminal, expand=True
     ) as bars:
-        first = bars.add_task(opening, total=None, text="")
-        phases = {}
+        progress = RunProgress(bars, opening)
+        try:
+            with watch_progress(progress.show):
+                yield
+        except KeyboardInterrupt:
+            bars.stop()
+            console.print(progress.format_interruption(), soft_wrap=True)
+            raise
 
-        def show(progress: Progress) -> None:
-            if progress.phase == NOTE:
-                # Printed even without a terminal.
-                console.print(progress.text, soft_wrap=True, markup=False)
-                return
-            bars.update(first, visible=False)
-            if progress.phase not in phases:
-                phases[progress.phase] = bars.add_task(_WORDS.get(progress.phase, progress.phase), text="")
-            task = phases[progress.phase]
-            bars.update(task, completed=progress.done, total=progress.total or None, text=progress.text)
 
-        with watch_progress(show):
-            yield
+def _columns(console: Console) -> list[SpinnerColumn | TextColumn | BarColumn | MofNCompleteColumn | TimeElapsedColumn]:
+    rest = Column(ratio=1, no_wrap=True, overflow="ellipsis")
+    bar = [BarColumn(_BAR_WIDTH)] if console.width > _NARROW else []
+    return [
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True)),
+        *bar,
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[text]}", style="dim", markup=False, table_column=rest),
+    ]

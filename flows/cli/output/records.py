@@ -1,4 +1,4 @@
-"""Records on standard output, one at a time, as JSON lines or as CSV."""
+"""Records on standard output: a table for people, JSON, JSON lines or CSV for programs."""
 
 import csv
 import json
@@ -6,10 +6,12 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from flows.cli.errors import CommandFailed
-from flows.cli.output.console import print_json_text, print_text
+import typer
+
+from flows.cli.errors import BadUsage, CommandFailed
+from flows.cli.output.console import print_json_text, print_text, stdout_console
 
 # Also after blanks or invisible characters, and as East Asian full-width forms:
 # https://owasp.org/www-community/attacks/CSV_Injection
@@ -19,8 +21,51 @@ _FORMULA = re.compile(r"[\t\r\n]|[\s\u200b-\u200f\u2060\ufeff\x00-\x1f]*[=+\-@\u
 class Format(StrEnum):
     """How records are printed."""
 
+    TEXT = "text"
+    JSON = "json"
     JSONL = "jsonl"
     CSV = "csv"
+
+
+class OldFormat(StrEnum):
+    """What `--format` takes."""
+
+    JSONL = "jsonl"
+    CSV = "csv"
+
+
+FormatOption = Annotated[
+    Format | None,
+    typer.Option(
+        "--output",
+        help="A table, one JSON document, JSON Lines, or CSV with a header row; by default text on a terminal, "
+        "jsonl in a pipe.",
+    ),
+]
+OldFormatOption = Annotated[OldFormat | None, typer.Option("--format", help="Older name of --output.", hidden=True)]
+
+
+def choose_format(output: Format | None, old: OldFormat | None) -> Format:
+    """Return how to print records: as asked for, else as a table for a person and as JSON lines for a program.
+
+    Raises:
+        BadUsage: Two different formats were asked for.
+    """
+    asked = [Format(each) for each in (output, old) if each]
+    if len(set(asked)) > 1:
+        raise BadUsage(f"--output {asked[0]} and --format {asked[1]} contradict each other.\nUse --output alone.")
+    if asked:
+        return asked[0]
+    return Format.TEXT if stdout_console().is_terminal else Format.JSONL
+
+
+def print_json_array(records: Iterable[str]) -> None:
+    """Print JSON texts as one JSON array, as they arrive."""
+    opening = "["
+    for record in records:
+        print_json_text(f"{opening}\n{record}", end="")
+        opening = ","
+    print_json_text("\n]" if opening == "," else "[]")
 
 
 def print_records(records: Iterable[Mapping[str, Any]], columns: Sequence[str], form: Format) -> None:
@@ -29,8 +74,11 @@ def print_records(records: Iterable[Mapping[str, Any]], columns: Sequence[str], 
     Args:
         records: JSON values by column.
         columns: Every column, in order.
-        form: Output format.
+        form: Output format; a table is the caller's.
     """
+    if form is Format.JSON:
+        print_json_array(json.dumps(record, ensure_ascii=False) for record in records)
+        return
     if form is Format.JSONL:
         for record in records:
             print_json_text(json.dumps(record, ensure_ascii=False))

@@ -1,9 +1,10 @@
 """Tables: as wide as a terminal allows and as wide as a pipe needs, never with half an id."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -81,6 +82,19 @@ def print_table(columns: Sequence[Column], rows: Sequence[Sequence[Text | str]],
     for row in cells:
         table.add_row(*(row[n] for n in kept))
     console.print(table)
+
+
+ROWS_AT_ONCE = 500
+"""Rows that share their column widths: a store may have millions, and a screen has room for few."""
+
+
+def print_rows(columns: Sequence[Column], rows: Iterable[Sequence[Text | str]], console: Console) -> int:
+    """Print rows as they arrive, a table for each `ROWS_AT_ONCE`, and return how many there were."""
+    number, arriving = 0, iter(rows)
+    while part := list(islice(arriving, ROWS_AT_ONCE)):
+        print_table(columns, part, console)
+        number += len(part)
+    return number
 
 
 def _fitting(columns: Sequence[Column], needed: Sequence[int], width: int) -> list[int]:
@@ -219,11 +233,11 @@ def _show_triage(triages: Sequence[Triage], console: Console) -> None:
     if grid.row_count:
         console.print(Padding(grid, (0, 0, 0, 2), expand=False))
     keys = [each.key for each in triages]
-    print_lines([_for_all(name_fleet_file(each), keys) for each in triage.proposal.commands], console, indent=6)
+    print_lines([command_for_all(name_fleet_file(each), keys) for each in triage.proposal.commands], console, indent=6)
 
 
-def _for_all(command: str, keys: Sequence[str]) -> str:
-    """Return the command for the first of some instances as the one for all."""
+def command_for_all(command: str, keys: Sequence[str]) -> str:
+    """Return the command for the first of some instances as the one for all of them."""
     return command.replace(f"--only {keys[0]}", " ".join(f"--only {key}" for key in keys))
 
 
