@@ -27,9 +27,10 @@ lint: .venv/dev
 
 check: lint test
 
-# The tables of docs/errors.md are made from the code; a test says when they are stale.
+# What is made from the code: the tables of docs/errors.md, and the page of every command and option. Tests say when they are stale.
 docs: .venv/dev
 	$(BIN)/python -m tests.docs.errors_page
+	$(BIN)/typer flows.cli.main utils docs --name entra-fleet --output docs/reference.md
 
 coverage: .venv/dev
 	$(BIN)/coverage erase

@@ -5,9 +5,11 @@ Only what `--help` needs is imported here; each command imports what it uses.
 
 import sys
 import traceback
+from typing import Annotated
 
 import typer
 
+from flows.cli.arguments.options import Output
 from flows.cli.commands import (
     adopt,
     apply,
@@ -30,6 +32,7 @@ from flows.cli.commands import (
     try_users,
     why,
 )
+from flows.cli.commands import help as show_help
 from flows.cli.demo import command as demo
 from flows.cli.deploy import command as deploy
 from flows.cli.errors import FAILED, exit_code_of
@@ -39,36 +42,59 @@ from flows.cli.up import command as up
 
 app = typer.Typer(
     name="entra-fleet",
-    help="Manage fleets of Microsoft Entra ID provisioning jobs from one file.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-app.command("demo")(demo.command)
-app.command("emulate")(emulate.command)
-app.command("init")(init.command)
-app.add_typer(schema.app, name="schema")
-app.command("inventory")(inventory.command)
-app.command("check")(check.command)
-app.command("plan")(plan.command)
-app.command("apply")(apply.command)
-app.command("try")(try_users.command)
-app.command("rotate")(rotate.command)
-app.command("monitor")(monitor.command)
-app.command("harvest")(harvest.command)
-app.command("events")(events.command)
-app.command("failures")(failures.command)
-app.command("audit")(audit.command)
-app.add_typer(store.app, name="store")
-app.add_typer(jobs.app, name="jobs")
-app.command("retire")(retire.command)
-app.command("adopt")(adopt.command)
-app.command("why")(why.command)
-app.command("report")(report.command)
-app.command("up")(up.command)
-app.command("deploy")(deploy.command)
+BEGIN, CHANGE, WATCH, KEEP, SERVE = (
+    "Get started",
+    "Plan and change",
+    "Watch and explain",
+    "Keep records",
+    "Run on Prefect",
+)
+app.command("demo", rich_help_panel=BEGIN)(demo.command)
+app.command("emulate", rich_help_panel=BEGIN)(emulate.command)
+app.command("init", rich_help_panel=BEGIN)(init.command)
+app.command("adopt", rich_help_panel=BEGIN)(adopt.command)
+app.command("help", rich_help_panel=BEGIN)(show_help.command)
+app.command("check", rich_help_panel=CHANGE)(check.command)
+app.command("plan", rich_help_panel=CHANGE)(plan.command)
+app.command("apply", rich_help_panel=CHANGE)(apply.command)
+app.command("try", rich_help_panel=CHANGE)(try_users.command)
+app.command("rotate", rich_help_panel=CHANGE)(rotate.command)
+app.add_typer(jobs.app, name="jobs", rich_help_panel=CHANGE)
+app.add_typer(schema.app, name="schema", rich_help_panel=CHANGE)
+app.command("retire", rich_help_panel=CHANGE)(retire.command)
+app.command("inventory", rich_help_panel=WATCH)(inventory.command)
+app.command("monitor", rich_help_panel=WATCH)(monitor.command)
+app.command("failures", rich_help_panel=WATCH)(failures.command)
+app.command("why", rich_help_panel=WATCH)(why.command)
+app.command("report", rich_help_panel=WATCH)(report.command)
+app.command("harvest", rich_help_panel=KEEP)(harvest.command)
+app.command("events", rich_help_panel=KEEP)(events.command)
+app.command("audit", rich_help_panel=KEEP)(audit.command)
+app.add_typer(store.app, name="store", rich_help_panel=KEEP)
+app.command("up", rich_help_panel=SERVE)(up.command)
+app.command("deploy", rich_help_panel=SERVE)(deploy.command)
+
+
+@app.callback(invoke_without_command=True)
+def run_command(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+    output: Annotated[
+        Output,
+        typer.Option("--output", help="With --version: JSON adds Python, Prefect and store."),
+    ] = Output.TEXT,
+) -> None:
+    """Manage fleets of Microsoft Entra ID provisioning jobs from one file."""
+    if version:
+        show_help.show_version(output)
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        context.fail("Missing command.")
 
 
 def main() -> None:
@@ -77,7 +103,7 @@ def main() -> None:
     use_fleet_file(None)
     isolate_process()
     try:
-        app()
+        app(prog_name="entra-fleet")
     except Exception as error:  # noqa: BLE001  # a traceback may quote a secret, and is redacted too
         from graph_client.redaction import mask
 

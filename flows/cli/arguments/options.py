@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from flows.cli.arguments.completion import DEFAULT_FLEET, complete_keys, complete_tenants
 from flows.cli.errors import INTERRUPTED, BadUsage, CommandFailed
 from flows.cli.output.console import name_fleet_file, stderr_console, stdout_console, use_fleet_file
 from flows.formatting.text import format_number
@@ -19,14 +20,14 @@ if TYPE_CHECKING:
     from flows.rollout.report import RolloutReport
 
 
+__all__ = ["DEFAULT_FLEET"]
+
+
 class Output(StrEnum):
     """What a command prints on standard output."""
 
     TEXT = "text"
     JSON = "json"
-
-
-DEFAULT_FLEET = Path("fleet.yaml")
 
 
 def _remember_fleet_file(path: Path) -> Path:
@@ -39,13 +40,16 @@ def _remember_fleet_file(path: Path) -> Path:
     return path
 
 
-FleetArgument = Annotated[
-    Path, typer.Argument(metavar="[FLEET]", help="The fleet file.", callback=_remember_fleet_file)
-]
+FleetArgument = Annotated[Path, typer.Argument(metavar="FLEET", help="The fleet file.", callback=_remember_fleet_file)]
 """With `= DEFAULT_FLEET`."""
 TenantOption = Annotated[
     str | None,
-    typer.Option("--tenant", metavar="NAME", help="EntraTenant block to sign in with, instead of the environment."),
+    typer.Option(
+        "--tenant",
+        metavar="NAME",
+        help="EntraTenant block to sign in with, instead of the environment.",
+        autocompletion=complete_tenants,
+    ),
 ]
 StoreOption = Annotated[
     str | None,
@@ -56,7 +60,7 @@ OutputOption = Annotated[
 ]
 OnlyOption = Annotated[
     list[str] | None,
-    typer.Option("--only", metavar="KEY", help="Only this instance; repeatable."),
+    typer.Option("--only", metavar="KEY", help="Only this instance; repeatable.", autocompletion=complete_keys),
 ]
 ForceOption = Annotated[
     bool,
@@ -76,7 +80,10 @@ WaitOption = Annotated[
         help="How long to wait for another run that is changing this fleet (default 10).",
     ),
 ]
-OneKeyOption = Annotated[str, typer.Option("--only", metavar="KEY", help="The instance.", show_default=False)]
+OneKeyOption = Annotated[
+    str,
+    typer.Option("--only", metavar="KEY", help="The instance.", show_default=False, autocompletion=complete_keys),
+]
 
 
 def wait_parameter(minutes: float | None) -> dict[str, float]:

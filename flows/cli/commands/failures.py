@@ -36,7 +36,7 @@ _KEYS_SHOWN = 12
 def command(
     fleet: Annotated[
         Path | None,
-        typer.Argument(metavar="[FLEET]", help="Only the fleet of this file; without it, every application."),
+        typer.Argument(metavar="FLEET", help="Only the fleet of this file; without it, every application."),
     ] = None,
     since: SinceOption = None,
     output: FormatOption = None,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from flows.cli.arguments.completion import complete_scopes
 from flows.cli.arguments.options import (
     DEFAULT_FLEET,
     ChangeOption,
@@ -69,7 +70,9 @@ def restart(
     reset: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="SCOPE", help="Reset scope: QuarantineState (default), Watermark, Escrows, Full …; repeatable."
+            metavar="SCOPE",
+            help="Reset scope: QuarantineState (default), Watermark, Escrows, Full …; repeatable.",
+            autocompletion=complete_scopes,
         ),
     ] = None,
     force: Annotated[

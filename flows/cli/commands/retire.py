@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from flows.cli.arguments.completion import complete_keys
 from flows.cli.arguments.options import (
     DEFAULT_FLEET,
     ChangeOption,
@@ -28,7 +29,10 @@ if TYPE_CHECKING:
 
 
 def command(
-    only: Annotated[list[str], typer.Option("--only", metavar="KEY", help="Instance to retire; repeatable.")],
+    only: Annotated[
+        list[str],
+        typer.Option("--only", metavar="KEY", help="Instance to retire; repeatable.", autocompletion=complete_keys),
+    ],
     fleet: FleetArgument = DEFAULT_FLEET,
     application_id: Annotated[
         str | None,

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from flows.cli.arguments.completion import complete_keys
 from flows.cli.arguments.options import (
     DEFAULT_FLEET,
     FleetArgument,
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
 
 
 def command(
-    only: Annotated[list[str], typer.Option("--only", metavar="KEY", help="Instance with new credentials")],
+    only: Annotated[
+        list[str],
+        typer.Option("--only", metavar="KEY", help="Instance with new credentials", autocompletion=complete_keys),
+    ],
     fleet: FleetArgument = DEFAULT_FLEET,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Rotate without asking for confirmation.")] = False,
     change: Annotated[str | None, typer.Option(metavar="TICKET", help="Ticket to record in the journal.")] = None,

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from flows.cli.arguments.completion import complete_keys
 from flows.cli.arguments.options import (
     DEFAULT_FLEET,
     ChangeOption,
@@ -19,7 +20,9 @@ from flows.cli.output.console import print_json, stderr_console
 if TYPE_CHECKING:
     from flows.on_demand_provisioning.result import OnDemandResults
 
-OnlyOption = Annotated[list[str], typer.Option("--only", metavar="KEY", help="Instance to try; repeatable.")]
+OnlyOption = Annotated[
+    list[str], typer.Option("--only", metavar="KEY", help="Instance to try; repeatable.", autocompletion=complete_keys)
+]
 UserOption = Annotated[
     list[str] | None,
     typer.Option("--user", metavar="WHO", help="User: object id, user principal name or display name; repeatable."),
