@@ -1,7 +1,7 @@
 """Why a job is in quarantine and what to do: the reason, joined with the errors of the same cycles."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,6 +74,20 @@ class Triage:
             "proposal": self.proposal.as_json(),
             "errors": [error.as_json() for error in self.errors],
         }
+
+
+def group_equal(triages: Iterable[Triage]) -> list[list[Triage]]:
+    """Return triages with the same cause, errors and remediation together; their keys, counts and users differ."""
+    groups: dict[tuple[str, ...], list[Triage]] = {}
+    for each in triages:
+        codes = (error.failure.error_code or "" for error in each.errors)
+        groups.setdefault((each.cause.replace(each.key, "{key}"), each.proposal.text, *codes), []).append(each)
+    return list(groups.values())
+
+
+def command_for_all(command: str, keys: Sequence[str]) -> str:
+    """Return the command for the first of some instances as the one for all of them."""
+    return command.replace(f"--only {keys[0]}", " ".join(f"--only {key}" for key in keys))
 
 
 def explain_error(

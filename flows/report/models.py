@@ -14,6 +14,7 @@ SLOWEST_MAX = 10
 STATES = ("quarantined", "missing", "degraded", "initial-cycle", "created", "paused", "steady")
 """The order of states: those that need attention first."""
 UNWELL = ("quarantined", "missing", "degraded")
+_WITHOUT_STATE = ("not-watched", "no-fleet")
 STATUSES = ("failure", "warning", "skipped", "success")
 
 
@@ -48,6 +49,12 @@ class Application:
         return f"app-{self.job.fleet}-{self.job.key}" if self.job else f"app-{self.service_principal_id}"
 
     @property
+    def group(self) -> str:
+        """The state of the job, or why none is known, as an anchor."""
+        not_watched, no_fleet = _WITHOUT_STATE
+        return self.job.state if self.job else not_watched if self.instance else no_fleet
+
+    @property
     def failures(self) -> int:
         """The number of failed events."""
         return self.statuses.get("failure", 0)
@@ -77,6 +84,23 @@ class CommonError:
     applications: int
 
 
+_OPEN_MAX = 25
+"""A longer list of applications that need nobody is closed at first."""
+
+
+@dataclass(frozen=True)
+class StateGroup:
+    """The applications whose jobs are in one state."""
+
+    state: str
+    applications: Sequence[Application]
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the page shows them at first."""
+        return len(self.applications) <= _OPEN_MAX or any(each.unwell for each in self.applications)
+
+
 @dataclass(frozen=True)
 class Report:
     """The whole content of the page."""
@@ -100,6 +124,20 @@ class Report:
         """The number of jobs by state, those that need attention first."""
         counted = Counter(each.job.state for each in self.applications if each.job)
         return {state: counted[state] for state in (*STATES, *sorted(counted.keys() - set(STATES))) if counted[state]}
+
+    @property
+    def groups(self) -> list[StateGroup]:
+        """The applications by the state of their job, in the order in which they need somebody."""
+        found: dict[str, list[Application]] = {}
+        for each in self.applications:
+            found.setdefault(each.group, []).append(each)
+        known = [*STATES, *sorted(found.keys() - {*STATES, *_WITHOUT_STATE}), *_WITHOUT_STATE]
+        return [StateGroup(state, found[state]) for state in known if state in found]
+
+    @property
+    def events(self) -> int:
+        """The number of events."""
+        return sum(self.statuses.values())
 
     @property
     def statuses(self) -> dict[str, int]:

@@ -97,7 +97,55 @@ def test_an_empty_store_gives_a_page_that_says_so(sqlite_url):
     with open_store(sqlite_url) as store:
         text = Outline(render_html(build_report(store, days=30, now=NOW))).text
     assert "Nothing has been harvested yet" in text
-    assert "No event failed." in text
+
+
+def sections(page):
+    return [attributes["aria-labelledby"] for tag, attributes in Outline(page).elements if tag == "section"]
+
+
+def test_a_section_with_nothing_in_it_is_not_there(page, sqlite_url, tmp_path):
+    whole = ["glance", "attention", "events", "errors", "slowest", "quarantines", "applications", "harvest"]
+    assert sections(page) == whole
+    with open_store(f"sqlite:///{tmp_path}/quiet.db") as store:
+        store.jobs.record_all([job("box", "steady")])
+        quiet = render_html(build_report(store, days=30, now=NOW))
+    assert sections(quiet) == ["glance", "applications", "harvest"]
+
+
+def test_applications_are_grouped_by_state_and_a_long_list_that_needs_nobody_is_closed(tmp_path):
+    with open_store(f"sqlite:///{tmp_path}/many.db") as store:
+        store.jobs.record_all(
+            [*(job(f"k{n}", "steady") for n in range(300)), job("ill", "missing"), job("p", "paused")]
+        )
+        page = render_html(build_report(store, days=30, now=NOW))
+    groups = [found for tag, found in Outline(page).elements if tag == "details" and found.get("class") == "group"]
+    assert [(each["id"], "open" in each) for each in groups] == [
+        ("state-missing", True),
+        ("state-paused", True),
+        ("state-steady", False),
+    ]
+
+
+def test_quarantines_with_one_cause_are_one_card_with_commands_for_all(tmp_path):
+    reason = "EncounteredQuarantineException"
+    with open_store(f"sqlite:///{tmp_path}/store.db") as store:
+        store.jobs.record_all(job(f"k{n}", "quarantined", reason=reason) for n in range(3))
+        page = render_html(build_report(store, days=30, now=NOW))
+    assert len([tag for tag, _ in Outline(page).elements if tag == "article"]) == 1
+    assert "entra-fleet rotate FLEET --only k0 --only k1 --only k2" in page
+
+
+@pytest.mark.parametrize(("minutes", "charts"), [((30, 30, 30), 0), ((30, 30, 90), 1)])
+def test_durations_that_are_all_equal_are_no_chart(tmp_path, minutes, charts):
+    with open_store(f"sqlite:///{tmp_path}/store.db") as store:
+        for n, length in enumerate(minutes):
+            app = application(f"0f1e2d3c-0000-4000-8000-{n:012d}", f"App {n}")
+            ends = (succeeded(f"e{n}-{hours}", **at(hours, f"c{n}"), **app) for hours in (5, 5 - length / 60))
+            store.harvests.save(TENANT, list(ends), watermark=NOW)
+        page = render_html(build_report(store, days=30, now=NOW))
+    labels = [found["aria-label"] for tag, found in Outline(page).elements if tag == "svg"]
+    assert len([label for label in labels if "slowest" in label]) == 2 * charts
+    assert "took 30 min" in Outline(page).text or charts
 
 
 def test_a_page_of_a_thousand_applications_is_below_a_megabyte(sqlite_url):

@@ -48,7 +48,7 @@ def test_the_numbers_are_those_of_the_store(page, made):
     assert numbers(page, ".tiles [data-state]", "state", "count") == report.states
     shown = page.value("[...document.querySelectorAll('.tiles dd')].map(each => Number(each.innerText))")
     assert shown == [*report.states.values(), *report.statuses.values()]
-    assert numbers(page, "#applications ~ table tbody tr", "name", "events") == {
+    assert numbers(page, "#applications ~ details tbody tr", "name", "events") == {
         each.name: each.events for each in report.applications
     }
     assert sum(numbers(page, "[data-code]", "code", "count").values()) == totals()["failure"]

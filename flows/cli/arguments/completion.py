@@ -15,8 +15,10 @@ def complete_keys(context: typer.Context, incomplete: str) -> list[str]:
     """Return the keys of the fleet file named so far, or of `fleet.yaml`, that begin with a text."""
     from flows.fleet_file.loader import FleetFileError, load_fleet
 
+    # An option without its value, which is yet to be typed, leaves arguments before it unread.
+    path = next(iter(context.args), None) or context.params.get("fleet") or DEFAULT_FLEET
     try:
-        fleet = load_fleet(Path(context.params.get("fleet") or DEFAULT_FLEET))
+        fleet = load_fleet(Path(path))
     except FleetFileError:
         return []
     return [each.key for each in fleet.instances if each.key.startswith(incomplete)]

@@ -101,7 +101,8 @@ def _show(causes: Sequence["FailureCause"], coverage: Sequence["Coverage"]) -> N
 
 
 def _lines(cause: "FailureCause") -> Iterator[str]:
-    from flows.cli.output.tables import command_for_all, format_moment
+    from flows.cli.output.tables import format_moment
+    from flows.monitoring.triage import command_for_all
     from flows.plan.groups import format_keys
 
     keys, newest, known = cause.keys, cause.newest, cause.explanation

@@ -1,6 +1,5 @@
 """Tables: as wide as a terminal allows and as wide as a pipe needs, never with half an id."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +14,7 @@ from rich.text import Text
 from flows.cli.output.console import name_fleet_file, print_lines, stdout_console
 from flows.formatting.text import format_count, format_number
 from flows.monitoring.sweep import Reading, Sweep
-from flows.monitoring.triage import ErrorTriage, Triage
+from flows.monitoring.triage import ErrorTriage, Triage, command_for_all, group_equal
 from flows.plan.groups import format_keys
 
 if TYPE_CHECKING:
@@ -184,7 +183,7 @@ def show_health(seen: Sweep, *, verbose: bool = False) -> None:
     if folded:
         console.print(Text(f"and {folded} steady {'job' if folded == 1 else 'jobs'} (--verbose lists them)", "dim"))
     triages = [each.triage for each in seen.worst_first if each.triage]
-    for same in [[each] for each in triages] if verbose else _equal(triages):
+    for same in [[each] for each in triages] if verbose else group_equal(triages):
         _show_triage(same, console)
     console.print()
     console.print(Text(f"{format_number(len(seen.readings), 'job')}: {format_count(seen.count()) or 'none'}."))
@@ -206,15 +205,6 @@ def _row(reading: Reading) -> tuple[str | Text, ...]:
     return reading.target.key, state_text(health.state), *moments, format_count(health.counts) or "-", why
 
 
-def _equal(triages: Sequence[Triage]) -> list[list[Triage]]:
-    """Return triages with the same cause, errors and remediation together; their keys, counts and users differ."""
-    groups: dict[tuple[str, ...], list[Triage]] = defaultdict(list)
-    for each in triages:
-        codes = (error.failure.error_code or "" for error in each.errors)
-        groups[each.cause.replace(each.key, "{key}"), each.proposal.action or "", *codes].append(each)
-    return list(groups.values())
-
-
 def _show_triage(triages: Sequence[Triage], console: Console) -> None:
     """Print cause, errors and remediation of jobs that have them in common: those of the first."""
     triage, *others = triages
@@ -234,11 +224,6 @@ def _show_triage(triages: Sequence[Triage], console: Console) -> None:
         console.print(Padding(grid, (0, 0, 0, 2), expand=False))
     keys = [each.key for each in triages]
     print_lines([command_for_all(name_fleet_file(each), keys) for each in triage.proposal.commands], console, indent=6)
-
-
-def command_for_all(command: str, keys: Sequence[str]) -> str:
-    """Return the command for the first of some instances as the one for all of them."""
-    return command.replace(f"--only {keys[0]}", " ".join(f"--only {key}" for key in keys))
 
 
 def _is_same(error: ErrorTriage, other: ErrorTriage) -> bool:
