@@ -43,10 +43,12 @@ async def monitor_fleet(
     async with open_fleet_run(fleet, tenant) as run:
         watched = run.fleet
         targets = await find_targets(watched)
-        bar = await ProgressArtifact.start(watched.fleet, "settling", len(targets))
+        # A sweep that waits for nothing is over before anybody could watch a bar.
+        bar = await ProgressArtifact.start(watched.fleet, "settling", len(targets)) if until == "settled" else None
         while True:
             seen = await sweep_jobs(watched, targets)
-            await bar.show(seen.settled)
+            if bar:
+                await bar.show(seen.settled)
             report_progress(Progress("monitor", seen.settled, len(targets), _counts(seen)))
             if until == "once" or seen.settled == len(targets) or time.monotonic() >= deadline:
                 break

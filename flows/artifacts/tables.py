@@ -7,6 +7,7 @@ from urllib.parse import quote, urlsplit
 
 from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 
+from flows.artifacts.deployments import name_flows
 from flows.formatting.text import escape_markdown, format_count, format_iso, markdown_table
 from flows.monitoring.harvest import HarvestResult
 from flows.monitoring.quarantine_reaction import QuarantineEvent
@@ -18,7 +19,7 @@ from flows.on_demand_provisioning.result import (
     format_lines,
     format_unexpected,
 )
-from flows.plan.groups import format_change_lines
+from flows.plan.groups import format_change_lines, verb_of
 from flows.plan.plan import Plan
 from flows.plan.preflight import Check, Preflight
 from flows.plan.text import (
@@ -123,16 +124,17 @@ async def publish_plan(plan: Plan) -> None:
     rows = [
         {
             "key": each.key,
-            "action": str(each.action),
-            "changes": "\n".join(format_change_lines(each)),
-            "health": each.condition,
+            "action": verb_of(each),
+            "changes": name_flows("\n".join(format_change_lines(each))),
+            # What is yet to be created is not missing.
+            "health": each.condition if each.job_id or each.unwell else "",
             "credentials": ", ".join(f"{key} unknown" for key in format_unknown_credentials(each)),
         }
         for each in filter(worth_showing, plan.instances)
     ]
     lines = [
         f"Plan of {plan.fleet}: {format_changes(plan)}",
-        *map(escape_markdown, format_remarks(plan)[:ROWS_MAX]),
+        *(escape_markdown(name_flows(line)) for line in format_remarks(plan)[:ROWS_MAX]),
     ]
     await acreate_table_artifact(
         key=artifact_key(plan.fleet, "plan"), table=rows[:ROWS_MAX], description="\n\n".join(lines)
@@ -145,7 +147,7 @@ async def publish_outcome(outcome: FleetOutcome, what: str = "outcome", notes: S
         {
             "key": each.key,
             "outcome": each.outcome,
-            "error": f"{each.failure.step}: {each.failure}" if each.failure else "",
+            "error": name_flows(f"{each.failure.step}: {each.failure}") if each.failure else "",
             "job state": each.job_state or "",
             "service principal": each.service_principal_id or "",
             "job": each.job_id or "",
@@ -192,7 +194,7 @@ async def publish_health(seen: Sweep) -> None:
             "since": format_iso(reading.since) or "",
             "why": reading.why or "",
             "cause": reading.triage.cause if reading.triage else "",
-            "to do": reading.triage.proposal.in_words if reading.triage else "",
+            "to do": name_flows(reading.triage.proposal.in_words) if reading.triage else "",
             **dict(reading.health.counts),
         }
         for reading in seen.worst_first
@@ -232,7 +234,7 @@ async def publish_waves(fleet: str, report: RolloutReport) -> None:
         _verdict_row(wave, each) for wave in report.waves for each in sorted(wave.verdicts, key=lambda each: each.good)
     ]
     waves = "\n".join(f"- {each.name}: {len(each.members)} instances, {each.state}" for each in report.waves)
-    why = "\n\n".join(map(escape_markdown, report.why()))
+    why = "\n\n".join(escape_markdown(name_flows(line)) for line in report.why())
     await acreate_table_artifact(
         key=artifact_key(fleet, "waves"),
         table=rows[:ROWS_MAX],

@@ -22,7 +22,13 @@ class EntraTenant(Block):
         "A Microsoft Entra tenant and the application that entra-fleet signs in to it as. Flows take its name as the "
         "parameter tenant. The deployment test-connection/connection tries it."
     )
-    _code_example = "In a flow's parameters: tenant: contoso-reader. On the command line: --tenant contoso-reader."
+    _code_example = """\
+    ```python
+    from prefect.deployments import run_deployment
+
+    run_deployment("provision-fleet/on-demand", parameters={"tenant": "contoso-reader"})
+    ```
+    """
 
     tenant_id: str = Field(
         title="Tenant",
@@ -134,7 +140,14 @@ class AppCredentials(Block):
     _block_type_name = "App credentials"
     _block_type_slug = "app-credentials"
     _description = "Credentials of provisioned applications. A fleet file refers to them as ${block:NAME/FIELD}."
-    _code_example = "credentials: {SecretToken: '${block:databricks/SecretToken}'}"
+    _code_example = """\
+    ```python
+    from entra_fleet.blocks import AppCredentials
+
+    AppCredentials(fields={"SecretToken": "…"}).save("databricks")
+    # In the fleet file: SecretToken: ${block:databricks/SecretToken}
+    ```
+    """
 
     fields: SecretDict = Field(
         title="Credentials",

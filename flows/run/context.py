@@ -5,6 +5,7 @@ find the connection of their run here instead.
 """
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
@@ -114,6 +115,9 @@ def _tenant_of(claims: TokenClaims, expected_tenant_id: str | None) -> str:
 
 
 _LONGEST = 60
+_HEAD_CHARACTERS = 65_536
+_NAME = re.compile(r"""^\s*\{?\s*["']?fleet["']?\s*:\s*["']?([a-z0-9][a-z0-9-]*)""", re.MULTILINE)
+"""The key at the top level of YAML or JSON; names are lower case."""
 
 
 def name_run(verb: str) -> Callable[[], str]:
@@ -127,11 +131,21 @@ def name_run(verb: str) -> Callable[[], str]:
 
 
 def name_fleet_run() -> str | None:
-    """Return the fleet that the running flow is about, as its parameters tell: its name, or its file's."""
+    """Return the name of the fleet that the running flow is about; that of its file if it cannot be read."""
     fleet = flow_run.parameters.get("fleet")
     if isinstance(fleet, dict):
         return _shown(str(fleet.get("fleet", ""))) or None
-    return _shown(Path(str(fleet)).stem) if fleet else None
+    return _shown(_read_name(Path(str(fleet))) or Path(str(fleet)).stem) if fleet else None
+
+
+def _read_name(path: Path) -> str | None:
+    """Return what a fleet file calls its fleet, without loading it: a run is named before anything is checked."""
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            found = _NAME.search(file.read(_HEAD_CHARACTERS))
+    except (OSError, ValueError):
+        return None
+    return found[1] if found else None
 
 
 def _shown(name: str) -> str:

@@ -33,7 +33,7 @@ async def test_each_flow_leaves_what_a_person_looks_for(tmp_path):
             "key": key,
             "action": "create",
             "changes": f"App {key} from Box, job running",
-            "health": "missing",
+            "health": "",
             "credentials": "",
         }
         for key in ("bad", "good")

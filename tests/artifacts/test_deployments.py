@@ -1,0 +1,28 @@
+"""In the Prefect UI, a remedy is a flow and its parameters."""
+
+import pytest
+
+from flows.artifacts.deployments import name_flows
+
+
+@pytest.mark.parametrize(
+    ("command", "flow"),
+    [
+        ("entra-fleet rotate FLEET --only eu", 'rotate-credentials with {"only": ["eu"]}'),
+        ("entra-fleet apply FLEET --only eu.", 'provision-fleet with {"only": ["eu"]}.'),
+        ("`entra-fleet apply FLEET --only eu`", '`provision-fleet` with `{"only": ["eu"]}`'),
+        (
+            "Now: entra-fleet jobs restart FLEET --only a --only b --reset Watermark --force",
+            'Now: control-jobs with {"action": "restart", "only": ["a", "b"], "reset": ["Watermark"], "force": true}',
+        ),
+        ("entra-fleet plan FLEET --only a; apply", 'provision-fleet with {"dry_run": true, "only": ["a"]}; apply'),
+        (
+            "entra-fleet retire FLEET --only a --application-id ID",
+            'retire-instances with {"only": ["a"], "application_id": "ID"}',
+        ),
+        ("entra-fleet adopt --template Box", "entra-fleet adopt --template Box"),
+        ("Keep the entra-fleet FLEET file", "Keep the entra-fleet FLEET file"),
+    ],
+)
+def test_a_command_becomes_the_flow_that_does_it(command, flow):
+    assert name_flows(command) == flow
