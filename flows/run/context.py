@@ -24,6 +24,7 @@ from flows.credentials.fingerprint import FingerprintKey, fingerprint_key
 from flows.credentials.references import Secret
 from flows.credentials.sources import Sources
 from flows.formatting.text import escape_controls
+from flows.monitoring.harvest import raise_gc_threshold
 from flows.plan.permissions import permissions_known
 from flows.run.job_events import note
 from flows.run.redaction import redact_errors
@@ -89,7 +90,7 @@ async def open_run_context(
             breaker = CallerBreaker(permissions_known=permissions_known(claims))
             token = _current.set(RunContext(graph, claims, tenant_id, store, sources, key, breaker=breaker))
             try:
-                with redact_errors():
+                with redact_errors(), raise_gc_threshold():
                     yield _current.get()
             finally:
                 _current.reset(token)

@@ -15,6 +15,7 @@ from prefect.logging import disable_run_logger
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Completed, exception_to_failed_state
 from prefect.tasks import Task
+from prefect.utilities.annotations import quote
 from prefect.utilities.callables import get_call_parameters
 
 from flows.artifacts import progress as progress_artifact
@@ -88,6 +89,7 @@ async def _flow_state(flow, *args, **parameters):
 
 
 def _call(task, *args, return_state=False, **named):
+    args = map(_unquoted, args)
     return _state_of(task.fn(*args, **named)) if return_state else task.fn(*args, **named)
 
 
@@ -97,7 +99,11 @@ async def _state_of(running):
 
 
 async def _run_task(task, parameters, **_):
-    return await _state_of(task.fn(**parameters))
+    return await _state_of(task.fn(**{name: _unquoted(each) for name, each in parameters.items()}))
+
+
+def _unquoted(argument):
+    return argument.unquote() if isinstance(argument, quote) else argument
 
 
 async def _nothing(*_, **__):
