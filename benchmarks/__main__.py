@@ -9,18 +9,20 @@ from benchmarks.apply import apply_a_hundred, starts
 from benchmarks.figures import Figure
 from benchmarks.growth import growth
 from benchmarks.harvest import harvest_a_million, harvest_events
+from benchmarks.settled import settled_fleets
 from benchmarks.shards import shards
 
 BENCHMARKS: Mapping[str, Callable[[], list[Figure]]] = {
     "starts": starts,
     "apply": apply_a_hundred,
     "growth": growth,
+    "settled": settled_fleets,
     "harvest": harvest_events,
     "million": harvest_a_million,
     "answers": answers,
     "shards": shards,
 }
-BY_DEFAULT = ("starts", "apply", "growth", "harvest")
+BY_DEFAULT = ("starts", "apply", "growth", "settled", "harvest")
 
 
 def main() -> None:

@@ -77,10 +77,15 @@ class Tenant:
 
 
 @contextmanager
-def tenant(**settings: Any) -> Iterator[Tenant]:
-    """Serve a tenant with these settings, with a store beside it, until the end of the context."""
+def tenant(instances: int = 0, **settings: Any) -> Iterator[Tenant]:
+    """Serve a tenant, with a store beside it, until the end of the context.
+
+    Args:
+        instances: How many instances of the fleet of this size it holds already.
+        settings: Of the emulator.
+    """
     with tempfile.TemporaryDirectory(prefix="entra-fleet-benchmark-") as directory:
-        command = [sys.executable, "-m", "benchmarks.tenant", directory, json.dumps(QUICK | settings)]
+        command = [sys.executable, "-m", "benchmarks.tenant", directory, str(instances), json.dumps(QUICK | settings)]
         server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603 - ours
         try:
             environment = json.loads(server.stdout.readline())
@@ -103,13 +108,18 @@ def client(variables: Mapping[str, str], **settings: Any) -> GraphClient:
     return GraphClient(graph, MsalTokens(graph, tenant_id, source.sign_in_method()))
 
 
-def serve(directory: Path, settings: dict[str, Any]) -> None:
+def serve(directory: Path, instances: int, settings: dict[str, Any]) -> None:
     """Serve until standard input ends, which it does with the benchmark, however that ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with Emulator(EmulatorSettings(**settings)).serve(port=0, directory=directory) as served:
+    emulator = Emulator(EmulatorSettings(**settings))
+    if instances:
+        from benchmarks.settled import settle  # noqa: PLC0415 - it imports this module
+
+        settle(emulator, instances)
+    with emulator.serve(port=0, directory=directory) as served:
         print(json.dumps(served.environment), flush=True)  # noqa: T201 - the answer to the benchmark
         sys.stdin.read()
 
 
 if __name__ == "__main__":
-    serve(Path(sys.argv[1]), json.loads(sys.argv[2]))
+    serve(Path(sys.argv[1]), int(sys.argv[2]), json.loads(sys.argv[3]))

@@ -14,15 +14,15 @@ def by_hand(tenant):
 
 
 @pytest.mark.usefixtures("by_hand")
-def test_it_writes_a_file_that_loads_and_is_never_written_over(entra_fleet_process, tenant, tmp_path):
+def test_it_writes_a_file_that_loads_and_is_never_written_over(entra_fleet, tenant, tmp_path):
     path = tmp_path / "adopted.yaml"
     arguments = ("adopt", "--template", DATABRICKS, "--fleet", "contoso", "--out", path)
-    result = entra_fleet_process(*arguments)
+    result = entra_fleet(*arguments)
     text = f"contoso: 1 instances. Fill in the references, then run: entra-fleet plan {path}\n"
     assert (result.code, result.out, result.err) == (0, "", text)
     assert [each.key for each in load_fleet(path).instances] == ["by-hand"]
     asked = tenant.on_wire()
-    result = entra_fleet_process(*arguments)
+    result = entra_fleet(*arguments)
     assert (result.code, result.err) == (1, f"{path} already exists.\nName another file.\n")
     assert (tenant.on_wire(), tenant.requests(writes=True)) == (asked, [])
 

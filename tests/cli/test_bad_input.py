@@ -21,11 +21,11 @@ def ended(result, code, text):
     assert "Traceback" not in result.err
 
 
-def test_a_file_that_is_not_there(entra_fleet_process, tmp_path):
+def test_a_file_that_is_not_there(entra_fleet, tmp_path):
     path = tmp_path / "nope.yaml"
     text = f"{path}: no such file\nCheck the path, or create the file."
-    ended(entra_fleet_process("plan", path), 1, text)
-    ended(entra_fleet_process("apply", path, "--yes"), 1, text)
+    ended(entra_fleet("plan", path), 1, text)
+    ended(entra_fleet("apply", path, "--yes"), 1, text)
 
 
 def test_yaml_that_does_not_parse(entra_fleet, write_fleet):
@@ -127,12 +127,12 @@ def test_a_missing_permission_is_named(entra_fleet, write_fleet, tmp_path):
 
 
 def test_a_missing_permission_on_synchronization_is_named_before_anything_is_written(
-    entra_fleet, write_fleet, tmp_path, prefect_server
+    entra_fleet, write_fleet, tmp_path
 ):
     poor = estate(tmp_path / "poor", roles=("Application.ReadWrite.All",))
     with poor as tenant, add_prefect_variables({"TOKEN": "good"}):
         path = write_fleet(fleet(instance("one")))
-        result = entra_fleet("apply", path, "--yes", PREFECT_API_URL=prefect_server.api_url)
+        result = entra_fleet("apply", path, "--yes", PREFECT_API_URL="")
         assert tenant.requests(writes=True) == []
     assert "Synchronization.ReadWrite.All" in result.err
     assert (result.code, "Traceback" in result.err) == (1, False)
@@ -150,25 +150,21 @@ def test_a_missing_permission_on_synchronization_is_named_before_anything_is_wri
         ),
     ],
 )
-def test_a_template_that_cannot_be_used(entra_fleet, write_fleet, prefect_server, template, text):
+def test_a_template_that_cannot_be_used(entra_fleet, write_fleet, template, text):
     path = write_fleet(fleet(instance("one", template, credentials={"SecretToken": "${env:TOKEN}"})))
-    result = entra_fleet("apply", path, "--yes", PREFECT_API_URL=prefect_server.api_url)
+    result = entra_fleet("apply", path, "--yes", PREFECT_API_URL="")
     assert result.err == f"\none failed at plan:\n{text}\n"
     assert result.code == 1
 
 
 @pytest.mark.usefixtures("tenant")
-def test_an_unset_variable_of_one_instance_and_a_rejected_credential_of_another(
-    entra_fleet_process, write_fleet, prefect_server
-):
+def test_an_unset_variable_of_one_instance_and_a_rejected_credential_of_another(entra_fleet, write_fleet):
     wanted = fleet(
         instance("unset", credentials={"SecretToken": "${env:UNSET}"}),
         instance("rejected", credentials={"SecretToken": "${env:BAD}"}),
         instance("good"),
     )
-    result = entra_fleet_process(
-        "apply", write_fleet(wanted), "--yes", TOKEN="good", BAD="wrong", PREFECT_API_URL=prefect_server.api_url
-    )
+    result = entra_fleet("apply", write_fleet(wanted), "--yes", TOKEN="good", BAD="wrong", PREFECT_API_URL="")
     assert result.err.startswith(
         "\nunset failed at check-references:\n"
         "unset: credentials.SecretToken: ${env:UNSET}: the environment variable is not set\n"
@@ -213,7 +209,7 @@ def test_a_cloud_that_does_not_exist(entra_fleet, write_fleet):
     )
 
 
-def test_values_that_yaml_would_twist_come_through_as_written(tenant, entra_fleet_process, write_fleet, prefect_server):
+def test_values_that_yaml_would_twist_come_through_as_written(tenant, entra_fleet, write_fleet):
     text = f"""\
 fleet: contoso
 tenant_id: {TENANT}
@@ -225,7 +221,7 @@ instances:
     notes: 2027-05-01
     credentials: {{ClientSecret: "${{env:TOKEN}}", SecretToken: "${{env:TOKEN}}"}}
 """
-    result = entra_fleet_process("apply", write_fleet(text), "--yes", TOKEN="x", PREFECT_API_URL=prefect_server.api_url)
+    result = entra_fleet("apply", write_fleet(text), "--yes", TOKEN="x", PREFECT_API_URL="")
     assert (result.err, result.code) == ("", 0)
     (application,) = tenant.applications()["entra-fleet:contoso:no"]
     assert (application["displayName"], application["notes"]) == ("012345670123", "2027-05-01")

@@ -12,12 +12,16 @@ from tests.proof.looks import assert_all_is_well
 __all__ = ["killer", "path"]
 
 
-@pytest.mark.parametrize("request_number", [3, pytest.param(12, marks=pytest.mark.proof), 20])
-def test_ctrl_c_ends_with_130_and_the_next_apply_completes(killer, path, prefect_server, request_number):
+@pytest.mark.parametrize(
+    ("request_number", "on_server"), [(3, False), pytest.param(12, True, marks=pytest.mark.proof), (20, True)]
+)
+def test_ctrl_c_ends_with_130_and_the_next_apply_completes(
+    killer, path, entra_fleet, request, request_number, on_server
+):
     killer.reset()
     killer.emulator.doom(request_number, after_commit=False, with_signal=signal.SIGINT)
     variables = {
-        "PREFECT_API_URL": prefect_server.api_url,
+        "PREFECT_API_URL": request.getfixturevalue("prefect_server").api_url if on_server else "",
         "ENTRA_FLEET_STORE": f"sqlite:///{killer.store}",
         **killer.served.environment,
     }
@@ -27,7 +31,7 @@ def test_ctrl_c_ends_with_130_and_the_next_apply_completes(killer, path, prefect
     assert "Traceback" not in result.err
     assert len(result.err.splitlines()) <= 3
     killer.emulator.spare()
-    completed = finished(started("apply", path, "--yes", **variables))
+    completed = entra_fleet("apply", path, "--yes", **variables)
     assert (completed.err, completed.code) == ("", 0)
     assert_all_is_well(killer, STATES)
     with open_store(f"sqlite:///{killer.store}") as store:

@@ -35,27 +35,27 @@ def wanted(who, owner):
 
 @pytest.mark.parametrize("after_commit", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("request_number", [4, 9, 16])
-def test_killed_at_some_requests(killer, path, prefect_server, request_number, after_commit):
-    assert killed(killer, path, prefect_server, request_number, after_commit=after_commit)
+def test_killed_at_some_requests(killer, path, request_number, after_commit):
+    assert killed(killer, path, request_number, after_commit=after_commit)
 
 
 @pytest.mark.proof
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("after_commit", [False, True], ids=["before", "after"])
-def test_killed_at_every_request(killer, path, prefect_server, after_commit):
+def test_killed_at_every_request(killer, path, after_commit):
     for request_number in count(1):
-        if not killed(killer, path, prefect_server, request_number, after_commit=after_commit):
+        if not killed(killer, path, request_number, after_commit=after_commit):
             break
     assert request_number > 20
 
 
-def killed(killer, path, prefect_server, request_number, *, after_commit):
+def killed(killer, path, request_number, *, after_commit):
     """Whether the run had so many requests to die of; then it was completed by one in peace, and left no work."""
     killer.reset()
     killer.emulator.doom(request_number, after_commit=after_commit)
     store = f"sqlite:///{killer.store}"
     served = killer.served.environment
-    process = started("apply", path, "--yes", PREFECT_API_URL=prefect_server.api_url, ENTRA_FLEET_STORE=store, **served)
+    process = started("apply", path, "--yes", PREFECT_API_URL="", ENTRA_FLEET_STORE=store, **served)
     killer.emulator.victim = process
     result = finished(process)
     killer.emulator.spare()

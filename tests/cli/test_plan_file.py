@@ -16,9 +16,9 @@ from tests.estates import fleet, instance
 
 
 @pytest.fixture
-def run(entra_fleet, tenant, prefect_server):
+def run(entra_fleet, tenant):
     def run(*arguments):
-        return entra_fleet(*arguments, TOKEN="good", PREFECT_API_URL=prefect_server.api_url)
+        return entra_fleet(*arguments, TOKEN="good", PREFECT_API_URL="")
 
     return run
 
@@ -69,13 +69,13 @@ def test_a_plan_file_is_asked_for_alone_and_has_to_be_one(run, write_fleet, tmp_
 
 
 @pytest.mark.parametrize("slipped_in", [False, True])
-def test_whoever_says_yes_says_it_to_what_was_shown(run, write_fleet, tenant, prefect_server, slipped_in):
+def test_whoever_says_yes_says_it_to_what_was_shown(run, write_fleet, tenant, slipped_in):
     path = write_fleet(fleet(instance("one")))
     keyboard, terminal = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "flows.cli", "apply", path],
         cwd=ROOT,
-        env={**os.environ, "TOKEN": "good", "PREFECT_API_URL": prefect_server.api_url},
+        env={**os.environ, "TOKEN": "good", "PREFECT_API_URL": ""},
         stdin=terminal,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

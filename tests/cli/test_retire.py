@@ -63,20 +63,20 @@ def test_a_person_sees_what_goes_and_may_say_no(at_a_terminal, write_fleet, tena
     assert (tenant.requests(writes=True), keys(tenant)) == ([], ["a", "b", "orphan"])
 
 
-def test_purging_asks_in_its_own_words(at_a_terminal, write_fleet, tenant, principals, prefect_server):
+def test_purging_asks_in_its_own_words(at_a_terminal, write_fleet, tenant, principals):
     arguments = ("retire", write_fleet(FLEET), "--only", "orphan", "--purge")
     result = at_a_terminal(*arguments, answers=["y", "n"])
     assert "Permanently delete 1? This cannot be undone. [y/N]:Nothing was changed." in result.err
     assert (result.code, tenant.requests(writes=True)) == (0, [])
-    result = at_a_terminal(*arguments, answers=["y", "y"], PREFECT_API_URL=prefect_server.api_url)
+    result = at_a_terminal(*arguments, answers=["y", "y"], PREFECT_API_URL="")
     assert (result.code, "contoso: 1 purged;" in result.out) == (0, True)
     assert (keys(tenant), tenant.emulator.tenant.directory.deleted) == (["a", "b"], {})
 
 
 @pytest.mark.usefixtures("principals")
-def test_what_is_still_in_the_file_would_come_back(entra_fleet, write_fleet, tenant, prefect_server):
+def test_what_is_still_in_the_file_would_come_back(entra_fleet, write_fleet, tenant):
     arguments = ("retire", write_fleet(FLEET), "--only", "a", "--yes", "--output", "json")
-    result = entra_fleet(*arguments, PREFECT_API_URL=prefect_server.api_url)
+    result = entra_fleet(*arguments, PREFECT_API_URL="")
     assert result.err == "Still in the fleet file: a.\nRemove it there, or the next apply creates it again.\n"
     document = json.loads(result.out)
     assert (result.code, document["summary"]["retired"], document["instances"][0]["outcome"]) == (0, 1, "retired")
@@ -84,24 +84,24 @@ def test_what_is_still_in_the_file_would_come_back(entra_fleet, write_fleet, ten
 
 
 @pytest.mark.usefixtures("principals")
-def test_a_key_that_is_nowhere(entra_fleet, write_fleet, tenant, prefect_server):
+def test_a_key_that_is_nowhere(entra_fleet, write_fleet, tenant):
     arguments = ("retire", write_fleet(FLEET), "--only", "a", "--only", "typo", "--yes")
-    result = entra_fleet(*arguments, PREFECT_API_URL=prefect_server.api_url)
+    result = entra_fleet(*arguments, PREFECT_API_URL="")
     assert (result.code, result.out, "instance typo" in result.err) == (2, "", True)
     assert tenant.requests(writes=True) == []
 
 
 @pytest.mark.parametrize("writes", [1, *(pytest.param(number, marks=pytest.mark.proof) for number in (2, 4)), 3])
-def test_a_killed_run_is_completed_by_the_next(tmp_path, write_fleet, prefect_server, entra_fleet, writes):
+def test_a_killed_run_is_completed_by_the_next(tmp_path, write_fleet, entra_fleet, writes):
     path = write_fleet(FLEET)
     arguments = ("retire", path, "--only", "a", "--purge", "--yes")
     with estate(tmp_path / "slow", latency_seconds=0.1) as tenant, add_prefect_variables({"TOKEN": "good"}):
         settle(tenant.emulator, "a", "App a")
         tenant.forget()
-        process = started(*arguments, PREFECT_API_URL=prefect_server.api_url)
+        process = started(*arguments, PREFECT_API_URL="")
         wait_for_writes(tenant, writes, process)
         process.kill()
         assert finished(process).code == -9
-        completed = entra_fleet(*arguments, PREFECT_API_URL=prefect_server.api_url)
+        completed = entra_fleet(*arguments, PREFECT_API_URL="")
         assert completed.code == 0, completed.err
         assert (keys(tenant), tenant.emulator.tenant.directory.deleted) == ([], {})

@@ -8,8 +8,8 @@ VARIABLES = {"TOKEN": "a good token"}
 
 
 @pytest.fixture
-def server(prefect_server):
-    return {"PREFECT_API_URL": prefect_server.api_url}
+def server():
+    return {"PREFECT_API_URL": ""}
 
 
 def test_a_credential_that_was_revoked_is_found_and_rotated(entra_fleet, tenant, write_fleet, server):
@@ -55,7 +55,7 @@ def test_a_credential_that_was_revoked_is_found_and_rotated(entra_fleet, tenant,
     ],
     ids=["no key", "unknown key", "no terminal"],
 )
-def test_what_cannot_be_asked_is_a_usage_error(entra_fleet_process, write_fleet, arguments, said):
-    result = entra_fleet_process("rotate", write_fleet(fleet(instance("one"))), *arguments)
+def test_what_cannot_be_asked_is_a_usage_error(entra_fleet, write_fleet, arguments, said):
+    result = entra_fleet("rotate", write_fleet(fleet(instance("one"))), *arguments)
     assert (result.code, result.out) == (2, "")
     assert said in result.err

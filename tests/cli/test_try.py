@@ -35,15 +35,15 @@ def test_somebody_has_to_be_named_and_expected_by_a_known_word(entra_fleet, writ
     assert (result.code, "instance b" in result.err) == (2, True)
 
 
-def test_a_person_sees_each_step_and_what_changed(entra_fleet, write_fleet, who, prefect_server):
+def test_a_person_sees_each_step_and_what_changed(entra_fleet, write_fleet, who):
     arguments = ("try", write_fleet(FLEET), "--only", "a", "--user", who["userPrincipalName"])
-    result = entra_fleet(*arguments, PREFECT_API_URL=prefect_server.api_url)
+    result = entra_fleet(*arguments, PREFECT_API_URL="")
     assert (result.code, result.err) == (0, "")
     text = " ".join(result.out.split())
     assert text.startswith(f"{who['displayName']} {who['userPrincipalName']} User {who['id']} a created")
     for word in ("import success", "scoping success", "matching success", "export success", "attribute before after"):
         assert word in text
-    again = entra_fleet(*arguments, "--expect", "created", PREFECT_API_URL=prefect_server.api_url)
+    again = entra_fleet(*arguments, "--expect", "created", PREFECT_API_URL="")
     assert again.code == 1
     assert again.err == f"{who['displayName']} in a: expected created, but unchanged.\n"
     told = " ".join(again.out.split())
@@ -54,9 +54,9 @@ def test_a_person_sees_each_step_and_what_changed(entra_fleet, write_fleet, who,
     assert "On demand in a: created" in story
 
 
-def test_the_json_is_one_document(entra_fleet_process, write_fleet, who, prefect_server):
+def test_the_json_is_one_document(entra_fleet, write_fleet, who):
     arguments = ("try", write_fleet(FLEET), "--only", "a", "--user", who["id"], "--output", "json")
-    result = entra_fleet_process(*arguments, PREFECT_API_URL=prefect_server.api_url)
+    result = entra_fleet(*arguments, PREFECT_API_URL="")
     document = json.loads(result.out)
     (trial,) = document["trials"]
     assert (result.code, document["as_expected"], trial["outcome"]) == (0, True, "created")
@@ -64,9 +64,9 @@ def test_the_json_is_one_document(entra_fleet_process, write_fleet, who, prefect
     assert trial["modified"][0].keys() == {"name", "before", "after"}
 
 
-def test_an_unknown_user_is_said_in_two_lines(entra_fleet, write_fleet, tenant, prefect_server):
+def test_an_unknown_user_is_said_in_two_lines(entra_fleet, write_fleet, tenant):
     arguments = ("try", write_fleet(FLEET), "--only", "a", "--user", "nobody@contoso.com")
-    result = entra_fleet(*arguments, PREFECT_API_URL=prefect_server.api_url)
+    result = entra_fleet(*arguments, PREFECT_API_URL="")
     assert (result.code, result.out) == (1, "")
     assert result.err == (
         "The tenant has no user 'nobody@contoso.com'.\n"

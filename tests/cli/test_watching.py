@@ -9,18 +9,16 @@ from tests.estates import fleet, instance
 AN_HOUR_AGO = (datetime.now(UTC) - timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def test_a_quarantine_is_seen_and_the_events_are_kept(
-    tenant, entra_fleet, entra_fleet_process, write_fleet, prefect_server
-):
+def test_a_quarantine_is_seen_and_the_events_are_kept(tenant, entra_fleet, write_fleet):
     path = write_fleet(fleet(instance("box"), instance("other")))
-    api = {"PREFECT_API_URL": prefect_server.api_url, "TOKEN": "good"}
+    api = {"PREFECT_API_URL": "", "TOKEN": "good"}
     assert entra_fleet("apply", path, "--yes", **api).code == 0
     settled = entra_fleet("monitor", path, "--until", "settled", "--interval-seconds", "0.1", **api)
     assert (settled.code, "Traceback" in settled.err) == (0, False)
     box = next(jobs[0]["id"] for jobs in tenant.jobs().values())
     tenant.emulator.controls.quarantine(box, "EncounteredQuarantineException")
 
-    seen = entra_fleet_process("monitor", path, "--output", "json", **api)
+    seen = entra_fleet("monitor", path, "--output", "json", **api)
     first, second = json.loads(seen.out)["instances"]
     unwell, well = (first, second) if first["job_id"] == box else (second, first)
     assert (seen.code, unwell["state"], unwell["why"]) == (1, "quarantined", "EncounteredQuarantineException")
@@ -29,7 +27,7 @@ def test_a_quarantine_is_seen_and_the_events_are_kept(
 
     tenant.emulator.controls.add_faults([FaultRule("truncate", operation="list_provisioning_events", occurrence=1)])
     options = ("--since", AN_HOUR_AGO, "--overlap-minutes", "60", "--all", "--output", "json")
-    harvested = json.loads(entra_fleet_process("harvest", *options, **api).out)
+    harvested = json.loads(entra_fleet("harvest", *options, **api).out)
     happened = sum(sum(counts.values()) for counts in tenant.emulator.controls.state()["events"].values())
     assert (harvested["new"], harvested["gaps"]) == (happened, [])
 

@@ -101,8 +101,8 @@ def test_what_the_store_does_not_know_is_said(entra_fleet, url, arguments, said)
 
 
 @pytest.mark.parametrize("command", [("why", "bob"), ("report",)])
-def test_a_missing_store_is_not_made(entra_fleet_process, tmp_path, command):
-    done = entra_fleet_process(*command, "--store", f"sqlite:///{tmp_path}/none.db")
+def test_a_missing_store_is_not_made(entra_fleet, tmp_path, command):
+    done = entra_fleet(*command, "--store", f"sqlite:///{tmp_path}/none.db")
     assert (done.code, done.out) == (1, "")
     assert done.err.endswith("none.db: there is no store yet.\nName another one with --store.\n")
     assert not (tmp_path / "none.db").exists()

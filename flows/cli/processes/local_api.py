@@ -37,7 +37,6 @@ class Runs:
 
     def __init__(self) -> None:
         self._kept: dict[str, Document] = {}
-        self._states: dict[str, str] = {}
 
     def answer(self, method: str, path: str, body: Any) -> Answer:
         """Answer one request.
