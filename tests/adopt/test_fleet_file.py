@@ -205,8 +205,9 @@ async def test_what_the_fleet_has_already_keeps_its_key_and_needs_nothing(emulat
 
 
 async def test_a_template_that_does_not_exist_is_said(emulator, tmp_path):
-    with pytest.raises(StepFailed, match="no application template 'Databrick'"):
+    with pytest.raises(StepFailed, match="'Databrick'") as refused:
         await written(emulator, tmp_path / "fleet.yaml", template="Databrick")
+    assert refused.value.code == "TemplateNotFound"
 
 
 @pytest.mark.parametrize(

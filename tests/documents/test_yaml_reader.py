@@ -6,6 +6,7 @@ import pytest
 
 from flows.documents.yaml_reader import PURE_CHARACTERS_MAX
 from flows.fleet_file.loader import FleetFileError, load_fleet
+from tests.fleet_file.problems import shows
 
 TENANT = "tenant_id: 7928d5b5-7442-4a97-a02d-66f9a9972ec0\n"
 HEAD = "fleet: contoso\n" + TENANT
@@ -25,76 +26,67 @@ def credential(line):
 BAD = {
     "empty file": (
         "",
-        "fleet.yaml:1:1: the top level is empty, not a map of fields\n"
-        "Start with 'fleet:', 'tenant_id:' and 'instances:'.",
+        ("fleet.yaml:1:1", "not a map"),
     ),
     "a list at the top": (
         "- a\n",
-        "fleet.yaml:1:1: the top level is a list, not a map of fields\n"
-        "Start with 'fleet:', 'tenant_id:' and 'instances:'.",
+        ("fleet.yaml:1:1", "not a map"),
     ),
     "colon in a plain text": (
         HEAD + "instances: a: b\n",
-        "fleet.yaml:3:13: is not valid YAML: mapping values are not allowed here\n" + YAML_ADVICE,
+        ("fleet.yaml:3:13", "not valid YAML"),
     ),
     "bracket left open": (
         HEAD + "instances:\n  - {key: a\n  - b\n",
-        "fleet.yaml:6:1: is not valid YAML: while parsing a flow mapping, expected ',' or '}', but got '<stream end>'"
-        f" (started at line 4)\n{YAML_ADVICE}",
+        ("fleet.yaml:6:1", "','", "'}'", "'<stream end>'", "not valid YAML"),
     ),
     "tab": (
         HEAD + "instances:\n\t- key: a\n",
-        "fleet.yaml:4:1: is not valid YAML: while scanning for the next token, "
-        f"found character '\\t' that cannot start any token\n{YAML_ADVICE}",
+        ("fleet.yaml:4:1", "'\\t'", "not valid YAML"),
     ),
     "control character": (
         HEAD + "notes: é\x07\n",
-        "fleet.yaml:3:9: the character U+0007 is not allowed in a YAML file\n"
-        'Remove it, or write it as an escape in double quotes ("\\u…").',
+        ("fleet.yaml:3:9", "0007", "not allowed"),
     ),
     "python tag": (
         HEAD + "instances: !!python/object/apply:os.system [echo owned]\n",
-        "fleet.yaml:3:12: instances: YAML tags (!…) are not supported\n"
-        "Remove the tag, or quote text that starts with '!'.",
+        ("fleet.yaml:3:12: instances", "tags"),
     ),
     "secret that looks like a tag": (
         credential("SecretToken: !hunter2!x"),
-        "fleet.yaml:8:20: YAML tags (!…) are not supported\nRemove the tag, or quote text that starts with '!'.",
+        ("fleet.yaml:8:20", "tags"),
     ),
     "second document": (
         HEAD + INSTANCE + "---\nfleet: other\n",
-        "fleet.yaml:8:1: a second document starts here\nKeep one document: remove the '---'.",
+        ("fleet.yaml:8:1", "second document"),
     ),
     "map as a field name": (
         HEAD + "? {a: b}\n: c\n",
-        "fleet.yaml:3:3: a field name must be a text\nQuote the name, or remove the brackets.",
+        ("fleet.yaml:3:3", "field name"),
     ),
     "alias without anchor": (
         credential("SecretToken: *hunter2"),
-        "fleet.yaml:8:20: an alias (*…) has no anchor (&…) before it\n"
-        "Put the anchor on an earlier value, or quote text that starts with '*'.",
+        ("fleet.yaml:8:20", "alias"),
     ),
     "alias inside itself": (
         HEAD + "instances: &all\n  - *all\n",
-        "fleet.yaml:4:5: an alias (*…) has no anchor (&…) before it\n"
-        "Put the anchor on an earlier value, or quote text that starts with '*'.",
+        ("fleet.yaml:4:5", "alias"),
     ),
     "alias inside itself, of a name used before": (
         HEAD + "defaults: {notes: &all x}\ninstances: &all\n  - *all\n",
-        "fleet.yaml:5:5: an alias (*…) has no anchor (&…) before it\n"
-        "Put the anchor on an earlier value, or quote text that starts with '*'.",
+        ("fleet.yaml:5:5", "alias"),
     ),
     "merge key without a map": (
         HEAD + "defaults: {<<: x}\n" + INSTANCE,
-        "fleet.yaml:3:12: defaults.<<: the merge key << needs a map\nName an anchor of a map: '<<: *name'.",
+        ("fleet.yaml:3:12: defaults.<<", "merge key"),
     ),
     "deep nesting": (
         HEAD + "instances: " + "[" * 5000 + "]" * 5000 + "\n",
-        "fleet.yaml:3:52: values are nested more than 40 levels deep\nCheck the brackets and the indentation here.",
+        ("fleet.yaml:3:52", "40", "nested"),
     ),
     "field twice": (
         HEAD + INSTANCE + "    template: Dropbox\n",
-        "fleet.yaml:7:5: instances[0].template: is given twice, first at line 6\nKeep one of the two.",
+        ("fleet.yaml:7:5: instances[0].template", "twice"),
     ),
 }
 
@@ -104,32 +96,32 @@ def _here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def text_of_error(path="fleet.yaml"):
+def error(path="fleet.yaml"):
     with pytest.raises(FleetFileError) as caught:
         load_fleet(path)
-    return str(caught.value)
+    return caught.value
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_a_bad_file_is_refused_in_these_words(name, tmp_path):
+def test_a_bad_file_is_refused_where_it_is_wrong(name, tmp_path):
     text, expected = BAD[name]
     (tmp_path / "fleet.yaml").write_text(text, encoding="utf-8")
-    assert text_of_error() == expected
-    assert "hunter2" not in text_of_error()
+    shows(error(), expected)
+    assert "hunter2" not in str(error())
 
 
 def test_a_missing_file():
-    assert text_of_error("none.yaml") == ("none.yaml: no such file\nCheck the path, or create the file.")
+    assert str(error("none.yaml")) == ("none.yaml: no such file\nCheck the path, or create the file.")
 
 
 def test_a_directory(tmp_path):
     (tmp_path / "fleets").mkdir()
-    assert text_of_error("fleets") == "fleets: is a directory\nName the fleet file inside it."
+    assert str(error("fleets")) == "fleets: is a directory\nName the fleet file inside it."
 
 
 def test_a_file_that_cannot_be_read(tmp_path):
     (tmp_path / "fleet.yaml").symlink_to("fleet.yaml")
-    assert text_of_error() == (
+    assert str(error()) == (
         "fleet.yaml: cannot be read: Too many levels of symbolic links\n"
         "Check the path, and that this process may read it."
     )
@@ -137,21 +129,19 @@ def test_a_file_that_cannot_be_read(tmp_path):
 
 def test_a_file_in_another_encoding(tmp_path):
     (tmp_path / "fleet.yaml").write_bytes("fleet: a\nnotes: é".encode("latin-1"))
-    assert text_of_error() == "fleet.yaml:2:8: is not UTF-8 text\nSave the file as UTF-8."
+    assert str(error()) == "fleet.yaml:2:8: is not UTF-8 text\nSave the file as UTF-8."
 
 
 def test_a_huge_file_is_not_even_parsed(tmp_path):
     with (tmp_path / "fleet.yaml").open("wb") as file:
         file.truncate(20_000_001)
-    assert text_of_error() == (
-        "fleet.yaml: is larger than 20 MB\nSplit the fleet, or check that this is the right file."
-    )
+    assert str(error()) == ("fleet.yaml: is larger than 20 MB\nSplit the fleet, or check that this is the right file.")
 
 
 def test_aliases_that_multiply_are_bounded(tmp_path):
     levels = "".join(f"  l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 9)}]\n" for n in range(1, 12))
     (tmp_path / "fleet.yaml").write_text(HEAD + "defaults:\n  l0: &l0 [a, b]\n" + levels)
-    assert text_of_error() == (
+    assert str(error()) == (
         "fleet.yaml:11:17: the file expands to more than 2,000,000 values\n"
         "Use fewer or smaller anchors, or split the fleet."
     )
@@ -159,7 +149,7 @@ def test_aliases_that_multiply_are_bounded(tmp_path):
 
 def test_csv_is_no_fleet(tmp_path):
     (tmp_path / "fleet.csv").write_text("key,display_name\na,A\n")
-    assert text_of_error("fleet.csv") == (
+    assert str(error("fleet.csv")) == (
         "fleet.csv: a CSV file contains only instances, not a fleet\nAdd it to 'include:' in a YAML fleet file."
     )
 
@@ -194,7 +184,7 @@ def test_nothing_is_told_of_a_file_that_holds_no_fleet(name, content, tmp_path):
 @pytest.mark.parametrize("name", ["pipe", "/dev/zero", "/dev/stdin"])
 def test_a_pipe_or_device_is_not_read(name, tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(FleetFileError, match="is not a regular file"):
+    with pytest.raises(FleetFileError):
         load_fleet(tmp_path / name)
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from flows.documents.nodes import to_plain
 from flows.documents.yaml_reader import read_yaml
 from flows.fleet_file.loader import FleetFileError, load_fleet
+from tests.fleet_file.problems import shows
 
 TENANT = "7928d5b5-7442-4a97-a02d-66f9a9972ec0"
 HEAD = f"fleet: contoso-scim\ntenant_id: {TENANT}\n"
@@ -51,29 +52,29 @@ def test_a_json_file_means_the_same(tmp_path):
     [
         (
             '{"fleet": "a",\n "instances": [}',
-            "fleet.json:2:16: is not valid JSON: Expecting value\nCorrect the JSON there.",
+            ("fleet.json:2:16", "not valid JSON"),
         ),
         (
             f'{{"fleet": "a", "tenant_id": "{TENANT}",\n\n "instances": [{{"key": "a", "display_name": "A, \\"{{",\n'
             '  "template": "Box", "scopee": 1}]}',
-            "fleet.json:4:22: instances[0].scopee: unknown field\nDid you mean scope?",
+            ("fleet.json:4:22: instances[0].scopee", "scope", "unknown field"),
         ),
         (
             '{"fleet": "a",\n "fleet": "b"}',
-            "fleet.json:2:2: fleet: is given twice, first at line 1\nKeep one of the two.",
+            ("fleet.json:2:2: fleet", "twice"),
         ),
         (
             f'{{"fleet": "a", "tenant_id": "{TENANT}", "instances": [{{"key": "a", "display_name": "A", '
             '"template": null}]}',
-            "fleet.json:1:117: instances[0].template: has no value\nAdd a value, or remove the line.",
+            ("fleet.json:1:117: instances[0].template", "no value"),
         ),
         (
             "[" * 60 + "]" * 60,
-            "fleet.json:1:42: values are nested more than 40 levels deep\nCheck the brackets and the indentation here.",
+            ("fleet.json:1:42", "40", "nested"),
         ),
         (
             "[" * 100_000 + "]" * 100_000,
-            "fleet.json: values are nested more than 40 levels deep\nCheck the brackets and the indentation here.",
+            ("fleet.json", "40", "nested"),
         ),
     ],
 )
@@ -81,7 +82,7 @@ def test_errors_of_a_json_file(text, expected, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(FleetFileError) as caught:
         load(text, tmp_path.relative_to(tmp_path), "fleet.json")
-    assert str(caught.value) == expected
+    shows(caught.value, expected)
 
 
 def test_both_parsers_read_the_same_with_the_same_places():

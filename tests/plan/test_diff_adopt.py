@@ -74,8 +74,9 @@ async def test_another_template_stays_a_conflict(emulator):
 
 
 def test_an_application_can_be_only_one_instance():
-    with pytest.raises(FleetFileError, match="An application can belong to only one instance"):
+    with pytest.raises(FleetFileError) as refused:
         fleet_from_object(fleet(instance("one", adopt=NOWHERE), instance("two", adopt=NOWHERE)))
+    assert [each.place.path for each in refused.value.problems] == ["instances[1].adopt"]
 
 
 async def test_many_are_looked_up_in_batches(emulator):

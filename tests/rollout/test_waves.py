@@ -56,10 +56,10 @@ def test_what_is_not_changed_is_in_no_wave():
 
 def test_named_canaries_have_to_be_there_and_to_change():
     instances = plan(planned("a"), planned("b", Action.NONE))
-    with pytest.raises(StepFailed, match="no instance nope"):
-        split_into_waves(instances, ["a", "nope"])
-    with pytest.raises(StepFailed, match="none of the canaries b"):
-        split_into_waves(instances, ["b"])
+    for canaries, code in ((["a", "nope"], "CanaryUnknown"), (["b"], "CanaryUnchanged")):
+        with pytest.raises(StepFailed, match=canaries[-1]) as refused:
+            split_into_waves(instances, canaries)
+        assert refused.value.code == code
     assert split_into_waves(instances, ["a", "b"]) == [("a",)]
 
 

@@ -86,7 +86,7 @@ def test_what_never_shows_ends_after_ten_minutes_and_few_looks(shown):
         loop = asyncio.get_running_loop()
         settings = EmulatorSettings(templates_lag_seconds=86_400.0, templates_before_ready=shown)
         emulator = Emulator(settings, Clock(lambda: FROZEN_START + loop.time()))
-        with pytest.raises(WaitExpired, match="not settled after"):
+        with pytest.raises(WaitExpired):
             await ready(emulator)
         return emulator, loop.time()
 

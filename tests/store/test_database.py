@@ -45,15 +45,17 @@ def test_a_locked_file_is_said_to_be_locked(sqlite_url, monkeypatch):
         with pytest.raises(StoreError) as caught:
             store.harvests.save(TENANT, [event()])
         other.close()
-    assert str(caught.value) == f"{sqlite_url}: database is locked\nAnother process is writing to it; try again."
+    assert caught.value.message == f"{sqlite_url}: database is locked"
+    assert "try again" in caught.value.hint
 
 
 def test_a_read_only_database_is_said_to_be_read_only(sqlite_url):
     with open_store(sqlite_url) as store:
         with store._database._reader.connect() as connection:
             connection.exec_driver_sql("PRAGMA query_only = ON")
-        with pytest.raises(StoreError, match="readonly database\nMake the file and its directory writable"):
+        with pytest.raises(StoreError, match="readonly database") as caught:
             store.harvests.save(TENANT, [event()])
+    assert "writable" in caught.value.hint
 
 
 def test_a_damaged_file_is_said_to_be_damaged(sqlite_url):
@@ -62,8 +64,9 @@ def test_a_damaged_file_is_said_to_be_damaged(sqlite_url):
     content = bytearray(path.read_bytes())
     content[4096:] = b"\xff" * (len(content) - 4096)
     path.write_bytes(content)
-    with pytest.raises(StoreError, match="malformed\nThe file is damaged; restore it from a backup"):
+    with pytest.raises(StoreError, match="malformed") as caught:
         open_store(sqlite_url)
+    assert "backup" in caught.value.hint
 
 
 def test_an_error_shows_no_value_that_was_to_be_stored(store):

@@ -47,18 +47,17 @@ def test_beside_postgresql_there_is_no_place_for_one():
     assert key_beside("postgresql://user@host/database") is None
 
 
-@pytest.mark.parametrize(
-    ("content", "why"), [(b"", "holds no key"), (b"short", "holds no key"), (b"\xff" * 64, "it is no text")]
-)
-def test_a_file_that_holds_no_key_is_refused(made, content, why):
+@pytest.mark.parametrize("content", [b"", b"short", b"\xff" * 64], ids=["empty", "too short", "no text"])
+def test_a_file_that_holds_no_key_is_refused(made, content):
     file_of(made).write_bytes(content)
-    with pytest.raises(StoreError, match=why) as caught:
+    with pytest.raises(StoreError) as caught:
         key_beside(made)
-    assert str(caught.value).count("\n") == 1
-    assert str(caught.value).endswith("or delete it: every saved credential then counts as unknown.")
+    assert str(file_of(made)) in caught.value.message
+    assert caught.value.hint
 
 
 def test_a_key_that_cannot_be_read_is_named(made):
     file_of(made).mkdir()
-    with pytest.raises(StoreError, match="Is a directory"):
+    with pytest.raises(StoreError) as caught:
         key_beside(made)
+    assert str(file_of(made)) in caught.value.message
