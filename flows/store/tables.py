@@ -65,7 +65,7 @@ CHANGE = Table(
     _column("key", Text, "Key of the instance.", primary_key=True),
     _column("recorded_at", Moment, "When the outcome was known."),
     _column("action", Text, "What was planned: create, adopt, update, none, retire."),
-    _column("outcome", Text, "What came of it: created, adopted, updated, unchanged, failed."),
+    _column("outcome", Text, "The outcome: created, adopted, updated, unchanged, failed."),
     _column("fields", JSON, "Fields that changed: name, before, after. Of credentials the name only."),
     _optional("application_id", Text, "Object id of the application."),
     _optional("service_principal_id", Text, "Object id of the service principal."),
@@ -243,7 +243,7 @@ ON_DEMAND_RESULT = Table(
     _column("key", Text, "Key of the instance."),
     _column("service_principal_id", Text, "The application's service principal, lower case."),
     _column("job_id", Text, "Id of the synchronization job."),
-    _column("tried_at", Moment, "When somebody was provisioned on demand."),
+    _column("tried_at", Moment, "When it was provisioned on demand."),
     _column("source_id", Text, "Id of the user or group in Entra."),
     _optional("source_type", Text, "User or Group."),
     _optional("source_name", Text, "Its display name."),
@@ -258,7 +258,7 @@ ON_DEMAND_RESULT = Table(
     _optional("run_id", Text, "The run it was part of."),
     Index(None, "source_id", "tried_at"),
     Index(None, "tried_at"),
-    info={"doc": "What provisioning somebody on demand came to; the log has an event of it as well."},
+    info={"doc": "The results of provisioning on demand; each is also an event in the log."},
 )
 
 DIRECTORY_AUDIT = Table(

@@ -117,7 +117,7 @@ EVENTS_BY_APP_AND_DAY = _view(
     Column("events", BigInteger, doc="All of them, those of other statuses included."),
     Column("success", BigInteger, doc="Those that went well."),
     Column("failure", BigInteger, doc="Those that failed."),
-    Column("skipped", BigInteger, doc="Those that were skipped, as somebody is not in scope."),
+    Column("skipped", BigInteger, doc="Skipped ones, such as objects that are not in scope."),
     Column("warning", BigInteger, doc="Those with a warning."),
 )
 
