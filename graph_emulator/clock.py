@@ -63,6 +63,7 @@ def read_ticks(text: str) -> int:
     if "." in body:
         body, _, digits = body.partition(".")
         digits, sign, offset = _split_offset(digits)
+        # Other scripts have digits, too, which int() would accept.
         if not digits.isdigit() or not digits.isascii() or len(digits) > 12:
             raise ValueError(f"not a moment: {text}")
         fraction, body = int(digits[:7].ljust(7, "0")), body + sign + offset
@@ -88,6 +89,7 @@ def digest(*parts: object) -> bytes:
 def guid(*parts: object) -> str:
     """A GUID that depends only on the parts."""
     text = digest(*parts).hex()
+    # Version 4 and variant 8, because strict parsers check both.
     return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-8{text[17:20]}-{text[20:]}"
 
 

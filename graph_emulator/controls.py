@@ -124,6 +124,7 @@ class Controls:
         """
         with self._lock:
             tenant, now, entry = self._service.tenant, self.now(), self._entry(object_id)
+            # An application takes its service principal along, whose jobs must stop before it is gone.
             principal = entry.partner if entry.kind == "application" else entry
             if principal is not None and principal.deleted_at is None:
                 tenant.jobs.stop_all(principal.id, now)

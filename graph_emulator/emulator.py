@@ -64,11 +64,13 @@ class Emulator:
         """Answer one request, whichever way it came in."""
         service = self._service
         first = request.path.split("/", 2)[1] if request.path.startswith("/") else ""
+        # The thread of the server and those of tests and demos share the state.
         with service.lock:
             if first == "_emulator":
                 return self._write(answer_control(self.controls, request), (), 0.0)
             if first == "scim":
                 return service.answer_target(request, self.clock.now())
+            # Before the request is counted: the latency must not depend on the parts of a batch.
             sequence = service.requests.sequence
             if first in VERSIONS:
                 answer, rules = service.answer_graph(request, first, self.clock.now())

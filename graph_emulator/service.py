@@ -115,6 +115,7 @@ class Service:
         if route.ending and version == "beta" and self.settings.secrets_api == "removed from beta":
             raise malformed(f"Resource not found for the segment '{segments[-1]}'.")
         if self.faults.rules:
+            # A revoked token is a fault only if the token is not spared: see TokenIssuer.refuse.
             struck = self.faults.strike(route.operation, request.method, "/" + "/".join(segments))
             rules += (rule for rule in struck if rule.effect != "expired_token" or self._revoke(request))
             raise_fault(rules, after_commit=False)
@@ -163,6 +164,7 @@ class Service:
         body = None
         if route.body == "json":
             body = read_json(request.headers, request.body, limit_bytes=settings.body_limit_bytes)
+        # Jobs run only when someone looks: first process everything that is due.
         self.tenant.jobs.settle(now)
         lags = settings.replication_lag_seconds or settings.templates_lag_seconds or settings.change_lag_seconds
         return Call(

@@ -180,6 +180,7 @@ class Directory:
     def patch(self, entry: Entry, changes: dict[str, Any], now: float) -> None:
         """Change an object; the name and tags of an application propagate to its service principal."""
         if lag := self._settings.change_lag_seconds:
+            # Numbered: each change reaches the replicas in an order of its own.
             times = arrivals(self._settings.seed, f"{entry.id} {len(entry.overwritten)}", now, lag)
             entry.overwritten.append((times, {name: entry.value.get(name) for name in changes}))
         entry.value.update(changes)
@@ -187,6 +188,7 @@ class Directory:
             entry.own_tags = list(changes["tags"])
             entry.merge_tags()
         self._note(entry)
+        # The other properties of the two objects are independent of each other.
         passed = {name: value for name, value in changes.items() if name in ("displayName", "tags")}
         if entry.kind == "application" and entry.partner and passed:
             self._propagate(entry.partner, passed, now)

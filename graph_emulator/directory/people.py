@@ -131,6 +131,7 @@ class Assignments:
         principal = self._people.find(principal_id)
         if principal is None:
             raise not_found(principal_id)
+        # An application without roles is assigned with the all-zero id of the default access.
         roles = {role["id"] for role in resource.value["appRoles"]} or {DEFAULT_ACCESS}
         if role_id not in roles:
             raise bad_request(f"Permission being assigned was not found on application '{resource.value['appId']}'.")

@@ -76,6 +76,7 @@ def tamper(rules: Sequence[FaultRule], answer: Answer) -> Answer:
     """Change the content of an otherwise good answer."""
     value = answer.value
     for rule in rules:
+        # A client that follows it would send its token to another host.
         if rule.effect == "hostile_next_link" and isinstance(value, dict) and "value" in value:
             value = {**value, "@odata.nextLink": f"{HOSTILE_HOST}/v1.0/steal?$skiptoken=x"}
         elif rule.effect == "unknown_enum":
@@ -102,6 +103,7 @@ ENUMS = frozenset({"code", "reason", "provisioningAction", "state", "provisionin
 
 
 def _unknown(value: dict[str, Any]) -> dict[str, Any]:
+    # Graph adds enum values and properties without a new version of the API.
     fresh = {"unknownProperty": {"nested": [1, None]}}
     return {**{n: "unknownFutureValue" if n in ENUMS and isinstance(v, str) else v for n, v in value.items()}, **fresh}
 

@@ -72,6 +72,7 @@ class Throttle:
         for name, cost in costs.items():
             windows[name].spend(cost, now)
         headers = {"x-ms-resource-unit": str(units)}
+        # Graph reports the used share only when the limit is close.
         if shares[worst] >= 0.8:
             headers["x-ms-throttle-limit-percentage"] = f"{shares[worst]:.2f}"
         return headers
@@ -126,5 +127,6 @@ def _units(route: Route, options: Mapping[str, str]) -> int:
     if route.method != "GET":
         return 1
     top = options.get("$top", "")
+    # One unit less each for $select and a small page, one more for $expand, but never less than one.
     cheaper = ("$select" in options) + (top.isascii() and top.isdigit() and int(top[:9]) < 20)
     return max(route.units - cheaper + ("$expand" in options), 1)

@@ -36,6 +36,7 @@ def batch(call: Call) -> Answer:
     responses: dict[str, dict[str, Any]] = {}
     for step in _in_order(steps):
         responses[step["id"]] = _answer(call, step, responses)
+    # Graph guarantees no order; a shuffled one finds clients that rely on one.
     shuffled = sorted(responses.values(), key=lambda response: share(call.sequence, response["id"]))
     return Answer(200, {"responses": shuffled})
 

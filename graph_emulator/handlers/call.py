@@ -140,6 +140,7 @@ def synchronized_principal(call: Call) -> Entry:
         live = call.tenant.directory.live["servicePrincipal"]
         if problem.status != 404 or call.parameters["id"].lower() not in live:
             raise
+        # It exists, but not on this replica: Graph then answers in one of several ways.
         answers = call.tenant.settings.not_replicated
         raise _replication_answer(answers[int(share(call.sequence, "hiccup") * len(answers))], problem) from None
 

@@ -69,6 +69,7 @@ def list_all(call: Call, kind: Kind) -> Answer:
     advanced = call.is_advanced
     if call.counts and not advanced:
         raise malformed("$count is not currently supported.")
+    # Together they are an advanced query: https://learn.microsoft.com/graph/aad-advanced-queries
     if "$orderby" in options and "$filter" in options and not advanced:
         raise unsupported_query("Sorting not supported for current query.")
     found = _matching(call, kind, advanced)

@@ -63,6 +63,7 @@ class AsgiApp:
             _reset(scope["state"]["transport"])
             return
         pairs = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers.items()]
+        # A 204 must not have a length: https://www.rfc-editor.org/rfc/rfc9110#section-8.6
         if response.status != 204:
             pairs.append((b"content-length", str(len(response.body)).encode()))
         await send({"type": "http.response.start", "status": response.status, "headers": pairs})
@@ -83,6 +84,7 @@ def _reset(transport: asyncio.Transport) -> None:
     """Break the connection with a TCP reset instead of an orderly end."""
     connection = transport.get_extra_info("socket")
     if connection is not None:
+        # With a linger time of zero, closing sends RST instead of FIN.
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()
 

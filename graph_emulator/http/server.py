@@ -168,6 +168,7 @@ class Served:
         self._thread = threading.Thread(target=run, name="graph-emulator", daemon=True)
         self._thread.start()
         pause = threading.Event()
+        # Polled, because uvicorn has no event for the end of its start.
         for _ in range(int(START_SECONDS / 0.005)):
             if server.started:
                 return
@@ -193,6 +194,7 @@ class Served:
 
 def _listen(port: int) -> socket.socket:
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    # The port of a server that has just ended can be used again at once.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(("127.0.0.1", port))

@@ -82,9 +82,11 @@ def _entering(
 ) -> Outcome | None:
     kind, value = subject
     if subject_id in target.present:
+        # People's attributes change at random; updates are exported only in incremental cycles.
         changed = plan.eventful and share(plan.app_id, execution.number, subject_id) < UPDATED_SHARE
         return update(plan, kind, value) if changed and not execution.initial else None
     if kind == "User" and not value["accountEnabled"]:
+        # The log has one event for a skipped user, not one for each cycle.
         if subject_id in target.skipped:
             return None
         target.skipped.add(subject_id)
@@ -103,6 +105,7 @@ def provision(plan: CyclePlan, target: Target, subject_id: str, subject: Subject
     if error is None and plan.writer:
         error = plan.writer.create(kind, value)
     if error:
+        # Retries become rarer, as in the service: after 1, 2, 4, 8 … cycles.
         target.escrowed[subject_id] = max(number * 2, number + 1)
         return Outcome(kind, value, "create", "failure", error)
     target.escrowed.pop(subject_id, None)
@@ -124,6 +127,7 @@ def _leaving(plan: CyclePlan, outcomes: list[Outcome], target: Target) -> bool:
         return True
     leaving = [id_ for id_ in target.present if id_ not in plan.scope]
     limit = plan.deletions.threshold
+    # All or nothing: above the threshold not one of them is deleted, until a person allows it.
     if limit is not None and len(leaving) > limit and not plan.force_deletes:
         outcomes += [Outcome(*target.present[id_], "stagedDelete", "skipped", "TooManyDeletes") for id_ in leaving]
         return False
@@ -132,6 +136,7 @@ def _leaving(plan: CyclePlan, outcomes: list[Outcome], target: Target) -> bool:
         error = plan.writer.remove(kind, value) if plan.writer else None
         if error is None:
             del target.present[subject_id]
+        # Users are disabled first (soft delete); groups have no such state.
         action = "disable" if kind == "User" else "delete"
         outcomes.append(Outcome(kind, value, action, "failure" if error else "success", error))
     return True

@@ -65,6 +65,7 @@ class ProvisioningLog:
         events = []
         for position, outcome in enumerate(execution.outcomes):
             at = execution.outcome_at(position)
+            # Seeded by what it is about: the same run has the same ids, whatever else happens.
             identifier = guid(execution.cycle_id, outcome.subject["id"], outcome.action)
             event = Event(
                 to_ticks(at),
@@ -82,6 +83,7 @@ class ProvisioningLog:
     def _latency(self, identifier: str) -> float:
         settings = self._settings
         if share(identifier, "late") < settings.late_event_share:
+            # A straggler: it becomes readable after events that are newer.
             return settings.late_event_seconds
         return settings.log_latency_seconds * (0.5 + 0.5 * share(identifier, "latency"))
 
@@ -96,6 +98,7 @@ class ProvisioningLog:
             identifier = guid(self._settings.seed, "preloaded", principal.id, began, number)
             cycle_id = guid(principal.id, "preloaded cycle", number // 1000)
             self._events.append(Event(to_ticks(at), identifier, at, job_id, cycle_id, outcome, principal))
+        # Once at the end: inserting each of a million in order would take too long.
         self._events.sort(key=attrgetter("ticks", "id"))
 
     def forget_unhappened(self, job_id: str, now: float) -> None:

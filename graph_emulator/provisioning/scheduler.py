@@ -47,6 +47,7 @@ class JobScheduler:
         """Advance every job to now."""
         while self._due and self._due[0][0] <= now:
             due, _, job = heapq.heappop(self._due)
+            # The queue keeps outdated entries of jobs that were rescheduled: removing them would cost more.
             if due != job.alarm:
                 continue
             job.alarm = math.inf
@@ -89,6 +90,7 @@ class JobScheduler:
         if twin and settings.duplicate_jobs == "same":
             return twin
         self._made += 1
+        # A second job of the same template needs another last part, or the ids would be equal.
         last = guid(settings.seed, "job", self._made) if twin else principal.value["appId"]
         job_id = ".".join((template_id, settings.tenant_id.replace("-", ""), last))
         job = Job(job_id, template_id, principal, settings.fresh_job_code, self._made, settings.last_success == "whole")
@@ -141,6 +143,7 @@ class JobScheduler:
         if not secrets and settings.start_without_credentials == "error":
             raise credentials_missing()
         job.was_started, job.quarantine = True, None
+        # A running job keeps its schedule; one that has failed does not wait for its next attempt.
         if job.schedule != "Active" or job.failures_in_a_row:
             self._run_soon(job, now)
 
@@ -170,6 +173,7 @@ class JobScheduler:
         if scopes & RESTART_SCOPES["Watermark"]:
             job.initial_due = True
         if scopes & RESTART_SCOPES["Escrows"]:
+            # Cycle 0: all of them are retried in the next cycle.
             job.target.escrowed = dict.fromkeys(job.target.escrowed, 0)
         if scopes & RESTART_SCOPES["QuarantineState"] or scopes & RESTART_SCOPES["ForceDeletes"]:
             job.quarantine, job.failures_in_a_row = None, 0

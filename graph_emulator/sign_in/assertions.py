@@ -33,6 +33,7 @@ def check_assertion(assertion: str, client: Client, token_address: str, now: flo
     """
     header, claims = _decode(assertion)
     _check_times(claims, now)
+    # Who signs with its own certificate is its own issuer; every other issuer must be federated.
     if claims.get("iss") == client.client_id:
         _check_certificate(assertion, header, claims, client, token_address)
     else:

@@ -64,6 +64,7 @@ class TokenIssuer:
         valid = settings.token_valid_seconds
         refused_from = expires if valid is None else min(now + valid, expires)
         self._known[token] = Caller(client.client_id, object_id, frozenset(client.roles), refused_from)
+        # A replacement for a rejected token must work at least once, or renewing could never succeed.
         if self._refused:
             self._spared[token] = SPARED_STRIKES
         return token
@@ -99,6 +100,7 @@ class TokenIssuer:
         scheme, _, token = authorization.partition(" ")
         caller = self._known.get(token)
         if caller is None or scheme.lower() != "bearer":
+            # Graph distinguishes a text that is no JWT from a JWT that it did not issue.
             if token.count(".") != 2:
                 raise unauthenticated("IDX14100: JWT is not well formed, there are no dots (.).")
             raise unauthenticated("Access token validation failure. Invalid signature.")
