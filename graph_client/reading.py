@@ -11,7 +11,17 @@ from graph_client.errors import GraphStatusError, UnreadableAnswer
 from graph_client.protocol import path_on_wire, read_next_link
 from graph_client.session import Sender
 
-__all__ = ["Page", "Parsed", "is_expired_link", "items", "linked_pages", "pages", "parsed_pages", "read"]
+__all__ = [
+    "Page",
+    "Parsed",
+    "is_expired_link",
+    "items",
+    "linked_pages",
+    "pages",
+    "parsed_pages",
+    "read",
+    "whole_pages",
+]
 
 
 class Parsed(Protocol):
@@ -88,14 +98,14 @@ async def parsed_pages(session: Sender, call: Call, kind: type[R]) -> AsyncItera
 
 @dataclass(frozen=True)
 class Page(Generic[R]):
-    """One page of a collection, and where it goes on: what was read up to here need not be read again."""
+    """One page of a collection, with the link to continue from it."""
 
     items: tuple[R, ...]
     removed: tuple[str, ...] = ()
-    """Ids of what is gone, in a page of changes."""
+    """The ids of deleted objects, in a page of changes."""
     next_link: str | None = None
     delta_link: str | None = None
-    """Where to ask for later changes; the last page of changes has it."""
+    """The link to later changes, on the last page of changes."""
 
 
 async def linked_pages(session: Sender, call: Call, kind: type[R]) -> AsyncIterator[Page[R]]:
@@ -121,7 +131,7 @@ _EXPIRED = frozenset({"syncstatenotfound", "syncstateinvalid", "resyncrequired"}
 
 
 def is_expired_link(error: GraphStatusError) -> bool:
-    """Whether Graph no longer knows a link that it gave: everything is to be read again.
+    """Whether a link of Graph's has expired, so that everything must be read again.
 
     Microsoft's overview says 410, its announcement of the seven days that a deltaLink lives 400 with a code:
     https://devblogs.microsoft.com/microsoft365dev/duration-of-change-tracking-tokens-for-identity-and-education-resources/

@@ -1,4 +1,4 @@
-"""A tenant that has grown for years before we came: service principals of every type, and jobs that nobody wrote down.
+"""A tenant that has grown for years: service principals of every type, and jobs that no fleet file lists.
 
 What a job of each kind looks like follows the recordings of jobs (a steady one of cloud sync, one that was just
 started, a fresh one) and Microsoft's pages on quarantine.
@@ -31,14 +31,14 @@ State = Literal["steady", "failing entries", "quarantined", "paused", "given up"
 
 @dataclass(frozen=True)
 class Kind:
-    """Service principals of one kind: what their jobs are, and how they have been doing."""
+    """Service principals of one kind, and the state of their jobs."""
 
     template: str
     """Display name or id of the application template."""
     jobs: tuple[str, ...]
     state: State = "steady"
     days: float = 0.0
-    """How long the state has lasted."""
+    """How long the job has been in this state."""
     reason: str = "EncounteredQuarantineException"
     secrets: Mapping[str, str] = field(default_factory=lambda: _BEARER)
     mail: bool = True
@@ -46,7 +46,7 @@ class Kind:
 
 _CUSTOM = NON_GALLERY["global"]
 _SAME_TARGET = {"CompanyId": guid("estate", "target tenant"), "AuthenticationType": "SyncPolicy"}
-# The first five are what a tenant of a hundred has.
+# A tenant of a hundred has the first five.
 KINDS = (
     Kind(CLOUD_SYNC, ("AD2AADProvisioning", "AD2AADPasswordHash"), secrets={"Domain": '{"domain":"contoso.example"}'}),
     Kind("Snowflake for Microsoft Entra ID", ("snowFlake",), "quarantined", 22),
@@ -67,13 +67,13 @@ KINDS = (
     Kind("ServiceNow", ("ServiceNowOutDelta",), "paused", 10, secrets=_BASIC, mail=False),
 )
 EVERY = 20
-"""One of so many service principals has jobs: five in a hundred."""
-# Two of five are no applications: where Azure is used much, managed identities are many.
+"""One service principal in this many has jobs: five in a hundred."""
+# Two of five are not applications: tenants with much Azure have many managed identities.
 OTHER_TYPES = ("ManagedIdentity", "ManagedIdentity", "ManagedIdentity", "Legacy", "SocialIdp")
 
 
 def build_estate(tenant: Tenant, now: float) -> None:
-    """Fill a tenant with as many service principals as its settings say; the same seed makes the same estate."""
+    """Fill a tenant with service principals by its settings; the same seed gives the same estate."""
     settings, taken = tenant.settings, set[str]()
     by_name = {template.display_name: template for template in tenant.gallery.values()}
     for number in range(settings.estate):
@@ -107,7 +107,7 @@ def _unique(name: str, taken: set[str]) -> str:
 
 
 def _plain(tenant: Tenant, number: int, now: float) -> tuple[dict[str, Any], Template]:
-    """A service principal without jobs: a managed identity, Microsoft's, a registration, or single sign-on only."""
+    """A service principal without jobs: a managed identity, Microsoft's, a registration, or only single sign-on."""
     settings, toolkit = tenant.settings, tenant.gallery[_SAML_TOOLKIT]
     company, products = COMPANIES[number % len(COMPANIES)], tuple(PRODUCTS)
     name = f"{company} {products[number // len(COMPANIES) % len(products)]} {number}"
@@ -139,8 +139,8 @@ def _ran(job: Job, ended: float, **counts: int) -> Execution:
 
 
 def _steady(job: Job, kind: Kind, now: float, settings: EmulatorSettings) -> None:
-    """Years of cycles, the last one minutes ago."""
-    # Past the cycles in which people change by themselves: what it has done lies behind the estate's log.
+    """A job with years of cycles, the last one minutes ago."""
+    # Beyond the cycles in which people change: its events are older than the estate's log.
     job.was_started, job.schedule, job.initial_due = True, "Active", False
     job.cycle_number, job.dormant = settings.eventful_cycles + 1_000, True
     escrowed = 15 if kind.state == "failing entries" else 0
@@ -169,19 +169,19 @@ def _quarantined(job: Job, kind: Kind, now: float, settings: EmulatorSettings) -
 
 
 def _given_up(job: Job, kind: Kind, now: float, settings: EmulatorSettings) -> None:
-    """In quarantine for four weeks, and then switched off by the service."""
+    """A job that was in quarantine for four weeks, and then disabled by the service."""
     _quarantined(job, kind, now, settings)
     job.schedule = "Disabled"
     job.last = _ran(job, now - (kind.days - 28) * DAY)
 
 
 def _started(job: Job, _: Kind, now: float, settings: EmulatorSettings) -> None:
-    """Started a moment ago; the first cycle is still to come."""
+    """A job that was just started; its first cycle has not begun."""
     job.was_started, job.schedule, job.next_at = True, "Active", now + max(settings.start_delay_seconds, 2_400.0)
 
 
 def _fresh(_job: Job, _: Kind, _now: float, _settings: EmulatorSettings) -> None:
-    """As POST …/jobs leaves it."""
+    """A job that was created but never started."""
 
 
 _STATES: Mapping[State, Callable[[Job, Kind, float, EmulatorSettings], None]] = {

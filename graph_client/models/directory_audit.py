@@ -18,7 +18,7 @@ __all__ = ["AuditApp", "AuditDetail", "AuditInitiator", "AuditTarget", "AuditUse
 
 
 class AuditUser(View):
-    """The user who did it."""
+    """The user as actor."""
 
     __slots__ = ()
 
@@ -38,7 +38,7 @@ class AuditApp(View):
 
 
 class AuditInitiator(View):
-    """Who did it: one of both, or neither where it was a service of Microsoft's."""
+    """The actor: a user or an application, or neither for one of Microsoft's services."""
 
     __slots__ = ()
 
@@ -47,7 +47,7 @@ class AuditInitiator(View):
 
 
 class AuditTarget(View):
-    """What was changed."""
+    """A changed object."""
 
     __slots__ = ()
 
@@ -58,7 +58,7 @@ class AuditTarget(View):
 
 
 class AuditDetail(View):
-    """More about it, by name."""
+    """A further detail, by name."""
 
     __slots__ = ()
 
@@ -67,7 +67,7 @@ class AuditDetail(View):
 
 
 class DirectoryAudit(View):
-    """One record of the log; `raw` is the JSON as it came."""
+    """One record of the log; `raw` is the JSON as received."""
 
     __slots__ = ()
 
@@ -86,7 +86,7 @@ class DirectoryAudit(View):
 
     @classmethod
     def parse(cls, value: Any) -> Self:
-        """The record of a JSON value.
+        """Parse a JSON value.
 
         Raises:
             UnreadableAnswer: when it is no object, or its id is missing.
@@ -101,7 +101,7 @@ class DirectoryAudit(View):
 
     @property
     def id(self) -> str:
-        """Its id: `Sync_…` where the provisioning service wrote it."""
+        """The id of the record; those of the provisioning service begin with `Sync_`."""
         return self._id or ""
 
     @property
@@ -114,5 +114,5 @@ class DirectoryAudit(View):
 
     @property
     def target(self) -> AuditTarget:
-        """The first of what was changed: of Account Provisioning it is the service principal of the job."""
+        """The first changed object; for Account Provisioning it is the service principal of the job."""
         return next(iter(self.target_resources), AuditTarget())

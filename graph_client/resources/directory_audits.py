@@ -17,11 +17,11 @@ from graph_client.session import Sender
 __all__ = ["ACCOUNT_PROVISIONING", "DirectoryAudits"]
 
 ACCOUNT_PROVISIONING = "Account Provisioning"
-"""The service that logs what is done to synchronization jobs."""
+"""The service that logs changes of synchronization jobs."""
 
 
 class DirectoryAudits:
-    """Reads who changed what, by windows of time."""
+    """Reads audit records by windows of time."""
 
     def __init__(self, session: Sender) -> None:
         self._session = session
@@ -34,7 +34,7 @@ class DirectoryAudits:
         service: str | None = None,
         top: int | None = None,
     ) -> AsyncIterator[list[DirectoryAudit]]:
-        """The records page by page.
+        """The records, page by page.
 
         Args:
             start: only records of this moment or later.

@@ -48,14 +48,14 @@ class ServicePrincipals:
         return linked_pages(self._session, _from(link, first), ServicePrincipal)
 
     def changes(self, *, select: Sequence[str], link: str | None = None) -> AsyncIterator[Page[ServicePrincipal]]:
-        """What has changed since a deltaLink was given; without one a single page that has nothing but the link.
+        """The changes since a deltaLink; without one, a single page with only a deltaLink.
 
         Raises:
             GraphStatusError: among others when the link has expired (see `reading.is_expired_link`).
 
         https://learn.microsoft.com/graph/api/serviceprincipal-delta
         """
-        # In this order Graph would first list everybody: `latest` asks for what is still to come.
+        # Without `latest` Graph would first list all service principals.
         first = Call.get("/servicePrincipals/delta", {**options(select=select), "$deltatoken": "latest"})
         return linked_pages(self._session, _from(link, first), ServicePrincipal)
 

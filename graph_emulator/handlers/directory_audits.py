@@ -33,11 +33,11 @@ ACTIVITIES = {
     "assign": Activity("Add app role assignment to service principal", CORE_DIRECTORY, "Assign"),
     "unassign": Activity("Remove app role assignment from service principal", CORE_DIRECTORY, "Unassign"),
 }
-"""What is written down, by operation."""
+"""The recorded activities, by operation."""
 
 
 def write_audit(call: Call, operation: str, answer: Answer) -> None:
-    """Write down what a request did, with the application that the token was made for as its actor."""
+    """Record the action of a request, with the application of the token as its actor."""
     activity = ACTIVITIES.get(operation)
     principal = _find_principal(call, answer) if activity else None
     if activity is None or principal is None:
@@ -47,7 +47,7 @@ def write_audit(call: Call, operation: str, answer: Answer) -> None:
 
 
 def _find_principal(call: Call, answer: Answer) -> Entry | None:
-    """The service principal that a request was about, also one that it has just created or deleted."""
+    """The service principal of a request, even one that was just created or deleted."""
     directory = call.tenant.directory
     made = answer.value.get("servicePrincipal") if isinstance(answer.value, dict) else None
     identifier = made["id"] if made else call.parameters["id"]
@@ -90,7 +90,7 @@ DEAF = Filterable("directoryAudit", {**_FIELDS, "loggedbyservice": Field(lambda 
 
 
 def list_all(call: Call) -> Answer:
-    """The records that match, in pages, the newest first unless asked otherwise."""
+    """The records that match, in pages, by default the newest first."""
     options, settings = call.options, call.tenant.settings
     allow_options(options, OPTIONS)
     descending = _is_descending(options.get("$orderby"))

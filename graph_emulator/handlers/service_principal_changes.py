@@ -1,4 +1,4 @@
-"""What has changed among the service principals since somebody last asked.
+"""The delta query of service principals.
 
 https://learn.microsoft.com/graph/api/serviceprincipal-delta
 """
@@ -16,13 +16,13 @@ from graph_emulator.wire.query_options import allow_options, next_link, read_ski
 from graph_emulator.wire.query_options import write_skip_token as write_token
 
 PAGE = 100
-"""The service alone says how long a page is."""
+"""The page size, which only the service determines."""
 LATEST = "latest"
 KIND: Kind = "servicePrincipal"
 
 
 def delta(call: Call) -> Answer:
-    """Everybody in pages, or what has changed since a deltaLink; the last page has the next deltaLink.
+    """All service principals in pages, or the changes since a deltaLink; the last page has the next deltaLink.
 
     `$deltatoken=latest` asks for that link alone: https://learn.microsoft.com/graph/delta-query-overview
     """
@@ -52,7 +52,7 @@ def _span(call: Call, last: int) -> tuple[int, int]:
     text = call.options.get("$deltatoken")
     if text is None:
         return 0, last
-    # Both kinds of token are written alike.
+    # Both kinds of token have the same format.
     position, _, told_at = (read_skip_token({"$skiptoken": text}) or "").partition(" ")
     if not position.isdigit() or not told_at.isdigit():
         raise malformed("The value of $deltatoken is not valid.")
@@ -62,7 +62,7 @@ def _span(call: Call, last: int) -> tuple[int, int]:
 
 
 def _expired(call: Call) -> GraphProblem:
-    """The refusal of an old link, in the words of Microsoft's announcement.
+    """The refusal of an expired link, as in Microsoft's announcement.
 
     https://devblogs.microsoft.com/microsoft365dev/duration-of-change-tracking-tokens-for-identity-and-education-resources/
     """

@@ -1,4 +1,4 @@
-"""The directory audit log: who changed what in the tenant, each record readable from the moment it was ingested.
+"""The directory audit log: who changed what in the tenant; each record is readable once it is ingested.
 
 https://learn.microsoft.com/graph/api/resources/directoryaudit
 """
@@ -40,7 +40,7 @@ IMPORT = Activity("Import")
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who did it, as `initiatedBy` shows it; the provisioning service itself is neither user nor application."""
+    """The actor, as in `initiatedBy`; the provisioning service itself is neither user nor application."""
 
     user: dict[str, Any] | None = None
     app: dict[str, Any] | None = None
@@ -56,7 +56,7 @@ class Actor:
 
     @classmethod
     def person(cls, user: dict[str, Any]) -> "Actor":
-        """Somebody in the portal."""
+        """A user in the portal."""
         names = {name: user[name] for name in ("id", "displayName", "userPrincipalName")}
         return cls(user={**names, "ipAddress": "192.0.2.10"})
 
@@ -74,7 +74,7 @@ class AuditRecord:
 
     ticks: int
     number: int
-    """In the order in which they were written, where the clock stands still."""
+    """The order of records at the same moment."""
     ingested_at: float
     activity: Activity
     value: dict[str, Any]
@@ -94,7 +94,7 @@ class AuditLog:
     def record(
         self, activity: Activity, principal: Entry, actor: Actor, at: float, *, reason: str = "", failed: bool = False
     ) -> None:
-        """Write down what somebody did to a service principal or to a job of its."""
+        """Record an action on a service principal or its job."""
         self._made += 1
         settings = self._settings
         correlation = guid(settings.seed, "audit", self._made)
@@ -126,7 +126,7 @@ class AuditLog:
         return settings.audit_latency_seconds * (0.5 + 0.5 * share(correlation, "latency"))
 
     def readable(self, now: float, *, descending: bool) -> Iterator[AuditRecord]:
-        """The ingested records that retention still keeps."""
+        """The ingested records within retention."""
         oldest = to_ticks(now - self._settings.log_retention_seconds)
         first = bisect_left(self._records, oldest, key=_ticks)
         last = bisect_right(self._records, to_ticks(now), key=_ticks)
@@ -136,7 +136,7 @@ class AuditLog:
                 yield record
 
     def all(self) -> list[AuditRecord]:
-        """Every record that was written, readable or not, oldest first."""
+        """All records, readable or not, oldest first."""
         return list(self._records)
 
 

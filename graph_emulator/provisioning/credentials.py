@@ -85,7 +85,7 @@ class TargetSystems:
         return self._in_words(template, problem) if problem else None
 
     def accepts(self, token: str) -> bool:
-        """Whether a target system takes a token that somebody sends it."""
+        """Whether target systems accept a bearer token."""
         return not self._is_bad(token)
 
     def _is_bad(self, value: str) -> bool:

@@ -114,7 +114,7 @@ def provision(plan: CyclePlan, target: Target, subject_id: str, subject: Subject
 
 
 def update(plan: CyclePlan, kind: str, value: dict[str, Any]) -> Outcome:
-    """Change somebody in the target system."""
+    """Update a user or group in the target system."""
     error = plan.writer.update(kind, value) if plan.writer else None
     return Outcome(kind, value, "update", "failure" if error else "success", error)
 

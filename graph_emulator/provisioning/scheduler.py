@@ -100,7 +100,7 @@ class JobScheduler:
         return job
 
     def keep_asleep(self, job: Job) -> None:
-        """Take over a job as it is, with a past that nobody has watched."""
+        """Add an existing job with its past."""
         self._schedule(job)
 
     def of(self, principal_id: str, now: float) -> list[Job]:

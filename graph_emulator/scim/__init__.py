@@ -1,1 +1,1 @@
-"""Target systems: SCIM servers behind the tenant, which provisioning writes to."""
+"""Embedded target systems: SCIM servers to which the tenant's jobs provision."""

@@ -1,4 +1,4 @@
-"""Target systems that do what Entra ID does not bear: each fault changes the answers of a healthy server."""
+"""Faults of target systems that Entra ID does not accept: each changes the answers of a healthy server."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -133,4 +133,4 @@ FAULTS = {
     "no-count": "count is ignored",
     ENDING_TOKEN: "target systems refuse a token a minute after its first use",
 }
-"""By name, what is wrong with the target systems that run here."""
+"""The faults of the embedded target systems, by name."""

@@ -1,4 +1,4 @@
-"""The SCIM servers behind the tenant: one for each name below `/scim/`, made when it is first asked.
+"""The embedded SCIM servers: one for each name below `/scim/`, created at its first request.
 
 They are scim2-server, which shares nothing with what is tested against them; without it there is none.
 """
@@ -24,7 +24,7 @@ NOT_INSTALLED = "The embedded target needs scim2-server: pip install 'entra-flee
 
 
 def name_in(address: str) -> str | None:
-    """Which of the servers here an address names; None for a system elsewhere."""
+    """The name of the embedded server with an address; None for a system elsewhere."""
     match = _OURS.fullmatch(address.strip())
     return match[1] if match else None
 
@@ -65,18 +65,18 @@ class ScimServers:
         return self._servers[name]
 
     def names(self) -> list[str]:
-        """Those that were asked so far."""
+        """The servers with requests so far."""
         return list(self._servers)
 
     def accounts(self, name: str) -> list[dict[str, Any]]:
-        """The users that a server has, as it would answer them."""
+        """The users of a server, as in its answers."""
         server = self.server(name)
         listed = Request("GET", f"/scim/{name}/Users", "count=10000")
         found: list[dict[str, Any]] = orjson.loads(_ask(server, listed).body)["Resources"]
         return found
 
     def writer(self, address: str, token: str, now: float) -> TargetWriter | None:
-        """The way of provisioning into one of them; None to a system elsewhere, or where no server is installed."""
+        """The writer for one of them; None for a system elsewhere, or if no server is installed."""
         name = name_in(address)
         if name is None:
             return None
@@ -92,7 +92,7 @@ class ScimServers:
         return TargetWriter(ask, compliant=COMPLIANT_FLAG.lower() in address.lower())
 
     def answer(self, request: Request, now: float) -> Response:
-        """Answer a request to one of them."""
+        """Answer a request to one of the servers."""
         name, _, path = request.path.removeprefix("/scim/").partition("/")
         try:
             server = self.server(unquote(name))
@@ -120,7 +120,7 @@ class ScimServers:
 
 @cache
 def _maker() -> Callable[[], Any]:
-    # An extra, which takes a second to import and to read its schemas.
+    # An extra, which takes a second to import and to load its schemas.
     from scim2_server.handler import ScimHandler  # noqa: PLC0415
     from scim2_server.memory import InMemoryStorage  # noqa: PLC0415
     from scim2_server.service import ScimService  # noqa: PLC0415
@@ -147,7 +147,7 @@ def _ask(server: ScimServer, request: Request) -> Response:
 
 
 def _read_end(token: str) -> float | None:
-    """When a JWT says that it ends; its signature is nobody's concern here."""
+    """The expiry in a JWT; its signature does not matter here."""
     parts = token.split(".")
     if len(parts) != 3:
         return None

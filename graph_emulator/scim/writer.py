@@ -1,4 +1,4 @@
-"""What the provisioning service asks of a target system: look somebody up, then create, change, disable or delete.
+"""The provisioning service's requests to a target system: look up, then create, change, disable or delete an account.
 
 https://learn.microsoft.com/entra/identity/app-provisioning/use-scim-to-provision-users-and-groups
 """
@@ -21,23 +21,23 @@ ERRORS = {401: "InsufficientRights", 403: "InsufficientRights", 409: "EntryConfl
 """The codes in the provisioning log, by the status of the answer."""
 
 Ask = Callable[[str, str, str, bytes], Response]
-"""From method, path below the address, query and body to an answer."""
+"""A function from method, path below the address, query and body to an answer."""
 
 
 class Refused(Exception):
-    """The target system does not do it; the text is the code for the log."""
+    """The target system fails; the text is the code for the log."""
 
 
 @dataclass(frozen=True, slots=True)
 class TargetWriter:
-    """One target system, with the credentials that are saved for it."""
+    """One target system, with its saved credentials."""
 
     ask: Ask
     compliant: bool = False
     """Whether the address asks for PATCH as in RFC 7644."""
 
     def test(self) -> str | None:
-        """What is wrong with the target, in the words of the service; None if it can be provisioned to."""
+        """The service's text about a faulty target; None if provisioning to it works."""
         answer = self.ask("GET", "Users", _filter("userName", "a-user-who-does-not-exist"), b"")
         if answer.delay_seconds >= TIMEOUT_SECONDS:
             return "The request timed out"
@@ -51,15 +51,15 @@ class TargetWriter:
         return None if value and LIST_RESPONSE in value.get("schemas", ()) else "the response is not a ListResponse"
 
     def create(self, kind: str, subject: dict[str, Any]) -> str | None:
-        """Create an account or a group, or take over the one that is there; the code of the error if there is one."""
+        """Create an account or group, or adopt an existing one; return the code of the error, if any."""
         return self._try(self._create, kind, subject)
 
     def update(self, kind: str, subject: dict[str, Any]) -> str | None:
-        """Change what flows; the code of the error if there is one."""
+        """Update the mapped attributes; return the code of the error, if any."""
         return self._try(self._update, kind, subject)
 
     def remove(self, kind: str, subject: dict[str, Any]) -> str | None:
-        """Disable an account, or delete a group; the code of the error if there is one."""
+        """Disable an account, or delete a group; return the code of the error, if any."""
         return self._try(self._remove, kind, subject)
 
     @staticmethod
@@ -124,7 +124,7 @@ _REASONS = {301: "Moved Permanently", 403: "Forbidden", 404: "Not Found", 501: "
 
 
 def _resource(kind: str, subject: dict[str, Any]) -> dict[str, Any]:
-    """What the default mappings make of a user or a group."""
+    """The SCIM resource of a user or group, by the default mappings."""
     if kind == "Group":
         schemas = ["urn:ietf:params:scim:schemas:core:2.0:Group"]
         return {"schemas": schemas, "externalId": subject["id"], "displayName": subject["displayName"]}
