@@ -22,7 +22,7 @@ SYNC = f"{SP}/synchronization/jobs"
             "Permission being assigned already exists on the object",
             "already exists",
         ),
-        ("POST", f"{SYNC}/validateCredentials", 400, "BadRequest", "no", "target system did not accept"),
+        ("POST", f"{SYNC}/validateCredentials", 400, "BadRequest", "no", "target system rejected"),
         ("PUT", SYNC, 400, "SystemForCrossDomainIdentityManagementCredentialValidationFailure", "", "target system"),
         ("GET", SP, 401, "InvalidAuthenticationToken", "expired", "tenant, clock"),
         ("GET", SYNC, 401, "UnknownError", "", "Synchronization.Read.All"),
