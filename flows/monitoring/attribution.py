@@ -13,7 +13,7 @@ from typing import Any
 
 from flows.formatting.text import format_iso
 from flows.monitoring.harvest import OVERLAP
-from flows.store import AuditRecord, Coverage
+from flows.store import AuditRecord, Coverage, OwnWrite
 
 TOLERANCE = timedelta(minutes=1)
 """How far the clocks of the looks and of the log may be apart: a record as near to a look is no evidence."""
@@ -53,6 +53,10 @@ Source: https://learn.microsoft.com/entra/identity/monitoring-health/reference-a
 """
 
 
+ACTIVITIES = _STATES | {_MAPPINGS, _SETTINGS, _QUARANTINE}
+"""All of them."""
+
+
 @dataclass(frozen=True)
 class SeenChange:
     """A change of one application: not there at one look, there at a later one.
@@ -73,26 +77,6 @@ class SeenChange:
 
 
 @dataclass(frozen=True)
-class OwnWrite:
-    """A time in which a run of ours may have written to an application, as the journal says."""
-
-    service_principal_id: str
-    started_at: datetime
-    ended_at: datetime
-    actor_object_id: str | None = None
-
-    def overlaps(self, start: datetime, end: datetime) -> bool:
-        """Return whether it may have written between two moments."""
-        return self.started_at <= end and start <= self.ended_at
-
-    def wrote(self, record: AuditRecord) -> bool:
-        """Return whether a record tells of this write."""
-        at, own = record.activity_at, (self.actor_object_id or "").lower()
-        same = (record.service_principal_id or "") == self.service_principal_id.lower() and own == record.actor_id
-        return same and at is not None and self.overlaps(at - TOLERANCE, at + TOLERANCE)
-
-
-@dataclass(frozen=True)
 class Attribution:
     """Who did it, when, and by which activity."""
 
@@ -102,6 +86,11 @@ class Attribution:
     activity: str
     source: str
     """entra-fleet or directory."""
+
+    @property
+    def summary(self) -> str:
+        """Who and when, in a short phrase."""
+        return f"{self.actor or 'the provisioning service'} on {self.at:%Y-%m-%d %H:%M}Z"
 
     def as_json(self) -> dict[str, Any]:
         """Return its JSON."""
@@ -160,7 +149,7 @@ class AuditTrail:
             for each in self.own_writes
             if each.service_principal_id.lower() == principal and each.overlaps(start, end)
         ]
-        ours = any(each.wrote(record) for each in own)
+        ours = any(tells_of(record, each) for each in own)
         if own and not ours and change.kind is not ChangeKind.QUARANTINED:
             # Both wrote, and only one of them is in the log.
             return None
@@ -179,9 +168,11 @@ def _lies_within(record: AuditRecord, start: datetime, end: datetime) -> bool:
     return record.activity_at is None or start <= record.activity_at <= end
 
 
-def is_role_import(record: AuditRecord) -> bool:
-    """Return whether a record tells of roles that the AWS connector imported: they stand in no other log."""
-    return (record.activity or "").lower() == "import"
+def tells_of(record: AuditRecord, write: OwnWrite) -> bool:
+    """Return whether a record tells of a write of ours: the same identity, application and time."""
+    at, own = record.activity_at, (write.actor_object_id or "").lower()
+    same = (record.service_principal_id or "") == write.service_principal_id.lower() and own == record.actor_id
+    return same and at is not None and write.overlaps(at - TOLERANCE, at + TOLERANCE)
 
 
 def foreign_records(records: Iterable[AuditRecord], own_writes: Sequence[OwnWrite]) -> Iterable[AuditRecord]:
@@ -190,5 +181,5 @@ def foreign_records(records: Iterable[AuditRecord], own_writes: Sequence[OwnWrit
     for write in own_writes:
         by_application.setdefault(write.service_principal_id.lower(), []).append(write)
     for record in records:
-        if not any(write.wrote(record) for write in by_application.get(record.service_principal_id or "", ())):
+        if not any(tells_of(record, write) for write in by_application.get(record.service_principal_id or "", ())):
             yield record

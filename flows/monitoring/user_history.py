@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from flows.formatting.text import format_iso
+from flows.monitoring.audit_trail import RoleImport, read_role_imports
 from flows.monitoring.instances import Instance
 from flows.monitoring.triage import Explanation, explain_error
 from flows.store import ApplicationHistory, Coverage, Identity, JobObservation, Store, StoredOnDemandResult
@@ -93,6 +94,8 @@ class UserHistory:
     coverage: Sequence[Coverage]
     trials: Sequence[TriedOnDemand] = ()
     """What was tried on demand, the newest first."""
+    role_imports: Sequence[RoleImport] = ()
+    """Roles that the connector imported into these applications, the newest first."""
 
     def as_json(self) -> dict[str, Any]:
         """Return what `why --output json` prints."""
@@ -102,6 +105,7 @@ class UserHistory:
             "unseen": [{"fleet": job.fleet, "key": job.key, "job_state": job.state} for job in self.unseen],
             "harvest": [coverage_json(each) for each in self.coverage],
             "on_demand": [each.as_json() for each in self.trials],
+            "role_imports": [each.as_json() for each in self.role_imports],
         }
 
 
@@ -131,7 +135,9 @@ def read_user_history(
     results = [each for each in store.on_demand.of(identity) if everywhere or each.service_principal_id in by_principal]
     logged = store.on_demand.logged(results)
     trials = [TriedOnDemand(each, each.change_id in logged) for each in results]
-    return UserHistory(identity, chapters, unseen, store.coverage(), trials)
+    principals = {told.told.service_principal_id for told in chapters} | set(by_principal)
+    imports = read_role_imports(store, {each for each in principals if each})
+    return UserHistory(identity, chapters, unseen, store.coverage(), trials, imports)
 
 
 def coverage_json(coverage: Coverage) -> dict[str, Any]:

@@ -13,6 +13,9 @@ from flows.fleet_file.models import Fleet
 from flows.mappings.models import Mappings
 
 if TYPE_CHECKING:
+    from flows.monitoring.attribution import Attribution
+
+if TYPE_CHECKING:
     from flows.store import Store
 
 
@@ -25,6 +28,8 @@ class KnownState:
     paused_by_us: frozenset[str] = frozenset()
     """Ids of the jobs whose last journaled change of state was our pause."""
 
+    paused_by: Mapping[str, "Attribution"] = field(default_factory=dict)
+    """Who paused a job, by its id, where the audit log tells."""
     applied: Mapping[tuple[str, str], Mappings] = field(default_factory=dict)
     """What was last applied to each job, by service principal id (lower case) and job id."""
 
@@ -46,10 +51,14 @@ def load_known_state(store: "Store", fleet: Fleet) -> KnownState:
     Raises:
         StoreError: The store cannot be read.
     """
+    # Both need the store's modules, which a first plan need not wait for.
+    from flows.monitoring.audit_trail import explain_pauses  # noqa: PLC0415
+
     mapped = any(instance.mappings for instance in fleet.instances)
     return KnownState(
         store.fingerprints.known(fleet.tenant_id),
         store.journal.paused_jobs(fleet.tenant_id),
+        explain_pauses(store, fleet.tenant_id, fleet.fleet),
         applied_mappings(store, fleet.tenant_id) if mapped else {},
     )
 

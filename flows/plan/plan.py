@@ -11,6 +11,7 @@ from typing import Any, Literal
 from flows.errors import StepFailed
 from flows.fleet_file.models import Instance
 from flows.mappings.scope_filter import Selection
+from flows.monitoring.attribution import Attribution
 from flows.monitoring.health import TOO_MANY_DELETES, JobHealth
 from flows.plan.outcome import APPLIED, InstanceOutcome
 from flows.tenant.assignments import Assigned
@@ -97,6 +98,8 @@ class InstancePlan:
     health: JobHealth = _UNKNOWN
     paused_by: Literal["us", "someone"] | None = None
     """Who paused the job, if it is paused: us if the journal says so, else someone."""
+    changed_by: Attribution | None = None
+    """Who that someone is, where the audit log tells."""
     credentials: Mapping[str, Literal["known", "unknown"]] = field(default_factory=dict)
     """Saved credentials in the file; known if the store can tell whether they have changed."""
     removals: tuple[Assigned, ...] = ()
@@ -178,7 +181,8 @@ class InstancePlan:
     @property
     def condition(self) -> str:
         """Job state in a short phrase."""
-        state = f"{self.health.state} by someone" if self.held else self.health.state
+        who = self.changed_by.summary if self.changed_by else "someone"
+        state = f"{self.health.state} by {who}" if self.held else self.health.state
         if self.held and self.health.held_by != TOO_MANY_DELETES:
             state += "; resume with --force"
         return ": ".join(filter(None, (state, ", ".join(self.health.remarks))))
@@ -208,7 +212,8 @@ class InstancePlan:
             "credentials": dict(self.credentials),
             "pending": list(self.pending),
             "warnings": list(self.warnings),
-            "health": self.health.as_json() | {"paused_by": self.paused_by},
+            "health": self.health.as_json()
+            | {"paused_by": self.paused_by, "changed_by": self.changed_by.as_json() if self.changed_by else None},
         }
         return document | ({"conflict": vars(self.conflict)} if self.conflict else {})
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 
 from flows.monitoring.credential_warnings import ExpiringCredential, find_expiring_credentials
+from flows.monitoring.audit_trail import explain_episodes, read_role_imports
 from flows.monitoring.instances import Instance, read_instances
 from flows.monitoring.quarantine_triage import triage_quarantine
 from flows.monitoring.triage import ErrorTriage, explain_error
@@ -37,6 +38,8 @@ def build_report(store: Store, *, days: int, fleet: str | None = None, now: date
     activity = Activity(first, now.date(), {each.service_principal_id for each in instances} if fleet else None)
     for tenant_id in sorted({one for one, _ in fleets} | {each.tenant_id for each in store.coverage()}):
         activity.add(store.statistics, Period(tenant_id, since, now + timedelta(seconds=1)))
+    episodes = _episodes(store, fleets, since)
+    principals = {each.service_principal_id for each in instances if each.service_principal_id}
     return Report(
         made_at=now,
         store=store.address,
@@ -44,9 +47,11 @@ def build_report(store: Store, *, days: int, fleet: str | None = None, now: date
         days=activity.days,
         applications=list(_triaged(store, _applications(store, instances, activity))),
         errors=_errors(store, activity),
-        episodes=_episodes(store, fleets, since),
+        episodes=episodes,
         coverage=coverage,
         expiring=_expiring(store, instances, now),
+        attributions=explain_episodes(store, episodes),
+        role_imports=read_role_imports(store, principals if fleet else None, since),
     )
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from flows.monitoring.credential_warnings import ExpiringCredential
+from flows.monitoring.attribution import Attribution
+from flows.monitoring.audit_trail import RoleImport
 from flows.monitoring.instances import Instance
 from flows.monitoring.triage import ErrorTriage, Triage
 from flows.store import Coverage, Cycle, EventStatistics, JobEpisode, JobObservation, Period
@@ -118,6 +120,10 @@ class Report:
     coverage: Sequence[Coverage]
     expiring: Sequence[ExpiringCredential] = ()
     """Saved tokens that say that they end within 30 days, the earliest first."""
+    attributions: Mapping[int, Attribution] = field(default_factory=dict)
+    """By what an episode began, by its number, where the audit log tells."""
+    role_imports: Sequence[RoleImport] = ()
+    """Roles that connectors imported, the newest first."""
 
     @property
     def states(self) -> dict[str, int]:

@@ -16,7 +16,7 @@ from flows.store.instances import KnownInstance
 from flows.store.job_episodes import JobEpisode
 from flows.store.job_history import JobObservation
 from flows.store.job_schemas import JobPlace, SchemaVersion
-from flows.store.journal import Change, ChangeError, FieldChange, Recorded, Run
+from flows.store.journal import Change, ChangeError, FieldChange, OwnWrite, Recorded, Run
 from flows.store.leases import LeaseHolder
 from flows.store.on_demand_results import StoredOnDemandResult
 from flows.store.provisioning_events import ErrorCount, EventCount, EventFilter
@@ -52,6 +52,7 @@ __all__ = [
     "LeaseHolder",
     "Look",
     "OpenFailure",
+    "OwnWrite",
     "Period",
     "Recorded",
     "Rollout",

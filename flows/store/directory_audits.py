@@ -1,12 +1,12 @@
 """The directory audits: who changed what about provisioning, stored once each."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from flows.store.database import Database
 from flows.store.harvests import Coverage, Gap, Harvests, coverage, upsert_records
@@ -77,10 +77,19 @@ class DirectoryAudits:
         tenant_id: str | None = None,
         *,
         service_principal_id: str | None = None,
+        activities: Collection[str] | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> Iterator[AuditRecord]:
-        """Yield the records from `since` until before `until`, the oldest first, in constant memory."""
+        """Yield the records from `since` until before `until`, the oldest first, in constant memory.
+
+        Args:
+            tenant_id: Only of this tenant.
+            service_principal_id: Only of this application.
+            activities: Only these, in lower case.
+            since: The first moment; records without one are left out then.
+            until: The first moment after them, likewise.
+        """
         table = DIRECTORY_AUDIT.c
         columns = (table[column.name] for column in fields(AuditRecord))
         statement = select(*columns).order_by(table.activity_at, table.id)
@@ -88,6 +97,8 @@ class DirectoryAudits:
             statement = statement.where(table.tenant_id == tenant_id)
         if service_principal_id is not None:
             statement = statement.where(table.service_principal_id == fold_text(service_principal_id))
+        if activities is not None:
+            statement = statement.where(func.lower(table.activity).in_(sorted(activities)))
         if since is not None:
             statement = statement.where(table.activity_at >= since)
         if until is not None:
@@ -95,6 +106,14 @@ class DirectoryAudits:
         with self._database.read() as connection:
             for row in connection.execute(statement.execution_options(yield_per=_AT_ONCE)).mappings():
                 yield AuditRecord(**row)
+
+    def complete_from(self, tenant_id: str) -> datetime | None:
+        """Return the earliest moment that is known to have been read: that of the first record kept."""
+        table = DIRECTORY_AUDIT.c
+        statement = select(func.min(table.activity_at)).where(table.tenant_id == tenant_id)
+        with self._database.read() as connection:
+            found: datetime | None = connection.scalar(statement)
+        return found
 
     def coverage(self) -> list[Coverage]:
         """Return how far the audit log of each tenant is in the store."""

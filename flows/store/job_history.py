@@ -37,6 +37,7 @@ class JobObservation:
 
 
 _JOB = JOB_HISTORY.c
+_ROWS_AT_ONCE = 50
 
 
 class JobHistory:
@@ -69,6 +70,27 @@ class JobHistory:
         """Return the last observation of each instance of a fleet, by key; its time is when it was first observed."""
         with self._database.read() as connection:
             return _latest(connection, tenant_id, fleet)
+
+    def last_transition(
+        self, tenant_id: str, fleet: str, key: str, until: datetime | None = None
+    ) -> tuple[JobObservation, JobObservation] | None:
+        """Return between which looks a job came into the state it had last, at `until` at the latest.
+
+        Returns:
+            The last observation of another state, and the first of this one; None if there was no other.
+        """
+        statement = select(JOB_HISTORY).where(_JOB.tenant_id == tenant_id, _JOB.fleet == fleet, _JOB.key == key)
+        if until is not None:
+            statement = statement.where(_JOB.observed_at <= until)
+        first: JobObservation | None = None
+        with self._database.read() as connection:
+            newest_first = statement.order_by(_JOB.id.desc()).execution_options(yield_per=_ROWS_AT_ONCE)
+            for row in connection.execute(newest_first).mappings():
+                observation = _observation_of(row)
+                if first is not None and observation.state != first.state:
+                    return observation, first
+                first = observation
+        return None
 
     def fleets(self) -> list[tuple[str, str]]:
         """Return the tenant and name of every fleet that was ever monitored."""

@@ -82,6 +82,20 @@ class Recorded:
     error_code: str | None
 
 
+@dataclass(frozen=True)
+class OwnWrite:
+    """A time in which a run of ours may have written to an application."""
+
+    service_principal_id: str
+    started_at: datetime
+    ended_at: datetime
+    actor_object_id: str | None = None
+
+    def overlaps(self, start: datetime, end: datetime) -> bool:
+        """Return whether it may have written between two moments."""
+        return self.started_at <= end and start <= self.ended_at
+
+
 class Journal:
     """The journal of runs and changes; append-only."""
 
@@ -156,6 +170,16 @@ class Journal:
                 # Both tables have an outcome: a row is asked by column, not by name.
                 run = Run(**{column.name: row[column] for column in RUN.c})
                 yield run, _change_of({column.name: row[column] for column in CHANGE.c})
+
+    def writes(self, tenant_id: str | None = None) -> list[OwnWrite]:
+        """Return when runs may have written to which application: from a run's start until its record of it."""
+        columns = (CHANGE.c.service_principal_id, RUN.c.started_at, CHANGE.c.recorded_at, RUN.c.actor_object_id)
+        changed = (CHANGE.c.service_principal_id.is_not(None), CHANGE.c.outcome != "unchanged")
+        statement = select(*columns).select_from(CHANGE.join(RUN)).where(*changed).order_by(CHANGE.c.recorded_at)
+        if tenant_id is not None:
+            statement = statement.where(RUN.c.tenant_id == tenant_id)
+        with self._database.read() as connection:
+            return [OwnWrite(*row) for row in connection.execute(statement)]
 
     def paused_jobs(self, tenant_id: str) -> frozenset[str]:
         """Return the ids of the jobs whose last change by us was a successful pause."""

@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from flows.store import Change, ChangeError, FieldChange, Run, open_store
+from flows.store import Change, ChangeError, FieldChange, KnownInstance, Run, open_store
 from tests.estates import TENANT
+from tests.store.audits import audit
 
 MAY = datetime(2026, 5, 1, 12, tzinfo=UTC)
 FIELDS = (FieldChange(field="scope", before="all", after="assigned"), FieldChange(field="credentials.SecretToken"))
@@ -35,6 +36,7 @@ APPLIED = {
     "run_id": "first",
     "flow_run_id": "flow",
 }
+ADDED = ("actor", "activity", "service_principal_id", "job_id", "source")
 
 
 def run_of(**given):
@@ -132,3 +134,37 @@ def test_people_read_who_changed_what_in_a_table(entra_fleet_here, store_url):
     assert header.split() == ["time", "key", "action", "outcome", "what", "ticket", "by"]
     assert "scope: all → assigned; credentials.SecretToken  CHG-7" in first
     assert "failed   start" in second
+
+
+def test_changes_by_others_stand_between_ours(entra_fleet_here, store_url):
+    with open_store(store_url) as store:
+        store.instances.keep(TENANT, [KnownInstance("sp-1", "contoso", "eu")])
+        run_id = store.journal.begin(run_of(id="third", actor_object_id="US", started_at=MAY + timedelta(days=1)))
+        written_at = MAY + timedelta(days=1, minutes=1)
+        store.journal.record(run_id, change(recorded_at=written_at, service_principal_id="SP-1"))
+        us = {"user": None, "app": {"servicePrincipalId": "us", "displayName": "entra-fleet"}}
+        ours = audit("Sync_2", MAY + timedelta(days=1, seconds=30), initiatedBy=us)
+        other = audit("Sync_3", MAY + timedelta(days=2), targetResources=[{"id": "SP-2"}], result="success")
+        store.audits.save(TENANT, [audit("Sync_1", MAY + timedelta(hours=1)), ours, other])
+    result = entra_fleet_here("audit", "--all", "--store", store_url)
+    lines = [json.loads(line) for line in result.out.splitlines()]
+    assert [(each["source"], each["fleet"], each["key"], each["actor"]) for each in lines] == [
+        ("entra-fleet", "contoso", "eu", "appid"),
+        ("directory", "contoso", "eu", "adele@contoso.example"),
+        ("entra-fleet", "contoso", "eu", "appid"),
+        ("directory", None, None, "adele@contoso.example"),
+        ("entra-fleet", "=fabrikam", "us", "appid"),
+    ]
+    assert {name: lines[1][name] for name in ("at", "activity", "service_principal_id", "job_id", "run_id")} == {
+        "at": "2026-05-01T13:00:00+00:00",
+        "activity": "Update provisioning setting or credentials",
+        "service_principal_id": "sp-1",
+        "job_id": None,
+        "run_id": None,
+    }
+    assert {tuple(each) for each in lines} == {(*APPLIED, *ADDED)}
+    assert lines[0].items() >= APPLIED.items()
+    own = entra_fleet_here("audit", "--all", "--fleet", "contoso", "--store", store_url)
+    assert [json.loads(line)["source"] for line in own.out.splitlines()] == ["entra-fleet", "directory", "entra-fleet"]
+    table = entra_fleet_here("audit", "--all", "--format", "csv", "--store", store_url).out
+    assert next(csv.reader(io.StringIO(table))) == [*APPLIED, *ADDED]

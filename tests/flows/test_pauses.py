@@ -3,8 +3,9 @@
 import pytest
 
 from flows.configuration.environment import add_prefect_variables
+from flows.harvest import harvest_audits
 from flows.monitor import monitor_fleet
-from tests.estates import fleet, instance
+from tests.estates import estate_behind, fleet, instance
 from tests.flows.provisioning import provision, tenant, token, writes
 
 pytestmark = pytest.mark.usefixtures("without_prefect")
@@ -38,6 +39,42 @@ async def test_somebody_elses_pause_is_lifted_on_request_only(tenant):
     assert writes(tenant) == []
     await provision(RUNNING, force=True)
     assert writes(tenant) == ["start_job"]
+
+
+@pytest.fixture
+def dated(tmp_path):
+    """A tenant whose answers tell its own time."""
+    with estate_behind(tmp_path / "tenant", seconds=0) as served:
+        yield served
+
+
+async def test_somebody_elses_pause_has_a_name_once_the_audit_log_tells(dated):
+    controls, ten_minutes = dated.emulator.controls, 600
+    _, outcome = await provision(RUNNING)
+    await monitor_fleet(RUNNING, until="settled", interval_seconds=0.1)
+    # The store keeps a look only where it saw something new, as another cycle is.
+    controls.advance(6 * ten_minutes)
+    await monitor_fleet(RUNNING, return_state=True)
+    controls.advance(ten_minutes)
+    user = list(dated.emulator.tenant.people.users.values())[2]
+    controls.act_as(user["id"])
+    controls.act_on_job(outcome.instances[0].job_id, "pause")
+    controls.advance(ten_minutes)
+    await monitor_fleet(RUNNING, return_state=True)
+    await harvest_audits()
+    _, plan = await provision(RUNNING, dry_run=True)
+    # Somebody's record may still be on its way.
+    assert plan.instances[0].as_json()["health"]["changed_by"] is None
+    controls.advance(4 * ten_minutes)
+    await harvest_audits()
+    _, plan = await provision(RUNNING, dry_run=True)
+    found = plan.instances[0].as_json()["health"]
+    assert (found["paused_by"], found["changed_by"]["actor"], found["changed_by"]["source"]) == (
+        "someone",
+        user["userPrincipalName"],
+        "directory",
+    )
+    assert plan.instances[0].condition.startswith(f"paused by {user['userPrincipalName']} on 20")
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flows.monitoring.attribution import Attribution, AuditTrail, ChangeKind, OwnWrite, SeenChange, foreign_records
-from flows.store import AuditRecord, Coverage, Gap
+from flows.monitoring.attribution import Attribution, AuditTrail, ChangeKind, SeenChange, foreign_records
+from flows.store import AuditRecord, Coverage, Gap, OwnWrite
 
 MAY = datetime(2026, 5, 1, 12, tzinfo=UTC)
 ACTIVITY = {

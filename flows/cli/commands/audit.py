@@ -1,7 +1,9 @@
 """`entra-fleet audit`."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from heapq import merge
+from operator import itemgetter
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,7 +15,7 @@ from flows.cli.output.records import Format, FormatOption, OldFormatOption, choo
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from flows.store import Change, Run
+    from flows.store import Change, Run, Store
 
 COLUMNS = (
     "at",
@@ -35,27 +37,37 @@ COLUMNS = (
     "run_id",
     "flow_run_id",
 )
+ALL_COLUMNS = (*COLUMNS, "actor", "activity", "service_principal_id", "job_id", "source")
 
 
 def command(
     since: SinceOption = None,
     fleet: Annotated[str | None, typer.Option(metavar="NAME", help="Only changes to this fleet.")] = None,
+    everyone: Annotated[
+        bool, typer.Option("--all", help="Also changes by others, from the harvested directory audit log.")
+    ] = False,
     output: FormatOption = None,
     store: StoreOption = None,
     old_format: OldFormatOption = None,
 ) -> None:
-    """Print who changed what and when, with plan, ticket, commit and run, oldest first."""
+    """Print who changed what and when, with plan, ticket, commit and run, oldest first.
+
+    With --all, changes by others too, as far as the directory audit log was harvested.
+    """
     from flows.configuration.environment import environment, use_store
     from flows.store import require_store
 
     form = choose_format(output, old_format)
     use_store(store)
     with require_store(environment().store_url) as found:
-        records = (format_record(*each) for each in found.journal.records(fleet, since))
+        records: Iterable[dict[str, Any]] = (format_record(*each) for each in found.journal.records(fleet, since))
+        if everyone:
+            ours = (_add_source(*each) for each in found.journal.records(fleet, since))
+            records = merge(ours, _find_others(found, fleet, since), key=itemgetter("at"))
         if form is Format.TEXT:
             _show(records)
         else:
-            print_records(records, COLUMNS, form)
+            print_records(records, ALL_COLUMNS if everyone else COLUMNS, form)
 
 
 def _show(records: Iterable[Mapping[str, Any]]) -> None:
@@ -81,12 +93,12 @@ def _row(record: Mapping[str, Any]) -> "tuple[str | Text, ...]":
     failed = ": ".join(filter(None, (record["error_step"], record["error_code"])))
     return (
         format_moment(datetime.fromisoformat(record["at"])),
-        record["key"],
-        f"{record['command']}: {record['action']}",
-        state_text(record["outcome"]),
+        record["key"] or record.get("service_principal_id") or "-",
+        f"{record['command']}: {record['action']}" if record["command"] else record["activity"] or "-",
+        state_text(record["outcome"] or "-"),
         "; ".join(filter(None, (failed, *fields))) or "-",
         record["ticket"] or "-",
-        record["actor_object_id"] or record["actor_app_id"] or "-",
+        record.get("actor") or record["actor_object_id"] or record["actor_app_id"] or "-",
     )
 
 
@@ -96,6 +108,44 @@ def _field(field: Mapping[str, Any]) -> str:
         # Of a credential, the journal has the name alone.
         return name if after is None else f"{name}: {after}"
     return f"{name}: {before} → {after or 'removed'}"
+
+
+def _add_source(run: "Run", change: "Change") -> dict[str, Any]:
+    """Return a change of ours as a record with the columns that those of others have."""
+    return {
+        **format_record(run, change),
+        "actor": run.actor_app_id or run.actor_object_id,
+        "activity": change.action,
+        "service_principal_id": change.service_principal_id,
+        "job_id": change.job_id,
+        "source": "entra-fleet",
+    }
+
+
+def _find_others(store: "Store", fleet: str | None, since: datetime | None) -> Iterator[dict[str, Any]]:
+    """Yield what others changed; what the log has of our own writes the journal tells better."""
+    from flows.monitoring.attribution import foreign_records
+
+    known = {each.service_principal_id: each for each in reversed(store.instances.all())}
+    for record in foreign_records(store.audits.records(since=since), store.journal.writes()):
+        instance = known.get(record.service_principal_id or "")
+        if record.activity_at is None or (fleet is not None and (instance is None or instance.fleet != fleet)):
+            continue
+        yield {
+            **dict.fromkeys(COLUMNS),
+            "at": record.activity_at.isoformat(),
+            "fleet": instance.fleet if instance else None,
+            "tenant_id": record.tenant_id,
+            "key": instance.key if instance else None,
+            "outcome": record.result,
+            "fields": [],
+            "actor_object_id": record.actor_id,
+            "actor": record.actor_name,
+            "activity": record.activity,
+            "service_principal_id": record.service_principal_id,
+            "job_id": record.job_id,
+            "source": "directory",
+        }
 
 
 def format_record(run: "Run", change: "Change") -> dict[str, Any]:

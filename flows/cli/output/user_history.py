@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _COLOURS = {"failure": "red", "success": "green", "skipped": "yellow", "warning": "yellow"}
 _KEYS_MAX = 10
 _TRIALS_MAX = 5
+_IMPORTS_MAX = 5
 
 
 def show_user_history(story: "UserHistory") -> None:
@@ -35,6 +36,9 @@ def show_user_history(story: "UserHistory") -> None:
     console.print()
     for tried in story.trials[:_TRIALS_MAX]:
         console.print(_on_demand(tried), soft_wrap=True)
+    for imported in story.role_imports[:_IMPORTS_MAX]:
+        name = imported.service_principal_name or imported.service_principal_id
+        console.print(Text(f"{_moment(imported.at)}  {name}: {imported.text}."), soft_wrap=True)
     if story.unseen:
         keys = ", ".join(job.key for job in story.unseen[:_KEYS_MAX])
         more = f" and {len(story.unseen) - _KEYS_MAX} more" if len(story.unseen) > _KEYS_MAX else ""
