@@ -91,6 +91,11 @@ class GraphClient(Resources):
         return self._session.requests_sent
 
     @property
+    def requests_throttled(self) -> int:
+        """How many of them Graph answered with 429; the parts of a batch do not count."""
+        return self._session.requests_throttled
+
+    @property
     def clock_skew_seconds(self) -> float | None:
         """How far this machine's clock is ahead of Graph's, by the Date header of the answers; None before the first.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
+from http import HTTPStatus
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
@@ -50,6 +51,7 @@ class GraphHttp:
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.requests_sent = 0
+        self.requests_throttled = 0
         self._settings = settings
         self._clock = clock
         self._server_clock = server_clock
@@ -101,6 +103,7 @@ class GraphHttp:
         except TimeoutError as error:
             raise _no_answer(call, url, request, error) from None
         _log(call, url, response, self._clock() - started)
+        self.requests_throttled += response.status_code == HTTPStatus.TOO_MANY_REQUESTS
         received = self._server_clock.read_wall_clock()
         self._server_clock.learn(response.headers.get("date"), sent, received)
         return Answer(

@@ -82,6 +82,11 @@ class Session:
         """Requests on the wire so far."""
         return self._http.requests_sent
 
+    @property
+    def requests_throttled(self) -> int:
+        """Those that Graph answered with 429."""
+        return self._http.requests_throttled
+
     async def aclose(self) -> None:
         """Close the connections."""
         await self._http.aclose()

@@ -22,6 +22,7 @@ from flows.cli.commands import (
     init,
     inventory,
     jobs,
+    metrics,
     monitor,
     plan,
     report,
@@ -70,6 +71,7 @@ app.command("retire", rich_help_panel=CHANGE)(retire.command)
 app.command("inventory", rich_help_panel=WATCH)(inventory.command)
 app.command("monitor", rich_help_panel=WATCH)(monitor.command)
 app.command("failures", rich_help_panel=WATCH)(failures.command)
+app.command("metrics", rich_help_panel=WATCH)(metrics.command)
 app.command("why", rich_help_panel=WATCH)(why.command)
 app.command("report", rich_help_panel=WATCH)(report.command)
 app.command("harvest", rich_help_panel=KEEP)(harvest.command)

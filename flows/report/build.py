@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 
-from flows.monitoring.credential_warnings import ExpiringCredential, find_expiring_credentials
 from flows.monitoring.audit_trail import explain_episodes, read_role_imports
+from flows.monitoring.credential_warnings import ExpiringCredential, find_expiring_credentials
 from flows.monitoring.instances import Instance, read_instances
 from flows.monitoring.quarantine_triage import triage_quarantine
 from flows.monitoring.triage import ErrorTriage, explain_error

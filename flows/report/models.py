@@ -5,9 +5,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
-from flows.monitoring.credential_warnings import ExpiringCredential
 from flows.monitoring.attribution import Attribution
 from flows.monitoring.audit_trail import RoleImport
+from flows.monitoring.credential_warnings import ExpiringCredential
 from flows.monitoring.instances import Instance
 from flows.monitoring.triage import ErrorTriage, Triage
 from flows.store import Coverage, Cycle, EventStatistics, JobEpisode, JobObservation, Period

@@ -7,7 +7,7 @@ find the connection of their run here instead.
 import asyncio
 import re
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -29,7 +29,8 @@ from flows.plan.permissions import permissions_known
 from flows.run.job_events import note
 from flows.run.redaction import redact_errors
 from flows.run.task_runner import CallerBreaker
-from flows.store import Store, open_store
+from flows.store import Measurement, Store, StoreError, open_store
+from flows.store.measurements import Name
 from flows.tenant.schemas import SchemaCache
 from graph_client import GraphClient, TokenClaims
 
@@ -94,7 +95,18 @@ async def open_run_context(
                     yield _current.get()
             finally:
                 _current.reset(token)
+                # A run that has ended does not fail over its own statistics.
+                with suppress(StoreError):
+                    await asyncio.to_thread(_count_requests, store, tenant_id, graph)
                 _tell_clock_skew(graph.clock_skew_seconds)
+
+
+def _count_requests(store: Store, tenant_id: str, graph: GraphClient) -> None:
+    counts: dict[Name, int] = {"graph-requests": graph.requests_sent, "graph-throttled": graph.requests_throttled}
+    now = graph.now()
+    store.measurements.add(
+        Measurement(tenant_id=tenant_id, name=name, value=count, measured_at=now) for name, count in counts.items()
+    )
 
 
 def _tell_clock_skew(seconds: float | None) -> None:

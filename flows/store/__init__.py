@@ -18,6 +18,7 @@ from flows.store.job_history import JobObservation
 from flows.store.job_schemas import JobPlace, SchemaVersion
 from flows.store.journal import Change, ChangeError, FieldChange, OwnWrite, Recorded, Run
 from flows.store.leases import LeaseHolder
+from flows.store.measurements import Measurement
 from flows.store.on_demand_results import StoredOnDemandResult
 from flows.store.provisioning_events import ErrorCount, EventCount, EventFilter
 from flows.store.retention import Kind
@@ -51,6 +52,7 @@ __all__ = [
     "KnownInstance",
     "LeaseHolder",
     "Look",
+    "Measurement",
     "OpenFailure",
     "OwnWrite",
     "Period",

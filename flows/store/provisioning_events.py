@@ -134,6 +134,17 @@ def tenant_ids(database: Database) -> Iterator[str]:
             yield last
 
 
+@dataclass(frozen=True)
+class ActionCount:
+    """How many events of one application were of an action and ended in one way."""
+
+    tenant_id: str
+    service_principal_id: str | None
+    action: str | None
+    status: str | None
+    count: int
+
+
 class ProvisioningEvents:
     """Every harvested provisioning event."""
 
@@ -153,6 +164,22 @@ class ProvisioningEvents:
         )
         with self._database.read() as connection:
             return [EventCount(**row) for row in connection.execute(statement).mappings()]
+
+    def counts_by_action(self, since: datetime) -> list[ActionCount]:
+        """Return the number of events since a moment by tenant, application, action and status."""
+        groups = (_EVENT.tenant_id, _EVENT.service_principal_id, _EVENT.action, _EVENT.status)
+        found: list[ActionCount] = []
+        # Tenant by tenant, as the index of the moments is.
+        for tenant_id in tenant_ids(self._database):
+            statement = (
+                select(*groups, func.count().label("count"))
+                .where(_EVENT.tenant_id == tenant_id, _EVENT.activity_at >= since)
+                .group_by(*groups)
+                .order_by(*groups)
+            )
+            with self._database.read() as connection:
+                found += [ActionCount(**row) for row in connection.execute(statement).mappings()]
+        return found
 
     def top_error_codes(self, events: EventFilter, limit: int = 10) -> list[ErrorCount]:
         """Return the most common error codes of failed events, in order."""

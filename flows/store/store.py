@@ -21,6 +21,7 @@ from flows.store.job_history import JobHistory
 from flows.store.job_schemas import JobSchemas
 from flows.store.journal import Journal
 from flows.store.leases import Leases
+from flows.store.measurements import Measurements
 from flows.store.on_demand_results import OnDemandResults
 from flows.store.provisioning_events import ProvisioningEvents
 from flows.store.retention import Retention
@@ -55,6 +56,7 @@ class Store:
         self.stories = UserHistories(database)
         self.on_demand = OnDemandResults(database)
         self.rollouts = Rollouts(database)
+        self.measurements = Measurements(database)
         self.fingerprints = Fingerprints(database)
         self.schemas = JobSchemas(database)
         self.inventory = TenantInventory(database)

@@ -5,7 +5,7 @@ A change here needs a migration in `migrations/versions` and the next `SCHEMA_VE
 
 from typing import Any, TypeAlias
 
-from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Index, Integer, MetaData, Table, Text, text
+from sqlalchemy import JSON, BigInteger, Column, Float, ForeignKey, Index, Integer, MetaData, Table, Text, text
 from sqlalchemy.types import TypeEngine
 
 from flows.store.database import Moment
@@ -307,6 +307,18 @@ HARVEST_GAP = Table(
     info={"doc": "Spans of a log that could not be read: reported, never hidden."},
 )
 
+
+MEASUREMENT = Table(
+    "measurement",
+    METADATA,
+    _column("tenant_id", Text, "The tenant.", primary_key=True),
+    _column("fleet", Text, "Name of the fleet; an empty text where it is about the tenant.", primary_key=True),
+    _column("key", Text, "Key of the instance; an empty text where it is about the fleet.", primary_key=True),
+    _column("name", Text, "drift, sweep, credentials-expire, graph-requests or graph-throttled.", primary_key=True),
+    _column("value", Float, "A number; of moments the seconds since 1970."),
+    _column("measured_at", Moment, "When it was last written."),
+    info={"doc": "Numbers of the present that metrics show and no other table holds."},
+)
 
 TENANT_LOOK = Table(
     "tenant_look",

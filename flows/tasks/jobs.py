@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Collection
 from contextlib import suppress
+from datetime import UTC, datetime, time
+from functools import partial
 
 from flows.fleet_file.models import Fleet
 from flows.monitoring import sweep as sweeping
@@ -14,6 +16,7 @@ from flows.run.context import run_context
 from flows.run.job_events import emit_episode_events
 from flows.steps import job
 from flows.steps.credentials import Start
+from flows.store import Measurement, Store
 from flows.tasks.mapped import instance_task, log, redacted_task, step
 from flows.tenant.observe import find_instances
 from graph_client.errors import GraphError
@@ -95,8 +98,21 @@ async def sweep_jobs(fleet: Fleet, targets: list[Target]) -> Sweep:
     known = [reading for reading in seen.readings if reading.health.state != "unknown"]
     observations = [reading.observation(fleet.tenant_id, fleet.fleet, now) for reading in known]
     await asyncio.to_thread(run.store.jobs.record_all, observations)
+    await asyncio.to_thread(_measure_sweep, run.store, fleet, now)
     await emit_episode_events(run.store, fleet.tenant_id, fleet.fleet)
     return seen.with_token_expiries(await asyncio.to_thread(run.store.fingerprints.expiries, run.tenant_id))
+
+
+def _measure_sweep(store: Store, fleet: Fleet, now: datetime) -> None:
+    """Write down that a fleet was swept, and when its credentials expire, for those who read metrics."""
+    measure = partial(Measurement, tenant_id=fleet.tenant_id, fleet=fleet.fleet, measured_at=now)
+    store.measurements.put([measure(name="sweep", value=now.timestamp())])
+    expiries = [
+        measure(name="credentials-expire", key=each.key, value=midnight.timestamp())
+        for each in fleet.instances
+        if each.credentials_expire and (midnight := datetime.combine(each.credentials_expire, time(), UTC))
+    ]
+    store.measurements.replace_keys(fleet.tenant_id, fleet.fleet, "credentials-expire", expiries)
 
 
 @redacted_task("triage-quarantines")

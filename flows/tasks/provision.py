@@ -18,6 +18,7 @@ from flows.run.context import run_context
 from flows.steps import application, assignments, credentials, job, schema
 from flows.steps.credentials import Start
 from flows.steps.job import CreatedJob
+from flows.store import Measurement
 from flows.tasks import fingerprints
 from flows.tasks.mapped import log, redacted_task, step
 from flows.tasks.schema import note_saved, read_applied, snapshot_before_write
@@ -35,6 +36,10 @@ async def plan_fleet(fleet: Fleet, only: Collection[str] | None, save_all: bool,
     now = run_context().graph.now()
     plan = diff_fleet(fleet, observed, memory=memory, only=only, save_all=save_all, force=force, now=now)
     plan = await estimate_scopes(run_context().graph, plan)
+    if only is None:
+        drift = sum(each.needed or each.conflict is not None for each in plan.instances)
+        measured = Measurement(tenant_id=fleet.tenant_id, fleet=fleet.fleet, name="drift", value=drift, measured_at=now)
+        await asyncio.to_thread(run_context().store.measurements.put, [measured])
     log().info("plan of %s: %s", fleet.fleet, format_changes(plan))
     return plan
 

@@ -66,9 +66,21 @@ def upgrade() -> None:
     _on_demand_results()
     _harvest()
     _directory_audits()
+    _measurements()
     _inventory()
     for view in (_EVENTS_BY_APP_AND_DAY, _LAST_RESULT_BY_USER_AND_APP, _OPEN_FAILURES):
         op.execute(view)
+
+
+def _measurements() -> None:
+    keys = ("tenant_id", "fleet", "key", "name")
+    op.create_table(
+        "measurement",
+        *(sa.Column(name, sa.Text, nullable=False) for name in keys),
+        sa.Column("value", sa.Float, nullable=False),
+        sa.Column("measured_at", sa.DateTime, nullable=False),
+        sa.PrimaryKeyConstraint(*keys, name="pk_measurement"),
+    )
 
 
 def _directory_audits() -> None:
