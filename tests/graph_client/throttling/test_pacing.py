@@ -237,3 +237,10 @@ def test_a_share_of_the_writes_is_a_share_of_every_budget():
 def test_a_share_is_never_more_than_the_own_one():
     assert dataclasses.replace(SETTINGS, budget_share=0.5).sharing(1e6).budget_share == 0.5
     assert dataclasses.replace(SETTINGS, budget_share=0.5).writes_per_second == 10.0
+
+
+async def test_throttled_requests_are_counted_beside_all():
+    script = Script(refusal(429, "x", retry_after="1"), refusal(503, "x", retry_after="1"), answer(200, {"id": "1"}))
+    async with client(script, FakeTime()) as graph:
+        await graph.applications.get("1")
+        assert (graph.requests_sent, graph.requests_throttled) == (3, 1)
