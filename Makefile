@@ -51,7 +51,7 @@ clean:
 	$(PYTHON) -m venv .venv
 
 .venv/core: .venv/bin/python pyproject.toml constraints.txt
-	$(INSTALL) -e .
+	$(INSTALL) -e '.[embedded]'
 	touch $@
 
 # With all extras at once, not core first: two installations resolve twice.

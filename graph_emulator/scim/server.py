@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
+from importlib.util import find_spec
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
@@ -21,6 +22,11 @@ from graph_emulator.wire.problems import Request, Response
 
 _OURS = re.compile(r"https?://(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?/scim/([A-Za-z0-9_-]{1,64})/?(?:\?.*)?")
 NOT_INSTALLED = "The embedded target needs scim2-server: pip install 'entra-fleet[embedded]'."
+
+
+def is_installed() -> bool:
+    """Whether there can be target systems here."""
+    return find_spec("scim2_server") is not None
 
 
 def name_in(address: str) -> str | None:

@@ -15,6 +15,8 @@ def test_the_demo_reports_what_the_tenant_holds(entra_fleet_process, seed, profi
     assert said["role_importers"] == ["aws-1", "aws-2"]
     assert set(said["events"]["by_key"]) == {"box-1", "databricks-1", "scim-1"}
     assert sum(said["events"]["total"].values()) == 180
+    assert set(said["targets"]) == {"databricks-1", "scim-1"}
+    assert all(said["targets"].values())
     assert "Traceback" not in result.err
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from graph_emulator.scim.server import is_installed
+
 NON_GALLERY = "8adf8e6e-67b2-4cf2-a259-e3dc5476c621"
 AWS = "AWS Single-Account Access"
 
@@ -28,17 +30,24 @@ _KINDS = (
 )
 
 
-def write_demo_fleet(directory: Path, tenant_id: str, instances: int) -> Path:
+def write_demo_fleet(directory: Path, tenant_id: str, instances: int, target_url: str | None = None) -> Path:
     """Write a fleet file with AWS, Box, Databricks and custom SCIM instances in turn, and a file for each secret.
+
+    Args:
+        directory: Where the files go.
+        tenant_id: The embedded tenant.
+        instances: How many.
+        target_url: Where the tenant is served, whose target systems are then provisioned to, if it can have any.
 
     Returns:
         The path of the fleet file.
     """
+    root = f"{target_url}/scim/{{key}}" if target_url and is_installed() else "https://{key}.example.net/scim"
     fleet = {
         "fleet": _FLEET,
         "tenant_id": tenant_id,
         "defaults": {"scope": "all", "delete_threshold": 50, "notification_email": "idops@example.com"},
-        "instances": [_instance(directory, number) for number in range(instances)],
+        "instances": [_instance(directory, number, root) for number in range(instances)],
     }
     path = directory / "fleet.yaml"
     with path.open("w", encoding="utf-8") as file:
@@ -46,20 +55,20 @@ def write_demo_fleet(directory: Path, tenant_id: str, instances: int) -> Path:
     return path
 
 
-def _instance(directory: Path, number: int) -> dict[str, Any]:
+def _instance(directory: Path, number: int, root: str) -> dict[str, Any]:
     kind, turn = _KINDS[number % len(_KINDS)], number // len(_KINDS) + 1
     key = f"{kind.key}-{turn}"
     return {
         "key": key,
         "display_name": f"{kind.display_name} {turn}",
         "template": kind.template,
-        "credentials": {name: _credential(directory, key, name) for name in kind.credential_keys},
+        "credentials": {name: _credential(directory, key, name, root) for name in kind.credential_keys},
     }
 
 
-def _credential(directory: Path, key: str, name: str) -> str:
+def _credential(directory: Path, key: str, name: str, root: str) -> str:
     if name == "BaseAddress":
-        return f"https://{key}.example.net/scim"
+        return root.format(key=key)
     secret = directory / "secrets" / f"{key}-{name}"
     secret.parent.mkdir(mode=0o700, exist_ok=True)
     secret.write_text(f"a secret of {key}\n", encoding="utf-8")

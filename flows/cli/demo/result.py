@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from rich.table import Table
@@ -32,6 +32,8 @@ class DemoResult:
     seen: Sweep
     harvested: Sequence[EventCount]
     errors: Sequence[ErrorCount]
+    targets: Mapping[str, int] = field(default_factory=dict)
+    """Accounts in each target system that runs here."""
 
     @property
     def events(self) -> Counts:
@@ -93,6 +95,7 @@ class DemoResult:
             "events": {"by_key": {key: dict(counts) for key, counts in self.events.items()}, "total": self.totals},
             "errors": [{"code": each.error_code, "count": each.count} for each in self.errors],
             "role_importers": self.role_importers,
+            "targets": dict(self.targets),
         }
 
 
@@ -143,6 +146,8 @@ def summary_grid(rehearsal: DemoResult, differences: list[str]) -> Table:
     grid.add_row("events", f"{events} harvested: {_counted(rehearsal.totals)}" if events else "none harvested")
     for error in rehearsal.errors[:_ERRORS_SHOWN]:
         grid.add_row("", Text(f"{error.count} x {error.error_code}: {error.example_reason or ''}", no_wrap=True))
+    if targets := rehearsal.targets:
+        grid.add_row("accounts", f"{sum(targets.values())} in {len(targets)} SCIM target systems that run here")
     if importers := rehearsal.role_importers:
         why = "AWS Single-Account Access imports roles, which appear in the directory audit log"
         grid.add_row("no events", f"{', '.join(importers)}: {why} and not among provisioning events")

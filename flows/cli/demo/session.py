@@ -66,7 +66,7 @@ class DemoSession:
 
     def run(self, instances: int, concurrency: int) -> DemoResult:
         """Provision a fleet, wait until its jobs have settled, and harvest their events."""
-        path = write_demo_fleet(self._directory, self._emulator.settings.tenant_id, instances)
+        path = write_demo_fleet(self._directory, self._emulator.settings.tenant_id, instances, self.tenant_url)
         fleet = read_fleet(str(path))
         parameters = {"fleet": fleet.to_object()}
         began = datetime.now(UTC) - timedelta(minutes=1)
@@ -79,7 +79,8 @@ class DemoSession:
             self._run(harvest_logs, {"since": began})
         events = EventFilter(tenant_id=fleet.tenant_id, since=began)
         with open_store(self._store_url) as store:
-            return DemoResult(fleet, outcome, seen, store.events.counts(events), store.events.top_error_codes(events))
+            counts, errors = store.events.counts(events), store.events.top_error_codes(events)
+        return DemoResult(fleet, outcome, seen, counts, errors, self.tenant_state()["targets"])
 
     def tenant_state(self) -> dict[str, Any]:
         """Return the state of the tenant."""

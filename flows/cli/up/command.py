@@ -113,7 +113,7 @@ def serve_embedded_tenant(directory: Path, api: PrefectApi) -> Iterator[dict[str
     emulator = Emulator(EmulatorSettings())
     with emulator.serve(port=0, directory=directory) as served:
         settings = emulator.settings
-        write_demo_fleet(directory, settings.tenant_id, _INSTANCES)
+        write_demo_fleet(directory, settings.tenant_id, _INSTANCES, served.url)
         (directory / "fleets.toml").write_text(_FLEETS, "utf-8")
         block = EntraTenant(
             tenant_id=settings.tenant_id,
@@ -125,7 +125,7 @@ def serve_embedded_tenant(directory: Path, api: PrefectApi) -> Iterator[dict[str
         )
         with api.used():
             asyncio.run(_save(block))
-        yield {"ENTRA_FLEET_STORE": f"sqlite:///{directory / 'store.db'}"}
+        yield {"ENTRA_FLEET_STORE": f"sqlite:///{directory / 'store.db'}", "ENTRA_FLEET_TARGETS": "localhost"}
 
 
 async def _save(block: EntraTenant) -> None:
