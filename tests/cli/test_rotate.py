@@ -1,8 +1,10 @@
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from tests.estates import fleet, instance
+from tests.target.scim import jwt
 
 VARIABLES = {"TOKEN": "a good token"}
 
@@ -44,6 +46,22 @@ def test_a_credential_that_was_revoked_is_found_and_rotated(entra_fleet, tenant,
     assert "Nothing was saved, and the job keeps its current credentials." in result.err
     assert "Traceback" not in result.err
     assert len(tenant.requests("put_secrets")) == 2
+
+
+def test_the_end_of_a_token_is_shown_when_it_is_rotated_and_warned_of(entra_fleet, tenant, write_fleet, server):
+    path = write_fleet(fleet(instance("one")))
+    now = datetime.now(UTC)
+    old, new = (now + timedelta(days=days, hours=1) for days in (90, 2))
+    assert entra_fleet("apply", path, "--yes", **server, TOKEN=jwt(exp=int(old.timestamp()))).code == 0
+    result = entra_fleet("rotate", path, "--only", "one", "--yes", **server, TOKEN=jwt(exp=int(new.timestamp())))
+    shown = f"one: the token ends on {new:%Y-%m-%d}; the one before ended on {old:%Y-%m-%d}\n"
+    assert (result.code, shown in result.out) == (0, True)
+    result = entra_fleet("monitor", path, "--output", "json", **server, TOKEN="")
+    said = json.loads(result.out)
+    # By the calendar: an hour more may be another day.
+    days = (new.date() - now.date()).days
+    assert said["expiring"] == [{"key": "one", "on": f"{new:%Y-%m-%d}", "days": days, "urgency": "urgent"}]
+    assert f"The credentials of one expire on {new:%Y-%m-%d}, in {days} days." in result.err
 
 
 @pytest.mark.parametrize(

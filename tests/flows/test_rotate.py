@@ -200,7 +200,7 @@ async def test_the_end_of_a_token_is_stored_with_its_fingerprint_shown_and_warne
     with open_store(environment().store_url) as store:
         (expiring,) = build_report(store, days=1).expiring
         page, text = render_html(build_report(store, days=1)), render_markdown(build_report(store, days=1))
-    assert (expiring.key, expiring.days, expiring.urgency) == ("two", 12, "warning")
+    assert (expiring.key, expiring.on, expiring.urgency) == ("two", read_expiry(new).date(), "warning")
     assert 'data-key="two" data-urgency="warning"' in page
     assert "entra-fleet rotate FLEET --only two" in text
     assert leaks(new, tmp_path) == []
