@@ -100,7 +100,7 @@ class TargetHttp:
         self._transport = transport
         self._resolve = resolve
         self._clock = clock
-        self._context = _trust(settings)
+        self._context = _trust(settings) if transport is None else True
         self._gates: dict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(self.limits.at_once_per_host))
         self._clients: dict[str, httpx.AsyncClient] = {}
         self._running = AsyncExitStack()
@@ -178,13 +178,14 @@ class TargetHttp:
         error = value if isinstance(value, dict) and response.status_code >= 400 else {}
         return TargetAnswer(
             status=response.status_code,
-            content_type=quote_text(response.headers.get("content-type", "").partition(";")[0].lower()),
+            # Redacted before it is cut at the first parameter.
+            content_type=quote_text(response.headers.get("content-type", "")).partition(";")[0].strip().lower(),
             value=value,
             readable=readable,
             cut=cut,
             seconds=seconds,
             date=_read_date(response.headers.get("date", "")),
-            location=quote_text(response.headers.get("location", "").partition("?")[0]),
+            location=quote_text(response.headers.get("location", "")).partition("?")[0],
             detail=quote_text(str(error.get("detail") or "")),
         )
 

@@ -15,6 +15,10 @@ ATTRIBUTES_MAX = 4
 """Attributes searched by; a mapping hardly ever matches on more than two."""
 DEFAULT_ATTRIBUTES = ("userName", "externalId")
 """What users are searched by unless the mappings say otherwise."""
+_VALUE_MAX = 500
+"""Longer ids and values are not put into a URL."""
+_DIGITS_MAX = 15
+"""Numbers of more digits are no numbers of users, and no text can be made of the longest."""
 WORK_MAIL = 'emails[type eq "work"].value'
 _WITHOUT_MEMBERS = {"excludedAttributes": "members"}
 
@@ -98,7 +102,8 @@ async def _ask_users(ask: Ask, observed: Observed) -> None:
     total = read_total(observed.first)
     if total is not None and total > 1:
         observed.second = await ask("Users", startIndex=2, count=1)
-    if user_id := read_id(observed.user):
+    user_id = read_id(observed.user)
+    if user_id and len(user_id) <= _VALUE_MAX:
         observed.known = await ask(f"Users/{_in_path(user_id)}")
 
 
@@ -137,8 +142,8 @@ def read_total(answer: TargetAnswer | None) -> int | None:
     """Return how many resources a list says there are, also where it says so in a text."""
     total = answer.value.get("totalResults") if answer and isinstance(answer.value, dict) else None
     if isinstance(total, str) and total.isascii() and total.isdecimal():
-        return int(total)
-    return total if isinstance(total, int) and not isinstance(total, bool) else None
+        return int(total[:_DIGITS_MAX])
+    return min(total, 10**_DIGITS_MAX) if isinstance(total, int) and not isinstance(total, bool) else None
 
 
 def read_id(resource: dict[str, Any]) -> str | None:
@@ -146,7 +151,9 @@ def read_id(resource: dict[str, Any]) -> str | None:
     found = resource.get("id")
     if isinstance(found, bool) or not isinstance(found, str | int):
         return None
-    return str(found) or None
+    if isinstance(found, int):
+        return str(found) if abs(found) < 10**_DIGITS_MAX else None
+    return found or None
 
 
 def read_attribute(user: dict[str, Any], attribute: str) -> str | None:
@@ -162,7 +169,7 @@ def read_attribute(user: dict[str, Any], attribute: str) -> str | None:
         found = user.get(schema) if schema else user
         for part in name.split("."):
             found = found.get(part) if isinstance(found, dict) else None
-    return found if isinstance(found, str) and found else None
+    return found if isinstance(found, str) and 0 < len(found) <= _VALUE_MAX else None
 
 
 def _equals(attribute: str, value: str) -> str:

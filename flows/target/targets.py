@@ -11,7 +11,7 @@ from flows.plan.preflight import Check
 from flows.target.address import AddressRefused, parse_address
 from flows.target.http import TargetHttp
 from flows.target.probes import Observed, probe_target
-from flows.target.rules import Finding, Verdict, judge_target
+from flows.target.rules import DEVELOP_PAGE, Finding, Verdict, judge_target
 from graph_client.parallel import gather
 
 _USER = re.compile(r"//[^/@]*@")
@@ -106,7 +106,12 @@ async def _check_target(http: TargetHttp, target: Target, plain_http: bool) -> l
     try:
         address = parse_address(target.address, plain_http=plain_http)
     except AddressRefused as refused:
-        return [_as_check(target, Finding("reachable", "blocker", f"the address {refused.what}", refused.advice))]
+        return [
+            _as_check(
+                target,
+                Finding("reachable", "blocker", f"the address {refused.what}", f"{refused.advice} {DEVELOP_PAGE}"),
+            )
+        ]
     token = target.token
     if token is not None and not (token.isascii() and token.isprintable()):
         text, fix = "the token has characters that no header can carry", "Save it as one line of ASCII."
