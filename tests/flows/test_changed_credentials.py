@@ -103,10 +103,8 @@ async def test_what_cannot_be_resolved_is_that_instances_failure(tenant):
     assert [each.outcome for each in outcome.instances] == ["failed", "unchanged"]
     failure = outcome.instances[0].failure
     assert (failure.step, failure.code) == ("compare-credentials", "ReferenceUnresolved")
-    assert str(failure) == (
-        "one: credentials.SecretToken: ${env:TOKEN}: the environment variable is not set\n"
-        "Set TOKEN where the flow runs, or correct the reference."
-    )
+    assert failure.message.startswith("one: credentials.SecretToken: ${env:TOKEN}: ")
+    assert "TOKEN" in failure.hint
     assert outcome.instances[0].job_id
     assert writes(tenant) == []
 

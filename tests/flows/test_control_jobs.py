@@ -91,8 +91,9 @@ async def test_deletions_that_are_held_back_are_left_to_a_person(jobs):
 
 async def test_a_dangerous_reset_is_refused_before_anything_is_sent(jobs):
     state = await control_jobs(FLEET, "restart", reset=["Watermark"], return_state=True)
-    with pytest.raises(StepFailed, match="A reset of Watermark needs --force"):
+    with pytest.raises(StepFailed, match="Watermark") as refused:
         await state.aresult()
+    assert refused.value.code == "ResetRefused"
     assert jobs.tenant.on_wire() == 0
 
 

@@ -23,10 +23,8 @@ async def test_a_plan_that_changes_too_much_of_what_runs_is_refused_with_zero_wr
     changed = fleet(*many(5, notes="new"), *many(10)[5:])
     state, refusal = await provision(changed)
     assert (state.name, writes(tenant), type(refusal)) == ("Failed", [], PlanRefused)
-    assert str(refusal) == (
-        "This would update 5 of 10 instances (50 %); the limit is 30 %.\n"
-        "Check the plan again, and add --force if that is what you want."
-    )
+    assert "5 of 10 instances (50 %)" in refusal.message
+    assert "--force" in refusal.hint
     _, outcome = await provision(changed, force=True)
     assert (outcome.summary["updated"], writes(tenant)) == (5, ["patch_application"] * 5)
 
@@ -43,10 +41,8 @@ async def test_only_the_plan_that_was_reviewed_is_carried_out(tenant):
     _, plan = await provision(fleet(instance("one")), dry_run=True)
     state, refusal = await provision(fleet(instance("one", notes="slipped in")), plan_digest=plan.digest)
     assert (state.name, writes(tenant), type(refusal)) == ("Failed", [], PlanChanged)
-    assert str(refusal) == (
-        "The plan of contoso has changed since its review: the fleet file or the tenant changed.\n"
-        "Nothing was written. Run plan again and apply the new plan."
-    )
+    assert "contoso" in refusal.message
+    assert [each.key for each in refusal.plan.instances] == ["one"]
     _, outcome = await provision(fleet(instance("one")), plan_digest=plan.digest)
     assert outcome.summary["created"] == 1
 

@@ -31,7 +31,7 @@ def command(
     from flows.harvest import harvest_audits, harvest_logs
 
     if audits and all_applications:
-        raise BadUsage("--audits covers every application already.\nLeave out --all.")
+        raise BadUsage("--audits covers every application already.", "Leave out --all.")
     use_store(store)
     parameters = {"tenant": tenant, "since": since, "overlap_minutes": overlap_minutes}
     if audits:

@@ -74,7 +74,7 @@ def _format(form: str | None, output: Output) -> "InventoryFormat":
     try:
         return InventoryFormat(form or "table")
     except ValueError:
-        raise BadUsage(f"--format {form!r} is unknown.\nUse table, jsonl or csv.") from None
+        raise BadUsage(f"--format {form!r} is unknown.", "Use table, jsonl or csv.") from None
 
 
 def _rules(chosen: Collection[str]) -> frozenset[str]:
@@ -82,7 +82,7 @@ def _rules(chosen: Collection[str]) -> frozenset[str]:
 
     known = [ANY, UNREADABLE, *(each.rule for each in rules())]
     if unknown := sorted(set(chosen) - set(known)):
-        raise BadUsage(f"--fail-on {', '.join(unknown)}: no such rule.\nKnown: {', '.join(known)}.")
+        raise BadUsage(f"--fail-on {', '.join(unknown)}: no such rule.", f"Known: {', '.join(known)}.")
     return frozenset(chosen)
 
 

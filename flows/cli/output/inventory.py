@@ -105,5 +105,5 @@ def _document(out: Path | None) -> Iterator[None]:
             yield
     except OSError as error:
         raise CommandFailed(
-            f"{out}: {error.strerror}.\nUse --out to name a file in a directory that you can write to."
+            f"{out}: {error.strerror}.", "Use --out to name a file in a directory that you can write to."
         ) from None
