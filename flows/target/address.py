@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from urllib.parse import quote, urlsplit
 
+from flows.base_error import EntraFleetError
 from graph_client.proxy import is_loopback
 
 PATCH_FLAGS = ("aadOptscim062020", "AzureAdScimPatch2017")
@@ -25,13 +26,8 @@ Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
 """From a host and a port to the IP addresses of the host; raises OSError where it has none."""
 
 
-class AddressRefused(Exception):
+class AddressRefused(EntraFleetError):
     """A target that is not contacted; both texts are safe to show."""
-
-    def __init__(self, what: str, advice: str) -> None:
-        self.what = what
-        self.advice = advice
-        super().__init__(what)
 
 
 @dataclass(frozen=True)

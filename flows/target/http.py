@@ -16,6 +16,7 @@ from typing import Any, Self, cast
 
 import httpx
 
+from flows.base_error import EntraFleetError
 from flows.target.address import AddressGuard, AddressRefused, Resolver, TargetAddress, resolve_host
 from graph_client import GraphSettings
 from graph_client.error_body import read_json
@@ -59,13 +60,8 @@ class TargetAnswer:
     """What an error says: redacted."""
 
 
-class NoAnswer(Exception):
+class NoAnswer(EntraFleetError):
     """A target that cannot be asked: what happened and what to do, both safe to show."""
-
-    def __init__(self, what: str, advice: str) -> None:
-        self.what = what
-        self.advice = advice
-        super().__init__(what)
 
 
 class TargetHttp:
@@ -136,7 +132,7 @@ class TargetHttp:
                 async with asyncio.timeout(self.limits.seconds):
                     return await self._send(address, url, token, started)
             except AddressRefused as refused:
-                raise NoAnswer(f"its address {refused.what}", refused.advice) from None
+                raise NoAnswer(f"its address {refused.message}", refused.hint) from None
             except TimeoutError:
                 raise _silent(self.limits.seconds) from None
             except (httpx.RequestError, httpx.InvalidURL, OSError) as error:

@@ -50,7 +50,7 @@ def judge_target(observed: Observed, slow_seconds: float) -> list[Finding]:
 def _judge_reach(observed: Observed, slow_seconds: float) -> Finding:
     rule, nobody, first = "reachable", observed.nobody, observed.first
     if observed.failure:
-        return _blocker(rule, f"the target {observed.failure.what}", f"{observed.failure.advice} {DEVELOP_PAGE}")
+        return _blocker(rule, f"the target {observed.failure.message}", f"{observed.failure.hint} {DEVELOP_PAGE}")
     if nobody and 300 <= nobody.status < 400:
         where = f" to {nobody.location}" if nobody.location else ""
         fix = f"Give the final address as BaseAddress: a token must not follow a redirect. {DEVELOP_PAGE}"

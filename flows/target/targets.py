@@ -109,7 +109,7 @@ async def _check_target(http: TargetHttp, target: Target, plain_http: bool) -> l
         return [
             _as_check(
                 target,
-                Finding("reachable", "blocker", f"the address {refused.what}", f"{refused.advice} {DEVELOP_PAGE}"),
+                Finding("reachable", "blocker", f"the address {refused.message}", f"{refused.hint} {DEVELOP_PAGE}"),
             )
         ]
     token = target.token

@@ -69,7 +69,7 @@ async def test_an_address_inside_is_not_contacted_by_a_run_from_the_api():
     async with http(answer, guard=AddressGuard(public_only=True), resolve=resolve) as sender:
         with pytest.raises(NoAnswer) as refused:
             await sender.get(PLACE, TOKEN, "Users")
-    assert "ENTRA_FLEET_TARGETS" in refused.value.advice
+    assert "ENTRA_FLEET_TARGETS" in refused.value.hint
 
 
 async def test_a_name_that_does_not_exist():
