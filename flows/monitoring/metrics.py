@@ -123,7 +123,13 @@ def _measured_metrics(store: Store) -> list[Metric]:
     drift = _gauge("drift_instances", "Instances that differed from the fleet file in the last plan.", fleet)
     planned = _gauge("drift_timestamp_seconds", "When the last plan was made.", fleet)
     swept = _gauge("sweep_timestamp_seconds", "When the jobs of a fleet were last checked.", fleet)
-    expires = _gauge("credentials_expire_timestamp_seconds", "When the credentials of an instance expire.", _JOB)
+    expires = _gauge(
+        "credentials_expire_timestamp_seconds",
+        "When the credentials of an instance expire, by the fleet file or by the saved token.",
+        (*_JOB, "source"),
+    )
+    for job, end in _token_ends(store):
+        expires.add_metric((job.tenant_id, job.fleet, job.key, "token"), end.timestamp())
     requests = CounterMetricFamily("entra_fleet_graph_requests", "Requests to Graph.", labels=("tenant_id",))
     throttled = CounterMetricFamily(
         "entra_fleet_graph_throttled", "Requests that Graph answered with 429.", labels=("tenant_id",)
@@ -131,6 +137,14 @@ def _measured_metrics(store: Store) -> list[Metric]:
     for each in store.measurements.all():
         _add_measured(each, drift, planned, swept, expires, requests, throttled)
     return [drift, planned, swept, expires, requests, throttled]
+
+
+def _token_ends(store: Store) -> Iterator[tuple[JobObservation, datetime]]:
+    for tenant_id, fleet in store.jobs.fleets():
+        tokens = store.fingerprints.expiries(tenant_id)
+        for job in store.jobs.latest(tenant_id, fleet) if tokens else ():
+            if end := tokens.get((job.service_principal_id or "").lower()):
+                yield job, end
 
 
 def _add_measured(
@@ -150,7 +164,7 @@ def _add_measured(
         case "sweep":
             swept.add_metric(fleet, each.value)
         case "credentials-expire":
-            expires.add_metric((*fleet, each.key), each.value)
+            expires.add_metric((*fleet, each.key, "file"), each.value)
         case "graph-requests":
             requests.add_metric((each.tenant_id,), each.value)
         case "graph-throttled":

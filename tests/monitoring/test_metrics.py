@@ -40,6 +40,7 @@ def fill(store):
     store.harvests.save(TENANT, [*events, succeeded("4", **old), succeeded("5", **other)], watermark=MAY)
     store.harvests.record_gap(TENANT, Gap("retention", MAY - timedelta(hours=2), MAY))
     store.audits.save(TENANT, [audit()], watermark=MAY)
+    store.fingerprints.keep(TENANT, BOX, {"SecretToken": "hmac"}, {"SecretToken": MAY})
     expires = Measurement(**JOB, name="credentials-expire", value=5e9, measured_at=MAY)
     store.measurements.put([expires, Measurement(**ABOUT, name="drift", value=3, measured_at=MAY)])
     store.measurements.put([Measurement(**ABOUT, name="sweep", value=MAY.timestamp(), measured_at=MAY)])
@@ -82,7 +83,8 @@ def test_each_series_has_what_the_store_says(store):
     assert value(found, "harvest_gap_seconds", tenant_id=TENANT, scope="fleet", reason="unreadable") == 0
     assert value(found, "drift_instances", **ABOUT) == 3
     assert value(found, "sweep_timestamp_seconds", **ABOUT) == MAY.timestamp()
-    assert value(found, "credentials_expire_timestamp_seconds", **JOB) == 5e9
+    assert value(found, "credentials_expire_timestamp_seconds", **JOB, source="file") == 5e9
+    assert value(found, "credentials_expire_timestamp_seconds", **JOB, source="token") == MAY.timestamp()
     assert value(found, "graph_requests_total", tenant_id=TENANT) == 7
     assert value(found, "graph_throttled_total", tenant_id=TENANT) == 7
 
@@ -107,7 +109,7 @@ def test_no_user_and_no_address_is_in_a_label(store):
     text = shown(store)
     assert not re.search(r"adele|u1|@|https?://", text, re.IGNORECASE)
     labels = {name for key in series(text) for name, _ in key[1:]}
-    assert labels == {"tenant_id", "fleet", "key", "state", "scope", "reason", "action", "status"}
+    assert labels == {"tenant_id", "fleet", "key", "state", "scope", "reason", "action", "status", "source"}
 
 
 def test_a_store_that_cannot_be_read_says_so_and_nothing_else(sqlite_url):
