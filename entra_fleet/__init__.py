@@ -25,6 +25,7 @@ _FLOWS = {
     "restore_schema": "restore",
     "retire_instances": "retire",
     "rotate_credentials": "rotate",
+    "watch_tenant": "watch_tenant",
 }
 """The module of each flow that prefect.yaml deploys."""
 _HOME = Path(__file__).parent.parent

@@ -14,6 +14,7 @@ from flows.configuration.environment import environment
 from flows.control_jobs import control_jobs
 from flows.fleet_file.loader import FleetParameter, read_fleet
 from flows.monitoring import quarantine_triage
+from flows.monitoring.instances import nobodys_key
 from flows.monitoring.quarantine_reaction import QuarantineEvent, QuarantineReaction, choose_reaction
 from flows.run.context import send_notification
 from flows.run.journal import FleetOutcome
@@ -72,13 +73,16 @@ async def tell_somebody(block: str, subject: str, text: str) -> bool:
 
 def _triaged(event: QuarantineEvent) -> QuarantineReaction:
     with require_store(environment().store_url) as store:
-        observed = store.jobs.latest(event.tenant_id, event.fleet)
-        job = next((each for each in observed if each.key == event.key and each.job_id == event.job_id), None)
+        observed = store.jobs.latest(event.tenant_id, event.fleet or "")
+        key = event.key or nobodys_key(event.service_principal_id, event.job_id)
+        job = next((each for each in observed if each.key == key and each.job_id == event.job_id), None)
         held = job is not None and job.state == "quarantined"
         found = (
-            quarantine_triage.triage_quarantine(store, job.key, job.service_principal_id, job) if job and held else None
+            quarantine_triage.triage_quarantine(store, event.key, job.service_principal_id, job)
+            if job and held
+            else None
         )
-    return choose_reaction(event.fleet, event.key, job, found)
+    return choose_reaction(event.fleet, event.key or event.job_id, job, found)
 
 
 async def _restart(
@@ -87,7 +91,7 @@ async def _restart(
     """Restart the job; return what was done, or why not, and whether it failed."""
     if reaction.restart_refused:
         return f"Not restarted: {reaction.restart_refused}", False
-    if fleet is None:
+    if fleet is None or event.key is None:
         return "Not restarted: no fleet file was given.", True
     desired = await asyncio.to_thread(read_fleet, fleet)
     if (desired.fleet, desired.tenant_id) != (event.fleet, event.tenant_id):

@@ -123,7 +123,8 @@ def _plain(tenant: Tenant, number: int, now: float) -> tuple[dict[str, Any], Tem
 
 
 def _add_provisioned(tenant: Tenant, kind: Kind, template: Template, name: str, now: float) -> None:
-    _, principal = tenant.directory.instantiate(template, name, None, "an administrator", now)
+    owner = next(iter(tenant.people.users), "")
+    _, principal = tenant.directory.instantiate(template, name, None, owner, now)
     mail = {"SyncNotificationSettings": _MAIL} if kind.mail else {}
     tenant.secrets_of(principal.id).save({**kind.secrets, **mail}, merge=False, now=now, visible_at=now)
     for place, template_id in enumerate(kind.jobs):

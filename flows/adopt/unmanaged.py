@@ -1,12 +1,13 @@
 """Applications that a fleet could adopt: those without an ownership tag."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from flows.errors import StepFailed
 from flows.tenant.instance_state import ObservedInstance, read_instance
 from flows.tenant.observe import (
     find_app_registrations,
+    find_principals_by_id,
     find_service_principals,
     group_applications,
     group_principals,
@@ -34,20 +35,26 @@ class Unmanaged:
     """Keys that the fleet has tagged, from any template."""
 
 
-async def find_unmanaged(graph: GraphClient, fleet: str, template: str | None, tag: str | None) -> Unmanaged:
-    """Find the applications created from a template, or with a tag, or both; in batches.
+async def find_unmanaged(
+    graph: GraphClient, fleet: str, template: str | None, tag: str | None, principal_ids: Collection[str] = ()
+) -> Unmanaged:
+    """Find the applications created from a template, or with a tag, or both, or those named; in batches.
 
     Args:
         graph: A signed-in client.
         fleet: The name of the adopting fleet.
         template: Display name or id of the application template.
         tag: Prefix of one of their tags.
+        principal_ids: Object ids of service principals, in place of both.
 
     Raises:
-        StepFailed: There is no such template, or it does not support provisioning.
+        StepFailed: There is no such template or service principal, or the template does not support provisioning.
         GraphError: A read failed after all retries.
     """
-    items = await (_of_template(graph, template, tag) if template else _tagged(graph, tag or ""))
+    if principal_ids:
+        items = await _named(graph, principal_ids)
+    else:
+        items = await (_of_template(graph, template, tag) if template else _tagged(graph, tag or ""))
     ours = await find_app_registrations(graph, f"tags/any(t:startswith(t,{text_literal(tag_prefix(fleet))}))")
     taken = [observe_instance(each, None, each.app_id or "").key for each in ours]
     mine = [item for item in items if item.mark is None or item.mark.fleet == fleet]
@@ -74,6 +81,20 @@ async def _of_template(graph: GraphClient, name: str, tag: str | None) -> list[O
     return [item for item in items if tag is None or any(each.startswith(tag) for each in item.tags)]
 
 
+async def _named(graph: GraphClient, principal_ids: Collection[str]) -> list[ObservedInstance]:
+    wanted = sorted({each.lower() for each in principal_ids})
+    principals = await find_principals_by_id(graph, wanted)
+    if missing := [each for each in wanted if each not in {found.id.lower() for found in principals}]:
+        raise StepFailed(
+            "AdoptNotFound",
+            f"The tenant has no service principal {', '.join(missing)}.",
+            "--service-principal takes object ids of service principals, as `inventory` shows them.",
+        )
+    applications = await group_applications(graph, "appId", filter(None, (each.app_id for each in principals)))
+    by_app_id = {each.app_id: each for each in applications}
+    return [observe_instance(by_app_id.get(each.app_id), each, each.app_id or "") for each in principals]
+
+
 async def _tagged(graph: GraphClient, tag: str) -> list[ObservedInstance]:
     found = await find_app_registrations(graph, f"tags/any(t:startswith(t,{text_literal(tag)}))")
     principals = await group_principals(graph, [each.app_id for each in found if each.app_id])
@@ -91,4 +112,8 @@ async def _template_name(graph: Resources, template_id: str) -> str:
         template = await graph.application_templates.get(template_id, select=("id", "displayName"))
     except NotFound:
         return template_id
-    return template.display_name or template_id
+    if not template.display_name:
+        return template_id
+    # Names are not unique, and not every template is in the list that a name is looked up in: Cloud Sync is not.
+    namesakes = [each.id async for each in graph.application_templates.list(display_name=template.display_name)]
+    return template.display_name if namesakes == [template_id] else template_id

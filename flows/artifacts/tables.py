@@ -80,9 +80,9 @@ async def publish_targets(found: Preflight) -> None:
 async def publish_quarantine(event: QuarantineEvent, note: str) -> None:
     """Show why a job is in quarantine, what to do, and what was done."""
     await acreate_markdown_artifact(
-        key=artifact_key("quarantine", event.fleet, event.key),
+        key=artifact_key("quarantine", *filter(None, (event.fleet, event.key or event.job_id))),
         markdown=note,
-        description=f"Quarantine of {event.key} since {format_iso(event.began_at)}",
+        description=f"Quarantine of {event.key or event.job_id} since {format_iso(event.began_at)}",
     )
 
 
@@ -189,7 +189,7 @@ async def publish_health(seen: Sweep) -> None:
     """Show the health of the jobs, those that need attention first."""
     rows = [
         {
-            "key": reading.target.key,
+            "key": reading.target.label,
             "state": reading.health.state,
             "since": format_iso(reading.since) or "",
             "why": reading.why or "",

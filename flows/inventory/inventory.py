@@ -163,7 +163,7 @@ def read_inventory(
     everything = store.inventory.jobs(tenant_id)
     shown = everything if changed_since is None else store.inventory.jobs(tenant_id, changed_since=changed_since)
     gone = {job.service_principal_id for job in shown} - principals.keys()
-    principals |= {each.service_principal_id: each for each in store.inventory.gone_principals(tenant_id, gone)}
+    principals |= {each.service_principal_id: each for each in store.inventory.known_principals(tenant_id, gone)}
     shared = find_shared_targets([(job, principals[job.service_principal_id]) for job in everything])
     owned = _find_owned(store, everything, principals)
     rows = []

@@ -214,7 +214,7 @@ def join(proposals: Sequence[Remediation]) -> Remediation:
     return Remediation(proposals[0].action, " ".join(each.text for each in proposals), tuple(commands))
 
 
-def add_restart(proposal: Remediation, reset_scope: str, key: str) -> Remediation:
+def add_restart(proposal: Remediation, reset_scope: str, key: str | None) -> Remediation:
     """Return a proposal that ends with a restart, if it does not do so already."""
     restart = _commands("restart", reset_scope, key)
     kept = [command for command in proposal.commands if command not in restart]

@@ -24,8 +24,10 @@ _NO_RESTART_FOR = {
 class QuarantineReaction:
     """A quarantine with its triage; none where the job is in quarantine no longer, or unknown."""
 
-    fleet: str
+    fleet: str | None
+    """None for a job of nobody."""
     key: str
+    """What people are shown."""
     job: JobObservation | None
     triage: Triage | None
     restart_refused: str | None
@@ -34,7 +36,8 @@ class QuarantineReaction:
     @property
     def subject(self) -> str:
         """The note in a line."""
-        return f"{self.fleet}: {self.key} is in quarantine" if self.triage else f"{self.fleet}: {self.key}"
+        about = f"{self.fleet}: {self.key}" if self.fleet else f"In no fleet: {self.key}"
+        return f"{about} is in quarantine" if self.triage else about
 
     @property
     def summary(self) -> str:
@@ -72,12 +75,14 @@ class QuarantineReaction:
         return markdown_table(("failures", "code", "meaning"), rows) if rows else ""
 
 
-def choose_reaction(fleet: str, key: str, job: JobObservation | None, triage: Triage | None) -> QuarantineReaction:
+def choose_reaction(
+    fleet: str | None, key: str, job: JobObservation | None, triage: Triage | None
+) -> QuarantineReaction:
     """Return what is to be said of a quarantine, and whether a restart may be tried.
 
     Args:
-        fleet: Name of the fleet.
-        key: Key of the instance.
+        fleet: Name of the fleet; None for a job of nobody, which is shown and never touched.
+        key: Key of the instance, or what the job is called.
         job: The job as last seen; None if it was never seen.
         triage: Why it is in quarantine; None if it is not.
     """
@@ -85,6 +90,8 @@ def choose_reaction(fleet: str, key: str, job: JobObservation | None, triage: Tr
         return QuarantineReaction(fleet, key, None, None, "no sweep has seen this job.")
     if triage is None:
         return QuarantineReaction(fleet, key, job, None, "the job is in quarantine no longer.")
+    if fleet is None:
+        return QuarantineReaction(None, key, job, triage, "no fleet manages this job.")
     refused = _NO_RESTART.get(triage.proposal.action) or _NO_RESTART_FOR.get(job.reason or "")
     return QuarantineReaction(fleet, key, job, triage, refused)
 
@@ -94,8 +101,15 @@ class QuarantineEvent(BaseModel):
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    fleet: str = Field(min_length=1, description="Name of the fleet.", json_schema_extra={"position": 0})
-    key: str = Field(min_length=1, description="Key of the instance.", json_schema_extra={"position": 1})
+    fleet: str | None = Field(
+        min_length=1, description="Name of the fleet; none for a job of nobody.", json_schema_extra={"position": 0}
+    )
+    key: str | None = Field(
+        min_length=1, description="Key of the instance; none likewise.", json_schema_extra={"position": 1}
+    )
     tenant_id: str = Field(min_length=1, description="Tenant the job is in.", json_schema_extra={"position": 2})
     job_id: str = Field(min_length=1, description="The provisioning job.", json_schema_extra={"position": 3})
+    service_principal_id: str | None = Field(
+        default=None, description="The service principal of the job.", json_schema_extra={"position": 5}
+    )
     began_at: datetime = Field(description="When the quarantine began.", json_schema_extra={"position": 4})

@@ -38,12 +38,14 @@ def triaged(store: Store, seen: Sweep) -> Sweep:
     return replace(seen, readings=tuple(_with_triage(store, reading) for reading in seen.readings))
 
 
-def triage_quarantine(store: Store, key: str, service_principal_id: str | None, quarantine: Quarantine) -> Triage:
+def triage_quarantine(
+    store: Store, key: str | None, service_principal_id: str | None, quarantine: Quarantine
+) -> Triage:
     """Return why a job is in quarantine: its reason, joined with the failures of the same cycles.
 
     Args:
         store: Where the failures are.
-        key: Key of the instance.
+        key: Key of the instance; None for a job of nobody.
         service_principal_id: Its application; None if that is not known.
         quarantine: The job as it is, or as it was when it was last looked at.
 
@@ -58,4 +60,5 @@ def _with_triage(store: Store, reading: Reading) -> Reading:
     if reading.health.state != "quarantined":
         return reading
     target = reading.target
-    return replace(reading, triage=triage_quarantine(store, target.key, target.service_principal_id, reading.health))
+    found = triage_quarantine(store, target.command_key, target.service_principal_id, reading.health)
+    return replace(reading, triage=replace(found, key=target.label))

@@ -23,6 +23,20 @@ class Target:
     service_principal_id: str | None
     synchronization_template: str | None = None
     app_id: str | None = None
+    fleet: str | None = None
+    """The fleet it belongs to, where jobs of several are watched, and those of nobody."""
+    name: str | None = None
+    """What a job of nobody is called; its key is known to the store only."""
+
+    @property
+    def label(self) -> str:
+        """What people are shown."""
+        return self.name or self.key
+
+    @property
+    def command_key(self) -> str | None:
+        """The key that a command takes; None for a job of nobody, which no command touches."""
+        return None if self.name else self.key
 
 
 @dataclass(frozen=True)
@@ -64,7 +78,7 @@ class Reading:
     def as_json(self) -> dict[str, Any]:
         """Return what `monitor --output json` prints of it."""
         return {
-            "key": self.target.key,
+            "key": self.target.command_key,
             **self.health.as_json(),
             "stalled_since": format_iso(self.stalled_since),
             "since": format_iso(self.since),
@@ -116,12 +130,12 @@ class Sweep:
     @property
     def worst_first(self) -> list[Reading]:
         """The readings, those that somebody needs to act on first."""
-        return sorted(self.readings, key=lambda reading: (reading.is_healthy, reading.target.key))
+        return sorted(self.readings, key=lambda reading: (reading.is_healthy, reading.target.label))
 
     def warnings(self) -> list[str]:
         """Return what to know of service principals that have jobs of others, a line each."""
         return [
-            f"{each.target.key}: its service principal has {other_jobs(each.other_jobs)}"
+            f"{each.target.label}: its service principal has {other_jobs(each.other_jobs)}"
             for each in self.readings
             if each.other_jobs
         ]

@@ -142,12 +142,12 @@ def _false_clauses(details: Mapping[str, Any]) -> Iterator[str]:
 
 
 def explain_quarantine(
-    key: str, reason: str | None, error_code: str | None, error_message: str | None, failures: Sequence[Failure]
+    key: str | None, reason: str | None, error_code: str | None, error_message: str | None, failures: Sequence[Failure]
 ) -> Triage:
     """Return why a job is in quarantine, and what to do.
 
     Args:
-        key: Key of the instance.
+        key: Key of the instance; None for a job of nobody, for which no command can be named.
         reason: The quarantine reason.
         error_code: Graph's code of the quarantine's error.
         error_message: Graph's words for it.
@@ -166,7 +166,7 @@ def explain_quarantine(
     if errors and _hangs_on_errors(known, job_error):
         parts.append(_commonest(errors))
     proposal = _proposal(key, known, job_error, errors, in_words=bool(error_message))
-    return Triage(key, " ".join(parts), errors, proposal)
+    return Triage(key or "", " ".join(parts), errors, proposal)
 
 
 def _cause_of(reason: str | None, known: ErrorCode | None) -> str:
@@ -187,7 +187,7 @@ def _commonest(errors: Sequence[ErrorTriage]) -> str:
 
 
 def _proposal(
-    key: str,
+    key: str | None,
     known: ErrorCode | None,
     job_error: ErrorCode | None,
     errors: Sequence[ErrorTriage],

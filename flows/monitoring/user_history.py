@@ -6,7 +6,7 @@ from typing import Any
 
 from flows.formatting.text import format_iso
 from flows.monitoring.audit_trail import RoleImport, read_role_imports
-from flows.monitoring.instances import Instance
+from flows.monitoring.instances import Instance, group_by_principal
 from flows.monitoring.triage import Explanation, explain_error
 from flows.store import ApplicationHistory, Coverage, Identity, JobObservation, Store, StoredOnDemandResult
 
@@ -20,12 +20,14 @@ class HistoryEntry:
     """None for an application of no fleet."""
     explanation: Explanation | None
     """None where there is nothing to explain."""
+    other_jobs: Sequence[JobObservation] = ()
+    """Further jobs of the application, which the log does not tell apart by their application alone."""
 
     @property
     def name(self) -> str:
         """The key of the instance, or else the name of the application."""
         return (
-            self.instance.key
+            self.instance.label
             if self.instance
             else self.told.service_principal_name or self.told.service_principal_id or "?"
         )
@@ -39,9 +41,10 @@ class HistoryEntry:
         """Return what `why --output json` prints of it."""
         told, instance = self.told, self.instance
         return {
-            "key": instance.key if instance else None,
-            "fleet": instance.fleet if instance else None,
+            "key": instance.command_key if instance else None,
+            "fleet": (instance.fleet or None) if instance else None,
             "job_state": self.job.state if self.job else None,
+            "other_jobs": [{"job_id": job.job_id, "job_state": job.state} for job in self.other_jobs],
             "service_principal_id": told.service_principal_id,
             "service_principal_name": told.service_principal_name,
             "last": {
@@ -123,14 +126,17 @@ def read_user_history(
     Raises:
         StoreError: The store cannot be read.
     """
-    by_principal = {each.service_principal_id: each for each in instances if each.service_principal_id}
+    by_principal = group_by_principal(instances)
     chapters = []
     for told in store.stories.of(identity):
-        instance = by_principal.get(told.service_principal_id or "")
-        if instance or everywhere:
-            chapters.append(HistoryEntry(told, instance, _explanation(told, instance)))
-    seen = {id(chapter.job) for chapter in chapters}
-    jobs = [each.job for each in instances if each.job and id(each.job) not in seen]
+        first, *others = by_principal.get(told.service_principal_id or "", (None,))
+        if first or everywhere:
+            further = tuple(each.job for each in others if each and each.job)
+            chapters.append(HistoryEntry(told, first, _explanation(told, first), further))
+    told_of = {chapter.told.service_principal_id for chapter in chapters}
+    # A user who is in none of a fleet's logs should perhaps be; in those of nobody nobody can say.
+    silent = [each for each in instances if each.fleet and each.service_principal_id not in told_of]
+    jobs = [each.job for each in silent if each.job]
     unseen = [job for job in jobs if job.tenant_id == identity.tenant_id]
     results = [each for each in store.on_demand.of(identity) if everywhere or each.service_principal_id in by_principal]
     logged = store.on_demand.logged(results)
@@ -156,5 +162,5 @@ def _explanation(told: ApplicationHistory, instance: Instance | None) -> Explana
     if code is None and not told.failed:
         return None
     words = " ".join(filter(None, (told.reason, told.last.step.description if told.last.step else None)))
-    key = instance.key if instance else None
+    key = instance.command_key if instance else None
     return explain_error(code, told.recommended_action, key, reason=words, details=told.last.details)

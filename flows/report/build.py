@@ -6,7 +6,7 @@ from datetime import UTC, datetime, time, timedelta
 
 from flows.monitoring.audit_trail import explain_episodes, read_role_imports
 from flows.monitoring.credential_warnings import ExpiringCredential, find_expiring_credentials
-from flows.monitoring.instances import Instance, read_instances
+from flows.monitoring.instances import Instance, group_by_principal, read_instances
 from flows.monitoring.quarantine_triage import triage_quarantine
 from flows.monitoring.triage import ErrorTriage, explain_error
 from flows.report.models import Activity, Application, ApplicationActivity, CommonError, Report
@@ -43,7 +43,7 @@ def build_report(store: Store, *, days: int, fleet: str | None = None, now: date
     return Report(
         made_at=now,
         store=store.address,
-        fleets=sorted({each.fleet for each in instances}),
+        fleets=sorted({each.fleet for each in instances if each.fleet}),
         days=activity.days,
         applications=list(_triaged(store, _applications(store, instances, activity))),
         errors=_errors(store, activity),
@@ -52,6 +52,7 @@ def build_report(store: Store, *, days: int, fleet: str | None = None, now: date
         expiring=_expiring(store, instances, now),
         attributions=explain_episodes(store, episodes),
         role_imports=read_role_imports(store, principals if fleet else None, since),
+        names={each.key: each.label for each in instances if not each.fleet},
     )
 
 
@@ -69,10 +70,11 @@ def _expiring(store: Store, instances: Sequence[Instance], now: datetime) -> lis
 
 
 def _applications(store: Store, instances: Sequence[Instance], activity: Activity) -> list[Application]:
-    by_principal = {each.service_principal_id: each for each in instances if each.service_principal_id}
-    seen = [(id_, by_principal.get(id_)) for id_ in activity.applications]
+    # Events are counted by application: where it has several jobs, they stand beside the first of them.
+    first = {id_: group[0] for id_, group in group_by_principal(instances).items()}
+    seen = [(id_, first.get(id_ or "")) for id_ in activity.applications]
     watched = [(each.service_principal_id or "", each) for each in instances if each.job]
-    silent = [(id_, each) for id_, each in watched if id_ not in activity.applications]
+    silent = [(id_, each) for id_, each in watched if id_ not in activity.applications or first.get(id_) is not each]
     names = store.statistics.names([id_ for id_ in activity.applications if id_])
     found = [_application(id_, names.get(id_), each, activity.applications.get(id_)) for id_, each in (*seen, *silent)]
     return sorted(found, key=lambda each: each.urgency)
@@ -92,7 +94,9 @@ def _triaged(store: Store, applications: Sequence[Application]) -> Iterator[Appl
     for each in applications:
         if left and each.job and each.job.state == "quarantined":
             left -= 1
-            yield replace(each, triage=triage_quarantine(store, each.job.key, each.job.service_principal_id, each.job))
+            key = each.instance.command_key if each.instance else None
+            found = triage_quarantine(store, key, each.job.service_principal_id, each.job)
+            yield replace(each, triage=replace(found, key=each.name))
         else:
             yield each
 

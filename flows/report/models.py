@@ -43,7 +43,7 @@ class Application:
     @property
     def name(self) -> str:
         """The key of the instance, or the name of an application without a fleet."""
-        return self.instance.key if self.instance else self.service_principal_name or self.service_principal_id or "?"
+        return self.instance.label if self.instance else self.service_principal_name or self.service_principal_id or "?"
 
     @property
     def anchor(self) -> str:
@@ -124,6 +124,8 @@ class Report:
     """By what an episode began, by its number, where the audit log tells."""
     role_imports: Sequence[RoleImport] = ()
     """Roles that connectors imported, the newest first."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """What jobs of nobody are called, by their keys in the store."""
 
     @property
     def states(self) -> dict[str, int]:

@@ -76,8 +76,9 @@ async def _send(client: PrefectClient, events: Sequence[Event]) -> None:
 def _payload(episode: JobEpisode) -> dict[str, Any]:
     return {
         "tenant_id": episode.tenant_id,
-        "fleet": episode.fleet,
-        "key": episode.key,
+        # A job of nobody has neither.
+        "fleet": episode.fleet or None,
+        "key": episode.key if episode.fleet else None,
         "job_id": episode.job_id,
         "service_principal_id": episode.service_principal_id,
         "episode": episode.kind,

@@ -19,6 +19,9 @@ Word = Literal["quarantined", "stalled", "recovered", "steady"]
 BEGINNINGS: dict[Kind, Word] = {"quarantine": "quarantined", "stall": "stalled"}
 ENDS: dict[Kind, Word] = {"quarantine": "recovered", "stall": "recovered", "initial-cycle": "steady"}
 
+REMOVED = "removed"
+"""State of a job of nobody that a look at the whole tenant no longer found."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class JobEpisode:
@@ -54,6 +57,10 @@ def derive_episodes(known: Iterable[JobEpisode], now: "JobObservation") -> list[
         known: The instance's episodes that last, and the initial cycles it has had.
         now: How its job is.
     """
+    if now.state == REMOVED:
+        # Deleted for certain: over, but nothing that recovered.
+        lasting = (episode for episode in known if episode.ended_at is None)
+        return [replace(each, ended_at=now.observed_at, end_told_at=now.observed_at) for each in lasting]
     if now.job_id is None:
         return []  # not there for the moment, perhaps: what lasts goes on
     found: list[JobEpisode | None] = []

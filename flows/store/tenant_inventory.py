@@ -275,7 +275,7 @@ class TenantInventory:
             rows = connection.execute(chosen.order_by(_JOB.service_principal_id, _JOB.job_id)).mappings()
             return [TenantJob(**row) for row in rows]
 
-    def gone_principals(self, tenant_id: str, ids: Collection[str]) -> list[TenantPrincipal]:
+    def known_principals(self, tenant_id: str, ids: Collection[str]) -> list[TenantPrincipal]:
         """Return what was known of service principals, also of those that are gone."""
         with self._database.read() as connection:
             return list(_by_id(connection, tenant_id, list(ids)).values())

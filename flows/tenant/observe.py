@@ -210,6 +210,12 @@ async def group_principals(graph: GraphClient, app_ids: Iterable[str]) -> dict[s
     return {app_id: principal for part in found for app_id, principal in part.items()}
 
 
+async def find_principals_by_id(graph: GraphClient, ids: Iterable[str]) -> list[ServicePrincipal]:
+    """Return the service principals with these object ids, by id."""
+    found = await gather(*(find_service_principals(graph.batched, each) for each in _conditions("id", ids)))
+    return sorted((each for part in found for each in part.values()), key=lambda each: each.id)
+
+
 def _conditions(field: str, values: Iterable[str]) -> list[str]:
     literals = sorted(map(text_literal, values))
     return [f"{field} in ({','.join(part)})" for part in batch_ids(literals, _VALUES_PER_FILTER)]

@@ -43,7 +43,9 @@ def test_without_a_file_it_prints_and_plans_without_a_secret(entra_fleet, write_
 @pytest.mark.usefixtures("tenant")
 def test_what_it_cannot_do_is_said(entra_fleet):
     result = entra_fleet("adopt")
-    text = "adopt needs to know which applications you mean.\nGive --template, --tag, or both.\n"
+    text = (
+        "adopt needs to know which applications you mean.\nGive --template, --tag, or both, or --service-principal.\n"
+    )
     assert (result.code, result.err) == (2, text)
     result = entra_fleet("adopt", "--tag", "team:")
     assert (result.code, result.out, result.err) == (1, "", "No matching application can be adopted.\n")

@@ -107,3 +107,18 @@ def test_without_the_permission_it_says_what_to_grant(entra_fleet, tmp_path):
     assert (result.code, result.out) == (1, "")
     assert "Synchronization.Read.All" in result.err
     assert len(result.err.splitlines()) <= 3
+
+
+@pytest.mark.usefixtures("without_prefect")
+def test_monitor_all_shows_the_jobs_of_nobody_and_fails_where_one_needs_attention(entra_fleet, tenant):
+    result = entra_fleet("monitor", "--all", "--output", "json")
+    assert result.code == 1, result.err
+    shown = json.loads(result.out)["instances"]
+    assert {(each["service_principal_id"], each["job_id"]) for each in shown} == truth(tenant)
+    assert {(each["fleet"], each["key"]) for each in shown} == {(None, None)}
+    assert tenant.requests(writes=True) == []
+
+
+@pytest.mark.parametrize("arguments", [(), ("fleet.yaml", "--all"), ("--all", "--until", "settled")])
+def test_monitor_takes_a_fleet_or_all(entra_fleet, arguments):
+    assert entra_fleet("monitor", *arguments).code == 2

@@ -61,6 +61,7 @@ def test_deploying_again_changes_nothing(deployed):
         "harvest": 1,
         "late-arrivals": 1,
         "audits": 1,
+        "watch-tenant": 1,
     }
 
 

@@ -30,7 +30,7 @@ class Output(StrEnum):
     JSON = "json"
 
 
-def _remember_fleet_file(path: Path) -> Path:
+def remember_fleet_file(path: Path) -> Path:
     """Have hints name the file, and say what is missing where none is given."""
     if path == DEFAULT_FLEET and not path.exists():
         raise typer.BadParameter(
@@ -40,7 +40,7 @@ def _remember_fleet_file(path: Path) -> Path:
     return path
 
 
-FleetArgument = Annotated[Path, typer.Argument(metavar="FLEET", help="The fleet file.", callback=_remember_fleet_file)]
+FleetArgument = Annotated[Path, typer.Argument(metavar="FLEET", help="The fleet file.", callback=remember_fleet_file)]
 """With `= DEFAULT_FLEET`."""
 TenantOption = Annotated[
     str | None,
@@ -157,7 +157,7 @@ def ensure_known(store: Store, fleet: str | None) -> None:
     Raises:
         CommandFailed: It has no such fleet.
     """
-    known = sorted({name for _, name in store.jobs.fleets()} | {each.fleet for each in store.instances.all()})
+    known = sorted({name for _, name in store.jobs.fleets() if name} | {each.fleet for each in store.instances.all()})
     if fleet is not None and fleet not in known:
         raise CommandFailed(f"The store has no fleet {fleet}.", f"It has: {', '.join(known) or 'none'}.")
 

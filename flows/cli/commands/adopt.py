@@ -1,6 +1,7 @@
 """`entra-fleet adopt`."""
 
 import asyncio
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,17 +23,24 @@ def command(
     tag: Annotated[
         str | None, typer.Option(metavar="PREFIX", help="Only applications that have a tag with this prefix.")
     ] = None,
+    service_principal: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ID", help="Only this service principal, as inventory shows it; repeatable."),
+    ] = None,
     fleet: Annotated[str | None, typer.Option(metavar="NAME", help="Name for the fleet.")] = None,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="File to write; must not exist yet.")] = None,
     tenant: TenantOption = None,
 ) -> None:
     """Write a fleet file for existing applications. Changes nothing in the tenant."""
-    if not (template or tag):
-        raise BadUsage("adopt needs to know which applications you mean.", "Give --template, --tag, or both.")
-    name = _fleet_name(fleet, template or tag or "")
+    if service_principal and (template or tag):
+        raise BadUsage("--service-principal names them all.", "Leave out --template and --tag.")
+    if not (template or tag or service_principal):
+        hint = "Give --template, --tag, or both, or --service-principal."
+        raise BadUsage("adopt needs to know which applications you mean.", hint)
+    name = _fleet_name(fleet, template or tag or "adopted")
     refuse_existing(out)
     with stderr_console().status("reading the tenant"):
-        made = asyncio.run(_look(name, template, tag, tenant))
+        made = asyncio.run(_look(name, template, tag, service_principal or (), tenant))
     if not made.instances:
         raise CommandFailed("\n".join(["No matching application can be adopted.", *_few(made.left_out)]))
     write_new(made.text, out)
@@ -55,7 +63,9 @@ def _fleet_name(fleet: str | None, alternative: str) -> str:
         raise BadUsage(f"--fleet: {detail['msg']}.", detail["ctx"]["advice"]) from None
 
 
-async def _look(fleet: str, template: str | None, tag: str | None, tenant: str | None) -> "AdoptionFile":
+async def _look(
+    fleet: str, template: str | None, tag: str | None, principal_ids: Collection[str], tenant: str | None
+) -> "AdoptionFile":
     from flows.adopt.fleet_file import build_adoption_file
     from flows.adopt.unmanaged import find_unmanaged
     from flows.configuration.environment import EnvironmentIncomplete, environment
@@ -65,7 +75,9 @@ async def _look(fleet: str, template: str | None, tag: str | None, tenant: str |
         tenant_id = claims.tenant_id or environment().tenant
         if tenant_id is None:
             raise EnvironmentIncomplete("The token does not name its tenant: set AZURE_TENANT_ID to the tenant id.")
-        return build_adoption_file(fleet, tenant_id.lower(), await find_unmanaged(graph, fleet, template, tag))
+        return build_adoption_file(
+            fleet, tenant_id.lower(), await find_unmanaged(graph, fleet, template, tag, principal_ids)
+        )
 
 
 def _few(left_out: tuple[str, ...]) -> list[str]:

@@ -13,9 +13,9 @@ import typer
 from flows.cli.arguments.options import Output, OutputOption, StoreOption, TenantOption, parse_since
 from flows.cli.errors import FAILED, BadUsage
 from flows.cli.output.console import stderr_console
+from flows.cli.output.records import InventoryFormat
 
 if TYPE_CHECKING:
-    from flows.cli.output.inventory import InventoryFormat
     from flows.inventory.discovery import Progress
     from flows.inventory.inventory import Inventory
 
@@ -27,7 +27,7 @@ def command(
         Path | None, typer.Option("--out", metavar="FILE", help="File to write to, instead of standard output.")
     ] = None,
     form: Annotated[
-        str | None, typer.Option("--format", metavar="table|jsonl|csv", help="Table (the default), JSON Lines or CSV.")
+        InventoryFormat | None, typer.Option("--format", help="Table (the default), JSON Lines, or CSV.")
     ] = None,
     changed_since: Annotated[
         datetime | None,
@@ -53,28 +53,16 @@ def command(
     from flows.cli.output.inventory import print_inventory, show_summary
     from flows.configuration.environment import use_store
 
-    chosen = _format(form, output)
+    if form is not None and output is Output.JSON:
+        raise BadUsage("--format and --output json are mutually exclusive.")
     rules = _rules(fail_on or ())
     use_store(store)
     with _progress() as tell:
         inventory = asyncio.run(_look(tenant, changed_since, full, tell))
-    print_inventory(inventory, chosen, out)
+    print_inventory(inventory, None if output is Output.JSON else form or InventoryFormat.TABLE, out)
     show_summary(inventory)
     if _fails(inventory, rules):
         raise typer.Exit(FAILED)
-
-
-def _format(form: str | None, output: Output) -> "InventoryFormat":
-    from flows.cli.output.inventory import InventoryFormat
-
-    if form is not None and output is Output.JSON:
-        raise BadUsage("--format and --output json are mutually exclusive.")
-    if output is Output.JSON:
-        return InventoryFormat.JSON
-    try:
-        return InventoryFormat(form or "table")
-    except ValueError:
-        raise BadUsage(f"--format {form!r} is unknown.", "Use table, jsonl or csv.") from None
 
 
 def _rules(chosen: Collection[str]) -> frozenset[str]:

@@ -1,20 +1,20 @@
 """`entra-fleet monitor`."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from flows.cli.arguments.options import (
-    DEFAULT_FLEET,
-    FleetArgument,
     Output,
     OutputOption,
     StoreOption,
     TenantOption,
     VerboseOption,
+    remember_fleet_file,
 )
-from flows.cli.errors import FAILED
+from flows.cli.errors import FAILED, BadUsage
 from flows.cli.output.console import name_fleet_file, print_json, stderr_console
 
 if TYPE_CHECKING:
@@ -23,7 +23,12 @@ if TYPE_CHECKING:
 
 
 def command(
-    fleet: FleetArgument = DEFAULT_FLEET,
+    fleet: Annotated[
+        Path | None, typer.Argument(metavar="FLEET", help="The fleet file; fleet.yaml by default.", show_default=False)
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Instead of a fleet: every job of the tenant, whoever made it.")
+    ] = False,
     once: Annotated[bool, typer.Option("--once", help="Check once (the default).")] = False,
     until: Annotated[
         str | None, typer.Option(metavar="settled", help="Wait until every job has settled ('settled').")
@@ -40,7 +45,13 @@ def command(
     from flows.fleet_file.loader import load_fleet
 
     waits = _waits(once, until)
+    if fleet and everything:
+        raise BadUsage("monitor takes either a fleet file or --all.")
     use_store(store)
+    if everything:
+        _monitor_tenant(waits, tenant, output, verbose=verbose)
+        return
+    fleet = remember_fleet_file(fleet or DEFAULT_FLEET)
     desired = load_fleet(fleet)
 
     from flows.cli.output.tables import show_health
@@ -63,6 +74,23 @@ def command(
     else:
         show_health(seen, verbose=verbose)
     if seen.unwell or (waits == "settled" and seen.settled < len(seen.readings)):
+        raise typer.Exit(FAILED)
+
+
+def _monitor_tenant(waits: str, tenant: str | None, output: Output, *, verbose: bool) -> None:
+    if waits != "once":
+        raise BadUsage("--all and --until are mutually exclusive: it checks once.")
+
+    from flows.cli.output.tables import show_health
+    from flows.cli.processes.run_flow import run_flow
+    from flows.watch_tenant import watch_tenant
+
+    seen = run_flow(watch_tenant, {"tenant": tenant})
+    if output is Output.JSON:
+        print_json(seen.as_json())
+    else:
+        show_health(seen, verbose=verbose)
+    if seen.unwell:
         raise typer.Exit(FAILED)
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,30 +10,21 @@ from rich.text import Text
 
 from flows.cli.errors import CommandFailed
 from flows.cli.output.console import print_json, stderr_console, stdout_console
-from flows.cli.output.records import Format, print_records
+from flows.cli.output.records import Format, InventoryFormat, print_records
 from flows.cli.output.tables import state_text
 
 if TYPE_CHECKING:
     from flows.inventory.inventory import Inventory
 
 
-class InventoryFormat(StrEnum):
-    """How an inventory is printed."""
-
-    TABLE = "table"
-    JSONL = "jsonl"
-    CSV = "csv"
-    JSON = "json"
-
-
-def print_inventory(inventory: "Inventory", form: InventoryFormat, out: Path | None) -> None:
-    """Print an inventory, or write it to a file.
+def print_inventory(inventory: "Inventory", form: InventoryFormat | None, out: Path | None) -> None:
+    """Print an inventory, or write it to a file; without a format as one JSON document.
 
     Raises:
         CommandFailed: The file cannot be written.
     """
     with _document(out):
-        if form is InventoryFormat.JSON:
+        if form is None:
             print_json(inventory.as_json())
         elif form is InventoryFormat.TABLE:
             stdout_console().print(inventory_table(inventory))

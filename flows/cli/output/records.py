@@ -27,6 +27,14 @@ class Format(StrEnum):
     CSV = "csv"
 
 
+class InventoryFormat(StrEnum):
+    """How an inventory is printed."""
+
+    TABLE = "table"
+    JSONL = "jsonl"
+    CSV = "csv"
+
+
 class OldFormat(StrEnum):
     """What `--format` takes."""
 

@@ -202,7 +202,7 @@ def _row(reading: Reading) -> tuple[str | Text, ...]:
     # The triage below has the whole text.
     why = (health.reason if reading.triage else reading.why) or "-"
     moments = format_moment(reading.since), format_moment(health.last_execution)
-    return reading.target.key, state_text(health.state), *moments, format_count(health.counts) or "-", why
+    return reading.target.label, state_text(health.state), *moments, format_count(health.counts) or "-", why
 
 
 def _show_triage(triages: Sequence[Triage], console: Console) -> None:

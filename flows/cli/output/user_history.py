@@ -65,6 +65,7 @@ def _heading(chapter: "HistoryEntry") -> Text:
 
 def _lines(chapter: "HistoryEntry") -> Iterator[tuple[str, str]]:
     told, known = chapter.told, chapter.explanation
+    yield from (("also", ": ".join(filter(None, (job.job_id, job.state, job.reason)))) for job in chapter.other_jobs)
     if told.failures:
         last = f"last success {_moment(told.last_success_at)}" if told.last_success_at else "never succeeded"
         yield "failing", f"{told.failures} times since {_moment(told.failing_since)}; {last}"
