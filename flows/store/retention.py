@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Delete, Table, Text, and_, cast, delete, exists, func, or_, select, tuple_
 
 from flows.store.database import Database
+from flows.store.job_episodes import REMOVED
 from flows.store.provisioning_events import tenant_ids
 from flows.store.tables import (
     CHANGE,
@@ -22,6 +23,8 @@ from flows.store.tables import (
     ROLLOUT,
     ROLLOUT_WAVE,
     RUN,
+    TENANT_JOB,
+    TENANT_PRINCIPAL,
 )
 
 _ROWS_AT_ONCE = 2000
@@ -103,8 +106,14 @@ class Retention:
             episode = JOB_EPISODE.c
             # It must stay known whether a job has had its initial cycle, however long ago.
             over = and_(episode.ended_at < before, episode.kind != "initial-cycle")
-            superseded = and_(JOB_HISTORY.c.observed_at < before, _superseded())
-            return [_Part(JOB_HISTORY, superseded), _Part(JOB_EPISODE, over)]
+            # A job of nobody that was deleted has no present that a sweep could compare with.
+            past = or_(_superseded(), JOB_HISTORY.c.state == REMOVED)
+            return [
+                _Part(JOB_HISTORY, and_(JOB_HISTORY.c.observed_at < before, past)),
+                _Part(JOB_EPISODE, over),
+                _Part(TENANT_JOB, TENANT_JOB.c.gone_at < before),
+                _Part(TENANT_PRINCIPAL, TENANT_PRINCIPAL.c.gone_at < before),
+            ]
         if kind is Kind.JOURNAL:
             changes = _Part(CHANGE, and_(CHANGE.c.recorded_at < before, ~_last_word_on_a_job()))
             return [changes, _Part(JOB_SCHEMA, and_(JOB_SCHEMA.c.kept_at < before, _has_a_later_version()))]

@@ -22,6 +22,7 @@ MODELS = {
     "add_application_owner": None,
     "assign": "app_role_assignment",
     "create_job": "synchronization_job",
+    "delta_service_principals": "service_principals_delta",
     "discover": "directory_definition",
     "get_application": "application",
     "get_application_template": "application_template",
@@ -76,6 +77,9 @@ def model_of(operation):
     if MODELS[operation] == "synchronization_secrets":
         path = "msgraph.generated.service_principals.item.synchronization.secrets.secrets_put_response"
         return importlib.import_module(path).SecretsPutResponse
+    if MODELS[operation] == "service_principals_delta":
+        path = "msgraph.generated.service_principals.delta.delta_get_response"
+        return importlib.import_module(path).DeltaGetResponse
     name = MODELS[operation]
     module = importlib.import_module(f"msgraph.generated.models.{name}")
     return getattr(module, "".join(word.title() for word in name.split("_")))
@@ -138,6 +142,7 @@ async def visit(wire):
             "/groups",
             "/applications",
             "/servicePrincipals",
+            "/servicePrincipals/delta",
             "/applicationTemplates?$top=40",
         ),
         *(

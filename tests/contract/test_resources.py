@@ -255,3 +255,21 @@ async def test_a_refusal_is_the_error_that_the_sdk_knows(stranger):
     assert error.inner_error.request_id
     assert error.inner_error.client_request_id
     assert error.inner_error.date is not None
+
+
+async def test_what_has_changed_among_service_principals(stranger, emulator):
+    template = next(iter(emulator.tenant.gallery.values()))
+    _, entry = emulator.tenant.directory.instantiate(template, "To be changed", None, "", emulator.controls.now())
+    principal = entry.id
+    builder = stranger.graph.service_principals.delta
+    first = await stranger.read(builder.get(asking(builder, select=["id", "displayName"])))
+    while first.odata_next_link:
+        first = await stranger.read(builder.with_url(first.odata_next_link).get())
+    emulator.controls.edit(principal, {"displayName": "Changed"})
+    page = await stranger.read(builder.with_url(first.odata_delta_link).get())
+    assert [(each.id, each.display_name) for each in page.value] == [(principal, "Changed")]
+    emulator.controls.delete(principal)
+    # Its models have no place for what is gone but the additional data.
+    page = await builder.with_url(page.odata_delta_link).get()
+    (gone,) = page.value
+    assert (gone.id, gone.additional_data["@removed"]) == (principal, {"reason": "changed"})

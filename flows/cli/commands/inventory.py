@@ -58,7 +58,7 @@ def command(
     rules = _rules(fail_on or ())
     use_store(store)
     with _progress() as tell:
-        inventory = asyncio.run(_look(tenant, changed_since, full, tell))
+        inventory = asyncio.run(look_through(tenant, tell, changed_since, full=full))
     print_inventory(inventory, None if output is Output.JSON else form or InventoryFormat.TABLE, out)
     show_summary(inventory)
     if _fails(inventory, rules):
@@ -81,7 +81,17 @@ def _fails(inventory: "Inventory", rules: frozenset[str]) -> bool:
     return bool(inventory.with_rules(wanted)) or (ANY in rules and any(row.warnings for row in inventory.rows))
 
 
-async def _look(tenant: str | None, changed_since: datetime | None, full: bool, tell: "Progress") -> "Inventory":
+async def look_through(
+    tenant: str | None, tell: "Progress", changed_since: datetime | None = None, *, full: bool = False
+) -> "Inventory":
+    """Look through the tenant that somebody signs in to, and return its inventory.
+
+    Args:
+        tenant: EntraTenant block to sign in with; None for the environment.
+        tell: Told how far it has come.
+        changed_since: Only jobs that have changed since.
+        full: Whether to read every service principal again.
+    """
     from flows.configuration.environment import EnvironmentIncomplete, environment
     from flows.configuration.sign_in import open_client
     from flows.inventory.discovery import FULL_EVERY_HOURS, TenantLook

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from flows.cli.arguments.options import (
+    DEFAULT_FLEET,
     Output,
     OutputOption,
     StoreOption,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Annotated
@@ -29,7 +30,7 @@ def command(
     ] = False,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Provision a fleet on an embedded tenant, monitor it, harvest its events and show a summary."""
+    """Provision a fleet on an embedded tenant, monitor it, harvest its events, and show what else is there."""
     from flows.cli.demo.session import DemoSession
     from graph_emulator import EmulatorError
 
@@ -60,12 +61,17 @@ def _directory(keep: bool) -> Iterator[Path]:
 
 def _show(rehearsal: "DemoResult", profile: str, seed: int, differences: list[str]) -> None:
     from flows.cli.demo.result import demo_table, summary_grid
+    from flows.cli.output.inventory import inventory_table
 
     console = stdout_console()
     console.print(Text.assemble("\n", ("entra-fleet demo", "bold"), f": profile {profile}, seed {seed}\n"))
     console.print(demo_table(rehearsal))
     console.print()
     console.print(summary_grid(rehearsal, differences))
+    if rehearsal.inventory:
+        nobodys = replace(rehearsal.inventory, rows=[row for row in rehearsal.inventory.rows if row.fleet is None])
+        console.print("\nWhat entra-fleet inventory finds beside the fleet:\n")
+        console.print(inventory_table(nobodys))
 
 
 def _keep(stage: "DemoSession", directory: Path) -> None:

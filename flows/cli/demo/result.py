@@ -13,6 +13,7 @@ from flows.cli.output.tables import state_text
 from flows.errors import StepFailed
 from flows.fleet_file.models import Fleet
 from flows.formatting.text import format_count
+from flows.inventory.inventory import Inventory
 from flows.monitoring.health import assess_job
 from flows.monitoring.sweep import Sweep
 from flows.run.journal import FleetOutcome
@@ -34,6 +35,8 @@ class DemoResult:
     errors: Sequence[ErrorCount]
     targets: Mapping[str, int] = field(default_factory=dict)
     """Accounts in each target system that runs here."""
+    inventory: Inventory | None = None
+    """Every job of the tenant, those that were there before included."""
 
     @property
     def events(self) -> Counts:
@@ -82,7 +85,16 @@ class DemoResult:
                 ours = (ours[0], tenant[1], ours[2])
             if tenant != ours:
                 found.append(f"{key}: the tenant has {tenant}, the flows reported {ours}")
-        return found
+        return found + self._missed(state)
+
+    def _missed(self, state: Mapping[str, Any]) -> list[str]:
+        """Return the jobs in which the inventory differs from the tenant, but for what Graph did not show."""
+        if self.inventory is None:
+            return []
+        hidden = {each.service_principal_id for each in self.inventory.unreadable}
+        shown = {(row.job.service_principal_id, row.job.job_id) for row in self.inventory.rows}
+        held = {(id_, job["id"]) for id_, jobs in state["jobs"].items() for job in jobs}
+        return [f"inventory: job {job} of {id_}" for id_, job in sorted(shown ^ held) if id_ not in hidden]
 
     def _state_of(self, key: str) -> str | None:
         return next((reading.health.state for reading in self.seen.readings if reading.target.key == key), None)
@@ -96,6 +108,7 @@ class DemoResult:
             "errors": [{"code": each.error_code, "count": each.count} for each in self.errors],
             "role_importers": self.role_importers,
             "targets": dict(self.targets),
+            "inventory": self.inventory.as_json() if self.inventory else None,
         }
 
 

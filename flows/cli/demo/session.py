@@ -1,5 +1,6 @@
 """A demo session: the embedded tenant, a Prefect server, and the three flows in sequence."""
 
+import asyncio
 import time
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -7,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from flows.cli.commands.inventory import look_through
 from flows.cli.demo.fleet import write_demo_fleet
 from flows.cli.demo.result import DemoResult
 from flows.cli.output.console import show_progress
@@ -22,6 +24,8 @@ from graph_emulator import Emulator, EmulatorSettings
 
 _SETTLE_MINUTES = 5.0
 _LOOK_SECONDS = 0.5
+_ESTATE = 200
+"""Service principals that are there before the fleet: what the inventory finds beside it."""
 _CYCLE_SECONDS = 3600.0
 """Time between cycles: a cycle between harvest and comparison would make them differ."""
 
@@ -40,7 +44,8 @@ class DemoSession:
 
     def __init__(self, directory: Path, seed: int, profile: str) -> None:
         self._directory = directory
-        self._emulator = Emulator(EmulatorSettings(seed=seed, profile=profile, cycle_seconds=_CYCLE_SECONDS))
+        settings = EmulatorSettings(seed=seed, profile=profile, cycle_seconds=_CYCLE_SECONDS, estate=_ESTATE)
+        self._emulator = Emulator(settings)
         self._running = ExitStack()
         self._store_url = f"sqlite:///{directory / 'store.db'}"
         self.prefect_url = ""
@@ -65,7 +70,7 @@ class DemoSession:
         self._running.close()
 
     def run(self, instances: int, concurrency: int) -> DemoResult:
-        """Provision a fleet, wait until its jobs have settled, and harvest their events."""
+        """Provision a fleet, wait until its jobs have settled, harvest their events, and look through the tenant."""
         path = write_demo_fleet(self._directory, self._emulator.settings.tenant_id, instances, self.tenant_url)
         fleet = read_fleet(str(path))
         parameters = {"fleet": fleet.to_object()}
@@ -77,10 +82,11 @@ class DemoSession:
             seen = self._run(monitor_fleet, {**parameters, **waiting})
             time.sleep(self._log_lag_seconds())
             self._run(harvest_logs, {"since": began})
+            inventory = asyncio.run(look_through(None, lambda *_: None))
         events = EventFilter(tenant_id=fleet.tenant_id, since=began)
         with open_store(self._store_url) as store:
             counts, errors = store.events.counts(events), store.events.top_error_codes(events)
-        return DemoResult(fleet, outcome, seen, counts, errors, self.tenant_state()["targets"])
+        return DemoResult(fleet, outcome, seen, counts, errors, self.tenant_state()["targets"], inventory)
 
     def tenant_state(self) -> dict[str, Any]:
         """Return the state of the tenant."""

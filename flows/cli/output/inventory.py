@@ -56,7 +56,8 @@ def inventory_table(inventory: "Inventory") -> Table:
     table = Table(box=None, pad_edge=False)
     owned = any(row.fleet for row in inventory.rows)
     for name in ("application", "template", "state", "since", *(("fleet",) if owned else ()), "findings"):
-        table.add_column(name, no_wrap=name in {"state", "since", "findings"})
+        # One line for a job: the whole name is in every other format.
+        table.add_column(name, no_wrap=True, overflow="ellipsis")
     for row in inventory.rows:
         table.add_row(
             Text(row.principal.display_name or row.job.service_principal_id),
