@@ -1,6 +1,7 @@
 """Why a job is in quarantine and what to do: the reason, joined with the errors of the same cycles."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -81,7 +82,8 @@ def group_equal(triages: Iterable[Triage]) -> list[list[Triage]]:
     groups: dict[tuple[str, ...], list[Triage]] = {}
     for each in triages:
         codes = (error.failure.error_code or "" for error in each.errors)
-        groups.setdefault((each.cause.replace(each.key, "{key}"), each.proposal.text, *codes), []).append(each)
+        cause = re.sub(rf"(?<!\w){re.escape(each.key)}(?!\w)", "{key}", each.cause)
+        groups.setdefault((cause, each.proposal.text, *codes), []).append(each)
     return list(groups.values())
 
 

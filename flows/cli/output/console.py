@@ -202,7 +202,7 @@ def show_progress(opening: str) -> Iterator[None]:
                 yield
         except KeyboardInterrupt:
             bars.stop()
-            console.print(progress.format_interruption(), soft_wrap=True)
+            print_lines(progress.format_interruption().splitlines(), console)
             raise
 
 
