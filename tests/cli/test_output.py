@@ -119,7 +119,7 @@ def test_a_path_is_printed_as_it_is(name, entra_fleet_here, tmp_path):
 def test_a_defect_is_told_without_a_secret(monkeypatch, capsys):
     learn_secrets("s3cret-of-4711")
 
-    def defect():
+    def defect(**_):
         raise RuntimeError("got 's3cret-of-4711'")
 
     monkeypatch.setattr("flows.cli.main.app", defect)
@@ -132,7 +132,7 @@ def test_a_defect_is_told_without_a_secret(monkeypatch, capsys):
 
 
 def test_a_failure_is_told_without_control_characters(monkeypatch, capsys):
-    def fail():
+    def fail(**_):
         raise StepFailed("Code", "a \x1b[31m name")
 
     monkeypatch.setattr("flows.cli.main.app", fail)
