@@ -25,6 +25,7 @@ from graph_client.errors import GraphStatusError, NotFound, Unauthorized
 from graph_client.hints import missing
 from graph_client.models import ServicePrincipal, SynchronizationJob
 from graph_client.parallel import gather
+from graph_client.protocol import same_origin
 from graph_client.reading import Page, is_expired_link
 
 FULL_EVERY_HOURS = 24.0
@@ -98,7 +99,7 @@ class TenantLook:
         may = await Permissions.of(self._graph)
         if may.lacking:
             raise _denied(may.lacking)
-        known = await asyncio.to_thread(self._inventory.look, self._tenant_id)
+        known = self._without_foreign_links(await asyncio.to_thread(self._inventory.look, self._tenant_id))
         look = await self._list_everybody(known) if self._is_full(known) else await self._follow_changes(known)
         await self._read_all_jobs(look)
         if may.secrets:
@@ -106,12 +107,25 @@ class TenantLook:
         await asyncio.to_thread(self._inventory.finish, look)
         return look
 
+    def _without_foreign_links(self, known: Look) -> Look:
+        """Forget links to where Graph no longer is: the token goes to its host only, and a rehearsal's port changes."""
+        root = self._graph.settings.graph_url
+        links = filter(None, (known.delta_link, known.next_link, known.new_delta_link))
+        if all(same_origin(link, root) for link in links):
+            return known
+        return replace(known, delta_link=None, began_at=None, kind=None, next_link=None, new_delta_link=None)
+
     def _is_full(self, known: Look) -> bool:
         if known.began_at is not None and known.kind is not None and self._full_every:
             return known.kind == "full"
         return (
             known.delta_link is None or known.full_at is None or self._graph.now() - known.full_at >= self._full_every
         )
+
+    def _moment_after(self, known: Look) -> datetime:
+        """Return the time at Graph, which its answers tell in whole seconds; always later than the last look's."""
+        now = self._graph.now()
+        return now if known.looked_at is None else max(now, known.looked_at + timedelta(microseconds=1))
 
     async def _list_everybody(self, known: Look) -> Look:
         look = known
@@ -132,7 +146,7 @@ class TenantLook:
 
     async def _begin(self, known: Look) -> Look:
         """Ask where to follow changes from now on, and for the first page, in one request."""
-        graph, began_at = self._graph.batched.service_principals, self._graph.now()
+        graph, began_at = self._graph.batched.service_principals, self._moment_after(known)
         changes, page = await gather(_first(graph.changes(select=_SELECT)), _first(graph.pages(select=_SELECT)))
         look = replace(
             known, began_at=began_at, kind="full", next_link=page.next_link, new_delta_link=changes.delta_link
@@ -141,7 +155,9 @@ class TenantLook:
         return look
 
     async def _follow_changes(self, known: Look) -> Look:
-        look = known if known.began_at is not None else replace(known, began_at=self._graph.now(), kind="changes")
+        look = (
+            known if known.began_at is not None else replace(known, began_at=self._moment_after(known), kind="changes")
+        )
         if look.new_delta_link is not None:
             return look  # these were read before the look was killed
         try:

@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from graph_client import errors
+from graph_client.reading import is_expired_link
 from tests.graph_client.doubles import Script, answer, client, page, refusal
 
 LINK = "https://graph.example/v1.0/applications?$top=2&$skiptoken=a%2Bb%2F=="
@@ -119,3 +120,43 @@ async def test_pages_are_read_only_when_asked_for():
         assert (await anext(listing)).id == "1"
         await listing.aclose()
     assert len(script.requests) == 1
+
+
+CHANGES = "https://graph.example/v1.0/servicePrincipals/delta?$deltatoken=abc"
+
+
+async def test_pages_of_changes_tell_what_is_gone_and_where_they_go_on():
+    gone = {"id": "2", "@removed": {"reason": "changed"}}
+    first = page([{"id": "1", "displayName": "One"}, gone], CHANGES + "&x")
+    last = answer(200, {"value": [], "@odata.deltaLink": CHANGES + "d"})
+    script = Script(first, last)
+    async with client(script) as graph:
+        found = [each async for each in graph.service_principals.changes(select=("id", "displayName"), link=CHANGES)]
+    assert [([item.id for item in each.items], each.removed) for each in found] == [(["1"], ("2",)), ([], ())]
+    assert [(each.next_link, each.delta_link) for each in found] == [(CHANGES + "&x", None), (None, CHANGES + "d")]
+    assert [str(request.url) for request in script.requests] == [CHANGES, CHANGES + "&x"]
+
+
+async def test_without_a_link_only_the_link_is_asked_for():
+    script = Script(answer(200, {"value": [], "@odata.deltaLink": CHANGES}))
+    async with client(script) as graph:
+        (found,) = [each async for each in graph.service_principals.changes(select=("id",))]
+    assert (found.items, found.delta_link) == ((), CHANGES)
+    assert dict(script.requests[0].url.params) == {"$select": "id", "$deltatoken": "latest"}
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "expired"),
+    [
+        (410, "resyncRequired", True),
+        (410, None, True),
+        (400, "syncStateNotFound", True),
+        (400, "BadRequest", False),
+        (404, "Request_ResourceNotFound", False),
+    ],
+)
+async def test_an_expired_link_is_told_by_its_status_or_its_code(status, code, expired):
+    async with client(Script(refusal(status, code or "Gone"))) as graph:
+        with pytest.raises(errors.GraphStatusError) as failed:
+            _ = [each async for each in graph.service_principals.changes(select=("id",), link=CHANGES)]
+    assert is_expired_link(failed.value) is expired

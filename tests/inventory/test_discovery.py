@@ -1,4 +1,5 @@
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -142,6 +143,19 @@ async def test_a_link_that_has_expired_leads_to_a_full_look(open_tenant, way):
     assert shown(found) == tenant.truth()
     assert len([call for call in tenant.calls if "delta" in call.path]) == 1
     assert found.requests in {1 + 1 + 3, 1 + 1 + 3 + 1}
+
+
+async def test_a_link_to_where_graph_no_longer_is_is_not_followed(open_tenant):
+    tenant = open_tenant(100, no_jobs="empty")
+    await tenant.look()
+    with open_store(tenant.url) as store:
+        look = store.inventory.look(tenant.id)
+        store.inventory.save_page(
+            replace(look, delta_link="https://elsewhere.example/v1.0/servicePrincipals/delta"), []
+        )
+    found = await tenant.look()
+    assert shown(found) == tenant.truth()
+    assert found.requests == 1 + 3
 
 
 @pytest.mark.parametrize("roles", [READING, ALL_ROLES], ids=["reading", "all"])
