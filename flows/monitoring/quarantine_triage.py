@@ -13,6 +13,10 @@ class Quarantine(Protocol):
     """What a sweep or the store says of a quarantine."""
 
     @property
+    def job_id(self) -> str | None:
+        """Which job."""
+
+    @property
     def reason(self) -> str | None:
         """Why."""
 
@@ -52,7 +56,9 @@ def triage_quarantine(
     Raises:
         StoreError: The store cannot be read.
     """
-    failures = store.failures.of_quarantine(service_principal_id, quarantine.since) if service_principal_id else []
+    failures = []
+    if service_principal_id:
+        failures = store.failures.of_quarantine(service_principal_id, quarantine.since, job_id=quarantine.job_id)
     return explain_quarantine(key, quarantine.reason, quarantine.error_code, quarantine.error_message, failures)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, select
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
 from flows.store.database import Database
 from flows.store.provisioning_events import fold_text
@@ -68,16 +68,21 @@ class Failures:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def of_quarantine(self, service_principal_id: str, since: datetime | None, limit: int = 5) -> list[Failure]:
+    def of_quarantine(
+        self, service_principal_id: str, since: datetime | None, limit: int = 5, *, job_id: str | None = None
+    ) -> list[Failure]:
         """Return the most common failures of the cycles around the beginning of a quarantine and after it.
 
         Args:
             service_principal_id: The application's.
             since: When the quarantine began; None for the last cycle.
             limit: How many error codes.
+            job_id: Only those of this job, where the application has several; None for all.
         """
         # The id is unique; with a condition on the tenant, SQLite would scan all of the tenant's events.
-        of_application = (_EVENT.service_principal_id == fold_text(service_principal_id),)
+        of_application = [_EVENT.service_principal_id == fold_text(service_principal_id)]
+        if job_id is not None:
+            of_application.append(or_(_EVENT.job_id.is_(None), _EVENT.job_id == job_id))
         with self._database.read() as connection:
             cycles = _cycles(connection, of_application, since)
             return _commonest(connection, [*of_application, _EVENT.cycle_id.in_(cycles)], limit) if cycles else []

@@ -31,7 +31,7 @@ def events():
     """Events of ten days, of one application of the fleet and of one of no fleet."""
     evil = {"id": "u-evil", "displayName": EVIL, "identityType": "User"}
     for day in range(10):
-        box = application(BOX, "Box Prod")
+        box = {**application(BOX, "Box Prod"), "jobId": "scim.box"}
         yield from (succeeded(f"s{day}-{n}", **at(24 * day + n / 10, f"c{day}"), **box) for n in range(day + 1))
         yield failed(f"f{day}", "EntryConflict", EVIL, sourceIdentity=evil, **at(24 * day + 3, f"c{day}"), **box)
     odd = {"status": "failure", "errorInformation": {"errorCode": f"Odd{EVIL}", "recommendedAction": EVIL}}

@@ -40,3 +40,9 @@ def test_an_error_without_a_code_counts_too(store):
 
 def test_an_application_without_events_has_no_failures(store):
     assert store.failures.of_quarantine(BOX, MOMENT) == []
+
+
+def test_failures_of_another_job_of_the_application_are_another_story(store):
+    store.harvests.save(TENANT, [failed("mine", "A", jobId="one"), failed("other", "B", jobId="two")])
+    assert [each.error_code for each in store.failures.of_quarantine(BOX, MOMENT, job_id="one")] == ["A"]
+    assert {each.error_code for each in store.failures.of_quarantine(BOX, MOMENT)} == {"A", "B"}
