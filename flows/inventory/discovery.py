@@ -185,8 +185,8 @@ class TenantLook:
             part = todo[start : start + _PRINCIPALS_AT_ONCE]
             read = await gather(*(self._read_jobs(each, look) for each in part))
             anybody = anybody or any(each.error_code != _DENIED for each in read)
-            if not anybody:
-                # Not one of them: this is about the token, which need not show its permissions.
+            if not anybody and look.kind == "full":
+                # Not one of so many: this is about the token, which need not show its permissions.
                 raise _denied(("Synchronization.Read.All",))
             await asyncio.to_thread(self._inventory.save_jobs, self._tenant_id, read, _began(look))
             self._on_progress("jobs", start + len(part), len(todo))
@@ -252,7 +252,7 @@ def _began(look: Look) -> datetime:
 def _denied(lacking: tuple[str, ...]) -> StepFailed:
     return StepFailed(
         "PermissionsMissing",
-        f"The signed-in application may not read the provisioning jobs of the tenant: {' and '.join(lacking)} missing.",
+        f"The signed-in application may not read the provisioning jobs of the tenant; it lacks {' and '.join(lacking)}.",
         "Grant Application.Read.All and Synchronization.Read.All as application permissions of Microsoft Graph, "
         "with admin consent; nothing else is needed to look.",
         step="inventory",

@@ -246,6 +246,21 @@ async def test_without_the_permission_it_says_what_to_grant_and_asks_nothing(ope
     assert tenant.calls == []
 
 
+async def test_a_token_that_does_not_show_its_permissions_is_refused_by_graph_and_says_what_to_grant(open_tenant):
+    tenant = open_tenant(100)
+    tenant.controls.add_faults([FaultRule("status", operation="list_jobs", status=401, code="UnknownError")])
+    with pytest.raises(StepFailed) as failed:
+        await tenant.look()
+    assert failed.value.code == "PermissionsMissing"
+    tenant.controls.clear_faults()
+    await tenant.look()
+    # Later a few that are refused are those few.
+    tenant.controls.advance(HOUR)
+    tenant.controls.add_faults([FaultRule("status", operation="list_jobs", status=401, code="UnknownError")])
+    found = await tenant.look()
+    assert {each.service_principal_id for each in found.unreadable} == {each[0] for each in tenant.truth()}
+
+
 async def test_a_job_that_only_the_provisioning_log_names_is_found(open_tenant):
     tenant = open_tenant(200)
     await tenant.look()
