@@ -252,7 +252,7 @@ def _began(look: Look) -> datetime:
 def _denied(lacking: tuple[str, ...]) -> StepFailed:
     return StepFailed(
         "PermissionsMissing",
-        f"The signed-in application may not read the provisioning jobs of the tenant; it lacks {' and '.join(lacking)}.",
+        f"The signed-in application may not read the tenant's provisioning jobs; it lacks {' and '.join(lacking)}.",
         "Grant Application.Read.All and Synchronization.Read.All as application permissions of Microsoft Graph, "
         "with admin consent; nothing else is needed to look.",
         step="inventory",
