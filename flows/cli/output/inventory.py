@@ -53,11 +53,12 @@ def _print_records(inventory: "Inventory", form: Format) -> None:
 
 def inventory_table(inventory: "Inventory") -> Table:
     """Return the jobs of a tenant, those that somebody should look at first."""
-    table = Table(box=None, pad_edge=False)
+    # Names give way to what is wrong: those are whole in every other format.
+    table = Table(box=None, pad_edge=False, expand=True)
+    ratios = {"application": 3, "template": 2}
     owned = any(row.fleet for row in inventory.rows)
     for name in ("application", "template", "state", "since", *(("fleet",) if owned else ()), "findings"):
-        # One line for a job: the whole name is in every other format.
-        table.add_column(name, no_wrap=True, overflow="ellipsis")
+        table.add_column(name, no_wrap=True, overflow="ellipsis", ratio=ratios.get(name))
     for row in inventory.rows:
         table.add_row(
             Text(row.principal.display_name or row.job.service_principal_id),
