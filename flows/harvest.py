@@ -19,7 +19,7 @@ from flows.monitoring.harvest import OVERLAP, HarvestResult
 from flows.report.build import build_report
 from flows.report.models import Report
 from flows.run.context import name_run, open_run_context, run_context
-from flows.run.job_events import Progress, report_progress
+from flows.run.progress import Progress, report_progress
 from flows.run.redaction import install_log_filter
 from flows.store import KnownInstance
 from flows.tasks.mapped import redacted_task

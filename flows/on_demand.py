@@ -15,7 +15,7 @@ from flows.plan.outcome import InstanceOutcome
 from flows.run import journal
 from flows.run.context import name_run
 from flows.run.fleet_run import open_fleet_run
-from flows.run.job_events import Progress, report_progress
+from flows.run.progress import Progress, report_progress
 from flows.tasks.on_demand import plan_on_demand, try_request
 
 OUTCOMES = ("tried", "failed")

@@ -20,7 +20,7 @@ from flows.plan.outcome import InstanceOutcome
 from flows.rollout.health_check import CanaryRules, HealthCheck, Observation, evaluate
 from flows.rollout.report import WaveReport
 from flows.run.context import run_context
-from flows.run.job_events import Progress, report_progress
+from flows.run.progress import Progress, report_progress
 from flows.tasks.jobs import sweep_jobs
 from flows.tasks.mapped import log, redacted_task
 from flows.tasks.on_demand import plan_on_demand, try_request

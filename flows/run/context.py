@@ -26,7 +26,7 @@ from flows.credentials.sources import Sources
 from flows.formatting.text import escape_controls
 from flows.monitoring.harvest import raise_gc_threshold
 from flows.plan.permissions import permissions_known
-from flows.run.job_events import note
+from flows.run.progress import note
 from flows.run.redaction import redact_errors
 from flows.run.task_runner import CallerBreaker
 from flows.store import Measurement, Store, StoreError, open_store

@@ -5,10 +5,7 @@ had an event and before the store knows sends it twice; its id is the same then,
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 from uuid import NAMESPACE_URL, UUID, uuid5
@@ -92,49 +89,3 @@ def _payload(episode: JobEpisode) -> dict[str, Any]:
 def _id_of(episode: JobEpisode, word: Word) -> UUID:
     began = format_iso(episode.began_at)
     return uuid5(NAMESPACE_URL, f"entra-fleet:{episode.tenant_id}/{episode.job_id}/{episode.kind}/{began}/{word}")
-
-
-NOTE = "note"
-"""The phase of what is no progress, but has to be known."""
-
-STEP = "step"
-"""The phase of an instance that has come to its next step, which `text` names."""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """One thing that happened: a step of an instance began, or an instance, or a sweep, is through."""
-
-    phase: str
-    done: int
-    total: int
-    text: str = ""
-    key: str = ""
-    """The instance it is about."""
-
-
-Listener = Callable[[Progress], None]
-
-_listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
-
-
-@contextmanager
-def watch_progress(listener: Listener) -> Iterator[None]:
-    """Have `listener` told of the progress of the flows that run inside."""
-    token = _listener.set(listener)
-    try:
-        yield
-    finally:
-        _listener.reset(token)
-
-
-def report_progress(progress: Progress) -> None:
-    """Tell the listener, if there is one."""
-    listener = _listener.get()
-    if listener is not None:
-        listener(progress)
-
-
-def note(text: str) -> None:
-    """Tell the listener, if there is one, what has to be known whatever comes of the run."""
-    report_progress(Progress(NOTE, 0, 0, text))

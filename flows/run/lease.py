@@ -15,7 +15,7 @@ from pydantic import Field
 from flows.errors import FLEET_BUSY, StepFailed
 from flows.fleet_file.models import Fleet
 from flows.run.context import run_context
-from flows.run.job_events import note
+from flows.run.progress import note
 from flows.store import LeaseHolder, StoreError
 from flows.store.leases import EXPIRY, SHARD
 

@@ -7,7 +7,8 @@ from flows.inventory.discovery import TenantLook
 from flows.inventory.inventory import Inventory, read_inventory
 from flows.inventory.watch import TenantSweep, build_sweep, record_sweep
 from flows.run.context import run_context
-from flows.run.job_events import Progress, emit_episode_events, report_progress
+from flows.run.job_events import emit_episode_events
+from flows.run.progress import Progress, report_progress
 from flows.tasks.mapped import log, redacted_task
 
 

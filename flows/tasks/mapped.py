@@ -20,8 +20,8 @@ from flows.formatting.text import format_count
 from flows.plan.outcome import InstanceOutcome
 from flows.run import journal
 from flows.run.context import name_fleet_run
-from flows.run.job_events import STEP, Progress, report_progress
 from flows.run.journal import FleetOutcome
+from flows.run.progress import STEP, Progress, report_progress
 from flows.run.redaction import redact_errors
 from flows.run.task_runner import LoopFuture, limit_concurrency
 

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.progress import Progress as Bars
 
 from flows.cli.output.console import RunProgress, format_steps, show_progress
-from flows.run.job_events import STEP, Progress, report_progress
+from flows.run.progress import STEP, Progress, report_progress
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from flows.configuration.environment import environment
 from flows.errors import StepFailed
 from flows.provision import provision_fleet
-from flows.run.job_events import watch_progress
+from flows.run.progress import watch_progress
 from flows.store import open_store
 from graph_emulator import Clock, FaultRule
 from tests.estates import TENANT, estate, fleet, instance

@@ -4,7 +4,7 @@ from flows.configuration.environment import add_prefect_variables, environment
 from flows.harvest import harvest_logs
 from flows.monitor import monitor_fleet
 from flows.provision import provision_fleet
-from flows.run.job_events import NOTE, watch_progress
+from flows.run.progress import NOTE, watch_progress
 from flows.store import open_store
 from tests.estates import AWS, TENANT, estate, estate_behind, fleet, instance
 from tests.store.databases import observations

@@ -256,8 +256,8 @@ MUTANTS = (
     Mutant(
         "apply dangerous changes unasked",
         "flows/plan/safety.py",
-        "text = None if digest else _dangers(plan)",
-        "text = None if digest or plan else _dangers(plan)",
+        "refusal = None if digest else _dangers(plan)",
+        "refusal = None if digest or plan else _dangers(plan)",
         (MAPPED,),
     ),
     Mutant(

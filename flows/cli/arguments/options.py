@@ -14,10 +14,10 @@ from flows.cli.arguments.completion import DEFAULT_FLEET, complete_keys, complet
 from flows.cli.errors import INTERRUPTED, BadUsage, CommandFailed
 from flows.cli.output.console import name_fleet_file, stderr_console, stdout_console, use_fleet_file
 from flows.formatting.text import format_number
-from flows.store import Store
 
 if TYPE_CHECKING:
     from flows.rollout.report import RolloutReport
+    from flows.store import Store
 
 
 __all__ = ["DEFAULT_FLEET"]
@@ -151,7 +151,7 @@ def confirm(question: str) -> bool:
     return agreed
 
 
-def ensure_known(store: Store, fleet: str | None) -> None:
+def ensure_known(store: "Store", fleet: str | None) -> None:
     """Check that the store has a fleet; None stands for all.
 
     Raises:

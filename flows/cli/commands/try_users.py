@@ -85,7 +85,7 @@ def _report(outcome: "OnDemandResults", output: Output) -> None:
     if output is Output.JSON:
         print_json(outcome.as_json())
     else:
-        from flows.cli.output.outcome import show_on_demand_results
+        from flows.cli.output.on_demand import show_on_demand_results
 
         show_on_demand_results(outcome)
     for trial in outcome.trials:

@@ -25,7 +25,7 @@ from rich.table import Column
 from rich.text import Text
 
 from flows.formatting.text import escape_controls, escape_json, format_number
-from flows.run.job_events import NOTE, STEP, Progress, watch_progress
+from flows.run.progress import NOTE, STEP, Progress, watch_progress
 
 if TYPE_CHECKING:
     from flows.errors import StepFailed

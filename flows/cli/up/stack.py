@@ -20,8 +20,8 @@ from flows.cli.errors import CommandFailed
 from flows.cli.processes.child import Child
 from flows.cli.processes.isolation import require_usable_proxies
 from flows.cli.processes.prefect_server import PrefectApi, PrefectServer
-from flows.cli.up.command import DEPLOYMENT, serve_embedded_tenant
 from flows.cli.up.dead_runs import crash_dead_runs
+from flows.cli.up.embedded_tenant import DEPLOYMENT, serve_embedded_tenant
 from flows.cli.up.home import Home
 from flows.configuration.environment import EnvironmentIncomplete, environment
 from flows.store import upgrade_store
