@@ -6,16 +6,19 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from flows.errors import StepFailed
 from flows.fleet_file.models import Instance
 from flows.mappings.scope_filter import Selection
-from flows.monitoring.attribution import Attribution
 from flows.monitoring.health import TOO_MANY_DELETES, JobHealth
 from flows.plan.outcome import APPLIED, InstanceOutcome
 from flows.tenant.assignments import Assigned
 from flows.tenant.recycle_bin import DeletedApplication
+
+if TYPE_CHECKING:
+    # It brings the store, which a plan can do without.
+    from flows.monitoring.attribution import Attribution
 
 
 class Action(StrEnum):
@@ -98,7 +101,7 @@ class InstancePlan:
     health: JobHealth = _UNKNOWN
     paused_by: Literal["us", "someone"] | None = None
     """Who paused the job, if it is paused: us if the journal says so, else someone."""
-    changed_by: Attribution | None = None
+    changed_by: "Attribution | None" = None
     """Who that someone is, where the audit log tells."""
     credentials: Mapping[str, Literal["known", "unknown"]] = field(default_factory=dict)
     """Saved credentials in the file; known if the store can tell whether they have changed."""

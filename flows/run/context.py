@@ -20,7 +20,8 @@ from prefect.runtime import flow_run
 
 from flows.configuration.environment import EnvironmentIncomplete, environment
 from flows.configuration.sign_in import open_client_as, read_identity
-from flows.credentials.fingerprint import FingerprintKey, fingerprint_key
+from flows.credentials.fingerprint import FingerprintKey
+from flows.credentials.fingerprint_key import fingerprint_key
 from flows.credentials.references import Secret
 from flows.credentials.sources import Sources
 from flows.formatting.text import escape_controls

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from flows.cli.output.console import use_fleet_file
-from flows.cli.output.tables import show_health
+from flows.cli.output.health import show_health
 from flows.monitoring.health import JobHealth
 from flows.monitoring.sweep import Reading, Sweep, Target
 from flows.monitoring.triage import explain_quarantine

@@ -41,6 +41,7 @@ MODELS = {
     "list_application_templates": "application_template_collection_response",
     "list_applications": "application_collection_response",
     "list_assignments": "app_role_assignment_collection_response",
+    "list_directory_audits": "directory_audit_collection_response",
     "list_deleted_applications": "application_collection_response",
     "list_deleted_service_principals": "service_principal_collection_response",
     "list_filter_operators": "filter_operator_schema_collection_response",
@@ -147,6 +148,7 @@ async def visit(wire):
         ),
         *(
             "/auditLogs/provisioning?$top=500",
+            "/auditLogs/directoryAudits",
             f"/users/{wire.user_ids[0]}",
             f"/groups/{group}",
             f"/groups/{group}/members",

@@ -55,7 +55,7 @@ def command(
     fleet = remember_fleet_file(fleet or DEFAULT_FLEET)
     desired = load_fleet(fleet)
 
-    from flows.cli.output.tables import show_health
+    from flows.cli.output.health import show_health
     from flows.cli.processes.run_flow import run_flow
     from flows.monitor import monitor_fleet
     from flows.monitoring.credential_warnings import find_expiring_credentials
@@ -82,7 +82,7 @@ def _monitor_tenant(waits: str, tenant: str | None, output: Output, *, verbose: 
     if waits != "once":
         raise BadUsage("--all and --until are mutually exclusive: it checks once.")
 
-    from flows.cli.output.tables import show_health
+    from flows.cli.output.health import show_health
     from flows.cli.processes.run_flow import run_flow
     from flows.watch_tenant import watch_tenant
 
