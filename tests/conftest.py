@@ -22,6 +22,8 @@ def _data_directory_of_its_own(tmp_path_factory):
     """No test, and no process that one starts, uses the store of whoever runs them."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
+        # pytest-xdist tells its workers the width of its terminal, which a pipe does not have.
+        patched.delenv("COLUMNS", raising=False)
         yield
 
 

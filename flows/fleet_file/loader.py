@@ -42,6 +42,12 @@ def use_fleet(path: str, fleet: Fleet) -> Iterator[None]:
         _READ.reset(token)
 
 
+def known_fleet(path: str) -> Fleet | None:
+    """Return the fleet that the caller of `use_fleet` has read from this path, if it is one."""
+    read_from, fleet = _READ.get() or ("", None)
+    return fleet if read_from == path else None
+
+
 def read_fleet(fleet: str | Mapping[str, Any]) -> Fleet:
     """Return the fleet of a flow's `fleet` parameter: a path on the worker, or the content itself.
 
@@ -50,8 +56,7 @@ def read_fleet(fleet: str | Mapping[str, Any]) -> Fleet:
     """
     if not isinstance(fleet, str):
         return fleet_from_object(fleet)
-    path, known = _READ.get() or ("", None)
-    return known if known and path == fleet else load_fleet(Path(fleet))
+    return known_fleet(fleet) or load_fleet(Path(fleet))
 
 
 __all__ = ["FleetFileError", "fleet_from_object", "load_fleet"]

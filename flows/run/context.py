@@ -24,6 +24,7 @@ from flows.credentials.fingerprint import FingerprintKey
 from flows.credentials.fingerprint_key import fingerprint_key
 from flows.credentials.references import Secret
 from flows.credentials.sources import Sources
+from flows.fleet_file.loader import known_fleet
 from flows.formatting.text import escape_controls
 from flows.monitoring.harvest import raise_gc_threshold
 from flows.plan.permissions import permissions_known
@@ -149,7 +150,10 @@ def name_fleet_run() -> str | None:
     fleet = flow_run.parameters.get("fleet")
     if isinstance(fleet, dict):
         return _shown(str(fleet.get("fleet", ""))) or None
-    return _shown(_read_name(Path(str(fleet))) or Path(str(fleet)).stem) if fleet else None
+    if not fleet:
+        return None
+    known = known_fleet(str(fleet))
+    return known.fleet if known else _shown(_read_name(Path(str(fleet))) or Path(str(fleet)).stem)
 
 
 def _read_name(path: Path) -> str | None:
