@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from flows.credentials.references import Source, SourceError, resolve
+from flows.credentials.references import ReferenceUnresolved, Source, resolve
 from flows.credentials.token_life import read_expiry
 from flows.fleet_file.models import Instance
 from flows.plan.preflight import Check
@@ -61,7 +61,7 @@ async def find_targets(instances: Iterable[Instance], sources: Mapping[str, Sour
         try:
             address = await _reveal(instance, "BaseAddress", sources)
             token = await _reveal(instance, "SecretToken", sources) if "SecretToken" in instance.credentials else None
-        except SourceError:
+        except ReferenceUnresolved:
             continue
         shown = _USER.sub("//***@", instance.credentials["BaseAddress"])
         one = found.get((address, token)) or Target(shown, address, token, ())

@@ -17,7 +17,7 @@ from tests.tenant.crowds import settle
 pytestmark = pytest.mark.usefixtures("without_prefect")
 
 KEYS = [f"k{number:02}" for number in range(12)]
-OFTEN = {"cycle_seconds": 0.25, "initial_cycle_seconds": 0.04, "entry_failure_share": 0.0, "eventful_cycles": 0}
+OFTEN = {"cycle_seconds": 0.6, "initial_cycle_seconds": 0.04, "entry_failure_share": 0.0, "eventful_cycles": 0}
 QUICKLY = {"interval_seconds": 0.05, "log_minutes": 0, "timeout_minutes": 0.5}
 
 
