@@ -103,8 +103,12 @@ class DirectoryAudits:
             statement = statement.where(table.activity_at >= since)
         if until is not None:
             statement = statement.where(table.activity_at < until)
-        with self._database.read() as connection:
-            for row in connection.execute(statement.execution_options(yield_per=_AT_ONCE)).mappings():
+        with (
+            self._database.read() as connection,
+            # Closed also where its reader has seen enough.
+            connection.execute(statement.execution_options(yield_per=_AT_ONCE)) as rows,
+        ):
+            for row in rows.mappings():
                 yield AuditRecord(**row)
 
     def complete_from(self, tenant_id: str) -> datetime | None:

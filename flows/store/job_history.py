@@ -83,9 +83,10 @@ class JobHistory:
         if until is not None:
             statement = statement.where(_JOB.observed_at <= until)
         first: JobObservation | None = None
-        with self._database.read() as connection:
-            newest_first = statement.order_by(_JOB.id.desc()).execution_options(yield_per=_ROWS_AT_ONCE)
-            for row in connection.execute(newest_first).mappings():
+        newest_first = statement.order_by(_JOB.id.desc()).execution_options(yield_per=_ROWS_AT_ONCE)
+        # PostgreSQL's cursor is not read to its end.
+        with self._database.read() as connection, connection.execute(newest_first) as rows:
+            for row in rows.mappings():
                 observation = _observation_of(row)
                 if first is not None and observation.state != first.state:
                     return observation, first

@@ -164,8 +164,8 @@ class Journal:
             statement = statement.where(RUN.c.fleet == fleet)
         if since is not None:
             statement = statement.where(CHANGE.c.recorded_at >= since)
-        with self._database.read() as connection:
-            rows = connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(statement)
+        statement = statement.execution_options(yield_per=_ROWS_AT_ONCE)
+        with self._database.read() as connection, connection.execute(statement) as rows:
             for row in rows.mappings():
                 # Both tables have an outcome: a row is asked by column, not by name.
                 run = Run(**{column.name: row[column] for column in RUN.c})

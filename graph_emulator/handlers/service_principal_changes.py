@@ -18,6 +18,7 @@ from graph_emulator.wire.query_options import write_skip_token as write_token
 PAGE = 100
 """The page size, which only the service determines."""
 LATEST = "latest"
+REMOVED = "@removed"
 KIND: Kind = "servicePrincipal"
 
 
@@ -38,7 +39,9 @@ def delta(call: Call) -> Answer:
     first = int(after.split(" ")[2]) if after else 0
     following = f"{start} {end} {first + PAGE}" if first + PAGE < len(ids) else None
     value = [_shown(call, each, names) for each in ids[first : first + PAGE]]
-    return Answer(200, _page(call, [each for each in value if each], end, following))
+    # The first round has what exists; what was deleted before is no change to who reads it.
+    shown = [each for each in value if start or REMOVED not in each]
+    return Answer(200, _page(call, shown, end, following))
 
 
 def _span(call: Call, last: int) -> tuple[int, int]:
@@ -81,7 +84,7 @@ def _shown(call: Call, identifier: str, names: frozenset[str] | None) -> dict[st
         return {**select(render(call, entry), names), "id": identifier}
     # One that was deleted can be restored; a purged one cannot.
     reason = "changed" if identifier in directory.deleted else "deleted"
-    return {"id": identifier, "@removed": {"reason": reason}}
+    return {"id": identifier, REMOVED: {"reason": reason}}
 
 
 def _page(call: Call, value: Sequence[dict[str, Any]], end: int, following: str | None) -> dict[str, Any]:

@@ -65,7 +65,7 @@ class Stranger:
         """The model that the SDK makes of an answer, when nothing in the answer is foreign to it or lost by it."""
         model = await call
         assert model is not None, f"the SDK made nothing of {self._wire.body[:200]!r}"
-        assert foreign(model) == []
+        assert foreign(model) == [], foreign(model)
         if isinstance(model, Parsable):
             assert mismatches(json.loads(self._wire.body), type(model)) == []
         return model

@@ -148,7 +148,7 @@ def test_automations_notice_what_no_flow_can(first):
 
 
 def test_a_second_one_says_in_a_line_that_the_port_is_in_use(first):
-    assert (first.again.code, len(first.again.err.splitlines())) == (1, 1)
+    assert (first.again.code, len(first.again.err.splitlines())) == (1, 2)
     assert "is in use" in first.again.err
 
 

