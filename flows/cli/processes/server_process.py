@@ -1,6 +1,7 @@
 """The program of our Prefect server: Prefect's application with two changes, without Prefect's command line.
 
-Usage: `python -m flows.cli.processes.server_process HOST PORT`.
+Usage: `python -m flows.cli.processes.server_process HOST PORT [--no-services]`; without its services (schedules,
+automations, late runs) where several servers share the work and `prefect server services start` runs them.
 
 Transactions that write take SQLite's write lock when they begin. Prefect begins most of them deferred: one that has
 read, and finds when it writes that another has written meanwhile, fails at once with "database is locked", whatever
@@ -22,6 +23,7 @@ from prefect.server.database.dependencies import MODELS_DEPENDENCIES
 from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL, get_current_settings
 from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
 
+NO_SERVICES = "--no-services"
 _WORKER_TYPES = "aggregate-worker-metadata"
 
 
@@ -47,7 +49,7 @@ class OneWriterAtATime(AioSqliteConfiguration):
 
 def main() -> None:
     """Serve Prefect's API and UI at the address on the command line."""
-    host, port = sys.argv[1:]
+    host, port, *options = sys.argv[1:]
     url = PREFECT_API_DATABASE_CONNECTION_URL.value() or ""
     if url.startswith("sqlite"):
         MODELS_DEPENDENCIES["database_config"] = OneWriterAtATime(url)
@@ -56,7 +58,7 @@ def main() -> None:
     collections.KNOWN_VIEWS[_WORKER_TYPES] = f"installed:{_WORKER_TYPES}"
     server = get_current_settings().server
     uvicorn.run(
-        create_app(final=True),
+        create_app(final=True, webserver_only=NO_SERVICES in options),
         host=host,
         port=int(port),
         timeout_keep_alive=server.api.keepalive_timeout,
