@@ -57,7 +57,7 @@ async def ask_targets(fleet: Fleet, tenant: str | None, only: Sequence[str] | No
     except EnvironmentIncomplete:
         if tenant is not None:
             raise
-        # Without Key Vault nobody needs to sign in.
+        # Only Key Vault needs a sign-in.
         identity = None
     settings = identity.settings if identity else environment().graph_settings()
     guard = AddressGuard(public_only=True, allowed=environment().allowed_targets)

@@ -14,7 +14,7 @@ from flows.configuration.environment import environment
 from flows.control_jobs import control_jobs
 from flows.fleet_file.loader import FleetParameter, read_fleet
 from flows.monitoring import quarantine_triage
-from flows.monitoring.instances import nobodys_key
+from flows.monitoring.instances import unmanaged_key
 from flows.monitoring.quarantine_reaction import QuarantineEvent, QuarantineReaction, choose_reaction
 from flows.run.context import send_notification
 from flows.run.journal import FleetOutcome
@@ -50,7 +50,7 @@ async def react_to_quarantine(
     done, failed = await _restart(reaction, event, fleet, tenant) if restart else ("", False)
     await tables.publish_quarantine(event, reaction.note(done))
     get_run_logger().info("%s", reaction.summary)
-    told = await tell_somebody(notify, reaction.subject, reaction.message(done)) if notify else True
+    told = await send_note(notify, reaction.subject, reaction.message(done)) if notify else True
     text = f"{reaction.summary} {done}".strip()
     if failed or not told:
         return Completed(
@@ -66,7 +66,7 @@ async def triage_quarantine(event: QuarantineEvent) -> QuarantineReaction:
 
 
 @redacted_task("notify")
-async def tell_somebody(block: str, subject: str, text: str) -> bool:
+async def send_note(block: str, subject: str, text: str) -> bool:
     """Send the note to a notification block; return whether it was accepted."""
     return await send_notification(block, subject, text)
 
@@ -74,7 +74,7 @@ async def tell_somebody(block: str, subject: str, text: str) -> bool:
 def _triaged(event: QuarantineEvent) -> QuarantineReaction:
     with require_store(environment().store_url) as store:
         observed = store.jobs.latest(event.tenant_id, event.fleet or "")
-        key = event.key or nobodys_key(event.service_principal_id, event.job_id)
+        key = event.key or unmanaged_key(event.service_principal_id, event.job_id)
         job = next((each for each in observed if each.key == key and each.job_id == event.job_id), None)
         held = job is not None and job.state == "quarantined"
         found = (

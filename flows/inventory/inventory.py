@@ -38,7 +38,7 @@ class InventoryRow:
     health: JobHealth
     findings: Sequence[Finding]
     fleet: str | None = None
-    """The fleet that manages it; None for a job that is nobody's."""
+    """The fleet that manages it; None for an unmanaged job."""
     key: str | None = None
 
     @property
@@ -48,7 +48,7 @@ class InventoryRow:
 
     @property
     def warnings(self) -> list[str]:
-        """The rules of the findings that somebody should act on."""
+        """The rules of the findings that need action."""
         return [finding.rule for finding in self.findings if not finding.notice]
 
     def as_json(self) -> dict[str, Any]:
@@ -178,7 +178,7 @@ def read_inventory(
 
 
 def _in_order(rows: list[InventoryRow]) -> list[InventoryRow]:
-    """Those that somebody should look at first."""
+    """Those that need attention first."""
 
     def rank(row: InventoryRow) -> tuple[bool, int, str, str]:
         name = (row.principal.display_name or "").casefold()
@@ -190,7 +190,7 @@ def _in_order(rows: list[InventoryRow]) -> list[InventoryRow]:
 def _find_owned(
     store: Store, jobs: Sequence[TenantJob], principals: Mapping[str, TenantPrincipal]
 ) -> set[tuple[str, str]]:
-    """Return which jobs are those of instances; a second one on the same service principal is somebody else's."""
+    """Return which jobs are those of instances; a second one on the same service principal is unmanaged."""
     by_principal: dict[str, list[TenantJob]] = {}
     for job in jobs:
         if principals[job.service_principal_id].fleet is not None:
@@ -199,7 +199,7 @@ def _find_owned(
     owned: set[tuple[str, str]] = set()
     for identifier, found in by_principal.items():
         if len(found) > 1:
-            # Which one is ours was seen when it was watched; where it never was, nobody can tell from here.
+            # Which one is ours was seen when it was watched; where it never was, it cannot be told from here.
             watched = set(_watched(store, principals.values())) if watched is None else watched
             found = [job for job in found if job.job_id in watched]  # noqa: PLW2901  # the choice among them
         owned |= {(identifier, job.job_id) for job in found[:1]}

@@ -8,7 +8,7 @@ from typing import Any
 
 from flows.inventory.inventory import Inventory, InventoryRow
 from flows.monitoring.health import JobHealth
-from flows.monitoring.instances import name_job, nobodys_key
+from flows.monitoring.instances import name_job, unmanaged_key
 from flows.monitoring.sweep import Reading, Sweep, Target
 from flows.store import JobObservation, Store, TenantPrincipal
 from flows.store.job_episodes import REMOVED
@@ -46,7 +46,7 @@ def build_sweep(inventory: Inventory) -> TenantSweep:
         )
         for row in inventory.rows
     ]
-    # Of one that never could be read nobody knows whether it has jobs.
+    # Whether one that could never be read has jobs is not known.
     readings += [
         Reading(Target(id_, id_, app_id=each.app_id, name=each.display_name or id_), _unknown(each, None))
         for id_, each in unreadable.items()
@@ -63,7 +63,7 @@ def _target(row: InventoryRow, *, several: bool) -> Target:
         template, app_id = job.synchronization_template_id, principal.app_id
         return Target(row.key, job.service_principal_id, template, app_id, row.fleet)
     name = name_job(principal.display_name or job.service_principal_id, job.job_id, several=several)
-    key = nobodys_key(job.service_principal_id, job.job_id)
+    key = unmanaged_key(job.service_principal_id, job.job_id)
     return Target(key, job.service_principal_id, job.synchronization_template_id, principal.app_id, None, name)
 
 
@@ -75,7 +75,7 @@ def record_sweep(store: Store, seen: TenantSweep, now: datetime) -> list[str]:
     """Keep what differs from the last time, and the episodes that began or ended.
 
     Returns:
-        The fleets whose jobs were seen; empty stands for the jobs of nobody.
+        The fleets whose jobs were seen; empty stands for unmanaged jobs.
     """
     # What could not be read is as it was, as far as anybody knows.
     known = [reading for reading in seen.readings if reading.health.state != "unknown"]
@@ -85,7 +85,7 @@ def record_sweep(store: Store, seen: TenantSweep, now: datetime) -> list[str]:
 
 
 def _removed(store: Store, seen: TenantSweep, now: datetime) -> Iterator[JobObservation]:
-    """Yield the jobs of nobody that were there and are no more; those of a fleet are for its own monitor to miss."""
+    """Yield the unmanaged jobs that are gone; those of a fleet are reported by its own monitor."""
     present = {each.target.key for each in seen.readings}
     hidden = _hidden(seen.readings)
     for before in store.jobs.latest(seen.tenant_id, ""):

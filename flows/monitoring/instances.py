@@ -9,17 +9,17 @@ from flows.store.job_episodes import REMOVED
 
 @dataclass(frozen=True)
 class Instance:
-    """An instance of a fleet, or what was one; or a job of nobody that a look at the whole tenant has found."""
+    """An instance of a fleet, or what was one; or an unmanaged job that a look at the whole tenant has found."""
 
     fleet: str
-    """Empty for a job of nobody."""
+    """Empty for an unmanaged job."""
     key: str
     service_principal_id: str | None
     """Lower case."""
     job: JobObservation | None
     """The job as last seen; None if the monitor has not looked at it, or looks at a successor of it by now."""
     name: str | None = None
-    """What a job of nobody is called."""
+    """What an unmanaged job is called."""
 
     @property
     def label(self) -> str:
@@ -28,12 +28,12 @@ class Instance:
 
     @property
     def command_key(self) -> str | None:
-        """The key that a command takes; None for a job of nobody, which no command touches."""
+        """The key that a command takes; None for an unmanaged job, which no command touches."""
         return self.key if self.fleet else None
 
 
 def read_instances(store: Store, fleet: str | None = None) -> list[Instance]:
-    """Return the instances of a fleet, or of all and the jobs of nobody, those with a job first.
+    """Return the instances of a fleet, or of all and the unmanaged jobs, those with a job first.
 
     Raises:
         StoreError: The store cannot be read.
@@ -67,7 +67,7 @@ def _rank(instance: Instance) -> tuple[bool, bool, str]:
 
 
 def _names(store: Store, jobs: Collection[JobObservation]) -> dict[str, str]:
-    """Return what jobs of nobody are called: their applications, with the template where there are several."""
+    """Return what unmanaged jobs are called: their applications, with the template where there are several."""
     found: dict[str, str] = {}
     for tenant_id in {job.tenant_id for job in jobs}:
         here = [job for job in jobs if job.tenant_id == tenant_id]
@@ -79,12 +79,12 @@ def _names(store: Store, jobs: Collection[JobObservation]) -> dict[str, str]:
     return found
 
 
-def nobodys_key(service_principal_id: str | None, job_id: str | None) -> str:
-    """Return the key under which the store keeps a job of nobody; an old job id alone is not unique in a tenant."""
+def unmanaged_key(service_principal_id: str | None, job_id: str | None) -> str:
+    """Return the key under which the store keeps an unmanaged job; an old job id alone is not unique in a tenant."""
     return f"{(service_principal_id or '').lower()}/{job_id}"
 
 
 def name_job(name: str, job_id: str | None, *, several: bool) -> str:
-    """Return what a job of nobody is called."""
+    """Return what an unmanaged job is called."""
     # What comes before the first point of an id is the template; for people it need not be more exact.
     return f"{name} ({(job_id or '').partition('.')[0]})" if several and job_id else name

@@ -25,7 +25,7 @@ class QuarantineReaction:
     """A quarantine with its triage; none where the job is in quarantine no longer, or unknown."""
 
     fleet: str | None
-    """None for a job of nobody."""
+    """None for an unmanaged job."""
     key: str
     """What people are shown."""
     job: JobObservation | None
@@ -81,7 +81,7 @@ def choose_reaction(
     """Return what is to be said of a quarantine, and whether a restart may be tried.
 
     Args:
-        fleet: Name of the fleet; None for a job of nobody, which is shown and never touched.
+        fleet: Name of the fleet; None for an unmanaged job, which is shown and never touched.
         key: Key of the instance, or what the job is called.
         job: The job as last seen; None if it was never seen.
         triage: Why it is in quarantine; None if it is not.
@@ -102,7 +102,7 @@ class QuarantineEvent(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     fleet: str | None = Field(
-        min_length=1, description="Name of the fleet; none for a job of nobody.", json_schema_extra={"position": 0}
+        min_length=1, description="Name of the fleet; none for an unmanaged job.", json_schema_extra={"position": 0}
     )
     key: str | None = Field(
         min_length=1, description="Key of the instance; none likewise.", json_schema_extra={"position": 1}

@@ -49,7 +49,7 @@ def triage_quarantine(
 
     Args:
         store: Where the failures are.
-        key: Key of the instance; None for a job of nobody.
+        key: Key of the instance; None for an unmanaged job.
         service_principal_id: Its application; None if that is not known.
         quarantine: The job as it is, or as it was when it was last looked at.
 

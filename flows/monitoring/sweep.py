@@ -24,9 +24,9 @@ class Target:
     synchronization_template: str | None = None
     app_id: str | None = None
     fleet: str | None = None
-    """The fleet it belongs to, where jobs of several are watched, and those of nobody."""
+    """The fleet it belongs to, where jobs of several are watched, and unmanaged ones."""
     name: str | None = None
-    """What a job of nobody is called; its key is known to the store only."""
+    """What an unmanaged job is called; its key is known to the store only."""
 
     @property
     def label(self) -> str:
@@ -35,7 +35,7 @@ class Target:
 
     @property
     def command_key(self) -> str | None:
-        """The key that a command takes; None for a job of nobody, which no command touches."""
+        """The key that a command takes; None for an unmanaged job, which no command touches."""
         return None if self.name else self.key
 
 

@@ -149,7 +149,7 @@ def explain_quarantine(
     """Return why a job is in quarantine, and what to do.
 
     Args:
-        key: Key of the instance; None for a job of nobody, for which no command can be named.
+        key: Key of the instance; None for an unmanaged job, for which no command can be named.
         reason: The quarantine reason.
         error_code: Graph's code of the quarantine's error.
         error_message: Graph's words for it.

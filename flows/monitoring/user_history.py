@@ -134,7 +134,7 @@ def read_user_history(
             further = tuple(each.job for each in others if each and each.job)
             chapters.append(HistoryEntry(told, first, _explanation(told, first), further))
     told_of = {chapter.told.service_principal_id for chapter in chapters}
-    # A user who is in none of a fleet's logs should perhaps be; in those of nobody nobody can say.
+    # A user who is in none of a fleet's logs should perhaps be; for unmanaged jobs it cannot be said.
     silent = [each for each in instances if each.fleet and each.service_principal_id not in told_of]
     jobs = [each.job for each in silent if each.job]
     unseen = [job for job in jobs if job.tenant_id == identity.tenant_id]

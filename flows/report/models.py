@@ -125,7 +125,7 @@ class Report:
     role_imports: Sequence[RoleImport] = ()
     """Roles that connectors imported, the newest first."""
     names: Mapping[str, str] = field(default_factory=dict)
-    """What jobs of nobody are called, by their keys in the store."""
+    """What unmanaged jobs are called, by their keys in the store."""
 
     @property
     def states(self) -> dict[str, int]:

@@ -73,7 +73,7 @@ async def _send(client: PrefectClient, events: Sequence[Event]) -> None:
 def _payload(episode: JobEpisode) -> dict[str, Any]:
     return {
         "tenant_id": episode.tenant_id,
-        # A job of nobody has neither.
+        # An unmanaged job has neither.
         "fleet": episode.fleet or None,
         "key": episode.key if episode.fleet else None,
         "job_id": episode.job_id,

@@ -20,7 +20,7 @@ BEGINNINGS: dict[Kind, Word] = {"quarantine": "quarantined", "stall": "stalled"}
 ENDS: dict[Kind, Word] = {"quarantine": "recovered", "stall": "recovered", "initial-cycle": "steady"}
 
 REMOVED = "removed"
-"""State of a job of nobody that a look at the whole tenant no longer found."""
+"""State of an unmanaged job that a look at the whole tenant no longer found."""
 
 
 @dataclass(frozen=True, kw_only=True)

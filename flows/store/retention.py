@@ -106,7 +106,7 @@ class Retention:
             episode = JOB_EPISODE.c
             # It must stay known whether a job has had its initial cycle, however long ago.
             over = and_(episode.ended_at < before, episode.kind != "initial-cycle")
-            # A job of nobody that was deleted has no present that a sweep could compare with.
+            # An unmanaged job that was deleted has no present that a sweep could compare with.
             past = or_(_superseded(), JOB_HISTORY.c.state == REMOVED)
             return [
                 _Part(JOB_HISTORY, and_(JOB_HISTORY.c.observed_at < before, past)),

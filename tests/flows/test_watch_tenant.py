@@ -2,7 +2,7 @@ import pytest
 
 from flows.configuration.environment import add_prefect_variables, environment
 from flows.monitor import monitor_fleet
-from flows.monitoring.instances import nobodys_key, read_instances
+from flows.monitoring.instances import read_instances, unmanaged_key
 from flows.monitoring.quarantine_reaction import QuarantineEvent
 from flows.provision import provision_fleet
 from flows.react import react_to_quarantine
@@ -78,7 +78,7 @@ async def test_the_job_of_an_instance_is_its_fleets_and_a_second_one_nobodys(ten
     assert {(each.target.fleet, each.health.job_id == second.id) for each in ours} == {("contoso", False), (None, True)}
     with stored() as store:
         assert [each.key for each in store.jobs.latest(TENANT, "contoso")] == ["box"]
-        assert nobodys_key(entry.id, second.id) in {each.key for each in store.jobs.latest(TENANT, "")}
+        assert unmanaged_key(entry.id, second.id) in {each.key for each in store.jobs.latest(TENANT, "")}
         applications = [
             each for each in build_report(store, days=1).applications if each.service_principal_id == entry.id
         ]

@@ -94,7 +94,7 @@ def _show(causes: Sequence["FailureCause"], coverage: Sequence["Coverage"]) -> N
     failing = format_number(sum(len(cause.failures) for cause in causes), "user or group", "users or groups")
     keys = {(each.fleet, each.key or each.service_principal_id) for cause in causes for each in cause.failures}
     console.print(
-        Text(f"{failing} failing in {format_number(len(keys), 'application')}." if causes else "Nobody fails.")
+        Text(f"{failing} failing in {format_number(len(keys), 'application')}." if causes else "Nothing is failing.")
     )
     until = ", ".join(format_moment(each.watermark) for each in coverage)
     console.print(Text(f"As of the harvest up to {until}.", "dim"))

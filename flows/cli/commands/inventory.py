@@ -84,7 +84,7 @@ def _fails(inventory: "Inventory", rules: frozenset[str]) -> bool:
 async def look_through(
     tenant: str | None, tell: "Progress", changed_since: datetime | None = None, *, full: bool = False
 ) -> "Inventory":
-    """Look through the tenant that somebody signs in to, and return its inventory.
+    """Look through the tenant of the sign-in, and return its inventory.
 
     Args:
         tenant: EntraTenant block to sign in with; None for the environment.

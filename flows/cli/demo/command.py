@@ -69,9 +69,9 @@ def _show(rehearsal: "DemoResult", profile: str, seed: int, differences: list[st
     console.print()
     console.print(summary_grid(rehearsal, differences))
     if rehearsal.inventory:
-        nobodys = replace(rehearsal.inventory, rows=[row for row in rehearsal.inventory.rows if row.fleet is None])
+        unmanaged = replace(rehearsal.inventory, rows=[row for row in rehearsal.inventory.rows if row.fleet is None])
         console.print("\nWhat entra-fleet inventory finds beside the fleet:\n")
-        console.print(inventory_table(nobodys))
+        console.print(inventory_table(unmanaged))
 
 
 def _keep(stage: "DemoSession", directory: Path) -> None:

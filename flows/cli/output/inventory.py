@@ -52,7 +52,7 @@ def _print_records(inventory: "Inventory", form: Format) -> None:
 
 
 def inventory_table(inventory: "Inventory") -> Table:
-    """Return the jobs of a tenant, those that somebody should look at first."""
+    """Return the jobs of a tenant, those that need attention first."""
     # Names give way to what is wrong: those are whole in every other format.
     table = Table(box=None, pad_edge=False, expand=True)
     ratios = {"application": 3, "template": 2}
@@ -75,10 +75,10 @@ def show_summary(inventory: "Inventory") -> None:
     """Print what was looked at, and what could not be read, on standard error."""
     console = stderr_console()
     warnings = sum(bool(row.warnings) for row in inventory.rows)
-    nobodys = sum(row.fleet is None for row in inventory.rows)
+    unmanaged = sum(row.fleet is None for row in inventory.rows)
     console.print(
         f"{len(inventory.rows)} jobs of {inventory.service_principals} service principals; {warnings} with findings, "
-        f"{nobodys} in no fleet ({inventory.requests} requests, {inventory.seconds:.1f} s).",
+        f"{unmanaged} in no fleet ({inventory.requests} requests, {inventory.seconds:.1f} s).",
         soft_wrap=True,
     )
     for each in inventory.unreadable:
