@@ -13,7 +13,7 @@ from flows.monitoring.windows import Window
 from flows.store import Gap, Store
 from graph_client import GraphClient
 from graph_client.models import DirectoryAudit
-from graph_client.resources.directory_audits import ACCOUNT_PROVISIONING
+from graph_client.resources.audit_logs import ACCOUNT_PROVISIONING
 
 _CATEGORY = "ProvisioningManagement"
 _DOUBTED = timedelta(days=1)

@@ -1,12 +1,15 @@
 """Graph's resources, one class each; their methods know paths and bodies, but no status codes."""
 
-from graph_client.resources.applications import Applications, ApplicationTemplates, DeletedItems
-from graph_client.resources.directory_audits import DirectoryAudits
-from graph_client.resources.provisioning_logs import ProvisioningLogs
-from graph_client.resources.service_principals import ServicePrincipals
-from graph_client.resources.synchronization import Synchronization
-from graph_client.resources.synchronization_schemas import SynchronizationSchemas
-from graph_client.resources.users import Groups, Users
+from graph_client.resources.audit_logs import DirectoryAudits, ProvisioningLogs
+from graph_client.resources.directory import (
+    Applications,
+    ApplicationTemplates,
+    DeletedItems,
+    Groups,
+    ServicePrincipals,
+    Users,
+)
+from graph_client.resources.synchronization import Synchronization, SynchronizationSchemas
 from graph_client.session import Sender
 
 __all__ = [
