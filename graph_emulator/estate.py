@@ -12,7 +12,7 @@ from graph_emulator.clock import guid, share, write_moment
 from graph_emulator.directory.gallery import AWS, CLOUD_SYNC, COMPANIES, CROSS_TENANT, NON_GALLERY, PRODUCTS, Template
 from graph_emulator.directory.new_objects import new_application, new_service_principal
 from graph_emulator.provisioning.credentials import REJECTED
-from graph_emulator.provisioning.executions import Execution
+from graph_emulator.provisioning.cycles import Execution
 from graph_emulator.provisioning.jobs import Job, Quarantine
 from graph_emulator.settings import EmulatorSettings
 from graph_emulator.tenant import Tenant

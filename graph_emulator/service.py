@@ -19,8 +19,8 @@ from graph_emulator.sign_in.token_endpoint import SignIn, SignInRefused, cloud_m
 from graph_emulator.sign_in.tokens import ALL_SYNCHRONIZATION, Caller, TokenIssuer, check
 from graph_emulator.tenant import Tenant
 from graph_emulator.wire.bodies import read_json
+from graph_emulator.wire.odata import read_options
 from graph_emulator.wire.problems import GraphProblem, Request, Response, body_missing, content_type_missing, malformed
-from graph_emulator.wire.query_options import read_options
 from graph_emulator.wire.request_log import KEPT_HEADERS, RequestLog, RequestRecord, parsed
 
 ROUTER = Router(ROUTES)

@@ -10,9 +10,8 @@ from graph_emulator.directory.new_objects import as_created
 from graph_emulator.handlers.call import Answer, Call, plain_number
 from graph_emulator.handlers.directory_objects import render
 from graph_emulator.wire.bodies import take
-from graph_emulator.wire.odata import Field, Filterable
+from graph_emulator.wire.odata import Field, Filterable, allow_options, next_link, select, selected, whole_number
 from graph_emulator.wire.problems import bad_request, invalid_value, malformed, not_found, unsupported_query
-from graph_emulator.wire.query_options import allow_options, next_link, select, selected, whole_number
 
 LARGEST_PAGE = 999
 FILTERABLE = Filterable(

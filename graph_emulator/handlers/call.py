@@ -9,6 +9,7 @@ from graph_emulator.clock import share
 from graph_emulator.directory.directory import Entry, Kind
 from graph_emulator.sign_in.tokens import Caller
 from graph_emulator.tenant import Tenant
+from graph_emulator.wire.odata import next_link, read_skip_token, whole_number, write_skip_token
 from graph_emulator.wire.problems import (
     GraphProblem,
     Request,
@@ -17,7 +18,6 @@ from graph_emulator.wire.problems import (
     forbidden_synchronization,
     malformed,
 )
-from graph_emulator.wire.query_options import next_link, read_skip_token, whole_number, write_skip_token
 
 GUID = re.compile(r"(?i)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 

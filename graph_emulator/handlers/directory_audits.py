@@ -11,9 +11,17 @@ from graph_emulator.clock import read_ticks
 from graph_emulator.directory.directory import Entry
 from graph_emulator.handlers.call import Answer, Call
 from graph_emulator.provisioning.audit_log import CORE_DIRECTORY, Activity, Actor, AuditRecord
-from graph_emulator.wire.odata import Field, Filterable, Predicate
+from graph_emulator.wire.odata import (
+    Field,
+    Filterable,
+    Predicate,
+    allow_options,
+    next_link,
+    read_skip_token,
+    whole_number,
+    write_skip_token,
+)
 from graph_emulator.wire.problems import malformed, unsupported_query
-from graph_emulator.wire.query_options import allow_options, next_link, read_skip_token, whole_number, write_skip_token
 
 OPTIONS = ("$filter", "$top", "$orderby", "$skiptoken")
 EQUAL = frozenset({"eq"})

@@ -10,8 +10,7 @@ from graph_emulator.directory.directory import RECYCLE_SECONDS, Entry, Kind
 from graph_emulator.handlers.call import Answer, Call, build_count, build_page
 from graph_emulator.handlers.directory_properties import FILTERABLE, READ_ONLY, WRITABLE
 from graph_emulator.wire.bodies import take
-from graph_emulator.wire.problems import bad_request, invalid_value, malformed, unsupported_query
-from graph_emulator.wire.query_options import (
+from graph_emulator.wire.odata import (
     allow_options,
     next_link,
     read_skip_token,
@@ -20,6 +19,7 @@ from graph_emulator.wire.query_options import (
     whole_number,
     write_skip_token,
 )
+from graph_emulator.wire.problems import bad_request, invalid_value, malformed, unsupported_query
 
 DEFAULT_PAGE = 100
 LARGEST_PAGE = 999

@@ -12,9 +12,8 @@ from graph_emulator.directory.directory import Entry, Kind
 from graph_emulator.handlers.call import Answer, Call, build_count, build_page
 from graph_emulator.sign_in.tokens import READ_GROUPS, READ_USERS, Permission, check
 from graph_emulator.wire.bodies import take
-from graph_emulator.wire.odata import Field, Filterable
+from graph_emulator.wire.odata import Field, Filterable, allow_options, select, selected
 from graph_emulator.wire.problems import GraphProblem, bad_request, not_found
-from graph_emulator.wire.query_options import allow_options, select, selected
 
 
 def list_organization(call: Call) -> Answer:

@@ -9,12 +9,18 @@ from typing import Any
 
 from graph_emulator.clock import TICKS_PER_SECOND, read_ticks
 from graph_emulator.handlers.call import Answer, Call
-from graph_emulator.provisioning.event_json import SOURCE, as_graph, target_name, target_type
-from graph_emulator.provisioning.provisioning_log import Event
-from graph_emulator.wire.odata import Field, Filterable
+from graph_emulator.provisioning.provisioning_log import SOURCE, Event, as_graph, target_name, target_type
+from graph_emulator.wire.odata import (
+    Field,
+    Filterable,
+    allow_options,
+    next_link,
+    read_skip_token,
+    whole_number,
+    write_skip_token,
+)
 from graph_emulator.wire.odata_syntax import Comparison, Junction, Node, parse_filter
 from graph_emulator.wire.problems import malformed, unsupported_query
-from graph_emulator.wire.query_options import allow_options, next_link, read_skip_token, whole_number, write_skip_token
 
 OPTIONS = ("$filter", "$top", "$orderby", "$skiptoken")
 LATEST = 1 << 62

@@ -11,9 +11,9 @@ from graph_emulator.directory.directory import Kind
 from graph_emulator.handlers.call import Answer, Call
 from graph_emulator.handlers.directory_objects import SETS, render
 from graph_emulator.handlers.directory_properties import READ_ONLY, WRITABLE
+from graph_emulator.wire.odata import allow_options, next_link, read_skip_token, select, selected
+from graph_emulator.wire.odata import write_skip_token as write_token
 from graph_emulator.wire.problems import GraphProblem, malformed
-from graph_emulator.wire.query_options import allow_options, next_link, read_skip_token, select, selected
-from graph_emulator.wire.query_options import write_skip_token as write_token
 
 PAGE = 100
 """The page size, which only the service determines."""

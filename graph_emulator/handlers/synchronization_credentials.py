@@ -12,8 +12,8 @@ from graph_emulator.handlers.call import Answer, Call, synchronized_principal
 from graph_emulator.handlers.synchronization_jobs import job_of
 from graph_emulator.provisioning.credentials import KEYS
 from graph_emulator.wire.bodies import take
+from graph_emulator.wire.odata import allow_options
 from graph_emulator.wire.problems import GraphProblem, bad_request
-from graph_emulator.wire.query_options import allow_options
 
 ON_COLLECTION = {
     "applicationIdentifier": "string",

@@ -11,8 +11,8 @@ from graph_emulator.provisioning.jobs import Job
 from graph_emulator.provisioning.scheduler import RESTART_SCOPES
 from graph_emulator.provisioning.schema import build_schema, in_form
 from graph_emulator.wire.bodies import take
+from graph_emulator.wire.odata import allow_options
 from graph_emulator.wire.problems import GraphProblem, bad_request, malformed
-from graph_emulator.wire.query_options import allow_options
 
 STATES = ("Active", "Disabled", "Paused")
 PAIR = {"name": "string", "value": "string"}

@@ -8,13 +8,12 @@ from typing import Any
 from graph_emulator.handlers.call import Answer, Call
 from graph_emulator.handlers.synchronization_jobs import job_of, schema_of
 from graph_emulator.provisioning.credentials import REJECTED
-from graph_emulator.provisioning.executions import Outcome
+from graph_emulator.provisioning.cycles import Outcome, Subject
 from graph_emulator.provisioning.jobs import Job
 from graph_emulator.provisioning.on_demand import OnDemandResult, answer, refused
-from graph_emulator.provisioning.scope import Subject
 from graph_emulator.wire.bodies import take
+from graph_emulator.wire.odata import allow_options
 from graph_emulator.wire.problems import bad_request, credentials_missing, malformed, not_found
-from graph_emulator.wire.query_options import allow_options
 
 MOST_MEMBERS = 5
 

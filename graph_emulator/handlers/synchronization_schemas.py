@@ -12,8 +12,8 @@ from graph_emulator.handlers.synchronization_jobs import job_of, schema_of
 from graph_emulator.provisioning.expressions import FUNCTIONS, Expression, ExpressionError, parse
 from graph_emulator.provisioning.schema import build_schema
 from graph_emulator.wire.bodies import take
+from graph_emulator.wire.odata import allow_options
 from graph_emulator.wire.problems import GraphProblem
-from graph_emulator.wire.query_options import allow_options
 
 
 def _are_ready(call: Call, entry: Entry) -> bool:

@@ -10,8 +10,8 @@ from graph_emulator.controls import Controls
 from graph_emulator.faults.rules import FaultRule, read_fault, read_rule
 from graph_emulator.handlers.call import Answer
 from graph_emulator.settings import EmulatorError
+from graph_emulator.wire.odata import read_options
 from graph_emulator.wire.problems import GraphProblem, Request
-from graph_emulator.wire.query_options import read_options
 
 Body = dict[str, Any]
 ReadField = Callable[[Body, str], Any]

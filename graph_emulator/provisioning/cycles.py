@@ -1,13 +1,153 @@
-"""One cycle: the people in scope compared with those that the target system already has."""
+"""One cycle: the people in its scope compared with those that the target system has, and the counts of an execution."""
 
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from graph_emulator.clock import share
+from graph_emulator.clock import NEVER, guid, share, to_ticks, write_ticks
 from graph_emulator.directory.gallery import Template
-from graph_emulator.provisioning.executions import Execution, Outcome
-from graph_emulator.provisioning.scope import DeletionRules, Subject
+from graph_emulator.directory.people import People
 from graph_emulator.scim.writer import TargetWriter
+
+COUNTS = (
+    "countEntitled",
+    "countEntitledForProvisioning",
+    "countEscrowed",
+    "countEscrowedRaw",
+    "countExported",
+    "countExports",
+    "countImported",
+    "countImportedDeltas",
+    "countImportedReferenceDeltas",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The outcome for one user or group in a cycle."""
+
+    subject_type: str
+    subject: dict[str, Any]
+    action: str
+    status: str
+    error: str | None = None
+
+
+@dataclass(slots=True)
+class Execution:
+    """One cycle, running or completed."""
+
+    job_id: str
+    life: int
+    """The number of the job among those that have had this id."""
+    number: int
+    initial: bool
+    began: float
+    ends: float
+    outcomes: list[Outcome] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+    error: dict[str, Any] | None = None
+
+    @property
+    def cycle_id(self) -> str:
+        """The cycle id in the events of this cycle."""
+        return guid(self.job_id, self.life, "cycle", self.number)
+
+    @property
+    def state(self) -> str:
+        """The result of the cycle, in Graph's terms."""
+        if self.error:
+            return "Failed"
+        return "EntryLevelErrors" if self.counts.get("countEscrowed") else "Succeeded"
+
+    def outcome_at(self, position: int) -> float:
+        """When the outcome at a position happens: they are spread over the cycle."""
+        return self.began + (position + 1) / (len(self.outcomes) + 1) * (self.ends - self.began)
+
+    def still_to_come(self, now: float) -> list[str]:
+        """The types of the objects that the cycle will create later than now."""
+        added = ((n, o) for n, o in enumerate(self.outcomes) if (o.action, o.status) == ("create", "success"))
+        return [outcome.subject_type for position, outcome in added if self.outcome_at(position) > now]
+
+    def as_graph(self) -> dict[str, Any]:
+        """The execution in a job's status."""
+        return {
+            "activityIdentifier": self.cycle_id,
+            **{name: self.counts.get(name, 0) for name in COUNTS},
+            "error": self.error,
+            "state": self.state,
+            "timeBegan": write_ticks(to_ticks(self.began)),
+            "timeEnded": write_ticks(to_ticks(self.ends)),
+        }
+
+
+def ended(execution: Execution) -> dict[str, Any]:
+    """The last successful execution in the status of a healthy job: it has an end, but no beginning.
+
+    https://github.com/MicrosoftDocs/azure-docs active-directory/cloud-provisioning/concept-attributes.md, 2019-12-02
+    """
+    return {**execution.as_graph(), "activityIdentifier": None, "state": "Succeeded", "timeBegan": NEVER}
+
+
+def never_began() -> dict[str, Any]:
+    """The execution in the status of a started job before its first cycle: it looks like a failure but is not."""
+    return {
+        "activityIdentifier": None,
+        **dict.fromkeys(COUNTS, 0),
+        "error": {"code": "None", "message": "", "tenantActionable": False},
+        "state": "Failed",
+        "timeBegan": NEVER,
+        "timeEnded": NEVER,
+    }
+
+
+Subject = tuple[str, dict[str, Any]]
+
+
+def in_scope(people: People, assignments: list[dict[str, Any]], *, all_in_scope: bool) -> dict[str, Subject]:
+    """The users and groups in scope by id; members of an assigned group count, nested groups do not."""
+    if all_in_scope:
+        return {
+            **{id_: ("User", user) for id_, user in people.users.items()},
+            **{id_: ("Group", group) for id_, group in people.groups.items()},
+        }
+    found: dict[str, Subject] = {}
+    for assignment in assignments:
+        subject = people.find(assignment["principalId"])
+        if subject is None:
+            continue
+        found[assignment["principalId"]] = subject
+        for member in people.members.get(assignment["principalId"], ()):
+            found.setdefault(member, ("User", people.users[member]))
+    return found
+
+
+def syncs_all(secrets: dict[str, str]) -> bool:
+    """Whether all are in scope: the secret `SyncAll`; by default only the assigned ones are."""
+    return secrets.get("SyncAll", "").lower() == "true"
+
+
+@dataclass(frozen=True, slots=True)
+class DeletionRules:
+    """What happens to users and groups that leave the scope."""
+
+    skip: bool
+    threshold: int | None
+
+    @classmethod
+    def of(cls, secrets: dict[str, str]) -> "DeletionRules":
+        """The rules, which are stored as secrets; notification settings are JSON in a string."""
+        skip = secrets.get("SkipOutOfScopeDeletions", "").lower() == "true"
+        try:
+            settings = json.loads(secrets.get("SyncNotificationSettings") or "{}")
+        except ValueError:
+            settings = {}
+        threshold = None
+        if isinstance(settings, dict) and settings.get("DeleteThresholdEnabled") is True:
+            value = settings.get("DeleteThresholdValue")
+            threshold = value if isinstance(value, int) else 500
+        return cls(skip, threshold)
+
 
 FAILURES = (
     "EntryConflict",

@@ -9,11 +9,17 @@ from graph_emulator.clock import guid
 from graph_emulator.directory.people import People
 from graph_emulator.provisioning.audit_log import IMPORT, QUARANTINE, SERVICE, AuditLog
 from graph_emulator.provisioning.credentials import REJECTED, SavedSecrets, TargetSystems
-from graph_emulator.provisioning.cycles import CyclePlan, imported_roles, run_cycle
-from graph_emulator.provisioning.executions import Execution
+from graph_emulator.provisioning.cycles import (
+    CyclePlan,
+    DeletionRules,
+    Execution,
+    imported_roles,
+    in_scope,
+    run_cycle,
+    syncs_all,
+)
 from graph_emulator.provisioning.jobs import Job, Quarantine
 from graph_emulator.provisioning.provisioning_log import ProvisioningLog
-from graph_emulator.provisioning.scope import DeletionRules, in_scope, syncs_all
 from graph_emulator.settings import EmulatorSettings
 
 GIVEN_UP_SECONDS = 28 * 86_400.0

@@ -10,8 +10,7 @@ from typing import Any
 
 from graph_emulator.clock import NEVER, to_ticks, write_ticks
 from graph_emulator.directory.directory import Entry
-from graph_emulator.provisioning.cycles import Target
-from graph_emulator.provisioning.executions import Execution, ended, never_began
+from graph_emulator.provisioning.cycles import Execution, Target, ended, never_began
 from graph_emulator.provisioning.schema import SCIM_GROUP, SCIM_USER
 
 TIME_SPAN_MAX = "P10675199DT2H48M5.4775807S"

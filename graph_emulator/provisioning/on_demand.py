@@ -9,12 +9,9 @@ from typing import Any
 import orjson
 
 from graph_emulator.clock import to_ticks, write_ticks
-from graph_emulator.provisioning.cycles import CyclePlan, provision, update
-from graph_emulator.provisioning.event_json import REASONS, SOURCE, modified_properties
-from graph_emulator.provisioning.executions import Execution, Outcome
+from graph_emulator.provisioning.cycles import CyclePlan, Execution, Outcome, Subject, provision, update
 from graph_emulator.provisioning.jobs import Job
-from graph_emulator.provisioning.provisioning_log import Event
-from graph_emulator.provisioning.scope import Subject
+from graph_emulator.provisioning.provisioning_log import REASONS, SOURCE, Event, modified_properties
 
 TYPE_NAME = "Microsoft.Identity.Health.CPP.Common.DataContracts.SyncFabric.StatusInfo"
 OUT_OF_SCOPE = "NotEffectivelyEntitled"

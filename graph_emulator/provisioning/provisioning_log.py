@@ -1,4 +1,7 @@
-"""The provisioning log: events in order of time, each readable once it is ingested."""
+"""The provisioning log: events in order of time, each readable once it is ingested, and their JSON in v1.0 and beta.
+
+https://learn.microsoft.com/graph/api/resources/provisioningobjectsummary
+"""
 
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter
@@ -6,11 +9,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from operator import attrgetter
+from typing import Any
 
-from graph_emulator.clock import guid, share, to_ticks
+from graph_emulator.clock import TICKS_PER_SECOND, guid, share, to_ticks, write_moment, write_ticks
 from graph_emulator.directory.directory import Entry
-from graph_emulator.provisioning.executions import Execution, Outcome
-from graph_emulator.provisioning.scope import Subject
+from graph_emulator.provisioning.cycles import Execution, Outcome, Subject
+from graph_emulator.provisioning.schema import SCIM_GROUP
 from graph_emulator.settings import EmulatorSettings
 
 PRELOADED = ((("success", None),) * 18) + (("failure", "EntryConflict"), ("skipped", "EntrySynchronizationSkipped"))
@@ -131,3 +135,176 @@ class ProvisioningLog:
 
 def _ticks(event: Event) -> int:
     return event.ticks
+
+
+SOURCE = "Microsoft Entra ID"
+VERBS = {"create": "Add", "update": "Update", "disable": "Update", "delete": "Delete"}
+REASONS = {
+    "BoxEntryConflict": "Message: Box returned an error response with the HTTP status code 409. A group of the "
+    "same name exists already. Remove the conflicting group in Box, or take this group out of scope.",
+    "EntryConflict": "The target system answered 409 Conflict: an object with the same matching attribute exists "
+    "already. Change the matching attribute or remove the object in the target system.",
+    "SystemForCrossDomainIdentityManagementServiceIncompatible": "The response of the target system is not valid "
+    "SCIM: the attribute 'id' is missing.",
+    "InsufficientRights": "The target system answered 403 Forbidden: the authorized account may not change this "
+    "object.",
+    "DuplicateTargetEntries": "More than one object in the target system matches.",
+    "EntrySynchronizationSkipped": "The object is not active in the source system and was never provisioned.",
+    "TooManyDeletes": "The object would be removed, but the job is held: more deletions than its threshold.",
+}
+ACTIONS = {
+    "DuplicateTargetEntries": "Remove all but one of the matching objects in the target system.",
+    "TooManyDeletes": "Check the deletions and restart the job with ForceDeletes to let them through.",
+}
+
+
+@lru_cache(maxsize=1 << 14)
+def system_id(owner: str) -> str:
+    """The identifier of a directory or a target system."""
+    return guid("system", owner)
+
+
+def target_name(event: Event) -> str:
+    """The target system; the non-gallery application has an old name here: graph2otel provisioning_test.go."""
+    template = event.principal.template
+    return "customappsso" if template.is_custom else template.display_name
+
+
+def target_type(event: Event) -> str:
+    """The type of the object in the target system."""
+    group = event.outcome.subject_type == "Group"
+    return SCIM_GROUP if group and event.principal.template.is_custom else event.outcome.subject_type
+
+
+def as_graph(event: Event, tenant_id: str, *, beta: bool, whole_seconds: bool) -> dict[str, Any]:
+    """The whole event, as recorded on 2026-07-17: rknightion/graph2otel provisioning_test.go."""
+    outcome, principal = event.outcome, event.principal
+    target = target_name(event)
+    value = {
+        "id": event.id,
+        "activityDateTime": write_moment(event.ticks // TICKS_PER_SECOND)
+        if whole_seconds
+        else write_ticks(event.ticks),
+        "tenantId": tenant_id,
+        "jobId": event.job_id,
+        "cycleId": event.cycle_id,
+        "changeId": event.change_id,
+        "durationInMilliseconds": event.duration_milliseconds,
+        "provisioningAction": outcome.action,
+        "provisioningStatusInfo": {"status": outcome.status, "errorInformation": _error(event)},
+        "provisioningSteps": _steps(event, target),
+        "modifiedProperties": modified_properties(event),
+        "servicePrincipal": {"id": principal.id, "displayName": principal.value["displayName"]},
+        "sourceSystem": {"id": system_id(tenant_id), "displayName": SOURCE, "details": {}},
+        "targetSystem": _target(event, target),
+        "sourceIdentity": {
+            "id": outcome.subject["id"],
+            "displayName": outcome.subject["displayName"],
+            "identityType": outcome.subject_type,
+            "details": _source_details(event),
+        },
+        "targetIdentity": {
+            "id": event.target_id,
+            "displayName": "",
+            "identityType": target_type(event),
+            "details": {},
+        },
+        "initiatedBy": {"id": "", "displayName": "Azure AD Provisioning Service", "initiatorType": "system"},
+    }
+    return {**value, **_beta_only(event)} if beta else value
+
+
+def _target(event: Event, display_name: str) -> dict[str, Any]:
+    value = event.principal.value
+    return {
+        "id": system_id(value["appId"]),
+        "displayName": display_name,
+        "details": {
+            "ApplicationId": value["applicationTemplateId"],
+            "ServicePrincipalId": value["id"],
+            "ServicePrincipalDisplayName": value["displayName"],
+        },
+    }
+
+
+def _source_details(event: Event) -> dict[str, str]:
+    subject, kind = event.outcome.subject, event.outcome.subject_type
+    details = {"id": subject["id"], "odatatype": kind, "DisplayName": subject["displayName"]}
+    return {**details, "UserPrincipalName": subject["userPrincipalName"]} if kind == "User" else details
+
+
+def _error(event: Event) -> dict[str, Any] | None:
+    """The error; the reason of a skip is only in the last step."""
+    error = event.outcome.error
+    if error is None or event.outcome.status != "failure":
+        return None
+    return {
+        "errorCode": error,
+        "reason": REASONS.get(error),
+        "additionalDetails": None,
+        "errorCategory": "nonServiceFailure",
+        "recommendedAction": ACTIONS.get(error),
+    }
+
+
+def _beta_only(event: Event) -> dict[str, Any]:
+    """The deprecated duplicates; the error is flat, and its category is spelled differently."""
+    error, status = _error(event), event.outcome.status
+    info: dict[str, Any] = {"@odata.type": "#microsoft.graph.statusBase", "status": status}
+    if error:
+        info = {**error, "@odata.type": "#microsoft.graph.statusDetails", "status": status}
+        info["errorCategory"] = "NonServiceFailure"
+    return {"action": event.outcome.action[0].upper() + event.outcome.action[1:], "statusInfo": info}
+
+
+def _steps(event: Event, target: str) -> list[dict[str, Any]]:
+    outcome = event.outcome
+    name, kind = outcome.subject["displayName"], outcome.subject_type
+    verb = VERBS.get(outcome.action, "Add")
+    steps = [
+        _step(
+            f"EntryImport{verb}", "import", "success", f"Received {kind} '{name}' change of type ({verb}) from {SOURCE}"
+        )
+    ]
+    if outcome.status == "skipped":
+        skip = _step("EntrySynchronizationSkip", "export", "skipped", REASONS.get(outcome.error or "", ""))
+        skip["details"] = {"ReportableIdentifier": name, "SkipReason": outcome.error}
+        return [*steps, skip]
+    will = f"{kind} '{name}' will be {outcome.action}d in {target}"
+    steps.append(_step(f"EntrySynchronization{verb}", "matching", "success", will))
+    word = "Failed to" if outcome.status == "failure" else "Did"
+    done = f"{word} {outcome.action} {kind} '{name}' in {target}"
+    steps.append(_step(f"EntryExport{verb}", "export", outcome.status, done))
+    steps[-1]["details"] = {"ReportableIdentifier": name}
+    return steps
+
+
+def _step(name: str, kind: str, status: str, description: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "provisioningStepType": kind,
+        "status": status,
+        "description": description,
+        "details": {},
+    }
+
+
+def modified_properties(event: Event) -> list[dict[str, Any]]:
+    """The target's attributes before and after."""
+    outcome = event.outcome
+    if outcome.status == "skipped" or outcome.action == "delete":
+        return []
+    if outcome.action == "disable":
+        return [{"displayName": "active", "oldValue": "True", "newValue": "False"}]
+    if outcome.action == "update":
+        return [{"displayName": "title", "oldValue": None, "newValue": outcome.subject.get("jobTitle")}]
+    names = ("id", "displayName", "userPrincipalName", "mail", "mailEnabled", "mailNickname", "securityEnabled")
+    return [
+        {
+            "displayName": "objectId" if name == "id" else name,
+            "oldValue": None,
+            "newValue": str(outcome.subject[name]),
+        }
+        for name in names
+        if outcome.subject.get(name) is not None
+    ]
