@@ -11,8 +11,8 @@ from prefect.logging import get_run_logger
 from prefect.states import Completed
 from pydantic import Field
 
-from flows.artifacts.tables import publish_harvest, publish_report
-from flows.formatting.text import format_iso
+from flows.artifacts import publish_harvest, publish_report
+from flows.formatting import format_iso
 from flows.monitoring import harvest as harvesting
 from flows.monitoring import harvest_audits as auditing
 from flows.monitoring.harvest import OVERLAP, HarvestResult

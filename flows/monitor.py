@@ -10,10 +10,9 @@ from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 from pydantic import Field
 
-from flows.artifacts.progress import ProgressArtifact
-from flows.artifacts.tables import publish_health
+from flows.artifacts import ProgressArtifact, publish_health
 from flows.fleet_file.loader import FleetParameter
-from flows.formatting.text import format_count
+from flows.formatting import format_count
 from flows.monitoring.credential_warnings import find_expiring_credentials
 from flows.monitoring.sweep import Sweep
 from flows.run.context import name_run

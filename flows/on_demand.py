@@ -7,7 +7,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 from pydantic import Field
 
-from flows.artifacts.tables import publish_on_demand_results
+from flows.artifacts import publish_on_demand_results
 from flows.fleet_file.loader import FleetParameter
 from flows.fleet_file.models import Fleet
 from flows.on_demand_provisioning.result import Expectation, OnDemandRequest, OnDemandResult, OnDemandResults

@@ -7,11 +7,10 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 from pydantic import Field
 
-from flows.artifacts import tables
+from flows.artifacts import publish_connection
 from flows.configuration.environment import EnvironmentIncomplete
 from flows.configuration.sign_in import UnknownBlock, open_client
-from flows.plan.permissions import EVERYTHING, READING, check_log, check_permissions
-from flows.plan.preflight import Check, Preflight
+from flows.plan.preflight import EVERYTHING, READING, Check, Preflight, check_log, check_permissions
 from flows.run.redaction import install_log_filter
 from flows.tasks.mapped import redacted_task
 from graph_client.errors import GraphError
@@ -30,7 +29,7 @@ async def probe_connection(
     """
     install_log_filter()
     found = await read_identity(tenant, reading_only)
-    await tables.publish_connection(tenant, found)
+    await publish_connection(tenant, found)
     if not found.checks[0].ok:
         return Failed(message=found.checks[0].message, data=found)
     if found.failed:

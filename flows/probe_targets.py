@@ -6,7 +6,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
-from flows.artifacts import tables
+from flows.artifacts import publish_targets
 from flows.configuration.environment import EnvironmentIncomplete, environment
 from flows.configuration.sign_in import read_identity
 from flows.credentials.sources import Sources
@@ -34,7 +34,7 @@ async def probe_targets(fleet: FleetParameter, tenant: str | None = None, only: 
     install_log_filter()
     desired = read_fleet(fleet)
     found = await ask_targets(desired, tenant, only)
-    await tables.publish_targets(found)
+    await publish_targets(found)
     verdicts = [each for each in found.checks if isinstance(each, TargetCheck)]
     asked = {each.target for each in verdicts}
     blocked = {each.target for each in verdicts if not each.ok}

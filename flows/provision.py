@@ -16,13 +16,13 @@ from pydantic import Field
 
 from flows.apply import shard_runs
 from flows.apply.rollout import choose_rollout
-from flows.apply.sharding import Sharding, choose_sharding, settle_left_shards
-from flows.artifacts.tables import publish_applied, publish_plan
+from flows.apply.shard_pool import Sharding, choose_sharding, settle_left_shards
+from flows.artifacts import publish_applied, publish_plan
 from flows.fleet_file.loader import FleetParameter
 from flows.fleet_file.models import Fleet
 from flows.plan.outcome import InstanceOutcome
-from flows.plan.permissions import missing_permissions
 from flows.plan.plan import DESCRIPTION, Action, InstancePlan, Plan
+from flows.plan.preflight import missing_permissions
 from flows.plan.safety import find_refusal
 from flows.plan.text import format_changes
 from flows.rollout.health_check import CanaryRules

@@ -9,7 +9,7 @@ from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 from prefect.states import Completed
 
-from flows.artifacts import tables
+from flows.artifacts import publish_quarantine
 from flows.configuration.environment import environment
 from flows.control_jobs import control_jobs
 from flows.fleet_file.loader import FleetParameter, read_fleet
@@ -48,7 +48,7 @@ async def react_to_quarantine(
     install_log_filter()
     reaction = await triage_quarantine(event)
     done, failed = await _restart(reaction, event, fleet, tenant) if restart else ("", False)
-    await tables.publish_quarantine(event, reaction.note(done))
+    await publish_quarantine(event, reaction.note(done))
     get_run_logger().info("%s", reaction.summary)
     told = await send_note(notify, reaction.subject, reaction.message(done)) if notify else True
     text = f"{reaction.summary} {done}".strip()

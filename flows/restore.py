@@ -7,7 +7,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Failed
 from pydantic import Field
 
-from flows.artifacts.tables import publish_outcome, publish_plan
+from flows.artifacts import publish_outcome, publish_plan
 from flows.errors import StepFailed
 from flows.fleet_file.loader import FleetParameter
 from flows.plan.outcome import InstanceOutcome

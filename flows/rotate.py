@@ -6,7 +6,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from pydantic import Field
 
-from flows.artifacts.tables import publish_outcome
+from flows.artifacts import publish_outcome
 from flows.fleet_file.loader import FleetParameter
 from flows.plan.outcome import ApplicationIds, InstanceOutcome, TokenExpiry
 from flows.plan.plan import InstancePlan

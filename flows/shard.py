@@ -7,7 +7,7 @@ from prefect.client.schemas.objects import State
 from pydantic import Field
 
 from flows.apply.shard_pool import restrict_to
-from flows.artifacts.tables import publish_apps, publish_outcome
+from flows.artifacts import publish_apps, publish_outcome
 from flows.provision import apply_plan
 from flows.run import journal
 from flows.run.fleet_run import open_fleet_run

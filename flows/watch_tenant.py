@@ -8,8 +8,8 @@ from prefect.logging import get_run_logger
 from prefect.states import Completed
 from pydantic import Field
 
-from flows.artifacts import tables as artifacts
-from flows.formatting.text import format_count
+from flows.artifacts import publish_health
+from flows.formatting import format_count
 from flows.run.context import name_run, open_run_context
 from flows.run.redaction import install_log_filter
 from flows.tasks.inventory import look_through_tenant, record_jobs
@@ -30,7 +30,7 @@ async def watch_tenant(tenant: str | None = None, full_every_hours: Annotated[fl
         for each in inventory.unreadable:
             get_run_logger().warning("%s: Graph does not show its jobs: %s", each.display_name, each.error_code)
         seen = await triage_quarantines(await record_jobs(inventory))
-        await artifacts.publish_health(seen)
+        await publish_health(seen)
     text = format_count(seen.count()) or "no jobs"
     if seen.unwell:
         return Completed(name="PartiallyCompleted", message=text, data=seen)

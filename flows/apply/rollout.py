@@ -9,14 +9,20 @@ from typing import Literal, cast
 from prefect.client.schemas.objects import State
 
 from flows.apply.wave_watch import Watch, judge_wave, try_users, watch_wave
-from flows.artifacts.tables import publish_waves
+from flows.artifacts import publish_waves
 from flows.fleet_file.models import Fleet
-from flows.on_demand_provisioning.subjects import find_user
+from flows.on_demand_provisioning.request import find_user
 from flows.plan.outcome import APPLIED, InstanceOutcome
 from flows.plan.plan import Plan
 from flows.rollout.health_check import CanaryRules, HealthCheck
-from flows.rollout.report import RolloutReport, WaveReport
-from flows.rollout.waves import fingerprint_changes, instances_to_change, same_rollout, split_into_waves
+from flows.rollout.waves import (
+    RolloutReport,
+    WaveReport,
+    fingerprint_changes,
+    instances_to_change,
+    same_rollout,
+    split_into_waves,
+)
 from flows.run import journal
 from flows.run.context import run_context
 from flows.run.journal import FleetOutcome

@@ -9,7 +9,7 @@ from datetime import datetime
 from prefect.client.schemas.objects import State
 from prefect.states import Failed
 
-from flows.artifacts.progress import ProgressArtifact
+from flows.artifacts import ProgressArtifact
 from flows.errors import KNOWN_ERRORS
 from flows.fleet_file.models import Fleet
 from flows.monitoring.cycle_log import JobLog, collect_job_logs
@@ -18,7 +18,7 @@ from flows.monitoring.sweep import Reading, Target
 from flows.on_demand_provisioning.result import OnDemandResult
 from flows.plan.outcome import InstanceOutcome
 from flows.rollout.health_check import CanaryRules, HealthCheck, Observation, evaluate
-from flows.rollout.report import WaveReport
+from flows.rollout.waves import WaveReport
 from flows.run.context import run_context
 from flows.run.progress import Progress, report_progress
 from flows.tasks.jobs import sweep_jobs

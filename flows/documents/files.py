@@ -6,11 +6,9 @@ import hashlib
 import stat
 from pathlib import Path
 
-from flows.documents.csv_reader import read_csv
 from flows.documents.errors import Lines, Place, format_refusal
-from flows.documents.json_reader import read_json
 from flows.documents.nodes import Entry
-from flows.documents.yaml_reader import read_yaml
+from flows.documents.readers import read_csv, read_json, read_yaml
 
 FILE_BYTES_MAX = 20_000_000
 FILES_MAX = 1_000

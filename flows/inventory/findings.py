@@ -10,7 +10,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
 
-from flows.formatting.text import format_iso
+from flows.formatting import format_iso
 from flows.store import TenantJob, TenantPrincipal
 
 

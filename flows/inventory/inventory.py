@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from flows.formatting.text import format_iso
+from flows.formatting import format_iso
 from flows.inventory.findings import Facts, Finding, evaluate, find_shared_targets
 from flows.monitoring.health import RUNNING, STALE_AFTER, JobHealth, JobState
 from flows.store import Store, TenantJob, TenantPrincipal

@@ -11,7 +11,7 @@ from flows.monitoring.health import JobHealth
 from flows.monitoring.instances import name_job, unmanaged_key
 from flows.monitoring.sweep import Reading, Sweep, Target
 from flows.store import JobObservation, Store, TenantPrincipal
-from flows.store.job_episodes import REMOVED
+from flows.store.job_history import REMOVED
 
 WHOLE_TENANT = "the whole tenant"
 

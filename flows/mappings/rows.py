@@ -11,8 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from flows.mappings.expressions import normalize_expression, quote_text
-from flows.mappings.graph_enums import FLOW_BEHAVIOR, WHEN, value_for, word_for
-from flows.mappings.models import SOURCES, AttributeMapping
+from flows.mappings.models import FLOW_BEHAVIOR, SOURCES, WHEN, AttributeMapping, value_for, word_for
 
 _IN_ORDER = {"parameters", "values"}
 """Lists whose order matters."""

@@ -5,9 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flows.mappings.clauses import Clause, fold_name, parse_clause
-from flows.mappings.graph_enums import flow_types
 from flows.mappings.merge import DesiredMapping, row_named, same_field
-from flows.mappings.models import SCOPES
+from flows.mappings.models import SCOPES, flow_types
 from flows.mappings.rows import read_object, row_texts, with_fields
 from flows.mappings.table import filter_groups
 

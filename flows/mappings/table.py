@@ -15,8 +15,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from flows.mappings.clauses import Clause, format_clause, parse_clause
-from flows.mappings.graph_enums import flow_words
-from flows.mappings.models import SCOPES, AttributeMapping, Mappings, ObjectMapping
+from flows.mappings.models import SCOPES, AttributeMapping, Mappings, ObjectMapping, flow_words
 from flows.mappings.rows import build_row, compact_json, normalize_value
 
 _KNOWN = (

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from flows.formatting.text import format_iso
+from flows.formatting import format_iso
 from flows.monitoring.harvest import OVERLAP
 from flows.store import AuditRecord, Coverage, OwnWrite
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from flows.formatting.text import format_iso
+from flows.formatting import format_iso
 from flows.monitoring.attribution import ACTIVITIES, Attribution, AuditTrail, ChangeKind, SeenChange
 from flows.store import JobEpisode, JobObservation, Store
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Generic, Protocol, TypeVar
 
-from flows.formatting.text import format_iso
+from flows.formatting import format_iso
 from flows.monitoring.windows import FIRST_LENGTH, UnreadableWindows, Window, lies_in_the_window, whole_second
 from flows.store import Gap, Scope, Store, join_gaps
 from graph_client import GraphClient

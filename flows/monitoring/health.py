@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from flows.formatting.text import format_iso
+from flows.formatting import format_iso
 from graph_client.errors import GraphError, GraphStatusError, UnreadableAnswer
 from graph_client.models import SynchronizationJob, SynchronizationQuarantine, SynchronizationTaskExecution
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from flows.store import JobObservation, Store
-from flows.store.job_episodes import REMOVED
+from flows.store.job_history import REMOVED
 
 
 @dataclass(frozen=True)

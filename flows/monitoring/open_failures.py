@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from flows.formatting.text import format_iso
+from flows.formatting import format_iso
 from flows.monitoring.triage import Explanation, explain_error
 from flows.store import OpenFailure
 

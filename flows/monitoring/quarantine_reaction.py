@@ -5,7 +5,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from flows.formatting.text import escape_markdown, format_iso, markdown_table
+from flows.formatting import escape_markdown, format_iso, markdown_table
 from flows.monitoring.health import TARGET_UNUSABLE, TOO_MANY_DELETES
 from flows.monitoring.triage import Triage
 from flows.store import JobObservation

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from flows.formatting.text import format_iso
+from flows.formatting import format_iso
 from flows.monitoring.health import UNREADABLE, JobHealth, assess_job, find_stall, unreadable
 from flows.monitoring.own_job import find_own_job, other_jobs
 from flows.monitoring.triage import Triage

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flows.formatting.text import format_iso
+from flows.formatting import format_iso
 from flows.monitoring.error_codes import (
     ErrorCode,
     Remediation,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from flows.formatting.text import format_iso
+from flows.formatting import format_iso
 from flows.monitoring.audit_trail import RoleImport, read_role_imports
 from flows.monitoring.instances import Instance, group_by_principal
 from flows.monitoring.triage import Explanation, explain_error

@@ -6,10 +6,9 @@ from datetime import datetime
 from typing import Any, Literal, get_args
 
 from flows.errors import StepFailed
-from flows.formatting.text import format_iso
+from flows.formatting import format_iso
 from flows.monitoring.triage import Explanation, explain_error
-from flows.on_demand_provisioning.jobs import OnDemandTarget
-from flows.on_demand_provisioning.subjects import Subject
+from flows.on_demand_provisioning.request import OnDemandTarget, Subject
 from graph_client import GraphClient
 from graph_client.errors import GraphError, Throttled
 from graph_client.models import OnDemandAnswer

@@ -8,10 +8,9 @@ from flows.monitoring.health import RUNNING, TOO_MANY_DELETES, JobHealth
 from flows.plan.job_settings import build_job_settings, settings_equal
 from flows.plan.known_state import KnownState
 from flows.plan.plan import NEVER_STARTED, FieldChange
-from flows.tenant.assignments import Assigned, format_assigned, format_assignment, missing_assignments
+from flows.tenant.assignments import Assigned, Principal, format_assigned, format_assignment, missing_assignments
 from flows.tenant.instance_state import ObservedInstance
 from flows.tenant.ownership_tag import OwnershipTag
-from flows.tenant.principals import Principal
 
 _MASK = "*"
 SAVED_AGAIN = "to be saved again"

@@ -11,9 +11,9 @@ from flows.mappings.scope_filter import selections
 from flows.monitoring.health import JobHealth, assess_job, unreadable
 from flows.monitoring.own_job import other_jobs
 from flows.plan import changes
-from flows.plan.conflicts import find_conflict, too_many_removals, unassignable, unclear_job
 from flows.plan.known_state import KnownState
 from flows.plan.plan import Action, Conflict, FieldChange, InstancePlan, Orphan, Plan
+from flows.plan.safety import find_conflict, too_many_removals, unassignable, unclear_job
 from flows.plan.schema_changes import SchemaMerge, initial_cycle, merge_mappings
 from flows.tenant.assignments import format_assignment, pending_assignments, surplus_assignments, unknown_roles
 from flows.tenant.instance_state import Observed, ObservedInstance

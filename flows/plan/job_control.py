@@ -13,7 +13,7 @@ from flows.plan.diff import select_instances
 from flows.plan.outcome import InstanceOutcome
 from flows.plan.plan import FieldChange
 from flows.tenant.instance_state import ObservedInstance
-from flows.tenant.owned_applications import find_owned_applications, format_two_applications
+from flows.tenant.observe import find_owned_applications, format_two_applications
 from graph_client import GraphClient, Resources
 from graph_client.models import SynchronizationJob
 from graph_client.parallel import gather

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from flows.errors import StepFailed
-from flows.formatting.text import format_iso
+from flows.formatting import format_iso
 
 APPLIED = ("created", "adopted", "updated", "unchanged", "failed")
 """Outcomes of an apply, in the order of its summary."""

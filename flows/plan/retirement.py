@@ -12,7 +12,7 @@ from flows.plan.plan import FieldChange
 from flows.plan.safety import refuse_large_share
 from flows.tenant.assignments import list_assigned
 from flows.tenant.instance_state import ObservedInstance
-from flows.tenant.owned_applications import OwnedApplications, find_owned_applications, format_two_applications
+from flows.tenant.observe import OwnedApplications, find_owned_applications, format_two_applications
 from flows.tenant.recycle_bin import DeletedApplication, deleted_applications, deleted_service_principal
 from graph_client import GraphClient
 from graph_client.errors import NotFound

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from flows.documents.errors import Problem
-from flows.formatting.text import format_count
+from flows.formatting import format_count
 from flows.mappings.diff import Difference, diff_mappings
 from flows.mappings.merge import DesiredMapping, desired_mappings
 from flows.mappings.models import Mappings

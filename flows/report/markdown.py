@@ -2,10 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
-from flows.formatting.text import escape_markdown, markdown_table
+from flows.formatting import escape_markdown, markdown_table
 from flows.monitoring.credential_warnings import ExpiringCredential, format_rotation_command
-from flows.report.models import Application, Report, count_statuses
-from flows.report.text import format_moment, format_number, shorten_text
+from flows.report.models import Application, Report, count_statuses, format_moment, format_number, shorten_text
 
 _ROWS_MAX = 20
 

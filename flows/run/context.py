@@ -20,14 +20,13 @@ from prefect.runtime import flow_run
 
 from flows.configuration.environment import EnvironmentIncomplete, environment
 from flows.configuration.sign_in import open_client_as, read_identity
-from flows.credentials.fingerprint import FingerprintKey
-from flows.credentials.fingerprint_key import fingerprint_key
+from flows.credentials.fingerprint import FingerprintKey, fingerprint_key
 from flows.credentials.references import Secret
 from flows.credentials.sources import Sources
 from flows.fleet_file.loader import known_fleet
-from flows.formatting.text import escape_controls
+from flows.formatting import escape_controls
 from flows.monitoring.harvest import raise_gc_threshold
-from flows.plan.permissions import permissions_known
+from flows.plan.preflight import permissions_known
 from flows.run.progress import note
 from flows.run.redaction import redact_errors
 from flows.run.task_runner import CallerBreaker

@@ -9,7 +9,7 @@ from typing import Any
 from flows.fleet_file.loader import read_fleet
 from flows.fleet_file.models import Fleet
 from flows.plan.outcome import APPLIED, InstanceOutcome
-from flows.rollout.report import RolloutReport
+from flows.rollout.waves import RolloutReport
 from flows.run.context import RunContext, open_run_context
 from flows.run.journal import FleetOutcome
 from flows.run.redaction import install_log_filter

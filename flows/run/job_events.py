@@ -16,9 +16,9 @@ from prefect.events import Event, RelatedResource, Resource
 from prefect.events.related import related_resources_from_run_context
 from prefect.logging import get_run_logger
 
-from flows.formatting.text import format_iso
+from flows.formatting import format_iso
 from flows.store import JobEpisode, Store
-from flows.store.job_episodes import BEGINNINGS, Word
+from flows.store.job_history import BEGINNINGS, Word
 
 _PATH: Literal["/events"] = "/events"
 _EVENTS_AT_ONCE = 100

@@ -15,7 +15,7 @@ from flows.fleet_file.models import Fleet
 from flows.plan.outcome import APPLIED, InstanceOutcome
 from flows.plan.plan import FieldChange as FieldPlan
 from flows.plan.plan import Plan
-from flows.rollout.report import RolloutReport
+from flows.rollout.waves import RolloutReport
 from flows.run.context import run_context
 from flows.run.lease import lease_id
 from flows.store import Change, ChangeError, FieldChange, Run, StoreError

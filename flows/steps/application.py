@@ -8,7 +8,7 @@ from flows.errors import StepFailed
 from flows.plan.outcome import ApplicationIds
 from flows.plan.plan import InstancePlan
 from flows.steps.idempotency import create_once, find_existing, wait_limits
-from flows.tenant.owned_applications import duplicate_hint
+from flows.tenant.observe import duplicate_hint
 from flows.tenant.ownership_tag import OwnershipTag, tag_prefix
 from graph_client import GraphClient, Resources
 from graph_client.errors import NotFound

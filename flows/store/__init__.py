@@ -13,8 +13,7 @@ from flows.store.event_export import EventExport
 from flows.store.event_statistics import Cycle, EventStatistics, Failure, OpenFailure, Period, Tally
 from flows.store.harvests import Coverage, Gap, Scope, join_gaps
 from flows.store.instances import KnownInstance
-from flows.store.job_episodes import JobEpisode
-from flows.store.job_history import JobObservation
+from flows.store.job_history import JobEpisode, JobObservation
 from flows.store.job_schemas import JobPlace, SchemaVersion
 from flows.store.journal import Change, ChangeError, FieldChange, OwnWrite, Recorded, Run
 from flows.store.leases import LeaseHolder

@@ -11,8 +11,7 @@ from types import MappingProxyType
 from sqlalchemy import delete, func, select
 
 from flows.configuration.environment import KEY_SUFFIX, default_file
-from flows.store.address import StoreAddress
-from flows.store.database import Database, Moment
+from flows.store.database import Database, Moment, StoreAddress
 from flows.store.errors import StoreError
 from flows.store.provisioning_events import fold_text
 from flows.store.tables import CREDENTIAL_FINGERPRINT

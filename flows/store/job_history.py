@@ -1,14 +1,23 @@
-"""The history of each job: its states, and since when."""
+"""The history of each job: its states, since when, and the episodes that they begin or end."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
+from typing import Literal
 
-from sqlalchemy import Connection, RowMapping, and_, func, insert, select, tuple_
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, func, insert, select, tuple_, update
 
 from flows.store.database import Database
-from flows.store.job_episodes import record_episodes
-from flows.store.tables import JOB_HISTORY
+from flows.store.tables import JOB_EPISODE, JOB_HISTORY
+
+Kind = Literal["initial-cycle", "quarantine", "stall"]
+Word = Literal["quarantined", "stalled", "recovered", "steady"]
+
+BEGINNINGS: dict[Kind, Word] = {"quarantine": "quarantined", "stall": "stalled"}
+ENDS: dict[Kind, Word] = {"quarantine": "recovered", "stall": "recovered", "initial-cycle": "steady"}
+
+REMOVED = "removed"
+"""State of an unmanaged job that a look at the whole tenant no longer found."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +43,156 @@ class JobObservation:
     def same_as(self, earlier: "JobObservation") -> bool:
         """Return whether only the time of observation differs."""
         return replace(self, observed_at=earlier.observed_at) == earlier
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobEpisode:
+    """An episode of one job; the fields are the columns of table `job_episode`."""
+
+    tenant_id: str
+    fleet: str
+    key: str
+    job_id: str
+    kind: Kind
+    began_at: datetime
+    noticed_at: datetime
+    ended_at: datetime | None = None
+    reason: str | None = None
+    error_code: str | None = None
+    service_principal_id: str | None = None
+    begin_told_at: datetime | None = None
+    end_told_at: datetime | None = None
+    id: int | None = None
+
+    def untold(self) -> Iterator[Word]:
+        """Yield the events of the episode that have not been reported yet."""
+        if self.kind in BEGINNINGS and self.begin_told_at is None:
+            yield BEGINNINGS[self.kind]
+        if self.ended_at is not None and self.end_told_at is None:
+            yield ENDS[self.kind]
+
+
+def derive_episodes(known: Iterable[JobEpisode], now: JobObservation) -> list[JobEpisode]:
+    """Return the episodes that an observation begins or ends, in their new state.
+
+    Args:
+        known: The instance's episodes that last, and the initial cycles it has had.
+        now: How its job is.
+    """
+    if now.state == REMOVED:
+        # Deleted for certain: over, but nothing that recovered.
+        lasting = (episode for episode in known if episode.ended_at is None)
+        return [replace(each, ended_at=now.observed_at, end_told_at=now.observed_at) for each in lasting]
+    if now.job_id is None:
+        return []  # not there for the moment, perhaps: what lasts goes on
+    found: list[JobEpisode | None] = []
+    ours: dict[Kind, JobEpisode] = {}
+    for episode in known:
+        if episode.job_id == now.job_id:
+            ours[episode.kind] = episode
+        elif episode.ended_at is None:
+            # Its job was replaced: the episode is over, but the job has not recovered.
+            found.append(replace(episode, ended_at=now.observed_at, end_told_at=now.observed_at))
+    found += [_initial_cycle(ours.get("initial-cycle"), now)] if now.state in _CYCLING else []
+    found += [_quarantine(ours.get("quarantine"), now), _stall(ours.get("stall"), now)]
+    return [episode for episode in found if episode is not None]
+
+
+_THROUGH = frozenset({"steady", "degraded"})
+_CYCLING = _THROUGH | {"created", "initial-cycle"}
+_RUNNING = _THROUGH | {"initial-cycle"}
+
+
+def _initial_cycle(known: JobEpisode | None, now: JobObservation) -> JobEpisode | None:
+    lasting = known or _begun("initial-cycle", now.observed_at, now)
+    if now.state in _THROUGH and lasting.ended_at is None:
+        return replace(lasting, ended_at=now.observed_at)
+    return None if known else lasting
+
+
+def _quarantine(known: JobEpisode | None, now: JobObservation) -> JobEpisode | None:
+    if now.state == "quarantined":
+        return None if known else _begun("quarantine", now.since or now.observed_at, now)
+    if known is None or now.state not in _RUNNING:
+        return None
+    # The status may flap, and a restart alone lifts a quarantine: only a successful cycle ends an episode.
+    well = now.state == "steady" if now.last_success_at is None else now.last_success_at > known.began_at
+    return replace(known, ended_at=now.observed_at) if well else None
+
+
+def _stall(known: JobEpisode | None, now: JobObservation) -> JobEpisode | None:
+    if known is None:
+        return _begun("stall", now.stalled_since, now) if now.stalled_since else None
+    ran = now.last_execution_at is not None and now.last_execution_at > known.began_at
+    return replace(known, ended_at=now.observed_at) if ran else None
+
+
+def _begun(kind: Kind, began_at: datetime, now: JobObservation) -> JobEpisode:
+    quarantine = kind == "quarantine"
+    return JobEpisode(
+        tenant_id=now.tenant_id,
+        fleet=now.fleet,
+        key=now.key,
+        job_id=now.job_id or "",
+        kind=kind,
+        began_at=began_at,
+        noticed_at=now.observed_at,
+        reason=now.reason if quarantine else None,
+        error_code=now.error_code if quarantine else None,
+        service_principal_id=now.service_principal_id,
+    )
+
+
+_EPISODE = JOB_EPISODE.c
+
+
+class JobEpisodes:
+    """Quarantines, stalls and initial cycles, and which of them were reported to Prefect."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def of_fleet(self, tenant_id: str, fleet: str, since: datetime | None = None) -> list[JobEpisode]:
+        """Return the episodes of a fleet that were open at a moment or later, the oldest first."""
+        lasted = [] if since is None else [_EPISODE.ended_at.is_(None) | (_EPISODE.ended_at >= since)]
+        with self._database.read() as connection:
+            return _episodes(connection, tenant_id, fleet, *lasted)
+
+    def untold(self, tenant_id: str, fleet: str) -> list[JobEpisode]:
+        """Return the episodes with unreported events, the oldest first."""
+        begun = _EPISODE.kind.in_(BEGINNINGS) & _EPISODE.begin_told_at.is_(None)
+        ended = _EPISODE.ended_at.is_not(None) & _EPISODE.end_told_at.is_(None)
+        with self._database.read() as connection:
+            return _episodes(connection, tenant_id, fleet, begun | ended)
+
+    def told(self, news: Iterable[tuple[JobEpisode, Word]], at: datetime) -> None:
+        """Record that an event was reported, so that it is reported once."""
+        with self._database.write() as connection:
+            for episode, word in news:
+                column = "begin_told_at" if BEGINNINGS.get(episode.kind) == word else "end_told_at"
+                connection.execute(update(JOB_EPISODE).where(_EPISODE.id == episode.id).values({column: at}))
+
+
+def record_episodes(connection: Connection, tenant_id: str, fleet: str, observations: Iterable[JobObservation]) -> None:
+    """Store the episodes that a sweep of a fleet begins and ends."""
+    known: dict[str, list[JobEpisode]] = {}
+    for episode in _episodes(
+        connection, tenant_id, fleet, _EPISODE.ended_at.is_(None) | (_EPISODE.kind == "initial-cycle")
+    ):
+        known.setdefault(episode.key, []).append(episode)
+    for now in observations:
+        for episode in derive_episodes(known.get(now.key, ()), now):
+            if episode.id is None:
+                columns = {name: value for name, value in asdict(episode).items() if name != "id"}
+                connection.execute(insert(JOB_EPISODE).values(columns))
+            else:
+                changed = {"ended_at": episode.ended_at, "end_told_at": episode.end_told_at}
+                connection.execute(update(JOB_EPISODE).where(_EPISODE.id == episode.id).values(changed))
+
+
+def _episodes(connection: Connection, tenant_id: str, fleet: str, *conditions: ColumnElement[bool]) -> list[JobEpisode]:
+    statement = select(JOB_EPISODE).where(_EPISODE.tenant_id == tenant_id, _EPISODE.fleet == fleet, *conditions)
+    return [JobEpisode(**row) for row in connection.execute(statement.order_by(_EPISODE.id)).mappings()]
 
 
 _JOB = JOB_HISTORY.c

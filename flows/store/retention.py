@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Delete, Table, Text, and_, cast, delete, exists, func, or_, select, tuple_
 
 from flows.store.database import Database
-from flows.store.job_episodes import REMOVED
+from flows.store.job_history import REMOVED
 from flows.store.provisioning_events import tenant_ids
 from flows.store.tables import (
     CHANGE,

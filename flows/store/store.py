@@ -6,8 +6,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from flows.configuration.environment import default_file
-from flows.store.address import StoreAddress
-from flows.store.database import Database
+from flows.store.database import Database, StoreAddress
 from flows.store.directory_audits import DirectoryAudits
 from flows.store.engine import open_engine
 from flows.store.errors import StoreError
@@ -16,8 +15,7 @@ from flows.store.event_statistics import EventStatistics, Failures
 from flows.store.fingerprints import Fingerprints
 from flows.store.harvests import Coverage, Harvests, coverage
 from flows.store.instances import Instances
-from flows.store.job_episodes import JobEpisodes
-from flows.store.job_history import JobHistory
+from flows.store.job_history import JobEpisodes, JobHistory
 from flows.store.job_schemas import JobSchemas
 from flows.store.journal import Journal
 from flows.store.leases import Leases

@@ -14,9 +14,9 @@ from prefect.states import Completed, Failed
 from prefect.tasks import Task
 from prefect.utilities.annotations import quote
 
-from flows.artifacts.progress import ProgressArtifact
+from flows.artifacts import ProgressArtifact
 from flows.errors import KNOWN_ERRORS, StepFailed
-from flows.formatting.text import format_count
+from flows.formatting import format_count
 from flows.plan.outcome import InstanceOutcome
 from flows.run import journal
 from flows.run.context import name_fleet_run

@@ -10,7 +10,7 @@ from prefect.states import Failed
 
 from flows.errors import KNOWN_ERRORS, StepFailed
 from flows.fleet_file.models import Fleet
-from flows.on_demand_provisioning.jobs import find_targets
+from flows.on_demand_provisioning.request import find_group, find_targets, find_user
 from flows.on_demand_provisioning.result import (
     OnDemandRequest,
     OnDemandResult,
@@ -18,7 +18,6 @@ from flows.on_demand_provisioning.result import (
     fail_request,
     provision_subject,
 )
-from flows.on_demand_provisioning.subjects import find_group, find_user
 from flows.plan.diff import select_instances
 from flows.run.context import run_context
 from flows.store import StoredOnDemandResult

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Collection
 
-from flows.credentials.fingerprint_key import NO_KEY
+from flows.credentials.fingerprint import NO_KEY
 from flows.credentials.references import Secret
 from flows.fleet_file.models import Fleet
 from flows.plan.credential_changes import build_rotation_plan

@@ -7,9 +7,8 @@ from typing import Any
 from flows.fleet_file.models import Instance
 from flows.monitoring.health import UNREADABLE
 from flows.monitoring.own_job import choose_job, offered_templates
-from flows.tenant.assignments import Assigned, list_assigned, list_owners
+from flows.tenant.assignments import Assigned, Principal, list_assigned, list_owners
 from flows.tenant.ownership_tag import OwnershipTag
-from flows.tenant.principals import Principal
 from flows.tenant.recycle_bin import DeletedApplication
 from flows.tenant.schemas import SchemaLanguage, TemplateIds, read_schema
 from flows.tenant.templates import TemplateProblem

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from flows.fleet_file.models import Fleet
-from flows.formatting.text import format_iso
+from flows.formatting import format_iso
 from flows.tenant.ownership_tag import OwnershipTag
 from graph_client import GraphClient
 from graph_client.errors import GraphStatusError

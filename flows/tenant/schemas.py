@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from flows.mappings.vocabulary import NOTHING_KNOWN, Vocabulary
+from flows.mappings.validation import NOTHING_KNOWN, Vocabulary
 from graph_client import Resources
 from graph_client.errors import Forbidden, NotFound, Unauthorized
 from graph_client.models import SynchronizationJob

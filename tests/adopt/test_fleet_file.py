@@ -4,9 +4,7 @@ import json
 
 import pytest
 
-from flows.adopt.fleet_file import build_adoption_file
-from flows.adopt.instance import choose_key, choose_variable_name
-from flows.adopt.unmanaged import find_unmanaged
+from flows.adopt import build_adoption_file, choose_key, choose_variable_name, find_unmanaged
 from flows.errors import StepFailed
 from flows.fleet_file.loader import load_fleet
 from flows.plan.diff import diff_fleet

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 from prefect.states import Completed, Pending, Running, Scheduled
 
+from flows.apply.shard_pool import settle_left_shards
 from flows.apply.shard_runs import Bounds, ShardLiveness
-from flows.apply.sharding import settle_left_shards
 from flows.configuration.environment import add_prefect_variables
 from flows.fleet_file.loader import fleet_from_object
 from tests.apply.shards import DOCUMENT, apply, record, set_state, shard, state_of

@@ -2,7 +2,7 @@
 
 import pytest
 
-from flows.artifacts.deployments import name_flows
+from flows.artifacts import name_flows
 
 
 @pytest.mark.parametrize(

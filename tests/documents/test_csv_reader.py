@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.documents.csv_reader import read_csv
 from flows.documents.nodes import to_plain
+from flows.documents.readers import read_csv
 from flows.fleet_file.loader import FleetFileError, load_fleet
 from tests.fleet_file.problems import shows
 

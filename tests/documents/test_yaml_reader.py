@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from flows.documents.yaml_reader import PURE_CHARACTERS_MAX
+from flows.documents.readers import PURE_CHARACTERS_MAX
 from flows.fleet_file.loader import FleetFileError, load_fleet
 from tests.fleet_file.problems import shows
 

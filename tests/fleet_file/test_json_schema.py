@@ -7,7 +7,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from flows.documents.nodes import to_plain
-from flows.documents.yaml_reader import read_yaml
+from flows.documents.readers import read_yaml
 from flows.fleet_file.credential_keys import ALLOWED_KEYS, SENSITIVE_KEYS
 from flows.fleet_file.json_schema import fleet_parameter_schema, fleet_schema
 from flows.fleet_file.loader import FleetFileError, fleet_from_object

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.documents.nodes import to_plain
-from flows.documents.yaml_reader import read_yaml
+from flows.documents.readers import read_yaml
 from flows.fleet_file.loader import FleetFileError, load_fleet
 from tests.fleet_file.problems import shows
 

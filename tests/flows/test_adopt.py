@@ -2,8 +2,7 @@
 
 import pytest
 
-from flows.adopt.fleet_file import build_adoption_file
-from flows.adopt.unmanaged import find_unmanaged
+from flows.adopt import build_adoption_file, find_unmanaged
 from flows.configuration.sign_in import open_client
 from flows.fleet_file.loader import load_fleet
 from flows.provision import provision_fleet

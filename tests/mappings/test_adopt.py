@@ -3,7 +3,7 @@
 import copy
 
 from flows.documents.nodes import to_plain
-from flows.documents.yaml_reader import read_yaml
+from flows.documents.readers import read_yaml
 from flows.mappings.adopt import adopt_mappings, expected_mappings
 from flows.mappings.merge import desired_mappings
 from flows.mappings.models import Mappings

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flows.documents.nodes import to_plain
-from flows.documents.yaml_reader import read_yaml
+from flows.documents.readers import read_yaml
 from flows.mappings.diff import diff_mappings
 from flows.mappings.merge import desired_mappings
 from flows.mappings.models import Mappings

@@ -3,11 +3,10 @@
 import pytest
 
 from flows.documents.nodes import to_plain
-from flows.documents.yaml_reader import read_yaml
+from flows.documents.readers import read_yaml
 from flows.mappings.merge import desired_mappings
 from flows.mappings.models import Mappings, Places
-from flows.mappings.validation import find_problems
-from flows.mappings.vocabulary import NOTHING_KNOWN, Vocabulary
+from flows.mappings.validation import NOTHING_KNOWN, Vocabulary, find_problems
 from graph_client.models import FilterOperator, MappingFunction
 from tests.mappings.schemas import mappings, schema_of, users
 

@@ -4,7 +4,7 @@ import pytest
 
 from flows.monitoring.error_codes import Action, error_codes, suggest_remediation
 from graph_emulator.provisioning.cycles import FAILURES
-from graph_emulator.provisioning.event_json import REASONS
+from graph_emulator.provisioning.provisioning_log import REASONS
 
 SCIM = "SystemForCrossDomainIdentityManagement"
 REASONS_OF_GRAPH = (

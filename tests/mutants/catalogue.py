@@ -94,14 +94,14 @@ MUTANTS = (
     ),
     Mutant(
         "make a second application beside a namesake",
-        "flows/plan/conflicts.py",
+        "flows/plan/safety.py",
         "if namesakes := observed.namesakes.get((template_id, instance.display_name)):",
         "if namesakes := observed.namesakes.get((template_id, instance.key)):",
         ("tests/plan/test_diff.py",),
     ),
     Mutant(
         "apply although two bear the mark",
-        "flows/plan/conflicts.py",
+        "flows/plan/safety.py",
         "if len(bearers) > 1:",
         "if len(bearers) > 2:",
         ("tests/plan/test_diff.py",),
@@ -164,7 +164,7 @@ MUTANTS = (
     ),
     Mutant(
         "let a group of any size through",
-        "flows/on_demand_provisioning/subjects.py",
+        "flows/on_demand_provisioning/request.py",
         "            if len(members) > MEMBERS_MAX:",
         "            if len(members) > MEMBERS_MAX and False:",
         ("tests/flows/test_on_demand.py",),

@@ -4,9 +4,8 @@ import pytest
 
 from flows.fleet_file.models import Instance
 from flows.monitoring.health import JobHealth
-from flows.plan.groups import format_keys, group_instances, verb_of
 from flows.plan.plan import Action, Conflict, FieldChange, InstancePlan, Plan
-from flows.plan.text import format_changes
+from flows.plan.text import format_changes, format_keys, group_instances, verb_of
 
 NOTES = FieldChange("notes", None, "reviewed")
 

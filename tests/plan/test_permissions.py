@@ -3,8 +3,7 @@
 import pytest
 
 from flows.fleet_file.loader import fleet_from_object
-from flows.plan.permissions import check_permissions, find_needed_permissions
-from flows.plan.preflight import check_quota
+from flows.plan.preflight import check_permissions, check_quota, find_needed_permissions
 from graph_client import TokenClaims
 from graph_client.hints import needed
 from graph_emulator.handlers.router import Router, split_path

@@ -18,8 +18,7 @@ from prefect.tasks import Task
 from prefect.utilities.annotations import quote
 from prefect.utilities.callables import get_call_parameters
 
-from flows.artifacts import progress as progress_artifact
-from flows.artifacts import tables as artifacts
+from flows import artifacts
 from flows.run import job_events, task_runner
 from flows.run.task_runner import LoopTaskRunner
 from flows.tasks import mapped as mapping
@@ -36,7 +35,7 @@ def prefect_aside():
         patched.setattr(mapping, "name_fleet_run", lambda: None)
         patched.setattr(job_events, "get_client", _nobody)
         patched.setattr(job_events, "_send", _nothing)
-        for module in (artifacts, progress_artifact):
+        for module in (artifacts,):
             for name in vars(module):
                 if name.startswith(("acreate_", "aupdate_")):
                     patched.setattr(module, name, _nothing)

@@ -8,8 +8,8 @@ import pytest
 from flows.errors import StepFailed
 from flows.monitoring.cycle_log import JobLog
 from flows.monitoring.health import JobHealth
+from flows.on_demand_provisioning.request import Subject
 from flows.on_demand_provisioning.result import OnDemandResult
-from flows.on_demand_provisioning.subjects import Subject
 from flows.plan.outcome import InstanceOutcome
 from flows.rollout.health_check import CanaryRules, HealthCheck, Observation, evaluate
 

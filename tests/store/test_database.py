@@ -5,7 +5,7 @@ from threading import Event, Thread
 import pytest
 
 from flows.store import StoreError, open_store
-from flows.store.address import StoreAddress
+from flows.store.database import StoreAddress
 from tests.store.events import MOMENT, TENANT, event
 
 

@@ -8,7 +8,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 
-from flows.store.address import StoreAddress
+from flows.store.database import StoreAddress
 from flows.store.engine import open_engine
 from flows.store.tables import METADATA, SCHEMA_VERSION, VERSION_TABLE
 from flows.store.versions import VIEWS, upgrade

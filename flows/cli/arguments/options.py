@@ -13,10 +13,10 @@ import typer
 from flows.cli.arguments.completion import DEFAULT_FLEET, complete_keys, complete_tenants
 from flows.cli.errors import INTERRUPTED, BadUsage, CommandFailed
 from flows.cli.output.console import name_fleet_file, stderr_console, stdout_console, use_fleet_file
-from flows.formatting.text import format_number
+from flows.formatting import format_number
 
 if TYPE_CHECKING:
-    from flows.rollout.report import RolloutReport
+    from flows.rollout.waves import RolloutReport
     from flows.store import Store
 
 

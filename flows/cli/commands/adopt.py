@@ -13,7 +13,7 @@ from flows.cli.output.console import stderr_console
 from flows.cli.output.records import refuse_existing, write_new
 
 if TYPE_CHECKING:
-    from flows.adopt.fleet_file import AdoptionFile
+    from flows.adopt import AdoptionFile
 
 
 def command(
@@ -52,7 +52,7 @@ def command(
 def _fleet_name(fleet: str | None, alternative: str) -> str:
     from pydantic import TypeAdapter, ValidationError
 
-    from flows.adopt.instance import choose_key
+    from flows.adopt import choose_key
     from flows.documents.field_types import FleetName
 
     name = fleet if fleet is not None else choose_key(alternative, ())[:40].strip("-")
@@ -66,8 +66,7 @@ def _fleet_name(fleet: str | None, alternative: str) -> str:
 async def _look(
     fleet: str, template: str | None, tag: str | None, principal_ids: Collection[str], tenant: str | None
 ) -> "AdoptionFile":
-    from flows.adopt.fleet_file import build_adoption_file
-    from flows.adopt.unmanaged import find_unmanaged
+    from flows.adopt import build_adoption_file, find_unmanaged
     from flows.configuration.environment import EnvironmentIncomplete, environment
     from flows.configuration.sign_in import open_client
 

@@ -118,8 +118,14 @@ async def _check_tenant(
     identity: "Identity", tenant_id: str, instances: "tuple[Instance, ...]", reading_only: bool
 ) -> "list[Check]":
     from flows.configuration.sign_in import WrongTenant, open_client_as
-    from flows.plan.permissions import check_log, check_permissions, find_needed_permissions
-    from flows.plan.preflight import Check, check_principals, check_templates
+    from flows.plan.preflight import (
+        Check,
+        check_log,
+        check_permissions,
+        check_principals,
+        check_templates,
+        find_needed_permissions,
+    )
     from graph_client.errors import GraphError
 
     try:

@@ -82,7 +82,7 @@ def _show(causes: Sequence["FailureCause"], coverage: Sequence["Coverage"]) -> N
     from rich.text import Text
 
     from flows.cli.output.tables import format_moment
-    from flows.formatting.text import format_number
+    from flows.formatting import format_number
 
     console = stdout_console()
     for cause in causes:
@@ -103,7 +103,7 @@ def _show(causes: Sequence["FailureCause"], coverage: Sequence["Coverage"]) -> N
 def _lines(cause: "FailureCause") -> Iterator[str]:
     from flows.cli.output.tables import format_moment
     from flows.monitoring.triage import command_for_all
-    from flows.plan.groups import format_keys
+    from flows.plan.text import format_keys
 
     keys, newest, known = cause.keys, cause.newest, cause.explanation
     where = format_keys(keys, _KEYS_SHOWN) or "applications of no fleet"

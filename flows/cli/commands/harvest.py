@@ -27,7 +27,7 @@ def command(
     """Store every provisioning event, or with --audits every audit record, since the last harvest."""
     from flows.cli.processes.run_flow import run_flow
     from flows.configuration.environment import use_store
-    from flows.formatting.text import format_iso
+    from flows.formatting import format_iso
     from flows.harvest import harvest_audits, harvest_logs
 
     if audits and all_applications:

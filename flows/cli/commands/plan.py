@@ -133,7 +133,7 @@ async def _plan(fleet: "Fleet", tenant: str | None, options: PlanOptions, *, com
 
 async def _compare_credentials(plan: "Plan", identity: "Identity") -> "Plan":
     from flows.configuration.environment import environment
-    from flows.credentials.fingerprint_key import fingerprint_key
+    from flows.credentials.fingerprint import fingerprint_key
     from flows.credentials.sources import Sources
     from flows.plan.credential_changes import compare_credentials
     from flows.store import existing_store

@@ -79,8 +79,8 @@ def adopt_schema(only: OneKeyOption, fleet: FleetArgument = DEFAULT_FLEET, tenan
     from flows.mappings.diff import diff_mappings
     from flows.mappings.merge import desired_mappings
     from flows.plan.diff import select_instances
-    from flows.plan.groups import format_change
     from flows.plan.plan import FieldChange
+    from flows.plan.text import format_change
 
     desired = load_fleet(fleet)
     (instance,) = select_instances(desired, [only])
@@ -123,7 +123,7 @@ def _rewrite(path: Path, text: str, expected: "Mappings") -> None:
 
     from flows.documents.errors import FleetFileError
     from flows.documents.nodes import to_plain
-    from flows.documents.yaml_reader import read_yaml
+    from flows.documents.readers import read_yaml
     from flows.mappings.models import Mappings
 
     try:
@@ -191,7 +191,7 @@ def _show(key: str, versions: "list[SchemaVersion]") -> None:
 def _as_json(version: "SchemaVersion") -> dict[str, Any]:
     from dataclasses import asdict
 
-    from flows.formatting.text import format_iso
+    from flows.formatting import format_iso
 
     return asdict(version) | {"kept_at": format_iso(version.kept_at)}
 

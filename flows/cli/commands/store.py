@@ -9,7 +9,7 @@ import typer
 from flows.cli.arguments.options import Output, OutputOption, StoreOption, confirm
 from flows.cli.errors import BadUsage
 from flows.cli.output.console import print_json, stderr_console, stdout_console
-from flows.formatting.text import format_count
+from flows.formatting import format_count
 
 if TYPE_CHECKING:
     from flows.store import Kind, Store

@@ -12,7 +12,7 @@ from flows.cli.demo.fleet import AWS, NON_GALLERY
 from flows.cli.output.tables import state_text
 from flows.errors import StepFailed
 from flows.fleet_file.models import Fleet
-from flows.formatting.text import format_count
+from flows.formatting import format_count
 from flows.inventory.inventory import Inventory
 from flows.monitoring.health import assess_job
 from flows.monitoring.sweep import Sweep

@@ -24,7 +24,7 @@ from rich.segment import Segment
 from rich.table import Column
 from rich.text import Text
 
-from flows.formatting.text import escape_controls, escape_json, format_number
+from flows.formatting import escape_controls, escape_json, format_number
 from flows.run.progress import NOTE, STEP, Progress, watch_progress
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from rich.text import Text
 
 from flows.cli.output.console import name_fleet_file, print_lines, stdout_console
 from flows.cli.output.tables import Column, format_moment, print_table, state_text
-from flows.formatting.text import format_count, format_number
+from flows.formatting import format_count, format_number
 from flows.monitoring.sweep import Reading, Sweep
 from flows.monitoring.triage import ErrorTriage, Triage, command_for_all, group_equal
-from flows.plan.groups import format_keys
+from flows.plan.text import format_keys
 
 _COLUMNS = (
     Column("key"),

@@ -8,7 +8,7 @@ from rich.text import Text
 from flows.cli.arguments.options import Output, show_rollout
 from flows.cli.errors import FAILED
 from flows.cli.output.console import print_json, show_failure, stdout_console
-from flows.formatting.text import format_count
+from flows.formatting import format_count
 
 if TYPE_CHECKING:
     from flows.run.journal import FleetOutcome

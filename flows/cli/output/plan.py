@@ -7,8 +7,16 @@ from rich.text import Text
 
 from flows.cli.output.console import name_fleet_file, print_lines
 from flows.cli.output.tables import state_text
-from flows.plan.groups import DANGEROUS, PlanGroup, Verb, format_keys, group_instances
-from flows.plan.text import format_ailing, format_remarks, format_summary
+from flows.plan.text import (
+    DANGEROUS,
+    PlanGroup,
+    Verb,
+    format_ailing,
+    format_keys,
+    format_remarks,
+    format_summary,
+    group_instances,
+)
 
 if TYPE_CHECKING:
     from flows.plan.plan import Plan

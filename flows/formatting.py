@@ -1,4 +1,4 @@
-"""Counts as a person reads them."""
+"""Text for people: counts, moments, Markdown and escaped control characters."""
 
 import json
 import re

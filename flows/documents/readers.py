@@ -1,13 +1,11 @@
-"""YAML into literal values: every scalar stays text as in the file.
-
-It reads the parser's events instead of its documents: they have positions, they are not interpreted (`no`, `0123` and
-dates stay text), and nothing is constructed, whatever tags the file has.
-"""
+"""CSV, JSON and YAML as values with their positions (the standard parsers keep none)."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -25,6 +23,185 @@ from ruamel.yaml.events import (
 from flows.documents.errors import FleetFileError, Lines, Place, format_refusal
 from flows.documents.nodes import DEPTH_MAX, Entry, Fields, Items, Node, Text, below, count_node, too_deep
 
+CELL = re.compile(r'(?:"([^"]*(?:""[^"]*)*)"|((?:[^",\r\n][^,\r\n]*)?))(,|\r\n|\r|\n|\Z)')
+
+# A column's number, or the columns of a map (by name) or list (by index) below it.
+Columns = int | dict[str, "Columns"]
+
+
+class Cell(NamedTuple):
+    """A cell and where it starts."""
+
+    value: str
+    place: Place
+
+
+def read_csv(text: str, file: str) -> Entry:
+    """Read a CSV file as a map with the single field `instances`; empty cells are absent.
+
+    Each row is an instance; the header names the fields (`credentials.BaseAddress`, `owners.0`).
+
+    Args:
+        text: the content of the file.
+        file: the name in error messages.
+
+    Raises:
+        FleetFileError: the header or a row is malformed.
+    """
+    rows = _rows(text, file)
+    header = next(rows, None)
+    if header is None:
+        raise format_refusal(Place(file), "is empty", "Add a header line: key,display_name,…")
+    columns = _columns(header)
+    instances = Items()
+    for row in rows:
+        place = row[0].place._replace(path=f"instances[{len(instances.entries)}]")
+        if len(row) > len(header):
+            what = f"the row has {len(row)} cells, but the header has {len(header)} columns"
+            raise format_refusal(place, what, "Put cells that contain commas in double quotes.")
+        instances.add(place, _node(columns, row, place) or Fields())
+    start = Place(file, 1, 1, "instances")
+    return Entry(start._replace(path=""), Fields({"instances": Entry(start, instances)}))
+
+
+def _rows(text: str, file: str) -> Iterator[list[Cell]]:
+    """The rows, except completely empty ones."""
+    lines = Lines(file, text)
+    row: list[Cell] = []
+    position = 0
+    while position < len(text) or row:
+        place = lines.place(position)
+        cell = CELL.match(text, position)
+        if cell is None:
+            what = "a quoted cell is not closed, or text follows its closing quote"
+            raise format_refusal(place, what, 'Close the quote; write a quote inside a quoted cell as "".')
+        value = cell[2] if cell[1] is None else cell[1].replace('""', '"')
+        row.append(Cell(value, place))
+        position = cell.end()
+        if cell[3] != ",":
+            if any(inner.value.strip() for inner in row):
+                yield row
+            row = []
+
+
+def _columns(header: list[Cell]) -> dict[str, Columns]:
+    """The header as a tree."""
+    columns: dict[str, Columns] = {}
+    for number, cell in enumerate(header):
+        name = cell.value.strip()
+        *parents, last = name.split(".")
+        if len(parents) > DEPTH_MAX:
+            raise too_deep(cell.place)
+        if len(header) == 1 and ";" in name:
+            advice = "Save the file with comma separators."
+            raise format_refusal(cell.place, "the columns are separated by ';'", advice)
+        if not last or not all(parents):
+            raise format_refusal(cell.place, "a column has no name", "Name the column, or remove it.")
+        level: Columns = columns
+        for parent in parents:
+            level = level.setdefault(parent, {}) if isinstance(level, dict) else level
+        if not isinstance(level, dict) or last in level:
+            what = f"the column {below(Place(), name)} conflicts with an earlier one"
+            raise format_refusal(cell.place, what, "Keep one column for each field.")
+        level[last] = number
+    return columns
+
+
+def _node(columns: Columns, row: list[Cell], place: Place) -> Node | None:
+    """The values of a row in some columns; None if their cells are empty."""
+    if isinstance(columns, int):
+        filled = columns < len(row) and row[columns].value
+        return Text(row[columns].value) if filled else None
+    if all(name.isdecimal() for name in columns):
+        items = Items()
+        for index in sorted(columns, key=int):
+            _add(items, int(index), columns[index], row, place)
+        return items if items.entries else None
+    fields = Fields()
+    for name, inner in columns.items():
+        _add(fields, name, inner, row, place)
+    return fields if fields.entries else None
+
+
+def _add(parent: Fields | Items, name: str | int, columns: Columns, row: list[Cell], place: Place) -> None:
+    at = place._replace(path=below(place, name))
+    node = _node(columns, row, at)
+    if node is None:
+        return
+    first = columns
+    while isinstance(first, dict):
+        first = next(iter(first.values()))
+    at = row[min(first, len(row) - 1)].place._replace(path=at.path)
+    parent.add(at, node) if isinstance(parent, Items) else parent.add(str(name), at, node)
+
+
+TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]]|[^\s{}\[\],:"]+')
+
+
+def read_json(text: str, file: str) -> Entry:
+    """Read a JSON document; numbers and booleans stay text as in the file.
+
+    Args:
+        text: the content of the file.
+        file: the name in error messages.
+
+    Raises:
+        FleetFileError: the text is not JSON, or repeats a name within a map.
+    """
+    try:
+        json.loads(text, parse_int=str)
+    except json.JSONDecodeError as error:
+        place = Place(file, error.lineno, error.colno)
+        raise format_refusal(place, f"is not valid JSON: {error.msg}", "Correct the JSON there.") from None
+    except RecursionError:
+        raise too_deep(Place(file)) from None
+    return _JsonReader(file, text).root()
+
+
+class _JsonReader:
+    """Walks the tokens of valid JSON, so it can ignore commas and colons."""
+
+    def __init__(self, file: str, text: str) -> None:
+        self.lines = Lines(file, text)
+        self.tokens = TOKEN.finditer(text)
+
+    def root(self) -> Entry:
+        token = next(self.tokens)
+        place = self.lines.place(token.start())
+        return Entry(place, self.node(token, place, 0))
+
+    def node(self, token: re.Match[str], place: Place, depth: int) -> Node:
+        if depth > DEPTH_MAX:
+            raise too_deep(place)
+        text = token[0]
+        if text == "{":
+            return self.fields(place, depth)
+        if text == "[":
+            return self.items(place, depth)
+        if text.startswith('"'):
+            return Text(json.loads(text))
+        return Text("", nothing=True) if text == "null" else Text(text)
+
+    def items(self, parent: Place, depth: int) -> Items:
+        items = Items()
+        for token in self.tokens:
+            if token[0] == "]":
+                break
+            place = self.lines.place(token.start(), below(parent, len(items.entries)))
+            items.add(place, self.node(token, place, depth + 1))
+        return items
+
+    def fields(self, parent: Place, depth: int) -> Fields:
+        fields = Fields()
+        for token in self.tokens:
+            if token[0] == "}":
+                break
+            name = json.loads(token[0])
+            place = self.lines.place(token.start(), below(parent, name))
+            fields.add(name, place, self.node(next(self.tokens), place, depth + 1))
+        return fields
+
+
 # Parsers disagree on whether U+0085, U+2028 and U+2029 break a line, so the text could change unnoticed.
 ILLEGAL = re.compile("[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 # Python's parser takes three seconds for a million characters.
@@ -33,7 +210,7 @@ STRING_TAGS = (None, "", "!", "!!str", "tag:yaml.org,2002:str")
 
 
 def read_yaml(text: str, file: str, *, pure: bool = False) -> Entry:
-    """Read one YAML document.
+    """Read one YAML document; every scalar stays text as in the file.
 
     Args:
         text: the content of the file.
@@ -46,7 +223,7 @@ def read_yaml(text: str, file: str, *, pure: bool = False) -> Entry:
     if illegal := ILLEGAL.search(text):
         raise _illegal_character(text, file, illegal)
     try:
-        return _Reader(file, YAML(typ="safe", pure=pure).parse(text)).document()
+        return _YamlReader(file, YAML(typ="safe", pure=pure).parse(text)).document()
     except MarkedYAMLError as error:
         if not pure and len(text) <= PURE_CHARACTERS_MAX:
             # The C parser rejects some YAML 1.2, such as a URL inside braces; the Python parser decides.
@@ -56,7 +233,13 @@ def read_yaml(text: str, file: str, *, pure: bool = False) -> Entry:
         raise format_refusal(Place(file), f"is not valid YAML: {error}", "Correct the file.") from None
 
 
-class _Reader:
+class _YamlReader:
+    """Reads the parser's events instead of its documents.
+
+    Events have positions, they are not interpreted (`no`, `0123` and dates stay text), and nothing is constructed,
+    whatever tags the file has.
+    """
+
     def __init__(self, file: str, events: Iterator[Event]) -> None:
         self.file = file
         self.events = events

@@ -1,14 +1,23 @@
-"""Table and Markdown artifacts of runs in the Prefect UI."""
+"""Artifacts in Prefect's UI: tables, reports and progress bars."""
 
+import json
 import re
+import shlex
+import time
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any, Self
 from urllib.parse import quote, urlsplit
+from uuid import UUID
 
-from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
+from prefect.artifacts import (
+    acreate_markdown_artifact,
+    acreate_progress_artifact,
+    acreate_table_artifact,
+    aupdate_progress_artifact,
+)
 
-from flows.artifacts.deployments import name_flows
-from flows.formatting.text import escape_markdown, format_count, format_iso, markdown_table
+from flows.formatting import escape_markdown, format_count, format_iso, markdown_table
 from flows.monitoring.harvest import HarvestResult
 from flows.monitoring.quarantine_reaction import QuarantineEvent
 from flows.monitoring.sweep import Sweep
@@ -19,22 +28,68 @@ from flows.on_demand_provisioning.result import (
     format_lines,
     format_unexpected,
 )
-from flows.plan.groups import format_change_lines, verb_of
 from flows.plan.plan import Plan
 from flows.plan.preflight import Check, Preflight
 from flows.plan.text import (
+    format_change_lines,
     format_changes,
     format_remarks,
     format_unknown_credentials,
+    verb_of,
     worth_showing,
 )
 from flows.report.markdown import render_markdown
 from flows.report.models import Report
 from flows.rollout.health_check import HealthCheck
-from flows.rollout.report import RolloutReport, WaveReport
+from flows.rollout.waves import RolloutReport, WaveReport
 from flows.run.context import run_context
 from flows.run.journal import FleetOutcome
 from flows.target.targets import TargetCheck
+
+_FLOWS: dict[str, tuple[str, dict[str, Any]]] = {
+    "apply": ("provision-fleet", {}),
+    "plan": ("provision-fleet", {"dry_run": True}),
+    "rotate": ("rotate-credentials", {}),
+    "retire": ("retire-instances", {}),
+    "jobs start": ("control-jobs", {"action": "start"}),
+    "jobs pause": ("control-jobs", {"action": "pause"}),
+    "jobs restart": ("control-jobs", {"action": "restart"}),
+}
+_VERBS = "|".join(sorted(_FLOWS, key=len, reverse=True))
+_OPTIONS = r"(?: --force| --(?:only|reset|application-id) [^\s`;,]+)*"
+_COMMAND = re.compile(rf"(?P<quote>`?)entra-fleet (?P<verb>{_VERBS}) FLEET(?P<options>{_OPTIONS})(?P=quote)")
+_LISTS = frozenset({"only", "reset"})
+
+
+def name_flows(text: str) -> str:
+    """Return a text in which each command is the flow that does it, with parameters as the run form takes them.
+
+    Commands that no deployment can do stay commands.
+    """
+    return _COMMAND.sub(_as_flow, text)
+
+
+def _as_flow(found: re.Match[str]) -> str:
+    flow, fixed = _FLOWS[found["verb"]]
+    # A full stop that ends the sentence is no part of a key.
+    words, end = re.fullmatch(r"(.*?)(\.?)", found["options"], re.DOTALL).groups()  # type: ignore[union-attr]
+    parameters = json.dumps(fixed | _parameters(shlex.split(words)), ensure_ascii=False)
+    quote = found["quote"]
+    return f"{quote}{flow}{quote} with {quote}{parameters}{quote}{end}"
+
+
+def _parameters(words: list[str]) -> dict[str, Any]:
+    parameters: dict[str, Any] = {}
+    options = iter(words)
+    for option in options:
+        name = option.removeprefix("--").replace("-", "_")
+        if name == "force":
+            parameters[name] = True
+        elif name in _LISTS:
+            parameters.setdefault(name, []).append(next(options))
+        else:
+            parameters[name] = next(options)
+    return parameters
 
 
 def artifact_key(*parts: str) -> str:
@@ -292,3 +347,38 @@ def _markdown(trial: OnDemandResult, expected: str | None) -> str:
         "\n".join(f"- {': '.join(filter(None, (label, escape_markdown(text))))}" for label, text in format_lines(trial))
     )
     return "\n\n".join(filter(None, parts))
+
+
+_SECONDS_BETWEEN_UPDATES = 2.0
+"""Each update costs a call to Prefect."""
+
+
+class ProgressArtifact:
+    """The progress of one phase of a run as an artifact; created by `start`."""
+
+    def __init__(self, artifact_id: UUID, total: int) -> None:
+        self._id = artifact_id
+        self._total = total
+        self._next_update = 0.0
+
+    @classmethod
+    async def start(cls, fleet: str, phase: str, total: int) -> Self:
+        """Show a bar at 0 %.
+
+        Args:
+            fleet: Name of the fleet.
+            phase: Name of the phase, such as `provision`.
+            total: Number of items to process.
+        """
+        made = await acreate_progress_artifact(
+            progress=0.0, key=artifact_key(fleet, phase), description=f"{fleet}: {phase}"
+        )
+        return cls(made, total)
+
+    async def show(self, done: int) -> None:
+        """Update the bar, at most once per interval; its end is always shown."""
+        now = time.monotonic()
+        if done < self._total and now < self._next_update:
+            return
+        self._next_update = now + _SECONDS_BETWEEN_UPDATES
+        await aupdate_progress_artifact(self._id, progress=100.0 * done / self._total if self._total else 100.0)

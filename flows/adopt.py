@@ -1,0 +1,403 @@
+"""Adoption: the applications without an ownership tag, and the fleet file for them."""
+
+import io
+import re
+import unicodedata
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+
+from flows.base_error import EntraFleetError
+from flows.errors import StepFailed
+from flows.fleet_file.credential_keys import ALLOWED_KEYS, FIELD_OF_KEY, SENSITIVE_KEYS
+from flows.fleet_file.include import PLACEHOLDER
+from flows.fleet_file.models import Instance
+from flows.monitoring.health import assess_job
+from flows.plan.job_settings import build_job_settings, parse_setting, settings_equal
+from flows.tenant.assignments import Assigned, resolve_role
+from flows.tenant.instance_state import ObservedInstance, read_instance
+from flows.tenant.observe import (
+    find_app_registrations,
+    find_principals_by_id,
+    find_service_principals,
+    group_applications,
+    group_principals,
+    observe_instance,
+)
+from flows.tenant.ownership_tag import tag_prefix
+from flows.tenant.templates import find_templates
+from graph_client import GraphClient, Resources
+from graph_client.errors import NotFound
+from graph_client.models import AppRole
+from graph_client.parallel import gather
+from graph_client.protocol import text_literal
+
+
+@dataclass(frozen=True)
+class Unmanaged:
+    """The applications that a fleet could adopt, and those it already has."""
+
+    found: tuple[ObservedInstance, ...]
+    """Without a tag or with the fleet's, by name, with full details."""
+    others: tuple[ObservedInstance, ...]
+    """With the tag of another fleet."""
+    templates: Mapping[str, str]
+    """Display names of application templates, by id."""
+    taken: frozenset[str]
+    """Keys that the fleet has tagged, from any template."""
+
+
+async def find_unmanaged(
+    graph: GraphClient, fleet: str, template: str | None, tag: str | None, principal_ids: Collection[str] = ()
+) -> Unmanaged:
+    """Find the applications created from a template, or with a tag, or both, or those named; in batches.
+
+    Args:
+        graph: A signed-in client.
+        fleet: The name of the adopting fleet.
+        template: Display name or id of the application template.
+        tag: Prefix of one of their tags.
+        principal_ids: Object ids of service principals, in place of both.
+
+    Raises:
+        StepFailed: There is no such template or service principal, or the template does not support provisioning.
+        GraphError: A read failed after all retries.
+    """
+    if principal_ids:
+        items = await _named(graph, principal_ids)
+    else:
+        items = await (_of_template(graph, template, tag) if template else _tagged(graph, tag or ""))
+    ours = await find_app_registrations(graph, f"tags/any(t:startswith(t,{text_literal(tag_prefix(fleet))}))")
+    taken = [observe_instance(each, None, each.app_id or "").key for each in ours]
+    mine = [item for item in items if item.mark is None or item.mark.fleet == fleet]
+    looked, names = await gather(
+        gather(*(read_instance(graph.batched, item) for item in mine)),
+        _template_names(graph, {item.template_id for item in mine if item.template_id}),
+    )
+    return Unmanaged(
+        tuple(sorted(looked, key=lambda item: (item.display_name, item.application_id or ""))),
+        tuple(item for item in items if item not in mine),
+        names,
+        frozenset(filter(None, taken)),
+    )
+
+
+async def _of_template(graph: GraphClient, name: str, tag: str | None) -> list[ObservedInstance]:
+    templates, problems = await find_templates(graph, {name})
+    if name in problems:
+        raise StepFailed(problems[name].code, problems[name].message, problems[name].hint)
+    condition = f"applicationTemplateId eq {text_literal(templates[name].id)}"
+    principals = await find_service_principals(graph, condition)
+    applications = {each.app_id: each for each in await group_applications(graph, "appId", filter(None, principals))}
+    items = [observe_instance(applications.get(app_id), each, app_id or "") for app_id, each in principals.items()]
+    return [item for item in items if tag is None or any(each.startswith(tag) for each in item.tags)]
+
+
+async def _named(graph: GraphClient, principal_ids: Collection[str]) -> list[ObservedInstance]:
+    wanted = sorted({each.lower() for each in principal_ids})
+    principals = await find_principals_by_id(graph, wanted)
+    if missing := [each for each in wanted if each not in {found.id.lower() for found in principals}]:
+        raise StepFailed(
+            "AdoptNotFound",
+            f"The tenant has no service principal {', '.join(missing)}.",
+            "--service-principal takes object ids of service principals, as `inventory` shows them.",
+        )
+    applications = await group_applications(graph, "appId", filter(None, (each.app_id for each in principals)))
+    by_app_id = {each.app_id: each for each in applications}
+    return [observe_instance(by_app_id.get(each.app_id), each, each.app_id or "") for each in principals]
+
+
+async def _tagged(graph: GraphClient, tag: str) -> list[ObservedInstance]:
+    found = await find_app_registrations(graph, f"tags/any(t:startswith(t,{text_literal(tag)}))")
+    principals = await group_principals(graph, [each.app_id for each in found if each.app_id])
+    return [observe_instance(each, principals.get(each.app_id), each.app_id or "") for each in found]
+
+
+async def _template_names(graph: GraphClient, ids: Iterable[str]) -> dict[str, str]:
+    wanted = sorted(ids)
+    names = await gather(*(_template_name(graph.batched, each) for each in wanted))
+    return dict(zip(wanted, names, strict=True))
+
+
+async def _template_name(graph: Resources, template_id: str) -> str:
+    try:
+        template = await graph.application_templates.get(template_id, select=("id", "displayName"))
+    except NotFound:
+        return template_id
+    if not template.display_name:
+        return template_id
+    # Names are not unique, and not every template is in the list that a name is looked up in: Cloud Sync is not.
+    namesakes = [each.id async for each in graph.application_templates.list(display_name=template.display_name)]
+    return template.display_name if namesakes == [template_id] else template_id
+
+
+_NOTIFICATION = "SyncNotificationSettings"
+
+
+def build_credentials(
+    key: str, secrets: Mapping[str, str] | None, remarks: list[str]
+) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Return the credentials of an instance, and those of their keys whose values are to be filled in.
+
+    Args:
+        key: The key of the instance, which the references name.
+        secrets: What is saved, as Graph shows it; None if it may not be read.
+        remarks: Gets what a person should know.
+    """
+    if secrets is None:
+        remarks.append("its credentials may not be read with this sign-in; add them here")
+        return {}, ()
+    credentials, references = {}, []
+    for name, value in sorted(secrets.items()):
+        if name in FIELD_OF_KEY or not value:
+            continue
+        if name not in ALLOWED_KEYS:
+            remarks.append(f"its credential {name} is not supported here; it stays unchanged")
+        elif name in SENSITIVE_KEYS or not value.strip("*") or "${" in value or PLACEHOLDER.search(value):
+            credentials[name] = f"${{env:{choose_variable_name(key, name)}}}"
+            references.append(name)
+        else:
+            credentials[name] = value
+    return credentials, tuple(references)
+
+
+def choose_variable_name(key: str, credential: str) -> str:
+    """Return the name of the environment variable for a credential of an instance."""
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", credential)
+    name = f"{key}_{words}".replace("-", "_").upper()
+    return f"_{name}" if name[0].isdigit() else name
+
+
+def read_settings(secrets: Mapping[str, str], remarks: list[str]) -> dict[str, Any]:
+    """Return the named settings of a job that would be saved exactly as they are now."""
+    fields: dict[str, Any] = {}
+    everybody, skips = secrets.get("SyncAll", "").lower(), secrets.get("SkipOutOfScopeDeletions", "").lower()
+    if everybody in {"true", "false"}:
+        fields["scope"] = "all" if everybody == "true" else "assigned"
+    if skips in {"true", "false"}:
+        fields["skip_out_of_scope_deletions"] = skips
+    saved = parse_setting(secrets.get(_NOTIFICATION, ""))
+    notices = {"notification_email": saved.get("Recipients"), "delete_threshold": saved.get("DeleteThresholdValue")}
+    for name, value in notices.items():
+        if not value:
+            continue
+        if _kept(name, value, secrets):
+            fields[name] = value
+        else:
+            remarks.append(f"its {name} ({value}) is off, or cannot be expressed here; it stays unchanged")
+    return fields
+
+
+def _kept(name: str, value: Any, secrets: Mapping[str, str]) -> bool:
+    """Tell whether a field would leave the saved settings as they are."""
+    try:
+        instance = Instance.model_validate({"key": "k", "display_name": "k", "template": "k", name: value})
+    except ValueError:
+        return False
+    return settings_equal(build_job_settings(instance, secrets)[_NOTIFICATION], secrets[_NOTIFICATION])
+
+
+KEY_LENGTH_MAX = 63
+
+
+@dataclass(frozen=True)
+class Adopted:
+    """The fields of an instance, and what a person should know of them."""
+
+    fields: Mapping[str, Any]
+    remarks: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+    """Credential keys whose values are to be filled in."""
+
+
+class NotAdoptable(EntraFleetError):
+    """An application cannot be an instance as it is; the text says why."""
+
+
+def build_adopted_instance(item: ObservedInstance, key: str, template: str) -> Adopted:
+    """Return an application as an instance whose plan has nothing to change but the mark.
+
+    Args:
+        item: The application, with all that was looked up of it.
+        key: The key it gets.
+        template: What the fleet file calls its application template.
+
+    Raises:
+        NotAdoptable: It has no provisioning job, or something that a fleet file cannot say.
+    """
+    if item.unreadable:
+        raise NotAdoptable(f"its jobs cannot be read: {item.unreadable.what}")
+    # Which of several is meant can be told by nobody but the reader of the file: it names the template.
+    job = item.job_for(None) or min(item.jobs, key=lambda job: job.id, default=None)
+    if job is None:
+        raise NotAdoptable("it has no provisioning job")
+    if item.application_id is None:
+        raise NotAdoptable("it has only a service principal, no application")
+    remarks: list[str] = []
+    fields: dict[str, Any] = {"key": key}
+    if item.mark is None:
+        fields["adopt"] = item.application_id
+    fields |= {"display_name": item.display_name, "template": template, "synchronization_template": job.template_id}
+    fields |= read_settings(item.secrets or {}, remarks)
+    halted = (job.schedule.state if job.schedule else None) in {"Paused", "Disabled"}
+    fields["job"] = "paused" if halted or assess_job(job).state in {"created", "paused"} else "running"
+    credentials, references = build_credentials(key, item.secrets, remarks)
+    fields |= {
+        "credentials": credentials,
+        "assignments": _assignments(item, remarks),
+        "owners": sorted(item.owners),
+        "notes": _notes(item.notes, remarks),
+        "service_management_reference": item.service_management_reference,
+    }
+    fields = {name: value for name, value in fields.items() if value}
+    _check(fields)
+    if len(item.jobs) > 1:
+        remarks.append(f"it has {len(item.jobs)} jobs; the others stay unchanged")
+    return Adopted(fields, tuple(remarks), references)
+
+
+def choose_key(display_name: str, taken: Collection[str]) -> str:
+    """Return a key that reads like a display name and is not taken."""
+    plain = _plain(display_name)[:KEY_LENGTH_MAX].strip("-") or "app"
+    number, key = 1, plain
+    while key in taken:
+        number += 1
+        key = f"{plain[: KEY_LENGTH_MAX - len(str(number)) - 1].strip('-')}-{number}"
+    return key
+
+
+def _plain(text: str) -> str:
+    ascii_only = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9]+", "-", ascii_only.lower()).strip("-")
+
+
+def _notes(notes: str | None, remarks: list[str]) -> str | None:
+    if notes and PLACEHOLDER.search(notes):
+        remarks.append("its notes hold {key} or {display_name}, which a fleet file would fill in; they stay unchanged")
+        return None
+    return notes
+
+
+def _assignments(item: ObservedInstance, remarks: list[str]) -> list[dict[str, str]]:
+    """Return the assignments that a fleet file can name, by name."""
+    said = []
+    for each in sorted(item.assigned, key=lambda each: (each.principal_name or "", each.principal_id, each.role_id)):
+        kind = (each.principal_type or "").lower()
+        role = _role(item.roles, each)
+        if kind not in {"user", "group"} or role is None:
+            who = each.principal_name or each.principal_id
+            remarks.append(
+                f"the assignment of {who} ({each.principal_type}) cannot be expressed here; it stays unchanged"
+            )
+            continue
+        fields = {kind: each.principal_id, "name": each.principal_name or "", "role": role}
+        said.append({name: value for name, value in fields.items() if value})
+    return said
+
+
+def _role(roles: Sequence[AppRole], assigned: Assigned) -> str | None:
+    """Return what a fleet file calls a role: nothing for the usual one, None if there is no way to say it."""
+    names = [name for role in roles if role.id == assigned.role_id for name in (role.display_name, role.value, role.id)]
+    for name in filter(None, names):
+        if resolve_role(roles, name) == assigned.role_id:
+            return name
+    return "" if resolve_role(roles, None) == assigned.role_id else None
+
+
+def _check(fields: Mapping[str, Any]) -> None:
+    try:
+        Instance.model_validate(fields)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise NotAdoptable(f"its {where} {first['msg']}") from None
+
+
+_HEAD = """\
+Written by entra-fleet adopt from the tenant, which was not changed.
+1. Make every reference resolve to its secret: an environment variable, or ${file:…}, ${block:…}, ${keyvault:…} instead.
+2. entra-fleet plan then shows only ownership tags to write, and entra-fleet apply writes them.
+3. After that you can keep or remove the `adopt` lines."""
+
+
+@dataclass(frozen=True)
+class AdoptionFile:
+    """A fleet file, and what was left out of it."""
+
+    text: str
+    instances: int
+    left_out: tuple[str, ...]
+
+
+def build_adoption_file(fleet: str, tenant_id: str, unmanaged: Unmanaged) -> AdoptionFile:
+    """Return a fleet file whose plan only writes ownership tags."""
+    instances, left_out = _instances(unmanaged)
+    left_out += [f"{_called(item)}: it has the ownership tag {item.mark.tag}" for item in unmanaged.others if item.mark]
+    templates = {each.fields["template"] for each in instances}
+    document = CommentedMap(fleet=fleet, tenant_id=tenant_id)
+    document.yaml_set_start_comment(_HEAD)
+    if len(templates) == 1:
+        document["defaults"] = CommentedMap(template=templates.pop())
+    shared = set(document.get("defaults", ()))
+    document["instances"] = CommentedSeq([_entry(each, shared) for each in instances])
+    stream = io.StringIO()
+    yaml = YAML()
+    yaml.width = 100_000
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    yaml.dump(document, stream)
+    tail = "".join(f"#   {line}\n" for line in left_out)
+    text = stream.getvalue() + (f"# Left out:\n{tail}" if tail else "")
+    return AdoptionFile(text, len(instances), tuple(left_out))
+
+
+def _instances(unmanaged: Unmanaged) -> tuple[list[Adopted], list[str]]:
+    instances, left_out = [], []
+    keys, names = set(unmanaged.taken), dict[str, str]()
+    for item in unmanaged.found:
+        key = item.key or choose_key(item.display_name, keys)
+        try:
+            _refuse_namesake(item, names)
+            instances.append(build_adopted_instance(item, key, unmanaged.templates.get(item.template_id or "", "")))
+        except NotAdoptable as reason:
+            left_out.append(f"{_called(item)}: {reason}")
+        else:
+            keys.add(key)
+            names[item.display_name.casefold()] = key
+    return instances, left_out
+
+
+def _refuse_namesake(item: ObservedInstance, names: dict[str, str]) -> None:
+    if key := names.get(item.display_name.casefold()):
+        raise NotAdoptable(f"{key} already has that display name; rename one of them, then adopt again")
+
+
+def _called(item: ObservedInstance) -> str:
+    return f"{' '.join(item.display_name.split())} ({item.application_id or item.app_id})"
+
+
+def _entry(each: Adopted, shared: Iterable[str]) -> CommentedMap:
+    entry = CommentedMap({name: _value(value) for name, value in each.fields.items() if name not in shared})
+    for name in each.references:
+        entry["credentials"].yaml_add_eol_comment("to be filled in", name)
+    if each.remarks:
+        notes = [f"Note: {' '.join(remark.split())}" for remark in each.remarks]
+        entry.yaml_set_start_comment("\n".join(notes), indent=2)
+    return entry
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, dict):
+        return CommentedMap(value)
+    if isinstance(value, list):
+        return CommentedSeq([_inline(each) if isinstance(each, dict) else each for each in value])
+    return value
+
+
+def _inline(fields: dict[str, str]) -> CommentedMap:
+    line = CommentedMap(fields)
+    line.fa.set_flow_style()
+    return line

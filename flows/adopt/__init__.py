@@ -1,1 +1,0 @@
-"""Adopting applications that were created by hand: finding them, and writing their fleet file."""

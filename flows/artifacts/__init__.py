@@ -1,1 +1,0 @@
-"""Artifacts of runs in the Prefect UI."""
