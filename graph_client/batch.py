@@ -38,6 +38,7 @@ def may_be_batched(call: Call) -> bool:
     Reporting calls are left out: a batch could hold more of them than Graph accepts in ten seconds.
     """
     relative = call.path.startswith("/") and not call.path.startswith("//")
+    # Only reads: a lost batch of writes would leave up to twenty unknown outcomes.
     plain = call.method == "GET" and not call.headers
     return plain and relative and not call.path.startswith("/auditLogs/")
 
@@ -65,6 +66,7 @@ def answer_as(error: E, call: Call, url: str) -> E:
     own = copy.copy(error)
     if own.verb is not None:
         own.verb, own.path = call.method, path_on_wire(url)
+    # The batch is a POST, but all that it carries are reads.
     own.may_have_happened = False
     return own
 
@@ -78,6 +80,7 @@ def _place(part: Any) -> int | None:
     if not isinstance(part, dict) or not isinstance(part.get("status"), int) or not 100 <= part["status"] <= 599:
         return None
     name = part.get("id")
+    # Answers come in any order; the id alone says whose they are.
     return int(name) if isinstance(name, str) and re.fullmatch("[0-9]{1,2}", name) else None
 
 
@@ -159,6 +162,7 @@ class BatchedSession:
         try:
             value = self._session.decoded(call, answer)
         except Unauthorized as error:
+            # A part has no sign-in of its own that could renew the token.
             if error.code == _HEALED_BY_A_NEW_TOKEN:
                 return await self._session.send_once(call)
             return await self._doubt(call, error)
@@ -181,6 +185,7 @@ class BatchedSession:
             self._open.answers.add_done_callback(self._landed)
         batch, place = self._open, len(self._open.calls)
         batch.calls.append(call)
+        # Full: the next read opens another one.
         if len(batch.calls) == LARGEST_BATCH:
             self._open = None
             batch.full.set()
@@ -203,9 +208,11 @@ class BatchedSession:
                 await batch.full.wait()
         if self._open is batch:
             self._open = None
+        # A batch of one saves nothing.
         if len(batch.calls) == 1:
             return None
         whole = build_batch(batch.calls)
+        # Counted as its parts: Graph throttles each of them, and not the batch.
         answer = await self._session.exchange(whole, batch.calls)
         if answer.status < 400:
             return read_answers(self._session.decoded(whole, answer), answer, len(batch.calls))
@@ -222,6 +229,7 @@ class BatchedSession:
         believed = self._synchronization is _Takes.YES or not _is_synchronization(call)
         if believed or worth_repeating(call, error):
             raise error
+        # One at a time: up to twenty parts are refused together, and one answer settles it for all.
         async with self._turn:
             if self._synchronization is _Takes.UNKNOWN:
                 return await self._ask_alone(call, error)
@@ -233,6 +241,7 @@ class BatchedSession:
         try:
             value = await self._session.send_once(call)
         except GraphStatusError as error:
+            # The same refusal outside a batch: then the batch was not the reason.
             if error.status == refused.status:
                 self._synchronization = _Takes.YES
             raise

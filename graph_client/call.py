@@ -92,6 +92,8 @@ def build_path(*segments: str) -> str:
 
 
 def _encoded(segment: str) -> str:
+    # Graph drops empty segments before it reads a path (recorded): a missing id would address the collection.
     if not segment.strip() or segment in (".", ".."):
         raise InvalidCall(f"{segment!r} cannot be part of a Graph path", hint="an id is missing or wrong")
+    # Job ids are opaque and may contain anything; "$" only begins Graph's own segments, such as $ref.
     return quote(segment, safe="$")

@@ -67,6 +67,7 @@ class GraphClient(Resources):
 
     async def aclose(self) -> None:
         """Close the connections."""
+        # First: its batches still use the connections of the session.
         await self._batched_session.aclose()
         await self._session.aclose()
 

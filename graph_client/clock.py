@@ -41,6 +41,7 @@ def retry_after_seconds(value: str | None, now: datetime, date: str | None = Non
     until = read_http_date(text)
     if until is None:
         return None
+    # Both dates of one answer come from one clock, so a wrong clock of this machine does not matter.
     return max(0.0, (until - (read_http_date(date or "") or now)).total_seconds())
 
 
@@ -48,6 +49,7 @@ def read_http_date(text: str) -> datetime | None:
     """The moment of an HTTP date, in UTC; None for any other text."""
     try:
         moment = parsedate_to_datetime(text)
+        # A date that ends in "-0000" is parsed without a time zone; HTTP dates are always in UTC.
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
@@ -93,4 +95,5 @@ class ServerClock:
             return
         # Graph wrote the header between the two moments, and it has whole seconds.
         least, most = sent - told - _RESOLUTION, received - told
+        # The known skew is moved into the range that this answer allows, and not beyond.
         self._skew = max(min(self._skew or timedelta(0), most), least)

@@ -56,6 +56,7 @@ class GraphHttp:
         self._clock = clock
         self._server_clock = server_clock
         learn_url_password(settings.proxy_url)
+        # A connection for each request in flight: otherwise some would wait for one and run into the pool's timeout.
         limits = httpx.Limits(
             max_connections=settings.requests_in_flight, max_keepalive_connections=settings.requests_in_flight
         )
@@ -66,10 +67,13 @@ class GraphHttp:
             transport=transport,
             proxy=settings.proxy_for(settings.graph_url) if transport is None else None,
             limits=limits,
+            # Counted below the sign-in: a 401 that is answered with a new token is two requests.
             event_hooks={"request": [self._count]},
             # Each request stands alone: a gateway's cookie must not decide where the next one goes.
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+            # `protocol.decode` refuses redirects: none of our calls has one.
             follow_redirects=False,
+            # The settings decide: httpx would also take proxies and `.netrc` from the environment.
             trust_env=False,
         )
 
@@ -94,6 +98,7 @@ class GraphHttp:
         )
         started, sent = self._clock(), self._server_clock.read_wall_clock()
         try:
+            # httpx limits each read, not their sum: an answer that trickles in would never time out.
             async with asyncio.timeout(self._settings.attempt_timeout_seconds):
                 response = await self._http.send(request)
         except httpx.DecodingError:
@@ -104,6 +109,7 @@ class GraphHttp:
             raise _no_answer(call, url, request, error) from None
         _log(call, url, response, self._clock() - started)
         self.requests_throttled += response.status_code == HTTPStatus.TOO_MANY_REQUESTS
+        # Graph's date is a moment between sending and receiving.
         received = self._server_clock.read_wall_clock()
         self._server_clock.learn(response.headers.get("date"), sent, received)
         return Answer(
@@ -138,6 +144,7 @@ def _no_answer(call: Call, url: str, request: httpx.Request, error: Exception) -
     # The text may be a proxy's refusal, and quote what the proxy received.
     text = mask(str(error), call.secrets)
     reason = f"{error.__class__.__name__}: {text}" if text else error.__class__.__name__
+    # httpx has no class of its own for this; the word is OpenSSL's.
     distrust = "CERTIFICATE_VERIFY_FAILED" in text
     nothing_sent = isinstance(error, _NOTHING_SENT)
     failed = TransportFailed(
@@ -151,6 +158,7 @@ def _no_answer(call: Call, url: str, request: httpx.Request, error: Exception) -
         may_have_happened=not nothing_sent and call.method != "GET",
     )
     failed.nothing_sent = nothing_sent
+    # A certificate does not become trusted by trying again.
     failed.heals = not distrust
     return failed
 

@@ -151,6 +151,7 @@ def decode(call: Call, url: str, answer: Answer) -> Any:
         HostRefused: for a redirect to another host, or a page whose nextLink leads there.
         UnreadableAnswer: for a redirect, or a body that is not the JSON object expected.
     """
+    # Status first: the body of a refusal may be a gateway's HTML, or empty.
     if answer.status >= 400:
         raise _status_error(call, url, answer)
     if 300 <= answer.status < 400:
@@ -169,6 +170,7 @@ def decode(call: Call, url: str, answer: Answer) -> Any:
         if fault := _page_fault(value, answer, call):
             raise _unreadable(call, url, answer, fault)
         _guard_next_link(value, call, url, answer)
+    # Jobs and logs quote what the target system said, and that may quote the credentials it was sent.
     return mask_values(value) if call.may_quote else value
 
 
@@ -214,6 +216,7 @@ def _status_error(call: Call, url: str, answer: Answer) -> GraphStatusError:
     validation = find_validation_code(said.codes, said.message or "")
     refusal = Refusal(call.method, path, answer.status, validation or said.code or "", said.message or "")
     wait = retry_after_seconds(answer.headers.get("retry-after"), answer.received, answer.headers.get("date"))
+    # The status of a refused validation is not documented, so its code decides.
     kind = status_error_class(answer.status, said.code, credentials_refused=validation is not None)
     error = kind(
         f"Graph: {message or _reason(answer.status)}",
@@ -225,6 +228,7 @@ def _status_error(call: Call, url: str, answer: Answer) -> GraphStatusError:
     error.not_yet = is_not_yet(refusal) and validation is None
     error.heals = validation is None and not is_lasting(refusal)
     error.retry_after_seconds = wait
+    # Even 429: one was reported for a write that had happened (Microsoft Q&A 5529013).
     unknown = validation is None and (answer.status in (408, 429) or answer.status >= 500)
     error.may_have_happened = unknown and call.method != "GET"
     return error
@@ -252,6 +256,7 @@ def _location(call: Call, url: str, answer: Answer, body: ErrorBody) -> dict[str
 
 def _reason(status: int) -> str:
     if status == 401:
+        # The synchronization service sends no message with it (microsoftgraph/microsoft-graph-docs-contrib#8800).
         return "not authorized"
     return "the service failed without a message" if status >= 500 else "refused without a message"
 

@@ -61,6 +61,7 @@ async def whole_pages(session: Sender, call: Call) -> AsyncIterator[dict[str, An
         UnreadableAnswer: for a page without `value`, with an error in it or with a link to another host, after all
             retries; for links that form a loop, and for a listing that does not end.
     """
+    # Marked as a page, so that an error inside a 200 is found before its items are used.
     bounds, call = session.settings, replace(call, expects=Expects.PAGE)
     followed: set[str] = set()
     empty_in_a_row = 0
@@ -117,6 +118,7 @@ async def linked_pages(session: Sender, call: Call, kind: type[R]) -> AsyncItera
     https://learn.microsoft.com/graph/delta-query-overview
     """
     async for page in whole_pages(session, call):
+        # A deleted object comes as its id and `@removed`, which is no object to parse.
         gone = [item for item in page["value"] if isinstance(item, dict) and "@removed" in item]
         try:
             parsed = tuple(kind.parse(item) for item in page["value"] if item not in gone)
@@ -149,6 +151,7 @@ async def items(session: Sender, call: Call, kind: type[R]) -> AsyncIterator[R]:
 def _placed(error: UnreadableAnswer, call: Call) -> UnreadableAnswer:
     error.verb = error.verb or call.method
     error.path = error.path or path_on_wire(call.path)
+    # The status was a success: a write was done even if its answer makes no sense.
     error.may_have_happened = error.may_have_happened or call.method != "GET"
     return error
 

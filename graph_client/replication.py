@@ -57,12 +57,14 @@ class FreshObjects:
 
     def remove(self, path: str) -> None:
         """Forget the object that a path ends in: it was deleted, so a 404 no longer means "not yet"."""
+        # The last segment only: the parents in the path still exist.
         self._until.pop(_segments(path)[-1], None)
 
     def seconds_left(self, path: str) -> float:
         """How long answers about the objects in a path may still mean "not yet"; 0 if none of them is new."""
         if not self._until:
             return 0.0
+        # The newest object decides: what is below a fresh principal is as unknown as the principal.
         until = max((self._until.get(segment, 0.0) for segment in _segments(path)), default=0.0)
         return max(0.0, until - self._clock())
 
@@ -132,6 +134,7 @@ async def wait_until(
         finally:
             _checking.reset(token)
         if value is not None:
+            # Short intervals again: the object is there, only confirmations are missing.
             good, pause = good + 1, interval_seconds
             if good >= seen:
                 return value
@@ -150,6 +153,7 @@ def _expired(elapsed_seconds: float, reads: int, good: int, seen: int, last: Gra
         hint="wait longer, or check the object in the portal",
     )
     if last is not None:
+        # The last refusal says more than the number of reads, such as a permission that is missing after all.
         expired.what += f"; the last error: {last.what}"
         expired.verb, expired.path, expired.status = last.verb, last.path, last.status
         expired.code, expired.message, expired.request_id = last.code, last.message, last.request_id

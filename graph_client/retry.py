@@ -33,13 +33,16 @@ def worth_repeating(call: Call, error: BaseException | None) -> bool:
     """Whether sending this call again is both safe and promising."""
     if isinstance(error, TransportFailed):
         return error.heals and (error.nothing_sent or call.repeat is Repeat.IDEMPOTENT)
+    # Below the check for TransportFailed: a create may be sent again if none of it ever left.
     if call.repeat is Repeat.NEVER or isinstance(error, QuotaExceeded):
         return False
     if isinstance(error, Conflict):
+        # The one conflict that time resolves; the others are about what exists already.
         return error.code == "Directory_ConcurrencyViolation"
     if isinstance(error, GraphStatusError):
         return error.heals and error.status in _TRANSIENT_STATUS
     # A body cut off on the way, or a page that leads to another host.
+    # Not a redirect, which is unreadable as well: it would come again.
     return isinstance(error, UnreadableAnswer) and error.status in (200, 201)
 
 
@@ -89,6 +92,7 @@ class Retrying:
         settings, clock, started = self._settings, self._clock, self._clock()
 
         def gives_up(state: tenacity.RetryCallState) -> bool:
+            # With the wait that would follow: none may end beyond the limit.
             late = clock() - started + state.upcoming_sleep > settings.sign_in_retry_seconds
             return late or state.attempt_number >= settings.sign_in_attempts
 
@@ -134,10 +138,12 @@ class _CallPolicy:
         # A later clean refusal does not undo what an earlier attempt may have done.
         self._outcome_unknown = error.may_have_happened = self._outcome_unknown or error.may_have_happened
         if in_grace(self._call, error):
+            # Not a fault: replication may take more reads than a call has attempts.
             self._graces += 1
             return True
         self._faults += 1
         if is_licence_doubtful(self._call, error):
+            # Only once: most tenants that say so really have no licence.
             return self._faults == 1
         return worth_repeating(self._call, error)
 
@@ -155,6 +161,7 @@ class _CallPolicy:
         error = _error_of(state)
         elapsed = self._clock() - self._started
         if in_grace(self._call, error):
+            # The grace is the object's: a second call about it gets only what is left.
             left = getattr(error, "grace_seconds_left", 0.0)
         else:
             left = self._settings.total_retry_seconds - elapsed

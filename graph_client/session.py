@@ -44,6 +44,7 @@ class Session:
         self.server_clock = ServerClock(wall_clock)
         self.fresh_objects = FreshObjects(settings.fresh_object_seconds, clock, self.server_clock.now)
         self._tokens = tokens
+        # One pacing for all calls of a session, batched ones too: Graph's limits count them together.
         self._pacing = Pacing(settings, sleep, clock)
         self._retrying = Retrying(settings, sleep, clock)
         self._http = GraphHttp(settings, tokens, clock, self.server_clock, transport)
@@ -63,6 +64,7 @@ class Session:
         try:
             async for attempt in self._retrying.attempts(call):
                 with attempt:
+                    # Inside the attempt: this wait counts against the retry budget of the call.
                     await self._pacing.until_resumed(call)
                     try:
                         answer = await send_once(call)
@@ -73,6 +75,7 @@ class Session:
             # An earlier attempt deleted it, and its answer was lost.
             if call.method != "DELETE" or not error.may_have_happened:
                 raise
+        # From now on a 404 for this path is the truth, and no longer a replica that is behind.
         if call.method == "DELETE":
             self.fresh_objects.remove(call.path)
         return answer
@@ -103,6 +106,7 @@ class Session:
             if call.body is not None or not is_bodyless_refusal(refusal_of(error)):
                 raise
         # The gateway refused it before the service saw it, so this is safe for every call.
+        # Not at once with `{}`: Microsoft documents start and pause without a body.
         filled = replace(call, body={})
         return self.decoded(filled, await self.exchange(filled, (filled,)))
 
@@ -124,6 +128,7 @@ class Session:
             GraphError: see `protocol.decode`.
         """
         url = self.url_of(call)
+        # Before decoding: a refusal tells how much of the limits is used, too.
         self._pacing.learn(call, answer)
         try:
             return decode(call, url, answer)
@@ -135,13 +140,17 @@ class Session:
         """Decide what an error means, by what is new and by what the token permits."""
         left = self.fresh_objects.seconds_left(call.path)
         if isinstance(error, Unauthorized):
+            # A 401 of the synchronization service is also how it denies a permission: without a fresh object, waiting
+            # would not help.
             error.not_yet = error.not_yet and left > 0
         if isinstance(error, (Unauthorized, Forbidden)):
             error.not_yet = error.not_yet and await self._may_be_permitted(call)
+        # Within `wait_until` the check decides what "not yet" means, so no call inside it waits by itself.
         error.grace_seconds_left = 0.0 if is_checking() else left
 
     async def _may_be_permitted(self, call: Call) -> bool:
         claims = TokenClaims.of(await self._tokens.token())
+        # Tokens are opaque to clients: one that cannot be read proves nothing about its permissions.
         opaque = claims.tenant_id is None and not claims.roles
         return opaque or not missing(call.method, call.path, claims.roles)
 

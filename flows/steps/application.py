@@ -45,9 +45,11 @@ async def create_application(graph: GraphClient, plan: InstancePlan) -> Applicat
         )
         return ApplicationIds(made.application.id, made.service_principal.id, made.application.app_id)
 
+    # Before the request: how long the search takes to show the application is measured from here.
     requested_at = asyncio.get_running_loop().time()
     # Graph is known to answer 404 although it created the application.
     placed = await create_once(instantiate, lambda: _look_again(graph, plan), misleading=NotFound)
+    # If the answer was lost, the client has not learned from it that these objects are new.
     graph.note_created(placed.application_id, placed.service_principal_id)
     return replace(placed, requested_at=requested_at)
 
@@ -93,6 +95,7 @@ async def wait_until_ready(graph: GraphClient, placed: ApplicationIds) -> list[S
             graph.batched.service_principals.get(placed.service_principal_id, select=("id",)),
             graph.batched.synchronization.templates(placed.service_principal_id),
         )
+        # An empty list is no answer yet: without a template there can be no job.
         return templates or None
 
     bounds = wait_limits()
@@ -112,6 +115,7 @@ async def name_and_tag(graph: GraphClient, plan: InstancePlan, placed: Applicati
 
     Source: https://learn.microsoft.com/graph/api/application-update
     """
+    # Read again, although the plan has them: the tags may have changed since, and PATCH replaces all of them.
     application = await graph.batched.applications.get(placed.application_id, select=("id", "tags"))
     tag = OwnershipTag(plan.fleet, plan.key).tag
     ours = {tag, *(change.before for change in plan.changes if change.field == "mark")}
@@ -131,6 +135,7 @@ async def name_and_tag(graph: GraphClient, plan: InstancePlan, placed: Applicati
         "notes": plan.instance.notes,
         "serviceManagementReference": plan.instance.service_management_reference,
     }
+    # What the file does not name stays as it is; null would erase it.
     changes = {name: value for name, value in description.items() if value is not None}
     await graph.applications.patch(placed.application_id, changes)
 
@@ -151,6 +156,7 @@ async def ensure_sole_application(graph: GraphClient, plan: InstancePlan, placed
     if placed.requested_at is None:
         await _look_for_another(graph, plan, placed)
         return None
+    # Until the search shows our own: by then it would also show one that another run created earlier.
     await find_existing(graph, lambda: _look_for_another(graph, plan, placed))
     now = asyncio.get_running_loop().time()
     return now + min(max(now - placed.requested_at, wait_limits().second_look_seconds), _SECOND_LOOK_SECONDS_MAX)
@@ -172,6 +178,7 @@ async def _look_for_another(graph: GraphClient, plan: InstancePlan, placed: Appl
     bearers = await _bearers(graph, plan)
     if bearers.keys() - {placed.application_id}:
         raise _two(plan, {placed.application_id, *bearers})
+    # None while the search lags: the caller looks again.
     return placed.application_id in bearers or None
 
 
@@ -206,6 +213,7 @@ async def _bearers(graph: GraphClient, plan: InstancePlan) -> dict[str, Applicat
     """Return the applications with the unique name or the tag of an instance, by object id."""
     mark = OwnershipTag(plan.fleet, plan.key)
     name = text_literal(mark.unique_name(plan.instance.display_name))
+    # Two searches: an application has the unique name until it is tagged, and the tag from then on.
     conditions = (f"displayName eq {name}", f"tags/any(t:t eq {text_literal(mark.tag)})")
     found = await gather(*(_applications(graph.batched, condition) for condition in conditions))
     return {application.id: application for part in found for application in part}

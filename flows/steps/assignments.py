@@ -30,11 +30,13 @@ async def assign_principals(graph: GraphClient, plan: InstancePlan, service_prin
     Source: https://learn.microsoft.com/graph/api/serviceprincipal-post-approleassignedto
     """
     principal = await graph.service_principals.get(service_principal_id, select=("id", "appRoles"))
+    # Read again: people assign users in the portal between plan and apply.
     there = await list_assigned(graph, service_principal_id)
     for assignment, role in missing_assignments(plan.instance, plan.template_id, principal.app_roles, there):
         if role is None:
             raise StepFailed("RoleNotFound", *explain_unknown_role(plan.key, assignment.role, principal.app_roles))
         await _assign(graph, service_principal_id, assignment.principal_id, role)
+    # Last, so that a user who changes roles is never without one.
     for removal in plan.removals:
         await _remove(graph, service_principal_id, removal)
     return tuple(

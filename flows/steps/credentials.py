@@ -62,6 +62,7 @@ async def validate_credentials(
     """
     values = reveal_values(credentials)
     try:
+        # Both bindings are documented; before there is a job only the one by template works.
         if plan.job_id:
             await graph.synchronization.validate_credentials(service_principal_id, values, job_id=plan.job_id)
         else:
@@ -127,6 +128,7 @@ async def save_credentials(
 
     Source: https://learn.microsoft.com/graph/api/synchronization-serviceprincipal-put-synchronization
     """
+    # A PUT of secrets replaces the whole set, so it has to include what the file does not name.
     saved = await graph.batched.synchronization.secrets(service_principal_id)
     wanted = reveal_values(credentials) | (build_job_settings(plan.instance, saved) if with_settings else {})
     lost = sorted(key for key, value in saved.items() if value == _MASK and key not in wanted)
@@ -147,5 +149,6 @@ async def save_credentials(
                 "an application, including its SAML certificate: use a shorter token"
             )
         raise
+    # Values that only the tenant has were not validated with the others.
     besides = saved.keys() - wanted.keys() - SETTINGS
     return bool(credentials) and not besides and plan.instance.credentials.keys() <= credentials.keys()

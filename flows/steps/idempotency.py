@@ -60,6 +60,7 @@ async def find_existing(graph: GraphClient, find: Callable[[], Awaitable[T | Non
     """Call `find` until it finds something, or until it is certain that there is nothing."""
     bounds = wait_limits()
     try:
+        # One sight is enough: that something is there is proof, that it is not may be lag.
         return await graph.wait_until(
             find, seen=1, within_seconds=bounds.lookup_seconds, interval_seconds=bounds.interval_seconds
         )
@@ -96,6 +97,7 @@ async def create_once(
                 raise
             if (found := await find()) is not None:
                 return found
+            # Waiting for replication has a limit of its own, the object's grace.
             attempts += not not_yet
             # Graph may ask for a pause longer than any call waits; the client itself honours shorter ones.
             if attempts == ATTEMPTS or getattr(error, "wait_is_too_long", False):

@@ -60,6 +60,7 @@ async def create_job(graph: GraphClient, plan: InstancePlan, placed: Application
 
     Source: https://learn.microsoft.com/graph/api/synchronization-synchronization-post-jobs
     """
+    # Both questions at once: each is a round trip, and neither depends on the other.
     service_principal_id = placed.service_principal_id
     look_again_at, found = await gather(
         ensure_sole_application(graph, plan, placed), _find(graph, service_principal_id, template_id)
@@ -74,6 +75,7 @@ async def create_job(graph: GraphClient, plan: InstancePlan, placed: Application
         made = await _look_again(graph, service_principal_id, template_id)
         return _never_started(plan, made) if made else None
 
+    # Whether a second POST is a conflict is not documented: after one, the job that is there is taken.
     job_id = await create_once(create, look_again, misleading=Conflict)
     graph.note_created(job_id)
     return CreatedJob(job_id, look_again_at)
@@ -99,6 +101,7 @@ async def start_job(graph: GraphClient, start: Start) -> str:
 
     async def started() -> str | None:
         state = assess_job(await graph.synchronization.get_job(start.service_principal_id, start.job_id)).state
+        # Any other state is one that only a start leads to.
         return None if state in {"created", "paused"} else state
 
     return await create_once(attempt, started)
@@ -141,6 +144,7 @@ async def restart_job(graph: GraphClient, start: Start, reset_scope: str) -> Non
     async def not_to_be_told() -> None:
         return None
 
+    # A job does not show whether it was restarted, so there is nothing to look for.
     await create_once(restart, not_to_be_told)
 
 

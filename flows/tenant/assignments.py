@@ -44,7 +44,9 @@ def resolve_role(roles: Sequence[AppRole], wanted: str | None) -> str | None:
 
     Source: https://learn.microsoft.com/graph/api/resources/approle
     """
+    # Only an explicit `false` disables a role.
     enabled = [role for role in roles if role.is_enabled is not False]
+    # An application that publishes roles does not accept the default one.
     if wanted in _DEFAULT_ROLE and not enabled:
         return DEFAULT_ACCESS
     if wanted is not None:
@@ -52,6 +54,7 @@ def resolve_role(roles: Sequence[AppRole], wanted: str | None) -> str | None:
     if not enabled:
         return DEFAULT_ACCESS
     usual = [role.id for name in _USUAL for role in enabled if name in {role.display_name, role.value}]
+    # Roles, ids included, belong to the template: AWS has msiam_access alone, others User.
     return usual[0] if usual else enabled[0].id if len(enabled) == 1 else None
 
 
@@ -180,6 +183,7 @@ async def find_principals(
         https://learn.microsoft.com/graph/api/group-list-members
     """
     assigned = {each.principal_id: each for each in added}
+    # A user may be both; one lookup is enough.
     owning = [each for each in dict.fromkeys(owners) if each not in assigned]
     groups = {each.principal_id for each in removed if each.principal_type == "Group"}
     people, owned_by, sizes = await gather(
@@ -199,6 +203,7 @@ async def _assignee(graph: GraphClient, assignment: Assignment) -> Principal:
 async def _owner(graph: GraphClient, owner_id: str) -> Principal:
     """Look up an owner: usually a user, otherwise a service principal."""
     user = await _looked_up(graph.batched.users.get, owner_id)
+    # Owners are given by id alone, and only trying tells which kind they are.
     return user if user.exists is not False else await _looked_up(graph.batched.service_principals.get, owner_id)
 
 

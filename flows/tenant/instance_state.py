@@ -101,6 +101,7 @@ class Observed:
 
         If there is none, the one to adopt counts as one.
         """
+        # The current key first: a former one may still be on an application of an interrupted rename.
         marked = next((self.instances[key] for key in instance.own_keys if self.instances.get(key)), ())
         named = self.named.get(instance.adopt or "")
         return marked or ((named,) if named else ())

@@ -50,15 +50,18 @@ async def observe_fleet(graph: GraphClient, fleet: Fleet, keys: Collection[str] 
     for item in found:
         mark = item.mark
         if mark is None:
+            # The same template and name without a tag: a plan must not create a second one beside it.
             namesakes[item.template_id or "", item.display_name] += (item.application_id or item.app_id,)
         elif mark.fleet in fleet.names:
             instances[mark.key].append(item)
     wanted = [item for key, items in instances.items() if keys is None or key in keys for item in items]
+    # By former keys, too: an application that is not retagged yet is still found.
     desired = {key: each for each in fleet.instances for key in each.own_keys}
     adopting = _adopting(fleet, instances, keys)
     named = await find_named(graph, adopting)
     wishes = [(item, desired.get(item.key or "")) for item in wanted]
     wishes += [(item, adopting[application_id]) for application_id, item in named.items()]
+    # Batched: three reads for each instance would otherwise be most of a plan's requests.
     looks = (read_desired_instance(graph.batched, item, instance) for item, instance in wishes)
     looked = dict(zip((item for item, _ in wishes), await gather(*looks), strict=True))
     observed = Observed(
@@ -85,6 +88,7 @@ async def _with_directory(
     planned = list(planned)
     bearers = [observed.bearers(each) for each in planned]
     halves = [item for items in bearers for item in items if None in item.object_ids]
+    # The recycle bin has no filter, so it is read only when something is missing.
     absent = not all(bearers) or any(not item.application_id for item in halves)
     principals, deleted, deleted_principals = await gather(
         _principals(graph, observed, planned),
@@ -135,6 +139,7 @@ async def _principals(graph: GraphClient, observed: Observed, planned: Iterable[
     for instance in planned:
         bearers = observed.bearers(instance)
         if not bearers:
+            # Nothing exists yet, so all of them are new.
             added += instance.assignments
             owners += instance.owners
             continue
@@ -159,6 +164,7 @@ async def find_applications(
     Source: https://learn.microsoft.com/graph/api/application-list
     """
     prefixes = [tag_prefix()] if fleets is None else [tag_prefix(fleet) for fleet in sorted(fleets)]
+    # By prefix, because the keys in the tenant need not be those of the file.
     tagged = [f"tags/any(t:startswith(t,{text_literal(prefix)}))" for prefix in prefixes]
     marked: dict[str | None, Application] = {}
     for condition in tagged:
@@ -252,6 +258,7 @@ def observe_instance(
     application: Application | None, principal: ServicePrincipal | None, app_id: str
 ) -> ObservedInstance:
     """Return an application and its service principal as one; either may be unknown."""
+    # The application first: tags and names reach its service principal later.
     newest = application or principal
     if newest is None:
         raise AssertionError("an instance is an application, a service principal or both")

@@ -91,6 +91,7 @@ class DirectoryAudit(View):
         Raises:
             UnreadableAnswer: when it is no object, or its id is missing.
         """
+        # Not validated: the record is kept whole, and its properties differ from service to service.
         record = cls(value if isinstance(value, Mapping) else {})
         if not record.id:
             raise UnreadableAnswer(

@@ -130,11 +130,13 @@ class OnDemandAnswer:
         """The answer of a pair."""
         pair = value if isinstance(value, Mapping) else {}
         texts = (pair.get(name) for name in ("key", "value"))
+        # Documented as strings; an object in their place is understood as well.
         return cls(*(text if isinstance(text, str) else json.dumps(text) for text in texts))
 
     @property
     def result(self) -> str | None:
         """The outcome in lower case: success, failure or skipped; None if the answer does not say."""
+        # The key first: for a group the value may be `{}`.
         told = self._key.result or self._summary.status_info.status
         return (told or self._worst_step() or "").lower() or None
 
@@ -198,6 +200,7 @@ def _json_in(text: str) -> Any:
     """The JSON in a text, which may itself be a string of JSON; None if there is none."""
     found: Any = text
     try:
+        # Twice: some samples have a string of JSON inside the string.
         for _ in range(2):
             found = json.loads(found) if isinstance(found, str) else found
     except (ValueError, RecursionError):

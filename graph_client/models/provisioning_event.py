@@ -176,6 +176,7 @@ class ProvisioningEvent(View):
     def duration_in_milliseconds(self) -> int | None:
         """How long it took."""
         value = self.raw.get("durationInMilliseconds")
+        # By exact type: `True` is an int as well.
         return value if type(value) is int and abs(value) <= _LARGEST else None
 
     @property
@@ -187,6 +188,7 @@ class ProvisioningEvent(View):
     def action(self) -> str | None:
         """The action: create, update, delete, disable, stagedDelete or other."""
         action = self.provisioning_action or self.beta_action
+        # Earlier shapes say `Create`; `stagedDelete` keeps its inner capital.
         return action[:1].lower() + action[1:] if action else None
 
     @property

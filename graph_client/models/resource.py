@@ -30,6 +30,7 @@ class Resource(BaseModel):
         extra="allow",
         frozen=True,
         coerce_numbers_to_str=True,
+        # The input may be a secret, and the error ends up in logs.
         hide_input_in_errors=True,
     )
 

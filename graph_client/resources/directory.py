@@ -79,6 +79,7 @@ class Applications:
 
     def _noted(self, application: Application) -> Application:
         if created_at := application.created_date_time:
+            # A run that continues an interrupted one learns only here that the application is new.
             self._session.fresh_objects.add(application.id, application.app_id, created_at=created_at)
         return application
 
@@ -126,6 +127,7 @@ class ApplicationTemplates:
     ) -> AsyncIterator[ApplicationTemplate]:
         """The templates, all or those with an exact display name."""
         wanted = None if display_name is None else f"displayName eq {text_literal(display_name)}"
+        # Without $top the whole gallery comes in one page (recorded); a nextLink is followed all the same.
         call = Call.get("/applicationTemplates", options(filter=wanted, select=select))
         return items(self._session, call, ApplicationTemplate)
 
@@ -146,6 +148,7 @@ class ApplicationTemplates:
             body["serviceManagementReference"] = service_management_reference
         call = Call.create(build_path("applicationTemplates", template_id, "instantiate"), body)
         made = await read(self._session, call, ApplicationServicePrincipal)
+        # By all three ids: later paths use any of them.
         self._session.fresh_objects.add(made.application.id, made.application.app_id, made.service_principal.id)
         return made
 
@@ -208,6 +211,7 @@ class ServicePrincipals:
 
         https://learn.microsoft.com/graph/api/serviceprincipal-post-approleassignedto
         """
+        # An assignment that exists is a 400 that differs only in its text: callers read the assignments again instead.
         body = {"principalId": principal_id, "resourceId": service_principal_id, "appRoleId": app_role_id}
         path = build_path("servicePrincipals", service_principal_id, "appRoleAssignedTo")
         call = Call.create(path, body)

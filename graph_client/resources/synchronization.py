@@ -80,6 +80,7 @@ class Synchronization:
         path = _path(service_principal_id, "jobs")
         call = Call.create(path, {"templateId": template_id})
         job = await read(self._session, call, SynchronizationJob)
+        # The job's id is in the paths that follow, and replicas may deny it for minutes as well.
         self._session.fresh_objects.add(job.id)
         return job
 
@@ -113,6 +114,8 @@ class Synchronization:
             path = _path(service_principal_id, "jobs", job_id, "validateCredentials")
         elif template_id is not None and job_id is None:
             path = _path(service_principal_id, "jobs", "validateCredentials")
+            # The binding on the collection, which works before there is a job: a rejected credential then leaves
+            # nothing behind.
             body = {"templateId": template_id, "useSavedCredentials": False, **body}
         else:
             raise InvalidCall("credentials are validated for a template or for a job", hint="give one of the two")
@@ -182,6 +185,7 @@ class Synchronization:
         """
         schema = await self._session.request(Call.get(_path(service_principal_id, "jobs", job_id, "schema")))
         found = schema.get("synchronizationRules")
+        # Of a schema only the rules matter here, so the rest of it may have any shape.
         rules = [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
         return tuple(rule for rule in map(SynchronizationRule, rules) if rule.id)
 
@@ -226,6 +230,7 @@ def _path(service_principal_id: str, *segments: str) -> str:
 
 def _pairs(credentials: Mapping[str, str]) -> list[dict[str, str]]:
     for key, value in credentials.items():
+        # Graph masks with "*"; the length of the mask is not documented.
         if value and not value.strip("*"):
             raise MaskedSecret(
                 f"the value of {key} is masked and would replace the real one",
@@ -262,6 +267,7 @@ class SynchronizationSchemas:
 
         https://learn.microsoft.com/graph/api/synchronization-synchronizationschema-update
         """
+        # A PUT, but not idempotent here: each one starts a new initial cycle.
         path = _job(service_principal_id, job_id)
         call = Call(method="PUT", path=path, body=dict(schema), repeat=Repeat.NEVER, expects=Expects.NOTHING)
         await self._session.request(call)

@@ -45,6 +45,7 @@ def _read(certificate: Certificate) -> bytes:
 
 def _private_key(certificate: Certificate, pem: bytes) -> rsa.RSAPrivateKey:
     password = certificate.password.encode() if certificate.password else None
+    # cryptography refuses a password for a key that is not encrypted.
     if b"ENCRYPTED" not in pem:
         password = None
     try:
@@ -66,6 +67,7 @@ def _leaf(certificate: Certificate, pem: bytes, key: rsa.RSAPrivateKey) -> x509.
         chain = x509.load_pem_x509_certificates(pem)
     except ValueError:
         chain = []
+    # The file may hold a chain, in any order: the leaf is the one whose key this is.
     for candidate in chain:
         if candidate.public_key() == key.public_key():
             return candidate

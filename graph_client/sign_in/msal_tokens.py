@@ -84,7 +84,9 @@ class MsalTokens:
             AuthFailed: when the sign-in fails.
         """
         async with self._turn:
+            # Else another caller has renewed it meanwhile.
             if self._current == rejected:
+                # A new MSAL application has an empty cache; the old one would return the rejected token.
                 self._application = None
                 self._good_until = float("-inf")
             return await self._current_or_new()
@@ -96,10 +98,12 @@ class MsalTokens:
         result: Mapping[str, Any] = {}
         async for attempt in self._retrying.sign_in_attempts():
             with attempt:
+                # MSAL blocks.
                 result = await asyncio.to_thread(self._acquire)
         self._current = str(result["access_token"])
         learn_secrets(self._current)
         lifetime = float(result.get("expires_in") or 0.0)
+        # From when it was asked for: the lifetime runs from Entra's answer, and that is later.
         self._good_until = asked_at + max(lifetime - _MARGIN_SECONDS, lifetime / 2)
         return self._current
 

@@ -85,6 +85,7 @@ class TokenClaims:
         roles = payload.get("roles")
         return cls(
             tenant_id=_text(payload, "tid"),
+            # Version 1 tokens, which Graph gets, say `appid`; version 2 says `azp`.
             app_id=_text(payload, "appid") or _text(payload, "azp"),
             object_id=_text(payload, "oid"),
             roles=frozenset(r for r in roles if isinstance(r, str)) if isinstance(roles, list) else frozenset(),

@@ -52,6 +52,7 @@ class Budget:
 
     def pause(self, seconds: float) -> None:
         """Block everything for this long, as Graph asked."""
+        # A shorter pause that is asked for later must not end a longer one.
         self._paused_until = max(self._paused_until, self._clock() + seconds)
 
     def correct(self, difference: int) -> None:
@@ -85,6 +86,7 @@ class Budget:
             wait = self._wait_seconds(cost)
             if wait is None:
                 self._answer_came.clear()
+                # A window begins with an answer: until one comes, there is no moment to sleep for.
                 await self._answer_came.wait()
             elif wait > 0:
                 await self._sleep(wait)

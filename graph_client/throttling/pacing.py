@@ -53,6 +53,7 @@ class Concurrency:
         """Halve the limit."""
         now = self._clock()
         if now - self._shrunk_at >= _ONE_BURST_SECONDS:
+            # At least one: without any request no answer could raise the limit again.
             self._limit = max(1.0, self._limit / 2)
             self._shrunk_at = now
 
@@ -108,6 +109,7 @@ class Pacing:
         def budget(name: str, limit: float, window_seconds: float) -> Budget:
             # A share of less than one request per window makes the window longer instead.
             own = round(limit * settings.budget_share, 6)
+            # For twenty workers that share 5 reports in 10 s, each has one in 40 s.
             stretched = window_seconds / min(1.0, own)
             return Budget(name, max(1, int(own)), stretched, sleep, clock)
 
@@ -134,6 +136,7 @@ class Pacing:
         if call.path == "/$batch":
             # Its parts are counted one by one.
             return {}
+        # Reports have a limit of their own: 5 requests in 10 s.
         if "/auditLogs/" in call.path:
             return {self.reports: 1}
         if call.path.endswith("/provisionOnDemand"):
@@ -160,6 +163,7 @@ class Pacing:
         expected = self.costs_of(call).get(self.units)
         told = answer.headers.get("x-ms-resource-unit", "")
         if expected is not None and told.isdecimal():
+            # The table of costs is an estimate: this header is what Graph counted.
             self.units.correct(int(told) - expected)
         used = _share(answer.headers.get("x-ms-throttle-limit-percentage"))
         if answer.status in _THROTTLING_STATUS or used > _BEYOND_THE_LIMIT:
@@ -173,6 +177,7 @@ class Pacing:
         A pause longer than any call waits ends only this call, whose error is marked, and delays no other.
         """
         asked = error.retry_after_seconds
+        # Such a pause would make all other calls give up as well.
         error.wait_is_too_long = asked is not None and asked > self._longest_pause_seconds
         if error.wait_is_too_long:
             return
@@ -202,6 +207,7 @@ class Pacing:
         budget = named.get(answer.headers.get("x-ms-throttle-information", ""))
         if budget is None or budget not in costs:
             budget = next(iter(costs))
+        # The documented limit depends on the size of the tenant; after a 429 we assume the smallest.
         if budget is self.units:
             self.units.tighten(self._fewest_units)
         budget.pause(seconds)
