@@ -1,4 +1,4 @@
-"""An apply in waves: canaries first, then a tenth, then the rest, each only while the one before fares well."""
+"""An apply in waves: canaries first, then a tenth, then the rest, each only if the one before is healthy."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -38,9 +38,9 @@ class AllAtOnce:
     """An apply of the whole plan."""
 
     reviewed: str | None
-    """The digest that the plan has to have; None if nobody reviewed it."""
+    """The digest that the plan must have; None if it was not reviewed."""
     instead_of: Rollout | None = None
-    """A roll-out in waves that is over with this."""
+    """A rollout in waves that this apply replaces."""
     in_waves = False
     words = APPLIED
     report: RolloutReport | None = None
@@ -54,7 +54,7 @@ class AllAtOnce:
 
 @dataclass
 class InWaves:
-    """An apply of a plan wave by wave; how far it has come is in the store before and after each."""
+    """An apply of a plan wave by wave; the store has its progress before and after each wave."""
 
     fleet: Fleet
     rollout: Rollout
@@ -63,7 +63,7 @@ class InWaves:
     reviewed: str | None
     ticket: str | None = None
     stays_held: bool = False
-    """Whether a wave is held, and nobody has said that it goes on all the same."""
+    """Whether a wave is held and this run was not forced to continue."""
     in_waves = True
     words = (*APPLIED, "held")
     report: RolloutReport | None = None
@@ -71,8 +71,9 @@ class InWaves:
     _done: set[str] = field(default_factory=set)
 
     async def apply(self, plan: Plan, run: Run, run_id: str) -> list[InstanceOutcome]:
-        """Carry out what is left of a plan, until a wave does not fare well."""
+        """Apply what is left of a plan, until a wave is unhealthy."""
         self._outcomes = {each.key: each.outcome() for each in plan.instances}
+        # No instance is to be changed.
         if not self.rollout.waves:
             return list(self._outcomes.values())
         paused = tuple(each.key for each in plan.instances if each.paused_by == "us")
@@ -88,6 +89,7 @@ class InWaves:
     async def _go_on(self, plan: Plan, run: Run, run_id: str) -> tuple[str, ...]:
         """Work through the waves that have not passed; return the keys of the jobs that had to be paused."""
         if not self.resumed:
+            # Before the first write, so that an interrupted run can be continued.
             await asyncio.to_thread(run_context().store.rollouts.begin, self.rollout)
         for wave in [each for each in self.rollout.waves if each.state != "passed"]:
             worked = await self._work(plan, wave, run, run_id)
@@ -99,21 +101,24 @@ class InWaves:
         return ()
 
     async def _work(self, plan: Plan, wave: RolloutWave, run: Run, run_id: str) -> RolloutWave:
-        """Change the instances of a wave, those of earlier waves that were paused included, and judge it."""
+        """Change the instances of a wave, including paused ones of earlier waves, and check its health."""
         begun = {key for each in self.rollout.waves if each.number <= wave.number for key in each.members}
         todo = tuple(each for each in instances_to_change(plan) if each.key in begun - self._done)
         # Compared with what Graph says of cycles and events, so by Graph's clock.
         graph = run_context().graph
         if wave.began_at is None or wave.state == "held":
-            # What was paused since has to show another cycle.
+            # A job that was paused meanwhile has to show another cycle.
             wave = replace(wave, began_at=graph.now(), applied_at=None)
+        # Failures that were there before are not the wave's.
         before = {each.key: each.health.escrows for each in plan.instances if each.key in wave.members}
+        # A resumed wave keeps its first count: its own failures must not become the baseline.
         wave = replace(wave, state="applying", before=wave.before or before)
         await self._save(wave)
         if todo:
             for outcome in await run(replace(plan, instances=todo)):
                 self._outcomes[outcome.key] = outcome
                 self._done.add(outcome.key)
+        # Nothing left to do: the cycles since the earlier apply count.
         applied_at = graph.now() if todo else wave.applied_at or graph.now()
         wave = replace(wave, state="applied", applied_at=applied_at)
         await self._save(wave)
@@ -126,6 +131,7 @@ class InWaves:
     async def _judge(self, wave: RolloutWave, plan: Plan, run_id: str) -> tuple[list[HealthCheck], bool]:
         report = self._wave_report(wave)
         outcomes = {key: self._outcomes[key] for key in wave.members}
+        # Users are tried once, on the canaries.
         users = self.rules.users if wave.number == 1 else []
         trials = await try_users(self.fleet, outcomes, users, run_id)
         now = run_context().graph.now()
@@ -178,19 +184,19 @@ async def choose_rollout(
     *,
     force: bool,
 ) -> AllAtOnce | InWaves:
-    """Return how a plan is to be carried out: at once, in waves from the first on, or from where a run left off.
+    """Return how to carry out a plan: at once, in waves from the first, or in waves from where a run left off.
 
     Args:
-        fleet: What is wanted.
-        plan: What would be done.
+        fleet: The desired state.
+        plan: The plan of the apply.
         canary: How many instances go first, or their keys; None for all at once.
-        rules: What may go wrong in a wave.
-        digest: Of the plan that was reviewed; None if none was.
+        rules: The health rules of a wave.
+        digest: The digest of the reviewed plan; None if there is none.
         ticket: Noted in the journal where jobs are paused.
-        force: Whether a roll-out that is held goes on.
+        force: Whether to continue a held rollout.
 
     Raises:
-        StepFailed: A canary or a user to try is not there.
+        StepFailed: A canary, or a user to try, does not exist.
     """
     rules = rules or CanaryRules()
     known = await asyncio.to_thread(run_context().store.rollouts.under_way, fleet.tenant_id, fleet.fleet)

@@ -33,12 +33,12 @@ BYTES_MAX = 400_000
 """Of the JSON of a part; Prefect takes 512 KiB of parameters."""
 
 Planned: TypeAlias = dict[str, list[list[str | None]]]
-"""What the plan of the whole fleet changes about instances that are there: field, before and after, by key."""
+"""The changes of existing instances in the plan of the whole fleet: field, before and after, by key."""
 
 
 @dataclass(frozen=True)
 class ShardPart:
-    """Some instances of a fleet, and what is to be done to them."""
+    """Some instances of a fleet, and their plans."""
 
     number: int
     fleet: dict[str, Any]
@@ -57,25 +57,25 @@ class ShardPart:
 
     @property
     def planned(self) -> Planned:
-        """What may be changed about those of its instances that are there."""
+        """The planned changes of its existing instances; no others are allowed."""
         return {plan.key: [_shown(each) for each in plan.changes] for plan in self.plans if _exists(plan)}
 
     @property
     def digest(self) -> str:
-        """SHA-256 of what is to be done."""
+        """SHA-256 of its plans."""
         return hashlib.sha256("\n".join(f"{plan.key} {plan.digest}" for plan in self.plans).encode()).hexdigest()
 
 
 def split_plan(
     fleet: Fleet, plans: Iterable[InstancePlan], instances_max: int, bytes_max: int = BYTES_MAX
 ) -> list[ShardPart]:
-    """Cut what is to be done into parts, in the order of the fleet file.
+    """Split a plan into parts, in the order of the fleet file.
 
     Args:
         fleet: The whole fleet.
-        plans: Of the instances that need something.
+        plans: The plans of the instances to change.
         instances_max: How many instances a part may have.
-        bytes_max: How large its JSON may be; an instance that is larger has a part for itself.
+        bytes_max: The maximum size of its JSON; a larger instance gets a part of its own.
     """
     return [
         ShardPart(
@@ -106,13 +106,13 @@ def _bytes_of(plan: InstancePlan) -> int:
 
 
 def restrict_to(plan: Plan, planned: Mapping[str, Sequence[Sequence[str | None]]]) -> Plan:
-    """Return the plan of a part, with what the plan of the whole fleet did not have left undone.
+    """Return the plan of a part, without changes that the plan of the whole fleet does not have.
 
-    Whoever planned the whole fleet has judged it: how much is changed at once, and perhaps a person looked at it. What
-    is new since then was not judged. That less is left to do is no matter: a part may be begun again.
+    The plan of the whole fleet has passed the safety checks, and perhaps a review. What is new since then has not.
+    Fewer changes are fine: a part may be a second attempt.
     """
     instances = (_held_to(each, planned.get(each.key)) for each in plan.instances)
-    # The others of the fleet are not in the part's file, and no orphans.
+    # The fleet's other instances are not in the part's file, but they are no orphans.
     return replace(plan, instances=tuple(instances), orphans=())
 
 
@@ -125,8 +125,8 @@ def _held_to(plan: InstancePlan, changes: Sequence[Sequence[str | None]] | None)
         return plan
     conflict = Conflict(
         "PlanChanged",
-        f"{plan.key} is no longer as it was when the fleet was planned: {', '.join(fresh)} would change too.",
-        "It was left alone. Plan again, and apply that.",
+        f"{plan.key} has changed since the fleet was planned: {', '.join(fresh)} would change too.",
+        "It was not changed. Plan again, then apply the new plan.",
         step="plan-shard",
     )
     return replace(plan, action=Action.CONFLICT, changes=(), removals=(), conflict=conflict)
@@ -141,12 +141,12 @@ def _shown(change: FieldChange) -> list[str | None]:
 
 
 def _aim(change: FieldChange) -> tuple[str, str | None]:
-    """What a change is for, however the thing is now; what is taken away is told by what it was."""
+    """The aim of a change, whatever the current value; a removal is identified by the value it removes."""
     return change.field, change.before if change.after is None else change.after
 
 
 _ATTEMPTS = 2
-"""A shard that crashed is started once more; whatever else ends one is for a person to judge."""
+"""A crashed shard is started once more; any other end needs a person's decision."""
 
 
 @dataclass
@@ -158,19 +158,19 @@ class _Shard:
 
     @property
     def state(self) -> str:
-        """How the run is, in a word."""
+        """The state of the run, as Prefect calls it."""
         return (self.run.state.name or "") if self.run and self.run.state else "not started"
 
 
 class ShardPool:
-    """Starts shards, a few at once, and waits until each has ended.
+    """Starts shards, a few at a time, and waits until each has ended.
 
     Args:
-        deployment: What a shard is a run of.
+        deployment: The deployment whose runs are the shards.
         fleet: The whole fleet.
-        parameters: Of every shard, beside its part and its share of the budget.
-        parts: What each shard has to do.
-        at_once: How many shards are under way at once.
+        parameters: The parameters of every shard, besides its part and its share of the budget.
+        parts: The part of each shard.
+        at_once: How many shards run at the same time.
     """
 
     def __init__(
@@ -191,7 +191,7 @@ class ShardPool:
         self._vigil = ShardLiveness()
 
     async def arrive(self) -> list[InstanceOutcome]:
-        """Have everything done, and return what came of each instance."""
+        """Run all parts, and return the outcome of each instance."""
         waiting = deque(self._shards)
         total = sum(len(shard.part.plans) for shard in self._shards)
         bar = await ProgressArtifact.start(self._fleet.fleet, "provision", total)
@@ -205,7 +205,7 @@ class ShardPool:
                 await bar.show(len(self._vigil.recorded))
 
     def lines(self) -> list[str]:
-        """What became of each shard, the completed ones last."""
+        """The end of each shard, the completed ones last."""
         shards = sorted(self._shards, key=lambda each: (each.state == "Completed", each.part.number))
         return [f"{_link(each)}: {each.state}, {' … '.join(each.part.ends)}" for each in shards]
 
@@ -214,6 +214,7 @@ class ShardPool:
         own = {
             "fleet": part.fleet,
             "planned": part.planned,
+            # The shards share Graph's limits for the application, so each gets a part of the pace.
             "writes_per_second": round(self._writes_per_second, 6),
         }
         # The same call may be repeated when its answer was lost; a retry of this run is another one.
@@ -225,12 +226,12 @@ class ShardPool:
         except PrefectHTTPStatusError as error:
             if error.response.status_code >= 500:
                 raise
-            return  # It is too large, or refused by a rule of the deployment: its instances are told so.
+            return  # It is too large, or refused by a rule of the deployment; `_outcomes` reports its instances.
         self._under_way[shard.run.id] = shard
         self._vigil.add(shard.run)
 
     def _crashed(self, ended: Iterable[FlowRun]) -> Iterable[_Shard]:
-        """Note the runs that have ended, and yield what has to be started once more."""
+        """Record the runs that have ended, and yield the shards to start once more."""
         for run in ended:
             shard = self._under_way.pop(run.id)
             shard.run = run
@@ -239,11 +240,13 @@ class ShardPool:
                 yield shard
 
     async def _quota_exceeded(self) -> bool:
+        # A full tenant stays full: shards that have not started would only fail.
         return any(each.error_code == EXCEEDED for each in self._vigil.recorded.values())
 
     async def _outcomes(self) -> list[InstanceOutcome]:
         run_id = self._parameters["run_id"]
         changes = await asyncio.to_thread(run_context().store.journal.changes, run_id)
+        # The journal also has what a crashed shard had done.
         by_key = {change.key: change for change in changes}
         outcomes = []
         for shard in self._shards:
@@ -257,7 +260,7 @@ class ShardPool:
 
 
 def _outcome(plan: InstancePlan, change: Change) -> InstanceOutcome:
-    """Return what a shard wrote down; the state of a job is not in the journal."""
+    """Return the outcome that a shard journaled; the state of a job is not in the journal."""
     outcome = plan.outcome()
     outcome.outcome, outcome.job_state = change.outcome, None
     outcome.application_id, outcome.service_principal_id = change.application_id, change.service_principal_id
@@ -277,7 +280,7 @@ def _undone(plan: InstancePlan, shard: _Shard) -> InstanceOutcome:
     outcome.fail(
         StepFailed(
             "ShardUnfinished",
-            f"{plan.key} was not done: the shard {shard.name} {fate.rstrip('.')}.",
+            f"{plan.key} was not applied: the shard {shard.name} {fate.rstrip('.')}.",
             "Retry that run in the Prefect UI, or apply again.",
             step="shard",
         )
@@ -296,7 +299,7 @@ class Sharding:
 
     Args:
         fleet: The whole fleet.
-        parameters: Of every shard, beside its part and its share of the budget.
+        parameters: The parameters of every shard, besides its part and its share of the budget.
         size: How many instances a shard has at most.
         at_once: How many shards are under way at once; each has that part of the write budget.
         deployment: What a shard is a run of; None if everything is done in this process.
@@ -318,7 +321,7 @@ class Sharding:
         """Have shards do what is to be done, and return what came of each instance.
 
         Args:
-            plans: Of the instances that need something.
+            plans: The plans of the instances to change.
             run_id: Of the run in the journal, where the shards write what they did.
         """
         if self.deployment is None:

@@ -21,6 +21,7 @@ def plan_creation(instance: Instance, waiting: Collection[Assignment]) -> tuple[
     """Return the fields of an instance to be created, without pending assignments."""
     assigned = [each for each in instance.assignments if each not in waiting]
     keys = [*instance.credentials, *build_job_settings(instance, {})]
+    # Last in the list, as in the work: nothing runs before everything else is in place.
     starts = (FieldChange("job_state", None, "running"),) if instance.job == "running" else ()
     mapped = (FieldChange("mappings", None, AS_THE_FILE),) if instance.mappings else ()
     return (
@@ -49,6 +50,7 @@ def diff_description(fleet: str, instance: Instance, found: ObservedInstance) ->
     return tuple(
         FieldChange(field, before, after)
         for field, (before, after) in pairs.items()
+        # What the file does not name is left as it is in the tenant.
         if after is not None and before != after
     )
 
@@ -116,6 +118,7 @@ def diff_job(
     if health.state == "missing":
         others = " and ".join(sorted(job.template_id or job.id for job in found.jobs)) or None
         wanted = instance.synchronization_template or "default"
+        # A second job shares its secrets and assignments with the first.
         changes.append(FieldChange("job", others, wanted, dangerous=others is not None))
     if instance.job == "running" and health.state in NEVER_STARTED:
         changes.append(FieldChange("job_state", health.state, "running"))
@@ -133,6 +136,7 @@ def _may_be_resumed(health: JobHealth, paused_by: str | None, force: bool) -> bo
         return False
     if health.held_by:
         return force
+    # Someone who paused a job had a reason that the fleet file does not know.
     return paused_by == "us" or (paused_by == "someone" and force)
 
 

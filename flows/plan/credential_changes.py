@@ -45,6 +45,7 @@ async def compare_credentials(
 
 
 def _known(plan: InstancePlan, kept: Fingerprints) -> Mapping[str, str]:
+    # They are saved anyway, or not at all.
     if plan.conflict or plan.touches("credentials"):
         return {}
     known = kept.get((plan.service_principal_id or "").lower(), {})
@@ -102,6 +103,7 @@ def build_rotation_plan(fleet: Fleet, observed: Observed, only: Collection[str])
         UnknownKey: A key is not in the fleet file.
     """
     plan = diff_fleet(fleet, observed, only=only)
+    # A rotation has nothing to say about applications that are not in the file.
     return replace(plan, instances=tuple(_rotation(each) for each in plan.instances), orphans=())
 
 

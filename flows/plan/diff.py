@@ -73,6 +73,7 @@ def diff_fleet(
     wishes = _Wishes(save_all, force, now)
     plans = tuple(_plan(fleet.fleet, instance, observed, memory, wishes) for instance in select_instances(fleet, only))
     keys = {key for instance in fleet.instances for key in instance.own_keys}
+    # Against all keys of the file, not only the selected ones: what --only leaves out is no orphan.
     orphans = tuple(
         Orphan(key, item.display_name, item.application_id, item.service_principal_id)
         for key, items in sorted(observed.instances.items())
@@ -81,6 +82,7 @@ def diff_fleet(
     )
     absent = {key for plan in plans if plan.action is Action.CREATE for key in plan.instance.own_keys}
     deleted = tuple(each for each in observed.deleted if each.key in absent)
+    # Of the whole fleet, because the safety checks take a share of it.
     existing = sum(bool(observed.bearers(instance)) for instance in fleet.instances)
     return Plan(fleet.fleet, fleet.tenant_id, plans, orphans, deleted, existing)
 
@@ -165,6 +167,8 @@ def _planned_change(
         *changes.diff_job(instance, found, health, paused_by, wishes.force),
     )
     warnings = (initial_cycle(job),) if merge and merge.changes and not conflict else ()
+    # Without its tag: an earlier run was interrupted before it set the tag, or the file names the application in
+    # `adopt`.
     action = Action.NONE if not needed else Action.UPDATE if found.marked else Action.ADOPT
     return replace(
         common,
@@ -191,6 +195,7 @@ def _conflict(
     instance: Instance, found: ObservedInstance, observed: Observed, removals: int, wishes: _Wishes
 ) -> Conflict | None:
     """Return the conflict of changes that no step can or should make."""
+    # --force lifts limits, but not what no step could do.
     conflict = unclear_job(instance, found) or unassignable(instance, observed, found)
     if conflict or wishes.force:
         return conflict

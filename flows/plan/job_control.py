@@ -52,6 +52,7 @@ def reset_scope(wanted: Collection[ResetScope], *, force: bool) -> str:
     Raises:
         StepFailed: One of them needs --force, or is never allowed.
     """
+    # In Graph's order, whatever order they were given in.
     scopes = [scope for scope in ResetScope if scope in wanted] or [SAFE]
     if ResetScope.FORCE_DELETES in scopes:
         raise StepFailed(
@@ -173,7 +174,9 @@ def decide_control(key: str, verb: Verb, job: SynchronizationJob | None, scope: 
     state, reason = health.state, health.held_by
     halted = (job.schedule.state if job.schedule else None) in {"Paused", "Disabled"}
     if verb == "pause":
+        # Pausing twice does no harm, but would be in the journal as a pause of ours.
         return not (halted or state in {"paused", "created"})
+    # Only a person may let held deletions through, so not even --force lifts this.
     if reason == TOO_MANY_DELETES:
         raise _held_deletions(key, verb)
     if verb == "start":
@@ -185,6 +188,7 @@ def decide_control(key: str, verb: Verb, job: SynchronizationJob | None, scope: 
         raise _refused(
             "NeverStarted", f"The job of {key} has never been started.", "Start it with entra-fleet jobs start.", verb
         )
+    # A restart resumes, too.
     if not reason and state == "paused" and not force:
         hint = "Resume it with entra-fleet jobs start, or restart it with --force."
         raise _refused("Paused", f"The job of {key} was paused by someone else.", hint, verb)

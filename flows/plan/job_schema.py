@@ -63,6 +63,7 @@ def replace_schema(now: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[Di
     for each in table.object_mappings:
         there = matching(each, find_object_mapping(now))
         mapped = {name.casefold() for name in each.attributes}
+        # Only of one that is meant without doubt.
         others = there[0].table.attributes if len(there) == 1 else {}
         unmapped = tuple(name for name in others if name.casefold() not in mapped)
         objects.append(each.model_copy(update={"unmapped": unmapped}))

@@ -32,6 +32,7 @@ def build_job_settings(instance: Instance, observed: Mapping[str, str]) -> dict[
 
 
 def _notification_settings(instance: Instance, observed: str) -> str:
+    # All four settings share one value, so those of the portal have to be written back.
     merged: dict[str, Any] = parse_setting(observed)
     if instance.notification_email is not None:
         merged |= {"Enabled": bool(instance.notification_email), "Recipients": instance.notification_email}
@@ -42,6 +43,7 @@ def _notification_settings(instance: Instance, observed: str) -> str:
 
 def settings_equal(desired: str, observed: str) -> bool:
     """Return whether two stored values are equivalent: booleans in any case, JSON with keys in any order."""
+    # Graph's booleans are texts: "true" in one setting, "True" in another.
     if desired.lower() == observed.lower():
         return True
     left, right = parse_setting(desired), parse_setting(observed)

@@ -92,6 +92,7 @@ async def read_known_state(fleet: Fleet) -> KnownState:
 
 def _read(fleet: Fleet) -> KnownState:
     url = environment().store_url or f"{_SQLITE}{default_file()}"
+    # Opening it would create the file.
     if url.startswith(_SQLITE) and not Path(url.removeprefix(_SQLITE)).exists():
         return KnownState()
     # Half a second to import, which a first plan need not wait for.

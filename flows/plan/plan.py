@@ -36,6 +36,7 @@ _DONE = dict(zip(Action, APPLIED, strict=True))
 DESCRIPTION = ("mark", "display_name", "notes", "service_management_reference")
 """Fields of the application object; one write changes them all."""
 
+# Start and pause take one request each, and so do the whole set of secrets and the whole schema.
 _WRITES = {"application": 1, "mark": 1, "credentials": 1, "job": 1, "mappings": 1, "job_state": 1}
 """Write requests, by field."""
 
@@ -196,8 +197,10 @@ class InstancePlan:
         done: dict[str, Any] = {
             "action": self.action,
             "changes": [[change.field, change.before, change.after] for change in self.changes],
+            # The assignments themselves: another one of the same user was not reviewed.
             "removals": [each.assignment_id for each in self.removals],
             "conflict": self.conflict.code if self.conflict else None,
+            # By id: an application that was deleted and created again is another target.
             "ids": [self.template_id, self.application_id, self.service_principal_id, self.job_id],
             "instance": self.instance.model_dump(mode="json"),
         }

@@ -24,7 +24,10 @@ from graph_client.parallel import gather
 _AT_ONCE = 10
 """References read in parallel; a vault throttles more."""
 
+# Objects that an application may own, by a Microsoft reply in MicrosoftDocs/azure-docs#63468.
+# MicrosoftDocs/azure-docs#63468).
 _QUOTA = 250
+# Application and service principal.
 _OBJECTS_EACH = 2
 
 

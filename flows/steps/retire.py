@@ -87,6 +87,7 @@ async def _purge(graph: GraphClient, object_id: str) -> None:
 
 async def _is_ours(graph: GraphClient, plan: Retirement, application_id: str) -> bool:
     found = await graph.batched.applications.get(application_id, select=("id", "displayName", "tags"))
+    # Read once more just before the deletion: a person may have taken the application over since the plan.
     mark = OwnershipTag.in_tags(found.tags) or OwnershipTag.in_name(found.display_name or "")
     if mark is None or mark.fleet not in plan.fleets:
         raise StepFailed(

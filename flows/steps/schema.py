@@ -57,11 +57,14 @@ async def save_schema(
         raise StepFailed(conflict.code, conflict.message, conflict.hint)
     if not merge.differences:
         return False
+    # Before anything is stored or written: a refused expression leaves no trace.
     await _parse(graph, plan.key, service_principal_id, job_id, merge, sources)
+    # Before the write: what is replaced cannot be read back.
     await keep(now)
     schema = merge_schema(now, merge.wishes, sources)
 
     def is_done(found: Mapping[str, Any]) -> bool:
+        # Compared by meaning: Graph need not store a schema as it was sent.
         return not merge_mappings(wanted, applied, language, found).differences
 
     await put_schema(graph, service_principal_id, job_id, schema, is_done)

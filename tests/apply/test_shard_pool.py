@@ -105,7 +105,7 @@ async def test_a_shard_that_crashed_is_started_once_more(apply, worker):
     outcomes = await worker.arriving
     assert [each.outcome for each in outcomes] == ["created", "failed", "failed", "failed"]
     assert str(outcomes[1].failure) == (
-        "k1 was not done: the shard contoso 1 of 1 ended Crashed, killed.\n"
+        "k1 was not applied: the shard contoso 1 of 1 ended Crashed, killed.\n"
         "Retry that run in the Prefect UI, or apply again."
     )
     assert len(worker.taken) == 2
