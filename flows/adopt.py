@@ -215,7 +215,7 @@ class Adopted:
 
 
 class NotAdoptable(EntraFleetError):
-    """An application cannot be an instance as it is; the text says why."""
+    """An application cannot become an instance; the text says why."""
 
 
 def build_adopted_instance(item: ObservedInstance, key: str, template: str) -> Adopted:
@@ -231,7 +231,7 @@ def build_adopted_instance(item: ObservedInstance, key: str, template: str) -> A
     """
     if item.unreadable:
         raise NotAdoptable(f"its jobs cannot be read: {item.unreadable.what}")
-    # Which of several is meant can be told by nobody but the reader of the file: it names the template.
+    # Which of several is meant only the reader of the file can say, so it names the template.
     job = item.job_for(None) or min(item.jobs, key=lambda job: job.id, default=None)
     if job is None:
         raise NotAdoptable("it has no provisioning job")

@@ -108,7 +108,7 @@ async def publish_connection(tenant: str, found: Preflight) -> None:
 
 
 async def publish_targets(found: Preflight) -> None:
-    """Show what Entra ID will not bear of the target systems, blockers first."""
+    """Show which faults of the target systems Entra ID does not tolerate, blockers first."""
     verdicts = [each for each in found.checks if isinstance(each, TargetCheck)]
     faulty = sorted((each for each in verdicts if each.verdict != "fine"), key=lambda each: each.ok)
     rows = [

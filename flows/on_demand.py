@@ -77,6 +77,6 @@ async def _journal(run_id: str, trials: list[OnDemandResult]) -> list[InstanceOu
 def _final_state(outcome: OnDemandResults) -> State:
     counts = ", ".join(f"{each.subject.label} · {each.key}: {each.outcome}" for each in outcome.trials[:20])
     if not outcome.unexpected:
-        return Completed(message=counts or "nobody", data=outcome)
+        return Completed(message=counts or "no users", data=outcome)
     name = "NotAsExpected" if outcome.expected else "Failed"
     return Failed(name=name, message=counts, data=outcome)

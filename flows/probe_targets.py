@@ -50,7 +50,7 @@ async def probe_targets(fleet: FleetParameter, tenant: str | None = None, only: 
 
 @redacted_task("ask-targets")
 async def ask_targets(fleet: Fleet, tenant: str | None, only: Sequence[str] | None) -> Preflight:
-    """Ask the targets; whoever started the run may have written the fleet, so only public addresses are asked."""
+    """Probe the targets, at public addresses only: the fleet may come from the person who started the run."""
     instances = select_instances(fleet, only)
     try:
         identity = await read_identity(tenant, fleet.tenant_id)

@@ -18,7 +18,7 @@ from flows.tasks.jobs import triage_quarantines
 
 @flow(name="watch-tenant", flow_run_name=name_run("watch"), persist_result=False)
 async def watch_tenant(tenant: str | None = None, full_every_hours: Annotated[float, Field(ge=0)] = 24) -> State:
-    """Check every job of the tenant, whoever made it, and record changes. Only reads.
+    """Check every job of the tenant, managed or not, and record changes. Only reads.
 
     Args:
         tenant: EntraTenant block to sign in with; empty to use the environment.

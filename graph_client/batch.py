@@ -123,7 +123,7 @@ class BatchedSession:
     """Sends like a session, but reads that arrive within a moment of each other leave as one `$batch`.
 
     Each read keeps its own answer, errors, retries and share of the pacing budgets; a retry joins whatever batch
-    leaves next. What Graph does not accept in a batch is sent by itself.
+    leaves next. What Graph does not accept in a batch is sent on its own.
     """
 
     def __init__(self, session: Session) -> None:
@@ -178,7 +178,7 @@ class BatchedSession:
         return self._synchronization is not _Takes.NO or not _is_synchronization(call)
 
     async def _answer(self, call: Call) -> Answer | None:
-        """The answer to a call from the batch it joined; None if the call has to be sent by itself."""
+        """The answer to a call from the batch it joined; None if the call has to be sent on its own."""
         if self._open is None:
             self._open = _Batch(self._deliver)
             self._under_way.add(self._open.answers)
@@ -222,7 +222,7 @@ class BatchedSession:
         return [answer] * len(batch.calls)
 
     async def _doubt(self, call: Call, error: GraphStatusError) -> Any:
-        """Raise the error, unless it may be about the batch: then send the call once more by itself.
+        """Raise the error, unless it may be about the batch: then send the call once more on its own.
 
         What fails only in batches is left out of them from then on.
         """

@@ -59,7 +59,7 @@ _BACKSLASH = (
     r"|(?P<sign>\\[nrtbfva0])|(?P<other>\\.)"
 )
 _HTML = r"(?P<html>&(?:\#[0-9]{1,7}|\#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});)"
-# All together, because quoted text is quoted again; and each by itself, because the text before a secret may look like
+# All together, because quoted text is quoted again; and each on its own, because the text before a secret may look like
 # the beginning of another kind of escape, such as the backslash of a path.
 _READINGS = tuple(
     re.compile(pattern, re.DOTALL)

@@ -30,7 +30,7 @@ TYPED = frozenset({"POST", "PATCH", "PUT"})
 class Service:
     """Microsoft Graph and the identity platform for one tenant, with all their state.
 
-    `lock` guards the state, which `reset` replaces: whoever calls a method holds the lock.
+    `lock` guards the state, which `reset` replaces: callers of a method hold the lock.
 
     Args:
         settings: the tenant and its behaviour.

@@ -318,7 +318,7 @@ class Sharding:
         return self.deployment is not None and len(pending) > self.size
 
     async def apply(self, plans: Sequence[InstancePlan], run_id: str) -> list[InstanceOutcome]:
-        """Have shards do what is to be done, and return what came of each instance.
+        """Run the shards, and return the outcome of each instance.
 
         Args:
             plans: The plans of the instances to change.
@@ -351,5 +351,5 @@ async def settle_left_shards(fleet: Fleet) -> None:
 
 
 async def choose_sharding(fleet: Fleet, size: int, at_once: int, parameters: dict[str, Any]) -> Sharding:
-    """Return how an apply is spread; a run that is not of a deployment does everything by itself."""
+    """Return how to shard an apply; a run without a deployment is not sharded."""
     return Sharding(fleet, parameters, size, at_once, await shard_runs.shard_deployment())

@@ -82,7 +82,7 @@ async def start_shard_run(
 
 
 async def find_unfinished_runs(fleet: Fleet) -> list[FlowRun]:
-    """Return the shards of a fleet that have not ended, whoever started them."""
+    """Return the shards of a fleet that have not ended, of any run."""
     tags = [_tag(fleet.tenant_id, name) for name in sorted(fleet.names)]
     wanted = {"tags": {"any_": tags}, "state": {"type": {"any_": _UNFINISHED}}}
     async with get_client() as client:
@@ -143,7 +143,7 @@ class _Watched:
 
 
 class ShardLiveness:
-    """Watches the runs of shards, and gives up those that are silent: their process was killed, and nobody says so.
+    """Watches the runs of shards, and gives up silent ones: a killed process reports no end.
 
     A sign of life is a new state, or something written in the journal about an instance. A run that has not begun
     waits for a worker, which is busy with the others: it is silent when all are.

@@ -123,7 +123,7 @@ async def read_job_logs(job_ids: list[str], since: datetime) -> dict[str, JobLog
 async def try_users(
     fleet: Fleet, outcomes: Mapping[str, InstanceOutcome], users: Collection[str], run_id: str
 ) -> dict[str, list[OnDemandResult]]:
-    """Provision users on demand in each instance that has not failed, and return what came of it."""
+    """Provision users on demand in each instance that has not failed, and return the results."""
     trials: dict[str, list[OnDemandResult]] = {}
     for key in [key for key, each in outcomes.items() if users and each.failure is None]:
         try:
@@ -143,5 +143,5 @@ async def judge_wave(wave: WaveReport, seen: list[Observation], rules: CanaryRul
     for each in bad:
         log().warning("%s: %s: %s", wave.name, each.key, ", ".join(each.reasons))
     if len(bad) > rules.instances:
-        return Failed(message=f"{len(bad)} of {len(verdicts)} did not fare well", data=verdicts)
+        return Failed(message=f"{len(bad)} of {len(verdicts)} unhealthy", data=verdicts)
     return verdicts

@@ -39,7 +39,7 @@ _SECRETS = (
     "PREFECT_API_AUTH_STRING",
     "PREFECT_SERVER_API_AUTH_STRING",
 )
-# A fleet file comes from whoever may start a run, who may not be who signs in.
+# A fleet file comes from a person who may start a run, and need not be the one who signs in.
 _OWN_PREFIXES = ("AZURE_", "ENTRA_FLEET_", "PREFECT_")
 _URLS = (
     "ENTRA_FLEET_STORE",
@@ -152,7 +152,7 @@ class Environment:
         return self.proxied(settings)
 
     def proxied(self, settings: GraphSettings) -> GraphSettings:
-        """Return settings with the proxy that this process is to use, whoever says where Graph is.
+        """Return settings with the proxy of this process, wherever the address of Graph comes from.
 
         Raises:
             EnvironmentIncomplete: The proxy cannot be used; the text does not show its password.

@@ -90,7 +90,7 @@ async def open_client(
 async def open_client_as(
     identity: Identity, expected_tenant_id: str | None = None
 ) -> AsyncIterator[tuple[GraphClient, TokenClaims]]:
-    """Sign in as somebody; errors as of `connected`."""
+    """Sign in with an identity; for errors see `open_client`."""
     tokens = MsalTokens(identity.settings, identity.tenant_id, identity.method)
     async with GraphClient(identity.settings, tokens) as graph:
         claims = await graph.claims()

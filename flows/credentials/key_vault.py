@@ -117,7 +117,7 @@ class VaultCredential:
         """Return a token for key vaults.
 
         Raises:
-            AuthFailed: The sign-in failed, or a server asks for a token that is meant for somebody else.
+            AuthFailed: The sign-in failed, or a server asks for a token that is meant for another.
         """
         if scopes != (self._scope,):
             raise AuthFailed("the vault asks for a token of another service", hint="check the vault's name")

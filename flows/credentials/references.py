@@ -88,7 +88,7 @@ class Reference:
 
 
 async def resolve(text: str, sources: Mapping[str, Source], *, instance: str, key: str) -> Secret:
-    """The value of a credential: a literal as it is, a reference by the source for its scheme.
+    """Return the value of a credential: a literal unchanged, a reference by the source for its scheme.
 
     Args:
         text: the credential as the fleet has it.

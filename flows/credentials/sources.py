@@ -24,7 +24,7 @@ MEMORY_SECONDS = 30.0
 """How long what a block or a vault answered is good: many instances, and an instance's steps, then share one read."""
 
 
-# Nobody wrote these: environments and memory of processes, devices.
+# Not files that a person wrote: environments and memory of processes, devices.
 _SHOWN_BY_KERNEL = re.compile(r"/(proc|sys|dev(?!/shm/))/")
 
 

@@ -12,10 +12,10 @@ _PARTS = 3
 def read_expiry(token: str) -> datetime | None:
     """Return when a token ends, in UTC; None for one that does not tell.
 
-    Only a JWT does. Its signature is not checked: whoever issued it does that.
+    Only a JWT does. Its signature is not checked: that is up to its issuer.
 
     Args:
-        token: A credential as it is sent.
+        token: A credential.
 
     Source: https://www.rfc-editor.org/rfc/rfc7519#section-4.1.4
     """

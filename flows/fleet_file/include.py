@@ -205,7 +205,7 @@ class _File:
 def _require_known(root: Entry, known: Sequence[str], what: str, beginning: str) -> None:
     """Refuse a map with none of the expected fields, without quoting its content.
 
-    Whoever starts a run chooses the path, which may be any file that this process can read.
+    The person who starts a run chooses the path, which may be any file that this process can read.
     """
     names = root.node.entries if isinstance(root.node, Fields) else {}
     if names and not any(suggest_nearest(name, known) for name in names):

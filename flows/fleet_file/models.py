@@ -127,7 +127,7 @@ class Instance(InstanceSettings):
         return self
 
     @model_validator(mode="after")
-    def _exact_names_somebody(self) -> Self:
+    def _exact_needs_assignments(self) -> Self:
         if self.assignments_mode == "exact" and not self.assignments:
             what = "assignments_mode is exact but assignments is empty: every assignment would be removed"
             raise invalid(what, "List the assignments to keep, or write assignments_mode: add.")

@@ -177,7 +177,7 @@ async def find_targets(graph: GraphClient, fleet: Fleet, only: Collection[str]) 
 
     Raises:
         UnknownKey: A key is not in the fleet file.
-        StepFailed: An instance has no job, or one that takes nobody on demand as it is.
+        StepFailed: An instance has no job, or one that cannot provision on demand in its state.
         GraphError: A read failed for good.
     """
     wanted = select_instances(fleet, only)

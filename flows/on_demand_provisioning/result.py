@@ -31,7 +31,7 @@ _EXPORTS: dict[str, TrialOutcome] = {
 }
 _SUCCESSES: frozenset[str] = frozenset({*_DONE.values(), "unchanged", "succeeded"})
 _IN_SYNC = "RedundantExport"
-"""Why Microsoft skips whom the target system has as the mappings say; every other skip is of somebody it has not."""
+"""Skip reasons of users that the target system has with the mapped values; other skips are of users it lacks."""
 _ATTEMPTS = 3
 _LOOK = "Check the log: run harvest in a few minutes, then entra-fleet why. Trying again is harmless."
 

@@ -50,7 +50,7 @@ def diff_description(fleet: str, instance: Instance, found: ObservedInstance) ->
     return tuple(
         FieldChange(field, before, after)
         for field, (before, after) in pairs.items()
-        # What the file does not name is left as it is in the tenant.
+        # What the file does not name stays unchanged in the tenant.
         if after is not None and before != after
     )
 

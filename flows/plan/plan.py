@@ -137,7 +137,7 @@ class InstancePlan:
     def is_unfinished(self) -> bool:
         """Whether an earlier apply began the instance and did not come to its end."""
         if self.action is Action.ADOPT:
-            # Found by the name it was created under: nobody asked for it in `adopt`.
+            # Found by the name it was created under, and not named in `adopt`.
             return self.instance.adopt is None
         return self.action is Action.UPDATE and self.health.state in NEVER_STARTED and self.touches(*UNFINISHED)
 

@@ -42,7 +42,7 @@ def group_instances(plan: Plan, *, unfold: bool = False) -> list[PlanGroup]:
 
     Args:
         plan: The plan.
-        unfold: Return each instance by itself.
+        unfold: Return each instance on its own.
     """
     found: dict[tuple[str, ...], list[InstancePlan]] = {}
     for each in plan.instances:

@@ -233,7 +233,7 @@ def _context(report: Report) -> dict[str, Any]:
 
 
 def _attention(unwell: Sequence[Application]) -> list[list[Application]]:
-    """Return the applications that need somebody, those with one cause and remedy together."""
+    """Return the applications that need attention, grouped by cause and remedy."""
     by_triage = {id(each.triage): each for each in unwell if each.triage}
     groups = [
         [by_triage[id(triage)] for triage in same]

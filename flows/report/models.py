@@ -114,7 +114,7 @@ class CommonError:
 
 
 _OPEN_MAX = 25
-"""A longer list of applications that need nobody is closed at first."""
+"""A longer list of applications that need no attention is collapsed at first."""
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ class Report:
 
     @property
     def groups(self) -> list[StateGroup]:
-        """The applications by the state of their job, in the order in which they need somebody."""
+        """The applications by the state of their job, the most urgent first."""
         found: dict[str, list[Application]] = {}
         for each in self.applications:
             found.setdefault(each.group, []).append(each)

@@ -77,6 +77,7 @@ Upsert: TypeAlias = postgresql.Insert | sqlite.Insert
 
 _WRITES = "entra_fleet_writes"
 
+# Parts of the texts of both drivers and of SQLite; the first that fits decides, so the vague ones come last.
 _HINTS = {
     "locked": "Another process is writing to it; try again.",
     "readonly": "Make the file and its directory writable for this user.",

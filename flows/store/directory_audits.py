@@ -66,6 +66,7 @@ class DirectoryAudits:
     ) -> int:
         """Store records, move the watermark and write down gaps in one transaction; see `Harvests.save`."""
         now = datetime.now(UTC)
+        # In the order of the index, as events are.
         rows = {each.id: build_audit_row(each, tenant_id, now) for each in sorted(records, key=lambda each: each.id)}
         with self._database.write(lock="directory audits") as connection:
             new = upsert_records(self._database, connection, DIRECTORY_AUDIT, rows)

@@ -113,6 +113,7 @@ def _cycles(connection: Connection, of_application: Sequence[ColumnElement[bool]
         return list(connection.scalars(newest))
     around = select(_EVENT.cycle_id).distinct().where(*of_application)
     found = list(connection.scalars(around.where(_EVENT.activity_at >= since - _BEFORE_A_QUARANTINE)))
+    # Nothing was logged around it: the last cycle is the best there is.
     return found or list(connection.scalars(newest))
 
 
@@ -183,6 +184,7 @@ class EventStatistics:
         statement = select(*groups, func.count()).where(*_within(period)).group_by(*groups)
         with self._database.read() as connection:
             for found, *rest in connection.execute(statement):
+                # PostgreSQL returns a date, SQLite its text.
                 yield Tally(found if isinstance(found, date) else date.fromisoformat(found), *rest)
 
     def cycles(self, period: Period) -> Iterator[Cycle]:

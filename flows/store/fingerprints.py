@@ -125,6 +125,7 @@ def key_beside(url: str | None) -> bytes | None:
         why = getattr(error, "strerror", None) or "it is no text"
         # Cause: The key of the fingerprints is a file beside a SQLite store.
         raise StoreError(f"The fingerprint key {path} cannot be used: {why}.", _REMEDY) from None
+    # An empty or cut file would make fingerprints that anyone can guess.
     if len(text) < 2 * _BYTES:
         raise StoreError(f"The fingerprint key {path} holds no key.", _REMEDY)
     return text.encode()
@@ -139,6 +140,7 @@ def _make(path: Path) -> None:
         file.write(secrets.token_hex(_BYTES) + "\n")
         file.flush()
         try:
+            # A link fails if there is a file; a rename would replace the key of a process that was faster.
             os.link(file.name, path)
         except FileExistsError:
             return

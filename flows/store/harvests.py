@@ -170,6 +170,7 @@ class Harvests:
         forward = insert.on_conflict_do_update(
             index_elements=["tenant_id", "scope"],
             set_={"watermark": insert.excluded.watermark, "moved_at": insert.excluded.moved_at},
+            # A slower harvest must not move it back.
             where=insert.excluded.watermark > HARVEST_WATERMARK.c.watermark,
         )
         connection.execute(forward)
@@ -182,6 +183,7 @@ def upsert_records(
     if not rows:
         return 0
     key = table.c.id
+    # Asked first: an upsert does not tell how many of its rows are new.
     known = set(connection.scalars(select(key).where(key.in_(list(rows)))))
     new = [row for id_, row in rows.items() if id_ not in known]
     if new:
@@ -195,6 +197,7 @@ def _update(database: Database, table: Table) -> Upsert:
     insert = database.insert(table)
     kept = {"id", "harvested_at"}
     later = {column.name: insert.excluded[column.name] for column in table.c if column.name not in kept}
+    # Windows overlap, so most of what is read again is unchanged; it is not written again.
     changed = cast(insert.excluded.raw, Text) != cast(table.c.raw, Text)
     return insert.on_conflict_do_update(index_elements=["id"], set_=later, where=changed)
 

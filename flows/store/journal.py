@@ -104,6 +104,7 @@ class Journal:
 
     def begin(self, run: Run) -> str:
         """Record that a run began, and return its id; a repetition for the same id changes nothing."""
+        # A flow run that Prefect retries begins its entry again.
         statement = self._database.insert(RUN).on_conflict_do_nothing(index_elements=[RUN.c.id])
         with self._database.write() as connection:
             connection.execute(statement, asdict(run))

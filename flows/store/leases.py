@@ -127,6 +127,7 @@ class Leases:
         Returns:
             Who has it; None if it was taken.
         """
+        # Of the tenant, not of one fleet: a renamed fleet is held under both names.
         with self._database.write(lock=f"lease {wanted.tenant_id}") as connection:
             now = _now(connection)
             others = [

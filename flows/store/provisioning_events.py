@@ -59,6 +59,7 @@ def fold_text(service_principal_id: str) -> str:
 def storable(value: Any) -> str | None:
     """Return a value as a text that both databases accept; None for an empty one."""
     if not isinstance(value, str):
+        # Some records have a number where the documentation has a text.
         return str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
     # A name from a target system may contain NUL, which PostgreSQL rejects, or half a surrogate pair, which
     # UTF-8 lacks; such an event must not stop the harvest. `raw` keeps both, escaped.

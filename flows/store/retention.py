@@ -92,6 +92,7 @@ class Retention:
                 pass
             over = and_(ROLLOUT.c.changed_at < self._before, ROLLOUT.c.state.in_(("finished", "superseded")))
             old = ROLLOUT_WAVE.c.rollout_id.in_(select(ROLLOUT.c.id).where(over))
+            # The waves first: they are found by their rollout.
             for part in (_Part(ROLLOUT_WAVE, old), _Part(ROLLOUT, over)):
                 while self._delete(part):
                     pass

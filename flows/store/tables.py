@@ -380,7 +380,7 @@ TENANT_JOB = Table(
     _column("state_at", Moment, "When a look first found it in its present state."),
     _column("changed_at", Moment, "When a look last found something changed that a person would act on."),
     _optional("gone_at", Moment, "When it was found deleted, itself or with its service principal."),
-    info={"doc": "Every synchronization job of the tenant, whoever made it, as the last look found it."},
+    info={"doc": "Every synchronization job of the tenant, managed or not, as of the last check."},
 )
 
 

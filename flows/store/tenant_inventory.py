@@ -100,7 +100,7 @@ class TenantJob:
 
 
 _ACTED_ON = ("synchronization_template_id", "state", "schedule", "reason", "held_by", "since", "error_code")
-"""Times of executions and counts change with every cycle, and need nobody."""
+"""Execution times and counts change with every cycle, and need no attention."""
 _SHOWN = ("app_id", "display_name", "application_template_id", "fleet", "key")
 _LISTED = (*_SHOWN, "type", "seen_at", "gone_at")
 
@@ -196,7 +196,7 @@ class TenantInventory:
                 connection.execute(update(TENANT_PRINCIPAL).where(one).values(values))
 
     def finish(self, look: Look) -> None:
-        """Note that the look under way has come to its end; after a full one, whoever it did not list is gone."""
+        """Record that the current check is complete; after a full one, what it did not list is gone."""
         if look.began_at is None:
             return
         done = replace(

@@ -16,7 +16,7 @@ from graph_client.models import ProvisioningEvent
 _COLUMN = IDENTITY.c
 _PRINCIPAL_NAMES = {"userprincipalname", "upn"}
 _REMEMBERED_MAX = 50_000
-"""Some 20 MB; then it begins anew."""
+"""Some 20 MB; then it starts again."""
 _Told: TypeAlias = tuple[str, str, str | None, str | None, str | None]
 """The identity in an event: tenant, id, type, name, user principal name."""
 _TOLD = ("type", "name", "user_principal_name")

@@ -91,7 +91,7 @@ async def probe_target(http: TargetHttp, token: str | None, observed: Observed) 
 
 
 async def _ask_users(ask: Ask, observed: Observed) -> None:
-    # What nobody is called: as Entra's own connection test searches.
+    # A name that no user has: Entra's own connection test searches for one.
     observed.nobody = await ask("Users", filter=_equals("userName", f"entra-fleet-{uuid4()}"))
     observed.received_at = datetime.now(UTC)
     if observed.nobody.status in (401, 403) or 300 <= observed.nobody.status < 400:
@@ -114,7 +114,7 @@ async def _ask_searches(ask: Ask, observed: Observed) -> None:
         if value is not None:
             observed.searches[attribute] = (await ask("Users", filter=_equals(attribute, value)), True)
         elif answers_searches and attribute != "userName":
-            # Where the target stumbles over any search for nobody, this would be the same fault again.
+            # Where any search without a match fails, this would be the same fault again.
             sought = f"entra-fleet-{uuid4()}"
             observed.searches[attribute] = (await ask("Users", filter=_equals(attribute, sought)), False)
 
@@ -157,7 +157,7 @@ def read_id(resource: dict[str, Any]) -> str | None:
 
 
 def read_attribute(user: dict[str, Any], attribute: str) -> str | None:
-    """Return what a user has for an attribute that can be searched by; None if nothing, or if it cannot be told."""
+    """Return a user's value of an attribute that can be searched by; None if there is none, or it is unclear."""
     if attribute == WORK_MAIL:
         mails = user.get("emails")
         listed = mails if isinstance(mails, list) else []

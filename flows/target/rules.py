@@ -114,7 +114,7 @@ def _judge_empty_result(observed: Observed) -> Finding | None:
         return _blocker(rule, problem, fix)
     if problem is None or not is_list(first):
         return None
-    return Finding(rule, "fine", "a search that finds nobody answers 200 with an empty ListResponse")
+    return Finding(rule, "fine", "a search without a match answers 200 with an empty ListResponse")
 
 
 def _is_empty_404(observed: Observed) -> bool:
@@ -130,20 +130,20 @@ def _is_empty_404(observed: Observed) -> bool:
 
 
 def _find_list_problem(nobody: TargetAnswer | None) -> str | None:
-    """Return what is wrong with the answer for nobody; None if that is another rule's to say."""
+    """Return what is wrong with the answer to a search without a match; None if another rule covers it."""
     if nobody is None or nobody.status in (400, 501) or read_resources(nobody):
         return None
     if nobody.status != 200:
         return (
-            f"a search that finds nobody answers {_format_status(nobody)}, but Entra ID needs 200 with an empty list; "
+            f"a search without a match answers {_format_status(nobody)}, but Entra ID needs 200 with an empty list; "
             "else the job goes into quarantine"
         )
     if not nobody.readable:
         return None
     if not isinstance(nobody.value, dict) or LIST_RESPONSE not in _listed(nobody.value.get("schemas")):
-        return "a search that finds nobody does not answer with a ListResponse"
+        return "a search without a match does not answer with a ListResponse"
     total = read_total(nobody)
-    return f"a search that finds nobody says totalResults {total}" if total else ""
+    return f"a search without a match says totalResults {total}" if total else ""
 
 
 def _judge_filter(observed: Observed) -> Finding | None:
@@ -153,7 +153,7 @@ def _judge_filter(observed: Observed) -> Finding | None:
     fix = f"Support eq on what the mapping matches by, or match by another attribute. {DEVELOP_PAGE}"
     if read_resources(nobody) or (nobody.status == 200 and nobody.cut):
         text = (
-            "a search for a name that nobody has finds users: the filter is ignored, and Entra ID would match any user"
+            "a search for a name that no user has finds users: the filter is ignored, and Entra ID would match any user"
         )
         return _blocker(rule, text, fix)
     if nobody.status in (400, 501):
@@ -178,7 +178,7 @@ def _search_problems(observed: Observed) -> Iterator[tuple[str, str]]:
         if answer.status != 200:
             yield attribute, f"the search answers {_format_status(answer)}"
         elif not must_find:
-            yield attribute, "a search for nobody finds users" if found else ""
+            yield attribute, "a search for an unknown value finds users" if found else ""
         elif (user_id not in map(read_id, found)) if user_id else not found:
             yield attribute, "the search does not find the user who has this value; Entra ID would create another"
         else:

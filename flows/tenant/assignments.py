@@ -92,7 +92,7 @@ def surplus_assignments(
 ) -> tuple[Assigned, ...]:
     """Return the assignments to remove if the file asks for exactly its own; otherwise nothing.
 
-    A file cannot list service principals, so those stay; and whoever waits for a role keeps the current assignments.
+    A file cannot list service principals, so those stay; a user waiting for a role keeps the current assignments.
     """
     if instance.assignments_mode != "exact":
         return ()

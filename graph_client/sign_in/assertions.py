@@ -30,7 +30,7 @@ class FileAssertion:
     path: Path
 
     def __call__(self) -> str:
-        """The assertion as it is in the file now.
+        """The current assertion in the file.
 
         Raises:
             AuthFailed: when the file cannot be read or is empty.

@@ -70,7 +70,7 @@ SERVICE = Actor()
 
 @dataclass(slots=True)
 class AuditRecord:
-    """One record as it is kept."""
+    """One stored record."""
 
     ticks: int
     number: int

@@ -39,7 +39,7 @@ class HandlerContext:
 
 
 def due_at(job: Job) -> float:
-    """When the job next changes by itself; never for a dormant one."""
+    """When the job next changes without a request; never for a dormant one."""
     if job.running:
         return job.running.ends
     return math.inf if job.schedule != "Active" or job.dormant else job.next_at

@@ -118,7 +118,7 @@ QUESTIONS: dict[str, Callable[[Request], Request]] = {
 """What the server makes of a request."""
 ENDING_TOKEN = "ending-token"  # noqa: S105  # the name of a fault
 FAULTS = {
-    "404-for-empty": "a search that finds nobody answers 404",
+    "404-for-empty": "a search without a match answers 404",
     "wrong-content-type": "SCIM answers are called text/html",
     "plain-json": "SCIM answers are called application/json",
     "string-totals": "totalResults is a text",
