@@ -92,6 +92,7 @@ class Controls:
             # Cycles that were due before still ran with the value.
             tenant.jobs.settle(now)
             tenant.targets.rejected.add(value)
+            # Dormant jobs skip their cycles, and would not notice.
             for principal_id in {job.principal.id for job in tenant.jobs.all()}:
                 tenant.jobs.touch(principal_id, now)
 
@@ -160,6 +161,7 @@ class Controls:
             if not all(isinstance(value, str) for value in values.values()):
                 raise EmulatorError("secrets: every value is a string")
             tenant.jobs.settle(now)
+            # Merged, unlike a PUT of Graph: the portal changes one value at a time.
             tenant.secrets_of(entry.id).save(values, merge=True, now=now, visible_at=now)
             tenant.jobs.touch(entry.id, now)
             self._write_audit("put_secrets", entry)
@@ -222,6 +224,7 @@ class Controls:
     def _write_audit(self, operation: str, principal: Entry | None) -> None:
         """Write down an edit in the portal, with the user who is signed in there."""
         tenant = self._service.tenant
+        # A user as actor, so that the audit log tells an edit in the portal from one of an application.
         user = tenant.people.users.get(self._administrator or next(iter(tenant.people.users), ""))
         if principal is not None and user is not None:
             tenant.audits.record(ACTIVITIES[operation], principal, Actor.person(user), self.now())

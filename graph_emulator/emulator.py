@@ -66,6 +66,7 @@ class Emulator:
         first = request.path.split("/", 2)[1] if request.path.startswith("/") else ""
         # The thread of the server and those of tests and demos share the state.
         with service.lock:
+            # Controls are no requests of the tenant: they are not logged, throttled or delayed.
             if first == "_emulator":
                 return self._write(answer_control(self.controls, request), (), 0.0)
             if first == "scim":

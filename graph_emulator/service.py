@@ -54,6 +54,7 @@ class Service:
         settings = self.settings
         with self.lock:
             self.tenant = Tenant(settings)
+            # Part of every reset: a tenant that has grown for years has its past from the beginning.
             build_estate(self.tenant, self.clock.now())
             self.tokens = TokenIssuer(settings)
             self.sign_in = SignIn(settings, self.tokens)
@@ -79,6 +80,7 @@ class Service:
         except GraphProblem as problem:
             answer = self._refuse(problem, request, sequence, now)
         except ConnectionDropped:
+            # No status: the way in breaks the connection.
             answer = Answer(0, reset=True)
         except HtmlPage as page:
             answer = Answer(page.status, raw=HTML, headers={"content-type": "text/html"})
@@ -109,9 +111,11 @@ class Service:
         self, request: Request, version: str, now: float, record: RequestRecord, rules: list[FaultRule]
     ) -> Answer:
         segments = split_path(request.path)[1:]
+        # Before the route is found: the log also shows what was sent to a wrong path.
         record.body = parsed(request.body)
         route, parameters = ROUTER.find(request.method, segments)
         record.operation = route.operation
+        # beta announces the removal of these calls for 2027-07-06; the switch answers as it will be then.
         if route.ending and version == "beta" and self.settings.secrets_api == "removed from beta":
             raise malformed(f"Resource not found for the segment '{segments[-1]}'.")
         if self.faults.rules:
@@ -124,9 +128,11 @@ class Service:
         record.app = caller.app_id
         self._check_payload(request)
         options = read_options(request.query)
+        # After the sign-in, for budgets are per application, and before the work: a throttled write does nothing.
         headers = self.throttle.charge(caller.app_id, route, options, now)
         call = self._call(request, version, now, route, parameters, options, caller, record)
         answer = route.handler(call)
+        # Only of what succeeded: a handler that refuses raises, and does not come here.
         write_audit(call, route.operation, answer)
         answer.headers.update(headers)
         if rules:
@@ -178,6 +184,7 @@ class Service:
             owned_only=owned_only,
             now=now,
             sequence=record.sequence,
+            # By request, as at Graph: two reads in a row may come from different replicas.
             replica=replica_of(settings.seed, record.sequence) if lags else 0,
             send=lambda step: self._step(step, version, now, record.sequence),
         )
@@ -190,6 +197,7 @@ class Service:
         if answer.raw is not None and answer.status == 200:
             return Answer(200, int(answer.raw), answer.headers)
         if answer.reset or answer.raw is not None:
+            # A part of a batch has no connection of its own that could break.
             return Answer(504 if answer.reset else answer.status)
         return answer
 

@@ -56,6 +56,7 @@ def explain_refusal(host: str, error: HttpResponseError, client_id: str | None) 
     Source: https://learn.microsoft.com/azure/key-vault/general/rest-error-codes
     """
     code, inner = _codes(error)
+    # The inner code first: it tells a firewall from a missing role, and both are 403.
     what, advice = _REFUSALS.get(inner) or _REFUSALS.get(error.status_code or 0) or _FAILURE
     who = f"application {client_id}" if client_id else "this managed identity"
     return SourceError(
@@ -168,8 +169,10 @@ class KeyVaults:
         Source: https://learn.microsoft.com/rest/api/keyvault/secrets/get-secret/get-secret
         """
         vault, _, secret = name.partition("/")
+        # One client for a vault, however its name is written.
         host = f"{vault.lower()}.{self._domain}"
         try:
+            # The SDK limits each attempt, not their sum.
             async with asyncio.timeout(_WITHIN_SECONDS):
                 found = await self._client(host).get_secret(secret)
         except HttpResponseError as error:
@@ -195,6 +198,7 @@ class KeyVaults:
             # The session is ours: the SDK's own knows neither our CA nor our proxy, and asks the environment.
             self._session = self._session or aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(ssl=ssl_context(self._settings), limit=_AT_ONCE),
+                # As for Graph: each request stands alone.
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
             )

@@ -249,6 +249,7 @@ def _watermark(store: Store, tenant_id: str, scope: Scope, end: datetime) -> tup
     watermark = store.harvests.watermark(tenant_id, scope)
     if watermark is None or watermark <= end + CLOCK_TOLERANCE:
         return watermark, None
+    # Left alone, it would skip everything up to that moment.
     return store.harvests.rewind(tenant_id, scope, end), watermark
 
 
@@ -261,6 +262,7 @@ def _start(
     retention: timedelta,
 ) -> datetime:
     if watermark is None:
+        # A first harvest takes all that Graph may still have.
         return end - retention if since is None else whole_second(since)
     resumed = min(watermark, end) - overlap
     # Past the retention too: Graph may have kept more than is promised.
@@ -303,6 +305,7 @@ class LogReader(Generic[T]):
             window = upcoming.pop() if upcoming else Window(start, min(whole_second(start + length), end))
             pages = await self._pages(window)
             if pages is None and window.length > self.trouble.shortest:
+                # A stack: the earlier half is on top, because the watermark only moves forward.
                 upcoming += reversed(window.halves())
                 continue
             if pages is None:
@@ -328,6 +331,7 @@ class LogReader(Generic[T]):
                         held = []
                     held += page
         except GraphError as error:
+            # What was read is kept, though without the watermark; the next attempt stores it once more.
             if held:
                 await self._save(held)
             if not lies_in_the_window(error, pages):
@@ -335,11 +339,13 @@ class LogReader(Generic[T]):
             if self.trouble.met(error):
                 await self._ensure_it_answers(error)
             return None
+        # Also an empty window: its end moves the watermark.
         await self._save(held, window)
         return pages
 
     async def _ensure_it_answers(self, error: GraphError) -> None:
         """Fail if nothing of the log can be read, not even a time in which nothing has happened yet."""
+        # A time without events: if even that fails, the log as a whole is the problem.
         tomorrow = self.span.end + timedelta(days=1, seconds=1)
         try:
             async for _ in self.source.pages(Window(tomorrow, tomorrow), 1):

@@ -155,12 +155,14 @@ def assess_job(job: SynchronizationJob | None, now: datetime | None = None) -> J
         return JobHealth("missing")
     status = job.status
     execution = status.last_execution if status else None
+    # The year 1, which the model reads as None: it never began, whatever its state says.
     if execution is not None and execution.time_began is None:
         execution = None
     success = status.last_successful_execution if status else None
     quarantine = status.quarantine if status else None
     state, reason = _state(job, execution)
     error = (quarantine.error if quarantine else None) or (execution.error if execution else None)
+    # Only the end of it is true: on a healthy job `timeBegan` may be the year 1 (documented).
     last_success = success.time_ended if success else None
     return JobHealth(
         state=state,
@@ -223,6 +225,7 @@ def _counts(job: SynchronizationJob, execution: SynchronizationTaskExecution | N
             counts[name] = getattr(execution, f"count_{name}") or 0
     for entry in (job.status.synchronized_entry_count_by_type if job.status else None) or ():
         if entry.key:
+            # By pairs such as "user to User", which differ from connector to connector.
             counts[entry.key] = entry.value or 0
     return counts
 

@@ -48,6 +48,7 @@ def choose_job(
 
     Source: https://learn.microsoft.com/graph/api/synchronization-synchronization-post-jobs
     """
+    # Graph lists jobs in no particular order.
     found = sorted(jobs, key=lambda job: job.id)
     if wanted is None and len(found) <= 1:
         return found[0] if found else None
@@ -55,6 +56,7 @@ def choose_job(
     if named and (job := _of_template(found, named)):
         return job
     offered = {template.id for template in templates}
+    # Graph made it of a template that it does not offer, so it was asked for by another name.
     unlisted = [job for job in found if offered and job.template_id not in offered]
     return unlisted[0] if len(unlisted) == 1 else None
 

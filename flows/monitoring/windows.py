@@ -51,6 +51,7 @@ class Window:
     def halves(self) -> "tuple[Window, Window]":
         """Return the window in two, cut at a whole second; one of a second cannot be cut."""
         seconds = int(self.length.total_seconds())
+        # Whole seconds, as the bounds of every window.
         middle = self.start + timedelta(seconds=seconds // 2)
         return Window(self.start, middle), Window(middle, self.end)
 
@@ -60,6 +61,7 @@ class Window:
         A quiet tenant is caught up within few requests, a busy one saves its progress often.
         """
         growth = min(PAGES_PER_WINDOW / max(pages, 1), _LARGEST_GROWTH)
+        # A window that was halved may have been one bad minute: growth brings the length back.
         return min(max(self.length * growth, SHORTEST), LONGEST)
 
 
@@ -89,6 +91,7 @@ def lies_in_the_window(error: GraphError, pages: int) -> bool:
         pages: How many pages of it were read before; a link to the next one expires, or leads elsewhere.
     """
     if isinstance(error, GraphStatusError) and not isinstance(error, ServerFailed):
+        # On the first page there is no link yet, and the refusal is about the request.
         return pages > 0 and error.status in _EXPIRED_LINK
     return isinstance(error, (UnreadableAnswer, *_GAVE_UP))
 

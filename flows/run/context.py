@@ -83,6 +83,7 @@ async def open_run_context(
     """
     identity = await read_identity(tenant, expected_tenant_id)
     if writes_per_second is not None:
+        # Before the client is opened, whose pacing is built from the settings.
         identity = replace(identity, settings=identity.settings.sharing(writes_per_second))
     async with open_client_as(identity, expected_tenant_id) as (graph, claims), Sources(identity) as sources:
         store_url = environment().store_url
@@ -90,8 +91,10 @@ async def open_run_context(
         with await asyncio.to_thread(open_store, store_url) as store:
             key = fingerprint_key(identity, store_url)
             breaker = CallerBreaker(permissions_known=permissions_known(claims))
+            # A context variable, so that flows that run side by side in one process find each their own.
             token = _current.set(RunContext(graph, claims, tenant_id, store, sources, key, breaker=breaker))
             try:
+                # Innermost: an error is redacted before Prefect can see it.
                 with redact_errors(), raise_gc_threshold():
                     yield _current.get()
             finally:
@@ -125,6 +128,7 @@ def _tenant_of(claims: TokenClaims, expected_tenant_id: str | None) -> str:
     tenant_id = claims.tenant_id or expected_tenant_id
     if tenant_id is None:
         raise EnvironmentIncomplete("The token does not name its tenant: set AZURE_TENANT_ID to the tenant id.")
+    # Rows of the store are found by the id as a text.
     return tenant_id.lower()
 
 

@@ -61,7 +61,9 @@ async def open_fleet_run(
         WrongTenant: The token is another tenant's; nothing was sent to Graph.
         AuthFailed: Microsoft Entra refused the sign-in.
     """
+    # Before anything can fail or log.
     install_log_filter()
+    # Before the sign-in: a wrong file is told at once, and nothing has been sent then.
     desired = read_fleet(fleet)
     started_at = time.monotonic()
     async with open_run_context(tenant, desired.tenant_id, writes_per_second) as context:

@@ -41,6 +41,7 @@ async def emit_episode_events(store: Store, tenant_id: str, fleet: str) -> None:
             except httpx.HTTPError as error:
                 get_run_logger().warning("Prefect took no events, the next sweep will tell: %s", error)
                 return
+            # Part by part: what Prefect has is not sent again if a later part fails.
             await asyncio.to_thread(store.job_episodes.told, part, datetime.now(UTC))
 
 
@@ -88,4 +89,5 @@ def _payload(episode: JobEpisode) -> dict[str, Any]:
 
 def _id_of(episode: JobEpisode, word: Word) -> UUID:
     began = format_iso(episode.began_at)
+    # Made of what happened, so that a repeated event has the same id.
     return uuid5(NAMESPACE_URL, f"entra-fleet:{episode.tenant_id}/{episode.job_id}/{episode.kind}/{began}/{word}")

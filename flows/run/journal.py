@@ -90,6 +90,7 @@ async def open_journal(
     Raises:
         LookupError: It writes to the tenant without holding the fleet's lease.
     """
+    # Called for its error: a defect must not write without the lease.
     if command not in _WITHOUT_LEASE:
         lease_id()
     run = _run(fleet, plan, ticket, command)
@@ -137,6 +138,7 @@ async def record_rest(run_id: str, plan: Plan, instances: Iterable[InstanceOutco
     plans = {each.key: each for each in plan.instances}
     for outcome in instances:
         code = outcome.failure.code if outcome.failure else None
+        # A crashed instance may have a record of its first attempt.
         if outcome.key not in recorded or recorded[outcome.key].error_code != code:
             await record_instance(run_id, plans[outcome.key], outcome)
 

@@ -27,6 +27,7 @@ WaitMinutes = Annotated[float, Field(ge=0, le=1440)]
 _RENEWAL_SECONDS = 20.0
 _POLL_SECONDS = 1.0
 _LONGEST_POLL_SECONDS = 5.0
+# Two renewals before the expiry: this run has stopped writing before another one may take over.
 _LOST_SECONDS = EXPIRY.total_seconds() - 2 * _RENEWAL_SECONDS
 """How long renewals may fail; others take the lease over a while later."""
 
@@ -81,6 +82,7 @@ async def exclusive(
 
 async def _take(fleet: Fleet, wanted: LeaseHolder, wait_minutes: float, despite_shards: bool) -> None:
     leases, loop = run_context().store.leases, asyncio.get_running_loop()
+    # Known by its holder, so that a run that waits for several in turn says so once for each.
     deadline, pause, told = loop.time() + wait_minutes * 60, _POLL_SECONDS, None
     while other := await asyncio.to_thread(leases.take, wanted, despite_shards=despite_shards):
         left = deadline - loop.time()
@@ -112,6 +114,7 @@ async def _renewed(holder: LeaseHolder) -> AsyncIterator[None]:
     try:
         yield
     except asyncio.CancelledError:
+        # Only our own interruption becomes an error: Prefect or Ctrl-C may have cancelled the task as well.
         if lost and task.uncancel() == 0:
             # Cause: This machine could not renew the lease of the fleet for 80 seconds, or slept. The next run finishes
             # what it started.

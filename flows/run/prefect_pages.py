@@ -42,6 +42,7 @@ async def read_all(read: Callable[..., Awaitable[list[T]]], *, expected: int | N
         offset += len(page)
         # An item that was added meanwhile moves another to the next page.
         found |= {each.id: each for each in page}
+        # An empty page is the only end that holds for every limit of a server.
         if not page or len(found) == expected:
             return list(found.values())
     raise PrefectListTooLong(

@@ -29,6 +29,7 @@ def redact_errors() -> Iterator[None]:
         raise
     except (Exception, BaseExceptionGroup, SystemExit) as error:
         text = format_error(error)
+        # The usual case: an error without a secret keeps its type, cause and notes.
         if mask(text) == text:
             raise
         summary = f"{type(error).__name__}: {_convert(error, str)}"
@@ -37,6 +38,7 @@ def redact_errors() -> Iterator[None]:
 
 def format_error(error: BaseException) -> str:
     """Return all that can be printed of an error, its causes, notes and parts included; never a local variable."""
+    # The repr as well: a logger may print that, and it can hold more than the text.
     return "".join(traceback.format_exception(error)) + _convert(error, repr)
 
 
@@ -64,6 +66,7 @@ class Readable(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Let a record through, shortened where its exception says all there is to say."""
+        # Prefect words the line itself, so it can be told only by its beginning.
         if record.name == "prefect.task_runs" and str(record.msg).startswith("Finished in state Completed("):
             return False
         error = record.exc_info[1] if record.exc_info else None
@@ -104,6 +107,7 @@ class RedactedRecords:
 def install_log_filter() -> None:
     """Have Prefect's loggers say no more than a person needs, and no logger a secret."""
     make = logging.getLogRecordFactory()
+    # Each flow of a process installs it: the second time there is nothing to do.
     if not isinstance(make, RedactedRecords):
         logging.setLogRecordFactory(RedactedRecords(make))
     for name in _LOGGERS:

@@ -54,12 +54,14 @@ class LoopTaskRunner(TaskRunner[LoopFuture]):
         dependencies: dict[str, set[RunInput]] | None = None,
     ) -> LoopFuture:
         """Schedule `task` on the running loop and return at once."""
+        # Made at the first task: `limit_concurrency` sets the width after Prefect has made the runner.
         self._slots = self._slots or asyncio.Semaphore(self.width)
         task_run_id = uuid.uuid4()
         outcome: concurrent.futures.Future[State] = concurrent.futures.Future()
         scheduled = asyncio.get_running_loop().create_task(
             self._run(self._slots, outcome, task, task_run_id, parameters, wait_for, dependencies)
         )
+        # The loop holds tasks weakly: without a reference one could be collected while it runs.
         self._running.add(scheduled)
         scheduled.add_done_callback(self._running.discard)
         return LoopFuture(task_run_id=task_run_id, wrapped_future=outcome)
@@ -169,6 +171,7 @@ class CallerBreaker:
             creating: Whether it was to be created; what is there may be withheld from the caller for its own reasons.
         """
         if failure.code == EXCEEDED or (failure.denied and creating and not self.permissions_known):
+            # The first one has the hint that helps; those after it only repeat it.
             self._refusal = self._refusal or failure
 
     def check(self, key: str) -> None:

@@ -35,6 +35,7 @@ async def store_fingerprints(plan: InstancePlan, service_principal_id: str, save
         return
     fingerprints = fingerprint_credentials(plan, run.tenant_id, service_principal_id, run.fingerprint_key, saved)
     ends = {key: read_expiry(saved[key].value.get_secret_value()) for key in fingerprints}
+    # Of the value while it passes through: it is never stored, and cannot be read back.
     expiries = {key: end for key, end in ends.items() if end}
     await asyncio.to_thread(run.store.fingerprints.keep, run.tenant_id, service_principal_id, fingerprints, expiries)
 

@@ -79,6 +79,7 @@ async def control_job(plan: JobControl, outcome: InstanceOutcome, _run_id: str) 
 async def find_targets(fleet: Fleet) -> list[Target]:
     """Find the service principal of each instance by the fleet's mark."""
     found = await find_instances(run_context().graph, fleet)
+    # The one with the current tag comes first.
     seen = {key: items[0] for key, items in found.items()}
     return [
         Target(each.key, item.service_principal_id, each.synchronization_template, item.app_id)
@@ -106,6 +107,7 @@ async def sweep_jobs(fleet: Fleet, targets: list[Target]) -> Sweep:
 def _measure_sweep(store: Store, fleet: Fleet, now: datetime) -> None:
     """Write down that a fleet was swept, and when its credentials expire, for those who read metrics."""
     measure = partial(Measurement, tenant_id=fleet.tenant_id, fleet=fleet.fleet, measured_at=now)
+    # A metric of its own: a sweep that no longer runs would otherwise look like a fleet without news.
     store.measurements.put([measure(name="sweep", value=now.timestamp())])
     expiries = [
         measure(name="credentials-expire", key=each.key, value=midnight.timestamp())

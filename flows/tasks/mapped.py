@@ -82,6 +82,7 @@ def step(name: str) -> Callable[[StepFunction[Item, P, R]], StepFunction[Item, P
         task_run_name=f"{name} · {{plan.key}}",
         retries=2,
         retry_delay_seconds=1,
+        # Not for Graph: the client has its own retries. These are for a task that crashed.
         retry_condition_fn=_crash_like,
     )
 
@@ -92,6 +93,7 @@ def step(name: str) -> Callable[[StepFunction[Item, P, R]], StepFunction[Item, P
             try:
                 return await function(plan, *args, **kwargs)
             except KNOWN_ERRORS as error:
+                # Without the cause, whose traceback Prefect would log.
                 raise StepFailed.of(name, error) from None
 
         made: Callable[..., Coroutine[Any, Any, R]] = as_task(run)
@@ -146,7 +148,9 @@ def instance_task(name: str) -> Callable[[InstanceFunction[Work, P]], InstanceTa
                 await function(plan, outcome, run_id, *args, **kwargs)
             except StepFailed as failure:
                 outcome.fail(failure)
+            # Also after a failure, and before Prefect is told: the journal is what a restarted run reads.
             await journal.record_instance(run_id, plan, outcome)
+            # A state, not an exception: the outcome has to come back with it.
             return Failed(message=str(outcome.failure), data=outcome) if outcome.failure else outcome
 
         # Not functools.wraps: Prefect would take the parameters of the function for those of the task.
@@ -178,6 +182,7 @@ async def map_instances(
         # Quoted, as in `step`.
         mapped: Any = work.map([quote(each) for each in pending], unmapped(run_id))
         futures = [cast("LoopFuture", future) for future in mapped]
+        # In the order in which they end, so that the progress does not wait for the slowest.
         finishing = [_finish(each, future) for each, future in zip(pending, futures, strict=True)]
         for done, finished in enumerate(asyncio.as_completed(finishing), start=1):
             outcome = await finished

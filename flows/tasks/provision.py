@@ -36,6 +36,7 @@ async def plan_fleet(fleet: Fleet, only: Collection[str] | None, save_all: bool,
     now = run_context().graph.now()
     plan = diff_fleet(fleet, observed, memory=memory, only=only, save_all=save_all, force=force, now=now)
     plan = await estimate_scopes(run_context().graph, plan)
+    # Of a part of the fleet it would be another number under the same name.
     if only is None:
         drift = sum(each.needed or each.conflict is not None for each in plan.instances)
         measured = Measurement(tenant_id=fleet.tenant_id, fleet=fleet.fleet, name="drift", value=drift, measured_at=now)

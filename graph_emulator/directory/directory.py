@@ -17,6 +17,7 @@ def arrivals(seed: int, identifier: str, created_at: float, lag_seconds: float) 
     """When each replica receives the object; empty without lag. The slowest takes the whole lag."""
     if lag_seconds <= 0:
         return ()
+    # At least a third of the lag: an object that is visible at once on most replicas would hide the faults of clients.
     early = [created_at + lag_seconds * (0.3 + 0.6 * share(seed, identifier, n)) for n in range(REPLICAS - 1)]
     slowest = int(share(seed, identifier, "slowest") * REPLICAS)
     early.insert(slowest, created_at + lag_seconds)
@@ -64,6 +65,7 @@ class Entry:
 
     def seen(self, replica: int, now: float, *, whole: bool = True) -> dict[str, Any]:
         """The object as a replica returns it; a copy if `whole`."""
+        # What every replica has received needs no memory.
         while self.overwritten and max(self.overwritten[0][0]) <= now:
             del self.overwritten[0]
         if not self.overwritten:
@@ -128,6 +130,7 @@ class Directory:
 
     def _check_quota(self) -> None:
         quota = self._settings.object_quota
+        # Application and service principal; what is in the recycle bin counts as well (documented).
         if quota is not None and self.objects + 2 > quota:
             raise GraphProblem(
                 self._settings.quota_status,
@@ -198,11 +201,13 @@ class Directory:
         if mode != "never":
             delay = self._settings.propagation_seconds if mode == "delayed" else 0.0
             principal.pending.append((now + delay, changes))
+            # With no delay it is to be seen in the next read.
             principal.settle(now)
             self._note(principal)
 
     def delete(self, entry: Entry, now: float) -> None:
         """Move an object to the recycle bin, an application together with its service principal."""
+        # A service principal can be deleted alone; its application stays.
         for gone in (entry, entry.partner) if entry.kind == "application" else (entry,):
             if gone is not None and gone.deleted_at is None:
                 del self.live[gone.kind][gone.id]

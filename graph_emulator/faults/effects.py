@@ -88,6 +88,7 @@ def tamper(rules: Sequence[FaultRule], answer: Answer) -> Answer:
 
 def truncated(rules: Sequence[FaultRule], body: bytes) -> bytes:
     """The body, or its beginning if a fault truncates it."""
+    # Half of the bytes is never valid JSON.
     return body[: len(body) // 2] if any(rule.effect == "truncate" for rule in rules) else body
 
 
@@ -147,5 +148,6 @@ def choose_latency(settings: EmulatorSettings, operation: str, sequence: int) ->
     first = 1.0 - share(settings.seed, "latency", sequence)
     second = share(settings.seed, "latency angle", sequence)
     bell = math.sqrt(-2 * math.log(first)) * math.cos(2 * math.pi * second)
+    # Cut off at four times the median.
     factor = min(math.exp(SPREAD * bell), LONGEST)
     return settings.latency_seconds + settings.latency_scale * MEDIANS.get(operation, default) * factor

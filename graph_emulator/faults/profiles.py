@@ -44,8 +44,10 @@ PROFILES: dict[str, Profile] = {
         {"throttling": True},
         (
             FaultRule("status", status=429, probability=0.05, retry_after="1"),
+            # Microsoft's page has an example with a fraction.
             FaultRule("status", status=429, probability=0.02, retry_after="0.5"),
             FaultRule("status", status=429, probability=0.02, retry_after="date:2"),
+            # Reported: a 429 for a write that had happened (Microsoft Q&A 5529013).
             FaultRule("status", status=429, method="write", probability=0.02, retry_after="1", after_commit=True),
         ),
     ),
@@ -67,6 +69,7 @@ PROFILES: dict[str, Profile] = {
         (
             FaultRule("reset", operation="instantiate", occurrence=1, after_commit=True),
             _lost(503, operation="instantiate", occurrence=3, retry_after="1"),
+            # Graph is known to answer 404 although it created the application.
             _lost(404, operation="instantiate", occurrence=5),
             _lost(504, operation="create_job", occurrence=2),
             FaultRule("reset", operation="create_job", occurrence=4, after_commit=True),
@@ -84,6 +87,7 @@ PROFILES: dict[str, Profile] = {
             FaultRule("html", status=502, method="GET", probability=0.03),
             FaultRule("unknown_enum", method="GET", probability=0.2),
             FaultRule("missing_schedule", method="GET", probability=0.1),
+            # A pause longer than any client waits.
             FaultRule("status", status=429, occurrence=25, retry_after="86400"),
         ),
     ),

@@ -125,11 +125,13 @@ class Faults:
         for number, rule in enumerate(self.rules):
             if not rule.concerns(operation, method, path):
                 continue
+            # Counted before anything else: the n-th request is the n-th that matches, hit or not.
             met = self._met[number] = self._met.get(number, 0) + 1
             if rule.occurrence is not None and met != rule.occurrence:
                 continue
             if rule.times is not None and self._hit.get(number, 0) >= rule.times:
                 continue
+            # By the number of the match, not a running generator: the same requests are hit whatever else is sent.
             if rule.probability < 1 and share(self._seed, "fault", number, met) >= rule.probability:
                 continue
             self._hit[number] = self._hit.get(number, 0) + 1
@@ -165,6 +167,7 @@ def read_rule(value: Any) -> FaultRule:
         if name not in known:
             raise EmulatorError(f"fault rule: unknown field {name!r}; known: {', '.join(sorted(known))}")
         if given is not None and (
+            # In Python `True` is an int as well.
             not isinstance(given, _TYPES[name]) or (isinstance(given, bool) != (_TYPES[name] == (bool,)))
         ):
             raise EmulatorError(f"fault rule: {name}: {given!r} is of the wrong type")

@@ -36,6 +36,7 @@ class Window:
         for at, spent in self._spent:
             missing -= spent
             if missing <= 0:
+                # Never 0: a client that waits as long as it was told must find the request accepted.
                 return max(at + self._seconds - now, 0.001)
         return self._seconds
 
@@ -67,6 +68,7 @@ class Throttle:
         windows = {name: self._window(app_id, name) for name in costs}
         shares = {name: windows[name].share_after(cost, now) for name, cost in costs.items()}
         worst = max(shares, key=lambda name: shares[name])
+        # Before anything is spent: a refused request costs nothing here.
         if shares[worst] > 1:
             raise self._refusal(app_id, worst, windows[worst].free_in(costs[worst], now))
         for name, cost in costs.items():

@@ -45,6 +45,7 @@ def list_all(call: Call) -> Answer:
         found = list(filter(FILTERABLE.predicate(options["$filter"]), found))
     _sort(found, options.get("$orderby"))
     skip, settings = whole_number(options, "$skip", 0, 1_000_000, 0), call.tenant.settings
+    # Recorded: without $top the whole gallery comes in one page.
     default = settings.template_page_size if settings.template_next_link_without_top else len(found)
     top = whole_number(options, "$top", default, LARGEST_PAGE)
     page = [select(template, names) for template in found[skip : skip + top]]
@@ -90,6 +91,7 @@ def get(call: Call) -> Answer:
         raise not_found(call.parameters["id"])
     value = template.as_graph()
     if call.tenant.settings.template_properties == "nine":
+        # The recorded response has nine properties; the metadata declares more.
         value = {name: value[name] for name in RECORDED}
     value = select(value, names)
     return Answer(200, {"@odata.context": call.context("applicationTemplates/$entity"), **value})

@@ -42,6 +42,7 @@ def batch(call: Call) -> Answer:
 
 
 def _check(steps: list[dict[str, Any]]) -> None:
+    # Unique regardless of case: https://learn.microsoft.com/graph/json-batching
     ids = [step["id"].lower() for step in steps]
     if len(set(ids)) != len(ids):
         raise malformed("Request id is not unique in the batch.")
@@ -75,6 +76,7 @@ def _answer(call: Call, step: dict[str, Any], earlier: dict[str, dict[str, Any]]
         return {"id": step["id"], "status": 424, "headers": {}, "body": _body(problem, call)}
     answer = call.send(_request(call, step))
     if answer.status == 200 and answer.value is None:
+        # A part with status 200 has a body.
         answer.value = {}
     response = {"id": step["id"], "status": answer.status, "headers": answer.headers}
     return response if answer.value is None else {**response, "body": answer.value}
@@ -87,6 +89,7 @@ def _body(problem: GraphProblem, call: Call) -> dict[str, Any]:
 def _request(call: Call, step: dict[str, Any]) -> Request:
     path, _, query = step["url"].partition("?")
     headers = {str(name).lower(): str(value) for name, value in (step.get("headers") or {}).items()}
+    # The token of the batch is that of its parts.
     headers["authorization"] = call.request.headers.get("authorization", "")
     body = step.get("body")
     return Request(

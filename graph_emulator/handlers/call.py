@@ -91,6 +91,7 @@ class Call:
             raise bad_request(f"Invalid object identifier '{identifier[:100]}'.")
         else:
             entry = directory.get(kind, identifier, self.replica, self.now)
+        # Application.ReadWrite.OwnedBy reads every object, and changes only what the caller owns.
         if self.owned_only and (change or synchronization) and self.caller.object_id not in entry.owners:
             raise forbidden_synchronization() if synchronization else forbidden()
         return entry

@@ -63,6 +63,7 @@ def _find_principal(call: Call, answer: Answer) -> Entry | None:
         app_id = identifier[6:].lower()
         return next((e for e in directory.live["servicePrincipal"].values() if e.value["appId"] == app_id), None)
     identifier = identifier.lower()
+    # A deletion is recorded after it was done.
     return directory.live["servicePrincipal"].get(identifier) or directory.deleted.get(identifier)
 
 
@@ -109,6 +110,7 @@ def list_all(call: Call) -> Answer:
         for record in call.tenant.audits.readable(call.now, descending=descending)
         if matches(record) and (last is None or _is_beyond(record, last, descending))
     )
+    # One more than the page holds, to know whether another one follows.
     page = list(islice(found, top + 1))
     value: dict[str, Any] = {"@odata.context": call.context("auditLogs/directoryAudits")}
     # A page without $top has a link too: azure-docs issue 11920.

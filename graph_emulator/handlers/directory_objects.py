@@ -42,6 +42,7 @@ def _matching(call: Call, kind: Kind, advanced: bool) -> list[Entry]:
     found = list(call.tenant.directory.all(kind, call.replica, call.now, index_lag=index_lag))
     if "$filter" in options:
         matches = FILTERABLE[kind].predicate(options["$filter"], advanced=advanced)
+        # As this replica has them: a filter may miss what was changed a moment ago.
         found = [entry for entry in found if matches(entry.seen(call.replica, call.now, whole=False))]
     if "$search" in options:
         words = _search(options["$search"], advanced)
@@ -99,6 +100,7 @@ def _page(call: Call, kind: Kind, found: list[Entry], names: frozenset[str] | No
     if advanced:
         value["@odata.count"] = len(found)
     if start + top < len(found):
+        # The last object and not a number: objects that are created or deleted meanwhile shift no page.
         token = write_skip_token(page[-1].id)
         value["@odata.nextLink"] = next_link(call.address, call.request.query, skiptoken=token)
     value["value"] = [select(render(call, entry), names) for entry in page]
@@ -130,6 +132,7 @@ def patch(call: Call, kind: Kind) -> Answer:
     if isinstance(call.body, dict):
         for name in call.body:
             if name in READ_ONLY[kind]:
+                # Before the types are checked: a read-only property has none here.
                 raise bad_request(f"Property '{name}' is read-only and cannot be set.")
     changes = take(call.body, WRITABLE[kind])
     _check_values(changes, entry)
@@ -157,6 +160,7 @@ def delete(call: Call, kind: Kind) -> Answer:
     entry = call.entry(kind, change=True)
     principal = entry.partner if kind == "application" else entry
     if principal is not None and principal.deleted_at is None:
+        # Before the object is gone: jobs are found by their service principal.
         call.tenant.jobs.stop_all(principal.id, call.now)
     call.tenant.directory.delete(entry, call.now)
     return Answer(204)

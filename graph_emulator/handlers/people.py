@@ -166,8 +166,10 @@ def assign(call: Call) -> Answer:
     """Assign a user or group; a duplicate is refused."""
     body = take(call.body, dict.fromkeys(REQUIRED, "string"), required=REQUIRED)
     entry = _resource(call)
+    # Ids are compared regardless of case.
     if body["resourceId"].lower() != entry.id:
         raise bad_request("The resourceId does not match the service principal of the request.")
+    # Cycles that are due by now ran without the new assignment.
     call.tenant.jobs.settle(call.now)
     assignment = call.tenant.assignments.add(entry, body["principalId"], body["appRoleId"], call.now)
     call.tenant.jobs.touch(entry.id, call.now)
@@ -201,6 +203,7 @@ def list_owners(call: Call, kind: Kind) -> Answer:
     owners = []
     for owner in call.entry(kind).owners:
         found = call.tenant.people.find(owner)
+        # An owner that is no user is the application of a token, of which only the id is known here.
         value = found[1] if found else {"id": owner}
         name = "user" if found else "servicePrincipal"
         owners.append({"@odata.type": f"#microsoft.graph.{name}", **value})

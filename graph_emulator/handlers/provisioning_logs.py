@@ -97,13 +97,16 @@ def list_all(call: Call) -> Answer:
     token = read_skip_token(options)
     last = _position(token) if token is not None else None
     if last is not None and descending:
+        # Events of the same moment may be on both sides of the token, so that moment is read again.
         before = min(before, last[0] + 1)
     elif last is not None:
         after = max(after, last[0] - 1)
     events = call.tenant.log.readable(call.now, after, before, descending=descending)
     found = (e for e in events if matches(e) and (last is None or _is_beyond(e, last, descending)))
+    # One more than the page holds, to know whether another one follows.
     page = list(islice(found, top + 1))
     value: dict[str, Any] = {"@odata.context": call.context("auditLogs/provisioning")}
+    # An older page of Microsoft's says that a skiptoken comes only with $top.
     if len(page) > top and ("$top" in options or settings.log_next_link_without_top):
         end = page[top - 1]
         position = write_skip_token(f"{end.ticks}_{end.id}")

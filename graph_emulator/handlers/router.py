@@ -35,6 +35,7 @@ def _refuse(call: Call, segments: Sequence[str], other_methods: bool) -> Answer:
     names = [segment.lower() for segment in segments]
     kind = KINDS.get(names[0]) if names else None
     if kind and names[2:3] == ["synchronization"]:
+        # The synchronization service refuses in its own form; all else is refused by Graph's gateway.
         raise no_resource(segments)
     if kind and len(names) == 3 and names[2] == "$ref":
         raise malformed(f"Unsupported segment type. ODataQuery: /{'/'.join(segments)}")
@@ -141,6 +142,7 @@ class Router:
         """The route and the values of its variables; for a path that is not served, a route that refuses it."""
         node, parameters = self._root, dict[str, str]()
         for segment in segments:
+            # Literal segments first: `/servicePrincipals/delta` is no object with the id "delta".
             child = node.literal.get(segment) or node.literal.get(segment.lower())
             if child is None and node.variable is not None:
                 child = node.variable
@@ -164,6 +166,7 @@ def split_path(path: str) -> list[str]:
             if match := ALTERNATE_KEY.match(segment):
                 segments += [match[1], f"appId={match[2]}"]
                 continue
+            # A function may be called with or without its parentheses.
             segment = segment.removesuffix("()")
         elif segment.startswith(ALIAS):
             segment = f"microsoft.{segment}"

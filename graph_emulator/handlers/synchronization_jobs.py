@@ -103,6 +103,7 @@ def restart(call: Call) -> Answer:
     scope = take(criteria, {"resetScope": "string"}).get("resetScope") or ""
     flags = 0
     for name in filter(None, (part.strip() for part in scope.split(","))):
+        # Names are compared as written: the case of enumerations matters here.
         if name not in RESTART_SCOPES:
             raise bad_request(f"Requested value '{name[:100]}' was not found: resetScope.", "BadRequest")
         flags |= RESTART_SCOPES[name]
@@ -112,6 +113,7 @@ def restart(call: Call) -> Answer:
 
 def schema_of(job: Job) -> dict[str, Any]:
     """The job's own schema, or the template's; its id is that of the job."""
+    # Recorded: the id of a job's schema is the id of the job.
     return {**(job.schema or build_schema(job.principal.template, job.template_id)), "id": job.id}
 
 

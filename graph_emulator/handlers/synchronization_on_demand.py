@@ -31,6 +31,7 @@ def provision_on_demand(call: Call) -> Answer:
         raise credentials_missing()
     refusal = call.tenant.targets.refusal(template, saved, call.now)
     if refusal:
+        # A 200 with a failure inside: the request itself succeeded.
         outcome = Outcome(*subject, "other", "failure", REJECTED)
         value = refused(outcome, refusal, call.now, form)
     else:
@@ -54,6 +55,7 @@ def _subject(call: Call, job: Job) -> tuple[str, Subject, list[str]]:
             f"synchronization rule: {found['ruleId'][:100]}.  However, the job does not include the rule.",
             "RequestParameterInvalid",
         )
+    # Microsoft's page excludes roles.
     if job.principal.template.imports_roles:
         raise bad_request("Roles cannot be provisioned on demand.", "BadRequest")
     if len(found["subjects"]) != 1:

@@ -26,6 +26,7 @@ def _are_ready(call: Call, entry: Entry) -> bool:
 def _render(call: Call, entry: Entry, name: str, *, whole: bool) -> dict[str, Any]:
     keys = ("galleryApplicationIdentifier", "galleryApplicationKey", "isOAuthEnabled")
     values = (entry.template.id, entry.template.slug, "false")
+    # beta spells these keys in camel case, v1.0 with a capital.
     metadata = [
         {"key": key if call.is_beta else key[0].upper() + key[1:], "value": value}
         for key, value in zip(keys, values, strict=True)

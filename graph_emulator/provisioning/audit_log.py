@@ -98,6 +98,7 @@ class AuditLog:
         self._made += 1
         settings = self._settings
         correlation = guid(settings.seed, "audit", self._made)
+        # The number is used up all the same, so that the ids of the others do not depend on the switch.
         if share(correlation, "lost") < settings.lost_audit_share:
             return
         source = "Sync" if activity.service == PROVISIONING else "Directory"
@@ -132,6 +133,7 @@ class AuditLog:
         last = bisect_right(self._records, to_ticks(now), key=_ticks)
         for position in range(last - 1, first - 1, -1) if descending else range(first, last):
             record = self._records[position]
+            # Not a bound of the search: records are sorted by when they happened, not by when they are readable.
             if record.ingested_at <= now:
                 yield record
 

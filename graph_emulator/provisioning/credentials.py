@@ -42,8 +42,10 @@ class SavedSecrets:
 
     def save(self, values: dict[str, str], *, merge: bool, now: float, visible_at: float) -> None:
         """Save a set of secrets; an empty value removes its key."""
+        # What reads show until the new set is visible.
         self.shown = self.masked(now)
         whole = {**self.values, **values} if merge else values
+        # An empty value removes its key, as Terraform's provider relies on.
         self.values = {key: value for key, value in whole.items() if value != ""}
         self.shown_from = visible_at
 
@@ -75,6 +77,7 @@ class TargetSystems:
         if missing:
             return f"The credentials are incomplete: {', '.join(missing)} is required by {template.display_name}."
         for key in SENSITIVE_KEYS & credentials.keys():
+            # The mask itself is among the bad values: a client that writes it back has lost the secret.
             if self._is_bad(credentials[key]):
                 return self._in_words(template, "Unauthorized (401): the access token is invalid or has been revoked")
         expected = self._accepted.get(_address(credentials.get("BaseAddress", "")))

@@ -58,6 +58,7 @@ class Execution:
         """The result of the cycle, in Graph's terms."""
         if self.error:
             return "Failed"
+        # Failing entries are no failure of the cycle.
         return "EntryLevelErrors" if self.counts.get("countEscrowed") else "Succeeded"
 
     def outcome_at(self, position: int) -> float:
@@ -117,6 +118,7 @@ def in_scope(people: People, assignments: list[dict[str, Any]], *, all_in_scope:
         if subject is None:
             continue
         found[assignment["principalId"]] = subject
+        # One level only: Entra does not expand nested groups.
         for member in people.members.get(assignment["principalId"], ()):
             found.setdefault(member, ("User", people.users[member]))
     return found
@@ -145,6 +147,7 @@ class DeletionRules:
         threshold = None
         if isinstance(settings, dict) and settings.get("DeleteThresholdEnabled") is True:
             value = settings.get("DeleteThresholdValue")
+            # The number in Microsoft's samples.
             threshold = value if isinstance(value, int) else 500
         return cls(skip, threshold)
 
@@ -205,6 +208,7 @@ def run_cycle(plan: CyclePlan, execution: Execution, target: Target) -> bool:
         False if the cycle must stop, because it would delete more than the threshold allows.
     """
     if plan.template.imports_roles:
+        # The AWS connector imports roles, and its events are not in the provisioning log.
         execution.counts = {"countImported": len(imported_roles(plan.seed, plan.app_id))}
         return True
     outcomes = execution.outcomes
@@ -231,6 +235,7 @@ def _entering(
             return None
         target.skipped.add(subject_id)
         return Outcome(kind, value, "other", "skipped", "EntrySynchronizationSkipped")
+    # Not due for its next attempt.
     if target.escrowed.get(subject_id, 0) > execution.number:
         return None
     return provision(plan, target, subject_id, subject, execution.number)
@@ -261,6 +266,7 @@ def update(plan: CyclePlan, kind: str, value: dict[str, Any]) -> Outcome:
 
 def _leaving(plan: CyclePlan, outcomes: list[Outcome], target: Target) -> bool:
     for forgotten in [id_ for id_ in target.escrowed if id_ not in plan.scope]:
+        # Who has left the scope is not tried again.
         del target.escrowed[forgotten]
     target.skipped &= plan.scope.keys()
     if plan.deletions.skip:

@@ -80,9 +80,11 @@ def _begin_cycle(job: Job, context: HandlerContext) -> None:
         }
         _record_failure(job, execution, context, "EncounteredQuarantineException")
         return
+    # Read by initial cycles only: a changed SyncAll does nothing until a restart.
     if job.initial_due:
         job.all_in_scope = syncs_all(secrets)
     allowed = run_cycle(build_cycle_plan(job, context, secrets, at), execution, job.target)
+    # For one cycle: the permission to delete does not outlive it.
     job.force_deletes = False
     context.log.record(execution, job.principal)
     if allowed:
@@ -114,6 +116,7 @@ def build_cycle_plan(job: Job, context: HandlerContext, secrets: dict[str, str],
 
 def _duration_seconds(job: Job, settings: EmulatorSettings) -> float:
     initial = settings.initial_cycle_seconds
+    # An incremental cycle has to end before the next one begins.
     return initial if job.initial_due else min(initial, settings.cycle_seconds / 4)
 
 
@@ -124,11 +127,14 @@ def _end_cycle(job: Job, execution: Execution, context: HandlerContext) -> None:
     if job.steady_first is None:
         job.steady_first = execution.ends
     job.steady_last = execution.ends
+    # A cycle that reaches its end lifts a quarantine.
     job.quarantine, job.failures_in_a_row, job.initial_due = None, 0, False
     if job.principal.template.imports_roles:
         _import_roles(job, context, execution.ends)
     job.cycle_number += 1
+    # The interval runs from begin to begin.
     job.next_at = max(execution.began + context.settings.cycle_seconds, execution.ends)
+    # Cycles without events are skipped until something changes: a thousand idle jobs cost nothing then.
     job.dormant = not execution.outcomes and job.cycle_number > context.settings.eventful_cycles
 
 
@@ -162,6 +168,7 @@ def hold(job: Job, reason: str, at: float, context: HandlerContext, error: dict[
     job.dormant = False
     job.quarantine = Quarantine(
         reason,
+        # A series is one quarantine to a person; each daily attempt begins the current one again.
         held.series_began if held else at,
         at,
         at + context.settings.quarantine_retry_seconds,

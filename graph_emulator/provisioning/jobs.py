@@ -91,6 +91,7 @@ class Job:
 
     def as_graph(self, now: float) -> dict[str, Any]:
         """The object as Graph shows it."""
+        # The form of older samples; the recorded one has PT40M.
         older = self.fresh_code == "NotConfigured" and not self.was_started
         return {
             "id": self.id,
@@ -106,6 +107,7 @@ class Job:
 
     def _status(self, now: float) -> dict[str, Any]:
         last = self.last.as_graph() if self.last else None
+        # Microsoft's page shows such a job with a failed execution in the year 1, before its first cycle.
         if last is None and self.was_started:
             last = never_began()
         return {
@@ -120,6 +122,7 @@ class Job:
             "steadyStateFirstAchievedTime": _moment(self.steady_first),
             "steadyStateLastAchievedTime": _moment(self.steady_last),
             "synchronizedEntryCountByType": self._entry_counts(now),
+            # Recorded as null on a fresh job; the empty string is on Microsoft's page of a started one.
             "troubleshootingUrl": "" if self.was_started else None,
         }
 
@@ -147,6 +150,7 @@ class Job:
             return []
         counts = Counter(kind for kind, _ in self.target.present.values())
         if self.running:
+            # The outcomes of a cycle are decided at its beginning, but happen in the course of it.
             counts.subtract(self.running.still_to_come(now))
         # Keys are pairs of object types, such as "user to User" on Microsoft's page about cloud sync.
         pairs = (("User", f"User to {SCIM_USER}"), ("Group", f"Group to {SCIM_GROUP}"))

@@ -25,6 +25,7 @@ def provision_now(job: Job, plan: CyclePlan, subject_id: str, subject: Subject, 
     job.on_demand += 1
     execution = Execution(job.id, job.life, FIRST_NUMBER + job.on_demand, False, now, now)
     kind, value = subject
+    # Who is not assigned is skipped, also where the account exists.
     if subject_id not in plan.scope:
         outcome = Outcome(kind, value, "other", "skipped", OUT_OF_SCOPE)
     elif subject_id in job.target.present and subject_id in job.target.outdated:
@@ -53,6 +54,7 @@ class OnDemandResult:
             "summaries": [summary],
             "steps": summary["provisioningSteps"],
         }
+        # On Microsoft's page the value of a group is `{}`.
         value = {} if self.group and not self.type_name else values[self.value]
         return {"key": TYPE_NAME if self.type_name else _text(key), "value": _text(value)}
 

@@ -62,6 +62,7 @@ class JobScheduler:
             due = job.next_at + max(ahead, 0) * self._context.settings.cycle_seconds
         if due < math.inf and due != job.alarm:
             job.alarm = due
+            # A number makes entries of the same moment comparable, and keeps their order.
             self._entries += 1
             heapq.heappush(self._due, (due, self._entries, job))
 
@@ -140,6 +141,7 @@ class JobScheduler:
         """Start or resume a job, and lift its quarantine."""
         secrets = self._context.secrets_of(job.principal.id).values
         settings = self._context.settings
+        # By default it starts: a live test of Terraform's provider shows it.
         if not secrets and settings.start_without_credentials == "error":
             raise credentials_missing()
         job.was_started, job.quarantine = True, None
@@ -189,6 +191,7 @@ class JobScheduler:
         self._context.log.forget_unhappened(job.id, now)
         for position, outcome in enumerate(running.outcomes):
             if running.outcome_at(position) > now and outcome.action == "create":
+                # What the cycle had not reached yet was not created.
                 job.target.present.pop(outcome.subject["id"], None)
 
     def provision_now(self, job: Job, subject_id: str, subject: Subject, now: float) -> Event:
@@ -203,6 +206,7 @@ class JobScheduler:
     def replace_schema(self, job: Job, schema: dict[str, Any] | None, now: float) -> None:
         """Save a schema, or return to the template's; an initial cycle follows."""
         job.schema = schema
+        # On demand a user that no cycle has processed since is updated; all others are skipped as redundant.
         job.target.outdated = set(job.target.present)
         if job.schedule == "Active":
             self.restart(job, RESTART_SCOPES["Watermark"], now)
@@ -231,6 +235,7 @@ class JobScheduler:
         """Disable the jobs of a deleted service principal."""
         for job in self.of(principal_id, now):
             self._break_off(job, now)
+            # Kept for a restore, after which it may be running again: Graph does not document which.
             job.before_deletion, job.schedule = job.schedule, "Disabled"
 
     def revive(self, principal_id: str, now: float) -> None:

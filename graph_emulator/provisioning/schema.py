@@ -131,6 +131,7 @@ def _reordered(value: Any, name: str = "") -> Any:
     if isinstance(value, list):
         # The order of parameters and values is significant.
         return [_reordered(each) for each in (value if name in ("parameters", "values") else reversed(value))]
+    # 1 and 1.0 are the same number in JSON: a client must not take the difference for a change.
     return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
