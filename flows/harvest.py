@@ -47,6 +47,7 @@ async def harvest_logs(
     """
     install_log_filter()
     async with open_run_context(tenant):
+        # First: an application that is new since the last harvest is ours from its first event on.
         await find_owned_applications()
         # Graph's clock dates the events, and this machine's may be wrong.
         result = await read_log(run_context().graph.now(), since, timedelta(minutes=overlap_minutes), all_applications)

@@ -54,6 +54,7 @@ async def provision_on_demand(
 
 async def _try_all(fleet: Fleet, planned: list[OnDemandRequest], run_id: str) -> list[OnDemandResult]:
     trials: list[OnDemandResult] = []
+    # One after the other: Graph allows 5 of them in 10 s.
     for attempt in planned:
         report_progress(Progress("try", len(trials), len(planned), f"{attempt.subject.label} · {attempt.key}"))
         trials.append(await try_request(attempt, fleet, run_id))

@@ -107,8 +107,10 @@ async def provision_fleet(
         if dry_run:
             return Completed(message=format_changes(plan), data=plan)
         rollout = await choose_rollout(run.fleet, plan, canary, canary_rules, plan_digest, change, force=force)
+        # After the choice of a rollout: a continued one is compared with the digest of what is left.
         refusal = find_refusal(plan, force=force, digest=rollout.reviewed, in_waves=rollout.in_waves)
         if refusal := refusal or missing_permissions(plan, run.context.claims):
+            # A state and not an exception: a refusal is a result, with no traceback.
             return Failed(message=str(refusal), data=refusal)
         options = {"tenant": tenant, "concurrency": concurrency, "compare": compares}
         options |= {"save_credentials": save_credentials, "force": force, "lease_id": lease_id()}
@@ -143,6 +145,7 @@ async def apply_plan(
         instances = await map_instances(
             provision_instance, plan.instances, run_id, phase="provision", width=concurrency
         )
+    # Also of instances that needed nothing: they match their mappings as well.
     await note_applied(plan.instances, instances)
     return instances
 
@@ -181,6 +184,7 @@ async def _provision(plan: InstancePlan, outcome: InstanceOutcome, run_id: str) 
         await save_schema(plan, placed, job_id, job_template_id, run_id)
     if plan.touches("owners"):
         await add_owners(plan, placed)
+    # Before the start: the first cycle has the right scope then.
     if plan.touches("assignments"):
         outcome.pending = await assign_principals(plan, placed)
 

@@ -52,6 +52,7 @@ async def react_to_quarantine(
     get_run_logger().info("%s", reaction.summary)
     told = await send_note(notify, reaction.subject, reaction.message(done)) if notify else True
     text = f"{reaction.summary} {done}".strip()
+    # Not a failure of the flow: the explanation is there, but a person has to look.
     if failed or not told:
         return Completed(
             name="PartiallyCompleted", message=text if told else f"{text} The notification could not be sent."
@@ -76,6 +77,7 @@ def _triaged(event: QuarantineEvent) -> QuarantineReaction:
         observed = store.jobs.latest(event.tenant_id, event.fleet or "")
         key = event.key or unmanaged_key(event.service_principal_id, event.job_id)
         job = next((each for each in observed if each.key == key and each.job_id == event.job_id), None)
+        # An automation may run minutes after the event: the job may have recovered.
         held = job is not None and job.state == "quarantined"
         found = (
             quarantine_triage.triage_quarantine(store, event.key, job.service_principal_id, job)
@@ -94,6 +96,7 @@ async def _restart(
     if fleet is None or event.key is None:
         return "Not restarted: no fleet file was given.", True
     desired = await asyncio.to_thread(read_fleet, fleet)
+    # The automation names one fleet file, but events come from every fleet of the server.
     if (desired.fleet, desired.tenant_id) != (event.fleet, event.tenant_id):
         return f"Not restarted: the fleet file defines {desired.fleet}, but the event is about {event.fleet}.", True
     state = await control_jobs(fleet, "restart", tenant, [event.key], return_state=True)

@@ -72,11 +72,13 @@ async def retire_instance(plan: Retirement, _outcome: InstanceOutcome, _run_id: 
     """Retire one instance."""
     if plan.live:
         for job in plan.jobs:
+            # Pausing first keeps a cycle from beginning while the job is deleted.
             if job.state not in {"created", "paused"}:
                 await pause_job(plan, job.job_id or "")
             await delete_job(plan, job.job_id or "")
         await delete_application(plan)
     if plan.service_principal_id:
         await forget_fingerprints(plan)
+    # Last: until then everything can be restored from the recycle bin.
     if plan.purge:
         await purge_application(plan)

@@ -64,6 +64,7 @@ async def shard_deployment() -> DeploymentResponse | None:
             flow_filter=FlowFilter.model_validate({"name": {"any_": [FLOW]}}),
             work_pool_filter=WorkPoolFilter.model_validate({"name": {"any_": [own.work_pool_name]}}),
         )
+    # A paused deployment would take runs and never start them.
     return next((each for each in found if not each.paused), None)
 
 
@@ -77,6 +78,7 @@ async def start_shard_run(
         flow_run_name=name,
         tags=[_tag(fleet.tenant_id, fleet.fleet)],
         idempotency_key=idempotency_key,
+        # Started, not awaited: the pool watches all shards together.
         timeout=0,
     )
 
@@ -115,6 +117,7 @@ async def cancel_run(run: FlowRun, why: str) -> None:
 
 async def _end(run: FlowRun, state: State) -> None:
     async with get_client() as client:
+        # Prefect's rules would refuse some of these transitions, and no process is there that could disagree.
         await client.set_flow_run_state(run.id, state, force=True)
     run.state = state
 
@@ -171,6 +174,7 @@ class ShardLiveness:
         """
         await asyncio.sleep(self._pause_seconds)
         found = await read_shard_runs(self._watched)
+        # Not reached: nothing is known, so no run is given up.
         if found is None:
             return []
         now = {run.id: run for run in found}
@@ -200,6 +204,8 @@ class ShardLiveness:
 
     async def _give_up_the_silent(self) -> None:
         now, bound = time.monotonic(), self._bounds.silence_seconds
+        # Of all of them: a shard that waits for a worker is alive as long as the others, which keep the workers busy,
+        # are.
         last_seen = max((each.seen_at for each in self._watched.values()), default=now)
         for each in self._watched.values():
             waiting = each.run.state is None or each.run.state.type in {StateType.SCHEDULED, StateType.PENDING}

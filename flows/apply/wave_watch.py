@@ -86,6 +86,7 @@ async def _cycles(watch: Watch) -> list[Reading]:
     deadline = time.monotonic() + watch.rules.timeout_minutes * 60
     bar = await ProgressArtifact.start(watch.fleet.fleet, watch.name, len(targets))
     while True:
+        # A full sweep each time, so that quarantines are recorded and reported as in any other.
         readings = list((await sweep_jobs(watch.fleet, targets)).readings)
         waiting = sum(map(watch.open, readings))
         report_progress(Progress(watch.name, len(readings) - waiting, len(readings)))
@@ -103,6 +104,7 @@ async def _logs(watch: Watch, jobs: Mapping[str, Reading]) -> dict[str, JobLog] 
         found = await read_job_logs(list(jobs), watch.began_at) if jobs else {}
         if found is None:
             return None
+        # The job counts at once what the log shows minutes later.
         late = [id_ for id_, each in jobs.items() if found[id_].events < each.health.counts.get("exported", 0)]
         left = deadline - time.monotonic()
         if not late or left <= 0:
@@ -129,6 +131,7 @@ async def try_users(
         try:
             attempts = await plan_on_demand(fleet, [key], users, [])
         except KNOWN_ERRORS as error:
+            # Not a verdict about the instance: the user may just be unknown, or out of its scope.
             log().warning("%s: users cannot be tried: %s", key, error)
             continue
         trials[key] = [await try_request(each, fleet, run_id) for each in attempts]

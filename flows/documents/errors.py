@@ -57,6 +57,7 @@ class FleetFileError(EntraFleetError):
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         files = {problem.place.file: index for index, problem in reversed(list(enumerate(problems)))}
+        # By file in the order of their first problem, then from top to bottom.
         order = sorted(dict.fromkeys(problems), key=lambda one: (files[one.place.file], *one.place[1:3]))
         self.problems: tuple[Problem, ...] = tuple(order)
         super().__init__(self._format())

@@ -35,6 +35,7 @@ class Sources:
             raise format_refusal(Place(file), what, "Merge files, or correct the patterns under include.")
         content = self._content(path)
         self.seen.add(path.resolve())
+        # Of the bytes that were read: the file may change while it is used.
         self._digests.append((path, hashlib.sha256(content).hexdigest()))
         text = _text(content, file)
         suffix = path.suffix.lower()
@@ -71,6 +72,7 @@ class Sources:
                     place, "is not a regular file", "Write the fleet to a regular file, and name that."
                 )
             with path.open("rb") as file:
+                # One byte more, to tell a file of exactly the limit from a larger one.
                 content = file.read(FILE_BYTES_MAX + 1)
         except FileNotFoundError:
             raise format_refusal(place, "no such file", "Check the path, or create the file.") from None
@@ -91,6 +93,7 @@ def _text(content: bytes, file: str) -> str:
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
+        # Up to the error it is valid, which gives the line and column.
         before = content[: error.start].decode("utf-8")
         place = Lines(file, before).place(len(before))
         raise format_refusal(place, "is not UTF-8 text", "Save the file as UTF-8.") from None

@@ -67,6 +67,7 @@ class Entry(NamedTuple):
 
 def count_node(size: int, node: Node, place: Place) -> int:
     """The number of values with one more inside; aliases count as their expansion."""
+    # The expanded size: aliases of aliases grow exponentially ("billion laughs").
     size += node.size
     if size > VALUES_MAX:
         what = f"the file expands to more than {VALUES_MAX:,} values"

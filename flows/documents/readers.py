@@ -79,6 +79,7 @@ def _rows(text: str, file: str) -> Iterator[list[Cell]]:
         row.append(Cell(value, place))
         position = cell.end()
         if cell[3] != ",":
+            # Spreadsheets save rows of nothing but commas.
             if any(inner.value.strip() for inner in row):
                 yield row
             row = []
@@ -92,6 +93,7 @@ def _columns(header: list[Cell]) -> dict[str, Columns]:
         *parents, last = name.split(".")
         if len(parents) > DEPTH_MAX:
             raise too_deep(cell.place)
+        # Spreadsheets in many languages separate by semicolons.
         if len(header) == 1 and ";" in name:
             advice = "Save the file with comma separators."
             raise format_refusal(cell.place, "the columns are separated by ';'", advice)
@@ -112,6 +114,7 @@ def _node(columns: Columns, row: list[Cell], place: Place) -> Node | None:
     if isinstance(columns, int):
         filled = columns < len(row) and row[columns].value
         return Text(row[columns].value) if filled else None
+    # `owners.0`, `owners.1`: a list, in the order of its numbers.
     if all(name.isdecimal() for name in columns):
         items = Items()
         for index in sorted(columns, key=int):
@@ -149,6 +152,7 @@ def read_json(text: str, file: str) -> Entry:
         FleetFileError: the text is not JSON, or repeats a name within a map.
     """
     try:
+        # As text: Python refuses to convert integers of thousands of digits.
         json.loads(text, parse_int=str)
     except json.JSONDecodeError as error:
         place = Place(file, error.lineno, error.colno)
@@ -322,6 +326,7 @@ class _YamlReader:
                 merged.append(Entry(place, node))
             else:
                 fields.add(name.value, place, node)
+        # At the end, because the map's own fields win wherever they stand.
         for source in merged:
             _merge(fields, source)
         return fields

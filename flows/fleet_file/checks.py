@@ -105,6 +105,7 @@ def check_header(entry: Entry) -> tuple[FleetHeader | None, list[Problem]]:
 
 def check_defaults(entry: Entry) -> list[Problem]:
     """The format of `defaults`, whether or not an instance uses them."""
+    # With any key and name: only the format is checked here.
     values = interpolate_key(_values(entry), "key", "name")
     return _validate(InstanceSettings, entry, values)[1]
 
@@ -157,6 +158,7 @@ def _validate(model: type[Model], entry: Entry, values: dict[str, Plain]) -> tup
     except ValidationError as error:
         for detail in error.errors(include_url=False, include_input=False):
             place, node = _locate(entry, detail["loc"])
+            # `_unusable` has said that it has no value.
             if not (isinstance(node, Text) and node.nothing):
                 problems.append(Problem(place, *explain_problem(model, detail, node)))
         return None, problems

@@ -124,6 +124,7 @@ class _File:
             return outer
         own = self.with_mappings(entry.node)
         self.gathered.defaults.append(entry._replace(node=own))
+        # They are reported as problems, and must not make every instance wrong as well.
         shared = {name: one for name, one in own.entries.items() if name not in INSTANCE_ONLY}
         return merge_defaults(outer, Fields(shared))
 
@@ -188,6 +189,7 @@ class _File:
         if path.resolve() in chain:
             advice = "Narrow the pattern: a file cannot include itself, directly or indirectly."
             raise format_refusal(place, f"{path} is included circularly", advice)
+        # By what it resolves to: links and `..` are other names of the same file.
         if path.resolve() in self.sources.seen:
             raise format_refusal(place, f"{path} is included twice", "Match it with only one pattern.")
         root = self.sources.read(path)

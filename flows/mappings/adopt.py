@@ -20,6 +20,7 @@ def adopt_mappings(text: str, wishes: Iterable[DesiredMapping]) -> str:
         wishes: Its desired mappings for the schema.
     """
     yaml = dumper()
+    # The file is a person's: only what has changed may look different.
     yaml.preserve_quotes = True
     document = yaml.load(text)
     for wish in wishes:
@@ -55,6 +56,7 @@ def _adopt(node: Any, wish: DesiredMapping) -> None:
 
 
 def _adopt_row(rows: Any, name: str, wish: DesiredMapping, *, plain: bool) -> None:
+    # In the file's own spelling.
     own = next(each for each in rows if str(each).casefold() == name.casefold())
     there = row_named(wish.found.table.attributes, name)
     if there is None:
@@ -67,6 +69,7 @@ def _replace(node: Any, name: str, items: list[str]) -> None:
     if not items:
         del node[name]
     elif isinstance(node[name], CommentedSeq):
+        # From the end, so that the positions before stay right; deleted one by one, the comments of the others stay.
         for index in reversed(range(len(node[name]))):
             if node[name][index] not in items:
                 del node[name][index]

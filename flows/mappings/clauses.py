@@ -67,6 +67,7 @@ class Clause:
 
     def __str__(self) -> str:
         phrase = _PHRASE_OF.get(fold_name(self.operator))
+        # An operator that Graph uses in an unusual way is written literally, so that it is read back the same.
         if phrase is None or bool(self.values) == (fold_name(self.operator) in _UNARY):
             phrase = f"{{{_bare(self.operator, '}')}}}"
         values = ", ".join(value if _is_word(value) else _quoted(value) for value in self.values)
@@ -104,6 +105,7 @@ def _quoted(text: str) -> str:
 
 def _bare(text: str, end: str) -> str:
     plain = text == text.strip() and text.isprintable() and text and not {end, '"', "\\"} & set(text)
+    # Braces and brackets hold a plain name, or one quoted like JSON where it could be misread.
     return text if plain else _quoted(text)
 
 
@@ -165,6 +167,7 @@ class _Reader:
 
     def operator(self) -> str:
         words = [token["word"] for token in self.tokens[self.at : self.at + _LONGEST]]
+        # The longest first: "greater than" is also the beginning of "greater than or equals".
         for length in range(len(words), 0, -1):
             name = None if None in words[:length] else _OPERATORS.get(fold_name(" ".join(words[:length])))
             if name:

@@ -41,6 +41,7 @@ def diff_mappings(wishes: Iterable[DesiredMapping]) -> list[Difference]:
     for wish in wishes:
         table = wish.found.table
         title = f"mappings.{table.source}"
+        # The target is named only where the source alone would be ambiguous.
         if sources.count(table.source) > 1:
             title = f"{title} to {table.target}"
         found += _fields(wish, title)
@@ -60,6 +61,7 @@ def _fields(wish: DesiredMapping, title: str) -> Iterator[Difference]:
     for name, value in wish.fields.items():
         before = getattr(now, name)
         if before is None and name in SCOPES:
+            # No scope and an empty one mean the same: everybody.
             before = ()
         if same_field(name, before, value):
             continue
@@ -121,6 +123,7 @@ def _columns(
     last: ObjectMapping | None,
     location: Sequence[int | str],
 ) -> Iterator[Difference]:
+    # A change of a matching attribute breaks the joins of accounts that exist already.
     matches = bool(before.matching or wanted.matching)
     texts, olds = row_texts(before), row_texts(old) if old else {}
     for column, (after, essence) in row_texts(wanted).items():

@@ -68,6 +68,7 @@ class Expression:
     @property
     def normalize(self) -> str:
         """The expression without blanks, with functions in lower case; equal for equal expressions."""
+        # Functions regardless of case; attributes and texts as they are.
         return "".join(token.text.casefold() if token.kind == "word" else token.text for token in self.tokens)
 
 
@@ -94,6 +95,7 @@ def normalize_expression(text: str) -> str:
     try:
         return read_expression(text).normalize
     except ExpressionError:
+        # Not an expression as we know them: compared as text.
         return text.strip()
 
 
@@ -143,6 +145,7 @@ class _Reader:
         return self.tokens[self.at] if self.at < len(self.tokens) else None
 
     def take(self, text: str) -> bool:
+        # A quoted "(" is a text.
         taken = self.here is not None and self.here.text == text and self.here.kind != "text"
         self.at += taken
         return taken

@@ -52,10 +52,12 @@ def desired_mappings(
     for index, each in enumerate(wanted.object_mappings):
         location = ("object_mappings", index)
         matches = matching(each, found)
+        # Never a guess: a wrong object mapping would reconfigure another kind of objects.
         if len(matches) != 1:
             problems.append(_unmatched(each, matches, found, wanted.places.of(*location)))
             continue
         problems += _ambiguous(each, matches[0], wanted, location)
+        # By what it matches, not by its name: the file may have been rewritten in between.
         last = next((old for old in before if matching(old, found) == matches), None)
         made.append(_wish(matches[0], location, each, last, _default(matches[0], defaults)))
     named = {(wish.found.rule_index, wish.found.index) for wish in made}
@@ -121,6 +123,7 @@ def _fields_let_go(
 ) -> Iterator[tuple[str, Any]]:
     for name in FIELDS:
         if getattr(wanted, name) is None and getattr(last, name) is not None:
+            # What someone has changed since is theirs now.
             untouched = same_field(name, getattr(last, name), getattr(now, name))
             if untouched and getattr(default, name) is not None:
                 yield name, getattr(default, name)

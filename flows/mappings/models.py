@@ -109,6 +109,7 @@ def _one_of(words: dict[str, str], kind: str) -> Rule:
     known = ", ".join(words)
 
     def check(word: str) -> str:
+        # In braces any value of Graph's passes: new enumeration members need no release of ours.
         if value_for(word, words) is None:
             advice = f"Write one of {known}; put any other value of Graph in braces."
             raise invalid(f"{shorten_value(word)} is not a {kind}", advice)
@@ -258,6 +259,7 @@ class Mappings(BaseModel):
 
     def placed(self, places: Places) -> Mappings:
         """Return a copy with the places of its values."""
+        # A copy, because the model is frozen and may be shared by several instances.
         copied = self.model_copy()
         copied._places = places
         return copied

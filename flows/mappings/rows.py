@@ -44,6 +44,7 @@ def compact_json(value: Any) -> str:
 def normalize_value(value: Any) -> Any:
     """Return a value without optional parts: nulls, empty texts, lists and objects; 1.0 becomes 1."""
     if isinstance(value, dict):
+        # Annotations belong to the answer, not to the schema.
         inner = {name: normalize_value(each) for name, each in value.items() if not name.startswith("@odata.")}
         return {name: each for name, each in inner.items() if not _empty(each)}
     if isinstance(value, list):
@@ -160,6 +161,7 @@ def with_fields(
     }
     changed = dict(mapping) | {names[field]: values[field] for field in names if field in fields}
     if "extra" in fields and row.extra is not None:
+        # `extra` in the file is the whole of what the table has no column for, so the old ones go.
         changed = {name: value for name, value in changed.items() if name in _KNOWN} | read_object(row.extra)
     return changed
 
@@ -184,6 +186,7 @@ def _source(source: Any) -> dict[str, Any]:
     if not isinstance(source, dict):
         return {}
     kind, name, expression = (source.get(part) for part in ("type", "name", "expression"))
+    # With any other property a short form would lose it: such a source stays JSON.
     plain = {"type", "name", "expression", "parameters"} >= normalize_value(source).keys()
     if plain and kind == "Function" and isinstance(expression, str) and _valid(expression=expression):
         return {"expression": expression}

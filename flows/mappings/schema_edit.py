@@ -24,6 +24,7 @@ def merge_schema(schema: Mapping[str, Any], wishes: Sequence[DesiredMapping], so
         wishes: The desired mappings.
         sources: Graph's parsed new expressions.
     """
+    # The original is kept in the store, and compared with.
     made = copy.deepcopy(dict(schema))
     for wish in wishes:
         mapping = made["synchronizationRules"][wish.found.rule_index]["objectMappings"][wish.found.index]
@@ -80,6 +81,7 @@ def _groups_to_edit(groups: Sequence[Any], wanted: Sequence[Sequence[Clause]]) -
     """Return the group for each line: an equal one, else the most similar, else the next one left."""
     left = [(group, there[0]) for group in groups if (there := filter_groups([group]))]
     found: dict[int, Mapping[str, Any]] = {}
+    # The best matches are given away first: otherwise an edited line could take the group of an unchanged one.
     for likeness in (_is_same, _common_clauses, _common_attributes, lambda *_: 1):
         for index, clauses in enumerate(wanted):
             if index not in found and left:
@@ -106,12 +108,14 @@ def _edited(group: Mapping[str, Any], wanted: Sequence[Clause], spelled: Mapping
     """Return a group with the desired clauses; existing ones stay unchanged."""
     there = filter_groups([group]) or ((),)
     known = {clause.normalize: raw for clause, raw in zip(there[0], group.get("clauses") or (), strict=True)}
+    # The same clauses in another order are no change.
     if known.keys() == {clause.normalize for clause in wanted}:
         return dict(group)
     return {**group, "clauses": [known.get(each.normalize) or _clause(each, spelled) for each in wanted]}
 
 
 def _clause(clause: Clause, spelled: Mapping[str, str]) -> dict[str, Any]:
+    # As this schema spells it: blanks and underscores vary.
     operator = spelled.get(fold_name(clause.operator), clause.operator)
     operand = {"values": list(clause.values)}
     return {"operatorName": operator, "sourceOperandName": clause.attribute, "targetOperand": operand}
@@ -133,6 +137,7 @@ def _set_rows(mapping: dict[str, Any], wish: DesiredMapping, sources: Sources) -
         differing = {column for column in texts if not before or texts[column][1] != there.get(column, (None, None))[1]}
         if differing:
             attributes[place] = with_fields(attributes[place], row, differing, source)
+    # Otherwise untouched, even where the schema has null instead of a list.
     if attributes != (mapping.get("attributeMappings") or []):
         mapping["attributeMappings"] = attributes
 

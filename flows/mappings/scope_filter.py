@@ -26,6 +26,7 @@ def users_filter(lines: Sequence[str]) -> str | None:
     groups = []
     for line in lines:
         conditions = [_condition(clause) for clause in parse_clause(line)]
+        # One unknown condition makes the whole count meaningless.
         if None in conditions:
             return None
         groups.append(" and ".join(condition for condition in conditions if condition))
@@ -72,5 +73,6 @@ def _condition(clause: Clause) -> str | None:
     return {
         "equals": f"{name} eq {value}",
         "not equals": f"{name} ne {value}",
+        # Of these properties Graph supports endsWith on two alone.
         "ends with": f"endsWith({name},{value})" if name in {"mail", "userPrincipalName"} else None,
     }.get(operator)

@@ -172,6 +172,7 @@ def _scopes(scope: Any) -> Iterator[tuple[str, str, tuple[str, ...] | None]]:
     parts = scope if isinstance(scope, dict) else {}
     for ours, graphs in SCOPES.items():
         groups = filter_groups(parts.get(graphs)) if isinstance(scope, dict | None) else None
+        # The other two kinds of scope are rare, and named only where there is one.
         if groups or groups is None or ours == "scope":
             yield ours, graphs, None if groups is None else tuple(map(format_clause, groups))
 
@@ -184,6 +185,7 @@ def _rows(mapping: Mapping[str, Any]) -> tuple[dict[str, AttributeMapping], list
     rows: dict[str, AttributeMapping] = {}
     rowless: list[tuple[str, Mapping[str, Any]]] = []
     for name, each in zip(names, attributes, strict=True):
+        # A table has one row for a target attribute, so duplicates stay as they are.
         row = build_row(each) if is_nameable(name) and often[name.casefold()] == 1 else None
         if row is None:
             rowless.append((name, each))
@@ -218,6 +220,7 @@ def write_yaml(mappings: Mappings, comments: Iterable[str] = ()) -> str:
 def dumper() -> YAML:
     """Return a YAML writer: block style, no folded lines."""
     yaml = YAML()
+    # Never folded: an expression on one line can be searched for.
     yaml.width = 1_000_000
     yaml.indent(mapping=2, sequence=4, offset=2)
     yaml.allow_unicode = True

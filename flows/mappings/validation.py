@@ -97,6 +97,7 @@ def _attributes(schema: Mapping[str, Any], directory: Any, kind: Any, used: Iter
                 for attribute in described.get("attributes") or ():
                     if isinstance(attribute, dict) and isinstance(attribute.get("name"), str):
                         types[attribute["name"].casefold()] = attribute["name"], str(attribute.get("type") or "")
+    # Attributes in use count as known: a connector may support more than its directory lists.
     if types:
         types = {name.casefold(): (name, "") for name in used if isinstance(name, str)} | types
     return Attributes(str(kind), str(directory), types)
@@ -115,6 +116,7 @@ def find_problems(
     """
     problems: list[Problem] = []
     for wish in wishes:
+        # It is not in the file, so there is no place to correct.
         if not wish.location:
             continue
         rule = schema["synchronizationRules"][wish.found.rule_index]
@@ -178,6 +180,7 @@ def _of_call(call: FunctionCall, place: Place, vocabulary: Vocabulary) -> Iterat
 def _of_clause(clause: Clause, place: Place, source: Attributes, vocabulary: Vocabulary) -> Iterator[Problem]:
     if not source.has(clause.attribute):
         yield _no_attribute(place, clause.attribute, source)
+    # Reading them needs the permission to write; without it they are not checked here.
     if not vocabulary.operators:
         return
     operator = vocabulary.operators.get(fold_name(clause.operator))

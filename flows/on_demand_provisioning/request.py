@@ -55,6 +55,7 @@ async def find_user(graph: GraphClient, text: str) -> Subject:
     Source: https://learn.microsoft.com/graph/api/user-get
     """
     text = text.strip()
+    # Every user principal name has an "@", and display names hardly ever do.
     if not (_GUID.fullmatch(text) or "@" in text):
         return await _named(graph, text)
     try:
@@ -83,6 +84,7 @@ async def find_group(graph: GraphClient, group_id: str) -> Subject:
     members: list[Member] = []
     try:
         group = await graph.groups.get(group_id, select=("id", "displayName"))
+        # One more than is allowed: enough to know that there are too many.
         async for member in graph.groups.members(group_id, top=MEMBERS_MAX + 1):
             members.append(member)
             if len(members) > MEMBERS_MAX:
@@ -205,6 +207,7 @@ async def _place(graph: Resources, instance: Instance, bearers: list[ObservedIns
     if job is None:
         raise StepFailed("JobMissing", f"{key} has no provisioning job.", "Apply first.", step=_FIND_JOB)
     rules, secrets = await gather(graph.synchronization.rules(principal_id, job.id), _secret_names(graph, principal_id))
+    # Microsoft's page: for connectors with OAuth, the job has to be stopped first.
     if any(name.lower().startswith("oauth2") for name in secrets) and _runs(job):
         raise StepFailed(
             "PauseFirst",

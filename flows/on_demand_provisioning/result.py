@@ -174,6 +174,7 @@ def build_requests(places: Collection[OnDemandTarget], subjects: Collection[Subj
     """
     found = [OnDemandRequest(place, subject) for place in places for subject in subjects]
     for each in found:
+        # For its error: all are checked before the first user is provisioned.
         each.place.rule_for(each.subject.kind)
     return found
 
@@ -204,6 +205,7 @@ async def provision_subject(graph: GraphClient, attempt: OnDemandRequest) -> OnD
             )
             return _told(trial, told)
         except Throttled as error:
+            # A 429 may come after the work was done; a pause that is too long for any call is not waited for.
             if not (attempts_left and error.may_have_happened):
                 raise
             # The client holds the next one back for as long as Graph asked.
@@ -211,6 +213,7 @@ async def provision_subject(graph: GraphClient, attempt: OnDemandRequest) -> OnD
         except GraphError as error:
             if not error.may_have_happened:
                 raise
+            # A result and no error: the user may have an account now.
             return replace(trial, failure=_unknown(error))
     raise AssertionError("the last attempt returns or raises")
 
@@ -247,6 +250,7 @@ def _told(trial: OnDemandResult, told: OnDemandAnswer) -> OnDemandResult:
 def classify_answer(told: OnDemandAnswer) -> TrialOutcome:
     """Return what an answer says was done: by its result, its action, or the export among its steps."""
     if told.result == "skipped":
+        # Microsoft calls both a skip.
         return "unchanged" if told.error_code == _IN_SYNC else "skipped"
     if told.result == "failure":
         return "failed"

@@ -92,10 +92,12 @@ async def plan_retirements(
     instances = {instance.key: instance for instance in fleet.instances}
     live = {key: bearers.of(key, instances.get(key)) for key in keys}
     absent = [key for key, found in live.items() if not found]
+    # The bin has no filter, so it is read only when it is needed.
     deleted = await deleted_applications(graph, fleet) if absent or application_id else ()
     if unknown := [key for key in absent if key not in {*instances, *(each.key for each in deleted)}]:
         where = "the fleet file, the tenant or its recycle bin"
         raise UnknownKey(f"Fleet {fleet.fleet} has no instance {', '.join(unknown)} in {where}.", "Check --only.")
+    # Of those that exist: keys that are gone already cost nothing.
     _check_share(sum(map(bool, live.values())), len(bearers.by_key), force=force)
 
     async def planned(key: str) -> Retirement:
@@ -160,6 +162,7 @@ async def _from_bin(graph: GraphClient, plan: Retirement, deleted: DeletedApplic
 
 
 async def _looked_up(graph: GraphClient, plan: Retirement, found: ObservedInstance) -> Retirement:
+    # Its tag may be missing, so that it was found by its service principal alone.
     application_id = found.application_id or await _application_id(graph, found.app_id)
     plan = replace(plan, display_name=found.display_name, application_id=application_id, live=True)
     if found.service_principal_id is None:

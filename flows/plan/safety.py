@@ -31,6 +31,7 @@ def refuse_large_share(count: int, of: int, what: str) -> PlanRefused | None:
     Returns:
         The refusal; None if the run may continue.
     """
+    # In whole numbers: a limit must not depend on rounding.
     if count <= NEVER_REFUSED or 100 * count <= PERCENT_MAX * of:
         return None
     # Cause: Often a truncated file, or the wrong one. Up to four instances are always allowed.
@@ -95,6 +96,7 @@ def _dangers(plan: Plan) -> PlanRefused | None:
 
 
 def _dangerous(plan: InstancePlan) -> list[FieldChange]:
+    # A job that never ran has no accounts that could be lost.
     if plan.action not in {Action.UPDATE, Action.ADOPT} or plan.health.state in NEVER_STARTED:
         return []
     return [each for each in plan.changes if each.dangerous and each.danger]
@@ -196,6 +198,7 @@ def unassignable(instance: Instance, observed: Observed, found: ObservedInstance
     kinds = {each.principal_id: "group" if each.group else "user" for each in instance.assignments}
     for principal_id in (*kinds, *instance.owners):
         principal = observed.principals.get(principal_id)
+        # None means that it could not be read: assigning by id needs no such permission.
         if principal and principal.exists is False:
             kind = kinds.get(principal_id, "user or service principal")
             return Conflict(

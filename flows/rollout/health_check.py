@@ -56,6 +56,7 @@ class HealthCheck:
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
         """Return a health check that `as_json` wrote."""
+        # JSON has no tuples.
         lists = {name: tuple(each) for name, each in value.items() if isinstance(each, list)}
         return cls(**(value | lists))
 
@@ -88,6 +89,7 @@ def evaluate(seen: Observation, rules: CanaryRules) -> HealthCheck:
     """Check the health of an instance against the rules."""
     health, log = seen.health, seen.log
     failing_now = len(log.failing) if log else 0
+    # The larger of both counts: the job's is of its last cycle, the log's may still be incomplete.
     failures = max(health.escrows - seen.escrows_before, failing_now - seen.escrows_before, 0)
     return HealthCheck(
         seen.outcome.key,
@@ -113,6 +115,7 @@ def _reasons(seen: Observation, rules: CanaryRules, failures: int) -> Collection
     if not seen.watched:
         return reasons
     if health.state == "quarantined":
+        # A quarantine that was there before is not the fault of this change.
         if not seen.was_quarantined:
             reasons.append(f"in quarantine: {health.reason or 'no reason given'}")
     elif health.state == "unknown":

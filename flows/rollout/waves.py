@@ -51,6 +51,7 @@ def split_into_waves(plan: Plan, canary: int | Sequence[str]) -> list[tuple[str,
                 step="canary",
             )
     rest = [key for key in by_risk if key not in first]
+    # Of all that change, not of the rest, and never none.
     tenth = math.ceil(SECOND_WAVE_SHARE * len(by_risk))
     return [wave for wave in (first, tuple(rest[:tenth]), tuple(rest[tenth:])) if wave]
 
@@ -82,6 +83,7 @@ def same_rollout(plan: Plan, known: Mapping[str, Mapping[str, str]], begun: Coll
     now = {each.key: each for each in plan.instances}
     if not known.keys() <= now.keys() or not {each.key for each in instances_to_change(plan)} <= known.keys():
         return False
+    # What has not begun must be planned exactly as before; what has begun only has to be wanted as before.
     left = known.keys() - set(begun)
     return all(known[key]["digest"] == now[key].digest for key in left) and all(
         known[key]["wanted"] == _wanted(now[key]) for key in known.keys() - left

@@ -67,6 +67,7 @@ def parse_address(text: str, *, plain_http: bool = False) -> TargetAddress:
     """
     try:
         parts = urlsplit(text.strip())
+        # A dot at the end is the same name, and would pass a comparison of names.
         host, port = (parts.hostname or "").rstrip("."), parts.port
     except ValueError:
         raise AddressRefused("is not a URL", _FORM) from None
@@ -123,10 +124,12 @@ class AddressGuard:
         if not self.public_only or any(fnmatchcase(address.host.lower(), each.lower()) for each in self.allowed):
             return None
         literal = _read_ip(address.host)
+        # The proxy resolves the name, and its rules decide.
         if proxied and literal is None:
             return None
         found = [str(literal)] if literal else await resolve(address.host, address.port)
         ips = [ip for each in found if (ip := _read_ip(each.partition("%")[0]))]
+        # All of them: the connection may use any.
         if not ips or not all(_is_public(ip) or self._allows(ip) for ip in ips):
             raise AddressRefused(
                 "is not a public address, and runs from Prefect's API reach no others",

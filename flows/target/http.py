@@ -125,6 +125,7 @@ class TargetHttp:
         Source: https://learn.microsoft.com/entra/identity/app-provisioning/use-scim-to-provision-users-and-groups
         """
         url = address.locate(path, **parameters)
+        # By host: many instances often have one target system, which must not be overrun.
         async with self._gates[address.host]:
             self.requests_sent += 1
             started = self._clock()
@@ -160,6 +161,7 @@ class TargetHttp:
         # Not `aiter_bytes`: it unpacks whole chunks, however large they become.
         async for chunk in cast("httpx.AsyncByteStream", response.stream):
             raw += chunk
+            # The connection is closed with the rest unread.
             if len(raw) > self.limits.bytes_max:
                 break
         return bytes(raw)
@@ -206,6 +208,7 @@ class TargetHttp:
 def _headers(token: str | None) -> dict[str, str]:
     headers = {
         "Accept": "application/scim+json, application/json",
+        # Compression is not asked for; a target that compresses nevertheless is read within the same limit.
         "Accept-Encoding": "identity",
         "User-Agent": "entra-fleet check",
     }

@@ -93,13 +93,16 @@ async def probe_target(http: TargetHttp, token: str | None, observed: Observed) 
 async def _ask_users(ask: Ask, observed: Observed) -> None:
     # A name that no user has: Entra's own connection test searches for one.
     observed.nobody = await ask("Users", filter=_equals("userName", f"entra-fleet-{uuid4()}"))
+    # With the first answer: its Date header is compared with this moment.
     observed.received_at = datetime.now(UTC)
+    # The rest would be refused in the same way.
     if observed.nobody.status in (401, 403) or 300 <= observed.nobody.status < 400:
         return
     observed.first = await ask("Users", startIndex=1, count=1)
     if not is_list(observed.first):
         return
     total = read_total(observed.first)
+    # A second page exists only then.
     if total is not None and total > 1:
         observed.second = await ask("Users", startIndex=2, count=1)
     user_id = read_id(observed.user)

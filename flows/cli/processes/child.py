@@ -59,6 +59,8 @@ class Child:
         with log_file.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603  # this interpreter, running a module of ours
                 [sys.executable, "-P", "-c", _PROGRAM, module, *arguments],
+                # Never written to: it closes when this process ends, however it ends, and ends the child (see
+                # parent_watch).
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -109,6 +111,7 @@ class Child:
         Raises:
             CommandFailed: It ended unexpectedly.
         """
+        # Noted while it lives: once it has ended, its children have another parent and cannot be found.
         self._family = descendants(self._process.pid, self._family)
         if self.ended:
             raise self._failure(f"ended unexpectedly: {self._last_line()}")
@@ -125,6 +128,7 @@ class Child:
         try:
             self._process.wait(timeout_seconds)
         except subprocess.TimeoutExpired:
+            # Again: it may have started more while it was shutting down.
             family = descendants(self._process.pid, family)
             self._process.kill()
             self._process.wait()
@@ -140,6 +144,7 @@ class Child:
     def _kept_log(self) -> Path:
         if self._keeps_log:
             return self.log_file
+        # The directory of the log is about to be removed.
         descriptor, path = tempfile.mkstemp(prefix=f"{self.name}-", suffix=".log")
         with os.fdopen(descriptor, "wb") as kept, self.log_file.open("rb") as log:
             shutil.copyfileobj(log, kept)

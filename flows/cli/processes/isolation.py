@@ -34,12 +34,14 @@ def isolated(variables: Mapping[str, str]) -> dict[str, str]:
     # Python reads the lower-case name first, even if it is empty.
     names = [name for name in ("no_proxy", "NO_PROXY") if name in variables]
     direct = [each.strip() for each in variables[names[0]].split(",") if each.strip()] if names else []
+    # "*" bypasses every proxy already, and counts only when it stands alone.
     wanted = direct if "*" in direct else [*direct, *(host for host in _LOOPBACK if host not in direct)]
     # -P of Python, for what its children start.
     return {
         **variables,
         **_SILENT,
         "PYTHONSAFEPATH": "1",
+        # Under each name that is set, because programs differ in which one they read.
         **dict.fromkeys({"NO_PROXY", *names}, ",".join(wanted)),
     }
 

@@ -52,6 +52,7 @@ class Runs:
         return 404, {"detail": "Not Found"}
 
     def _version(self, _: Any) -> Answer:
+        # Prefect's client compares it with its own.
         return 200, prefect.__version__
 
     def _create(self, body: Document) -> Answer:
@@ -77,6 +78,7 @@ class Runs:
             return 404, {"detail": "Not Found"}
         state = _complete(body["state"], key)
         self._kept[key] |= {"state": state, "state_type": state["type"], "state_name": state["name"]}
+        # Always accepted: there are no concurrency limits or pauses to enforce.
         return 201, {"state": state, "status": "ACCEPT", "details": {"type": "accept_details"}}
 
     def _none_found(self, _: Any, __: str) -> Answer:
@@ -122,8 +124,10 @@ def serve_local_api(auth_string: str) -> Iterator[str]:
     server = _server(Runs(), "Basic " + base64.b64encode(auth_string.encode()).decode())
     serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     serving.start()
+    # Its client would open a websocket, which this server does not have.
     EventsWorker.set_client_override(NullEventsClient)
     try:
+        # There is no UI that could show them.
         with temporary_settings({PREFECT_LOGGING_TO_API_ENABLED: False}):
             yield f"http://127.0.0.1:{server.server_port}{_BASE}"
     finally:
@@ -142,7 +146,9 @@ def _server(runs: Runs, authorization: str) -> ThreadingHTTPServer:
         wbufsize = -1
 
         def _handle(self) -> None:
+            # Read even if it is refused: unread bytes would be taken for the next request.
             sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            # Any process of this machine can reach the port.
             if not hmac.compare_digest(self.headers.get("Authorization", "").encode(), authorization.encode()):
                 status, document = 401, {"detail": "Unauthorized"}
             else:

@@ -20,6 +20,7 @@ def _end_with_parent() -> None:
     # Unbuffered: a program that exits would trip over the lock of a buffer that is being read.
     while os.read(_STANDARD_INPUT, _CHUNK):
         pass
+    # A signal and not an exit: the program gets the chance to stop what it has started.
     os.kill(os.getpid(), signal.SIGTERM)
 
 

@@ -62,4 +62,5 @@ def _is_of_prefect(error: httpx.TransportError) -> bool:
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
     while error:
         yield error
+        # Prefect wraps errors, sometimes without naming the cause.
         error = error.__cause__ or error.__context__

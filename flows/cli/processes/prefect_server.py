@@ -116,6 +116,7 @@ class PrefectServer:
         self.api = PrefectApi(f"{self.url}/api", auth_string, home)
         settings = {**_VARIABLES, **_settings(home, port, auth_string), **(variables or {})}
         if copied:
+            # The copy is of this version of Prefect, so there is nothing to migrate.
             settings["PREFECT_SERVER_DATABASE_MIGRATE_ON_START"] = "false"
         self._port = port
         log_file = home / "server.log"
@@ -185,6 +186,7 @@ def _settings(home: Path, port: int, auth_string: str | None) -> dict[str, str |
         "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": f"http://127.0.0.1:{port},http://localhost:{port}",
         # A client that pauses for some seconds keeps its connection.
         "PREFECT_SERVER_API_KEEPALIVE_TIMEOUT": "75",
+        # A server must not take itself for a client of another one.
         "PREFECT_API_URL": "",
         "PREFECT_PROFILE": None,
         **(guarded if auth_string else {}),
@@ -209,6 +211,7 @@ def prefect_api() -> Iterator[PrefectApi]:
 
 def _free_port() -> int:
     with closing(socket.socket()) as probe:
+        # Free at this moment: the server needs the number in its settings before it starts.
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
@@ -229,6 +232,7 @@ def _start_from_template(database: Path) -> bool:
 def _keep_template(database: Path) -> None:
     template = _template()
     template.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # Under another name first: two commands may start their first server at the same time.
     part = template.with_suffix(f".{os.getpid()}")
     _copy(database, part)
     part.replace(template)
@@ -236,5 +240,6 @@ def _keep_template(database: Path) -> None:
 
 def _copy(source: Path, target: Path) -> None:
     with closing(sqlite3.connect(source)) as reader, closing(sqlite3.connect(target)) as writer:
+        # SQLite's own backup: the database may be open, with a part of it in its write-ahead log.
         reader.backup(writer)
     target.chmod(0o600)

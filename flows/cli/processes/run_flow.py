@@ -61,6 +61,7 @@ async def _leave_cancelled(state: State[Any]) -> None:
     run_id = state.state_details.flow_run_id
     if run_id and not state.is_final():
         async with get_client() as client:
+            # Forced: Prefect's rules leave the end of a cancellation to a worker.
             await client.set_flow_run_state(run_id, Cancelled(), force=True)
 
 
@@ -76,5 +77,6 @@ def _keep_off_the_terminal() -> None:
     """Leave the terminal to the progress bar: the same records are in Prefect's UI."""
     for logger in (logging.getLogger(name) for name in ("", "prefect", *logging.root.manager.loggerDict)):
         for handler in list(logger.handlers):
+            # Only Prefect's own: handlers that others have installed stay.
             if isinstance(handler, PrefectConsoleHandler):
                 logger.removeHandler(handler)

@@ -41,6 +41,7 @@ class OneWriterAtATime(AioSqliteConfiguration):
             # For this transaction only: concurrent readers do not wait.
             mode = SQLITE_BEGIN_MODE.set("IMMEDIATE")
             try:
+                # Begins the transaction now, while the mode is set; otherwise the first statement would begin it later.
                 await session.connection()
             finally:
                 SQLITE_BEGIN_MODE.reset(mode)

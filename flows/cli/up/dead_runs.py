@@ -24,6 +24,7 @@ async def crash_dead_runs(pool: str) -> int:
     async with get_client() as client:
         found = await read_all(
             client.read_flow_runs,
+            # An order that does not change while pages are read.
             sort=FlowRunSort.ID_DESC,
             flow_run_filter=begun,
             work_pool_filter=WorkPoolFilter.model_validate({"name": {"any_": [pool]}}),

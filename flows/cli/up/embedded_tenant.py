@@ -58,4 +58,5 @@ def serve_embedded_tenant(directory: Path, api: PrefectApi) -> Iterator[dict[str
 
 
 async def _save(block: EntraTenant) -> None:
+    # The tenant has another port at each start.
     await block.save(BLOCK, overwrite=True)

@@ -27,6 +27,7 @@ class Home:
         self.directory = directory
         try:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # An existing one, too: keys and passwords are in it.
             directory.chmod(0o700)
         except OSError as error:
             raise _unusable(directory, error) from None
@@ -57,6 +58,7 @@ class Home:
     def server_variables(self) -> dict[str, str]:
         """Return settings for a server that keeps blocks encrypted and deletes old runs."""
         return {
+            # Kept: with another key, the blocks in the database could not be read.
             "PREFECT_SERVER_ENCRYPTION_KEY": self._secret("encryption-key", lambda: Fernet.generate_key().decode()),
             "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": "P7D",
             "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",

@@ -48,6 +48,7 @@ class StopRequest:
         """Handle a signal."""
         again = self._wanted.is_set()
         self._wanted.set()
+        # A second signal during startup does not interrupt the cleanup after the first.
         if not (self._settled or again):
             raise KeyboardInterrupt
 
@@ -138,6 +139,7 @@ class Stack:
             CommandFailed: The fleets file is invalid, or Prefect created no deployments.
             StoreError: The store cannot be used.
         """
+        # Before anything that writes to it is deployed.
         upgrade_store(self._worker_variables.get("ENTRA_FLEET_STORE") or environment().store_url)
         file = read_fleets_file(fleets) if fleets else None
         if file:
@@ -146,6 +148,7 @@ class Stack:
         to_tell = notify or (file.notify if file else None)
         log_file = self._home.path("deploy.log")
         self.remarks += format_deployed(deploy(self._api, document, to_tell, log_file, self._directory))
+        # Without a block a flow signs in from the worker's environment, which is this one.
         if file is None or any(entry.reader is None for entry in file.fleets.values()):
             self._check_sign_in()
 
@@ -171,6 +174,7 @@ class Stack:
         # A worker that ends kills its runs, which Prefect would show as Running; stopped first, they end as Crashed.
         self._running.callback(worker.end_children, _RUN_STOP_SECONDS)
         log = worker.log_file
+        # The log of earlier starts says "started!" as well.
         begun = log.stat().st_size
         worker.wait_until(lambda: b"started!" in log.read_bytes()[begun:], _WORKER_START_SECONDS)
         self._children.append(worker)
