@@ -11,7 +11,8 @@ from typing import Any
 from benchmarks.figures import Figure
 from benchmarks.fleets import fleet_of
 from benchmarks.tenant import Tenant, tenant
-from tests.e2e.processes import Processes, descendants, kill_all, wait_until
+from tests.e2e.processes import Processes, descendants, kill_all
+from tests.e2e.runs import wait_until
 
 INSTANCES, SHARD = 100, 20
 # Graph's rate of 3,000 writes in 150 s, in a tenth of the time.

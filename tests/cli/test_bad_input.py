@@ -209,6 +209,12 @@ def test_a_cloud_that_does_not_exist(entra_fleet, write_fleet):
     )
 
 
+def test_a_profile_that_does_not_exist(entra_fleet):
+    result = entra_fleet("demo", "--profile", "angry")
+    assert result.code == 2
+    assert "angry" in result.err
+
+
 def test_values_that_yaml_would_twist_come_through_as_written(tenant, entra_fleet, write_fleet):
     text = f"""\
 fleet: contoso

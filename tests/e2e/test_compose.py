@@ -18,8 +18,9 @@ from ruamel.yaml import YAML
 
 from flows.cli.processes.prefect_server import _free_port
 from flows.store import open_store
-from tests.e2e.processes import ROOT, kill_all, wait_until
+from tests.e2e.processes import ROOT, kill_all
 from tests.e2e.redis_databases import redis_urls
+from tests.e2e.runs import wait_until
 from tests.estates import estate, fleet, instance
 from tests.proof import invariants
 from tests.store.databases import postgres_database
@@ -41,6 +42,7 @@ SECRETS = {
     "ENTRA_FLEET_FINGERPRINT_KEY": "a key of the fingerprints in the store",
 }
 """What a person puts into .env."""
+SHARDS = {"shard_size": 2, "shards_at_once": 2}
 REQUIRED = re.compile(r"\$\{(\w+):\?[^}]+}")
 
 
@@ -101,13 +103,13 @@ class Site:
 
     def wait_for(self, path):
         """Wait until the service that was started last says that it is well."""
-        url = f"{self.healthy_at}{path}"
+        with httpx.Client(base_url=self.healthy_at, timeout=5) as client:
 
-        def well():
-            with suppress(httpx.TransportError):
-                return httpx.get(url, timeout=5).is_success
+            def well():
+                with suppress(httpx.TransportError):
+                    return client.get(path).is_success
 
-        wait_until(well, url)
+            wait_until(well, path)
 
     def client(self, server, auth=AUTH, *, guarded=True):
         """A client of one of the servers, with the token against forgery that writes need."""
@@ -159,9 +161,11 @@ def site(tmp_path_factory, postgres_database, redis_urls, tenant):
         made.stop()
 
 
-def test_a_fleet_is_provisioned_by_a_worker_and_read_back_from_the_other_server(site, tenant):
+# A run of a deployment takes a worker six seconds of work to start.
+@pytest.mark.parametrize("shards", [{}, pytest.param(SHARDS, marks=pytest.mark.proof)], ids=["one run", "shards"])
+def test_a_fleet_is_provisioned_by_a_worker_and_read_back_from_the_other_server(site, tenant, shards):
     keys = [f"k{n}" for n in range(4)]
-    document = {"fleet": fleet(*map(instance, keys)), "shard_size": 2, "shards_at_once": 2}
+    document = {"fleet": fleet(*map(instance, keys)), **shards}
     with site.client(0) as first, site.client(1) as second:
         (found,) = first.post("/deployments/filter", json={"deployments": {"name": {"any_": ["on-demand"]}}}).json()
         created = first.post(f"/deployments/{found['id']}/create_flow_run", json={"parameters": document})

@@ -10,7 +10,9 @@ from flows.fleet_file.loader import fleet_from_object
 from flows.plan.diff import diff_fleet
 from flows.tenant.observe import observe_fleet
 from graph_emulator import Emulator, EmulatorSettings
-from tests.e2e.processes import Processes, descendants, kill, kill_all, wait_until
+from tests.e2e.processes import Processes, descendants, kill, kill_all
+from tests.e2e.runs import wait_until
+from tests.e2e.worker_here import worker_here
 from tests.estates import QUICK, Estate, a_minute_behind, fleet, instance
 from tests.proof import invariants
 from tests.proof.looks import states_of_jobs
@@ -50,7 +52,8 @@ def site(tmp_path_factory):
     directory = tmp_path_factory.mktemp("cut")
     emulator = Eventful(EmulatorSettings(**QUICK), a_minute_behind())
     with emulator.serve(port=0, directory=directory) as served:
-        variables = {**served.environment, "ENTRA_FLEET_STORE": f"sqlite:///{directory / 'store.db'}"}
+        store = f"sqlite:///{directory / 'store.db'}"
+        variables = {**served.environment, "ENTRA_FLEET_STORE": store, "TOKEN": "good"}
         with add_prefect_variables(variables):
             made = Processes(directory, {})
             try:
@@ -68,6 +71,11 @@ def new_tenant(site):
     site.tenant.forget()
     yield
     site.kill_workers()
+
+
+def here(site, limit=None):
+    """A worker that nobody kills."""
+    return worker_here(site.api_url, site.pool, limit)
 
 
 def in_the_middle(site, happen):
@@ -118,17 +126,17 @@ def test_a_killed_worker_is_made_good_by_the_retry_of_its_run(site):
 
 
 def test_a_killed_worker_costs_its_shards_time_and_the_apply_goes_on(site):
-    site.start_worker(limit=1)
-    run_id = site.run({"fleet": wanted("split")} | SPLIT)
-    wait_until(lambda: len(site.shards("split")) == 2, "the first worker has the apply, and none left for its shards")
-    worker = site.start_worker()
-    killed = in_the_middle(site, lambda: kill_all(worker))
-    killed()
-    shards = site.shards("split")
-    for shard in shards:
-        site.set_state(shard["id"], "CRASHED")
-    site.start_worker()
-    assert_finished(site, site.ended(run_id), "split")
+    with here(site, limit=1):
+        run_id = site.run({"fleet": wanted("split")} | SPLIT)
+        wait_until(lambda: len(site.shards("split")) == 2, "a worker has the apply, and none is left for its shards")
+        worker = site.start_worker()
+        killed = in_the_middle(site, lambda: kill_all(worker))
+        killed()
+        shards = site.shards("split")
+        for shard in shards:
+            site.set_state(shard["id"], "CRASHED")
+        with here(site):
+            assert_finished(site, site.ended(run_id), "split")
     assert len(site.shards("split")) == 2 * len(shards)
 
 
@@ -164,17 +172,18 @@ def test_a_cancelled_apply_takes_its_shards_with_it_and_a_new_one_finishes(site)
     cancelled()
     assert site.read(run_id)["state_type"] == "CANCELLED"
     assert {shard["state_type"] for shard in site.shards("cancelled")} == {"CANCELLED"}
-    assert_finished(site, site.ended(site.run({"fleet": wanted("cancelled")} | ALONE)), "cancelled")
+    site.kill_workers()
+    with here(site):
+        assert_finished(site, site.ended(site.run({"fleet": wanted("cancelled")} | ALONE)), "cancelled")
 
 
 def test_a_server_that_is_gone_for_a_while_stops_nothing(site):
-    site.start_worker()
-
     def restart():
         site.kill_server()
         site.start_server()
 
     restarted = in_the_middle(site, restart)
-    run_id = site.run({"fleet": wanted("restarted")} | SPLIT)
-    restarted()
-    assert_finished(site, site.ended(run_id), "restarted")
+    with here(site):
+        run_id = site.run({"fleet": wanted("restarted")} | SPLIT)
+        restarted()
+        assert_finished(site, site.ended(run_id), "restarted")

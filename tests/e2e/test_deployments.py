@@ -1,9 +1,7 @@
-"""prefect.yaml on a real server and a real worker."""
+"""prefect.yaml on a real server: as it is, and for fleets of a file."""
 
 import importlib
-import json
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,33 +10,37 @@ import httpx
 import pytest
 from ruamel.yaml import YAML
 
+from flows.cli.deploy import prefect_yaml as prefect_yaml_module
+from flows.cli.deploy.deploy import POOL
+from flows.cli.deploy.deploy import deploy as deploy_all
+from flows.cli.deploy.prefect_yaml import prefect_yaml
+from flows.cli.up.stack import Stack
 from flows.configuration.environment import add_prefect_variables
-from tests.cli.conftest import finished, started
+from tests.e2e.runs import Runs
+from tests.e2e.worker_here import worker_here
 from tests.estates import fleet, instance
+from tests.proof.prefect_aside import prefect_api_at
 
 ROOT = Path(__file__).parent.parent.parent
-DEPLOYMENTS = YAML(typ="safe").load(ROOT / "prefect.yaml")["deployments"]
-
-
-def prefect(*arguments, api_url):
-    """The prefect command against a server; its output if it fails."""
-    ended = subprocess.run(
-        [sys.executable, "-m", "prefect", *arguments],
-        cwd=ROOT,
-        env={**os.environ, "PREFECT_API_URL": api_url},
-        capture_output=True,
-        text=True,
-        timeout=280,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    return ended.stdout
+DOCUMENT = YAML(typ="safe").load(ROOT / "prefect.yaml")
+DEPLOYMENTS = DOCUMENT["deployments"]
 
 
 @pytest.fixture(scope="module")
-def deployed(prefect_server):
-    prefect("work-pool", "create", "entra-fleet", "--type", "process", api_url=prefect_server.api_url)
-    prefect("--no-prompt", "deploy", "--all", api_url=prefect_server.api_url)
+def first(prefect_server):
+    """What Prefect's own command makes of the file."""
+    httpx.post(f"{prefect_server.api_url}/work_pools/", json={"name": POOL, "type": "process"})
+    environment = {**os.environ, "PREFECT_API_URL": prefect_server.api_url}
+    command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
+    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=280, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return names(prefect_server.api_url)
+
+
+@pytest.fixture(scope="module")
+def deployed(first, prefect_server, tmp_path_factory):
+    """A server on which ours has deployed it again."""
+    deploy_all(prefect_server.api, prefect_yaml(), None, tmp_path_factory.mktemp("deploy") / "log", ROOT)
     return prefect_server.api_url
 
 
@@ -51,11 +53,11 @@ def test_every_entrypoint_is_a_flow_that_takes_its_parameters(deployment):
     assert not known & {"secret", "password", "client_secret", "token"}
 
 
-def test_deploying_again_changes_nothing(deployed):
-    prefect("--no-prompt", "deploy", "--all", api_url=deployed)
-    found = httpx.post(f"{deployed}/deployments/filter", json={}).json()
-    assert sorted(each["name"] for each in found) == sorted(each["name"] for each in DEPLOYMENTS)
-    assert {each["name"]: len(each["schedules"]) for each in found if each["schedules"]} == {
+def test_deploying_again_changes_nothing(first, deployed):
+    found = names(deployed)
+    assert sorted(found) == sorted(each["name"] for each in DEPLOYMENTS)
+    assert {name: each["id"] for name, each in found.items()} == {name: each["id"] for name, each in first.items()}
+    assert {name: len(each["schedules"]) for name, each in found.items() if each["schedules"]} == {
         "drift-check": 1,
         "sweep": 1,
         "harvest": 1,
@@ -65,19 +67,11 @@ def test_deploying_again_changes_nothing(deployed):
     }
 
 
-def test_a_worker_provisions_a_fleet_given_as_a_parameter(deployed, tenant):
-    parameters = {"fleet": fleet(instance("one"))}
-    with add_prefect_variables({"TOKEN": "good"}):
-        prefect(
-            "deployment",
-            "run",
-            "provision-fleet/on-demand",
-            "--params",
-            json.dumps(parameters),
-            api_url=deployed,
-        )
-        prefect("worker", "start", "--pool", "entra-fleet", "--run-once", "--name", "test", api_url=deployed)
-    (run,) = httpx.post(f"{deployed}/flow_runs/filter", json={"deployments": {"name": {"any_": ["on-demand"]}}}).json()
+def test_a_fleet_can_be_given_as_a_parameter(deployed, tenant):
+    created = create_run(deployed, fleet=fleet(instance("one")))
+    assert created.status_code == 201
+    with add_prefect_variables({"TOKEN": "good"}), worker_here(deployed, POOL):
+        run = Runs(deployed, POOL).ended(created.json()["id"])
     assert (run["state"]["name"], run["state"]["message"], run["name"]) == (
         "Completed",
         "1 created",
@@ -87,44 +81,37 @@ def test_a_worker_provisions_a_fleet_given_as_a_parameter(deployed, tenant):
 
 
 def test_wrong_parameters_are_refused_by_the_server(deployed):
-    (deployment,) = [
-        each for each in httpx.post(f"{deployed}/deployments/filter", json={}).json() if each["name"] == "on-demand"
-    ]
-    answer = httpx.post(
-        f"{deployed}/deployments/{deployment['id']}/create_flow_run",
-        json={"parameters": {"fleet": "fleet.yaml", "concurrency": 999}},
-    )
+    answer = create_run(deployed, fleet="fleet.yaml", concurrency=999)
     assert answer.status_code == 409
     assert "999 is greater than the maximum of 64" in answer.text
 
 
-def test_what_no_run_may_have_is_refused_before_it_is_kept(deployed, entra_fleet):
-    assert entra_fleet("deploy", PREFECT_API_URL=deployed).code == 0
-    path = f"{deployed}/deployments/{names(deployed)['on-demand']['id']}/create_flow_run"
-
-    def answer(**parameters):
-        return httpx.post(path, json={"parameters": parameters}).status_code
-
+def test_what_no_run_may_have_is_refused_before_it_is_kept(deployed):
     literal = fleet(instance("one", credentials={"SecretToken": "the-secret-itself"}))
-    assert [answer(fleet=literal), answer(fleet="fleet.yaml", onyl=["one"]), answer(fleet=fleet(instance("one")))] == [
-        409,
-        409,
-        201,
-    ]
+    assert create_run(deployed, fleet=literal).status_code == 409
+    assert create_run(deployed, fleet="fleet.yaml", onyl=["one"]).status_code == 409
+    assert create_run(deployed, fleet=fleet(instance("one"))).status_code == 201
     kept = httpx.post(f"{deployed}/flow_runs/filter", json={}).text
     assert "the-secret-itself" not in kept
 
 
-FLEETS = """
-[fleets.contoso]
-fleet = "contoso.yaml"
-[fleets.contoso.schedules]
-sweep = 300
-"""
+def create_run(api_url, **parameters):
+    """What the server answers to a request for a run of on-demand."""
+    path = f"{api_url}/deployments/{names(api_url)['on-demand']['id']}/create_flow_run"
+    return httpx.post(path, json={"parameters": parameters})
 
 
 @pytest.fixture
-def deploy(deployed, entra_fleet, tmp_path):
+def only_the_sweep(monkeypatch, tmp_path):
+    """Deployments of one kind, as `prefect deploy` takes its time for each."""
+    kept = [each for each in DEPLOYMENTS if each["name"] == "sweep"]
+    with (tmp_path / "prefect.yaml").open("w") as file:
+        YAML(typ="safe").dump(DOCUMENT | {"deployments": kept}, file)
+    monkeypatch.setattr(prefect_yaml_module, "find_packaged_file", tmp_path.joinpath)
+
+
+@pytest.fixture
+def deploy(deployed, only_the_sweep, entra_fleet, tmp_path):
     """Deploys what a file of fleets says."""
 
     def run(text, *arguments):
@@ -135,47 +122,51 @@ def deploy(deployed, entra_fleet, tmp_path):
 
 
 def names(api_url):
-    return {each["name"]: each for each in httpx.post(f"{api_url}/deployments/filter", json={}).json()}
+    wanted = {"work_pools": {"name": {"any_": [POOL]}}}
+    return {each["name"]: each for each in httpx.post(f"{api_url}/deployments/filter", json=wanted).json()}
+
+
+def sweep(api_url, fleet):
+    """Whether a fleet's schedule is active, and what it is."""
+    (found,) = names(api_url)[f"sweep-{fleet}"]["schedules"]
+    return found["active"], found["schedule"].get("interval") or found["schedule"]["cron"]
 
 
 def test_what_the_file_says_holds_after_it_has_changed_and_a_fleet_that_is_taken_out_is_left_alone(deployed, deploy):
-    result = deploy(FLEETS)
+    result = deploy(fleets(contoso=300, fabrikam="false"))
     assert result.code == 0, result.err
-    assert names(deployed)["sweep-contoso"]["schedules"][0]["schedule"]["interval"] == 300
-    deploy(FLEETS.replace("300", "false"))
-    (off,) = names(deployed)["sweep-contoso"]["schedules"]
-    assert (off["active"], off["schedule"]["interval"]) == (False, 600)
-    deploy(FLEETS.replace("300", '"*/7 * * * *"'))
-    (changed,) = names(deployed)["sweep-contoso"]["schedules"]
-    assert (changed["active"], changed["schedule"]["cron"]) == (False, "*/7 * * * *")
-    deploy(FLEETS.replace("300", "true"))
-    (on,) = names(deployed)["sweep-contoso"]["schedules"]
-    assert (on["active"], on["schedule"]["interval"]) == (True, 600)
-    result = deploy(FLEETS.replace("contoso", "fabrikam").replace("300", "60"))
+    assert (sweep(deployed, "contoso"), sweep(deployed, "fabrikam")) == ((True, 300), (False, 600))
+    deploy(fleets(contoso="false", fabrikam='"*/7 * * * *"'))
+    assert (sweep(deployed, "contoso"), sweep(deployed, "fabrikam")) == ((False, 600), (False, "*/7 * * * *"))
+    result = deploy(fleets(fabrikam="true"))
     assert result.code == 0, result.err
     command = "prefect deployment delete monitor-fleet/sweep-contoso"
     gone = "monitor-fleet/sweep-contoso is no longer configured and was left in place"
     assert f"{gone}. To remove it: {command}" in result.err
-    found = names(deployed)
-    assert found["sweep-contoso"]["schedules"][0]["schedule"]["interval"] == 600
-    assert found["sweep-fabrikam"]["schedules"][0]["schedule"]["interval"] == 60
+    assert (sweep(deployed, "contoso"), sweep(deployed, "fabrikam")) == ((False, 600), (True, 600))
 
 
-def test_a_notification_block_that_does_not_exist_is_named(deploy):
-    result = deploy(FLEETS, "--notify", "slack-webhook/nobody")
+def fleets(**sweeps):
+    """A file of fleets with a schedule for the sweep of each."""
+    return "".join(
+        f'[fleets.{name}]\nfleet = "{name}.yaml"\n[fleets.{name}.schedules]\nsweep = {schedule}\n'
+        for name, schedule in sweeps.items()
+    )
+
+
+def test_a_notification_block_that_does_not_exist_is_named_before_anything_changes(deployed, deploy):
+    result = deploy(fleets(northwind=300), "--notify", "slack-webhook/nobody")
     assert result.code == 1
-    assert result.err.splitlines()[-2] == ("The Prefect server has no notification block 'slack-webhook/nobody'.")
+    assert "'slack-webhook/nobody'" in result.err
+    assert "sweep-northwind" not in names(deployed)
 
 
-def test_up_uses_a_server_that_is_there_and_leaves_it_running(deployed, tmp_path):
-    (tmp_path / "fleets.toml").write_text(FLEETS)
-    options = ("--fleets", tmp_path / "fleets.toml", "--no-worker", "--dir", tmp_path / "home")
-    process = started("up", *options, PREFECT_API_URL=deployed)
-    first = process.stdout.readline()
-    process.send_signal(signal.SIGINT)
-    result = finished(process)
-    assert first.startswith("entra-fleet is up; without a worker here"), result.err
-    assert result.code == 0
-    assert f"Using the Prefect server at PREFECT_API_URL, {deployed}." in result.err
+def test_up_uses_a_server_that_is_there_and_leaves_it_running(deployed, only_the_sweep, tmp_path):
+    (tmp_path / "fleets.toml").write_text(fleets(tailspin=300))
+    with prefect_api_at(deployed), Stack(tmp_path / "home", port=0) as machine:
+        machine.start_server(lambda _: None)
+        machine.deploy(tmp_path / "fleets.toml", None)
+    assert any(deployed in remark for remark in machine.remarks)
+    assert sweep(deployed, "tailspin") == (True, 300)
     assert not (tmp_path / "home" / "prefect.db").exists()
     assert httpx.get(f"{deployed}/health").is_success

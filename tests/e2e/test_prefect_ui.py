@@ -1,22 +1,20 @@
 """What a person sees of it in Prefect's own UI, in a real browser."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import httpx
 import pytest
 
 from flows.cli.processes.run_flow import run_flow_against
+from flows.configuration.blocks import AppCredentials, EntraTenant
 from flows.configuration.environment import add_prefect_variables
 from flows.monitor import monitor_fleet
 from flows.provision import provision_fleet
+from tests.e2e.worker_here import deploy_here
 from tests.estates import estate, fleet, instance
 from tests.report.browser import browser
 
-ROOT = Path(__file__).parents[2]
+POOL = "seen"
 FLEET = fleet(
     instance("good"), instance("fine"), instance("bad", credentials={"SecretToken": "${env:BAD}"}), fleet="seen"
 )
@@ -24,21 +22,12 @@ FLEET = fleet(
 
 @pytest.fixture(scope="module")
 def server(prefect_server):
-    """A server with our deployments and a run of each of the two main flows."""
-    for arguments in (("work-pool", "create", "entra-fleet", "--type", "process"), ("--no-prompt", "deploy", "--all")):
-        subprocess.run(
-            [sys.executable, "-m", "prefect", *arguments],
-            cwd=ROOT,
-            env=environment_of(prefect_server),
-            capture_output=True,
-            timeout=100,
-            check=arguments[0] != "work-pool",
-        )
+    """A server with our block types and a deployment."""
+    with prefect_server.api.used():
+        for block in (EntraTenant, AppCredentials):
+            block.register_type_and_schema()
+    deploy_here(prefect_server.api_url, POOL)
     return prefect_server
-
-
-def environment_of(server):
-    return {**os.environ, "PREFECT_API_URL": server.api_url}
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +66,7 @@ def test_the_form_of_a_tenant_hides_its_secrets(server, page, tmp_path):
 
 def test_the_form_of_a_run_says_what_each_parameter_is(server, page, tmp_path):
     deployments = httpx.post(f"{server.api_url}/deployments/filter", json={}).json()
-    (deployment,) = [each for each in deployments if each["name"] == "on-demand"]
+    (deployment,) = [each for each in deployments if each["name"] == f"on-demand-{POOL}"]
     shown(
         page,
         f"{server.url}/v2/deployments/deployment/{deployment['id']}/run",

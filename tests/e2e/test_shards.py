@@ -1,39 +1,35 @@
-"""A fleet that is spread over deployment runs, on a real server with a real worker."""
+"""A fleet that is spread over deployment runs, on a real server; test_cut_short.py has processes as workers."""
 
 import json
 import re
 
 import pytest
 
+from flows.configuration.environment import add_prefect_variables
 from flows.store import open_store
 from graph_emulator import FaultRule
-from tests.e2e.processes import Processes
+from tests.e2e.runs import Runs
+from tests.e2e.worker_here import deploy_here, worker_here
 from tests.estates import estate, fleet, instance
 from tests.proof import invariants
-
-# Some processes of Prefect are started in each, at two seconds of work apiece and more.
-pytestmark = pytest.mark.timeout(900)
 
 WRITES, SECONDS = 90, 15.0
 SPLIT = {"shard_size": 3, "shards_at_once": 2}
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    """A tenant that throttles, a server, and a worker."""
+def site(tmp_path_factory, prefect_server):
+    """A tenant that throttles, and a work pool with a worker."""
     directory = tmp_path_factory.mktemp("shards")
     limits = {"throttling": True, "writes_per_window": WRITES, "write_window_seconds": SECONDS}
-    with estate(directory / "tenant", **limits) as tenant:
-        made = Processes(directory, {"ENTRA_FLEET_WRITE_BUDGET": f"{WRITES}/{SECONDS}", "WRONG": "a wrong token"})
-        try:
-            made.start_server()
-            made.deploy()
-            made.start_worker()
-            made.tenant = tenant
-            made.store = f"sqlite:///{directory / 'tenant' / 'store.db'}"
+    variables = {"ENTRA_FLEET_WRITE_BUDGET": f"{WRITES}/{SECONDS}", "TOKEN": "good", "WRONG": "a wrong token"}
+    with estate(directory, **limits) as tenant, add_prefect_variables(variables):
+        made = Runs(prefect_server.api_url, "shards")
+        made.tenant = tenant
+        made.store = f"sqlite:///{directory / 'store.db'}"
+        deploy_here(made.api_url, made.pool)
+        with worker_here(made.api_url, made.pool):
             yield made
-        finally:
-            made.stop()
 
 
 @pytest.fixture(autouse=True)
@@ -69,7 +65,7 @@ def test_a_large_fleet_is_provisioned_by_shards_and_one_bad_instance_harms_no_ot
     some = [instance(key) for key in keys]
     some[4]["credentials"] = {"SecretToken": "${env:WRONG}"}
     run = applied(site, fleet(*some, fleet="big"), change="CHG-1")
-    assert (run["state"]["name"], run["state"]["message"]) == ("PartiallyCompleted", "6 created, 1 failed"), site.log()
+    assert (run["state"]["name"], run["state"]["message"]) == ("PartiallyCompleted", "6 created, 1 failed")
     invariants.assert_one_application_a_key(site.tenant, keys, "big")
     invariants.assert_in_order(site.tenant)
     assert [(each["name"], each["state"]["name"]) for each in site.shards("big")] == [
@@ -114,7 +110,7 @@ def test_a_shard_that_failed_is_run_again_from_the_ui(site):
     refusal = FaultRule("status", operation="start_job", status=400, times=2)
     site.tenant.emulator.controls.add_faults([refusal])
     run = applied(site, fleet(*(instance(f"k{n}") for n in range(4)), fleet="again"), shard_size=2, shards_at_once=1)
-    assert run["state"]["message"] == "2 created, 2 failed", site.log()
+    assert run["state"]["message"] == "2 created, 2 failed"
     first, second = site.shards("again")
     assert (first["state"]["name"], second["state"]["name"]) == ("Failed", "Completed")
     site.tenant.forget()

@@ -93,11 +93,19 @@ def test_commands_work_with_the_server_of_up(run, tenant, arguments):
     assert len(tenant.applications()) == 1
 
 
-def test_a_command_that_starts_a_server_for_itself_works(start, proxy):
-    arguments = ("demo", "--instances", "2", "--output", "json")
-    result = finished(start(*arguments, PREFECT_API_URL="", **proxy.variables))
-    assert result.code == 0, result.err
-    assert json.loads(result.out)["differences"] == []
+def test_a_demo_where_answers_are_lost_reports_what_the_tenant_holds(start, proxy):
+    arguments = ("--instances", "5", "--seed", "7", "--profile", "lossy", "--output", "json")
+    result = finished(start("demo", *arguments, PREFECT_API_URL="", **proxy.variables))
+    assert (result.code, "Traceback" in result.err) == (0, False), result.err
+    said = json.loads(result.out)
+    assert said["differences"] == []
+    assert said["provisioned"]["summary"]["created"] == 5
+    assert {job["state"] for job in said["jobs"]} <= {"steady", "degraded"}
+    assert said["role_importers"] == ["aws-1", "aws-2"]
+    assert set(said["events"]["by_key"]) == {"box-1", "databricks-1", "scim-1"}
+    assert sum(said["events"]["total"].values()) == 180
+    assert set(said["targets"]) == {"databricks-1", "scim-1"}
+    assert all(said["targets"].values())
 
 
 def test_their_packages_stay_theirs_where_prefect_loads_all_that_is_installed(start):

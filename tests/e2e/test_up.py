@@ -3,16 +3,18 @@
 import base64
 import os
 import signal
+import socket
 import ssl
 import stat
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
 import httpx
 import pytest
 
-from tests.cli.conftest import finished, started
+from flows.cli.up.home import Home
 from tests.e2e.machine import Machine, Webhook, until
 
 AUTOMATION = "entra-fleet · a run failed"
@@ -49,10 +51,6 @@ def first(home, webhook):
         seen.block_types = {each["slug"]: each for each in machine.find("block_types")}
         seen.deployments = {each["name"]: each for each in machine.find("deployments")}
         seen.automations = machine.automations()
-        seen.again = finished(
-            started("up", "--embedded", "--dir", home, "--port", machine.url[-5:], PREFECT_API_URL="")
-        )
-        seen.beside = finished(started("up", "--embedded", "--dir", home, "--port", "0", PREFECT_API_URL=""))
         drift = seen.deployments["drift-check-demo"]
         machine.change(f"/deployments/{drift['id']}/schedules/{drift['schedules'][0]['id']}", active=False)
         for name in (AUTOMATION, "react-demo__automation_1"):
@@ -147,14 +145,21 @@ def test_automations_notice_what_no_flow_can(first):
     assert first.automations[AUTOMATION]["actions"] == [{"type": "do-nothing"}]
 
 
-def test_a_second_one_says_in_a_line_that_the_port_is_in_use(first):
-    assert (first.again.code, len(first.again.err.splitlines())) == (1, 2)
-    assert "is in use" in first.again.err
+def test_a_second_one_says_in_a_line_that_the_port_is_in_use(entra_fleet, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        again = entra_fleet("up", "--embedded", "--dir", tmp_path / "home", "--port", port, PREFECT_API_URL="")
+    assert (again.code, len(again.err.splitlines())) == (1, 2)
+    assert "is in use" in again.err
 
 
-def test_a_second_one_on_another_port_does_not_touch_the_same_files(first, home):
-    assert first.beside.code == 1
-    assert first.beside.err.splitlines()[0] == f"Another entra-fleet up is using {home}."
+def test_a_second_one_on_another_port_does_not_touch_the_same_files(entra_fleet, tmp_path):
+    home = Home(tmp_path / "home")
+    with home.held():
+        beside = entra_fleet("up", "--embedded", "--dir", home.directory, "--port", "0", PREFECT_API_URL="")
+    assert beside.code == 1
+    assert beside.err.splitlines()[0] == f"Another entra-fleet up is using {home.directory}."
+    assert {path.name for path in home.directory.iterdir()} == {"lock"}
 
 
 def test_ctrl_c_ends_everything_and_leaves_no_process(first):
@@ -215,10 +220,12 @@ def test_a_quarantine_leads_to_a_note_and_a_message_without_anybody_asking(secon
         (job, *_) = [jobs[0] for jobs in tenant.get("/_emulator/state").json()["jobs"].values() if jobs]
         tenant.post("/_emulator/quarantine", json={"job_id": job["id"], "reason": "EncounteredQuarantineException"})
     sweep = second.deployment("sweep-demo")
-    # Nobody starts the sweep: its schedule does, only sooner than every minute.
-    schedule = {"schedule": {"interval": 5.0, "anchor_date": "2020-01-01T00:00:00Z"}, "active": True}
-    second.change(f"/deployments/{sweep['id']}/schedules/{sweep['schedules'][0]['id']}", **schedule)
+    # Nobody starts the sweep: its schedule does, only sooner than every minute. A run takes six seconds of work.
+    path = f"/deployments/{sweep['id']}/schedules/{sweep['schedules'][0]['id']}"
+    soon = datetime.now(UTC) + timedelta(seconds=7)
+    second.change(path, schedule={"interval": 15.0, "anchor_date": soon.isoformat()}, active=True)
     (reaction, *_) = until(lambda: second.runs("react-demo"), what="a reaction")
+    second.change(path, active=False)
     assert second.ended(reaction["id"])["state"]["name"] == "Completed"
     swept = [run for run in second.runs("sweep-demo") if run["state"]["type"] == "COMPLETED"]
     assert swept

@@ -28,13 +28,8 @@ from flows.run.prefect_pages import read_all
 _SERVERS_OWN = {"id", "created", "updated", "enabled", "owner_resource"}
 
 
-async def make_automations(client: PrefectClient, notify: str | None) -> None:
-    """Create or update the automations; one that was disabled stays disabled.
-
-    Raises:
-        CommandFailed: The notification block does not exist.
-    """
-    block_id = await _block_id(client, notify) if notify else None
+async def make_automations(client: PrefectClient, block_id: UUID | None) -> None:
+    """Create or update the automations; one that was disabled stays disabled."""
     for path in sorted(find_packaged_file("deployments/automations").glob("*.yaml")):
         wanted = _automation(YAML(typ="safe").load(path), block_id)
         found = await client.read_automations_by_name(wanted.name)
@@ -74,7 +69,12 @@ def _same(known: Automation, wanted: AutomationCore) -> bool:
     return known.model_dump(mode="json", exclude=_SERVERS_OWN) == wanted.model_dump(mode="json", exclude=_SERVERS_OWN)
 
 
-async def _block_id(client: PrefectClient, block: str) -> UUID:
+async def find_notification_block(client: PrefectClient, block: str) -> UUID:
+    """Return the id of a notification block, given as TYPE/NAME.
+
+    Raises:
+        CommandFailed: It does not exist.
+    """
     kind, _, name = block.partition("/")
     found = [each for each in await client.read_block_documents_by_type(kind) if each.name == name] if name else []
     if not found:
@@ -108,28 +108,30 @@ def deploy(api: PrefectApi, document: dict[str, Any], notify: str | None, log_fi
         CommandFailed: Prefect created no deployments, or the block does not exist.
     """
     with api.used():
-        off = asyncio.run(_prepare())
+        block_id, off = asyncio.run(_prepare(notify))
         with temporary_directory() as temporary:
             file = temporary / "prefect.yaml"
             write_prefect_yaml(file, document)
             arguments = ["--no-prompt", "deploy", "--all", "--prefect-file", str(file)]
             Child("prefect", arguments, log_file, api.variables, directory).finish(_DEPLOY_SECONDS)
-        return asyncio.run(_complete(document, notify, off))
+        return asyncio.run(_complete(document, block_id, off))
 
 
-async def _prepare() -> set[str]:
+async def _prepare(notify: str | None) -> tuple[UUID | None, set[str]]:
     async with get_client() as client:
+        # First, so that a mistake in its name changes nothing.
+        block_id = await find_notification_block(client, notify) if notify else None
         await _make_work_pool(client)
         await EntraTenant.register_type_and_schema(client=client)
         await AppCredentials.register_type_and_schema(client=client)
-        return await switched_off(client)
+        return block_id, await switched_off(client)
 
 
-async def _complete(document: dict[str, Any], notify: str | None, off: set[str]) -> list[str]:
+async def _complete(document: dict[str, Any], block_id: UUID | None, off: set[str]) -> list[str]:
     async with get_client() as client:
         await refuse_unknown_parameters(client)
         await switch_off(client, off)
-        await make_automations(client, notify)
+        await make_automations(client, block_id)
         return await _left_over(client, {each["name"] for each in document["deployments"]})
 
 
