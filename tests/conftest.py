@@ -1,14 +1,25 @@
 import logging
+import os
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 import httpx
 import pytest
+import trustme
 from hypothesis import HealthCheck, settings
 
 from graph_client.redaction import forget_secrets
 
 pytest.register_assert_rewrite("tests.proof.invariants", "tests.proof.looks")
+
+# Each client of Prefect loads the authorities that it trusts, at 25 ms for those of a machine, and `prefect deploy`
+# makes 85 clients. The servers of the tests have no TLS: one authority is enough. Before anything imports Prefect.
+if "PREFECT_API_SSL_CERT_FILE" not in os.environ:
+    _authority = NamedTemporaryFile(suffix=".pem")  # noqa: SIM115  # it lasts as long as this process
+    _authority.write(trustme.CA().cert_pem.bytes())
+    _authority.flush()
+    os.environ["PREFECT_API_SSL_CERT_FILE"] = _authority.name
 
 # The same examples in every run, however slow the machine: what fails in CI fails at home. More are tried with
 # `pytest --hypothesis-profile=explore`.

@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 
 from flows.cli.deploy import prefect_yaml as prefect_yaml_module
 from flows.cli.deploy.deploy import POOL
-from flows.cli.deploy.deploy import deploy as deploy_all
+from flows.cli.deploy.deploy import deploy as deploy_document
 from flows.cli.deploy.prefect_yaml import prefect_yaml
 from flows.cli.up.stack import Stack
 from flows.configuration.environment import add_prefect_variables
@@ -39,8 +39,10 @@ def first(prefect_server):
 
 @pytest.fixture(scope="module")
 def deployed(first, prefect_server, tmp_path_factory):
-    """A server on which ours has deployed it again."""
-    deploy_all(prefect_server.api, prefect_yaml(), None, tmp_path_factory.mktemp("deploy") / "log", ROOT)
+    """A server on which ours has deployed three of it again: plain, with a schedule, with a trigger."""
+    some = prefect_yaml()
+    some["deployments"] = [each for each in some["deployments"] if each["name"] in {"on-demand", "sweep", "react"}]
+    deploy_document(prefect_server.api, some, None, tmp_path_factory.mktemp("deploy") / "log", ROOT)
     return prefect_server.api_url
 
 

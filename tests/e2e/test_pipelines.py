@@ -143,7 +143,7 @@ def checkout(tmp_path):
 
 
 @pytest.fixture
-def pipeline(tmp_path, checkout, prefect_server):
+def pipeline(tmp_path, checkout):
     """A tenant that trusts the jobs of a pipeline, and the pipeline."""
     clients = [
         Client(id_, "", roles, federated=tuple(FederatedCredential(ISSUER, job) for job in jobs))
@@ -160,7 +160,6 @@ def pipeline(tmp_path, checkout, prefect_server):
             "PATH": f"{checkout / 'bin'}:{os.environ['PATH']}",
             "PYTHONPATH": str(CI.parents[1]),
             "HOME": str(tmp_path),
-            "PREFECT_API_URL": prefect_server.api_url,
             "PREFECT_HOME": str(tmp_path / "prefect"),
             "SSL_CERT_FILE": str(trusted),
             **{name: here[name] for name in ("AZURE_AUTHORITY_HOST", "ENTRA_FLEET_GRAPH_URL", "ENTRA_FLEET_STORE")},

@@ -265,5 +265,5 @@ def embedded(home):
         if "ENTRA_FLEET_GRAPH_URL" in line
     )
     context = ssl.create_default_context(cafile=home / "tenant" / "ca.pem")
-    with httpx.Client(base_url=url, verify=context, trust_env=False) as tenant:
+    with httpx.Client(base_url=url, verify=context, trust_env=False, timeout=60) as tenant:
         yield tenant
