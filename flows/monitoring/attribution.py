@@ -28,6 +28,7 @@ class ChangeKind(StrEnum):
     STARTED = "started"
     MAPPINGS = "mappings"
     SETTINGS = "settings"
+    SCOPE = "scope"
     QUARANTINED = "quarantined"
 
 
@@ -45,6 +46,8 @@ _ACTIVITIES = {
     ChangeKind.STARTED: ({_START, _RESTART}, _STATES),
     ChangeKind.MAPPINGS: ({_MAPPINGS}, {_ADD, _DELETE, _MAPPINGS}),
     ChangeKind.SETTINGS: ({_SETTINGS}, {_ADD, _DELETE, _SETTINGS}),
+    # Whether all users are in scope is a setting, and no page says which activity tells of it.
+    ChangeKind.SCOPE: ({_MAPPINGS, _SETTINGS}, {_ADD, _DELETE, _MAPPINGS, _SETTINGS}),
     ChangeKind.QUARANTINED: ({_QUARANTINE}, {_QUARANTINE}),
 }
 """The activities that make a change of each kind, and those that could have made or unmade it, in lower case.
@@ -67,6 +70,7 @@ class SeenChange:
         after: The last look without it.
         before: The first look with it.
         fields: How many values changed between the looks. Of several, the record of one may be lost.
+        standing: Whether it is said of the present: what was done later may have undone it, and done it again.
     """
 
     kind: ChangeKind
@@ -74,6 +78,7 @@ class SeenChange:
     after: datetime
     before: datetime
     fields: int = 1
+    standing: bool = False
 
 
 @dataclass(frozen=True)
@@ -123,7 +128,30 @@ class AuditTrail:
             return None
         if not change.after + TOLERANCE < record.activity_at <= change.before:
             return None
+        if change.standing and self._is_overtaken(change, end):
+            return None
         return self._name(change, record, record.activity_at, start, end)
+
+    def find_edit(self, service_principal_id: str, after: datetime, before: datetime) -> Attribution | None:
+        """Return who edited the mappings of a job between two writes of ours, if exactly one record tells of it.
+
+        Args:
+            service_principal_id: The application.
+            after: When the first write was done.
+            before: When the mappings were read for the second.
+        """
+        change = SeenChange(ChangeKind.MAPPINGS, service_principal_id, after, before)
+        start, end = after - TOLERANCE, before + TOLERANCE
+        if not self._is_complete(start, end):
+            return None
+        foreign = [each for each in foreign_records(self.records, self.own_writes) if _lies_within(each, start, end)]
+        found = [each for each in foreign if _concerns(each, change, _ACTIVITIES[change.kind][1])]
+        at = found[0].activity_at if len(found) == 1 else None
+        if at is None or (found[0].activity or "").lower() != _MAPPINGS:
+            return None
+        if not after + TOLERANCE < at <= before - TOLERANCE:
+            return None
+        return Attribution(at, found[0].actor_name, found[0].activity or "", "directory")
 
     def _is_complete(self, start: datetime, end: datetime) -> bool:
         covered = self.coverage
@@ -132,6 +160,16 @@ class AuditTrail:
         # A record may reach the log as late as a harvest reads again; what comes later than that is lost.
         settled = covered.watermark - OVERLAP
         return end <= settled and not any(gap.start < end and start < gap.end for gap in covered.gaps)
+
+    def _is_overtaken(self, change: SeenChange, end: datetime) -> bool:
+        """Return whether anybody may have made or unmade such a change since it was seen."""
+        rivals = _ACTIVITIES[change.kind][1]
+        later = (each for each in self.records if each.activity_at is None or each.activity_at > end)
+        # Of starts and pauses the journal tells by itself whether the last was ours.
+        ours = () if rivals == _STATES else self.own_writes
+        return any(_concerns(each, change, rivals) for each in later) or any(
+            _is_of(each, change) and each.ended_at > end for each in ours
+        )
 
     def _only_record(self, change: SeenChange, start: datetime, end: datetime) -> AuditRecord | None:
         makers, rivals = _ACTIVITIES[change.kind]
@@ -143,12 +181,7 @@ class AuditTrail:
     def _name(
         self, change: SeenChange, record: AuditRecord, at: datetime, start: datetime, end: datetime
     ) -> Attribution | None:
-        principal = change.service_principal_id.lower()
-        own = [
-            each
-            for each in self.own_writes
-            if each.service_principal_id.lower() == principal and each.overlaps(start, end)
-        ]
+        own = [each for each in self.own_writes if _is_of(each, change) and each.overlaps(start, end)]
         ours = any(tells_of(record, each) for each in own)
         if own and not ours and change.kind is not ChangeKind.QUARANTINED:
             # Both wrote, and only one of them is in the log.
@@ -161,6 +194,10 @@ def _concerns(record: AuditRecord, change: SeenChange, activities: Collection[st
     # What failed has changed nothing; a quarantine is a failure by its nature.
     effective = record.result != "failure" or change.kind is ChangeKind.QUARANTINED
     return same and effective and (record.activity or "").lower() in activities
+
+
+def _is_of(write: OwnWrite, change: SeenChange) -> bool:
+    return write.service_principal_id.lower() == change.service_principal_id.lower()
 
 
 def _lies_within(record: AuditRecord, start: datetime, end: datetime) -> bool:

@@ -11,6 +11,7 @@ from flows.mappings.scope_filter import selections
 from flows.monitoring.health import JobHealth, assess_job, unreadable
 from flows.monitoring.own_job import other_jobs
 from flows.plan import changes
+from flows.plan.drift import name_changes
 from flows.plan.known_state import KnownState
 from flows.plan.plan import Action, Conflict, FieldChange, InstancePlan, Orphan, Plan
 from flows.plan.safety import find_conflict, too_many_removals, unassignable, unclear_job
@@ -125,7 +126,7 @@ def _left_alone(
         plan,
         health=health,
         paused_by=_paused_by(health, memory),
-        changed_by=memory.paused_by.get(health.job_id or "") if health.state == "paused" else None,
+        changed_by=memory.pause_of(plan.key, health),
         app_id=found.app_id or None,
         application_id=found.application_id,
         service_principal_id=found.service_principal_id,
@@ -170,13 +171,14 @@ def _planned_change(
     # Without its tag: an earlier run was interrupted before it set the tag, or the file names the application in
     # `adopt`.
     action = Action.NONE if not needed else Action.UPDATE if found.marked else Action.ADOPT
-    return replace(
+    plan = replace(
         common,
         action=Action.CONFLICT if conflict else action,
         changes=() if conflict else needed,
         health=health,
         paused_by=paused_by,
-        changed_by=memory.paused_by.get(health.job_id or "") if health.state == "paused" else None,
+        changed_by=memory.pause_of(instance.key, health),
+        settings_read=found.secrets is not None,
         credentials=changes.known_credentials(instance, saved, found, memory),
         removals=() if conflict else removals,
         app_id=found.app_id or None,
@@ -189,6 +191,7 @@ def _planned_change(
         selections=selections(merge.wishes, everybody=instance.scope == "all") if merge and not conflict else (),
         conflict=conflict,
     )
+    return name_changes(plan, memory)
 
 
 def _conflict(

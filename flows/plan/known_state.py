@@ -11,11 +11,11 @@ from pydantic import ValidationError
 from flows.configuration.environment import default_file, environment
 from flows.fleet_file.models import Fleet
 from flows.mappings.models import Mappings
+from flows.monitoring.health import JobHealth
 
 if TYPE_CHECKING:
     from flows.monitoring.attribution import Attribution
-
-if TYPE_CHECKING:
+    from flows.monitoring.audit_trail import Drifted, JobNow
     from flows.store import Store
 
 
@@ -27,15 +27,20 @@ class KnownState:
     """Service principal id and credential key of each credential whose fingerprint is in the store."""
     paused_by_us: frozenset[str] = frozenset()
     """Ids of the jobs whose last journaled change of state was our pause."""
-
-    paused_by: Mapping[str, "Attribution"] = field(default_factory=dict)
-    """Who paused a job, by its id, where the audit log tells."""
+    job_changed_by: "Mapping[JobNow, Attribution]" = field(default_factory=dict)
+    """Who paused, started or deleted a job, where the audit log tells."""
+    drifted_by: "Mapping[Drifted, Attribution]" = field(default_factory=dict)
+    """Who made a field differ from the file, where the audit log tells."""
     applied: Mapping[tuple[str, str], Mappings] = field(default_factory=dict)
     """What was last applied to each job, by service principal id (lower case) and job id."""
 
     def applied_to(self, service_principal_id: str | None, job_id: str) -> Mappings | None:
         """Return the mappings last applied to a job, if known."""
         return self.applied.get(((service_principal_id or "").lower(), job_id))
+
+    def pause_of(self, key: str, health: JobHealth) -> "Attribution | None":
+        """Return who paused the job of an instance, if it is paused and that is known."""
+        return self.job_changed_by.get((key, "paused", health.job_id)) if health.state == "paused" else None
 
     def knows(self, service_principal_id: str | None, key: str) -> bool:
         """Return whether the store can tell if a credential has changed."""
@@ -52,13 +57,15 @@ def load_known_state(store: "Store", fleet: Fleet) -> KnownState:
         StoreError: The store cannot be read.
     """
     # Both need the store's modules, which a first plan need not wait for.
-    from flows.monitoring.audit_trail import explain_pauses  # noqa: PLC0415
+    from flows.monitoring.audit_trail import explain_drift, explain_job_states  # noqa: PLC0415
 
+    paused = {instance.key for instance in fleet.instances if instance.job == "paused"}
     mapped = any(instance.mappings for instance in fleet.instances)
     return KnownState(
         store.fingerprints.known(fleet.tenant_id),
         store.journal.paused_jobs(fleet.tenant_id),
-        explain_pauses(store, fleet.tenant_id, fleet.fleet),
+        explain_job_states(store, fleet.tenant_id, fleet.fleet, paused),
+        explain_drift(store, fleet.tenant_id),
         applied_mappings(store, fleet.tenant_id) if mapped else {},
     )
 

@@ -64,6 +64,8 @@ class FieldChange:
     """What is dangerous about it, if known: scoping filter, matching attribute …"""
     origin: str = ""
     """For a mapping: what changed since it was last applied: the file, the tenant or both."""
+    changed_by: "Attribution | None" = None
+    """Who made it differ in the tenant, where the audit log tells."""
 
     def as_json(self) -> dict[str, Any]:
         """Return it as `plan --output json` prints it."""
@@ -73,7 +75,7 @@ class FieldChange:
         if self.members is not None:
             document["members"] = self.members
         document |= {name: value for name in ("danger", "origin") if (value := getattr(self, name))}
-        return document
+        return document | {"changed_by": self.changed_by.as_json() if self.changed_by else None}
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,8 @@ class InstancePlan:
     """Who paused the job, if it is paused: us if the journal says so, else someone."""
     changed_by: "Attribution | None" = None
     """Who that someone is, where the audit log tells."""
+    settings_read: bool = False
+    """Whether Graph showed the saved settings, which takes the permission to write them."""
     credentials: Mapping[str, Literal["known", "unknown"]] = field(default_factory=dict)
     """Saved credentials in the file; known if the store can tell whether they have changed."""
     removals: tuple[Assigned, ...] = ()

@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from flows.formatting import escape_markdown, format_count, format_number, markdown_table
@@ -47,7 +47,7 @@ def group_instances(plan: Plan, *, unfold: bool = False) -> list[PlanGroup]:
     found: dict[tuple[str, ...], list[InstancePlan]] = {}
     for each in plan.instances:
         if each.action is not Action.NONE or each.pending or each.warnings:
-            lines = format_change_lines(each)
+            lines = format_change_lines(each, named=False)
             own = each.key if unfold else ""
             found.setdefault((verb_of(each), own, *_generalize(lines, each)), []).append(each)
     groups = (_group(list(same)) for same in found.values())
@@ -69,18 +69,24 @@ def format_change(change: FieldChange) -> str:
     values = f"{after}" if before is None else f"{before}{members} → {'removed' if after is None else after}"
     notes = [_ORIGINS[change.origin]] if change.origin in _ORIGINS else []
     notes += [change.danger] if change.danger else []
+    notes += [f"by {change.changed_by.summary}"] if change.changed_by else []
     words = f" {DANGEROUS}" if change.dangerous else ""
     return f"{change.field}: {values}{words}" + (f" [{'; '.join(notes)}]" if notes else "")
 
 
-def format_change_lines(plan: InstancePlan) -> list[str]:
-    """Return the changes to one instance, or its conflict, one line each."""
+def format_change_lines(plan: InstancePlan, *, named: bool = True) -> list[str]:
+    """Return the changes to one instance, or its conflict, one line each.
+
+    Args:
+        plan: The plan for the instance.
+        named: Whether to say who made it differ, where that is known.
+    """
     if plan.conflict:
         return [plan.conflict.message, plan.conflict.hint]
     if plan.action is Action.CREATE:
         done = [f"{plan.instance.display_name} from {plan.instance.template}, job {plan.instance.job}"]
     else:
-        done = [format_change(change) for change in plan.changes]
+        done = [format_change(change if named else replace(change, changed_by=None)) for change in plan.changes]
     return [*done, *(f"pending: {each}" for each in plan.pending), *plan.warnings]
 
 
@@ -97,7 +103,8 @@ def _group(plans: list[InstancePlan]) -> PlanGroup:
     lines = format_change_lines(first)
     if others:
         # The keys say who: a placeholder before "from Box" would add nothing.
-        lines = [line.removeprefix("{display_name} ") for line in _generalize(lines, first)]
+        unnamed = _generalize(format_change_lines(first, named=False), first)
+        lines = [line.removeprefix("{display_name} ") for line in unnamed]
     return PlanGroup(verb_of(first), tuple(plans), tuple(lines))
 
 

@@ -8,6 +8,7 @@ with open_store("sqlite:////var/lib/entra-fleet/store.db") as store:
 """
 
 from flows.store.directory_audits import AuditRecord
+from flows.store.drift_looks import DriftedField, DriftLook
 from flows.store.errors import StoreError, StoreVersionError
 from flows.store.event_export import EventExport
 from flows.store.event_statistics import Cycle, EventStatistics, Failure, OpenFailure, Period, Tally
@@ -35,6 +36,8 @@ __all__ = [
     "ChangeError",
     "Coverage",
     "Cycle",
+    "DriftLook",
+    "DriftedField",
     "ErrorCount",
     "EventCount",
     "EventExport",

@@ -1,6 +1,6 @@
 """The history of each job: its states, since when, and the episodes that they begin or end."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Literal
@@ -231,9 +231,22 @@ class JobHistory:
             return _latest(connection, tenant_id, fleet)
 
     def last_transition(
-        self, tenant_id: str, fleet: str, key: str, until: datetime | None = None
+        self,
+        tenant_id: str,
+        fleet: str,
+        key: str,
+        until: datetime | None = None,
+        *,
+        alike: Collection[str] = (),
     ) -> tuple[JobObservation, JobObservation] | None:
         """Return between which looks a job came into the state it had last, at `until` at the latest.
+
+        Args:
+            tenant_id: The tenant.
+            fleet: Name of the fleet.
+            key: Key of the instance.
+            until: The last moment to look at; None for now.
+            alike: States that count as one.
 
         Returns:
             The last observation of another state, and the first of this one; None if there was no other.
@@ -247,7 +260,8 @@ class JobHistory:
         with self._database.read() as connection, connection.execute(newest_first) as rows:
             for row in rows.mappings():
                 observation = _observation_of(row)
-                if first is not None and observation.state != first.state:
+                states = {observation.state, first.state} if first else set()
+                if first is not None and len(states) > 1 and not states <= set(alike):
                     return observation, first
                 first = observation
         return None

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, select
+from sqlalchemy import ColumnElement, and_, delete, select
 from sqlalchemy.sql.schema import Table
 
 from flows.store.database import Database
 from flows.store.provisioning_events import fold_text
-from flows.store.tables import APPLIED_MAPPINGS, JOB_SCHEMA, RUN
+from flows.store.tables import APPLIED_MAPPINGS, CHANGE, JOB_SCHEMA, RUN
 
 _ROWS_AT_ONCE = 200
 
@@ -58,10 +58,12 @@ class SchemaVersion:
     ticket: str | None = None
     actor_object_id: str | None = None
     actor_app_id: str | None = None
+    done_at: datetime | None = None
+    """When the run had replaced it; None if it was killed before it said so."""
 
 
 _SHOWN = [JOB_SCHEMA.c[name] for name in ("id", "key", "job_id", "sha256", "reason", "run_id", "kept_at")]
-_BY_WHOM = [RUN.c.ticket, RUN.c.actor_object_id, RUN.c.actor_app_id]
+_BY_WHOM = [RUN.c.ticket, RUN.c.actor_object_id, RUN.c.actor_app_id, CHANGE.c.recorded_at.label("done_at")]
 
 
 class JobSchemas:
@@ -98,6 +100,7 @@ class JobSchemas:
         statement = (
             select(*_SHOWN, *_BY_WHOM)
             .outerjoin(RUN, RUN.c.id == JOB_SCHEMA.c.run_id)
+            .outerjoin(CHANGE, and_(CHANGE.c.run_id == JOB_SCHEMA.c.run_id, CHANGE.c.key == JOB_SCHEMA.c.key))
             .where(*place.rows(JOB_SCHEMA))
             .order_by(JOB_SCHEMA.c.id.desc())
         )

@@ -14,6 +14,7 @@ from flows.store.provisioning_events import tenant_ids
 from flows.store.tables import (
     CHANGE,
     DIRECTORY_AUDIT,
+    DRIFT_LOOK,
     IDENTITY,
     JOB_EPISODE,
     JOB_HISTORY,
@@ -110,8 +111,10 @@ class Retention:
             # An unmanaged job that was deleted has no present that a sweep could compare with.
             past = or_(_superseded(), JOB_HISTORY.c.state == REMOVED)
             return [
+                _Part(JOB_EPISODE, _of_a_removed_job(before)),
                 _Part(JOB_HISTORY, and_(JOB_HISTORY.c.observed_at < before, past)),
                 _Part(JOB_EPISODE, over),
+                _Part(DRIFT_LOOK, DRIFT_LOOK.c.looked_at < before),
                 _Part(TENANT_JOB, TENANT_JOB.c.gone_at < before),
                 _Part(TENANT_PRINCIPAL, TENANT_PRINCIPAL.c.gone_at < before),
             ]
@@ -131,6 +134,17 @@ class Retention:
             for each in old
         ]
         return [*events, _Part(ON_DEMAND_RESULT, ON_DEMAND_RESULT.c.tried_at < before)]
+
+
+def _of_a_removed_job(before: datetime) -> ColumnElement[bool]:
+    # While its last row is there: nothing else tells that the job is gone for good.
+    job, episode = JOB_HISTORY.c, JOB_EPISODE.c
+    removed = and_(job.state == REMOVED, job.observed_at < before, ~_superseded())
+    place = tuple_(episode.tenant_id, episode.service_principal_id, episode.job_id)
+    return and_(
+        episode.ended_at < before,
+        place.in_(select(job.tenant_id, job.service_principal_id, job.job_id).where(removed)),
+    )
 
 
 def _superseded() -> ColumnElement[bool]:

@@ -8,6 +8,7 @@ from typing import Any, Self
 from flows.configuration.environment import default_file
 from flows.store.database import Database, StoreAddress
 from flows.store.directory_audits import DirectoryAudits
+from flows.store.drift_looks import DriftLooks
 from flows.store.engine import open_engine
 from flows.store.errors import StoreError
 from flows.store.event_export import EventExport
@@ -57,6 +58,7 @@ class Store:
         self.measurements = Measurements(database)
         self.fingerprints = Fingerprints(database)
         self.schemas = JobSchemas(database)
+        self.drift = DriftLooks(database)
         self.inventory = TenantInventory(database)
 
     def export(self, chosen: EventExport) -> Iterator[dict[str, Any]]:

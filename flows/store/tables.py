@@ -320,6 +320,19 @@ MEASUREMENT = Table(
     info={"doc": "Numbers of the present that metrics show and no other table holds."},
 )
 
+DRIFT_LOOK = Table(
+    "drift_look",
+    METADATA,
+    _column("tenant_id", Text, "The tenant.", primary_key=True),
+    _column("service_principal_id", Text, "The application's service principal, lower case.", primary_key=True),
+    _column("area", Text, "settings or mappings: what was compared.", primary_key=True),
+    _column("job_id", Text, "Id of the synchronization job."),
+    _column("desired", Text, "Digest of what the fleet file said of this area."),
+    _column("looked_at", Moment, "When a plan last compared it with the tenant."),
+    _column("fields", JSON, "Fields that differ: a digest of both values, and between which looks that came about."),
+    info={"doc": "What the last plan of a flow run saw of each instance, to tell later who made it drift."},
+)
+
 TENANT_LOOK = Table(
     "tenant_look",
     METADATA,

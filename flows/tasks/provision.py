@@ -8,6 +8,7 @@ from flows.credentials.references import Secret
 from flows.fleet_file.models import Fleet
 from flows.plan.credential_changes import build_rotation_plan
 from flows.plan.diff import diff_fleet, select_instances
+from flows.plan.drift import build_looks
 from flows.plan.job_settings import check_size
 from flows.plan.known_state import load_known_state
 from flows.plan.outcome import ApplicationIds
@@ -36,6 +37,8 @@ async def plan_fleet(fleet: Fleet, only: Collection[str] | None, save_all: bool,
     now = run_context().graph.now()
     plan = diff_fleet(fleet, observed, memory=memory, only=only, save_all=save_all, force=force, now=now)
     plan = await estimate_scopes(run_context().graph, plan)
+    if not save_all:
+        await asyncio.to_thread(run_context().store.drift.record_all, build_looks(plan, now))
     # Of a part of the fleet it would be another number under the same name.
     if only is None:
         drift = sum(each.needed or each.conflict is not None for each in plan.instances)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flows.monitoring.attribution import Attribution, AuditTrail, ChangeKind, SeenChange, foreign_records
-from flows.store import AuditRecord, Coverage, Gap, OwnWrite
+from flows.store import AuditRecord, Coverage, DriftedField, DriftLook, Gap, OwnWrite
 
 MAY = datetime(2026, 5, 1, 12, tzinfo=UTC)
 ACTIVITY = {
@@ -76,6 +76,30 @@ def test_a_quarantine_is_the_work_of_the_service_and_of_nobody():
     assert (found.actor, found.activity) == (None, "Quarantine")
 
 
+STANDING = replace(PAUSED, standing=True)
+MAPPED = replace(STANDING, kind=ChangeKind.MAPPINGS)
+
+
+def test_what_is_said_of_the_present_may_not_have_been_touched_since():
+    assert trail(record(30)).explain(STANDING).actor == "adele"
+    later = record(300, ChangeKind.STARTED), record(400, actor="bob")
+    assert trail(record(30), *later).explain(STANDING) is None
+    assert trail(record(30), *later).explain(PAUSED).actor == "adele"
+    written = replace(OURS, started_at=minutes(300), ended_at=minutes(305))
+    mapped = record(30, ChangeKind.MAPPINGS)
+    assert trail(mapped).explain(MAPPED).actor == "adele"
+    assert trail(mapped, own=[written]).explain(MAPPED) is None
+    # A pause of ours would be told by the journal.
+    assert trail(record(30), own=[written]).explain(STANDING).actor == "adele"
+
+
+def test_the_scope_may_be_told_by_either_of_two_activities_and_not_by_both():
+    scope = replace(PAUSED, kind=ChangeKind.SCOPE)
+    both = record(30, ChangeKind.MAPPINGS), record(31, ChangeKind.SETTINGS, actor="bob")
+    assert [trail(each).explain(scope).actor for each in both] == ["adele", "bob"]
+    assert trail(*both).explain(scope) is None
+
+
 @pytest.mark.parametrize(
     ("known", "change"),
     [
@@ -127,7 +151,9 @@ class Tenant:
         name = self.chance.choice((*FIELDS, "job", "job"))
         before = self.value(principal, name)
         kind = (ChangeKind.STARTED if before else ChangeKind.PAUSED) if name == "job" else ChangeKind.MAPPINGS
-        self.state[principal, name] = 1 - before if name == "job" else len(self.edits) + 1
+        self.state[principal, name] = self.chance.choice(
+            [each for each in range(2 + (name != "job")) if each != before]
+        )
         self.edits.append((principal, name, kind, actor, self.now))
         if self.chance.random() >= self.loss:
             self.log.append((self.now + self.chance.uniform(0, 29), record(self.now, kind, actor, principal)))
@@ -155,6 +181,19 @@ class Tenant:
         span = (change.after, change.before)
         same = ((actor, at) for p, n, _, actor, at in self.edits if (p, n) == (change.service_principal_id, name))
         return [actor for actor, at in same if span[0] < minutes(at) <= span[1]]
+
+    def drift(self):
+        """What plans see at each look, whose file says 0 everywhere: the last look at each application."""
+        last = {}
+        for at, state in self.looks:
+            for principal in PRINCIPALS:
+                differing = {name: state[principal, name] for name in FIELDS if state.get((principal, name))}
+                look = DriftLook(
+                    tenant_id="t", service_principal_id=principal, area="mappings", job_id="j", desired="0",
+                    looked_at=minutes(at), fields={name: DriftedField(str(each)) for name, each in differing.items()},
+                )  # fmt: skip
+                last[principal] = look.following(last.get(principal))
+            yield minutes(at), list(last.values())
 
 
 def lived(seed, *, loss=0.0, edits=200):
@@ -201,6 +240,38 @@ def test_with_lag_and_gaps_no_name_is_ever_wrong(seed):
             assert found.source == ("entra-fleet" if found.actor == "us" else "directory")
 
 
+def drift_explained(tenant, *, gaps=(), every=12):
+    """Each field that differs at a look, with its explanation by what had arrived some time later."""
+    for at, looks in list(tenant.drift())[::every]:
+        harvested = at + timedelta(minutes=tenant.chance.uniform(0, 240))
+        arrived = [each for moment, each in tenant.log if minutes(moment) <= harvested]
+        arrived = [each for each in arrived if not any(gap.start <= each.activity_at < gap.end for gap in gaps)]
+        own = [each for each in tenant.own if each.ended_at <= harvested]
+        known = replace(trail(*arrived, gaps=gaps, own=own), coverage=Coverage("t", "audits", harvested, tuple(gaps)))
+        for look in looks:
+            for name, field_ in look.fields.items():
+                if field_.after:
+                    change = SeenChange(
+                        ChangeKind.MAPPINGS, look.service_principal_id, field_.after, field_.before, field_.changed
+                    )
+                    yield name, change, at, harvested, known.explain(replace(change, standing=True))
+
+
+@given(st.integers(0, 2**32))
+@settings(max_examples=8)
+def test_who_made_a_field_differ_from_the_file_is_never_wrong(seed):
+    tenant = lived(seed)
+    for name, change, at, harvested, found in drift_explained(tenant, gaps=gaps_of(seed, tenant)):
+        if found is None:
+            continue
+        assert found.actor == tenant.made_by(name, change)[-1]
+        if harvested >= at + timedelta(minutes=30) and not any(
+            gap.end > change.before for gap in gaps_of(seed, tenant)
+        ):
+            # All is known up to the look: then it is also whoever made it what it is now.
+            assert found.actor == tenant.made_by(name, replace(change, before=at))[-1]
+
+
 @given(st.integers(0, 2**32))
 @settings(max_examples=8)
 def test_with_records_that_never_came_a_name_is_that_of_somebody_who_did_it(seed):
@@ -221,6 +292,10 @@ def test_the_share_that_is_named(capsys):
         for (name, change), each in last_explanations(lossy).items():
             right = each is None or each.actor == lossy.made_by(name, change)[-1]
             counts["lossy: not named" if each is None else "lossy: named" if right else "lossy: a later one lost"] += 1
+        drifted = lived(seed)
+        found = [each for *_, each in drift_explained(drifted, gaps=gaps_of(seed, drifted), every=1)]
+        counts.update("drift: named" if each else "drift: not named" for each in found)
     with capsys.disabled():
         print(f"\nattribution of 4 x 200 random edits: {dict(counts)}")  # noqa: T201  # asked for
     assert counts["named"] / (counts["named"] + counts["not named"]) > 0.6
+    assert counts["drift: named"] > 0

@@ -90,7 +90,13 @@ def test_a_saved_credential_is_known_if_the_store_has_its_fingerprint():
 
 def test_a_second_synchronization_template_and_another_scope_are_dangerous():
     (change,) = plan_one(fleet(synchronization_template="Other", job="unmanaged"), held()).changes
-    assert change.as_json() == {"field": "job", "before": "BoxOutDelta", "after": "Other", "dangerous": True}
+    assert change.as_json() == {
+        "field": "job",
+        "before": "BoxOutDelta",
+        "after": "Other",
+        "dangerous": True,
+        "changed_by": None,
+    }
     (change,) = plan_one(fleet(scope="all"), held(secrets={"SecretToken": "*", "SyncAll": "false"})).changes
     assert (change.before, change.after, change.dangerous) == ("false", "true", True)
     unstarted = held(secrets={"SecretToken": "*"}, jobs=(job("NotConfigured", "Disabled"),))

@@ -150,3 +150,16 @@ def test_who_has_no_event_left_is_forgotten_too(store):
     )
     assert prune(store, Kind.EVENTS) == (3, 3)
     assert [each.id for each in store.identities.find("person")] == ["u1"]
+
+
+def test_what_is_known_of_a_job_that_was_removed_goes_with_its_last_row(store):
+    ran = {"last_execution_at": OLD, "last_success_at": OLD}
+    for key, states in {"gone": ("initial-cycle", "steady", "removed"), "there": ("initial-cycle", "steady")}.items():
+        for hour, state in enumerate(states):
+            at = OLD + timedelta(hours=hour)
+            known = {"service_principal_id": key, "job_id": f"{key}.1"}
+            store.jobs.record_all([replace(seen(key, at, state, fleet=""), **known, **ran)])
+    assert {each.job_id for each in store.job_episodes.of_fleet(TENANT, "")} == {"gone.1", "there.1"}
+    prune(store, Kind.JOBS)
+    assert {each.key for each in store.jobs.latest(TENANT, "")} == {"there"}
+    assert {each.job_id for each in store.job_episodes.of_fleet(TENANT, "")} == {"there.1"}

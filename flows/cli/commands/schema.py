@@ -28,6 +28,7 @@ from flows.cli.output.records import refuse_existing, write_new
 if TYPE_CHECKING:
     from flows.fleet_file.models import Fleet
     from flows.mappings.models import Mappings
+    from flows.monitoring.audit_trail import VersionAuthors
     from flows.plan.job_schema import JobSchema
     from flows.store import SchemaVersion
 
@@ -151,20 +152,24 @@ def history_schema(
     """List the schema versions saved before each write, newest first."""
     from flows.configuration.environment import environment, use_store
     from flows.fleet_file.loader import load_fleet
+    from flows.monitoring.audit_trail import explain_versions
     from flows.store import JobPlace, require_store
 
     use_store(store)
     desired = load_fleet(fleet)
     with require_store(environment().store_url) as opened:
         found = look(desired, only, tenant)
-        versions = opened.schemas.history(JobPlace(desired.tenant_id, found.service_principal_id, found.job_id))
+        place = JobPlace(desired.tenant_id, found.service_principal_id, found.job_id)
+        versions = opened.schemas.history(place)
+        authors = explain_versions(opened, place, versions)
     if output is Output.JSON:
-        print_json({"key": only, "job_id": found.job_id, "versions": [_as_json(each) for each in versions]})
+        shown = [_as_json(each, authors[each.id]) for each in versions]
+        print_json({"key": only, "job_id": found.job_id, "versions": shown})
     else:
-        _show(only, versions)
+        _show(only, versions, authors)
 
 
-def _show(key: str, versions: "list[SchemaVersion]") -> None:
+def _show(key: str, versions: "list[SchemaVersion]", authors: "dict[int, VersionAuthors]") -> None:
     from flows.cli.output.tables import Column, format_moment, print_table
 
     if not versions:
@@ -172,12 +177,20 @@ def _show(key: str, versions: "list[SchemaVersion]") -> None:
             f"The store has no schema version of {key}: entra-fleet has not replaced its schema yet."
         )
         return
-    columns = (Column("version"), Column("until"), Column("replaced by"), Column("ticket"), Column("run", drop=1))
+    columns = (
+        Column("version"),
+        Column("until"),
+        Column("replaced by"),
+        Column("edited by"),
+        Column("ticket"),
+        Column("run", drop=1),
+    )
     rows = [
         (
             str(each.id),
             format_moment(each.kept_at),
-            f"{each.reason} of {each.actor_object_id or each.actor_app_id or '-'}",
+            f"{each.reason} of {authors[each.id].replaced_by or each.actor_object_id or each.actor_app_id or '-'}",
+            edit.summary if (edit := authors[each.id].edited_by) else "-",
             each.ticket or "-",
             each.run_id,
         )
@@ -188,12 +201,17 @@ def _show(key: str, versions: "list[SchemaVersion]") -> None:
     stdout_console().print(f"To restore one: {restore}", soft_wrap=True)
 
 
-def _as_json(version: "SchemaVersion") -> dict[str, Any]:
+def _as_json(version: "SchemaVersion", authors: "VersionAuthors") -> dict[str, Any]:
     from dataclasses import asdict
 
     from flows.formatting import format_iso
 
-    return asdict(version) | {"kept_at": format_iso(version.kept_at)}
+    return asdict(version) | {
+        "kept_at": format_iso(version.kept_at),
+        "done_at": format_iso(version.done_at),
+        "replaced_by": authors.replaced_by,
+        "edited_by": authors.edited_by.as_json() if authors.edited_by else None,
+    }
 
 
 def restore_schema(

@@ -60,6 +60,7 @@ def upgrade() -> None:
     _rollouts()
     _jobs()
     _job_schemas()
+    _drift()
     _credentials()
     _instances()
     _provisioning_events()
@@ -216,6 +217,17 @@ def _job_schemas() -> None:
         *(sa.Column(name, sa.Text, nullable=False) for name in (*job, "content")),
         sa.Column("applied_at", sa.DateTime, nullable=False),
         sa.PrimaryKeyConstraint(*job, name="pk_applied_mappings"),
+    )
+
+
+def _drift() -> None:
+    place = ("tenant_id", "service_principal_id", "area")
+    op.create_table(
+        "drift_look",
+        *(sa.Column(name, sa.Text, nullable=False) for name in (*place, "job_id", "desired")),
+        sa.Column("looked_at", sa.DateTime, nullable=False),
+        sa.Column("fields", sa.JSON, nullable=False),
+        sa.PrimaryKeyConstraint(*place, name="pk_drift_look"),
     )
 
 
