@@ -11,6 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from flows.store import Coverage, JobObservation, Measurement, Store, StoreError
+from flows.store.job_episodes import REMOVED
 
 _JOB = ("tenant_id", "fleet", "key")
 _EVENTS_SINCE = timedelta(days=1)
@@ -63,6 +64,9 @@ def _job_metrics(store: Store) -> list[Metric]:
     since = {name: _gauge(f"job_{name}_timestamp_seconds", text, _JOB) for name, text in moments.items()}
     for tenant_id, fleet in store.jobs.fleets():
         for job in store.jobs.latest(tenant_id, fleet):
+            if job.state == REMOVED:
+                # An unmanaged job that was deleted: an age of it would only grow.
+                continue
             labels = (tenant_id, fleet, job.key)
             state.add_metric((*labels, job.state), 1)
             escrows.add_metric(labels, job.counts.get("escrowed", 0))

@@ -9,6 +9,7 @@ from flows.inventory.watch import TenantSweep, build_sweep, record_sweep
 from flows.run.context import run_context
 from flows.run.job_events import emit_episode_events
 from flows.run.progress import Progress, report_progress
+from flows.store import Measurement
 from flows.tasks.mapped import log, redacted_task
 
 
@@ -39,7 +40,9 @@ async def look_through_tenant(full_every_hours: float) -> Inventory:
 async def record_jobs(inventory: Inventory) -> TenantSweep:
     """Keep what differs from the last time, and tell Prefect of episodes that began or ended."""
     run = run_context()
-    seen = build_sweep(inventory)
-    for fleet in await asyncio.to_thread(record_sweep, run.store, seen, run.graph.now()):
+    seen, now = build_sweep(inventory), run.graph.now()
+    swept = Measurement(tenant_id=seen.tenant_id, name="sweep", value=now.timestamp(), measured_at=now)
+    await asyncio.to_thread(run.store.measurements.put, [swept])
+    for fleet in await asyncio.to_thread(record_sweep, run.store, seen, now):
         await emit_episode_events(run.store, seen.tenant_id, fleet)
     return seen

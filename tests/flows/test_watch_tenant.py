@@ -1,9 +1,12 @@
 import pytest
+from prometheus_client import generate_latest
 
 from flows.configuration.environment import add_prefect_variables, environment
 from flows.monitor import monitor_fleet
 from flows.monitoring.instances import read_instances, unmanaged_key
+from flows.monitoring.metrics import build_registry
 from flows.monitoring.quarantine_reaction import QuarantineEvent
+from flows.monitoring.user_history import read_user_history
 from flows.provision import provision_fleet
 from flows.react import react_to_quarantine
 from flows.report.build import build_report
@@ -12,6 +15,7 @@ from flows.run.job_events import build_event
 from flows.store import open_store
 from flows.watch_tenant import watch_tenant
 from tests.estates import TENANT, estate, fleet, instance
+from tests.store.events import failed
 
 pytestmark = pytest.mark.usefixtures("without_prefect")
 
@@ -124,6 +128,48 @@ async def test_the_report_has_each_of_several_jobs_by_the_name_of_its_applicatio
     page = render_html(report)
     assert report.fleets == []
     assert "--only" not in page.partition('<h2 id="errors">')[0]
+
+
+async def test_the_jobs_of_nobody_are_among_the_metrics_until_they_are_deleted(tenant):
+    await watch()
+    with stored() as store:
+        (held,) = [each for each in store.jobs.latest(TENANT, "") if each.state == "quarantined"]
+        text = generate_latest(build_registry(store)).decode()
+    labels = f'fleet="",key="{held.key}",tenant_id="{TENANT}"'
+    assert f"entra_fleet_job_quarantined_since_timestamp_seconds{{{labels}}} " in text
+    states = [line for line in text.splitlines() if line.startswith("entra_fleet_job_state{")]
+    assert {line.partition('key="')[2].partition('"')[0].partition("/")[2] for line in states} == job_ids(tenant)
+    assert f'entra_fleet_sweep_timestamp_seconds{{fleet="",tenant_id="{TENANT}"}}' in text
+    tenant.emulator.controls.act_on_job(held.job_id, "delete")
+    await watch()
+    with stored() as store:
+        assert held.key not in generate_latest(build_registry(store)).decode()
+
+
+async def test_each_job_of_an_application_has_its_own_episodes_and_triage_and_why_names_both(tenant):
+    """Cloud Sync has two jobs on one service principal: each is looked at by itself, everywhere."""
+    principal, ids = next(
+        (principal, {job["id"] for job in jobs})
+        for principal, jobs in tenant.jobs().items()
+        if {job["templateId"] for job in jobs} >= {"AD2AADProvisioning", "AD2AADPasswordHash"}
+    )
+    (second,) = [each for each in ids if each.startswith("AD2AADPasswordHash")]
+    tenant.emulator.controls.quarantine(second)
+    _, seen = await watch()
+    states = {each.health.job_id: each for each in seen.readings if each.target.service_principal_id == principal}
+    assert set(states) == ids
+    assert {job_id for job_id, each in states.items() if each.triage} == {second}
+    with stored() as store:
+        episodes = store.job_episodes.of_fleet(TENANT, "")
+        assert {each.job_id for each in episodes if each.kind == "quarantine" and each.job_id in ids} == {second}
+        person = {"sourceIdentity": {"id": "u1", "displayName": "Adele", "identityType": "User"}}
+        store.harvests.save(TENANT, [failed("1", "X", "y", servicePrincipal={"id": principal}, **person)])
+        (identity,) = store.identities.find("u1", 2)
+        history = read_user_history(store, identity, read_instances(store), everywhere=True)
+    (entry,) = history.as_json()["applications"]
+    # The job in quarantine first, and the other one beside it.
+    assert (entry["job_state"], entry["key"]) == ("quarantined", None)
+    assert {each["job_id"] for each in entry["other_jobs"]} == ids - {second}
 
 
 @pytest.mark.prefect

@@ -181,7 +181,9 @@ def test_rules_and_dashboard_ask_for_series_that_there_are(store):
 
 BOX_SERIES = '{tenant_id="t",fleet="f",key="box"}'
 HELD_SERIES = '{tenant_id="t",fleet="f",key="held"}'
+BARE_SERIES = '{tenant_id="t",key="bare"}'
 INPUT = {
+    f"entra_fleet_job_quarantined_since_timestamp_seconds{BARE_SERIES}": "0x200",
     f"entra_fleet_job_quarantined_since_timestamp_seconds{BOX_SERIES}": "0x200",
     f"entra_fleet_job_last_success_timestamp_seconds{BOX_SERIES}": "0x200",
     f"entra_fleet_job_last_success_timestamp_seconds{HELD_SERIES}": "0x200",
@@ -190,15 +192,23 @@ INPUT = {
 }
 
 
-def expectation(at, alert, *, fires):
+HERE, NOWHERE = {"fleet": "f", "key": "box"}, {"key": "bare"}
+"""The labels of an instance, and of an unmanaged job: to Prometheus an empty label is none."""
+
+
+def expectation(at, alert, *fires):
     """The rules' own texts with the labels filled in, which is what an alert brings."""
     rules = {each["alert"]: each for group in read(RULES)["groups"] for each in group["rules"]}
-    texts = {
-        name: text.replace("{{ $labels.key }}", "box").replace("{{ $labels.fleet }}", "f")
-        for name, text in rules[alert]["annotations"].items()
-    }
-    labels = {"tenant_id": "t", "fleet": "f", "key": "box", **rules[alert]["labels"]}
-    expected = [{"exp_labels": labels, "exp_annotations": texts}] if fires else []
+    expected = []
+    for about in fires:
+        texts = {
+            name: text.replace("{{ $labels.key }}", about["key"]).replace(
+                "{{ or $labels.fleet `no fleet` }}", about.get("fleet", "no fleet")
+            )
+            for name, text in rules[alert]["annotations"].items()
+        }
+        labels = {"tenant_id": "t", **about, **rules[alert]["labels"]}
+        expected.append({"exp_labels": labels, "exp_annotations": texts})
     return {"eval_time": at, "alertname": alert, "exp_alerts": expected}
 
 
@@ -207,10 +217,10 @@ def test_alerts_fire_when_they_should_and_not_before(promtool, tmp_path):
         "interval": "15m",
         "input_series": [{"series": series, "values": values} for series, values in INPUT.items()],
         "alert_rule_test": [
-            expectation("45m", "EntraFleetJobQuarantined", fires=False),
-            expectation("2h", "EntraFleetJobQuarantined", fires=True),
-            expectation("26h", "EntraFleetNoSuccess", fires=True),
-            expectation("26h", "EntraFleetSweepStale", fires=False),
+            expectation("45m", "EntraFleetJobQuarantined"),
+            expectation("2h", "EntraFleetJobQuarantined", HERE, NOWHERE),
+            expectation("26h", "EntraFleetNoSuccess", HERE),
+            expectation("26h", "EntraFleetSweepStale"),
         ],
     }
     path = tmp_path / "alerts.json"
