@@ -9,6 +9,7 @@ from benchmarks.apply import apply_a_hundred, starts
 from benchmarks.figures import Figure
 from benchmarks.growth import growth
 from benchmarks.harvest import harvest_a_million, harvest_events
+from benchmarks.inventory import inventories
 from benchmarks.settled import settled_fleets
 from benchmarks.shards import shards
 
@@ -18,11 +19,12 @@ BENCHMARKS: Mapping[str, Callable[[], list[Figure]]] = {
     "growth": growth,
     "settled": settled_fleets,
     "harvest": harvest_events,
+    "inventory": inventories,
     "million": harvest_a_million,
     "answers": answers,
     "shards": shards,
 }
-BY_DEFAULT = ("starts", "apply", "growth", "settled", "harvest")
+BY_DEFAULT = ("starts", "apply", "growth", "settled", "harvest", "inventory")
 
 
 def main() -> None:

@@ -6,8 +6,23 @@ import pytest
 from rich.console import Console
 from rich.progress import Progress as Bars
 
+from flows.cli.commands import inventory
 from flows.cli.output.console import RunProgress, format_steps, show_progress
 from flows.run.progress import STEP, Progress, report_progress
+
+
+def test_a_long_inventory_shows_how_far_it_has_come_on_a_terminal_only(monkeypatch):
+    def shown(**given):
+        console = Console(file=io.StringIO(), width=100, **given)
+        monkeypatch.setattr(inventory, "stderr_console", lambda: console)
+        with inventory._progress() as tell:
+            tell("service principals", 999, 0)
+            tell("service principals", 601, 0)
+            tell("jobs", 400, 960)
+        return console.file.getvalue()
+
+    assert "400/960" in shown(force_terminal=True)
+    assert shown() == ""
 
 
 @pytest.fixture

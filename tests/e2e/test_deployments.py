@@ -69,17 +69,21 @@ def test_deploying_again_changes_nothing(first, deployed):
     }
 
 
-def test_a_fleet_can_be_given_as_a_parameter(deployed, tenant):
+def test_a_fleet_given_as_a_parameter_is_provisioned_beside_a_look_at_the_tenant(deployed, tenant):
     created = create_run(deployed, fleet=fleet(instance("one")))
-    assert created.status_code == 201
+    watched = create_run(deployed, "watch-tenant")
+    assert (created.status_code, watched.status_code) == (201, 201)
     with add_prefect_variables({"TOKEN": "good"}), worker_here(deployed, POOL):
-        run = Runs(deployed, POOL).ended(created.json()["id"])
+        runs = Runs(deployed, POOL)
+        run, watch = (runs.ended(each.json()["id"]) for each in (created, watched))
     assert (run["state"]["name"], run["state"]["message"], run["name"]) == (
         "Completed",
         "1 created",
         "provision contoso",
     )
     assert list(tenant.applications()) == ["entra-fleet:contoso:one"]
+    # The whole tenant was watched beside it: `monitor --all` as a deployment.
+    assert (watch["state"]["name"], watch["name"]) == ("Completed", "watch")
 
 
 def test_wrong_parameters_are_refused_by_the_server(deployed):
@@ -97,9 +101,9 @@ def test_what_no_run_may_have_is_refused_before_it_is_kept(deployed):
     assert "the-secret-itself" not in kept
 
 
-def create_run(api_url, **parameters):
-    """What the server answers to a request for a run of on-demand."""
-    path = f"{api_url}/deployments/{names(api_url)['on-demand']['id']}/create_flow_run"
+def create_run(api_url, deployment="on-demand", /, **parameters):
+    """What the server answers to a request for a run of a deployment."""
+    path = f"{api_url}/deployments/{names(api_url)[deployment]['id']}/create_flow_run"
     return httpx.post(path, json={"parameters": parameters})
 
 

@@ -1,14 +1,15 @@
 import shutil
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from flows.errors import StepFailed
-from flows.store import open_store
+from flows.store import Kind, open_store
 from graph_client.models import ProvisioningEvent
 from graph_emulator.faults.rules import FaultRule
 from graph_emulator.settings import ALL_ROLES
-from tests.inventory.looking import DAY, HOUR, READING, Killed, shown
+from tests.inventory.looking import DAY, HOUR, READING, Killed, Tenant, shown
 
 
 def methods_of(tenant):
@@ -33,6 +34,13 @@ async def test_a_first_look_finds_every_job_in_so_many_requests(open_tenant, pri
     assert found.requests - pages - batches in ({0, 1} if no_jobs == "404" else {0})
     assert found.requests <= most
     assert methods_of(tenant) == {"GET", "/v1.0/$batch"}
+
+
+async def test_it_says_how_far_it_has_come(open_tenant):
+    tenant, told = open_tenant(100, page_size=40, no_jobs="empty"), []
+    await tenant.look(on_progress=lambda *progress: told.append(progress))
+    assert sum(done for what, done, _ in told if what == "service principals") == 100
+    assert [each for each in told if each[0] == "jobs"] == [("jobs", 60, 60)]
 
 
 async def test_what_secrets_tell_takes_one_more_request_for_twenty_of_those_with_jobs(open_tenant):
@@ -177,6 +185,23 @@ async def test_killed_after_any_request_and_run_again_it_comes_to_the_same_rows(
     for number in range(second):
         rows, _ = await _looked(tenant, tmp_path / "whole.db", tmp_path / f"again-{number}.db", kill_after=number)
         assert rows == whole, number
+
+
+async def test_each_database_holds_the_same_of_looks_that_are_killed_and_of_what_is_gone(store_url):
+    tenant = Tenant(store_url, estate=120, roles=ALL_ROLES, page_size=50, no_jobs="empty")
+    with pytest.raises(Killed):
+        await tenant.look(kill_after=3)
+    assert shown(await tenant.look()) == tenant.truth()
+    tenant.controls.advance(HOUR)
+    gone, deleted = min(tenant.truth()), max(tenant.truth())
+    tenant.controls.act_on_job(gone[1], "delete")
+    tenant.controls.delete(deleted[0])
+    assert shown(await tenant.look()) == {each for each in tenant.truth() if each[0] != deleted[0]}
+    jobs, _ = tenant.rows(gone=True)
+    assert {each.job_id for each in jobs if each.gone_at == tenant.now} >= {gone[1], deleted[1]}
+    with open_store(store_url) as store:
+        assert sum(store.older_than(tenant.now + timedelta(days=1)).prune(Kind.JOBS)) > 0
+    assert {each.job_id for each in tenant.rows(gone=True)[0]} == {each[1] for each in tenant.truth()} - {deleted[1]}
 
 
 async def _looked(tenant, before, path, kill_after=None):

@@ -1,5 +1,6 @@
 """A year of a tenant, looked at four times a day: what it leaves behind is bounded."""
 
+import tracemalloc
 from datetime import timedelta
 
 import pytest
@@ -13,6 +14,15 @@ from tests.inventory.looking import DAY, shown
 KEPT_DAYS = 10
 
 
+async def measure(tenant):
+    """The sizes of the tables, and the most memory that one more look takes, the tenant's own included."""
+    tracemalloc.start()
+    await tenant.look()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return {**sizes(tenant.url), "bytes": peak}
+
+
 def sizes(url):
     tables = (TENANT_LOOK, TENANT_PRINCIPAL, TENANT_JOB, JOB_HISTORY, JOB_EPISODE)
     with open_store(url) as store, store._database.read() as connection:
@@ -20,7 +30,7 @@ def sizes(url):
 
 
 async def lived_through(tenant, days, looks_a_day):
-    """The sizes of the tables each time they were pruned; a job is made every day, one deleted every other day."""
+    """The sizes each time the tables were pruned; a job is made every day, one deleted every other day."""
     template = "Snowflake for Microsoft Entra ID"
     made, after = [], []
     for day in range(days):
@@ -39,7 +49,7 @@ async def lived_through(tenant, days, looks_a_day):
             with open_store(tenant.url) as store:
                 for _ in store.older_than(tenant.now - timedelta(days=KEPT_DAYS)).prune(Kind.JOBS):
                     pass
-            after.append(sizes(tenant.url))
+            after.append(await measure(tenant))
     return after
 
 
@@ -59,3 +69,12 @@ async def test_tables_hold_what_is_there_and_what_was_lately(open_tenant, days, 
     # At most one row of a job for each look in that time, and how it was before.
     assert last["job_history"] <= (jobs + KEPT_DAYS) * (KEPT_DAYS * looks_a_day + 1)
     assert len(after) == 1 or last["job_history"] <= 2 * after[0]["job_history"] + jobs
+    # The initial cycle of each, and little else in a quiet tenant.
+    assert last["job_episode"] <= 2 * (jobs + KEPT_DAYS)
+    # Memory is that of the rows there are, whatever has been before.
+    first = after[0]
+    assert last["bytes"] / _rows(last) <= 2 * first["bytes"] / _rows(first)
+
+
+def _rows(measured):
+    return measured["tenant_principal"] + measured["tenant_job"]

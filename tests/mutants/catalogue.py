@@ -7,6 +7,9 @@ PROVISIONED = "tests/flows/test_provision.py"
 MAPPED = "tests/flows/test_mappings.py"
 ON_RECORD = "tests/conformance/test_emulator.py"
 READ_BACK = "tests/conformance/test_client.py"
+ATTRIBUTED = "tests/monitoring/test_attribution.py"
+DISCOVERED = "tests/inventory/test_discovery.py"
+WATCHED = "tests/flows/test_watch_tenant.py"
 
 
 @dataclass(frozen=True)
@@ -371,5 +374,89 @@ MUTANTS = (
         "expiries = {key: end for key, end in ends.items() if end}",
         "expiries = {key: end for key, end in ends.items() if not end}",
         ("tests/flows/test_rotate.py",),
+    ),
+    Mutant(
+        "name somebody although two may have done it",
+        "flows/monitoring/attribution.py",
+        "if len(found) != 1 or (found[0].activity",
+        "if not found or (found[0].activity",
+        (ATTRIBUTED,),
+    ),
+    Mutant(
+        "say of the present what was undone since",
+        "flows/monitoring/attribution.py",
+        "if change.standing and self._is_overtaken(change, end):",
+        "if False and self._is_overtaken(change, end):",
+        (ATTRIBUTED,),
+    ),
+    Mutant(
+        "name somebody for what the file changed",
+        "flows/store/drift_looks.py",
+        "(earlier.job_id, earlier.desired) != (self.job_id, self.desired)",
+        "earlier.job_id != self.job_id",
+        ("tests/monitoring/test_audit_trail.py",),
+    ),
+    Mutant(
+        "take settings that may not be read for those of the file",
+        "flows/plan/drift.py",
+        "if plan.settings_read:",
+        "if plan:",
+        ("tests/flows/test_drift_names.py",),
+    ),
+    Mutant(
+        "keep what an audit record says of a credential",
+        "flows/store/directory_audits.py",
+        'hidden = {"oldValue", "newValue", "value"} if',
+        "hidden = set[str]() if",
+        ("tests/store/test_directory_audits.py",),
+    ),
+    Mutant(
+        "take one that cannot be read for one without jobs",
+        "flows/inventory/discovery.py",
+        "return JobsRead(identifier, None, code, error.message or error.what)",
+        "return JobsRead(identifier, ())",
+        (DISCOVERED,),
+    ),
+    Mutant(
+        "follow a link to wherever it leads",
+        "flows/inventory/discovery.py",
+        "if all(same_origin(link, root) for link in links):",
+        "if links:",
+        (DISCOVERED,),
+    ),
+    Mutant(
+        "go on showing what Graph says is gone",
+        "flows/store/tenant_inventory.py",
+        "if removed and look.began_at:",
+        "if False and removed and look.began_at:",
+        (DISCOVERED,),
+    ),
+    Mutant(
+        "forget when a job was first seen",
+        "flows/store/tenant_inventory.py",
+        "moved = replace(self, first_seen_at=before.first_seen_at)",
+        "moved = self",
+        (DISCOVERED,),
+    ),
+    Mutant(
+        "call a quarantine of an hour one of three weeks",
+        "flows/inventory/findings.py",
+        "lasts = rule.for_days is None or (",
+        "lasts = True or (",
+        ("tests/inventory/test_findings.py",),
+    ),
+    Mutant(
+        "count another's job on the same application as the fleet's",
+        "flows/inventory/inventory.py",
+        "found = [job for job in found if job.job_id in watched]",
+        "found = list(found)",
+        (WATCHED,),
+    ),
+    Mutant(
+        "have a deleted job age in the metrics",
+        "flows/monitoring/metrics.py",
+        "if job.state == REMOVED:",
+        "if job.state == REMOVED and False:",
+        (WATCHED,),
     ),
 )
