@@ -11,7 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from flows.store import Coverage, JobObservation, Measurement, Store, StoreError
-from flows.store.job_episodes import REMOVED
+from flows.store.job_history import REMOVED
 
 _JOB = ("tenant_id", "fleet", "key")
 _EVENTS_SINCE = timedelta(days=1)
