@@ -3,8 +3,9 @@ import json
 import pytest
 
 from flows.store import open_store
-from tests.report.stores import EVIL, furnished
-from tests.store.events import TENANT, event, succeeded
+from tests.report.stores import EVIL, NOW, furnished
+from tests.store.audits import audit
+from tests.store.events import BOX, TENANT, event, succeeded
 
 
 @pytest.fixture
@@ -65,6 +66,22 @@ def test_the_json_has_the_whole_story(entra_fleet, url):
     assert box["explanation"]["proposal"]["action"] == "fix-mapping"
     assert story["unseen"] == []
     assert story["harvest"][0]["gaps"][0]["reason"] == "retention"
+
+
+def test_roles_that_were_imported_into_the_applications_are_shown_by_why_and_report(entra_fleet, url, tmp_path):
+    """They stand in the audit log alone."""
+    about = {"activityDisplayName": "Import", "targetResources": [{"id": BOX, "displayName": "Box Prod"}]}
+    elsewhere = {**about, "targetResources": [{"id": "sp-2", "displayName": "Elsewhere"}]}
+    with open_store(url) as store:
+        imported = audit("Sync_i", NOW, resultReason=f"Role {EVIL} was imported", **about)
+        store.audits.save(TENANT, [imported, audit("Sync_j", NOW, resultReason="Role y was imported", **elsewhere)])
+    (found,) = json.loads(entra_fleet("why", "u-evil", "--output", "json", "--store", url).out)["role_imports"]
+    assert (found["service_principal_name"], found["text"]) == ("Box Prod", f"Role {EVIL} was imported")
+    assert f"Box Prod: Role {EVIL} was imported" in " ".join(entra_fleet("why", "u-evil", "--store", url).out.split())
+    page = tmp_path / "report.html"
+    assert entra_fleet("report", "--days", "400", "--out", page, "--store", url).code == 0
+    assert "Role y was imported" in page.read_text()
+    assert f"Role {EVIL}" not in page.read_text()
 
 
 def test_an_app_that_knows_nothing_of_somebody_says_so(entra_fleet, url):
