@@ -2,9 +2,15 @@
 
 import threading
 from collections.abc import Iterable, Mapping
+from urllib.parse import parse_qsl
 
 from graph_emulator.clock import Clock
 from graph_emulator.directory.directory import replica_of
+from graph_emulator.directory.signing_certificates import (
+    metadata_certificates,
+    private_key_of,
+    tenant_certificate,
+)
 from graph_emulator.estate import build_estate
 from graph_emulator.faults.effects import HTML, ConnectionDropped, HtmlPage, raise_fault, tamper
 from graph_emulator.faults.profiles import apply_profile, profile_named
@@ -15,6 +21,7 @@ from graph_emulator.handlers.directory_audits import write_audit
 from graph_emulator.handlers.router import Route, Router, split_path
 from graph_emulator.handlers.routes import OPERATIONS, ROUTES
 from graph_emulator.settings import EmulatorSettings
+from graph_emulator.sign_in.federation_metadata import CONTENT_TYPE, write_metadata
 from graph_emulator.sign_in.token_endpoint import SignIn, SignInRefused, cloud_metadata
 from graph_emulator.sign_in.tokens import ALL_SYNCHRONIZATION, Caller, TokenIssuer, check
 from graph_emulator.tenant import Tenant
@@ -172,7 +179,12 @@ class Service:
             body = read_json(request.headers, request.body, limit_bytes=settings.body_limit_bytes)
         # Jobs run only when someone looks: first process everything that is due.
         self.tenant.jobs.settle(now)
-        lags = settings.replication_lag_seconds or settings.templates_lag_seconds or settings.change_lag_seconds
+        lags = (
+            settings.replication_lag_seconds
+            or settings.templates_lag_seconds
+            or settings.change_lag_seconds
+            or settings.key_credentials_lag_seconds
+        )
         return Call(
             tenant=self.tenant,
             request=request,
@@ -207,7 +219,11 @@ class Service:
         self.requests.keep(record)
         tenant, *rest = split_path(request.path)
         try:
-            answer = _answer_sign_in(self.sign_in, request, tenant, tuple(rest), record, now)
+            if request.method == "GET" and tuple(map(str.lower, rest)) == METADATA_DOCUMENT:
+                record.operation = "federation_metadata"
+                answer = self._answer_metadata(request, tenant, now)
+            else:
+                answer = _answer_sign_in(self.sign_in, request, tenant, tuple(rest), record, now)
         except SignInRefused as refused:
             trace = f"{record.sequence:032x}"
             correlation = request.headers.get("client-request-id", trace)
@@ -215,7 +231,27 @@ class Service:
         record.status, answer.operation = answer.status, record.operation
         return answer
 
+    def _answer_metadata(self, request: Request, tenant: str, now: float) -> Answer:
+        """The federation metadata of the application in the query, or of the tenant."""
+        self.sign_in.check_tenant(tenant)
+        tenant_id, app_id = self.settings.tenant_id, dict(parse_qsl(request.query)).get("appid", "").lower()
+        # Without an active one of the application, the tenant's own signs.
+        certificates = self._certificates_of(app_id, now) or [tenant_certificate(tenant_id)]
+        key, parts = private_key_of(certificates[0]), (tenant_id, app_id, int(now))
+        document = write_metadata(tenant_id, request.root, certificates, key, parts)
+        return Answer(200, raw=document, headers={"content-type": CONTENT_TYPE})
 
+    def _certificates_of(self, app_id: str, now: float) -> list[bytes]:
+        if not app_id:
+            return []
+        for entry in self.tenant.directory.live["servicePrincipal"].values():
+            if entry.value["appId"] == app_id:
+                entry.settle(now)
+                return metadata_certificates(entry.value, now, whole=self.settings.federation_metadata == "all")
+        raise self.sign_in.application_unknown(app_id)
+
+
+METADATA_DOCUMENT = ("federationmetadata", "2007-06", "federationmetadata.xml")
 DISCOVERY = ("v2.0", ".well-known", "openid-configuration")
 METADATA = ("metadata", "endpoints")
 TOKEN = ("oauth2", "v2.0", "token")

@@ -9,6 +9,7 @@ ALL_ROLES = (
     "AppRoleAssignment.ReadWrite.All",
     "ProvisioningLog.Read.All",
     "Directory.Read.All",
+    "Policy.ReadWrite.ApplicationConfiguration",
 )
 
 
@@ -79,6 +80,8 @@ class EmulatorSettings:
     replication_lag_seconds: float = 0.0
     change_lag_seconds: float = 0.0
     """How long replicas may return an object as before a PATCH, and omit a new assignment."""
+    key_credentials_lag_seconds: float = 0.0
+    """The same for keyCredentials, if longer: a PATCH that repeats an old reading takes away what it does not show."""
     templates_lag_seconds: float = 0.0
     templates_before_ready: Literal["empty", "404"] = "empty"
     not_replicated: tuple[int, ...] = (404,)
@@ -139,6 +142,17 @@ class EmulatorSettings:
     duplicate_assignment_code: str = "Request_BadRequest"
     user_role_id: str | None = None
     """One id for the role `User` of every template; by default each template has its own."""
+
+    certificate_switch: Literal["shown", "hidden"] = "shown"
+    """Whether the preferred thumbprint shows that Entra has switched to another certificate."""
+    custom_key_identifier: Literal["thumbprint", "own"] = "thumbprint"
+    """What the customKeyIdentifier of a new signing certificate is: its thumbprint, or twenty bytes of its own."""
+    federation_metadata: Literal["all", "active"] = "all"
+    """Whether the metadata of an application also has the valid certificates that are not active."""
+    foreign_identifiers: Literal["always", "saml only"] = "always"
+    """When an identifier may have a domain that is not the tenant's."""
+    identifier_conflict_status: int = 400
+    """How an identifier that another application has is refused."""
 
     target_fault: str | None = None
     """What is wrong with the target systems that run here: a name of `graph_emulator.scim.faults.FAULTS`."""
@@ -230,13 +244,18 @@ class EmulatorSettings:
 SWITCHES: dict[str, tuple[Any, ...]] = {
     "audit_service_filter": ("works", "finds nothing"),
     "directory_reads_by_id_need_permission": (False, True),
+    "certificate_switch": ("shown", "hidden"),
+    "custom_key_identifier": ("thumbprint", "own"),
     "delta_expired": ("410", "400"),
     "duplicate_assignment_code": ("Request_BadRequest", "Request_MultipleObjectsWithSameKeyValue"),
     "duplicate_jobs": ("conflict", "same", "second"),
     "batch_synchronization": (True, False),
     "bodyless_writes": ("need_type", "need_body", "lenient"),
+    "federation_metadata": ("all", "active"),
+    "foreign_identifiers": ("always", "saml only"),
     "fresh_job_code": ("Paused", "NotConfigured"),
     "gallery_ids": ("same", "per cloud"),
+    "identifier_conflict_status": (400, 409),
     "job_alias": ("renamed", "as asked"),
     "job_patch": ("unknown", "apply", "ignore", "refuse"),
     "jobs_after_restore": ("disabled", "running", "gone"),

@@ -1,10 +1,11 @@
 """The tenant: directory, people, assignments, secrets, jobs and log."""
 
-from typing import Any
+from typing import Any, get_args
 
 from graph_emulator.directory.directory import Directory
 from graph_emulator.directory.gallery import gallery
 from graph_emulator.directory.people import Assignments, People
+from graph_emulator.directory.token_policies import PolicyKind, TokenPolicies
 from graph_emulator.provisioning.audit_log import AuditLog
 from graph_emulator.provisioning.credentials import SavedSecrets, TargetSystems
 from graph_emulator.provisioning.job_lifecycle import HandlerContext
@@ -22,6 +23,9 @@ class Tenant:
         self.gallery = gallery(settings.cloud, own_ids=settings.gallery_ids == "per cloud")
         self.people = People(settings.seed, settings.users, settings.groups)
         self.directory = Directory(settings)
+        self.policies: dict[PolicyKind, TokenPolicies] = {
+            kind: TokenPolicies(settings, kind) for kind in get_args(PolicyKind)
+        }
         self.assignments = Assignments(settings, self.people)
         self.secrets: dict[str, SavedSecrets] = {}
         self.targets = TargetSystems(settings)

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from graph_emulator.clock import share, write_moment
 from graph_emulator.directory.gallery import Template
 from graph_emulator.directory.new_objects import new_application, new_service_principal
+from graph_emulator.directory.signing_certificates import switch_at_expiry
 from graph_emulator.settings import EmulatorSettings
 from graph_emulator.wire.problems import GraphProblem, not_found
 
@@ -34,6 +35,8 @@ def has_arrived(times: tuple[float, ...], replica: int, now: float) -> bool:
     return not times or now >= times[replica]
 
 
+INHERITED = ("displayName", "identifierUris", "tags", "web")
+"""The properties of an application that its service principal follows."""
 Kind = Literal["application", "servicePrincipal"]
 RECYCLE_SECONDS = 30 * 86_400.0
 
@@ -57,6 +60,8 @@ class Entry:
 
     overwritten: list[tuple[tuple[float, ...], dict[str, Any]]] = field(default_factory=list)
     """The previous values of PATCHes, for the replicas that have not received them."""
+    shows_switch: bool = True
+    """Whether the switch to another signing certificate, at expiry, shows in the preferred thumbprint."""
 
     @property
     def id(self) -> str:
@@ -77,9 +82,11 @@ class Entry:
         return value
 
     def settle(self, now: float) -> None:
-        """Apply the changes that have propagated from the application by now."""
+        """Apply what has happened by now: changes that propagated from the application, a certificate that expired."""
         while self.pending and self.pending[0][0] <= now:
             self._inherit(self.pending.pop(0)[1])
+        if self.kind == "servicePrincipal" and self.shows_switch:
+            switch_at_expiry(self.value, now)
 
     def _inherit(self, changes: dict[str, Any]) -> None:
         if "displayName" in changes:
@@ -87,6 +94,10 @@ class Entry:
         if "tags" in changes:
             self.inherited_tags = changes["tags"]
             self.merge_tags()
+        if "identifierUris" in changes:
+            self.value["servicePrincipalNames"] = [self.value["appId"], *changes["identifierUris"]]
+        if redirects := (changes.get("web") or {}).get("redirectUris"):
+            self.value["replyUrls"] = [uri for uri in redirects if "*" not in uri]
 
     def merge_tags(self) -> None:
         """Merge the application's tags with the object's own ones."""
@@ -99,6 +110,7 @@ class Directory:
     def __init__(self, settings: EmulatorSettings) -> None:
         self._settings = settings
         self._created = 0
+        self._certificates = 0
         self.live: dict[Kind, dict[str, Entry]] = {"application": {}, "servicePrincipal": {}}
         self.deleted: dict[str, Entry] = {}
         self.changed_principals: list[str] = []
@@ -123,6 +135,11 @@ class Directory:
     def add_principal(self, value: dict[str, Any], template: Template, now: float) -> Entry:
         """A service principal that has no application in this tenant."""
         return self._add("servicePrincipal", value, template, now, "")
+
+    def next_certificate(self) -> int:
+        """The number of the next signing certificate."""
+        self._certificates += 1
+        return self._certificates
 
     def _note(self, entry: Entry | None) -> None:
         if entry is not None and entry.kind == "servicePrincipal":
@@ -149,6 +166,7 @@ class Directory:
         when = arrivals(self._settings.seed, value["id"], now, lag)
         entry = Entry(kind, value, template, now, self._created, when, owners=[owner])
         entry.own_tags = list(value["tags"])
+        entry.shows_switch = self._settings.certificate_switch == "shown"
         self.live[kind][entry.id] = entry
         self._note(entry)
         return entry
@@ -181,8 +199,11 @@ class Directory:
                 yield entry
 
     def patch(self, entry: Entry, changes: dict[str, Any], now: float) -> None:
-        """Change an object; the name and tags of an application propagate to its service principal."""
-        if lag := self._settings.change_lag_seconds:
+        """Change an object; some properties of an application propagate to its service principal."""
+        lag = self._settings.change_lag_seconds
+        if "keyCredentials" in changes:
+            lag = max(lag, self._settings.key_credentials_lag_seconds)
+        if lag:
             # Numbered: each change reaches the replicas in an order of its own.
             times = arrivals(self._settings.seed, f"{entry.id} {len(entry.overwritten)}", now, lag)
             entry.overwritten.append((times, {name: entry.value.get(name) for name in changes}))
@@ -192,7 +213,7 @@ class Directory:
             entry.merge_tags()
         self._note(entry)
         # The other properties of the two objects are independent of each other.
-        passed = {name: value for name, value in changes.items() if name in ("displayName", "tags")}
+        passed = {name: value for name, value in changes.items() if name in INHERITED}
         if entry.kind == "application" and entry.partner and passed:
             self._propagate(entry.partner, passed, now)
 

@@ -28,6 +28,7 @@ PROFILES: dict[str, Profile] = {
         {
             "replication_lag_seconds": 4.0,
             "change_lag_seconds": 0.5,
+            "key_credentials_lag_seconds": 3.0,
             "templates_lag_seconds": 6.0,
             "propagation_seconds": 3.0,
             "index_lag_seconds": 5.0,

@@ -8,6 +8,7 @@ from typing import Any
 
 from graph_emulator.directory.directory import RECYCLE_SECONDS, Entry, Kind
 from graph_emulator.handlers.call import Answer, Call, build_count, build_page
+from graph_emulator.handlers.directory_changes import apply_changes
 from graph_emulator.handlers.directory_properties import FILTERABLE, READ_ONLY, WRITABLE
 from graph_emulator.wire.bodies import take
 from graph_emulator.wire.odata import (
@@ -19,7 +20,7 @@ from graph_emulator.wire.odata import (
     whole_number,
     write_skip_token,
 )
-from graph_emulator.wire.problems import bad_request, invalid_value, malformed, unsupported_query
+from graph_emulator.wire.problems import bad_request, malformed, unsupported_query
 
 DEFAULT_PAGE = 100
 LARGEST_PAGE = 999
@@ -27,9 +28,15 @@ SETS = {"application": "applications", "servicePrincipal": "servicePrincipals"}
 LIST_OPTIONS = ("$filter", "$search", "$select", "$top", "$count", "$skiptoken", "$orderby")
 
 
-def render(call: Call, entry: Entry) -> dict[str, Any]:
-    """An object as this replica and version return it; beta's application has no applicationTemplateId."""
+def render(call: Call, entry: Entry, *, with_keys: bool = False) -> dict[str, Any]:
+    """An object as this replica and version return it; beta's application has no applicationTemplateId.
+
+    Certificates are in it only if one object's keyCredentials are selected:
+    https://learn.microsoft.com/graph/api/resources/keycredential
+    """
     value = entry.seen(call.replica, call.now)
+    if value["keyCredentials"] and not with_keys:
+        value["keyCredentials"] = [{**credential, "key": None} for credential in value["keyCredentials"]]
     if call.is_beta and entry.kind == "application":
         del value["applicationTemplateId"]
     return value
@@ -121,7 +128,8 @@ def get(call: Call, kind: Kind) -> Answer:
     """One object."""
     allow_options(call.options, ("$select",))
     names = selected(call.options, kind, WRITABLE[kind].keys() | READ_ONLY[kind])
-    value = select(render(call, call.entry(kind)), names)
+    with_keys = names is not None and "keyCredentials" in names
+    value = select(render(call, call.entry(kind), with_keys=with_keys), names)
     return Answer(200, {"@odata.context": call.context(f"{SETS[kind]}/$entity"), **value})
 
 
@@ -134,24 +142,8 @@ def patch(call: Call, kind: Kind) -> Answer:
             if name in READ_ONLY[kind]:
                 # Before the types are checked: a read-only property has none here.
                 raise bad_request(f"Property '{name}' is read-only and cannot be set.")
-    changes = take(call.body, WRITABLE[kind])
-    _check_values(changes, entry)
-    call.tenant.directory.patch(entry, changes, call.now)
+    apply_changes(call, entry, take(call.body, WRITABLE[kind]))
     return Answer(204)
-
-
-def _check_values(changes: dict[str, Any], entry: Entry) -> None:
-    if "displayName" in changes and not 0 < len((changes["displayName"] or "").strip()) <= 256:
-        raise invalid_value("displayName")
-    known = {password.get("keyId") for password in entry.value["passwordCredentials"]}
-    if any(password.get("keyId") not in known for password in changes.get("passwordCredentials") or ()):
-        # https://github.com/MicrosoftDocs/azure-docs/issues/59275
-        raise bad_request("New password credentials must be generated using service actions.")
-    if len(changes.get("notes") or "") > 1024:
-        raise bad_request("Property 'notes' has exceeded its maximum length of 1024.")
-    tags = changes.get("tags") or []
-    if len(set(tags)) != len(tags) or any(not 0 < len(tag) <= 256 for tag in tags):
-        raise invalid_value("tags")
 
 
 def delete(call: Call, kind: Kind) -> Answer:

@@ -13,7 +13,6 @@ from graph_emulator.directory.directory import Kind
 from graph_emulator.handlers.call import Answer, Call
 from graph_emulator.sign_in.tokens import Permission
 from graph_emulator.wire.problems import GraphProblem, malformed, not_found
-from graph_emulator.wire.request_log import parsed
 
 KINDS: dict[str, Kind] = {"applications": "application", "serviceprincipals": "servicePrincipal"}
 SYNC_FABRIC = "https://syncfabric.windowsazure.com/api"
@@ -39,10 +38,6 @@ def _refuse(call: Call, segments: Sequence[str], other_methods: bool) -> Answer:
         raise no_resource(segments)
     if kind and len(names) == 3 and names[2] == "$ref":
         raise malformed(f"Unsupported segment type. ODataQuery: /{'/'.join(segments)}")
-    if kind and len(names) == 4 and names[3] == "$ref" and _refers_to_collection(call):
-        raise malformed(
-            "Write requests are only supported on contained entities or navigation properties with bindings."
-        )
     if other_methods:
         raise GraphProblem(405, "Request_BadRequest", "Specified HTTP method is not allowed for the request target.")
     if kind and len(names) > 2:
@@ -51,12 +46,6 @@ def _refuse(call: Call, segments: Sequence[str], other_methods: bool) -> Answer:
         if call.tenant.settings.unknown_segments == "not found":
             raise not_found(segments[2][:100])
     raise malformed(f"Resource not found for the segment '{segments[-1][:100] if segments else ''}'.")
-
-
-def _refers_to_collection(call: Call) -> bool:
-    """Whether a reference is to a collection, not an object: timfee/cep-idp linkPolicy_error.json, 2025-06-11."""
-    body = parsed(call.request.body)
-    return isinstance(body, dict) and str(body.get("@odata.id", "")).endswith("/")
 
 
 def no_resource(segments: Sequence[str]) -> GraphProblem:

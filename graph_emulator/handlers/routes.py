@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 
 from graph_emulator.directory.directory import Kind
+from graph_emulator.directory.token_policies import PolicyKind
 from graph_emulator.handlers import (
     application_templates,
     batch,
@@ -12,6 +13,8 @@ from graph_emulator.handlers import (
     people,
     provisioning_logs,
     service_principal_changes,
+    single_sign_on,
+    token_policies,
 )
 from graph_emulator.handlers import synchronization_credentials as credentials
 from graph_emulator.handlers import synchronization_jobs as jobs
@@ -132,6 +135,57 @@ _DIRECTORY = (
 )
 
 
+def _policies(kind: PolicyKind, name: str, one: str) -> tuple[Route, ...]:
+    """The routes for policies of a kind, and for the service principals that have one."""
+    of, read, write = partial(partial, kind=kind), tokens.READ_POLICIES, tokens.WRITE_POLICIES
+    many, each = f"/policies/{kind}", f"/policies/{kind}/{{policyId}}"
+    assigned, assign = f"/servicePrincipals/{{id}}/{kind}", tokens.ASSIGN_POLICY
+    link = f"{assigned}/{{policyId}}/$ref"
+    return (
+        Route("GET", many, f"list_{name}", of(token_policies.list_all), read),
+        Route("POST", many, f"create_{one}", of(token_policies.create), write, body="json"),
+        Route("GET", each, f"get_{one}", of(token_policies.get), read),
+        Route("PATCH", each, f"patch_{one}", of(token_policies.patch), write, body="json"),
+        Route("DELETE", each, f"delete_{one}", of(token_policies.delete), write),
+        Route("GET", f"{each}/appliesTo", f"list_{one}_applied", of(token_policies.list_applied), read),
+        Route(
+            "GET", assigned, f"list_assigned_{name}", of(token_policies.list_assigned), tokens.READ_ASSIGNED_POLICIES
+        ),
+        Route("POST", f"{assigned}/$ref", f"assign_{one}", of(token_policies.assign), assign, body="json"),
+        Route("DELETE", link, f"unassign_{one}", of(token_policies.unassign), assign),
+    )
+
+
+_PRINCIPAL = "/servicePrincipals/{id}"
+_SINGLE_SIGN_ON = (
+    Route(
+        "POST",
+        f"{_PRINCIPAL}/addTokenSigningCertificate",
+        "add_token_signing_certificate",
+        single_sign_on.add_certificate,
+        tokens.WRITE_PRINCIPALS,
+        body="json",
+    ),
+    Route(
+        "GET",
+        f"{_PRINCIPAL}/samlSingleSignOnSettings",
+        "get_saml_settings",
+        single_sign_on.get_settings,
+        tokens.READ_APPLICATIONS,
+    ),
+    Route(
+        "PATCH",
+        f"{_PRINCIPAL}/samlSingleSignOnSettings",
+        "patch_saml_settings",
+        single_sign_on.patch_settings,
+        tokens.WRITE_PRINCIPALS,
+        body="json",
+    ),
+    *_policies("claimsMappingPolicies", "claims_mapping_policies", "claims_mapping_policy"),
+    *_policies("tokenIssuancePolicies", "token_issuance_policies", "token_issuance_policy"),
+)
+
+
 def _read(path: str, operation: str, handler: Handler) -> Route:
     return Route("GET", path, operation, handler, tokens.READ_SYNCHRONIZATION)
 
@@ -212,6 +266,6 @@ _SYNCHRONIZATION = (
     _send("PUT", f"{_SYNC}/secrets", "put_secrets", credentials.put_secrets, ending=True),
 )
 
-ROUTES: tuple[Route, ...] = (*_GENERAL, *_DIRECTORY, *_SYNCHRONIZATION)
+ROUTES: tuple[Route, ...] = (*_GENERAL, *_DIRECTORY, *_SINGLE_SIGN_ON, *_SYNCHRONIZATION)
 
 OPERATIONS = frozenset(route.operation for route in ROUTES)

@@ -236,13 +236,17 @@ class SignIn:
             raise SignInRefused(900144, "invalid_request", "The request body must contain the parameter: 'client_id'.")
         client = self._clients.get(client_id.lower())
         if client is None:
-            raise SignInRefused(
-                700016,
-                "unauthorized_client",
-                f"Application with identifier '{client_id[:100]}' was not found in the directory "
-                f"'{self._settings.tenant_name}'.",
-            )
+            raise self.application_unknown(client_id)
         return client
+
+    def application_unknown(self, app_id: str) -> SignInRefused:
+        """The refusal of an application that the tenant does not have."""
+        return SignInRefused(
+            700016,
+            "unauthorized_client",
+            f"Application with identifier '{app_id[:100]}' was not found in the directory "
+            f"'{self._settings.tenant_name}'.",
+        )
 
     def _check_proof(self, form: dict[str, str], client: Client, address: str, now: float) -> None:
         assertion, secret = form.get("client_assertion"), form.get("client_secret")

@@ -150,6 +150,13 @@ WRITE_SYNCHRONIZATION: Permission = (_any_of("Application.ReadWrite.OwnedBy", "S
 ALL_SYNCHRONIZATION: Permission = (_any_of("Synchronization.ReadWrite.All"),)
 PATCH_JOB = ALL_SYNCHRONIZATION
 DISCOVER: Permission = (_any_of("Application.ReadWrite.OwnedBy", "Directory.ReadWrite.All"),)
+_READ_POLICIES = _any_of(
+    "Policy.Read.ApplicationConfiguration", "Policy.Read.All", "Policy.ReadWrite.ApplicationConfiguration"
+)
+READ_POLICIES: Permission = (_READ_POLICIES,)
+WRITE_POLICIES: Permission = (_any_of("Policy.ReadWrite.ApplicationConfiguration"),)
+READ_ASSIGNED_POLICIES: Permission = (_READ, _READ_POLICIES)
+ASSIGN_POLICY: Permission = (*WRITE_PRINCIPALS, _READ_POLICIES)
 READ_LOGS: Permission = (_any_of("ProvisioningLog.Read.All", "AuditLog.Read.All", "Directory.Read.All"),)
 READ_AUDITS: Permission = (_any_of("AuditLog.Read.All", "Directory.Read.All"),)
 READ_USERS: Permission = (_any_of("User.Read.All", "User.ReadBasic.All", "Directory.Read.All"),)

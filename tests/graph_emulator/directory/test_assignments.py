@@ -50,7 +50,10 @@ async def test_only_a_published_role_can_be_assigned(application, role):
 
 async def test_default_access_is_for_applications_without_roles(application):
     wire, principal, path = application
-    await wire.send("PATCH", f"/servicePrincipals/{principal}", {"appRoles": []})
+    roles = (await wire.get(f"/servicePrincipals/{principal}"))["appRoles"]
+    disabled = [{**role, "isEnabled": False} for role in roles]
+    for collection in (disabled, []):
+        await wire.send("PATCH", f"/servicePrincipals/{principal}", {"appRoles": collection})
     body = {"principalId": wire.user_ids[0], "resourceId": principal, "appRoleId": DEFAULT}
     assert (await wire.send("POST", path, body)).status_code == 201
 
