@@ -205,6 +205,9 @@ class EmulatorSettings:
     report_window_seconds: float = 10.0
     on_demand_per_window: int = 5
     on_demand_window_seconds: float = 10.0
+    key_reads_per_window: int = 150
+    key_read_window_seconds: float = 60.0
+    """The budget for lists with `$select=keyCredentials`."""
     unlisted_budgets: Literal["charged", "free"] = "charged"
     """Whether application templates and synchronization, which the documented limits do not list, cost anything."""
 

@@ -63,6 +63,8 @@ class Throttle:
         if not self._settings.throttling:
             return {"x-ms-resource-unit": str(units)}
         costs = _costs(route, units, listed_only=self._settings.unlisted_budgets == "free")
+        if route.operation.startswith("list_") and "keycredentials" in options.get("$select", "").lower():
+            costs["KeyCredentials"] = 1
         if not costs:
             return {"x-ms-resource-unit": str(units)}
         windows = {name: self._window(app_id, name) for name in costs}
@@ -88,6 +90,7 @@ class Throttle:
                 "ResourceUnit": (settings.units_per_window, settings.unit_window_seconds),
                 "ProvisionOnDemand": (settings.on_demand_per_window, settings.on_demand_window_seconds),
                 "Reports": (settings.reports_per_window, settings.report_window_seconds),
+                "KeyCredentials": (settings.key_reads_per_window, settings.key_read_window_seconds),
             }[name]
             window = Window(budget, seconds * settings.throttle_time_scale)
             self._windows[app_id, name] = window
