@@ -28,6 +28,9 @@ async def staged(wire: Wire, state: dict[str, Any]) -> dict[str, str]:
         _, known["{principal}"] = await wire.instantiate("Orders", TEMPLATES[template])
         roles = (await wire.get(f"/servicePrincipals/{known['{principal}']}"))["appRoles"]
         known["{role}"] = roles[0]["id"]
+    if address := state.get("relay_state"):
+        settings = {"samlSingleSignOnSettings": {"relayState": address}}
+        await wire.send("PATCH", f"/servicePrincipals/{known['{principal}']}", settings)
     if state.get("second"):
         _, known["{second}"] = await wire.instantiate("Without a job", CUSTOM)
     if state.get("job"):
