@@ -11,6 +11,7 @@ from typing import Any, Literal
 from graph_emulator.clock import guid, share, write_moment
 from graph_emulator.directory.gallery import AWS, CLOUD_SYNC, COMPANIES, CROSS_TENANT, NON_GALLERY, PRODUCTS, Template
 from graph_emulator.directory.new_objects import new_application, new_service_principal
+from graph_emulator.directory.signing_certificates import make_certificate, make_credentials, thumbprint
 from graph_emulator.provisioning.credentials import REJECTED
 from graph_emulator.provisioning.cycles import Execution
 from graph_emulator.provisioning.jobs import Job, Quarantine
@@ -72,6 +73,15 @@ EVERY = 20
 OTHER_TYPES = ("ManagedIdentity", "ManagedIdentity", "ManagedIdentity", "Legacy", "SocialIdp")
 
 
+CERTIFICATE_DAYS = ((20,), (700,), (-40,), (400,), (25, 1_000), (900,), (), (250,), (-5, 880), (500,))
+"""For how many days the certificates of an application with SAML are still valid; the first one was active.
+
+One ends soon, one has ended, a successor is staged, none was made, and to one Entra has switched by itself.
+"""
+SAML_SUBJECT = "CN=Microsoft Azure Federated SSO Certificate"
+"""The subject of those that the portal makes."""
+
+
 def build_estate(tenant: Tenant, now: float) -> None:
     """Fill a tenant with service principals by its settings; the same seed gives the same estate."""
     settings, taken = tenant.settings, set[str]()
@@ -84,6 +94,8 @@ def build_estate(tenant: Tenant, now: float) -> None:
         else:
             value, template = _plain(tenant, number, now)
             tenant.directory.add_principal(value, template, now)
+            if value["applicationTemplateId"] and number % 6 == 0:
+                _add_single_sign_on(tenant, value, now)
 
 
 def _template(tenant: Tenant, by_name: Mapping[str, Template], named: str) -> Template:
@@ -120,6 +132,22 @@ def _plain(tenant: Tenant, number: int, now: float) -> tuple[dict[str, Any], Tem
         own = share(settings.seed, number, "owner") < 0.4
         value |= {"applicationTemplateId": None, "appOwnerOrganizationId": settings.tenant_id if own else _MICROSOFT}
     return value, toolkit
+
+
+def _add_single_sign_on(tenant: Tenant, value: dict[str, Any], now: float) -> None:
+    """Sign people in by SAML, with certificates that were made three years before they end."""
+    place, settings = tenant.directory.next_certificate(), tenant.settings
+    value["preferredSingleSignOnMode"] = "saml"
+    value["notificationEmailAddresses"] = ["identity@contoso.example"] if place % 2 else []
+    for days in CERTIFICATE_DAYS[place % len(CERTIFICATE_DAYS)]:
+        start, end, parts = now + (days - 3 * 365) * DAY, now + days * DAY, ("estate", settings.seed, place, days)
+        certificate = make_certificate(SAML_SUBJECT, start, end, place, *parts)
+        keys, password = make_credentials(certificate, SAML_SUBJECT, start, end, settings.custom_key_identifier, *parts)
+        value["keyCredentials"] += keys
+        value["passwordCredentials"].append(password)
+        value["preferredTokenSigningKeyThumbprint"] = value["preferredTokenSigningKeyThumbprint"] or thumbprint(
+            certificate
+        )
 
 
 def _add_provisioned(tenant: Tenant, kind: Kind, template: Template, name: str, now: float) -> None:

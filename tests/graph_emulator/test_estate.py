@@ -1,6 +1,8 @@
 from collections import Counter
 
 from graph_emulator import Clock, Emulator, EmulatorSettings
+from graph_emulator.clock import TICKS_PER_SECOND, read_ticks
+from graph_emulator.directory.signing_certificates import active_key, public_keys, read_certificate, thumbprint
 
 
 def estate(number, **settings):
@@ -30,6 +32,21 @@ def test_its_jobs_are_in_every_state_that_the_service_knows():
         ("Paused", "Paused"),
     }
     assert any(job["templateId"] == "customappssoOutDelta" for job in jobs)
+
+
+def test_its_certificates_are_in_every_state():
+    emulator = Emulator(EmulatorSettings(estate=400), Clock.frozen())
+    now = emulator.clock.now()
+    by_saml = [each for each in emulator.controls.state()["servicePrincipals"] if each["preferredSingleSignOnMode"]]
+    days = Counter()
+    for principal in by_saml:
+        active, keys = active_key(principal, now), public_keys(principal)
+        left = (read_ticks(active["endDateTime"]) / TICKS_PER_SECOND - now) / 86_400 if active else None
+        days[(None if left is None else "ended" if left < 0 else "soon" if left < 60 else "valid", len(keys))] += 1
+    assert set(days) == {(None, 0), ("ended", 1), ("soon", 1), ("soon", 2), ("valid", 1), ("valid", 2)}
+    assert 15 < sum(days.values()) < 30
+    prints = [thumbprint(read_certificate(key)) for principal in by_saml for key in public_keys(principal)]
+    assert len(set(prints)) == len(prints)
 
 
 def test_the_same_seed_makes_the_same_estate_and_another_seed_another():
