@@ -159,7 +159,8 @@ def public_keys(principal: dict[str, Any]) -> list[Credential]:
 def active_key(principal: dict[str, Any], now: float) -> Credential | None:
     """The certificate that signs now.
 
-    When the preferred one has expired and another one is valid, Entra takes that by itself:
+    When the preferred one has expired and another one is valid, Entra takes that by itself, as far as is known the one
+    that was made next:
     https://learn.microsoft.com/entra/identity/enterprise-apps/tutorial-manage-certificates-for-federated-single-sign-on
     """
     keys = public_keys(principal)
@@ -167,7 +168,9 @@ def active_key(principal: dict[str, Any], now: float) -> Credential | None:
     preferred = next((each for each in keys if thumbprint(read_certificate(each)).lower() == wanted), None)
     if preferred is None or is_valid(preferred, now):
         return preferred
-    return max((each for each in keys if is_valid(each, now)), key=lambda each: each["endDateTime"], default=preferred)
+    since = preferred["startDateTime"]
+    others = (each for each in keys if is_valid(each, now))
+    return min(others, key=lambda each: (each["startDateTime"] < since, each["startDateTime"]), default=preferred)
 
 
 def is_valid(credential: Credential, now: float) -> bool:

@@ -93,8 +93,17 @@ _COMMON = {
     "id": _field("id", "eq in"),
 }
 FILTERABLE: dict[Kind, Filterable] = {
-    "application": Filterable("Application", _COMMON),
+    "application": Filterable(
+        "Application",
+        {**_COMMON, "identifieruris": _field("identifierUris", "eq ge le startswith", "", collection=True)},
+    ),
     "servicePrincipal": Filterable(
-        "ServicePrincipal", {**_COMMON, "accountenabled": _field("accountEnabled", "eq in")}
+        "ServicePrincipal",
+        {
+            **_COMMON,
+            "accountenabled": _field("accountEnabled", "eq in"),
+            "preferredsinglesignonmode": _field("preferredSingleSignOnMode", "eq in"),
+            "serviceprincipalnames": _field("servicePrincipalNames", "eq ge le startswith", "", collection=True),
+        },
     ),
 }

@@ -4,6 +4,7 @@ https://learn.microsoft.com/graph/api/resources/claimsmappingpolicy
 """
 
 import re
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -12,15 +13,19 @@ from graph_emulator.directory.token_policies import PolicyKind, TokenPolicies
 from graph_emulator.handlers.call import Answer, Call, build_page
 from graph_emulator.handlers.directory_objects import render
 from graph_emulator.wire.bodies import take
-from graph_emulator.wire.odata import allow_options, select, selected
+from graph_emulator.wire.odata import Field, Filterable, allow_options, select, selected
 from graph_emulator.wire.problems import GraphProblem, invalid_value, malformed
 
 TYPES = {"definition": "string[]", "displayName": "string", "isOrganizationDefault": "boolean"}
 PROPERTIES = ("id", "deletedDateTime", *TYPES)
+PAGE_OPTIONS = ("$select", "$top", "$skiptoken")
 RESOURCES: dict[PolicyKind, str] = {
     "claimsMappingPolicies": "claimsMappingPolicy",
     "tokenIssuancePolicies": "tokenIssuancePolicy",
 }
+FILTERABLE = Filterable(
+    "stsPolicy", {name.lower(): Field(itemgetter(name), frozenset({"eq"})) for name in ("displayName", "id")}
+)
 REFERENCE = re.compile(r"(?i)/(?:(?P<kind>policies/\w+)|directoryObjects)/(?P<id>[0-9a-f-]{36})$")
 
 
@@ -29,14 +34,16 @@ def _policies(call: Call, kind: PolicyKind) -> TokenPolicies:
 
 
 def _page(call: Call, kind: PolicyKind, found: list[dict[str, Any]]) -> Answer:
-    allow_options(call.options, ("$select", "$top", "$skiptoken"))
     names = selected(call.options, RESOURCES[kind], PROPERTIES)
     return build_page(call, f"policies/{kind}", [select(each, names) for each in found])
 
 
 def list_all(call: Call, kind: PolicyKind) -> Answer:
-    """All policies of a kind."""
-    return _page(call, kind, list(_policies(call, kind).all(call.replica, call.now)))
+    """The policies of a kind that match."""
+    options = call.options
+    allow_options(options, ("$filter", *PAGE_OPTIONS))
+    matches = FILTERABLE.predicate(options["$filter"]) if "$filter" in options else bool
+    return _page(call, kind, [each for each in _policies(call, kind).all(call.replica, call.now) if matches(each)])
 
 
 def get(call: Call, kind: PolicyKind) -> Answer:
@@ -84,6 +91,7 @@ def list_applied(call: Call, kind: PolicyKind) -> Answer:
 
 def list_assigned(call: Call, kind: PolicyKind) -> Answer:
     """The policy of a service principal, as a list."""
+    allow_options(call.options, PAGE_OPTIONS)
     entry = call.entry("servicePrincipal")
     return _page(call, kind, _policies(call, kind).of(entry.id, call.replica, call.now))
 

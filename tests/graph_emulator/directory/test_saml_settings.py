@@ -28,7 +28,7 @@ async def test_mode_relay_state_and_addresses_are_kept(pair):
         "samlSingleSignOnSettings": {"relayState": "https://contoso.example/start"},
     }
     assert (await wire.send("PATCH", principal, settings)).status_code == 204
-    value = await wire.get(principal)
+    value = (await wire.get("/servicePrincipals?$filter=preferredSingleSignOnMode eq 'saml'"))["value"][0]
     assert {name: value[name] for name in settings} == settings
 
 
@@ -62,6 +62,8 @@ async def test_an_identifier_belongs_to_one_application(pair):
     refused = await wire.send("PATCH", f"/applications/{other}", {"identifierUris": [IDENTIFIER]})
     assert error_of(refused) == (400, "Request_BadRequest")
     assert [each["code"] for each in refused.json()["error"]["details"]] == ["ObjectConflict"]
+    found = await wire.get(f"/applications?$filter=identifierUris/any(u:u eq '{IDENTIFIER.replace('#', '%23')}')")
+    assert [each["id"] for each in found["value"]] == [application.rpartition("/")[2]]
     # Its own identifiers do not conflict, and one that was given up is free.
     for path, uris in ((application, [IDENTIFIER]), (application, []), (f"/applications/{other}", [IDENTIFIER])):
         assert (await wire.send("PATCH", path, {"identifierUris": uris})).status_code == 204

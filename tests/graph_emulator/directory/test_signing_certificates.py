@@ -7,7 +7,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 from graph_emulator.clock import FROZEN_START
-from graph_emulator.directory.signing_certificates import signing_key
+from graph_emulator.directory.signing_certificates import active_key, signing_key
 from tests.graph_emulator.driver import AWS, error_of
 
 # Nothing here depends on how requests come in.
@@ -33,6 +33,11 @@ class Principal:
 
     async def read(self, *names):
         return await self.wire.get(f"{self.path}?$select={','.join(names)}" if names else self.path)
+
+    @property
+    def value(self):
+        """The service principal as it is behind all replicas."""
+        return self.wire.emulator.tenant.directory.live["servicePrincipal"][self.path.rpartition("/")[2]].value
 
     async def pass_days(self, days):
         self.wire.emulator.controls.advance(days * DAY)
@@ -115,10 +120,16 @@ async def test_the_thumbprint_that_is_preferred_is_kept_as_it_was_written(princi
         assert (await principal.read())[ACTIVE] == text
 
 
-async def test_at_expiry_the_valid_certificate_that_lives_longest_becomes_active(principal):
-    first, *staged = [await principal.add(days) for days in (100, 300, 200)]
+async def test_at_expiry_the_valid_certificate_that_was_made_next_becomes_active(principal):
+    await principal.add(900)
+    await principal.pass_days(1)
+    first = await principal.add(100)
     await principal.patch(**{ACTIVE: first["thumbprint"]})
-    await principal.pass_days(99)
+    staged = []
+    for days in (300, 200):
+        await principal.pass_days(1)
+        staged.append(await principal.add(days))
+    await principal.pass_days(97)
     assert (await principal.read())[ACTIVE] == first["thumbprint"]
     await principal.pass_days(1)
     assert (await principal.read())[ACTIVE] == staged[0]["thumbprint"]
@@ -152,6 +163,10 @@ async def test_the_switch_may_not_show(open_tenant):
     await principal.patch(**{ACTIVE: first["thumbprint"]})
     await principal.pass_days(15)
     assert (await principal.read())[ACTIVE] == first["thumbprint"]
+    # Nor does a new one change which it was.
+    switched_to = active_key(principal.value, wire.emulator.clock.now())
+    await principal.add(300)
+    assert active_key(principal.value, wire.emulator.clock.now()) == switched_to
 
 
 async def test_a_patch_replaces_all_keys_and_knows_the_old_ones_by_their_ids(principal):
