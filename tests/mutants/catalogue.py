@@ -6,6 +6,7 @@ CREATED_ONCE = "tests/proof/test_fault_matrix.py"
 PROVISIONED = "tests/flows/test_provision.py"
 MAPPED = "tests/flows/test_mappings.py"
 ON_RECORD = "tests/conformance/test_emulator.py"
+SIGNED = "tests/graph_emulator/directory/test_signing_certificates.py"
 READ_BACK = "tests/conformance/test_client.py"
 ATTRIBUTED = "tests/monitoring/test_attribution.py"
 DISCOVERED = "tests/inventory/test_discovery.py"
@@ -297,6 +298,27 @@ MUTANTS = (
         'for part in filter(None, path.split("/")):',
         'for part in path.strip("/").split("/"):',
         (ON_RECORD,),
+    ),
+    Mutant(
+        "let an expired certificate of the tenant sign on beside a valid one",
+        "graph_emulator/directory/signing_certificates.py",
+        "if preferred is None or is_valid(preferred, now):",
+        "if True:",
+        (SIGNED,),
+    ),
+    Mutant(
+        "let lists of the tenant show the certificates themselves",
+        "graph_emulator/handlers/directory_objects.py",
+        'if value["keyCredentials"] and not with_keys:',
+        "if False:",
+        (SIGNED,),
+    ),
+    Mutant(
+        "let two applications of the tenant have one identifier",
+        "graph_emulator/handlers/directory_changes.py",
+        'if any(uri in other.value["identifierUris"]',
+        'if False and any(uri in other.value["identifierUris"]',
+        ("tests/graph_emulator/directory/test_saml_settings.py",),
     ),
     Mutant(
         "send writes without a body without a Content-Type",
