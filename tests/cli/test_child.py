@@ -1,7 +1,10 @@
 """Processes that a command starts: they end with it, and all that they have started."""
 
 import os
+import signal
 import stat
+import subprocess
+import sys
 import time
 
 import psutil
@@ -81,6 +84,25 @@ def test_what_a_child_started_is_asked_before_it_is_made_to(child):
     running.end_children(PATIENCE_SECONDS)
     assert logged(running, "asked")
     assert not running.ended
+
+
+def test_a_child_that_does_not_end_when_its_parent_has_ended_is_killed_with_its_own_children(tmp_path):
+    (tmp_path / "stubborn.py").write_text(
+        STUBBORN.replace("if sys", "signal.signal(signal.SIGTERM, signal.SIG_IGN)\nif sys")
+    )
+    program = "from flows.cli.processes import parent_watch as watch; watch.STOP_SECONDS = 0.1; watch.main()"
+    path = os.pathsep.join([str(tmp_path), os.getcwd()])  # noqa: PTH109
+    with subprocess.Popen(
+        [sys.executable, "-c", program, "stubborn"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": path},
+        text=True,
+    ) as orphan:
+        below = int(orphan.stdout.readline().split()[1])
+        orphan.stdin.close()
+        assert orphan.wait(PATIENCE_SECONDS) == -signal.SIGKILL
+        assert not alive(below)
 
 
 def test_a_process_of_the_same_number_that_began_later_is_left_alone(child):

@@ -3,7 +3,7 @@
 Usage: `python -m flows.cli.processes.parent_watch MODULE ARGUMENT …`.
 
 The parent holds the other end of standard input. However it ends, even by SIGKILL, the pipe closes, so that none of
-its children is left behind.
+its children is left behind. A program that does not end when asked is killed, with what it has started.
 """
 
 import os
@@ -11,6 +11,9 @@ import runpy
 import signal
 import sys
 import threading
+import time
+
+STOP_SECONDS = 30.0
 
 _STANDARD_INPUT = 0
 _CHUNK = 1024
@@ -22,6 +25,14 @@ def _end_with_parent() -> None:
         pass
     # A signal and not an exit: the program gets the chance to stop what it has started.
     os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(STOP_SECONDS)
+    # Prefect's worker, once its server has gone too, may wait forever for a task group that it has cancelled, and
+    # spins: the parent that would have killed it is no longer there.
+    # Imported now, so that programs which end when asked never load psutil.
+    from flows.cli.processes.process_tree import descendants, end_all
+
+    end_all(descendants(os.getpid()), 0)
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def main() -> None:
