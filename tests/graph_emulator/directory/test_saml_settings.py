@@ -144,10 +144,22 @@ async def test_no_two_roles_have_one_id_or_one_value(pair):
         assert error_of(refused) == (400, "Request_BadRequest")
 
 
-async def test_the_audit_log_tells_who_added_a_certificate_and_a_policy(pair):
+async def test_the_audit_log_tells_of_certificates_policies_and_settings(pair):
     wire, _, principal = pair
-    await wire.post(f"{principal}/addTokenSigningCertificate", {"displayName": "CN=Orders"}, 200)
+    policy = '{"ClaimsMappingPolicy":{"Version":1}}'
+    path = "/policies/claimsMappingPolicies"
+    made = await wire.post(path, {"definition": [policy], "displayName": "Claims"}, 201)
     wire.emulator.controls.advance(10)
-    latest = (await wire.get("/auditLogs/directoryAudits?$top=1"))["value"][0]
-    assert latest["activityDisplayName"] == "Add service principal credentials"
-    assert latest["targetResources"][0]["id"] == principal.rpartition("/")[2]
+    await wire.post(f"{principal}/addTokenSigningCertificate", {"displayName": "CN=Orders"}, 200)
+    await wire.post(f"{principal}/claimsMappingPolicies/$ref", {"@odata.id": f"https://localhost{path}/{made['id']}"})
+    await wire.send("DELETE", f"{principal}/claimsMappingPolicies/{made['id']}/$ref")
+    await wire.send("PATCH", f"{principal}/samlSingleSignOnSettings", {"relayState": "https://contoso.example"})
+    wire.emulator.controls.advance(10)
+    latest = (await wire.get("/auditLogs/directoryAudits?$top=4"))["value"]
+    assert [each["activityDisplayName"] for each in reversed(latest)] == [
+        "Add service principal credentials",
+        "Add policy to service principal",
+        "Remove policy from service principal",
+        "Update service principal",
+    ]
+    assert {each["targetResources"][0]["id"] for each in latest} == {principal.rpartition("/")[2]}
