@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -87,6 +87,20 @@ def below(place: Place, name: str | int) -> str:
     return f"{place.path}.{name}" if place.path else name
 
 
+def locate(entry: Entry, location: Sequence[int | str]) -> tuple[Place, Node | None]:
+    """The place of a value inside `entry`, or of the nearest enclosing map or list if it is missing."""
+    place, node = entry
+    for depth, step in enumerate(location):
+        inner = node.entries if isinstance(node, (Fields, Items)) else {}
+        try:
+            place, node = inner[step]  # type: ignore[index]  # a step fits its container, or there is none
+        except (KeyError, IndexError, TypeError):
+            for missing in location[depth:]:
+                place = place._replace(path=below(place, missing))
+            return place, None
+    return place, node
+
+
 def too_deep(place: Place) -> Exception:
     """The error for values nested deeper than any fleet file needs."""
     what = f"values are nested more than {DEPTH_MAX} levels deep"
@@ -102,9 +116,9 @@ def to_plain(node: Node) -> Plain:
     return to_plain_fields(node)
 
 
-def to_plain_fields(fields: Fields) -> dict[str, Plain]:
-    """The plain values of a map, without places."""
-    return {name: to_plain(entry.node) for name, entry in fields.entries.items()}
+def to_plain_fields(node: Node) -> dict[str, Plain]:
+    """The plain values of a map, without places; none of any other value."""
+    return {name: to_plain(entry.node) for name, entry in node.entries.items()} if isinstance(node, Fields) else {}
 
 
 def name_kind(node: Node) -> str:

@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 
 from flows.documents.errors import Place, Problem, suggest_nearest
 from flows.documents.field_types import shorten_value
-from flows.documents.nodes import Entry, Fields, Items, Node, Plain, Text, below, name_kind, to_plain_fields
+from flows.documents.nodes import Entry, Fields, Node, Plain, Text, locate, name_kind, to_plain_fields
 from flows.fleet_file.credential_keys import ALLOWED_KEYS, FIELD_OF_KEY
 from flows.fleet_file.include import INSTANCE_ONLY, SECTIONS, interpolate_key
 from flows.fleet_file.models import Assignment, FleetHeader, Instance, InstanceSettings
@@ -100,24 +100,23 @@ Model = TypeVar("Model", bound=BaseModel)
 
 def check_header(entry: Entry) -> tuple[FleetHeader | None, list[Problem]]:
     """The fields of the fleet itself."""
-    return _validate(FleetHeader, entry, _values(entry))
+    return _validate(FleetHeader, entry, to_plain_fields(entry.node))
 
 
 def check_defaults(entry: Entry) -> list[Problem]:
     """The format of `defaults`, whether or not an instance uses them."""
     # With any key and name: only the format is checked here.
-    values = interpolate_key(_values(entry), "key", "name")
+    values = interpolate_key(to_plain_fields(entry.node), "key", "name")
     return _validate(InstanceSettings, entry, values)[1]
 
 
 def check_instance(entry: Entry) -> tuple[Instance | None, list[Problem]]:
     """An instance with its defaults."""
-    values = _values(entry)
+    values = to_plain_fields(entry.node)
     values = interpolate_key(values, values.get("key", ""), values.get("display_name", ""))
     instance, problems = _validate(Instance, entry, values)
     if instance and instance.mappings:
-        place, node = _locate(entry, ["mappings"])
-        mappings = instance.mappings.placed(Places(Entry(place, node))) if node else instance.mappings
+        mappings = instance.mappings.placed(Places(_field(entry, "mappings")))
         instance = instance.model_copy(update={"mappings": mappings})
     return instance, problems
 
@@ -126,29 +125,23 @@ def find_duplicates(entries: Sequence[Entry], field: str, advice: str) -> Iterat
     """Instances that share a value that must be unique, ignoring case."""
     first: dict[str, Place] = {}
     for entry in entries:
-        own = entry.node.entries.get(field) if isinstance(entry.node, Fields) else None
-        if own is None or not isinstance(own.node, Text) or not own.node.value.strip():
+        value, own = _text(entry, field), _field(entry, field)
+        if own is None or not value.strip():
             continue
-        before = first.setdefault(own.node.value.casefold(), own.place)
+        before = first.setdefault(value.casefold(), own.place)
         if before is not own.place:
-            what = f"{shorten_value(own.node.value)} is already used: {before}"
-            yield Problem(own.place, what, advice)
+            yield Problem(own.place, f"{shorten_value(value)} is already used: {before}", advice)
 
 
 def check_renames(entries: Sequence[Entry]) -> Iterator[Problem]:
     """Former keys that are still in use, or claimed by two instances."""
     taken = {_text(entry, "key"): entry.place for entry in entries}
     for entry in entries:
-        former = _text(entry, "renamed_from")
-        if former and former != _text(entry, "key") and former in taken:
+        former, own = _text(entry, "renamed_from"), _field(entry, "renamed_from")
+        if own and former and former != _text(entry, "key") and former in taken:
             what = f"{shorten_value(former)} is still the key of another instance: {taken[former]}"
-            place = _locate(entry, ["renamed_from"])[0]
-            yield Problem(place, what, "Rename that one first, or correct renamed_from.")
+            yield Problem(own.place, what, "Rename that one first, or correct renamed_from.")
     yield from find_duplicates(entries, "renamed_from", "Only one instance can have had this key.")
-
-
-def _values(entry: Entry) -> dict[str, Plain]:
-    return to_plain_fields(entry.node) if isinstance(entry.node, Fields) else {}
 
 
 def _validate(model: type[Model], entry: Entry, values: dict[str, Plain]) -> tuple[Model | None, list[Problem]]:
@@ -157,7 +150,7 @@ def _validate(model: type[Model], entry: Entry, values: dict[str, Plain]) -> tup
         valid = model.model_validate(values)
     except ValidationError as error:
         for detail in error.errors(include_url=False, include_input=False):
-            place, node = _locate(entry, detail["loc"])
+            place, node = locate(entry, detail["loc"])
             # `_unusable` has said that it has no value.
             if not (isinstance(node, Text) and node.nothing):
                 problems.append(Problem(place, *explain_problem(model, detail, node)))
@@ -178,20 +171,10 @@ def _unusable(entry: Entry) -> Iterator[Problem]:
         yield from _unusable(one)
 
 
-def _locate(entry: Entry, location: Sequence[int | str]) -> tuple[Place, Node | None]:
-    """The place of a field, or of the nearest enclosing map or list if it is missing."""
-    place, node = entry
-    for depth, step in enumerate(location):
-        inner = node.entries if isinstance(node, (Fields, Items)) else {}
-        try:
-            place, node = inner[step]  # type: ignore[index]  # a step fits its container, or there is none
-        except (KeyError, IndexError, TypeError):
-            for missing in location[depth:]:
-                place = place._replace(path=below(place, missing))
-            return place, None
-    return place, node
+def _field(entry: Entry, name: str) -> Entry | None:
+    return entry.node.entries.get(name) if isinstance(entry.node, Fields) else None
 
 
-def _text(entry: Entry, field: str) -> str:
-    node = _locate(entry, [field])[1]
-    return node.value if isinstance(node, Text) else ""
+def _text(entry: Entry, name: str) -> str:
+    own = _field(entry, name)
+    return own.node.value if own and isinstance(own.node, Text) else ""

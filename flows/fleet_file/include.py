@@ -70,18 +70,16 @@ def gather(root: Entry, path: Path | None, sources: Sources) -> Gathered:
         path: the file that `include` is relative to; None for an object, which cannot include.
         sources: reads the included files.
     """
-    if not isinstance(root.node, Fields):
-        advice = "Start with 'fleet:', 'tenant_id:' and 'instances:'."
-        raise format_refusal(root.place, f"the top level {name_kind(root.node)}, not a map of fields", advice)
     sections = SECTIONS if path else (*SECTIONS, MAPPING_FILES)
-    _require_known(root, (*HEADER, "renamed_from", *sections), "fleet file", "'fleet:', 'tenant_id:' and 'instances:'.")
+    beginning = "'fleet:', 'tenant_id:' and 'instances:'."
+    fields = _require_fields(root, (*HEADER, "renamed_from", *sections), "fleet file", beginning)
     if path is not None and path.suffix.lower() == ".csv":
         what = "a CSV file contains only instances, not a fleet"
         raise format_refusal(Place(str(path)), what, "Add it to 'include:' in a YAML fleet file.")
-    header = {name: entry for name, entry in root.node.entries.items() if name not in sections}
+    header = {name: entry for name, entry in fields.entries.items() if name not in sections}
     gathered = Gathered(root._replace(node=Fields(header)))
-    mappings = None if path else root.node.entries.get(MAPPING_FILES)
-    _File(gathered, sources, path, [], mappings).collect(root.node, Fields())
+    mappings = None if path else fields.entries.get(MAPPING_FILES)
+    _File(gathered, sources, path, [], mappings).collect(fields, Fields())
     return gathered
 
 
@@ -144,11 +142,9 @@ class _File:
         """The content of a mappings file, whose path is relative to the file that references it."""
         if self.path is not None:
             root = self.sources.mappings(self.path.parent / name)
-            if isinstance(root.node, Fields):
-                _require_known(root, tuple(Mappings.model_fields), "mappings file", "'object_mappings:'.")
-                return root
-            advice = "Start it with 'object_mappings:'; entra-fleet schema export can create one."
-            raise format_refusal(root.place, f"the top level {name_kind(root.node)}, not a map of fields", advice)
+            beginning = "'object_mappings:'; entra-fleet schema export can create one."
+            _require_fields(root, tuple(Mappings.model_fields), "mappings file", beginning)
+            return root
         known = (
             self.mapping_files.node.entries
             if self.mapping_files and isinstance(self.mapping_files.node, Fields)
@@ -193,25 +189,27 @@ class _File:
         if path.resolve() in self.sources.seen:
             raise format_refusal(place, f"{path} is included twice", "Match it with only one pattern.")
         root = self.sources.read(path)
-        if not isinstance(root.node, Fields):
-            advice = "Start with 'instances:'."
-            raise format_refusal(root.place, f"the top level {name_kind(root.node)}, not a map of fields", advice)
-        _require_known(root, (*SECTIONS, *HEADER), "file of instances", "'instances:'.")
+        fields = _require_fields(root, (*SECTIONS, *HEADER), "file of instances", "'instances:'.")
         inner = _File(self.gathered, self.sources, path, chain)
-        for name, entry in root.node.entries.items():
+        for name, entry in fields.entries.items():
             if name not in SECTIONS:
                 inner.problem(entry.place, *_foreign(name))
-        inner.collect(root.node, defaults)
+        inner.collect(fields, defaults)
 
 
-def _require_known(root: Entry, known: Sequence[str], what: str, beginning: str) -> None:
-    """Refuse a map with none of the expected fields, without quoting its content.
+def _require_fields(root: Entry, known: Sequence[str], what: str, beginning: str) -> Fields:
+    """Return the map at the top level; refuse anything else, and a map with none of the expected fields.
 
-    The person who starts a run chooses the path, which may be any file that this process can read.
+    The content is not quoted: the person who starts a run chooses the path, which may be any file that this process
+    can read.
     """
-    names = root.node.entries if isinstance(root.node, Fields) else {}
-    if names and not any(suggest_nearest(name, known) for name in names):
-        raise format_refusal(root.place, f"is not a {what}: it has none of its fields", f"Start with {beginning}")
+    if not isinstance(root.node, Fields):
+        reason = f"the top level {name_kind(root.node)}, not a map of fields"
+    elif root.node.entries and not any(suggest_nearest(name, known) for name in root.node.entries):
+        reason = f"is not a {what}: it has none of its fields"
+    else:
+        return root.node
+    raise format_refusal(root.place, reason, f"Start with {beginning}")
 
 
 def _matches(folder: Path, pattern: str) -> list[Path]:

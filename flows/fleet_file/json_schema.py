@@ -82,7 +82,7 @@ def _self_contained(value: Any, definitions: dict[str, Any]) -> Any:
         return value
     if reference := value.get("$ref"):
         return _self_contained(definitions[reference.rpartition("/")[2]], definitions)
-    # Prefect fills in null for absent fields, which would break "exactly one of".
+    # A null counts as an absent field here, and "exactly one of" would count it as present.
     made = {name: _self_contained(each, definitions) for name, each in value.items() if name != "oneOf"}
     if isinstance(properties := made.get("properties"), dict):
         made["properties"] = {name: {"anyOf": [each, {"type": "null"}]} for name, each in properties.items()}

@@ -54,9 +54,9 @@ def read_fleet(fleet: str | Mapping[str, Any]) -> Fleet:
     Raises:
         FleetFileError: The file cannot be read or is invalid.
     """
-    if not isinstance(fleet, str):
-        return fleet_from_object(fleet)
-    return known_fleet(fleet) or load_fleet(Path(fleet))
+    if isinstance(fleet, str):
+        return known_fleet(fleet) or load_fleet(Path(fleet))
+    return fleet_from_object(fleet)
 
 
 __all__ = ["FleetFileError", "fleet_from_object", "load_fleet"]

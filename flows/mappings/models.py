@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr,
 from flows.documents.errors import Place
 from flows.documents.field_types import Flag, Rule, invalid, shorten_value
 from flows.documents.field_types import Line as Name
-from flows.documents.nodes import Entry, Fields, Items, below
+from flows.documents.nodes import Entry, Fields, locate
 from flows.mappings.clauses import ClauseError, parse_clause
 from flows.mappings.expressions import ExpressionError, read_expression
 
@@ -75,16 +75,7 @@ class Places:
     def of(self, *location: int | str) -> Place:
         """Return the place of a value, or of the nearest enclosing one if it is missing."""
         entry = self._entry or Entry(Place(path="mappings"), Fields())
-        place, node = entry
-        for depth, step in enumerate(location):
-            inner = node.entries if isinstance(node, Fields | Items) else {}
-            try:
-                place, node = inner[step]  # type: ignore[index]  # a step fits its container, or there is none
-            except (KeyError, IndexError, TypeError):
-                for missing in location[depth:]:
-                    place = place._replace(path=below(place, missing))
-                break
-        return place
+        return locate(entry, location)[0]
 
 
 def _expression(text: str) -> str:

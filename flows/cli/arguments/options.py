@@ -4,7 +4,6 @@ import re
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,22 +11,13 @@ import typer
 
 from flows.cli.arguments.completion import DEFAULT_FLEET, complete_keys, complete_tenants
 from flows.cli.errors import INTERRUPTED, BadUsage, CommandFailed
-from flows.cli.output.console import name_fleet_file, stderr_console, stdout_console, use_fleet_file
-from flows.formatting import format_number
+from flows.cli.output.console import Output, stderr_console, use_fleet_file
 
 if TYPE_CHECKING:
-    from flows.rollout.waves import RolloutReport
     from flows.store import Store
 
 
-__all__ = ["DEFAULT_FLEET"]
-
-
-class Output(StrEnum):
-    """What a command prints on standard output."""
-
-    TEXT = "text"
-    JSON = "json"
+__all__ = ["DEFAULT_FLEET", "Output"]
 
 
 def remember_fleet_file(path: Path) -> Path:
@@ -212,39 +202,6 @@ class CanaryOptions:
                 raise typer.BadParameter("at least one canary is needed", param_hint="--canary")
             return int(named[0])
         return named
-
-
-def show_rollout(report: "RolloutReport") -> None:
-    """Print the health checks of each wave, and why the rollout was held."""
-    from rich.text import Text
-
-    from flows.cli.output.tables import Column, print_table
-
-    console = stdout_console()
-    columns = (
-        Column("wave"),
-        Column("key"),
-        Column("job", drop=1),
-        Column("new failures", drop=3),
-        Column("deletes", drop=2),
-        Column("tried", drop=4),
-        Column("verdict", prose=True),
-    )
-    rows = []
-    for wave in report.waves:
-        for each in wave.verdicts:
-            deletes = "?" if each.deletes is None else str(each.deletes)
-            verdict = Text("healthy", style="green") if each.good else Text("; ".join(each.reasons), style="red")
-            if each.remarks:
-                verdict.append(f" ({'; '.join(each.remarks)})", style="dim")
-            cells = (f"{wave.number} {wave.label}", each.key, each.state, str(each.failures), deletes)
-            rows.append((*cells, "; ".join(each.tried) or "-", verdict))
-    print_table(columns, rows, console)
-    for wave in report.waves:
-        if wave.state == "pending":
-            console.print(Text(f"{wave.name}: {format_number(len(wave.members), 'instance')}, not started."))
-    for line in report.why():
-        stderr_console().print(Text(name_fleet_file(line)), soft_wrap=True)
 
 
 def _limit(text: str) -> tuple[str, float]:

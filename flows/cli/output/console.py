@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,13 @@ from flows.run.progress import NOTE, STEP, Progress, watch_progress
 
 if TYPE_CHECKING:
     from flows.errors import StepFailed
+
+
+class Output(StrEnum):
+    """What a command prints on standard output."""
+
+    TEXT = "text"
+    JSON = "json"
 
 
 _PIPE_WIDTH = 10_000

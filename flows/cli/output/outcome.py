@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 import typer
 from rich.text import Text
 
-from flows.cli.arguments.options import Output, show_rollout
 from flows.cli.errors import FAILED
-from flows.cli.output.console import print_json, show_failure, stdout_console
-from flows.formatting import format_count
+from flows.cli.output.console import Output, name_fleet_file, print_json, show_failure, stderr_console, stdout_console
+from flows.formatting import format_count, format_number
 
 if TYPE_CHECKING:
+    from flows.rollout.waves import RolloutReport
     from flows.run.journal import FleetOutcome
 
 
@@ -41,3 +41,34 @@ def show_outcome(outcome: "FleetOutcome") -> None:
             show_failure(each.key, each.failure)
     if outcome.rollout:
         show_rollout(outcome.rollout)
+
+
+def show_rollout(report: "RolloutReport") -> None:
+    """Print the health checks of each wave, and why the rollout was held."""
+    from flows.cli.output.tables import Column, print_table
+
+    console = stdout_console()
+    columns = (
+        Column("wave"),
+        Column("key"),
+        Column("job", drop=1),
+        Column("new failures", drop=3),
+        Column("deletes", drop=2),
+        Column("tried", drop=4),
+        Column("verdict", prose=True),
+    )
+    rows = []
+    for wave in report.waves:
+        for each in wave.verdicts:
+            deletes = "?" if each.deletes is None else str(each.deletes)
+            verdict = Text("healthy", style="green") if each.good else Text("; ".join(each.reasons), style="red")
+            if each.remarks:
+                verdict.append(f" ({'; '.join(each.remarks)})", style="dim")
+            cells = (f"{wave.number} {wave.label}", each.key, each.state, str(each.failures), deletes)
+            rows.append((*cells, "; ".join(each.tried) or "-", verdict))
+    print_table(columns, rows, console)
+    for wave in report.waves:
+        if wave.state == "pending":
+            console.print(Text(f"{wave.name}: {format_number(len(wave.members), 'instance')}, not started."))
+    for line in report.why():
+        stderr_console().print(Text(name_fleet_file(line)), soft_wrap=True)
