@@ -169,6 +169,7 @@ def choose_variable_name(key: str, credential: str) -> str:
     """Return the name of the environment variable for a credential of an instance."""
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", credential)
     name = f"{key}_{words}".replace("-", "_").upper()
+    # A name of a variable cannot begin with a digit.
     return f"_{name}" if name[0].isdigit() else name
 
 
@@ -253,7 +254,9 @@ def build_adopted_instance(item: ObservedInstance, key: str, template: str) -> A
         "notes": _notes(item.notes, remarks),
         "service_management_reference": item.service_management_reference,
     }
+    # What is empty in the tenant is left to the defaults.
     fields = {name: value for name, value in fields.items() if value}
+    # As the loader will: a file that does not load would be worse than an application left out.
     _check(fields)
     if len(item.jobs) > 1:
         remarks.append(f"it has {len(item.jobs)} jobs; the others stay unchanged")
@@ -303,6 +306,7 @@ def _role(roles: Sequence[AppRole], assigned: Assigned) -> str | None:
     """Return what a fleet file calls a role: nothing for the usual one, None if there is no way to say it."""
     names = [name for role in roles if role.id == assigned.role_id for name in (role.display_name, role.value, role.id)]
     for name in filter(None, names):
+        # Only a name that leads back to the same role: display names need not be unique.
         if resolve_role(roles, name) == assigned.role_id:
             return name
     return "" if resolve_role(roles, None) == assigned.role_id else None

@@ -62,6 +62,7 @@ class Environment:
 
     def get(self, name: str) -> str | None:
         """Return the variable's value, or None when it is unset or empty."""
+        # Empty counts as unset: pipelines pass optional variables on as empty ones.
         return self.variables.get(name) or None
 
     def require(self, name: str, purpose: str) -> str:
@@ -123,11 +124,13 @@ class Environment:
         learn_secrets(*(self.get(name) for name in _SECRETS))
         for name in _URLS:
             learn_url_password(self.get(name))
+        # It is USER:PASSWORD, and the password may be quoted alone.
         learn_secrets((self.get("PREFECT_API_AUTH_STRING") or "").partition(":")[2])
 
     @property
     def commit(self) -> str | None:
         """The commit a pipeline runs for, for the journal."""
+        # As GitHub Actions and Azure DevOps name it.
         return self.get("GITHUB_SHA") or self.get("BUILD_SOURCEVERSION")
 
     def graph_settings(self) -> GraphSettings:
@@ -189,6 +192,8 @@ class Environment:
         Raises:
             EnvironmentIncomplete: None of them is configured.
         """
+        # A host with a managed identity always sets it, so that a secret, which a person has set on purpose, comes
+        # first.
         if self.get("IDENTITY_ENDPOINT") and not self.get("AZURE_CLIENT_SECRET"):
             return ManagedIdentity(client_id=self.get("AZURE_CLIENT_ID"))
         client_id = self.require("AZURE_CLIENT_ID", "the application (client) id to sign in with")
@@ -212,6 +217,7 @@ class Environment:
             token = self.require("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "GitHub sets it beside the URL")
             return GitHubActionsAssertion(url, token, self.graph_settings())
         if url := self.get("SYSTEM_OIDCREQUESTURI"):
+            # Azure DevOps sets the others by itself; this one has to be mapped into the step.
             token = self.require("SYSTEM_ACCESSTOKEN", "map $(System.AccessToken) into the step")
             connection = self.require("AZURESUBSCRIPTION_SERVICE_CONNECTION_ID", "the service connection's id")
             return AzureDevOpsAssertion(url, token, connection, self.graph_settings())

@@ -41,6 +41,7 @@ async def read_identity(tenant: str | None, expected_tenant_id: str | None = Non
         UnknownBlock: There is no such block, or no Prefect server to ask for it.
     """
     source = environment()
+    # First of all: any error from here on may quote one.
     source.learn_secrets()
     if tenant is not None:
         return await _from_block(tenant)
@@ -72,6 +73,7 @@ async def _from_block(name: str) -> Identity:
     source = environment()
     key = block.fingerprint_key.get_secret_value() or source.fingerprint_key
     learn_secrets(key)
+    # Proxy and budget belong to the place where a flow runs, not to the tenant.
     settings = source.budgeted(source.proxied(block.graph_settings()))
     return Identity(settings, block.tenant_id, block.sign_in_method(), block.cloud, key)
 
@@ -94,6 +96,7 @@ async def open_client_as(
     tokens = MsalTokens(identity.settings, identity.tenant_id, identity.method)
     async with GraphClient(identity.settings, tokens) as graph:
         claims = await graph.claims()
+        # Before the first call: a plan against the wrong tenant would show everything as missing.
         if expected_tenant_id and claims.tenant_id and claims.tenant_id.lower() != expected_tenant_id:
             raise WrongTenant(
                 f"The fleet file is for tenant {expected_tenant_id}, but the credential is for {claims.tenant_id}.",

@@ -70,6 +70,7 @@ class Reference:
         Raises:
             ValueError: it looks like a reference but is none; the message does not hold the text.
         """
+        # Anything with "${" is meant as a reference: a misspelt one must not be sent as a literal.
         if "${" not in text:
             return None
         whole = WHOLE.fullmatch(text)
@@ -131,6 +132,7 @@ async def _value(reference: Reference, sources: Mapping[str, Source]) -> Secret:
         raise SourceError(what, "Check the name, and that this process may read it.") from None
     secret = given if isinstance(given, Secret) else Secret(SecretStr(given))
     value = secret.value.get_secret_value()
+    # Before anything can fail with it.
     learn_secrets(value)
     # Most editors and shells end what they write with a newline.
     value = value.removesuffix("\n").removesuffix("\r") if value.endswith("\r\n") else value.removesuffix("\n")

@@ -82,6 +82,7 @@ def _guarded(scheme: str, source: Source) -> Source:
     """Return a source that has nothing but what the one who runs this process lets a fleet file have."""
 
     def read(name: str) -> str | Secret | Awaitable[str | Secret]:
+        # What a link leads to is what is read.
         place = os.path.realpath(name) if scheme == "file" else name
         if (scheme == "env" and environment().is_own(name)) or (scheme == "file" and _is_own_file(place)):
             # Cause: The variable or file signs in, or is a key of entra-fleet.
@@ -105,10 +106,12 @@ def cache_values(read: Callable[[str], Awaitable[T]], seconds: float) -> Callabl
     answers: dict[str, asyncio.Future[T]] = {}
 
     def forget_in_time(name: str, answer: asyncio.Future[T]) -> None:
+        # A failure is not remembered: the next one may ask again.
         failed = answer.cancelled() or answer.exception()
         if failed or not seconds:
             del answers[name]
         else:
+            # Not for the whole run: a secret that is rotated meanwhile is to be seen.
             answer.get_loop().call_later(seconds, answers.pop, name)
 
     async def remembered(name: str) -> T:

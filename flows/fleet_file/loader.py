@@ -84,6 +84,7 @@ def fleet_from_object(obj: Mapping[str, Any]) -> Fleet:
         FleetFileError: something in it is wrong; it names each field.
     """
     root = from_object(obj, Place())
+    # Canonical, so that the digest does not depend on the order in which Prefect stores the parameter.
     canonical = json.dumps(to_plain(root), sort_keys=True, separators=(",", ":"))
     gathered = gather(Entry(Place(), root), None, Sources())
     return _checked(gathered, hashlib.sha256(canonical.encode()).hexdigest())
@@ -104,6 +105,7 @@ def _checked(gathered: Gathered, sha256: str) -> Fleet:
     problems += find_duplicates(gathered.instances, "display_name", "Give each instance a unique name.")
     problems += find_duplicates(gathered.instances, "adopt", "An application can belong to only one instance.")
     problems += check_renames(gathered.instances)
+    # Only by itself: with a wrong file there is a better explanation.
     if not gathered.instances and not problems:
         what, advice = "the fleet has no instances", "Add at least one below 'instances:', or include a file."
         problems.append(Problem(gathered.header.place, what, advice))

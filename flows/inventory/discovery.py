@@ -53,6 +53,7 @@ class Permissions:
     async def of(cls, graph: GraphClient) -> "Permissions":
         """Return what this client's token may read."""
         claims = await graph.claims()
+        # An opaque token shows nothing: Graph's answers will tell.
         if claims.app_id is None:
             return cls((), secrets=False)
         calls = (("GET", "/servicePrincipals"), ("GET", _JOBS))
@@ -104,6 +105,7 @@ class TenantLook:
         await self._read_all_jobs(look)
         if may.secrets:
             await self._read_connections(look)
+        # Last, so that a look that is killed is continued and not taken for complete.
         await asyncio.to_thread(self._inventory.finish, look)
         return look
 
@@ -129,6 +131,7 @@ class TenantLook:
 
     async def _list_everybody(self, known: Look) -> Look:
         look = known
+        # An interrupted look that is older than a whole interval would mix two states of the tenant.
         if known.began_at is None or self._graph.now() - known.began_at >= self._full_every:
             look = await self._begin(known)
         if look.next_link is None:
@@ -147,6 +150,7 @@ class TenantLook:
     async def _begin(self, known: Look) -> Look:
         """Ask where to follow changes from now on, and for the first page, in one request."""
         graph, began_at = self._graph.batched.service_principals, self._moment_after(known)
+        # The link first, or together: what changes while the list is read shows in the next look.
         changes, page = await gather(_first(graph.changes(select=_SELECT)), _first(graph.pages(select=_SELECT)))
         look = replace(
             known, began_at=began_at, kind="full", next_link=page.next_link, new_delta_link=changes.delta_link

@@ -90,6 +90,7 @@ def rules() -> tuple[Rule, ...]:
 def find_target(job: TenantJob, principal: TenantPrincipal) -> tuple[str, str] | None:
     """Return the synchronization template and the tenant that a job leads to, where its settings tell."""
     company = (principal.connection or {}).get("company_id")
+    # CompanyId is the tenant that a cross-tenant job provisions to.
     return (job.synchronization_template_id or "", str(company).lower()) if company else None
 
 
@@ -110,6 +111,7 @@ def _evaluate(rule: Rule, facts: Facts, now: datetime) -> Finding | None:
     if not (lasts and _shows(rule, facts) and _is_in_state(rule, facts) and _has_secrets(rule, facts)):
         return None
     until = since + timedelta(days=rule.until_days) if since and rule.until_days else None
+    # A date of Microsoft's goes before one that is counted from the job.
     if rule.until is not None:
         until = datetime.combine(rule.until, time(), UTC)
     return Finding(rule.rule, rule.text, rule.advice, rule.source, since, until, rule.notice)

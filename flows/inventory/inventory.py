@@ -163,6 +163,7 @@ def read_inventory(
     everything = store.inventory.jobs(tenant_id)
     shown = everything if changed_since is None else store.inventory.jobs(tenant_id, changed_since=changed_since)
     gone = {job.service_principal_id for job in shown} - principals.keys()
+    # Of deleted applications only what is still shown: their names are in no current list.
     principals |= {each.service_principal_id: each for each in store.inventory.known_principals(tenant_id, gone)}
     shared = find_shared_targets([(job, principals[job.service_principal_id]) for job in everything])
     owned = _find_owned(store, everything, principals)
@@ -200,6 +201,7 @@ def _find_owned(
     for identifier, found in by_principal.items():
         if len(found) > 1:
             # Which one is ours was seen when it was watched; where it never was, it cannot be told from here.
+            # Read once, and only if a fleet's service principal has several jobs.
             watched = set(_watched(store, principals.values())) if watched is None else watched
             found = [job for job in found if job.job_id in watched]  # noqa: PLW2901  # the choice among them
         owned |= {(identifier, job.job_id) for job in found[:1]}

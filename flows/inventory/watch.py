@@ -42,6 +42,7 @@ def build_sweep(inventory: Inventory) -> TenantSweep:
         Reading(
             _target(row, several=several[row.job.service_principal_id] > 1),
             _unknown(found, row.job.job_id) if (found := unreadable.get(row.job.service_principal_id)) else row.health,
+            # A stall is a finding of this look; there was none.
             None if row.job.service_principal_id in unreadable else row.job.stalled_since,
         )
         for row in inventory.rows
@@ -89,6 +90,7 @@ def _removed(store: Store, seen: TenantSweep, now: datetime) -> Iterator[JobObse
     present = {each.target.key for each in seen.readings}
     hidden = _hidden(seen.readings)
     for before in store.jobs.latest(seen.tenant_id, ""):
+        # What could not be read may still be there.
         gone = before.key not in present and before.service_principal_id not in hidden
         if gone and before.state != REMOVED:
             yield JobObservation(

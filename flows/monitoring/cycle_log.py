@@ -49,6 +49,7 @@ async def collect_job_logs(graph: GraphClient, job_ids: Collection[str], since: 
     """
     found = {job_id: JobLog() for job_id in job_ids}
     seen: set[str] = set()
+    # Graph knows only "later than", and an event of this very second is to be included.
     after = whole_second(since) - timedelta(microseconds=1)
     filters = [f"jobid eq '{job_id}'" for job_id in job_ids] if len(job_ids) <= _ASKED_BY_ONE else [None]
     for condition in filters:

@@ -49,6 +49,7 @@ async def harvest_audits(
     span, begun = await asyncio.to_thread(begin_harvest, store, tenant_id, "audits", now, since, overlap, retention)
     log = _AuditLog(graph, store, tenant_id)
     result = await LogReader(log, span, begun, on_stored, top, parcel).read()
+    # Something was found, so the filter works.
     if result.read:
         return result
     unfiltered = replace(log, service=None)

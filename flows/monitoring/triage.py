@@ -82,6 +82,7 @@ def group_equal(triages: Iterable[Triage]) -> list[list[Triage]]:
     groups: dict[tuple[str, ...], list[Triage]] = {}
     for each in triages:
         codes = (error.failure.error_code or "" for error in each.errors)
+        # The key is part of the sentence, and would make every cause different.
         cause = re.sub(rf"(?<!\w){re.escape(each.key)}(?!\w)", "{key}", each.cause)
         groups.setdefault((cause, each.proposal.text, *codes), []).append(each)
     return list(groups.values())
@@ -114,6 +115,7 @@ def explain_error(
     hangs_on_scope = known.evidence == "scoping" if known else code is None
     if hangs_on_scope and (failed := table.failed_checks(details or {}, reason)):
         return _out_of_scope(code, failed, key, details or {})
+    # Some codes say only that the target answered; its status is in Microsoft's words.
     by_status = table.status(reason) if known is None or known.evidence == "status" else None
     found = by_status or known
     proposal = (

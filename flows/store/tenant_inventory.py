@@ -170,6 +170,7 @@ class TenantInventory:
             ]
             self._upsert(connection, TENANT_JOB, [asdict(row) for row in rows])
             found = {(row.service_principal_id, row.job_id) for row in rows}
+            # Where Graph did not tell, nothing is known to be gone.
             told = {each.service_principal_id for each in results if each.jobs is not None}
             for (principal_id, job_id), row in known.items():
                 if principal_id in told and (principal_id, job_id) not in found and row.gone_at is None:
@@ -190,6 +191,7 @@ class TenantInventory:
                 known = before.get(principal_id)
                 if found is not None and (known is None or known.connection != found):
                     values["connection"] = dict(found)
+                    # The first time it is read is no change.
                     if known is not None and known.connection is not None:
                         of_one = and_(_of_principal(tenant_id, [principal_id]), _JOB.gone_at.is_(None))
                         connection.execute(update(TENANT_JOB).where(of_one).values(changed_at=at))
@@ -203,6 +205,7 @@ class TenantInventory:
             look,
             looked_at=look.began_at,
             full_at=look.began_at if look.kind == "full" else look.full_at,
+            # Changes are followed from the beginning of this look, not from its end.
             delta_link=look.new_delta_link or look.delta_link,
             began_at=None,
             kind=None,
@@ -314,6 +317,7 @@ def _listed(now: TenantPrincipal, before: TenantPrincipal | None, *, changed: bo
     """The row of one that was listed: what was known of it beside what the list tells."""
     if before is None:
         return now
+    # A list knows nothing of the jobs and credentials that were read earlier.
     row = replace(before, **{name: getattr(now, name) for name in _LISTED})
     # Its jobs may be others than before it was deleted or changed.
     return replace(row, looked_at=None) if changed or before.gone_at is not None else row

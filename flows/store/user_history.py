@@ -49,6 +49,7 @@ class Identities:
         """
         sought = plain(text)
         ids, names, principal_names = func.lower(_COLUMN.id), _COLUMN.plain_name, _COLUMN.plain_user_principal_name
+        # Exact matches first, and alone: "Ann" is not to find every Anna.
         exactly = or_(ids == sought, principal_names == sought, names == sought)
         partly = or_(*(column.contains(sought, autoescape=True) for column in (ids, principal_names, names)))
         with self._database.read() as connection:
@@ -96,6 +97,7 @@ def plain(text: str) -> str:
     """Return a text without case and accents, for comparing names."""
     if text.isascii():
         return text.strip().lower()
+    # NFKD splits a letter from its accents, which are dropped then.
     letters = unicodedata.normalize("NFKD", text.strip().casefold())
     return "".join(letter for letter in letters if not unicodedata.combining(letter))
 

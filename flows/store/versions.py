@@ -48,6 +48,7 @@ def upgrade(database: Database) -> str | None:
         found = _version(database, connection)
         if found == SCHEMA_VERSION:
             return found
+        # Nothing can be migrated from versions before the first release.
         if found is not None and not (found.isdecimal() and FIRST_VERSION <= int(found) < int(SCHEMA_VERSION)):
             raise StoreVersionError(str(database.address), found, SCHEMA_VERSION)
         _migrate(connection)

@@ -75,6 +75,7 @@ class AsgiApp:
         body: bytes = message.get("body", b"")
         while message.get("more_body"):
             message = await receive()
+            # Read on, but not kept: an answer before the end of the request would look like a broken connection.
             if len(body) <= self._limit:
                 body += message.get("body", b"")
         return body
@@ -97,6 +98,7 @@ class EmulatorTransport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Answer a request; a dropped connection raises the error that httpx would raise."""
+        # As a server would: the body may be a stream.
         body = await request.aread()
         path, _, query = request.url.raw_path.partition(b"?")
         root = f"{request.url.scheme}://{request.url.netloc.decode()}"

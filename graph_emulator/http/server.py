@@ -198,6 +198,7 @@ def _listen(port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(("127.0.0.1", port))
+        # A client that opens many connections at once must not have to wait for them.
         listener.listen(1024)
     except (OSError, OverflowError) as error:
         listener.close()
@@ -212,6 +213,7 @@ def _exports(environment: dict[str, str]) -> str:
 
 def _write_private(path: Path, text: str) -> None:
     """Write a file that others can never read, not even for a moment."""
+    # A new file: an existing one keeps its mode, which may let others read.
     path.unlink(missing_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:

@@ -90,6 +90,7 @@ class ScimServers:
             self.server(name)
         except ModuleNotFoundError:
             return None
+        # Through `answer`, like any client: faults and refusals concern the tenant's own jobs as well.
         headers = {"authorization": f"Bearer {token}", "content-type": "application/scim+json"}
 
         def ask(method: str, path: str, query: str, body: bytes) -> Response:
@@ -119,6 +120,7 @@ class ScimServers:
         end = _read_end(token)
         if server.fault == ENDING_TOKEN:
             end = server.first_seen.setdefault(token, now) + self._settings.target_token_seconds
+        # After `first_seen`: the time of a token runs from its first use, whether or not it is accepted.
         if not self._accepts(token):
             return scim_error(401, "the token is invalid or has been revoked")
         return scim_error(401, "the token has expired") if end is not None and end <= now else None

@@ -95,6 +95,7 @@ class TargetWriter:
 
     def _find(self, kind: str, subject: dict[str, Any]) -> str | None:
         attribute, value = ("userName", "userPrincipalName") if kind == "User" else ("displayName", "displayName")
+        # Entra ID reads groups without their members, which may be many.
         extra = "" if kind == "User" else "excludedAttributes=members&"
         answer = self.ask("GET", f"{kind}s", extra + _filter(attribute, subject[value]), b"")
         resources = self._done(answer).get("Resources") or []
@@ -105,12 +106,14 @@ class TargetWriter:
         return str(resources[0]["id"]) if resources else None
 
     def _patch(self, kind: str, identifier: str, values: dict[str, Any]) -> None:
+        # By default Entra ID capitalizes the operation, unlike RFC 7644.
         op = "replace" if self.compliant else "Replace"
         operations = [{"op": op, "path": path, "value": self._patched(value)} for path, value in values.items()]
         body = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": operations}
         self._done(self.ask("PATCH", f"{kind}s/{quote(identifier, safe='')}", "", orjson.dumps(body)))
 
     def _patched(self, value: Any) -> Any:
+        # By default Entra ID sends "False" as a text: see application-provisioning-config-problem-scim-compatibility.
         return value if self.compliant or not isinstance(value, bool) else str(value)
 
     @staticmethod

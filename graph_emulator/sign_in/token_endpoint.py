@@ -155,6 +155,7 @@ class SignIn:
 
     def check_tenant(self, tenant: str) -> None:
         """Refuse a tenant that does not exist."""
+        # By id or by a verified domain.
         if tenant.lower() not in (self._settings.tenant_id, "contoso.example"):
             raise SignInRefused(
                 90002,

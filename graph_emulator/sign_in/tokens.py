@@ -34,6 +34,7 @@ class TokenIssuer:
 
     def __init__(self, settings: EmulatorSettings) -> None:
         self._settings = settings
+        # Not seeded: tokens of one run must not be valid in another.
         self._key = os.urandom(32)
         self._known: dict[str, Caller] = {}
         self._made = 0
@@ -177,5 +178,6 @@ def check(caller: Caller, permission: Permission, *, synchronization: bool) -> b
         held = group & caller.roles
         if not held:
             raise forbidden_synchronization() if synchronization else forbidden()
+        # One permission without the restriction lifts it.
         owned_only = owned_only or all(name.endswith(".OwnedBy") for name in held)
     return owned_only

@@ -42,6 +42,7 @@ def take(body: Any, types: Mapping[str, str], required: tuple[str, ...] = ()) ->
         raise malformed("Unable to read JSON request payload: an object is expected.")
     found = {}
     for name, value in body.items():
+        # Annotations are allowed in any body.
         if name.startswith("@odata."):
             continue
         if name not in types:

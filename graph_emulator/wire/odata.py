@@ -35,6 +35,7 @@ def read_options(query: str) -> Mapping[str, str]:
 def allow_options(options: Mapping[str, str], allowed: Iterable[str]) -> None:
     """Refuse a `$` option that the resource does not support."""
     for name in options:
+        # Others pass: Graph ignores unknown query options (recorded).
         if name.startswith("$") and name not in allowed:
             raise malformed(f"The query parameter '{name}' is not supported.")
 
@@ -208,6 +209,7 @@ def _test(field: Field, node: Comparison) -> Predicate:
     def test(have: Any) -> bool:
         if isinstance(have, str) and fold:
             have = have.lower()
+        # A missing value has no order and no beginning.
         if have is None and node.operator not in ("eq", "ne", "in"):
             return False
         return compare(have, want)

@@ -143,6 +143,7 @@ class _Parser:
         self._mark(")")
         if self._word() == "eq":
             self._at += 1
+            # "startswith(x,'y') eq true" is the long form of the same.
             if self._value() is not True:
                 raise FilterSyntaxError("A function can only be compared with true.")
         return Comparison(path, name, value, lowered)

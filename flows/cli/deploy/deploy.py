@@ -61,6 +61,7 @@ def _automation(document: dict[str, Any], block_id: UUID | None) -> AutomationCo
         each | {"block_document_id": str(block_id)} if each["type"] == "send-notification" else each
         for each in document["actions"]
     ]
+    # Without a block there is no one to notify, but the automation stays visible in the UI.
     actions = [each for each in notifying if block_id or each["type"] != "send-notification"]
     return AutomationCore.model_validate({**document, "actions": actions or [{"type": "do-nothing"}]})
 
@@ -129,6 +130,7 @@ async def _prepare(notify: str | None) -> tuple[UUID | None, set[str]]:
 
 async def _complete(document: dict[str, Any], block_id: UUID | None, off: set[str]) -> list[str]:
     async with get_client() as client:
+        # After Prefect's own command, which writes the schema anew each time.
         await refuse_unknown_parameters(client)
         await switch_off(client, off)
         await make_automations(client, block_id)

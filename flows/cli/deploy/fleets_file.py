@@ -70,6 +70,7 @@ def read_fleets_file(path: Path) -> FleetsFile:
         raise CommandFailed(
             f"{path}: {'; '.join(problems[:_PROBLEMS_SHOWN])}.", "See deployments/fleets.toml for an example."
         ) from None
+    # Paths are relative to the file that names them, wherever the command is started.
     there = {
         name: entry.model_copy(update={"fleet": str((path.parent / entry.fleet).resolve())})
         for name, entry in read.fleets.items()

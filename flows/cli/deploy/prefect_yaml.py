@@ -103,6 +103,7 @@ def _copied(deployment: Document, copy: _Copy) -> Document:
     made["tags"] = [*deployment["tags"], *copy.tags]
     made["parameters"] = {**deployment["parameters"], **copy.parameters}
     for trigger in made.get("triggers", ()):
+        # Each copy reacts to the events of its own fleet only.
         trigger["match"] = {**trigger.get("match", {}), "entra-fleet.fleet": copy.fleet}
     schedules = _scheduled(deployment, copy)
     return {**made, "schedules": schedules} if schedules else made
@@ -111,6 +112,7 @@ def _copied(deployment: Document, copy: _Copy) -> Document:
 def _scheduled(deployment: Document, copy: _Copy) -> list[Document]:
     given = [{**each} for each in deployment.get("schedules", ())]
     for each in given:
+        # An interval means the same in every time zone.
         if "cron" in each:
             each["timezone"] = copy.timezone
     if copy.schedule is None:
