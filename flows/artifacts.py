@@ -55,6 +55,7 @@ _FLOWS: dict[str, tuple[str, dict[str, Any]]] = {
     "jobs pause": ("control-jobs", {"action": "pause"}),
     "jobs restart": ("control-jobs", {"action": "restart"}),
 }
+# The longest first: a regular expression takes the first that fits.
 _VERBS = "|".join(sorted(_FLOWS, key=len, reverse=True))
 _OPTIONS = r"(?: --force| --(?:only|reset|application-id) [^\s`;,]+)*"
 _COMMAND = re.compile(rf"(?P<quote>`?)entra-fleet (?P<verb>{_VERBS}) FLEET(?P<options>{_OPTIONS})(?P=quote)")
@@ -110,6 +111,7 @@ async def publish_connection(tenant: str, found: Preflight) -> None:
 async def publish_targets(found: Preflight) -> None:
     """Show which faults of the target systems Entra ID does not tolerate, blockers first."""
     verdicts = [each for each in found.checks if isinstance(each, TargetCheck)]
+    # False sorts before True: blockers first.
     faulty = sorted((each for each in verdicts if each.verdict != "fine"), key=lambda each: each.ok)
     rows = [
         {

@@ -41,12 +41,14 @@ def read_json(content: bytes) -> Any:
     Raises:
         ValueError: when the body is not JSON.
     """
+    # The byte order mark of UTF-8, which JSON's parsers refuse.
     content = content.removeprefix(b"\xef\xbb\xbf")
     try:
         return from_json(content, allow_inf_nan=False)
     except ValueError:
         pass
     try:
+        # The slower parser of the standard library accepts lone surrogates, which the fast one refuses.
         text = json.dumps(json.loads(content.decode("utf-8", "replace")), ensure_ascii=False)
     except RecursionError:
         raise ValueError("nested too deeply") from None
@@ -69,6 +71,7 @@ def read_error(headers: Mapping[str, str], content: bytes, secrets: Iterable[str
         body = None
     error = _either(body, "error") if isinstance(body, dict) else None
     if isinstance(error, str):
+        # As OAuth words its errors.
         error = {"code": error, "message": _either(body, "error_description", "message")}
     inner = _either(error, "innerError", "innererror")
     text = partial(_text, secrets=tuple(secrets))
@@ -91,6 +94,7 @@ def _message(error: Any) -> str:
     return "; ".join(filter(None, (_plain(_either(detail, "message", "code")) for detail in details)))
 
 
+# The depth is limited because an answer is not trusted to end.
 def _codes(error: Any, depth: int = 10) -> Iterator[Any]:
     if not isinstance(error, dict) or not depth:
         return

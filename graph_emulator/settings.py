@@ -216,11 +216,13 @@ class EmulatorSettings:
 
     def __new__(cls, *_: Any, **given: Any) -> Self:
         """Record which fields are set explicitly, even to their defaults."""
+        # In __new__, because only here it is seen which fields were given; the dataclass makes its own __init__.
         settings = object.__new__(cls)
         names = {f.name: f.default for f in fields(cls) if f.init}
         # `dataclasses.replace` passes every field: then only those that differ count as set.
         whole = given.keys() >= names.keys()
         meant = frozenset(n for n, value in given.items() if not whole or value != names.get(n))
+        # The class is frozen.
         object.__setattr__(settings, "given", meant)
         return settings
 

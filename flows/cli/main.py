@@ -102,6 +102,7 @@ def run_command(
 def main() -> None:
     """Run the command line, and exit with the documented exit code."""
     accept_any_encoding()
+    # Tests call this several times in one process.
     use_fleet_file(None)
     isolate_process()
     try:
@@ -120,6 +121,7 @@ def main() -> None:
 
 def _translate_prefect_error(error: Exception) -> Exception:
     """Return an error from Prefect as one with a readable message; any other unchanged."""
+    # Without Prefect there is none of its errors, and importing it takes seconds.
     if exit_code_of(error) is not None or "prefect" not in sys.modules:
         return error
     from flows.cli.processes.prefect_failure import prefect_failure

@@ -93,6 +93,7 @@ def _display_name(value: str) -> str:
 
 
 def _whole_number(value: object) -> object:
+    # A template may fill in a text.
     number = int(value) if isinstance(value, str) and re.fullmatch("[0-9]{1,9}", value) else value
     if isinstance(number, bool) or not isinstance(number, int) or number < 1:
         raise invalid(f"{shorten_value(value)} is not a whole number of 1 or more", "Write digits only, such as 50.")

@@ -209,6 +209,8 @@ def _require_fields(root: Entry, known: Sequence[str], what: str, beginning: str
         reason = f"is not a {what}: it has none of its fields"
     else:
         return root.node
+    # Cause: A fleet file starts with 'fleet:', 'tenant_id:' and 'instances:', an included file with 'instances:', a
+    # mappings file with 'object_mappings:', which entra-fleet schema export can create.
     raise format_refusal(root.place, reason, f"Start with {beginning}")
 
 

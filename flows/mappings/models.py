@@ -126,6 +126,7 @@ def _object(text: str) -> str:
 
 def _count(value: object) -> object:
     text = str(value)
+    # Before int(), which also takes signs, spaces, underscores and digits of other scripts.
     if isinstance(value, bool) or not (text.isascii() and text.isdecimal() and len(text) < 7 and int(text) > 0):
         raise invalid(
             f"{shorten_value(value)} is not a matching priority",

@@ -67,6 +67,7 @@ def build_table(schema: Mapping[str, Any]) -> tuple[Mappings | None, list[str]]:
     objects, left_alone = [], []
     for each in found:
         title = f"{each.table.source} to {each.table.target}"
+        # The shortest name that fits this one alone: most files then need neither rule nor name.
         name = next((name for name in _names_of(each.table) if matching(name, found) == [each]), None)
         if name is None:
             left_alone.append(f"{title}: several indistinguishable mappings")
@@ -106,6 +107,7 @@ def filter_groups(part: Any) -> tuple[tuple[Clause, ...], ...] | None:
     groups = []
     for group in part:
         clauses = [_clause(each) for each in group.get("clauses") or ()] if isinstance(group, dict) else []
+        # A property that a line cannot show would be lost when the scope is written back.
         if not clauses or None in clauses or normalize_value(group).keys() - {"clauses", "name"}:
             return None
         groups.append(tuple(clause for clause in clauses if clause))
@@ -118,6 +120,7 @@ def same_groups(left: tuple[str, ...], right: tuple[str, ...]) -> bool:
 
 
 def _essence_of_lines(lines: tuple[str, ...]) -> set[frozenset[Any]]:
+    # One line must hold, and all clauses of it: for neither does the order matter.
     return {frozenset(clause.normalize for clause in parse_clause(line)) for line in lines}
 
 
@@ -250,6 +253,7 @@ def row_node(name: str, row: AttributeMapping) -> CommentedMap:
     """Return a row as YAML, on one line if it fits."""
     values = row.model_dump(exclude_defaults=True)
     node = CommentedMap((field, scalar(value)) for field, value in values.items())
+    # About: 4 for ": " and ", " around each field, 8 for the indentation and the braces.
     if len(name) + sum(len(field) + len(str(value)) + 4 for field, value in values.items()) < LINE_MAX - 8:
         node.fa.set_flow_style()
     return node
@@ -271,4 +275,5 @@ def scalar(value: Any) -> Any:
 def _by_rank(item: tuple[str, AttributeMapping]) -> tuple[int, str]:
     """Matching attributes first, by priority; then the others by name."""
     name, row = item
+    # Without a priority behind every one that has one: these have at most six digits.
     return row.matching or 1_000_000, name

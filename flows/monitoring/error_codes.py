@@ -73,6 +73,7 @@ class ErrorCodes:
             for known in entry.codes
             if _is_end(known.lower(), code.lower()) or ("*" in known and fnmatchcase(code.lower(), known.lower()))
         ]
+        # The longest is the most specific.
         return max(ends, key=lambda end: end[0])[1] if ends else None
 
     def status(self, text: str | None) -> ErrorCode | None:
@@ -86,6 +87,7 @@ class ErrorCodes:
         known = self.error(code)
         if known is not None and not known.evidence:
             return known
+        # Such a code says less than the status in its message.
         found = self.status(message) or known
         return found or next((each for each in self.errors if each.speaks_in(message)), None)
 
@@ -123,6 +125,7 @@ def http_status(text: str | None) -> str | None:
     for found in _STATUS.finditer(text or ""):
         word = next(filter(None, found.groups()))
         number = word if word.isdecimal() else _STATUS_NAMES.get(word.lower(), "")
+        # A text may also quote a success, such as that of an earlier request.
         if number[:1] in {"4", "5"}:
             return number
     return None

@@ -176,6 +176,7 @@ async def sweep_jobs(graph: GraphClient, fleet: str, targets: Sequence[Target], 
 
     Source: https://learn.microsoft.com/graph/api/synchronization-synchronization-list-jobs
     """
+    # Awaited together, so that the reads share batches of twenty.
     return Sweep(fleet, await gather(*(_reading(graph.batched, target, now) for target in targets)))
 
 

@@ -25,7 +25,6 @@ _AT_ONCE = 10
 """References read in parallel; a vault throttles more."""
 
 # Objects that an application may own, by a Microsoft reply in MicrosoftDocs/azure-docs#63468.
-# MicrosoftDocs/azure-docs#63468).
 _QUOTA = 250
 # Application and service principal.
 _OBJECTS_EACH = 2
@@ -43,6 +42,7 @@ class Check:
     @classmethod
     def failed(cls, check: str, error: Exception) -> "Check":
         """Return a failed check from an error."""
+        # Checks are lines of a table, so the text must be one line.
         if isinstance(error, EntraFleetError):
             return cls(check, False, " ".join(error.message.splitlines()), error.hint)
         # The last line of an error of Graph is its hint.
@@ -91,6 +91,7 @@ async def check_references(instances: Iterable[Instance], sources: Mapping[str, 
             async with gate:
                 await resolve(text, sources, instance=instance, key=key)
         except ReferenceUnresolved as error:
+            # A reference that a whole fleet shares is one problem, not one for each instance.
             more = f" (and {len(others)} more)" if others else ""
             return Check("reference", False, f"{error.message}{more}", error.hint)
         return None
@@ -160,6 +161,7 @@ async def check_principals(graph: GraphClient, instances: Iterable[Instance]) ->
     problems = [
         Check("principal", False, f"the tenant has no {kinds[each]} {each}", hint)
         for each, principal in found.items()
+        # None: this caller may not read it, which says nothing about the id.
         if principal.exists is False
     ]
     known = sum(principal.exists is True for principal in found.values())
@@ -259,6 +261,7 @@ def needs_of_plan(plan: Plan) -> tuple[Need, ...]:
     marking = Need("tag applications", "apply", (_MARK,))
     wanted = {
         _CREATING: {"application"},
+        # Creating includes tagging, so it is asked for alone only if nothing is created.
         marking: set() if "application" in areas else set(DESCRIPTION),
         _RUNNING: {"credentials", "job", "job_state", "mappings"},
         _ASSIGNING: {"assignments"},
@@ -293,6 +296,7 @@ class PermissionsMissing(PlanRefused):
 
 def permissions_known(claims: TokenClaims) -> bool:
     """Return whether a token shows its permissions, and none limited to what the caller owns."""
+    # OwnedBy depends on each service principal's owners, which the token does not name.
     return claims.app_id is not None and not _RUNNING.lacks(set(claims.roles) - {_OWNED_BY})
 
 
@@ -312,6 +316,7 @@ async def check_log(graph: GraphClient, claims: TokenClaims) -> list[Check]:
 
     Source: https://learn.microsoft.com/graph/api/provisioningobjectsummary-list
     """
+    # Reported as a missing permission already.
     if claims.app_id is not None and _LOG.lacks(claims.roles):
         return []
     try:

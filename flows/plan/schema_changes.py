@@ -83,6 +83,7 @@ async def estimate_scopes(graph: GraphClient, plan: Plan) -> Plan:
         for each_filter in (selection.before, selection.after)
         if each_filter is not None
     ]
+    # Instances that share a mappings file share its filters.
     filters = list(dict.fromkeys(wanted))[:FILTERS_MAX]
     if not filters and not any(instance.selections for instance in plan.instances):
         return plan

@@ -47,6 +47,7 @@ def group_instances(plan: Plan, *, unfold: bool = False) -> list[PlanGroup]:
     found: dict[tuple[str, ...], list[InstancePlan]] = {}
     for each in plan.instances:
         if each.action is not Action.NONE or each.pending or each.warnings:
+            # Without who made it differ, which would split equal changes of many instances.
             lines = format_change_lines(each, named=False)
             own = each.key if unfold else ""
             found.setdefault((verb_of(each), own, *_generalize(lines, each)), []).append(each)
@@ -111,6 +112,7 @@ def _group(plans: list[InstancePlan]) -> PlanGroup:
 def _generalize(lines: Iterable[str], plan: InstancePlan) -> list[str]:
     """Return lines in which what is the instance's own is a placeholder, as in the fleet file."""
     names = {plan.instance.display_name: "{display_name}", plan.key: "{key}"}
+    # Whole words only: the key "box" is no part of "inbox". The display name first, which may contain the key.
     own = re.compile("|".join(rf"(?<!\w){re.escape(name)}(?!\w)" for name in names))
     return [own.sub(lambda found: names[found[0]], line) for line in lines]
 
@@ -227,6 +229,7 @@ def _changes(group: PlanGroup) -> Iterator[str]:
 def _fitting(rows: list[tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
     left = CHARACTERS_MAX
     for row in rows:
+        # 20 for the bars and spaces of a row.
         left -= sum(map(len, row)) + 20
         if left < 0:
             return

@@ -97,13 +97,16 @@ def _stacked(report: Report, names: Sequence[str], chart: Chart, size: Size) -> 
     statuses = count_statuses(report.days.values())
     highest = max((sum(counts.values()) for counts in report.days.values()), default=0)
     ticks = _round_numbers(highest, size.ticks)
+    # SVG cannot measure its texts: a digit is taken for 7 units wide.
     left, right = 7 * max((len(format_number(tick)) for tick in ticks), default=0) + 14, size.width - 10
+    # Below the bars are the days and, if there are events, the legend.
     top, bottom = 8, size.height - (3 if statuses else 1) * _LINE
     for tick in (0, *ticks):
         y = bottom - (bottom - top) * tick / max(highest, 1)
         chart.guides.append((left, y, right, y))
         chart.labels.append(Label(left - 6, y + 4, format_number(tick), "end"))
     place = (right - left) / max(len(names), 1)
+    # Rounded up.
     every = -(-len(names) // size.days_labelled)
     for index, counts in enumerate(report.days.values()):
         x, y = left + place * index, float(bottom)
@@ -158,6 +161,7 @@ def _ticks(seconds: float, count: int) -> list[float]:
 
 def _round_numbers(highest: int, count: int) -> list[int]:
     """Return at most this many round numbers up to the highest."""
+    # 1, 2, 5, 10, 20, 50 …
     steps = (digit * 10**power for power in range(len(str(highest)) + 1) for digit in (1, 2, 5))
     step = next(step for step in steps if step * count >= highest)
     return list(range(step, highest + 1, step))

@@ -75,6 +75,7 @@ class Application:
     @property
     def anchor(self) -> str:
         """Its anchor on the page."""
+        # Keys are unique within a fleet only.
         return f"app-{self.job.fleet}-{self.job.key}" if self.job else f"app-{self.service_principal_id}"
 
     @property
@@ -102,6 +103,7 @@ class Application:
     def urgency(self) -> tuple[bool, int, int, str]:
         """The sort key: those that need attention first."""
         state = self.job.state if self.job else ""
+        # False sorts before True; a state that is newer than this program comes last.
         return not self.unwell, STATES.index(state) if state in STATES else len(STATES), -self.failures, self.name
 
 
@@ -223,6 +225,7 @@ class Activity:
     """
 
     def __init__(self, first: date, last: date, only: Collection[str | None] | None) -> None:
+        # Days without events too: the chart has a place for each.
         self.days = {first + timedelta(days=number): Counter[str]() for number in range((last - first).days + 1)}
         self.applications: dict[str, ApplicationActivity] = {}
         self._only = only

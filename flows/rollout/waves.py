@@ -64,6 +64,7 @@ def _risk(plan: InstancePlan) -> tuple[Any, ...]:
     """
     runs = plan.instance.job == "running" and plan.paused_by != "someone"
     works = plan.health.state in RUNNING
+    # False sorts before True; the key makes the order definite.
     return not runs, not works, plan.health.is_ailing, max(plan.health.counts.values(), default=0), plan.key
 
 

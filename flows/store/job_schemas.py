@@ -136,6 +136,7 @@ class JobSchemas:
             {**place.columns, "content": json.dumps(mappings, separators=(",", ":")), "applied_at": moment}
             for place, mappings in jobs
         ]
+        # Databases limit the parameters of a statement.
         for start in range(0, len(rows), _ROWS_AT_ONCE):
             insert = self._database.insert(APPLIED_MAPPINGS).values(rows[start : start + _ROWS_AT_ONCE])
             statement = insert.on_conflict_do_update(

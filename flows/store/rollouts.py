@@ -57,6 +57,7 @@ class Rollouts:
         waves = [_row_of(rollout.id, wave) for wave in rollout.waves]
         del row["waves"]
         with self._database.write() as connection:
+            # In the same transaction: a fleet never has two roll-outs under way.
             _supersede(connection, rollout.tenant_id, rollout.fleet, rollout.started_at)
             connection.execute(insert(ROLLOUT), row | {"changed_at": rollout.started_at})
             connection.execute(insert(ROLLOUT_WAVE), waves)
@@ -80,6 +81,7 @@ class Rollouts:
     def of_fleet(self, tenant_id: str, fleet: str, limit: int = 20) -> list[Rollout]:
         """Return the roll-outs of a fleet, the newest first."""
         mine = select(ROLLOUT).where(_ROLLOUT.tenant_id == tenant_id, _ROLLOUT.fleet == fleet)
+        # The id makes the order definite where two began at the same moment.
         newest = mine.order_by(_ROLLOUT.started_at.desc(), _ROLLOUT.id).limit(limit)
         with self._database.read() as connection:
             rows = connection.execute(newest).mappings().all()

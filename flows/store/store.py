@@ -124,6 +124,7 @@ def existing_store(url: str | None = None) -> Store | None:
         return None
     database = open_engine(address, create=False)
     try:
+        # A database without our tables may be that of another program: nothing is created there.
         if version_of(database) is not None:
             ensure_version(database)
             return Store(database)

@@ -90,6 +90,7 @@ def _judge_content_type(observed: Observed) -> Finding | None:
     if not answers:
         return None
     fix = f"Answer with Content-Type: {SCIM_TYPE}. {DEVELOP_PAGE}"
+    # A body that was cut at the limit of reading cannot be parsed, whatever its type says.
     for each in answers:
         if not each.readable and not each.cut:
             shown = each.content_type or "no type"
@@ -99,6 +100,7 @@ def _judge_content_type(observed: Observed) -> Finding | None:
     if wrong is None:
         return Finding(rule, "fine", SCIM_TYPE)
     text = f"the answers are of type {wrong or 'nothing'}, but Entra ID expects {SCIM_TYPE}"
+    # It is JSON all the same, and only wrongly named.
     return Finding(rule, "warning" if wrong == "application/json" else "blocker", text, fix)
 
 
@@ -112,6 +114,7 @@ def _judge_empty_result(observed: Observed) -> Finding | None:
     if problem:
         fix = f"Answer 200 with a ListResponse, totalResults 0 and no Resources. {DEVELOP_PAGE}"
         return _blocker(rule, problem, fix)
+    # None: another rule reports it.
     if problem is None or not is_list(first):
         return None
     return Finding(rule, "fine", "a search without a match answers 200 with an empty ListResponse")
@@ -223,6 +226,7 @@ def _judge_ids(observed: Observed) -> Finding | None:
         return _blocker(rule, f"a listed user cannot be read by id: {_format_status(known)}", fix)
     if known and known.value.get("id") != observed.user.get("id"):
         return _blocker(rule, "a user read by id has another id, or none", fix)
+    # A number works in addresses as a text does, so it only warns.
     if any(not isinstance(each.get("id"), str) for each in resources):
         return Finding(rule, "warning", "an id is a number, but SCIM's ids are texts", fix)
     return Finding(rule, "fine", "every resource has an id" if resources else "no user or group there to look at")
@@ -238,6 +242,7 @@ def _judge_totals(observed: Observed) -> Finding | None:
     fix = f"Answer totalResults, startIndex and itemsPerPage as JSON numbers. {DEVELOP_PAGE}"
     for each in lists:
         total = each.value.get("totalResults")
+        # Python's booleans are integers, JSON's are not.
         if isinstance(total, bool) or not isinstance(total, int):
             seen = "is missing" if total is None else f"is a {_JSON_TYPES.get(type(total), 'value')}"
             return _blocker(rule, f"totalResults {seen}, but Entra ID needs a number", fix)

@@ -77,6 +77,7 @@ async def _note(places: Mapping[JobPlace, Mappings | None]) -> None:
         return
     run = run_context()
     known = await asyncio.to_thread(run.store.schemas.applied, run.tenant_id)
+    # Most applies change no mappings: the store is then only read.
     new = [(place, content) for place, content in wanted.items() if known.get(place.ids) != content]
     if new:
         await asyncio.to_thread(run.store.schemas.note_applied, new)
@@ -90,6 +91,7 @@ async def plan_restore(fleet: Fleet, key: str, version: int | None) -> tuple[Pla
     place = JobPlace(run.tenant_id, found.service_principal_id, found.job_id)
     chosen = version or await _newest(place, key)
     wanted = await _content(place, key, chosen)
+    # A difference outside the mappings is a difference too, although it has no change to show.
     same = digest_json(wanted) == digest_json(found.schema)
     changes = tuple(
         FieldChange(each.field, each.before, each.after, bool(each.danger), danger=each.danger)

@@ -93,9 +93,11 @@ class SchemaCache:
         self, graph: Resources, ids: TemplateIds, service_principal_id: str, job_id: str
     ) -> SchemaLanguage:
         """Return what schemas of a template may contain; concurrent callers share the answer."""
+        # A failure is not remembered: the next caller may fare better.
         if (known := self._languages.get(ids)) is None or _failed(known):
             known = asyncio.ensure_future(read_language(graph, service_principal_id, job_id, ids[1] or None))
             self._languages[ids] = known
+        # A caller that is cancelled does not take the answer from the others.
         return await asyncio.shield(known)
 
 

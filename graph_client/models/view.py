@@ -114,4 +114,5 @@ def text_of(raw: Mapping[str, Any], name: str) -> str | None:
     value = raw.get(name)
     if value is None or isinstance(value, str):
         return value
+    # In Python a boolean is an integer too.
     return str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None

@@ -71,6 +71,7 @@ class GitHubActionsAssertion:
         Raises:
             AuthFailed: when GitHub returns none.
         """
+        # GitHub's URL comes with parameters of its own.
         url = httpx.URL(self.request_url).copy_merge_params({"audience": self.audience})
         headers = {"Authorization": f"Bearer {self.request_token}"}
         hint = "give the job `permissions: id-token: write`"

@@ -97,6 +97,7 @@ def _payload(token: str) -> dict[str, Any]:
     if len(parts) != 3:
         return {}
     try:
+        # A token's base64 comes without padding, which Python needs.
         padded = parts[1] + "=" * (-len(parts[1]) % 4)
         value = read_json(base64.urlsafe_b64decode(padded.encode("ascii", "strict")))
     except (ValueError, binascii.Error):
@@ -171,6 +172,7 @@ class BearerAuth(httpx.Auth):
         if renewed != token:
             learn_secrets(renewed)
             request.headers["Authorization"] = f"Bearer {renewed}"
+            # One id for each request on the wire, so that Microsoft's support can tell the two apart.
             request.headers["client-request-id"] = str(uuid.uuid4())
             yield request
 

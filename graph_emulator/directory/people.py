@@ -49,7 +49,9 @@ class People:
     @staticmethod
     def _user(seed: int, number: int) -> dict[str, Any]:
         given = GIVEN[number % len(GIVEN)]
+        # 7 and the number of surnames have no common divisor, so that names repeat late.
         surname = SURNAMES[(number * 7 + number // len(GIVEN)) % len(SURNAMES)]
+        # Addresses get no accents; the number keeps them apart.
         plain = "".join(c for c in f"{given}{surname[0]}" if c.isascii() and c.isalnum())
         return {
             "id": guid(seed, "user", number),

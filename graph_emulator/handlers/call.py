@@ -105,6 +105,7 @@ def build_page(call: Call, fragment: str, found: Sequence[dict[str, Any]]) -> An
     """One page of a collection with a stable order."""
     top = whole_number(call.options, "$top", DEFAULT_PAGE, LARGEST_PAGE)
     token = read_skip_token(call.options) or "0"
+    # The token comes from outside: int() alone would take other digits too, and any length.
     if not token.isascii() or not token.isdigit() or len(token) > 9:
         raise malformed("The value of $skiptoken is not valid.")
     end = int(token) + top

@@ -54,6 +54,7 @@ def apply_changes(call: Call, entry: Entry, changes: dict[str, Any]) -> None:
         if not isinstance(uris, list) or not all(isinstance(uri, str) and ":" in uri for uri in uris):
             raise invalid_value("redirectUris")
         changes["web"]["redirectUriSettings"] = [{"uri": uri, "index": None} for uri in uris]
+    # Last, so that a request that is refused has changed nothing.
     call.tenant.directory.patch(entry, changes, call.now)
 
 

@@ -110,6 +110,7 @@ def _one(call: Call, value: dict[str, Any] | None, fragment: str, permission: Pe
 def get_user(call: Call) -> Answer:
     """One user, by object id or principal name."""
     people, identifier = call.tenant.people, call.parameters["id"]
+    # Graph takes either in the same place.
     user = people.users.get(identifier.lower()) or people.user_named(identifier)
     return _one(call, user, "users", READ_USERS)
 

@@ -31,6 +31,7 @@ def _render(call: Call, entry: Entry, name: str, *, whole: bool) -> dict[str, An
         {"key": key if call.is_beta else key[0].upper() + key[1:], "value": value}
         for key, value in zip(keys, values, strict=True)
     ]
+    # A list of templates leaves the schemas out; only one template alone has its own.
     empty: dict[str, Any] = {"directories": [], "synchronizationRules": []}
     return {
         "id": name,

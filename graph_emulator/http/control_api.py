@@ -37,6 +37,7 @@ def answer_control(controls: Controls, request: Request) -> Answer:
 
 def _read_number(body: Body, name: str) -> float:
     value = body.get(name)
+    # In Python `True` is a number too.
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise EmulatorError(f"{name}: a number is expected")
     return float(value)

@@ -82,6 +82,7 @@ class Expression:
         """The expression as the source of an attribute mapping."""
         names = [parameter[0] for parameter in FUNCTIONS.get(self.name, ())] if self.kind == "Function" else []
         parameters = [
+            # Only the last parameter repeats.
             {"key": names[min(n, len(names) - 1)], "value": argument.as_graph()}
             for n, argument in enumerate(self.arguments)
         ]
@@ -109,6 +110,7 @@ def parse(text: str) -> Expression:
     Raises:
         ExpressionError: it cannot be parsed.
     """
+    # Length and depth are limited because the text comes from outside and is read recursively.
     if len(text) > LONGEST:
         raise ExpressionError(f"An expression has at most {LONGEST} characters.")
     expression, end = _read(text, 0, 0)

@@ -63,6 +63,7 @@ def command(
         records: Iterable[dict[str, Any]] = (format_record(*each) for each in found.journal.records(fleet, since))
         if everyone:
             ours = (_add_source(*each) for each in found.journal.records(fleet, since))
+            # Both come sorted by time, so neither is held in memory whole.
             records = merge(ours, _find_others(found, fleet, since), key=itemgetter("at"))
         if form is Format.TEXT:
             _show(records)

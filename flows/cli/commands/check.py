@@ -69,6 +69,7 @@ async def _preflight(path: Path, only: list[str] | None, tenant: str | None, dep
     try:
         fleet = load_fleet(path)
     except FleetFileError as error:
+        # Nothing else can be checked without the file.
         return Preflight(None, check_file(error))
     instances = select_instances(fleet, only)
     counted = f"{len(instances)} instance{'' if len(instances) == 1 else 's'}"
@@ -77,6 +78,7 @@ async def _preflight(path: Path, only: list[str] | None, tenant: str | None, dep
     try:
         identity = await read_identity(tenant, fleet.tenant_id)
     except (EnvironmentIncomplete, UnknownBlock) as error:
+        # The rest of the file is checked all the same.
         checks.append(Check.failed("sign-in", error))
     checks += check_code_grants(instances)
     if not depth.reading_only:
@@ -107,6 +109,7 @@ async def _check_credentials(
     targets = await find_targets(instances, sources.by_scheme)
     checks.append(check_coverage(instances, targets))
     try:
+        # TLS trust, proxy and time limits apply to targets too, also where the sign-in could not be read.
         settings = identity.settings if identity else environment().graph_settings()
         async with TargetHttp(settings) as http:
             return [*checks, *await check_targets(http, targets, plain_http=depth.plain_http)]

@@ -55,6 +55,7 @@ def command(
 
     if form is not None and output is Output.JSON:
         raise BadUsage("--format and --output json are mutually exclusive.")
+    # Before the look, which may take minutes.
     rules = _rules(fail_on or ())
     use_store(store)
     with _progress() as tell:
@@ -130,6 +131,7 @@ def _progress() -> Iterator["Progress"]:
 
         def tell(what: str, done: int, total: int) -> None:
             nonlocal listed
+            # While the list is read, its length is not known, and each page counts on.
             listed += 0 if total else done
             bar.update(task, description=what, completed=done if total else listed, total=total or None)
 

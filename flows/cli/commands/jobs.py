@@ -107,6 +107,7 @@ def _control(fleet: Path, yes: bool, store: str | None, output: Output, **parame
 
     use_store(store)
     desired = load_fleet(fleet)
+    # A wrong key or scope is refused before anyone is asked, and before Prefect is loaded.
     select_instances(desired, parameters["only"])
     reset_scope(parameters.get("reset", ()), force=parameters.get("force", False))
     if not (yes or _confirmed(desired, **parameters)):

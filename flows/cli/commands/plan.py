@@ -62,6 +62,7 @@ def command(
     use_store(store)
     options = PlanOptions(only, save_credentials, force)
     desired = load_fleet(fleet)
+    # A wrong key is refused before the tenant is read.
     select_instances(desired, options.only)
     plan = make_plan(desired, tenant, options)
     if out:
@@ -144,6 +145,7 @@ async def _compare_credentials(plan: "Plan", identity: "Identity") -> "Plan":
         return plan
     with store:
         kept = await asyncio.to_thread(store.fingerprints.of_tenant, plan.tenant_id)
+    # Without fingerprints there is nothing to compare with, and without the key they mean nothing.
     key = fingerprint_key(identity, url) if kept else None
     if key is None:
         return plan

@@ -43,6 +43,7 @@ def export_schema(
     from flows.fleet_file.loader import load_fleet
     from flows.mappings.table import build_table, write_yaml
 
+    # Before the tenant is read, so that a wrong name costs no wait.
     refuse_existing(out)
     found = look(load_fleet(fleet), only, tenant)
     table, left_alone = build_table(found.schema)
@@ -93,6 +94,7 @@ def adopt_schema(only: OneKeyOption, fleet: FleetArgument = DEFAULT_FLEET, tenan
     path = _file_of(mappings, only)
     found, problems = desired_mappings(mappings, None, None, look(desired, only, tenant).schema)
     if problems:
+        # Others often follow from the first.
         raise FleetFileError(problems[:1])
     changed = diff_mappings(found)
     for each in changed:
@@ -109,6 +111,8 @@ def adopt_schema(only: OneKeyOption, fleet: FleetArgument = DEFAULT_FLEET, tenan
 
 def _file_of(mappings: "Mappings", key: str) -> Path:
     root = mappings.places.of()
+    # Only YAML is rewritten in place, with its comments; a path within the file means that it is part of the fleet
+    # file.
     if root.path or root.file.endswith(".json"):
         # Cause: The mappings are in the fleet file or in JSON.
         raise CommandFailed(

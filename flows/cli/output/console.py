@@ -54,6 +54,7 @@ class _PlainConsole(Console):
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """Render, escaping control characters that are not part of the style."""
         for segment in super().render(renderable, options):
+            # Control segments are Rich's own: they move the cursor.
             yield segment if segment.control else Segment(escape_controls(segment.text), segment.style)
 
 
@@ -110,6 +111,7 @@ def print_json(document: Any) -> None:
 
 def print_json_text(text: str, end: str = "\n") -> None:
     """Print JSON text followed by a newline, or by `end`; characters outside the encoding are escaped."""
+    # backslashreplace would write \x.., which is no JSON; \u.... is.
     encoding = (sys.stdout.encoding or "utf-8").lower()
     sys.stdout.write(escape_json(text, ascii_only=not encoding.startswith("utf")) + end)
 
