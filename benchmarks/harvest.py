@@ -80,6 +80,7 @@ async def read_log(principal: str) -> dict[str, Any]:
     """Harvest as the environment says; what it took this process."""
     source = environment()
     with open_store(source.store_url) as store:
+        # Without the pacing of reports, which would be all that is measured.
         async with client(source.variables, reports_per_window=1_000_000) as graph:
             busy, began = time.process_time(), time.perf_counter()
             result = await harvest(

@@ -87,6 +87,7 @@ async def _roll_out(instances: int, concurrency: int, tenant: dict[str, Any], cl
         plans = diff_fleet(fleet, await observe_fleet(graph, fleet)).instances
         places = asyncio.Semaphore(concurrency)
         await asyncio.gather(*(_in_turn(places, graph, plan) for plan in plans))
+        # The emulator answers in this process, so its time is taken away.
         busy, seconds = time.process_time() - began - sum(answering), loop.time()
         asked = _asked(emulator)
         again = diff_fleet(fleet, await observe_fleet(graph, fleet))

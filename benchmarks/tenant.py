@@ -110,6 +110,7 @@ def client(variables: Mapping[str, str], **settings: Any) -> GraphClient:
 
 def serve(directory: Path, instances: int, settings: dict[str, Any]) -> None:
     """Serve until standard input ends, which it does with the benchmark, however that ends."""
+    # Ctrl-C reaches every process of the terminal; this one ends with its standard input.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     emulator = Emulator(EmulatorSettings(**settings))
     if instances:

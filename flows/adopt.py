@@ -153,6 +153,7 @@ def build_credentials(
         return {}, ()
     credentials, references = {}, []
     for name, value in sorted(secrets.items()):
+        # Settings of the fleet file have fields of their own; see `read_settings`.
         if name in FIELD_OF_KEY or not value:
             continue
         if name not in ALLOWED_KEYS:
@@ -274,6 +275,7 @@ def choose_key(display_name: str, taken: Collection[str]) -> str:
 
 
 def _plain(text: str) -> str:
+    # NFKD splits letters from their accents, so that the letters survive.
     ascii_only = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     return re.sub(r"[^a-z0-9]+", "-", ascii_only.lower()).strip("-")
 
@@ -350,6 +352,7 @@ def build_adoption_file(fleet: str, tenant_id: str, unmanaged: Unmanaged) -> Ado
     document["instances"] = CommentedSeq([_entry(each, shared) for each in instances])
     stream = io.StringIO()
     yaml = YAML()
+    # Never folded: a long text stays on one line.
     yaml.width = 100_000
     yaml.indent(mapping=2, sequence=4, offset=2)
     yaml.dump(document, stream)

@@ -121,6 +121,7 @@ def find_problems(
             continue
         rule = schema["synchronizationRules"][wish.found.rule_index]
         source, target = read_attributes(schema, rule, wish.found.raw)
+        # Only what would change: what the job has already, the service has accepted.
         for name in dict.fromkeys(each.location for each in diff_mappings([wish])):
             problems += _problems(wanted, wish, name[2:], source, target, vocabulary)
     return problems
@@ -162,6 +163,7 @@ def _of_row(row: AttributeMapping, place: Any, source: Attributes, vocabulary: V
 
 
 def _of_call(call: FunctionCall, place: Place, vocabulary: Vocabulary) -> Iterator[Problem]:
+    # As for operators: without the permission to write they are not known.
     if not vocabulary.functions:
         return
     known = vocabulary.functions.get(call.name.casefold())

@@ -100,6 +100,7 @@ def find_expiring_credentials(
     """
     dated = {each.key: each.credentials_expire for each in instances}
     for key, end in tokens.items():
+        # Whichever ends first stops the job.
         dated[key] = min(filter(None, (dated.get(key), end.date())))
     found = [ExpiringCredential(key, on, (on - today).days) for key, on in dated.items() if on]
     return sorted((each for each in found if each.on <= today + _NOTICE), key=lambda each: each.on)

@@ -36,12 +36,14 @@ class StoreCollector(Collector):
             found += _event_metrics(self._store, datetime.now(UTC))
         except StoreError:
             found = []
+        # A scrape that fails would look like a program that is down; this tells the two apart.
         yield GaugeMetricFamily("entra_fleet_store_up", "Whether the store can be read.", value=float(bool(found)))
         yield from found
 
 
 def build_registry(store: Store) -> CollectorRegistry:
     """Return a registry with the metrics of a store and nothing of this process."""
+    # Describing would read the store once more at the start.
     registry = CollectorRegistry(auto_describe=False)
     registry.register(StoreCollector(store))
     return registry

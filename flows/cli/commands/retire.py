@@ -73,6 +73,7 @@ def command(
 
     parameters = {"only": only, "tenant": tenant, **look, "change": change, **wait_parameter(wait)}
     outcome = run_flow(retire_instances, {"fleet": desired.to_object(), **parameters})
+    # With an id one of two applications of a key was retired; the other stays.
     if not application_id:
         _warn_of_return(desired, [each.key for each in outcome.instances if not each.failure])
     report_outcome(outcome, output)

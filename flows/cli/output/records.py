@@ -132,6 +132,7 @@ def write_new(text: str, out: Path | None) -> None:
         print_text(text)
         return
     try:
+        # "x" also refuses a file that appeared since the first check.
         with out.open("x", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
     except FileExistsError:
