@@ -53,6 +53,7 @@ async def restore_schema(
             plan, chosen = await plan_restore(run.fleet, key, version)
         except StepFailed as failure:
             return Failed(message=str(failure), data=failure)
+        # Before the write: the artifact is there even if the run is killed.
         await publish_plan(plan)
         async with journal.open_journal(run.fleet, plan, change, "restore") as entry:
             instance = await run_instance(restore_instance, plan.instances[0], entry.run_id, chosen)

@@ -61,7 +61,9 @@ async def rotate_credentials(
 async def rotate_instance(plan: InstancePlan, outcome: InstanceOutcome, _run_id: str) -> None:
     """Save the credentials of one instance if the target system accepts them."""
     placed = ApplicationIds(plan.application_id or "", plan.service_principal_id or "")
+    # An existing job is validated by its id, so no synchronization template is needed.
     await validate_credentials(plan, placed, "")
+    # Before saving, which replaces what is known of the old token.
     before = await read_token_expiry(placed.service_principal_id)
     await save_credentials(plan, placed, with_settings=False)
     after = await read_token_expiry(placed.service_principal_id)

@@ -54,10 +54,12 @@ async def provision_shard(
         open_fleet_run(fleet, tenant, writes_per_second) as run,
         exclusive(run.fleet, SHARD, 0, shard_of=lease_id),
     ):
+        # Before anything is written: a worker with another store would write without a record.
         await journal.require(run_id)
         plan = await plan_shard(run.fleet, save_credentials, force)
         if compare:
             plan = await find_changed_credentials(plan)
+        # The tenant may have changed since the fleet was planned; only what was approved then is done.
         plan = restrict_to(plan, planned or {})
         instances = await apply_plan(plan, run_id, concurrency)
         await journal.record_rest(run_id, plan, instances)

@@ -49,6 +49,7 @@ def find_proxy(url: str, proxy_url: str | None, no_proxy: str = "") -> str | Non
     host = (parts.hostname or "").rstrip(".")
     if not proxy_url or is_loopback(host):
         return None
+    # An entry may name a port, which the URL leaves out if it is the usual one.
     port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)
     if any(_covers(entry, host, port) for entry in re.split(r"[,\s]+", no_proxy.lower()) if entry):
         return None
@@ -72,6 +73,7 @@ def _covers(entry: str, host: str, port: int | None) -> bool:
     name, only_port = found.groups() if found else (entry, None)
     if only_port and int(only_port) != port:
         return False
+    # curl and others write subdomains as "*.example.com" or ".example.com".
     name = name.removeprefix("*").strip(".")
     return bool(name) and (host == name or host.endswith(f".{name}"))
 

@@ -69,6 +69,7 @@ class OnDemandResults:
     def logged(self, results: Sequence[StoredOnDemandResult]) -> frozenset[str]:
         """Return the change ids of those results whose event is in the store."""
         event = PROVISIONING_EVENT.c
+        # The change id alone has no index.
         same = (event.source_id == _COLUMN.source_id, event.change_id == _COLUMN.change_id)
         changes = [each.change_id for each in results if each.change_id]
         statement = select(_COLUMN.change_id).where(_COLUMN.change_id.in_(changes), exists().where(*same))

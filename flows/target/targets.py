@@ -63,7 +63,9 @@ async def find_targets(instances: Iterable[Instance], sources: Mapping[str, Sour
             token = await _reveal(instance, "SecretToken", sources) if "SecretToken" in instance.credentials else None
         except ReferenceUnresolved:
             continue
+        # A user and password in the address are secrets too.
         shown = _USER.sub("//***@", instance.credentials["BaseAddress"])
+        # The same address with another token is another target: what it answers may depend on the token.
         one = found.get((address, token)) or Target(shown, address, token, ())
         found[address, token] = replace(
             one,
@@ -113,6 +115,7 @@ async def _check_target(http: TargetHttp, target: Target, plain_http: bool) -> l
             )
         ]
     token = target.token
+    # The HTTP library would fail with an error that quotes the token.
     if token is not None and not (token.isascii() and token.isprintable()):
         text, fix = "the token has characters that no header can carry", "Save it as one line of ASCII."
         return [_as_check(target, Finding("authorized", "blocker", text, fix))]

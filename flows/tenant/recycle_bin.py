@@ -48,6 +48,7 @@ async def deleted_applications(graph: GraphClient, fleet: Fleet) -> tuple[Delete
     """
     deleted = []
     async for each in graph.deleted_items.applications():
+        # An interrupted creation leaves the tag in the name only.
         mark = OwnershipTag.in_tags(each.tags) or OwnershipTag.in_name(each.display_name or "")
         if mark and mark.fleet in fleet.names:
             name, moment = each.display_name or "", each.deleted_date_time

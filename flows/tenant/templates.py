@@ -79,6 +79,7 @@ async def _find(graph: Resources, name: str) -> ApplicationTemplate | None:
 
 
 async def _unknown(graph: GraphClient, name: str) -> TemplateProblem:
+    # The whole gallery, but only to word an error.
     known = [t.display_name or "" async for t in graph.application_templates.list(select=("id", "displayName"))]
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     return TemplateProblem(

@@ -48,6 +48,7 @@ class ProvisioningLogs:
         conditions = [
             f"activityDateTime gt {moment_literal(after)}" if after else None,
             f"activityDateTime lt {moment_literal(before)}" if before else None,
+            # In parentheses, because `and` binds more strongly than an `or` within it.
             f"({filter})" if filter and (after or before) else filter,
         ]
         wanted = " and ".join(condition for condition in conditions if condition)

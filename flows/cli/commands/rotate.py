@@ -44,6 +44,7 @@ def command(
 
     use_store(store)
     desired = load_fleet(fleet)
+    # A wrong key is refused before anyone is asked.
     select_instances(desired, only)
     if not (yes or _confirmed(only)):
         return

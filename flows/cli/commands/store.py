@@ -63,6 +63,7 @@ def prune(
     kinds = [kind for kind, chosen in named.items() if chosen or not any(named.values())]
     before = datetime.now(UTC) - timedelta(days=keep_days)
     with require_store(environment().store_url) as found:
+        # Counted first, so that the question names what will be deleted.
         old = {kind: found.older_than(before).count(kind) for kind in kinds}
         stderr_console().print(f"Older than {before:%Y-%m-%d %H:%M}Z: {_words(old) or 'nothing'}.", soft_wrap=True)
         goes_on = any(old.values()) and not dry_run and _agreed(yes)

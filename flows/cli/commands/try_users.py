@@ -65,6 +65,7 @@ def command(
         raise typer.BadParameter(f"{expect!r} is not one of {', '.join(EXPECTATIONS)}", param_hint="--expect")
     use_store(store)
     desired = load_fleet(fleet)
+    # A wrong key is refused before Prefect is loaded.
     select_instances(desired, only)
 
     from flows.cli.processes.run_flow import run_flow

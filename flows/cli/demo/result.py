@@ -82,6 +82,7 @@ class DemoResult:
         for key in sorted((held.keys() | reported.keys()) - failed):
             tenant, ours = held.get(key, [None])[0], reported.get(key)
             if tenant and ours and ours[1] == "unknown":
+                # Graph did not show its state, so it is not compared.
                 ours = (ours[0], tenant[1], ours[2])
             if tenant != ours:
                 found.append(f"{key}: the tenant has {tenant}, the flows reported {ours}")

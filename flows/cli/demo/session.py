@@ -61,6 +61,7 @@ class DemoSession:
             starting.enter_context(add_prefect_variables(variables))
             self.prefect_url, self.tenant_url = self._server.url, served.url
             self.prefect_sign_in = self._server.api.auth_string or ""
+            # Only now: if one of them fails to start, the others are stopped.
             self._running = starting.pop_all()
         return self
 
@@ -80,6 +81,7 @@ class DemoSession:
             outcome = self._run(provision_fleet, {**parameters, "concurrency": concurrency})
             waiting = {"until": "settled", "timeout_minutes": _SETTLE_MINUTES, "interval_seconds": _LOOK_SECONDS}
             seen = self._run(monitor_fleet, {**parameters, **waiting})
+            # Until every event can be read, or the comparison would miss the last ones.
             time.sleep(self._log_lag_seconds())
             self._run(harvest_logs, {"since": began})
             inventory = asyncio.run(look_through(None, lambda *_: None))
