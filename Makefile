@@ -16,7 +16,7 @@ demo: .venv/core
 test: .venv/dev
 	$(PYTEST) --dist=loadfile --no-loadscope-reorder
 
-# All but those that start servers and workers of Prefect as processes, which take half the time.
+# All but those that start servers and workers of Prefect as processes.
 quick: .venv/dev
 	$(PYTEST) --dist=loadfile --no-loadscope-reorder --ignore=tests/e2e
 
