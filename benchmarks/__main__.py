@@ -5,17 +5,19 @@ import sys
 from collections.abc import Callable, Mapping
 
 from benchmarks.answers import answers
-from benchmarks.apply import apply_a_hundred, starts
-from benchmarks.figures import Figure
-from benchmarks.growth import growth
+from benchmarks.apply import apply_a_hundred, apply_a_thousand, starts
 from benchmarks.harvest import harvest_a_million, harvest_events
 from benchmarks.inventory import inventories
+from benchmarks.measure import Figure
+from benchmarks.rollout import growth
 from benchmarks.settled import settled_fleets
 from benchmarks.shards import shards
+from benchmarks.ten_thousand import apply_ten_thousand
 
 BENCHMARKS: Mapping[str, Callable[[], list[Figure]]] = {
     "starts": starts,
     "apply": apply_a_hundred,
+    "thousand": apply_a_thousand,
     "growth": growth,
     "settled": settled_fleets,
     "harvest": harvest_events,
@@ -23,6 +25,7 @@ BENCHMARKS: Mapping[str, Callable[[], list[Figure]]] = {
     "million": harvest_a_million,
     "answers": answers,
     "shards": shards,
+    "ten-thousand": apply_ten_thousand,
 }
 BY_DEFAULT = ("starts", "apply", "growth", "settled", "harvest", "inventory")
 

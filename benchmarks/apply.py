@@ -1,56 +1,52 @@
 """The product itself: `entra-fleet apply` beside a script without it, and what its commands take to start."""
 
-import json
-import resource
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple
 from pathlib import Path
+from typing import Any
 
-from benchmarks.figures import Figure
-from benchmarks.fleets import fleet_of
-from benchmarks.tenant import tenant
-from flows.configuration.environment import environment
+import httpx
+
+from benchmarks.measure import Cost, Figure, peak_megabytes, run_command, run_python
+from benchmarks.tenant import Requests, Tenant, fleet_file, tenant
+from flows.cli.processes.prefect_server import PrefectServer
+from graph_client import GraphSettings
 
 ROUNDS = 3
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What a process and its children took, by the clock and on the processors."""
-
-    seconds: float
-    busy_seconds: float
-
-    def more_than(self, other: "Cost") -> str:
-        """Return what it took beyond another."""
-        seconds, busy_seconds = self.seconds - other.seconds, self.busy_seconds - other.busy_seconds
-        return f"{seconds:.1f} s, {busy_seconds:.1f} s of processor time"
+REALISTIC: dict[str, Any] = {"latency": "realistic", "replication_lag_seconds": 8.0, "templates_lag_seconds": 12.0}
+"""As the tenant's profile of that name."""
+_SETTLE_SECONDS = 60.0
 
 
 def apply_a_hundred() -> list[Figure]:
     """A hundred new instances over TLS, ten at a time; 618 s with Terraform's azuread provider."""
     instances = 100
     with tenant(latency_seconds=0.05) as served:
-        bare = _python(served.environment, "-m", "benchmarks.bare", str(instances), "10")
+        bare = run_python(served.environment, "-m", "benchmarks.bare", str(instances), "10")
         least = served.requests()
-    with tenant(latency_seconds=0.05) as served, _fleet_file(instances) as path:
-        command = _run(served.environment, "apply", path, "--yes", "--concurrency", "10", "--output", "json")
-        asked = served.requests()
+    with tenant(latency_seconds=0.05) as served, fleet_file(instances) as path:
+        command, asked = _apply({}, served, path)
+    with _prefect_server() as server, tenant(latency_seconds=0.05) as served, fleet_file(instances) as path:
+        watched, asked_watched = _apply(server.api.variables, served, path)
     return [
         Figure(
-            "the same, beside a bare script of asyncio and httpx",
+            "100 new instances, 50 ms latency, ten at once, beside a bare script of asyncio and httpx in the same run",
             "≤ 2 times its seconds",
             f"{asked.seconds / least.seconds:.1f} times its {least.seconds:.1f} s; the commands in all "
             f"{command.seconds:.1f} and {bare.seconds:.1f} s, {command.busy_seconds:.1f} and {bare.busy_seconds:.1f} s "
             "of processor time",
         ),
         Figure(
-            "100 new instances, 50 ms latency, concurrency 10: each",
+            "the same with a Prefect server, each step a task run there",
+            "≤ 2 times its seconds",
+            f"{asked_watched.seconds / least.seconds:.1f} times; {watched.busy_seconds:.1f} s of processor time, "
+            "without the server's",
+        ),
+        Figure(
+            "each of them",
             "6 writes, ≤ 9 requests, ≤ 20 with a batch's parts",
             f"{asked.writes / instances:g}, {asked.on_wire / instances:.2f}, {asked.calls / instances:.2f}",
         ),
@@ -58,12 +54,47 @@ def apply_a_hundred() -> list[Figure]:
     ]
 
 
+def _apply(variables: Mapping[str, str | None], served: Tenant, path: str) -> tuple[Cost, Requests]:
+    command = run_command({**served.environment, **variables}, "apply", path, "--yes", "--output", "json")
+    return command, served.requests()
+
+
+def apply_a_thousand() -> list[Figure]:
+    """A thousand new instances with a Prefect server, by the clock: five to six minutes."""
+    instances = 1000
+    with (
+        _prefect_server() as server,
+        tenant(throttling=True, **REALISTIC) as served,
+        fleet_file(instances) as path,
+    ):
+        command, asked = _apply(server.api.variables, served, path)
+        with httpx.Client(base_url=server.api_url, timeout=60) as api:
+            recorded = recorded_starts(api, instances)
+        megabytes = peak_megabytes(server.child.pid)
+        most = served.most_writes(GraphSettings().write_window_seconds)
+    even = asked.writes * GraphSettings().write_window_seconds / GraphSettings().writes_per_window
+    return [
+        Figure(
+            f"{instances:,} new instances with realistic latency and a Prefect server, by the clock",
+            "≤ 1.15 of what the write budget allows",
+            f"{asked.seconds / even:.2f} of {even:.0f} s; {command.busy_seconds:.0f} s of processor time",
+        ),
+        Figure("writes in any 150 s, and answers 429", "≤ 3,000; none", f"{most:,}; {asked.throttled}"),
+        Figure(
+            "memory of client and server at most",
+            "< 2 GB together",
+            f"{command.megabytes:.0f} and {megabytes:.0f} MB",
+        ),
+        Figure("started jobs that the server has recorded as task runs", f"{instances:,}", f"{recorded:,}"),
+    ]
+
+
 def starts() -> list[Figure]:
     """The quickest of some starts, beside an empty Python's."""
-    with tenant() as served, _fleet_file(50) as path:
+    with tenant() as served, fleet_file(50) as path:
         bare = _quickest(served.environment, "-c", "pass")
         help_ = _quickest(served.environment, "-m", "flows.cli", "--help")
-        _run(served.environment, "apply", path, "--yes")
+        run_command(served.environment, "apply", path, "--yes")
         flows = {
             "apply with nothing to do": _quickest(served.environment, "-m", "flows.cli", "apply", path, "--yes"),
             "monitor --once": _quickest(served.environment, "-m", "flows.cli", "monitor", path, "--once"),
@@ -89,35 +120,29 @@ def _beside(took: Cost, bare: Cost) -> str:
 
 
 @contextmanager
-def _fleet_file(instances: int) -> Iterator[str]:
+def _prefect_server() -> Iterator[PrefectServer]:
+    """A server of its own, as `up` starts one."""
     with tempfile.TemporaryDirectory(prefix="entra-fleet-benchmark-") as directory:
-        path = Path(directory) / "fleet.json"
-        path.write_text(json.dumps(fleet_of(instances)))
-        yield str(path)
+        server = PrefectServer(Path(directory))
+        try:
+            server.wait()
+            yield server
+        finally:
+            server.stop()
 
 
-def _run(variables: Mapping[str, str], *arguments: str) -> Cost:
-    return _python(variables, "-m", "flows.cli", *arguments)
+def recorded_starts(api: httpx.Client, wanted: int) -> int:
+    """How many steps that start a job a server has recorded as completed, once it has all or takes in no more."""
+    filters = {"task_runs": {"name": {"like_": "start-job"}, "state": {"type": {"any_": ["COMPLETED"]}}}}
+    recorded, changed_at = 0, time.monotonic()
+    while recorded < wanted and time.monotonic() < changed_at + _SETTLE_SECONDS:
+        time.sleep(1)
+        found = api.post("/task_runs/count", json=filters)
+        if found.is_success and (now := int(found.json())) != recorded:
+            recorded, changed_at = now, time.monotonic()
+    return recorded
 
 
 def _quickest(variables: Mapping[str, str], *arguments: str) -> Cost:
-    taken = [_python(variables, *arguments) for _ in range(ROUNDS)]
-    return Cost(min(each.seconds for each in taken), min(each.busy_seconds for each in taken))
-
-
-def _python(variables: Mapping[str, str], *arguments: str) -> Cost:
-    """Run this Python to its end and return what it took; what it says is shown only if it fails."""
-    began, busy = time.perf_counter(), _children_seconds()
-    own = {**environment().variables, **variables, "TOKEN": "a good token", "PREFECT_API_URL": ""}
-    done = subprocess.run(  # noqa: S603 - ours
-        [sys.executable, *arguments], env=own, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-    )
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}")
-    return Cost(time.perf_counter() - began, _children_seconds() - busy)
-
-
-def _children_seconds() -> float:
-    """The processor time of every child that has ended."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+    taken = [run_python(variables, *arguments) for _ in range(ROUNDS)]
+    return Cost(*(min(each) for each in zip(*map(astuple, taken), strict=True)))

@@ -5,15 +5,13 @@ The harvest runs in a process of its own, so that its time and memory are nobody
 
 import asyncio
 import json
-import resource
 import subprocess
 import sys
 import time
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-from benchmarks.figures import Figure
+from benchmarks.measure import Figure, peak_megabytes
 from benchmarks.postgres import database
 from benchmarks.tenant import Tenant, client, tenant
 from flows.configuration.environment import environment
@@ -95,17 +93,8 @@ async def read_log(principal: str) -> dict[str, Any]:
         "new": result.new,
         "per_cpu_second": result.new / busy,
         "per_second": result.new / passed,
-        "megabytes": _peak_megabytes(),
+        "megabytes": peak_megabytes(),
     }
-
-
-def _peak_megabytes() -> float:
-    """The most memory this process has had; what `getrusage` tells begins with its parent's."""
-    status = Path("/proc/self/status")
-    if not status.exists():
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    [line] = [line for line in status.read_text().splitlines() if line.startswith("VmHWM")]
-    return int(line.split()[1]) / 1024
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
-from benchmarks.figures import Figure
+from benchmarks.measure import Figure
 from benchmarks.tenant import tenant
 from flows.configuration.environment import environment
 

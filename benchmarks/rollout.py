@@ -1,4 +1,4 @@
-"""A new fleet against the embedded tenant under Microsoft's documented limits, in virtual time.
+"""New fleets against the embedded tenant under Microsoft's documented limits, in virtual time.
 
 It is the steps of an apply without Prefect around them, so that nothing but Graph and its pacing takes time.
 """
@@ -14,13 +14,15 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
-from benchmarks.fleets import fleet_of
+from benchmarks.measure import Figure
+from benchmarks.tenant import QUICK, fleet_of
 from benchmarks.virtual_time import run
 from flows.credentials.references import Secret
 from flows.fleet_file.loader import fleet_from_object
 from flows.monitoring.sweep import Target, sweep_jobs
 from flows.plan.diff import diff_fleet
 from flows.plan.plan import InstancePlan
+from flows.run.places import Places, leave_place
 from flows.steps import application, credentials, job
 from flows.tenant.observe import observe_fleet
 from graph_client import GraphClient, GraphSettings, StaticTokens
@@ -28,6 +30,11 @@ from graph_emulator import Clock, Emulator, EmulatorSettings
 from graph_emulator.clock import FROZEN_START
 from graph_emulator.wire.problems import Request, Response
 from graph_emulator.wire.request_log import RequestRecord
+
+# As many as a worker may take on, so that the budget is what takes time.
+CONCURRENCY = 64
+LATENCY_SECONDS = 0.05
+SMALL, MEDIUM, LARGE = 100, 1000, 2000
 
 
 @dataclass(frozen=True)
@@ -71,7 +78,7 @@ def roll_out(
     Args:
         instances: Its size.
         concurrency: Instances worked on at once.
-        tenant: Settings of the emulator beside `throttling`.
+        tenant: Settings of the emulator beside `throttling`, or in its place.
         client: Settings of the client.
     """
     return run(_roll_out(instances, concurrency, tenant or {}, client or {}))
@@ -79,13 +86,13 @@ def roll_out(
 
 async def _roll_out(instances: int, concurrency: int, tenant: dict[str, Any], client: dict[str, Any]) -> Rollout:
     loop = asyncio.get_running_loop()
-    settings = EmulatorSettings(throttling=True, latency_seconds=0.05, **tenant)
+    settings = EmulatorSettings(**({"throttling": True, "latency_seconds": LATENCY_SECONDS} | tenant))
     emulator = Emulator(settings, Clock(lambda: FROZEN_START + loop.time()))
     fleet, began = fleet_from_object(fleet_of(instances)), time.process_time()
     answering = _timed(emulator)
     async with signed_in_to(emulator, **client) as graph:
         plans = diff_fleet(fleet, await observe_fleet(graph, fleet)).instances
-        places = asyncio.Semaphore(concurrency)
+        places = Places(concurrency)
         await asyncio.gather(*(_in_turn(places, graph, plan) for plan in plans))
         # The emulator answers in this process, so its time is taken away.
         busy, seconds = time.process_time() - began - sum(answering), loop.time()
@@ -154,18 +161,86 @@ async def signed_in_to(emulator: Emulator, **changes: Any) -> AsyncIterator[Grap
         yield graph
 
 
-async def _in_turn(places: asyncio.Semaphore, graph: GraphClient, plan: InstancePlan) -> None:
-    async with places:
-        await provision(graph, plan)
+async def _in_turn(places: Places, graph: GraphClient, plan: InstancePlan) -> None:
+    async with places.take_place():
+        await provision(graph, plan, second_look=True)
 
 
-async def provision(graph: GraphClient, plan: InstancePlan) -> None:
-    """The steps of `flows/provision.py`."""
+async def provision(graph: GraphClient, plan: InstancePlan, *, second_look: bool = False) -> None:
+    """The steps of `flows/provision.py`.
+
+    Args:
+        graph: A signed-in client.
+        plan: Of a new instance.
+        second_look: Whether to look for another run's application before the start; it takes a second.
+    """
     values = {key: Secret(SecretStr("a good token")) for key in plan.instance.credentials}
     placed = await application.create_application(graph, plan)
-    template_id = job.choose_template(plan, await application.wait_until_ready(graph, placed))
+    async with leave_place():
+        templates = await application.wait_until_ready(graph, placed)
+    template_id = job.choose_template(plan, templates)
     await application.name_and_tag(graph, plan, placed)
     await credentials.validate_credentials(graph, plan, placed.service_principal_id, template_id, values)
-    job_id = (await job.create_job(graph, plan, placed, template_id)).id
+    created = await job.create_job(graph, plan, placed, template_id)
     validated = await credentials.save_credentials(graph, plan, placed.service_principal_id, values)
-    await job.start_job(graph, credentials.Start(plan.key, placed.service_principal_id, job_id, validated))
+    if second_look and created.look_again_at is not None:
+        async with leave_place():
+            await application.ensure_still_sole(graph, plan, placed, created.look_again_at)
+    await job.start_job(graph, credentials.Start(plan.key, placed.service_principal_id, created.id, validated))
+
+
+def growth() -> list[Figure]:
+    """New fleets of three sizes: the middle one in full, the others for what an instance of them takes."""
+    small, medium, large = (roll_out(size, concurrency=CONCURRENCY) for size in (SMALL, MEDIUM, LARGE))
+    return [_waiting(), *_of_a_thousand(medium), *_growth(small, large)]
+
+
+def _waiting() -> Figure:
+    """What an apply waits for beside what a bare script waits for, on a machine that takes no time."""
+    taken = roll_out(SMALL, concurrency=10, tenant={"throttling": False, **QUICK}, client={})
+    calls = 8 * LATENCY_SECONDS * SMALL / 10
+    return Figure(
+        f"{SMALL} new instances, ten at once: all waiting, beside that of a bare script's eight calls each",
+        "≤ 2 times",
+        f"{taken.seconds / calls:.2f} times its {calls:.1f} s",
+    )
+
+
+def _of_a_thousand(taken: Rollout) -> list[Figure]:
+    settings = GraphSettings()
+    rate = settings.writes_per_window / settings.write_window_seconds
+    even = taken.writes / rate
+    # The whole budget may be spent at once, and is there again after one window.
+    soonest = (taken.writes - 1) // settings.writes_per_window * settings.write_window_seconds
+    return [
+        Figure(
+            f"{taken.instances:,} new instances under the write budget",
+            "≤ 1.15 of what it allows",
+            f"{taken.seconds:.0f} s by the tenant's clock: {taken.seconds / even:.2f} of {even:.0f} s "
+            f"at {rate:g} writes/s, {taken.seconds / soonest:.2f} of the soonest possible, {soonest:.0f} s",
+        ),
+        Figure("answers 429 among them", "< 1 %", f"{taken.throttled:.2%}"),
+        Figure(
+            f"second apply of {taken.instances:,}",
+            "≤ 120 requests, 0 writes",
+            f"{taken.again_on_wire} requests, {taken.again_writes} writes",
+        ),
+        Figure(f"monitor sweep of {taken.instances:,} jobs", "≤ 55 requests", f"{taken.sweep_on_wire} requests"),
+    ]
+
+
+def _growth(small: Rollout, large: Rollout) -> list[Figure]:
+    requests = [taken.on_wire / taken.instances for taken in (small, large)]
+    busy = [1000 * taken.busy_seconds / taken.instances for taken in (small, large)]
+    return [
+        Figure(
+            f"requests each, {small.instances:,} and {large.instances:,} new instances",
+            "the same",
+            f"{requests[0]:.2f} and {requests[1]:.2f}",
+        ),
+        Figure(
+            "processor time each, without the emulator's",
+            "the same",
+            f"{busy[0]:.0f} and {busy[1]:.0f} ms: ratio {busy[1] / busy[0]:.2f}",
+        ),
+    ]

@@ -1,19 +1,11 @@
 """Tenants in which a fleet has been provisioned already, and what commands cost that find nothing to do there."""
 
-import json
-import os
-import subprocess
-import sys
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from benchmarks.emulator import send, sign_in
-from benchmarks.figures import Figure
-from benchmarks.fleets import TEMPLATE, fleet_of
-from benchmarks.tenant import Tenant, tenant
-from flows.configuration.environment import environment
+from benchmarks.measure import Cost, Figure, run_command
+from benchmarks.tenant import TEMPLATE, fleet_file, fleet_of, tenant
 from graph_emulator import Emulator
 
 SIZES = (100, 1000, 5000)
@@ -48,37 +40,36 @@ def settle(emulator: Emulator, instances: int) -> None:
 
 
 @dataclass(frozen=True)
-class Cost:
-    """What one command took: requests on the wire, writes among them, processor time, and its memory at most."""
+class Nothing:
+    """What a command took that found nothing to do: requests on the wire, writes among them, and its cost."""
 
     requests: int
     writes: int
-    busy_seconds: float
-    megabytes: float
+    cost: Cost
 
 
 def settled_fleets() -> list[Figure]:
     """What `plan`, `apply` and `monitor` cost with fleets of three sizes in which nothing is to be done."""
-    costs: dict[str, list[Cost]] = {name: [] for name in COMMANDS}
+    costs: dict[str, list[Nothing]] = {name: [] for name in COMMANDS}
     for size in SIZES:
-        with tenant(instances=size) as served, tempfile.TemporaryDirectory(prefix="entra-fleet-benchmark-") as folder:
-            path = Path(folder) / "fleet.json"
-            path.write_text(json.dumps(fleet_of(size)))
+        with tenant(instances=size) as served, fleet_file(size) as path:
             for name, arguments in COMMANDS.items():
-                command = [str(path) if each == "FLEET" else each for each in arguments]
-                costs[name].append(_run(served, command))
+                since = served.seen()
+                cost = run_command(served.environment, *(path if each == "FLEET" else each for each in arguments))
+                asked = served.requests(since)
+                costs[name].append(Nothing(asked.on_wire, asked.writes, cost))
     return [figure for name, taken in costs.items() for figure in _figures(name, taken)]
 
 
-def _figures(name: str, taken: list[Cost]) -> list[Figure]:
+def _figures(name: str, taken: list[Nothing]) -> list[Figure]:
     sizes = ", ".join(f"{size:,}" for size in SIZES)
     requests = ", ".join(str(each.requests) for each in taken)
-    seconds = ", ".join(f"{each.busy_seconds:.1f}" for each in taken)
-    memory = ", ".join(f"{each.megabytes:.0f}" for each in taken)
+    seconds = ", ".join(f"{each.cost.busy_seconds:.1f}" for each in taken)
+    memory = ", ".join(f"{each.cost.megabytes:.0f}" for each in taken)
     growth = [
         _steepening([each.requests for each in taken]),
-        _steepening([each.busy_seconds for each in taken]),
-        _steepening([each.megabytes for each in taken]),
+        _steepening([each.cost.busy_seconds for each in taken]),
+        _steepening([each.cost.megabytes for each in taken]),
     ]
     shown = ", ".join(f"{each:.2f}" for each in growth)
     return [
@@ -102,21 +93,3 @@ def _steepening(figures: list[float]) -> float:
     lower = (medium - small) / (SIZES[1] - SIZES[0])
     upper = (large - medium) / (SIZES[2] - SIZES[1])
     return upper / lower
-
-
-def _run(served: Tenant, command: list[str]) -> Cost:
-    variables = {**environment().variables, **served.environment, "TOKEN": "a good token", "PREFECT_API_URL": ""}
-    since = served.seen()
-    with tempfile.TemporaryFile("w+") as said:
-        process = subprocess.Popen(  # noqa: S603 - ours
-            [sys.executable, "-m", "flows.cli", *command], env=variables, stdout=said, stderr=subprocess.STDOUT
-        )
-        # As `wait`, with what this one child used.
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            said.seek(0)
-            raise RuntimeError(f"{command[0]} ended with {process.returncode}:\n{said.read()}")
-    asked = served.requests(since)
-    # Linux counts in kilobytes.
-    return Cost(asked.on_wire, asked.writes, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)

@@ -8,9 +8,8 @@ from pathlib import Path
 from subprocess import Popen
 from typing import Any
 
-from benchmarks.figures import Figure
-from benchmarks.fleets import fleet_of
-from benchmarks.tenant import Tenant, tenant
+from benchmarks.measure import Figure
+from benchmarks.tenant import Tenant, fleet_of, tenant
 from tests.e2e.processes import Processes, descendants, kill_all
 from tests.e2e.runs import wait_until
 

@@ -1,10 +1,11 @@
-"""An embedded tenant in a process of its own, so that its work is not counted as the client's."""
+"""An embedded tenant in a process of its own, so that its work is not counted as the client's, and fleets for it."""
 
 import json
 import signal
 import subprocess
 import sys
 import tempfile
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,7 +18,27 @@ from flows.configuration.environment import Environment
 from graph_client import GraphClient, MsalTokens
 from graph_emulator import Emulator, EmulatorSettings
 
+TEMPLATE = "Box"
 QUICK = {"start_delay_seconds": 0.0, "initial_cycle_seconds": 0.05, "log_latency_seconds": 0.0, "cycle_seconds": 3600.0}
+
+
+def fleet_of(instances: int) -> dict[str, Any]:
+    """A fleet of so many instances, their one secret in the environment variable TOKEN."""
+    return {
+        "fleet": "benchmark",
+        "tenant_id": EmulatorSettings().tenant_id,
+        "defaults": {"template": TEMPLATE, "scope": "all", "credentials": {"SecretToken": "${env:TOKEN}"}},
+        "instances": [{"key": f"k{n:05}", "display_name": f"Application {n:05}"} for n in range(instances)],
+    }
+
+
+@contextmanager
+def fleet_file(instances: int) -> Iterator[str]:
+    """Yield the path of the file of such a fleet."""
+    with tempfile.TemporaryDirectory(prefix="entra-fleet-benchmark-") as directory:
+        path = Path(directory) / "fleet.json"
+        path.write_text(json.dumps(fleet_of(instances)))
+        yield str(path)
 
 
 @dataclass(frozen=True)
@@ -65,6 +86,15 @@ class Tenant:
         asked = [record for record in self._records(0) if record["path"].startswith(("/v1.0/", "/beta/"))]
         calls = [record for record in asked if record["operation"] != "batch" and record["method"] != "GET"]
         return [record["at"] for record in calls if record["status"] < 400]
+
+    def most_writes(self, seconds: float) -> int:
+        """How many writes were done in that of all windows of so many seconds that had most."""
+        moments = sorted(self.writes())
+        return max((bisect_left(moments, moment + seconds) - place for place, moment in enumerate(moments)), default=0)
+
+    def started_jobs(self) -> int:
+        """How many starts of a job the tenant has taken."""
+        return sum(record["operation"] == "start_job" and record["status"] < 400 for record in self._records(0))
 
     def marks(self) -> list[str]:
         """The marks that applications bear, one each."""

@@ -23,6 +23,7 @@ from prefect.tasks import Task
 from prefect.transactions import CommitMode, atransaction
 
 from flows.errors import StepFailed
+from flows.run.places import Places
 
 
 class LoopFuture(PrefectConcurrentFuture[Any]):
@@ -34,13 +35,16 @@ class LoopFuture(PrefectConcurrentFuture[Any]):
 
 
 class LoopTaskRunner(TaskRunner[LoopFuture]):
-    """Runs submitted async tasks on the event loop of the flow, at most `width` of them at once."""
+    """Runs submitted async tasks on the event loop of the flow; at most `width` of them work at once.
+
+    One that waits inside `leave_place` does not count.
+    """
 
     def __init__(self, width: int = 50) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Prefect left it unannotated
         self.width = width
         self._running: set[asyncio.Task[None]] = set()
-        self._slots: asyncio.Semaphore | None = None
+        self._places: Places | None = None
 
     def duplicate(self) -> Self:
         """Return an unstarted runner of the same width, as Prefect asks for before each flow run."""
@@ -55,11 +59,11 @@ class LoopTaskRunner(TaskRunner[LoopFuture]):
     ) -> LoopFuture:
         """Schedule `task` on the running loop and return at once."""
         # Made at the first task: `limit_concurrency` sets the width after Prefect has made the runner.
-        self._slots = self._slots or asyncio.Semaphore(self.width)
+        self._places = self._places or Places(self.width)
         task_run_id = uuid.uuid4()
         outcome: concurrent.futures.Future[State] = concurrent.futures.Future()
         scheduled = asyncio.get_running_loop().create_task(
-            self._run(self._slots, outcome, task, task_run_id, parameters, wait_for, dependencies)
+            self._run(self._places, outcome, task, task_run_id, parameters, wait_for, dependencies)
         )
         # The loop holds tasks weakly: without a reference one could be collected while it runs.
         self._running.add(scheduled)
@@ -68,7 +72,7 @@ class LoopTaskRunner(TaskRunner[LoopFuture]):
 
     async def _run(
         self,
-        slots: asyncio.Semaphore,
+        places: Places,
         outcome: concurrent.futures.Future[State],
         task: Task[Any, Any],
         task_run_id: uuid.UUID,
@@ -79,7 +83,7 @@ class LoopTaskRunner(TaskRunner[LoopFuture]):
         try:
             # What a step has done in the tenant stays done: else Prefect would show the steps of an instance that
             # failed later as rolled back.
-            async with slots, atransaction(commit_mode=CommitMode.EAGER):
+            async with places.take_place(), atransaction(commit_mode=CommitMode.EAGER):
                 state: State = await run_task_async(  # type: ignore[assignment]  # return_type="state"
                     task=task,
                     task_run_id=task_run_id,

@@ -23,6 +23,13 @@ from flows.run.context import name_fleet_run
 from flows.run.journal import FleetOutcome
 from flows.run.progress import STEP, Progress, report_progress
 from flows.run.redaction import redact_errors
+from flows.run.step_runs import (
+    RETRIES,
+    RETRY_DELAY_SECONDS,
+    are_steps_recorded,
+    is_worth_retrying,
+    run_unrecorded,
+)
 from flows.run.task_runner import LoopFuture, limit_concurrency
 
 
@@ -71,8 +78,8 @@ def redacted_task(name: str, **options: Any) -> Callable[[AsyncFunction[P, R]], 
 
 
 def _crash_like(_task: Task[..., Any], _run: TaskRun, state: State) -> bool:
-    """Tell whether a task may run again: a failure that we worded is final, the client has retried what may heal."""
-    return not isinstance(state.data, StepFailed)
+    """Tell whether a task may run again."""
+    return is_worth_retrying(state.data)
 
 
 def step(name: str) -> Callable[[StepFunction[Item, P, R]], StepFunction[Item, P, R]]:
@@ -80,8 +87,8 @@ def step(name: str) -> Callable[[StepFunction[Item, P, R]], StepFunction[Item, P
     as_task: Callable[[Any], Any] = redacted_task(
         name,
         task_run_name=f"{name} · {{plan.key}}",
-        retries=2,
-        retry_delay_seconds=1,
+        retries=RETRIES,
+        retry_delay_seconds=RETRY_DELAY_SECONDS,
         # Not for Graph: the client has its own retries. These are for a task that crashed.
         retry_condition_fn=_crash_like,
     )
@@ -96,9 +103,11 @@ def step(name: str) -> Callable[[StepFunction[Item, P, R]], StepFunction[Item, P
                 # Without the cause, whose traceback Prefect would log.
                 raise StepFailed.of(name, error) from None
 
-        made: Callable[..., Coroutine[Any, Any, R]] = as_task(run)
+        made: Task[..., Coroutine[Any, Any, R]] = as_task(run)
 
         async def call(plan: Item, /, *args: P.args, **kwargs: P.kwargs) -> R:
+            if not are_steps_recorded():
+                return await run_unrecorded(lambda: made.fn(plan, *args, **kwargs))
             # Unquoted, Prefect looks for futures in every part of the plan, twice a step: a sixth of a run's time.
             return await made(quote(plan), *args, **kwargs)
 

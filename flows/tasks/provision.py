@@ -16,6 +16,7 @@ from flows.plan.plan import InstancePlan, Plan
 from flows.plan.schema_changes import estimate_scopes
 from flows.plan.text import format_changes
 from flows.run.context import run_context
+from flows.run.places import leave_place
 from flows.steps import application, assignments, credentials, job, schema
 from flows.steps.credentials import Start
 from flows.steps.job import CreatedJob
@@ -106,7 +107,9 @@ async def locate_application(plan: InstancePlan) -> ApplicationIds:
 @step("wait-until-ready")
 async def wait_until_ready(plan: InstancePlan, placed: ApplicationIds) -> str:
     """Wait for replication; return the id of the synchronization template to use."""
-    return job.choose_template(plan, await application.wait_until_ready(run_context().graph, placed))
+    async with leave_place():
+        templates = await application.wait_until_ready(run_context().graph, placed)
+    return job.choose_template(plan, templates)
 
 
 @step("mark-application")
@@ -193,7 +196,8 @@ async def start_job(
 ) -> str:
     """Step 4: start the provisioning job; return its state."""
     if look_again_at is not None:
-        await application.ensure_still_sole(run_context().graph, plan, placed, look_again_at)
+        async with leave_place():
+            await application.ensure_still_sole(run_context().graph, plan, placed, look_again_at)
     log().info("%s: starting job %s", plan.key, job_id)
     start = Start(
         plan.key,

@@ -16,11 +16,11 @@ def test_a_paced_rollout_is_never_refused_and_takes_no_longer_than_the_budget_ma
     assert ALLOWED_SECONDS <= taken.seconds <= 1.15 * ALLOWED_SECONDS
 
 
-def test_a_new_instance_is_six_writes_and_at_most_nine_requests_or_twenty_calls():
+def test_a_new_instance_is_six_writes_and_at_most_nine_requests_or_twenty_two_calls():
     taken = roll_out(INSTANCES, concurrency=10)
     assert (taken.instances, taken.writes) == (INSTANCES, 6 * INSTANCES)
     assert taken.on_wire <= 9 * INSTANCES
-    assert taken.calls <= 20 * INSTANCES
+    assert taken.calls <= 22 * INSTANCES
     # A second apply lists the fleet and reads jobs and secrets of ten instances with each request.
     assert (taken.again_writes, taken.again_on_wire <= 20, taken.sweep_on_wire) == (0, True, 5)
 

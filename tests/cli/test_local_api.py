@@ -1,16 +1,20 @@
 """A command without a Prefect server runs its flow on Prefect's engine, and answers the engine itself."""
 
+from types import SimpleNamespace
+
 import httpx
 import pytest
 from prefect import flow, task
 from prefect.artifacts import acreate_progress_artifact, aupdate_progress_artifact
 from prefect.client.orchestration import get_client
+from prefect.context import TaskRunContext
 from prefect.logging import get_run_logger
 
 from flows.cli.processes.child import Child
 from flows.cli.processes.local_api import Runs, serve_local_api
 from flows.cli.processes.prefect_server import PrefectApi, prefect_api
 from flows.cli.processes.run_flow import run_flow, run_flow_against
+from flows.tasks.mapped import step
 from tests.cli.conftest import environment_of_a_child
 from tests.estates import estate, fleet, instance
 
@@ -67,6 +71,18 @@ def _runs_of_this_flow():
     from prefect.runtime import flow_run
 
     return [flow_run.id]
+
+
+def test_the_steps_of_an_instance_are_no_task_runs_that_nobody_could_look_at():
+    @step("look")
+    async def look_around(plan):
+        return plan.key, TaskRunContext.get()
+
+    @flow
+    async def look():
+        return await look_around(SimpleNamespace(key="one"))
+
+    assert run_flow(look, {}) == ("one", None)
 
 
 def test_a_flow_that_fails_raises_what_it_raised():

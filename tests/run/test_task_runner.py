@@ -3,6 +3,7 @@ import asyncio
 import pytest
 from prefect import flow, task, unmapped
 
+from flows.run.places import leave_place
 from flows.run.task_runner import LoopTaskRunner, limit_concurrency
 
 pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("prefect_api")]
@@ -63,6 +64,31 @@ async def test_no_more_run_at_once_than_its_width(width, most):
     gauge.__init__()
     await mapping(30, width)
     assert gauge.most == most
+
+
+async def test_one_that_waits_gives_its_place_to_another_and_works_on_in_one_again():
+    gauge.__init__()
+    begun, all_begun = Gauge(), asyncio.Event()
+
+    @task(persist_result=False)
+    async def waiting(number):
+        async with begun:
+            async with gauge:
+                pass
+            async with leave_place():
+                if begun.now == 12:
+                    all_begun.set()
+                await asyncio.wait_for(all_begun.wait(), timeout=100)
+            async with gauge:
+                return number
+
+    @flow(task_runner=LoopTaskRunner(), persist_result=False)
+    async def mapped(count):
+        async with limit_concurrency(2):
+            return [await (await future).aresult() for future in waiting.map(range(count))]
+
+    assert await mapped(30) == list(range(30))
+    assert (gauge.most, begun.most) == (2, 12)
 
 
 async def test_fifty_mapped_tasks_cost_at_most_twenty_calls_to_prefect(prefect_calls):

@@ -72,6 +72,11 @@ class Child:
             )
 
     @property
+    def pid(self) -> int:
+        """The id of the process."""
+        return self._process.pid
+
+    @property
     def ended(self) -> bool:
         """Whether it has ended."""
         return self._process.poll() is not None

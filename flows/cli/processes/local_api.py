@@ -1,8 +1,8 @@
 """The part of Prefect's API that a flow run asks for, answered by the command itself.
 
 A command that is given no Prefect server has no UI either: nobody could look at a server of its own before it ends, and
-starting one costs four seconds of processor time. The engine is Prefect's all the same, with its tasks, their names
-and their retries; only what it reports is kept in this process, and forgotten with it. What is to last is in the store.
+starting one costs four seconds of processor time. The engine is Prefect's all the same; only what it reports is kept in
+this process, and forgotten with it. So the steps of an instance are no task runs here. What is to last is in the store.
 
 What a run asks for: https://docs.prefect.io/v3/api-ref/rest-api. Any other path is 404, as for a server on which
 there are no blocks and no deployments.
@@ -24,6 +24,8 @@ import prefect
 from prefect.events.clients import NullEventsClient
 from prefect.events.worker import EventsWorker
 from prefect.settings import PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
+
+from flows.run.step_runs import leave_steps_unrecorded
 
 _BASE = "/api"
 
@@ -127,8 +129,8 @@ def serve_local_api(auth_string: str) -> Iterator[str]:
     # Its client would open a websocket, which this server does not have.
     EventsWorker.set_client_override(NullEventsClient)
     try:
-        # There is no UI that could show them.
-        with temporary_settings({PREFECT_LOGGING_TO_API_ENABLED: False}):
+        # There is no UI that could show logs and steps.
+        with leave_steps_unrecorded(), temporary_settings({PREFECT_LOGGING_TO_API_ENABLED: False}):
             yield f"http://127.0.0.1:{server.server_port}{_BASE}"
     finally:
         EventsWorker.set_client_override(None)
