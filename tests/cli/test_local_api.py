@@ -14,7 +14,7 @@ from flows.cli.processes.child import Child
 from flows.cli.processes.local_api import Runs, serve_local_api
 from flows.cli.processes.prefect_server import PrefectApi, prefect_api
 from flows.cli.processes.run_flow import run_flow, run_flow_against
-from flows.tasks.mapped import step
+from flows.tasks.mapped import redacted_task, step
 from tests.cli.conftest import environment_of_a_child
 from tests.estates import estate, fleet, instance
 
@@ -83,6 +83,27 @@ def test_the_steps_of_an_instance_are_no_task_runs_that_nobody_could_look_at():
         return await look_around(SimpleNamespace(key="one"))
 
     assert run_flow(look, {}) == ("one", None)
+
+
+class Unsearched(list):
+    """A list that must not be gone through."""
+
+    def __iter__(self):
+        raise AssertionError("it was searched for futures")
+
+
+def test_what_a_task_is_given_is_not_searched_for_futures():
+    large = Unsearched([1])
+
+    @redacted_task("take")
+    async def take(given, *, named):
+        return given is named is large
+
+    @flow
+    async def give():
+        return await take(large, named=large)
+
+    assert run_flow(give, {}) is True
 
 
 def test_a_flow_that_fails_raises_what_it_raised():

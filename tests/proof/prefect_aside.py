@@ -88,7 +88,7 @@ async def _flow_state(flow, *args, **parameters):
 
 
 def _call(task, *args, return_state=False, **named):
-    args = map(_unquoted, args)
+    args, named = map(_unquoted, args), {name: _unquoted(each) for name, each in named.items()}
     return _state_of(task.fn(*args, **named)) if return_state else task.fn(*args, **named)
 
 
