@@ -28,6 +28,7 @@ from tests.e2e.test_compose import Site
 INSTANCES, WORKERS, CONCURRENCY = 10_000, 2, 10
 SECONDS = float(os.environ.get("ENTRA_FLEET_BENCHMARK_SECONDS", "600"))
 REDIS = os.environ.get("ENTRA_FLEET_TEST_REDIS", "redis://127.0.0.1:6379")
+_START_SECONDS = 600.0
 _LOOK_SECONDS = 5.0
 
 
@@ -88,7 +89,7 @@ def _run(site: Site, path: str, served: Tenant) -> dict[str, float]:
         (found,) = api.post("/deployments/filter", json={"deployments": {"name": {"any_": ["on-demand"]}}}).json()
         parameters = {"fleet": path, "concurrency": CONCURRENCY}
         api.post(f"/deployments/{found['id']}/create_flow_run", json={"parameters": parameters}).raise_for_status()
-    wait_until(served.started_jobs, "the first job is started")
+    wait_until(served.started_jobs, "the first job is started", _START_SECONDS)
     megabytes, ends = dict.fromkeys(parts, 0.0), time.monotonic() + SECONDS
     while time.monotonic() < ends:
         for name, process in parts.items():
