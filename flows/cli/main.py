@@ -37,7 +37,7 @@ from flows.cli.commands import help as show_help
 from flows.cli.demo import command as demo
 from flows.cli.deploy import command as deploy
 from flows.cli.errors import FAILED, exit_code_of
-from flows.cli.output.console import accept_any_encoding, show_error, use_fleet_file
+from flows.cli.output.console import accept_any_encoding, show_error, show_traceback, use_fleet_file
 from flows.cli.processes.isolation import isolate_process
 from flows.cli.up import command as up
 
@@ -112,7 +112,7 @@ def main() -> None:
         worded = _translate_prefect_error(error)
         code = exit_code_of(worded)
         if code is None:
-            show_error(mask("".join(traceback.format_exception(error)).rstrip()))
+            show_traceback(mask("".join(traceback.format_exception(error)).rstrip()))
         else:
             show_error(mask(str(worded)))
         sys.exit(code or FAILED)

@@ -12,7 +12,7 @@ import typer
 
 from flows.cli.arguments.completion import DEFAULT_FLEET, complete_keys, complete_tenants
 from flows.cli.errors import INTERRUPTED, BadUsage, CommandFailed
-from flows.cli.output.console import name_fleet_file, stderr_console, stdout_console, use_fleet_file
+from flows.cli.output.console import print_note, stderr_console, stdout_console, use_fleet_file
 from flows.formatting import format_number
 
 if TYPE_CHECKING:
@@ -243,8 +243,7 @@ def show_rollout(report: "RolloutReport") -> None:
     for wave in report.waves:
         if wave.state == "pending":
             console.print(Text(f"{wave.name}: {format_number(len(wave.members), 'instance')}, not started."))
-    for line in report.why():
-        stderr_console().print(Text(name_fleet_file(line)), soft_wrap=True)
+    print_note(*report.why())
 
 
 def _limit(text: str) -> tuple[str, float]:

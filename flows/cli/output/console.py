@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
-from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 from rich.segment import Segment
@@ -73,26 +72,61 @@ def name_fleet_file(text: str) -> str:
     return _COMMAND.sub(lambda found: f"{found['command']} {_fleet_file.get()}", text)
 
 
-def print_lines(lines: Iterable[str | Text], console: Console, *, indent: int = 0) -> None:
-    """Print indented lines: on a terminal words wrap, in a pipe a line stays one."""
+_LAST_COMMAND = re.compile(r"(?:^|(?<=: ))entra-fleet [a-z].*$")
+_TEXT_WIDTH_MIN = 20
+_COMMAND_INDENT = "    "
+
+
+def print_lines(lines: Iterable[str | Text], console: Console, *, indent: int = 0, hang: int = 0) -> None:
+    """Print lines: on a terminal they wrap between words, in a pipe each stays one line.
+
+    Args:
+        lines: The lines; a line feed in one begins another.
+        console: Where to print.
+        indent: Blanks before each.
+        hang: Width of the label that each begins with; what wraps stands to the right of it.
+    """
     for line in lines:
-        text = Text(line) if isinstance(line, str) else line
-        # A command stays one line too: pasted in two, its first half would run.
-        if console.is_terminal and "entra-fleet " not in text.plain:
-            console.print(Padding(text, (0, 0, 0, indent), expand=False))
-        else:
-            console.print(Text.assemble(" " * indent, text), soft_wrap=True)
+        for text in (Text(line) if isinstance(line, str) else line).split("\n"):
+            label = text[:hang] if hang else Text()
+            for part in _wrap(text[hang:], console, indent + hang):
+                console.print(Text.assemble(" " * indent, label, part), soft_wrap=True)
+                label = Text(" " * hang)
+
+
+def print_note(*lines: str | Text) -> None:
+    """Print messages on standard error; commands in them name the fleet file."""
+    named = (name_fleet_file(line) if isinstance(line, str) else line for line in lines)
+    print_lines(named, stderr_console())
+
+
+def _wrap(text: Text, console: Console, margin: int) -> Iterable[Text]:
+    width = max(console.width - margin, _TEXT_WIDTH_MIN)
+    if not console.is_terminal or text.cell_len <= width:
+        return [text]
+    if "entra-fleet " not in text.plain:
+        return text.wrap(console, width)
+    # A command stays in one line: pasted in two, its first half would run.
+    command = _LAST_COMMAND.search(text.plain)
+    if command is None or not command.start():
+        return [text]
+    prose = text[: command.start()]
+    return [*prose.wrap(console, width), Text.assemble(_COMMAND_INDENT, text[command.start() :])]
 
 
 def show_failure(key: str, failure: "StepFailed") -> None:
     """Print the step and the reason of a failed instance."""
-    reason = name_fleet_file(str(failure))
-    stderr_console().print(Text(f"\n{key} failed at {failure.step}:\n{reason}"), soft_wrap=True)
+    print_note(f"\n{key} failed at {failure.step}:\n{failure}")
 
 
 def show_error(text: str) -> None:
     """Print the error that ends the command."""
-    sys.stderr.write(f"{escape_controls(name_fleet_file(text))}\n")
+    print_note(escape_controls(text))
+
+
+def show_traceback(text: str) -> None:
+    """Print the traceback of a defect."""
+    sys.stderr.write(f"{escape_controls(text)}\n")
 
 
 def print_json(document: Any) -> None:
@@ -147,7 +181,7 @@ class RunProgress:
     def show(self, progress: Progress) -> None:
         """Draw one thing that happened; a note is printed even without a terminal."""
         if progress.phase == NOTE:
-            self._bars.console.print(progress.text, soft_wrap=True, markup=False)
+            print_lines([progress.text], self._bars.console)
             return
         if progress.phase == STEP:
             self.steps[progress.key] = progress.text

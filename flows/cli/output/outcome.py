@@ -3,11 +3,10 @@
 from typing import TYPE_CHECKING
 
 import typer
-from rich.text import Text
 
 from flows.cli.arguments.options import Output, show_rollout
 from flows.cli.errors import FAILED
-from flows.cli.output.console import print_json, show_failure, stdout_console
+from flows.cli.output.console import print_json, print_lines, show_failure, stdout_console
 from flows.formatting import format_count
 
 if TYPE_CHECKING:
@@ -31,12 +30,13 @@ def show_outcome(outcome: "FleetOutcome") -> None:
     console = stdout_console()
     print_outcome(outcome, console)
     counts = format_count(outcome.summary)
-    console.print(f"{outcome.fleet}: {counts or 'no instances'}; {outcome.requests} requests, {outcome.seconds:.1f} s.")
+    summary = f"{outcome.fleet}: {counts or 'no instances'}; {outcome.requests} requests, {outcome.seconds:.1f} s."
+    print_lines([summary], console)
     for each in outcome.instances:
         if each.pending:
-            console.print(Text(f"{each.key}: pending until a later apply: {', '.join(each.pending)}"), soft_wrap=True)
+            print_lines([f"{each.key}: pending until a later apply: {', '.join(each.pending)}"], console)
         if each.token_expiry:
-            console.print(Text(f"{each.key}: {each.token_expiry}"), soft_wrap=True)
+            print_lines([f"{each.key}: {each.token_expiry}"], console)
         if each.failure:
             show_failure(each.key, each.failure)
     if outcome.rollout:
