@@ -37,7 +37,15 @@ from flows.cli.commands import help as show_help
 from flows.cli.demo import command as demo
 from flows.cli.deploy import command as deploy
 from flows.cli.errors import FAILED, exit_code_of
-from flows.cli.output.console import accept_any_encoding, show_error, show_traceback, use_fleet_file
+from flows.cli.output.console import (
+    ShownInterruption,
+    accept_any_encoding,
+    format_interruption,
+    print_note,
+    show_error,
+    show_traceback,
+    use_fleet_file,
+)
 from flows.cli.processes.isolation import isolate_process
 from flows.cli.up import command as up
 
@@ -106,6 +114,10 @@ def main() -> None:
     isolate_process()
     try:
         app(prog_name="entra-fleet")
+    except SystemExit as ended:
+        if _is_silent_interruption(ended):
+            print_note(f"\n{format_interruption()}")
+        raise
     except Exception as error:  # noqa: BLE001  # a traceback may quote a secret, and is redacted too
         from graph_client.redaction import mask
 
@@ -116,6 +128,12 @@ def main() -> None:
         else:
             show_error(mask(str(worded)))
         sys.exit(code or FAILED)
+
+
+def _is_silent_interruption(ended: SystemExit) -> bool:
+    """Whether Ctrl-C ended a command that has not said so itself."""
+    cause = ended.__context__ and ended.__context__.__cause__
+    return isinstance(cause, KeyboardInterrupt) and not isinstance(cause, ShownInterruption)
 
 
 def _translate_prefect_error(error: Exception) -> Exception:

@@ -58,13 +58,14 @@ def stderr_console() -> Console:
     return _PlainConsole(stderr=True)
 
 
-_fleet_file: ContextVar[str] = ContextVar("fleet_file", default="FLEET")
+_ANY_FLEET = "FLEET"
+_fleet_file: ContextVar[str] = ContextVar("fleet_file", default=_ANY_FLEET)
 _COMMAND = re.compile(r"(?P<command>\bentra-fleet(?: [a-z]+){1,2}) FLEET\b")
 
 
 def use_fleet_file(path: Path | None) -> None:
     """Have the commands that hints recommend name this fleet file; None leaves `FLEET` in them."""
-    _fleet_file.set("FLEET" if path is None else shlex.quote(str(path)))
+    _fleet_file.set(_ANY_FLEET if path is None else shlex.quote(str(path)))
 
 
 def name_fleet_file(text: str) -> str:
@@ -160,6 +161,7 @@ _WORDS = {
 _BAR_WIDTH = 24
 _NARROW = 80
 _KEYS_SHOWN = 5
+_AGAIN = "Run the same command again: it finishes what was begun, and creates nothing twice."
 
 
 class RunProgress:
@@ -175,6 +177,7 @@ class RunProgress:
         self._opening = bars.add_task(opening, total=None, text="")
         self._phases: dict[str, TaskID] = {}
         self._latest: Progress | None = None
+        self._began = False
         self.steps: dict[str, str] = {}
         """The step of each instance that was begun and is not finished, by its key."""
 
@@ -183,6 +186,7 @@ class RunProgress:
         if progress.phase == NOTE:
             print_lines([progress.text], self._bars.console)
             return
+        self._began = self._began or bool(progress.key)
         if progress.phase == STEP:
             self.steps[progress.key] = progress.text
             if self._latest:
@@ -204,8 +208,10 @@ class RunProgress:
     def format_interruption(self) -> str:
         """Return what was finished, begun and left when the run was interrupted, and what to do."""
         latest = self._latest
+        if not self._began:
+            return format_interruption()
         if latest is None or not (latest.key or self.steps):
-            return "Interrupted."
+            return f"Interrupted.\n{_AGAIN}"
         left = latest.total - latest.done - len(self.steps)
         begun = [f"{key} ({step})" for key, step in list(self.steps.items())[:_KEYS_SHOWN]]
         more = [f"{len(self.steps) - _KEYS_SHOWN} more"] if len(self.steps) > _KEYS_SHOWN else []
@@ -213,8 +219,17 @@ class RunProgress:
         return (
             f"Interrupted: {latest.done} of {format_number(latest.total, 'instance')} finished, "
             f"{len(self.steps)} begun, {max(left, 0)} left.{under_way}\n"
-            "Run the same command again: it finishes what was begun, and creates nothing twice."
+            f"{_AGAIN}"
         )
+
+
+class ShownInterruption(KeyboardInterrupt):
+    """An interruption of which everything has been said."""
+
+
+def format_interruption() -> str:
+    """Return what to say of a command that was interrupted before it began to change anything."""
+    return "Interrupted." if _fleet_file.get() == _ANY_FLEET else "Interrupted. Nothing was changed."
 
 
 def format_steps(steps: dict[str, str]) -> str:
@@ -236,8 +251,8 @@ def show_progress(opening: str) -> Iterator[None]:
                 yield
         except KeyboardInterrupt:
             bars.stop()
-            print_lines(progress.format_interruption().splitlines(), console)
-            raise
+            print_lines([progress.format_interruption()], console)
+            raise ShownInterruption from None
 
 
 def _columns(console: Console) -> list[SpinnerColumn | TextColumn | BarColumn | MofNCompleteColumn | TimeElapsedColumn]:
