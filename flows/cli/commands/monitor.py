@@ -41,7 +41,7 @@ def command(
     output: OutputOption = Output.TEXT,
     verbose: VerboseOption = False,
 ) -> None:
-    """Show the health of the jobs, and record changes in the store."""
+    """Show the health of the jobs and the credentials that end soon, and record changes in the store."""
     from flows.configuration.environment import use_store
     from flows.fleet_file.loader import load_fleet
 

@@ -56,11 +56,12 @@ def print_jobs(inventory: "Inventory") -> None:
     owned = any(row.fleet for row in inventory.rows)
     columns = (
         Column("application", prose=True),
-        Column("template", drop=3),
+        Column("template", drop=4),
         Column("state"),
         Column("since", drop=1),
-        *((Column("fleet", drop=2),) if owned else ()),
+        *((Column("fleet", drop=3),) if owned else ()),
         Column("findings", prose=True),
+        Column("service principal", drop=2),
     )
     rows = [
         (
@@ -70,6 +71,7 @@ def print_jobs(inventory: "Inventory") -> None:
             row.since.strftime("%Y-%m-%d") if row.since else "-",
             *((f"{row.fleet}/{row.key}" if row.fleet else "-",) if owned else ()),
             Text(", ".join(row.warnings) or "-", style="yellow" if row.warnings else ""),
+            row.job.service_principal_id,
         )
         for row in inventory.rows
     ]
@@ -84,6 +86,8 @@ def show_summary(inventory: "Inventory") -> None:
         f"{format_number(len(inventory.rows), 'job')} of {inventory.service_principals} service principals; "
         f"{warnings} with findings, {unmanaged} in no fleet ({inventory.requests} requests, {inventory.seconds:.1f} s)."
     )
+    if unmanaged:
+        print_note("To manage one: entra-fleet adopt --service-principal ID")
     for each in inventory.unreadable:
         name = each.display_name or each.service_principal_id
         why = each.error_message or "no reason given"

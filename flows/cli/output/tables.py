@@ -40,6 +40,7 @@ _COLOURS = {
 }
 _GAP = 2
 _STACK_INDENT = 4
+SCREENFUL_MIN = 20
 _PROSE_WIDTH = 24
 _WORD_WIDTH = 40
 """A longer word than an id is broken."""
@@ -150,7 +151,11 @@ _OUTCOME = (
 
 
 def print_outcome(outcome: "FleetOutcome", console: Console) -> None:
-    """Print the instances that were changed or failed."""
+    """Print the instances that were changed or failed; on a terminal beyond a screenful only those that failed."""
+    told = [each for each in outcome.instances if each.outcome not in {"unchanged", "held"}]
+    if console.is_terminal and len(told) > max(console.height, SCREENFUL_MIN):
+        # The summary below counts the others, and the plan above has named them.
+        told = [each for each in told if each.failure]
     rows = [
         (
             each.key,
@@ -159,8 +164,7 @@ def print_outcome(outcome: "FleetOutcome", console: Console) -> None:
             each.application_id or "-",
             each.service_principal_id or "-",
         )
-        for each in outcome.instances
-        if each.outcome not in {"unchanged", "held"}
+        for each in told
     ]
     if rows:
         print_table(_OUTCOME, rows, console)
