@@ -11,7 +11,7 @@ from flows.cli.arguments.options import TenantOption
 from flows.cli.errors import BadUsage, CommandFailed
 from flows.cli.output.console import print_note, stderr_console
 from flows.cli.output.records import refuse_existing, write_new
-from flows.formatting.text import format_number
+from flows.formatting import format_number
 
 if TYPE_CHECKING:
     from flows.adopt import AdoptionFile

@@ -31,7 +31,7 @@ from flows.cli.output.console import (
     stdout_console,
 )
 from flows.cli.output.records import refuse_existing, write_new
-from flows.formatting.text import format_number
+from flows.formatting import format_number
 
 if TYPE_CHECKING:
     from flows.fleet_file.models import Fleet

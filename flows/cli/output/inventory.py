@@ -11,7 +11,7 @@ from flows.cli.errors import CommandFailed
 from flows.cli.output.console import print_json, print_note, stdout_console
 from flows.cli.output.records import Format, InventoryFormat, print_records
 from flows.cli.output.tables import Column, print_table, state_text
-from flows.formatting.text import format_number
+from flows.formatting import format_number
 
 if TYPE_CHECKING:
     from flows.inventory.inventory import Inventory
