@@ -112,6 +112,7 @@ def _wrap(text: Text, console: Console, margin: int) -> Iterable[Text]:
     if command is None or not command.start():
         return [text]
     prose = text[: command.start()]
+    prose.rstrip()
     return [*prose.wrap(console, width), Text.assemble(_COMMAND_INDENT, text[command.start() :])]
 
 
