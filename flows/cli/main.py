@@ -15,11 +15,10 @@ from flows.cli.commands import (
     apply,
     audit,
     check,
-    emulate,
     events,
     failures,
+    getting_started,
     harvest,
-    init,
     inventory,
     jobs,
     metrics,
@@ -33,7 +32,6 @@ from flows.cli.commands import (
     try_users,
     why,
 )
-from flows.cli.commands import help as show_help
 from flows.cli.demo import command as demo
 from flows.cli.deploy import command as deploy
 from flows.cli.errors import FAILED, exit_code_of
@@ -64,10 +62,10 @@ BEGIN, CHANGE, WATCH, KEEP, SERVE = (
     "Run on Prefect",
 )
 app.command("demo", rich_help_panel=BEGIN)(demo.command)
-app.command("emulate", rich_help_panel=BEGIN)(emulate.command)
-app.command("init", rich_help_panel=BEGIN)(init.command)
+app.command("emulate", rich_help_panel=BEGIN)(getting_started.emulate)
+app.command("init", rich_help_panel=BEGIN)(getting_started.init)
 app.command("adopt", rich_help_panel=BEGIN)(adopt.command)
-app.command("help", rich_help_panel=BEGIN)(show_help.command)
+app.command("help", rich_help_panel=BEGIN)(getting_started.show_help)
 app.command("check", rich_help_panel=CHANGE)(check.command)
 app.command("plan", rich_help_panel=CHANGE)(plan.command)
 app.command("apply", rich_help_panel=CHANGE)(apply.command)
@@ -101,7 +99,7 @@ def run_command(
 ) -> None:
     """Manage fleets of Microsoft Entra ID provisioning jobs from one file."""
     if version:
-        show_help.show_version(output)
+        getting_started.show_version(output)
         raise typer.Exit
     if context.invoked_subcommand is None:
         context.fail("Missing command.")

@@ -14,6 +14,8 @@ from tests.e2e.machine import Machine, until
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "prefect.md").read_text()
+pytestmark = pytest.mark.timeout(600)  # an `up` and a run on a busy machine
+
 BLOCK = re.compile(r"(<!-- not executed: [^>]+ -->\n)?^```(sh|toml)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -77,7 +79,8 @@ def of_the_example(lines):
 def test_a_job_is_put_into_quarantine_as_written(machine, home):
     read = 'curl -fsS --cacert tenant/ca.pem "$ENTRA_FLEET_GRAPH_URL/_emulator/state"'
     jobs = f"cd {machine.home}; . tenant/env.sh; {read} | jq '[.jobs[][]]'"
-    until(lambda: follow(jobs, home).strip() != "[]", what="a job")
+    (run,) = until(lambda: machine.runs("on-demand-demo"), what="the run that provisions the example")
+    assert machine.ended(run["id"])["state_type"] == "COMPLETED"
     follow(QUARANTINE, home)
     assert "EncounteredQuarantineException" in follow(jobs, home)
 

@@ -7,9 +7,12 @@ import typer
 from flows.cli.arguments.options import Output, show_rollout
 from flows.cli.errors import FAILED
 from flows.cli.output.console import print_json, print_lines, show_failure, stdout_console
+from flows.cli.output.tables import SCREENFUL_MIN, Column, print_table, state_text
 from flows.formatting import format_count
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from flows.run.journal import FleetOutcome
 
 
@@ -25,10 +28,8 @@ def report_outcome(outcome: "FleetOutcome", output: Output) -> None:
 
 def show_outcome(outcome: "FleetOutcome") -> None:
     """Print an outcome as text: failures in full, everything else in one line."""
-    from flows.cli.output.tables import print_outcome
-
     console = stdout_console()
-    print_outcome(outcome, console)
+    _print_instances(outcome, console)
     counts = format_count(outcome.summary)
     summary = f"{outcome.fleet}: {counts or 'no instances'}; {outcome.requests} requests, {outcome.seconds:.1f} s."
     print_lines([summary], console)
@@ -41,3 +42,32 @@ def show_outcome(outcome: "FleetOutcome") -> None:
             show_failure(each.key, each.failure)
     if outcome.rollout:
         show_rollout(outcome.rollout)
+
+
+_OUTCOME = (
+    Column("key"),
+    Column("outcome"),
+    Column("job"),
+    Column("application", drop=1),
+    Column("service principal", drop=2),
+)
+
+
+def _print_instances(outcome: "FleetOutcome", console: "Console") -> None:
+    """Print the instances that were changed or failed; on a terminal beyond a screenful only those that failed."""
+    told = [each for each in outcome.instances if each.outcome not in {"unchanged", "held"}]
+    if console.is_terminal and len(told) > max(console.height, SCREENFUL_MIN):
+        # The summary below counts the others, and the plan above has named them.
+        told = [each for each in told if each.failure]
+    rows = [
+        (
+            each.key,
+            state_text(each.outcome),
+            state_text(each.job_state or "-"),
+            each.application_id or "-",
+            each.service_principal_id or "-",
+        )
+        for each in told
+    ]
+    if rows:
+        print_table(_OUTCOME, rows, console)

@@ -4,17 +4,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from flows.cli.output.console import print_lines
-
-if TYPE_CHECKING:
-    from flows.run.journal import FleetOutcome
-
 
 _COLOURS = {
     "create": "green",
@@ -139,35 +134,6 @@ def _print_lines(
     for row in ([Text(column.name) for column in columns], *rows):
         padded = [cell.plain + " " * (width - cell.cell_len) for cell, width in zip(row, widths, strict=True)]
         console.print(Text((" " * _GAP).join(padded).rstrip()), soft_wrap=True)
-
-
-_OUTCOME = (
-    Column("key"),
-    Column("outcome"),
-    Column("job"),
-    Column("application", drop=1),
-    Column("service principal", drop=2),
-)
-
-
-def print_outcome(outcome: "FleetOutcome", console: Console) -> None:
-    """Print the instances that were changed or failed; on a terminal beyond a screenful only those that failed."""
-    told = [each for each in outcome.instances if each.outcome not in {"unchanged", "held"}]
-    if console.is_terminal and len(told) > max(console.height, SCREENFUL_MIN):
-        # The summary below counts the others, and the plan above has named them.
-        told = [each for each in told if each.failure]
-    rows = [
-        (
-            each.key,
-            state_text(each.outcome),
-            state_text(each.job_state or "-"),
-            each.application_id or "-",
-            each.service_principal_id or "-",
-        )
-        for each in told
-    ]
-    if rows:
-        print_table(_OUTCOME, rows, console)
 
 
 def format_moment(moment: datetime | None) -> str:
