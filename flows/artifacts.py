@@ -6,16 +6,21 @@ import shlex
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
+from functools import cache
 from typing import Any, Self
 from urllib.parse import quote, urlsplit
 from uuid import UUID
 
+import httpx
 from prefect.artifacts import (
     acreate_markdown_artifact,
     acreate_progress_artifact,
     acreate_table_artifact,
     aupdate_progress_artifact,
 )
+from prefect.exceptions import PrefectHTTPStatusError
+from prefect.runtime import deployment
 
 from flows.formatting import escape_markdown, format_count, format_iso, markdown_table
 from flows.monitoring.harvest import HarvestResult
@@ -46,15 +51,21 @@ from flows.run.context import run_context
 from flows.run.journal import FleetOutcome
 from flows.target.targets import TargetCheck
 
-_FLOWS: dict[str, tuple[str, dict[str, Any]]] = {
-    "apply": ("provision-fleet", {}),
-    "plan": ("provision-fleet", {"dry_run": True}),
-    "rotate": ("rotate-credentials", {}),
-    "retire": ("retire-instances", {}),
-    "jobs start": ("control-jobs", {"action": "start"}),
-    "jobs pause": ("control-jobs", {"action": "pause"}),
-    "jobs restart": ("control-jobs", {"action": "restart"}),
+_FLOWS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "apply": ("provision-fleet", "on-demand", {}),
+    "plan": ("provision-fleet", "on-demand", {"dry_run": True}),
+    "rotate": ("rotate-credentials", "rotate", {}),
+    "retire": ("retire-instances", "retire", {}),
+    "jobs start": ("control-jobs", "jobs", {"action": "start"}),
+    "jobs pause": ("control-jobs", "jobs", {"action": "pause"}),
+    "jobs restart": ("control-jobs", "jobs", {"action": "restart"}),
 }
+"""The flow and the deployment that do what a command does, and the parameters that say so."""
+
+# Those of prefect.yaml that are made once for each fleet, as NAME or NAME-FLEET.
+_OURS = re.compile(
+    r"(?:on-demand|drift-check|shard|rotate|restore|jobs|retire|try|sweep|wait-settled|react|targets)(?P<fleet>-.+)?"
+)
 # The longest first: a regular expression takes the first that fits.
 _VERBS = "|".join(sorted(_FLOWS, key=len, reverse=True))
 _OPTIONS = r"(?: --force| --(?:only|reset|application-id) [^\s`;,]+)*"
@@ -63,20 +74,32 @@ _LISTS = frozenset({"only", "reset"})
 
 
 def name_flows(text: str) -> str:
-    """Return a text in which each command is the flow that does it, with parameters as the run form takes them.
+    """Return a text in which each command is the deployment that does it, with parameters as the run form takes them.
 
-    Commands that no deployment can do stay commands.
+    It is the one of the fleet whose deployment this is a run of; without one, the flow. Commands that no deployment
+    can do stay commands.
     """
     return _COMMAND.sub(_as_flow, text)
 
 
 def _as_flow(found: re.Match[str]) -> str:
-    flow, fixed = _FLOWS[found["verb"]]
+    flow, base, fixed = _FLOWS[found["verb"]]
+    own = _OURS.fullmatch(_read_name(deployment.id) or "")
+    flow = f"{flow}/{base}{own['fleet'] or ''}" if own else flow
     # A full stop that ends the sentence is no part of a key.
     words, end = re.fullmatch(r"(.*?)(\.?)", found["options"], re.DOTALL).groups()  # type: ignore[union-attr]
     parameters = json.dumps(fixed | _parameters(shlex.split(words)), ensure_ascii=False)
     quote = found["quote"]
     return f"{quote}{flow}{quote} with {quote}{parameters}{quote}{end}"
+
+
+@cache
+def _read_name(deployment_id: str | None) -> str | None:
+    """Return the name of the deployment that this is a run of, which Prefect asks the server for each time."""
+    # Whatever the server answers, there is something to recommend.
+    with suppress(httpx.HTTPError, PrefectHTTPStatusError):
+        return deployment.name if deployment_id else None
+    return None
 
 
 def _parameters(words: list[str]) -> dict[str, Any]:
@@ -138,7 +161,7 @@ async def publish_quarantine(event: QuarantineEvent, note: str) -> None:
     """Show why a job is in quarantine, what to do, and what was done."""
     await acreate_markdown_artifact(
         key=artifact_key("quarantine", *filter(None, (event.fleet, event.key or event.job_id))),
-        markdown=note,
+        markdown=name_flows(note),
         description=f"Quarantine of {event.key or event.job_id} since {format_iso(event.began_at)}",
     )
 

@@ -15,11 +15,10 @@ from flows.cli.commands import (
     apply,
     audit,
     check,
-    emulate,
     events,
     failures,
+    getting_started,
     harvest,
-    init,
     inventory,
     jobs,
     metrics,
@@ -33,11 +32,18 @@ from flows.cli.commands import (
     try_users,
     why,
 )
-from flows.cli.commands import help as show_help
 from flows.cli.demo import command as demo
 from flows.cli.deploy import command as deploy
 from flows.cli.errors import FAILED, exit_code_of
-from flows.cli.output.console import accept_any_encoding, show_error, use_fleet_file
+from flows.cli.output.console import (
+    ShownInterruption,
+    accept_any_encoding,
+    format_interruption,
+    print_note,
+    show_error,
+    show_traceback,
+    use_fleet_file,
+)
 from flows.cli.processes.isolation import isolate_process
 from flows.cli.up import command as up
 
@@ -56,10 +62,10 @@ BEGIN, CHANGE, WATCH, KEEP, SERVE = (
     "Run on Prefect",
 )
 app.command("demo", rich_help_panel=BEGIN)(demo.command)
-app.command("emulate", rich_help_panel=BEGIN)(emulate.command)
-app.command("init", rich_help_panel=BEGIN)(init.command)
+app.command("emulate", rich_help_panel=BEGIN)(getting_started.emulate)
+app.command("init", rich_help_panel=BEGIN)(getting_started.init)
 app.command("adopt", rich_help_panel=BEGIN)(adopt.command)
-app.command("help", rich_help_panel=BEGIN)(show_help.command)
+app.command("help", rich_help_panel=BEGIN)(getting_started.show_help)
 app.command("check", rich_help_panel=CHANGE)(check.command)
 app.command("plan", rich_help_panel=CHANGE)(plan.command)
 app.command("apply", rich_help_panel=CHANGE)(apply.command)
@@ -93,7 +99,7 @@ def run_command(
 ) -> None:
     """Manage fleets of Microsoft Entra ID provisioning jobs from one file."""
     if version:
-        show_help.show_version(output)
+        getting_started.show_version(output)
         raise typer.Exit
     if context.invoked_subcommand is None:
         context.fail("Missing command.")
@@ -107,16 +113,26 @@ def main() -> None:
     isolate_process()
     try:
         app(prog_name="entra-fleet")
+    except SystemExit as ended:
+        if _is_silent_interruption(ended):
+            print_note(f"\n{format_interruption()}")
+        raise
     except Exception as error:  # noqa: BLE001  # a traceback may quote a secret, and is redacted too
         from graph_client.redaction import mask
 
         worded = _translate_prefect_error(error)
         code = exit_code_of(worded)
         if code is None:
-            show_error(mask("".join(traceback.format_exception(error)).rstrip()))
+            show_traceback(mask("".join(traceback.format_exception(error)).rstrip()))
         else:
             show_error(mask(str(worded)))
         sys.exit(code or FAILED)
+
+
+def _is_silent_interruption(ended: SystemExit) -> bool:
+    """Whether Ctrl-C ended a command that has not said so itself."""
+    cause = ended.__context__ and ended.__context__.__cause__
+    return isinstance(cause, KeyboardInterrupt) and not isinstance(cause, ShownInterruption)
 
 
 def _translate_prefect_error(error: Exception) -> Exception:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 from flows.base_error import USAGE, EntraFleetError
+from flows.documents.errors import suggest_nearest
 from flows.fleet_file.models import Fleet, Instance
 from flows.mappings.scope_filter import selections
 from flows.monitoring.health import JobHealth, assess_job, unreadable
@@ -44,9 +45,11 @@ def select_instances(fleet: Fleet, only: Collection[str] | None) -> tuple[Instan
     """
     if not only:
         return fleet.instances
-    unknown = set(only) - {instance.key for instance in fleet.instances}
-    if unknown:
-        raise UnknownKey(f"Fleet {fleet.fleet} has no instance {', '.join(sorted(unknown))}.", "Check --only.")
+    keys = [instance.key for instance in fleet.instances]
+    if unknown := sorted(set(only) - set(keys)):
+        near = suggest_nearest(unknown[0], keys)
+        hint = f"Did you mean {near}?" if near else "Check --only."
+        raise UnknownKey(f"Fleet {fleet.fleet} has no instance {', '.join(unknown)}.", hint)
     return tuple(instance for instance in fleet.instances if instance.key in only)
 
 

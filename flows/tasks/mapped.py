@@ -14,7 +14,7 @@ from prefect.states import Completed, Failed
 from prefect.tasks import Task
 from prefect.utilities.annotations import quote
 
-from flows.artifacts import ProgressArtifact
+from flows.artifacts import ProgressArtifact, name_flows
 from flows.errors import KNOWN_ERRORS, StepFailed
 from flows.formatting import format_count
 from flows.plan.outcome import InstanceOutcome
@@ -238,7 +238,7 @@ def final_state(outcome: FleetOutcome) -> State:
     """Return how a run ends: it has failed only if every instance has."""
     text = format_count(outcome.summary) or "no instances"
     if outcome.rollout and outcome.rollout.held:
-        return Failed(name="CanaryHeld", message="\n".join(outcome.rollout.why()), data=outcome)
+        return Failed(name="CanaryHeld", message=name_flows("\n".join(outcome.rollout.why())), data=outcome)
     if not outcome.failed:
         return Completed(message=text, data=outcome)
     if outcome.failed < len(outcome.instances):

@@ -1,4 +1,4 @@
-"""In the Prefect UI, a remedy is a flow and its parameters."""
+"""In the Prefect UI, a remedy is a deployment, or a flow, and its parameters."""
 
 import pytest
 
@@ -26,3 +26,17 @@ from flows.artifacts import name_flows
 )
 def test_a_command_becomes_the_flow_that_does_it(command, flow):
     assert name_flows(command) == flow
+
+
+@pytest.mark.parametrize(
+    ("run_of", "named"),
+    [
+        ("sweep-contoso-scim", "control-jobs/jobs-contoso-scim"),
+        ("on-demand", "control-jobs/jobs"),
+        ("of-somebody", "control-jobs"),
+    ],
+)
+def test_a_run_of_a_deployment_names_the_one_beside_it(monkeypatch, run_of, named):
+    monkeypatch.setenv("PREFECT__RUNTIME__DEPLOYMENT__ID", f"id of {run_of}")
+    monkeypatch.setenv("PREFECT__RUNTIME__DEPLOYMENT__NAME", run_of)
+    assert name_flows("entra-fleet jobs pause FLEET --only eu") == f'{named} with {{"action": "pause", "only": ["eu"]}}'

@@ -196,6 +196,12 @@ def test_a_key_the_file_does_not_have_is_refused():
         diff_fleet(fleet(), Observed({}, {}, {"Box": BOX}, {}), only=["two"])
 
 
+def test_a_misspelt_key_is_answered_with_the_one_that_was_meant():
+    with pytest.raises(UnknownKey) as refused:
+        diff_fleet(fleet(), Observed({}, {}, {"Box": BOX}, {}), only=["onne"])
+    assert "one?" in refused.value.hint
+
+
 def test_the_json_is_that_of_the_contract():
     document = plan_one(fleet(), held()).as_json()
     assert document["key"] == "one"

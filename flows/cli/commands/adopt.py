@@ -9,8 +9,9 @@ import typer
 
 from flows.cli.arguments.options import TenantOption
 from flows.cli.errors import BadUsage, CommandFailed
-from flows.cli.output.console import stderr_console
+from flows.cli.output.console import print_note, stderr_console
 from flows.cli.output.records import refuse_existing, write_new
+from flows.formatting import format_number
 
 if TYPE_CHECKING:
     from flows.adopt import AdoptionFile
@@ -46,7 +47,7 @@ def command(
     write_new(made.text, out)
     left_out = f"; {len(made.left_out)} left out (see the end of the file)" if made.left_out else ""
     then = f" Fill in the references, then run: entra-fleet plan {out}" if out else ""
-    stderr_console().print(f"{name}: {made.instances} instances{left_out}.{then}", soft_wrap=True)
+    print_note(f"{name}: {format_number(made.instances, 'instance')}{left_out}.{then}")
 
 
 def _fleet_name(fleet: str | None, alternative: str) -> str:

@@ -77,11 +77,11 @@ def _show(records: Iterable[Mapping[str, Any]]) -> None:
     columns = (
         Column("time"),
         Column("key"),
-        Column("action", drop=3),
+        Column("action", drop=2),
         Column("outcome"),
-        Column("what", drop=1, prose=True),
-        Column("ticket", drop=2),
-        Column("by", drop=4),
+        Column("what", prose=True),
+        Column("ticket", drop=1),
+        Column("by", prose=True),
     )
     if not print_rows(columns, map(_row, records), stdout_console()):
         stderr_console().print("No changes match.")

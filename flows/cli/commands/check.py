@@ -9,7 +9,7 @@ import typer
 
 from flows.cli.arguments.options import DEFAULT_FLEET, FleetArgument, OnlyOption, Output, OutputOption, TenantOption
 from flows.cli.errors import FAILED
-from flows.cli.output.console import print_json, stderr_console, stdout_console
+from flows.cli.output.console import print_json, print_lines, stderr_console, stdout_console
 
 if TYPE_CHECKING:
     from flows.configuration.sign_in import Identity
@@ -170,7 +170,6 @@ def _show(preflight: "Preflight") -> None:
 def _show_line(verdict: str, check: str, message: str, hint: str) -> None:
     from rich.text import Text
 
-    console = stdout_console()
-    console.print(Text(*_MARKS[verdict]), Text(f" {check:10}  {message}"), sep="", soft_wrap=True)
-    if hint:
-        console.print(Text(f"{'':19}{hint}"), soft_wrap=True)
+    lines = [Text.assemble(_MARKS[verdict], f" {check:10}  {message}")]
+    lines += [Text(f"{'':19}{hint}")] if hint else []
+    print_lines(lines, stdout_console(), hang=19)

@@ -6,7 +6,7 @@ import typer
 
 from flows.cli.arguments.options import Output, OutputOption, SinceOption, StoreOption, TenantOption
 from flows.cli.errors import BadUsage
-from flows.cli.output.console import print_json, stdout_console
+from flows.cli.output.console import print_json, print_lines, stdout_console
 
 
 def command(
@@ -43,9 +43,11 @@ def command(
         return
     console = stdout_console()
     noun = "audit records" if audits else "events"
-    console.print(f"{result.new} new of {result.read} {noun}; complete up to {format_iso(result.watermark)}.")
+    summary = f"{result.new} new of {result.read} {noun}; complete up to {format_iso(result.watermark)}."
+    print_lines([summary], console)
     if result.rewound_from:
         text = f"The last harvest was complete up to {format_iso(result.rewound_from)}, by a wrong clock"
-        console.print(f"{text}: the log was read again from the last event.", soft_wrap=True)
-    for gap in result.gaps:
-        console.print(f"gap: {format_iso(gap.start)} to {format_iso(gap.end)}: {gap.reason}", soft_wrap=True)
+        print_lines([f"{text}: the log was read again from the last event."], console)
+    print_lines(
+        (f"gap: {format_iso(gap.start)} to {format_iso(gap.end)}: {gap.reason}" for gap in result.gaps), console
+    )

@@ -7,7 +7,7 @@ import typer
 
 from flows.cli.arguments.options import StoreOption
 from flows.cli.errors import BadUsage, CommandFailed
-from flows.cli.output.console import print_text, stderr_console
+from flows.cli.output.console import print_note, print_text
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -62,7 +62,7 @@ def _serve(registry: "CollectorRegistry", address: str, port: int) -> None:
     except OSError as error:
         why = error.strerror or error
         raise CommandFailed(f"Cannot serve on {address}:{port}: {why}.", "Choose another port.") from None
-    stderr_console().print(f"Metrics on http://{address}:{server.server_port}/metrics", soft_wrap=True)
+    print_note(f"Metrics on http://{address}:{server.server_port}/metrics")
     try:
         thread.join()
     finally:

@@ -16,7 +16,7 @@ from flows.cli.arguments.options import (
     remember_fleet_file,
 )
 from flows.cli.errors import FAILED, BadUsage
-from flows.cli.output.console import name_fleet_file, print_json, stderr_console
+from flows.cli.output.console import print_json, print_note
 
 if TYPE_CHECKING:
     from flows.monitoring.credential_warnings import ExpiringCredential
@@ -41,7 +41,7 @@ def command(
     output: OutputOption = Output.TEXT,
     verbose: VerboseOption = False,
 ) -> None:
-    """Show the health of the jobs, and record changes in the store."""
+    """Show the health of the jobs and the credentials that end soon, and record changes in the store."""
     from flows.configuration.environment import use_store
     from flows.fleet_file.loader import load_fleet
 
@@ -96,12 +96,9 @@ def _monitor_tenant(waits: str, tenant: str | None, output: Output, *, verbose: 
 
 
 def _warn(seen: "Sweep", expiring: "list[ExpiringCredential]") -> None:
-    from rich.text import Text
-
     from flows.monitoring.credential_warnings import find_rejected_credentials
 
-    for warning in (*seen.warnings(), *find_rejected_credentials(seen.readings), *expiring):
-        stderr_console().print(Text(name_fleet_file(str(warning))), soft_wrap=True)
+    print_note(*map(str, (*seen.warnings(), *find_rejected_credentials(seen.readings), *expiring)))
 
 
 def _waits(once: bool, until: str | None) -> Literal["once", "settled"]:

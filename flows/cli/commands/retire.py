@@ -21,7 +21,7 @@ from flows.cli.arguments.options import (
     wait_parameter,
 )
 from flows.cli.errors import FAILED, BadUsage
-from flows.cli.output.console import show_failure, stderr_console, stdout_console
+from flows.cli.output.console import print_lines, print_note, show_failure, stderr_console, stdout_console
 
 if TYPE_CHECKING:
     from flows.fleet_file.models import Fleet
@@ -103,25 +103,21 @@ def _confirmed(fleet: "Fleet", only: list[str], tenant: str | None, look: dict[s
 
 
 def _show(plan: "Retirement") -> None:
-    from rich.text import Text
-
     if plan.refusal:
         show_failure(plan.key, plan.refusal)
     elif not plan.needed:
-        stdout_console().print(Text(f"{plan.key}: not in the tenant."))
+        print_lines([f"{plan.key}: not in the tenant."], stdout_console())
     else:
         jobs = ", ".join(f"job {job.job_id} ({job.state})" for job in plan.jobs) or "no job"
         what = f"{plan.key}: {plan.display_name}{'' if plan.live else ', in the recycle bin'}\n"
         ids = f"application {plan.application_id}, service principal {plan.service_principal_id}"
-        text = f"{what}  {ids}\n" + (f"  {jobs}, {plan.assignments} assignments\n" if plan.live else "")
-        stdout_console().print(Text(text), soft_wrap=True, end="")
+        text = f"{what}  {ids}\n" + (f"  {jobs}, {plan.assignments} assignments" if plan.live else "")
+        print_lines([text], stdout_console())
 
 
 def _warn_of_return(fleet: "Fleet", retired: list[str]) -> None:
     """Warn about keys that the next apply would create again."""
-    from rich.text import Text
-
     keys = [instance.key for instance in fleet.instances if instance.key in retired]
     if keys:
         text = f"Still in the fleet file: {', '.join(keys)}.\nRemove it there, or the next apply creates it again."
-        stderr_console().print(Text(text), soft_wrap=True)
+        print_note(text)

@@ -18,7 +18,7 @@ from flows.cli.arguments.options import (
     wait_parameter,
 )
 from flows.cli.errors import FAILED
-from flows.cli.output.console import name_fleet_file, print_json, stderr_console
+from flows.cli.output.console import print_json, print_note
 
 if TYPE_CHECKING:
     from flows.run.journal import FleetOutcome
@@ -76,14 +76,9 @@ def _confirmed(only: list[str]) -> bool:
 
 
 def _show_quarantined(outcome: "FleetOutcome") -> None:
-    from rich.text import Text
-
     for each in outcome.instances:
         if each.job_state == "quarantined" and not each.failure:
-            stderr_console().print(
-                Text(
-                    f"\nThe job of {each.key} is in quarantine, where Entra ID retries only about once a day.\n"
-                    + name_fleet_file(f"To retry now: entra-fleet jobs restart FLEET --only {each.key}")
-                ),
-                soft_wrap=True,
+            print_note(
+                f"\nThe job of {each.key} is in quarantine, where Entra ID retries only about once a day.",
+                f"To retry now: entra-fleet jobs restart FLEET --only {each.key}",
             )

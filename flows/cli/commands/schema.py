@@ -22,8 +22,16 @@ from flows.cli.arguments.options import (
     wait_parameter,
 )
 from flows.cli.errors import CommandFailed
-from flows.cli.output.console import name_fleet_file, print_json, stderr_console, stdout_console
+from flows.cli.output.console import (
+    name_fleet_file,
+    print_json,
+    print_lines,
+    print_note,
+    stderr_console,
+    stdout_console,
+)
 from flows.cli.output.records import refuse_existing, write_new
+from flows.formatting import format_number
 
 if TYPE_CHECKING:
     from flows.fleet_file.models import Fleet
@@ -55,7 +63,7 @@ def export_schema(
     comments += [f"Not exported: {each}." for each in left_alone]
     write_new(write_yaml(table, comments), out)
     if out:
-        stderr_console().print(f"Wrote {out}. Reference it in the fleet file: mappings: {out}", soft_wrap=True)
+        print_note(f"Wrote {out}. Reference it in the fleet file: mappings: {out}")
 
 
 def look(fleet: "Fleet", key: str, tenant: str | None) -> "JobSchema":
@@ -74,8 +82,6 @@ async def _look(fleet: "Fleet", key: str, tenant: str | None) -> "JobSchema":
 
 def adopt_schema(only: OneKeyOption, fleet: FleetArgument = DEFAULT_FLEET, tenant: TenantOption = None) -> None:
     """Update the mappings file with edits made in the tenant. Changes nothing in the tenant."""
-    from rich.text import Text
-
     from flows.documents.errors import FleetFileError
     from flows.fleet_file.loader import load_fleet
     from flows.mappings.diff import diff_mappings
@@ -89,7 +95,7 @@ def adopt_schema(only: OneKeyOption, fleet: FleetArgument = DEFAULT_FLEET, tenan
     mappings = instance.mappings
     if mappings is None:
         raise CommandFailed(
-            f"{only} has no mappings file.", f"Create one: entra-fleet schema export {fleet} --only {only}"
+            f"{only} has no mappings file.", f"Create one: entra-fleet schema export FLEET --only {only}"
         )
     path = _file_of(mappings, only)
     found, problems = desired_mappings(mappings, None, None, look(desired, only, tenant).schema)
@@ -99,14 +105,14 @@ def adopt_schema(only: OneKeyOption, fleet: FleetArgument = DEFAULT_FLEET, tenan
     changed = diff_mappings(found)
     for each in changed:
         # The reverse of a plan: the file takes over what the tenant has.
-        stderr_console().print(Text(format_change(FieldChange(each.field, each.after, each.before))), soft_wrap=True)
+        print_note(format_change(FieldChange(each.field, each.after, each.before)))
     if not changed:
-        stderr_console().print(f"{path} already matches the job of {only}.", soft_wrap=True)
+        print_note(f"{path} already matches the job of {only}.")
         return
     from flows.mappings.adopt import adopt_mappings, expected_mappings
 
     _rewrite(path, adopt_mappings(path.read_text(encoding="utf-8"), found), expected_mappings(mappings, found))
-    stderr_console().print(f"{path}: {len(changed)} changes taken from {only}.", soft_wrap=True)
+    print_note(f"{path}: {format_number(len(changed), 'change')} taken from {only}.")
 
 
 def _file_of(mappings: "Mappings", key: str) -> Path:
@@ -201,8 +207,8 @@ def _show(key: str, versions: "list[SchemaVersion]", authors: "dict[int, Version
         for each in versions
     ]
     print_table(columns, rows, stdout_console())
-    restore = name_fleet_file(f"entra-fleet schema restore FLEET --only {key} --version N")
-    stdout_console().print(f"To restore one: {restore}", soft_wrap=True)
+    restore = f"To restore one: entra-fleet schema restore FLEET --only {key} --version N"
+    print_lines([name_fleet_file(restore)], stdout_console())
 
 
 def _as_json(version: "SchemaVersion", authors: "VersionAuthors") -> dict[str, Any]:

@@ -8,7 +8,7 @@ import typer
 
 from flows.cli.arguments.options import Output, OutputOption, StoreOption, confirm
 from flows.cli.errors import BadUsage
-from flows.cli.output.console import print_json, stderr_console, stdout_console
+from flows.cli.output.console import print_json, print_lines, print_note, stderr_console, stdout_console
 from flows.formatting import format_count
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def upgrade(store: StoreOption = None, output: OutputOption = Output.TEXT) -> No
         done = f"already at version {SCHEMA_VERSION}"
     else:
         done = f"upgraded from version {before} to {SCHEMA_VERSION}"
-    stdout_console().print(f"{address}: {done}.", soft_wrap=True)
+    print_lines([f"{address}: {done}."], stdout_console())
 
 
 @app.command("prune")
@@ -65,7 +65,7 @@ def prune(
     with require_store(environment().store_url) as found:
         # Counted first, so that the question names what will be deleted.
         old = {kind: found.older_than(before).count(kind) for kind in kinds}
-        stderr_console().print(f"Older than {before:%Y-%m-%d %H:%M}Z: {_words(old) or 'nothing'}.", soft_wrap=True)
+        print_note(f"Older than {before:%Y-%m-%d %H:%M}Z: {_words(old) or 'nothing'}.")
         goes_on = any(old.values()) and not dry_run and _agreed(yes)
         deleted = _deleted(found, before, kinds) if goes_on else dict.fromkeys(kinds, 0)
     if output is Output.JSON:

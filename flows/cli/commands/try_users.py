@@ -15,7 +15,7 @@ from flows.cli.arguments.options import (
     TenantOption,
 )
 from flows.cli.errors import FAILED, BadUsage
-from flows.cli.output.console import print_json, stderr_console
+from flows.cli.output.console import print_json, print_note
 
 if TYPE_CHECKING:
     from flows.on_demand_provisioning.result import OnDemandResults
@@ -79,8 +79,6 @@ def command(
 
 
 def _report(outcome: "OnDemandResults", output: Output) -> None:
-    from rich.text import Text
-
     from flows.on_demand_provisioning.result import format_unexpected
 
     if output is Output.JSON:
@@ -91,4 +89,4 @@ def _report(outcome: "OnDemandResults", output: Output) -> None:
         show_on_demand_results(outcome)
     for trial in outcome.trials:
         if difference := format_unexpected(trial, outcome.expected):
-            stderr_console().print(Text(difference), soft_wrap=True)
+            print_note(difference)

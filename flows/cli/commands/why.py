@@ -6,7 +6,7 @@ import typer
 
 from flows.cli.arguments.options import Output, OutputOption, StoreOption
 from flows.cli.errors import FAILED, CommandFailed
-from flows.cli.output.console import print_json, stderr_console, stdout_console
+from flows.cli.output.console import print_json, print_note, stdout_console
 
 if TYPE_CHECKING:
     from flows.monitoring.instances import Instance
@@ -79,8 +79,6 @@ def _show_candidates(user: str, candidates: list["Identity"], output: Output) ->
     if output is Output.JSON:
         print_json({"candidates": [asdict(each) for each in candidates]})
         return
-    from rich.text import Text
-
     from flows.cli.output.tables import Column, print_table
 
     columns = (Column("id"), Column("name", prose=True), Column("user principal name", drop=1), Column("kind", drop=2))
@@ -88,7 +86,5 @@ def _show_candidates(user: str, candidates: list["Identity"], output: Output) ->
         tuple(text or "-" for text in (each.id, each.name, each.user_principal_name, each.type)) for each in candidates
     ]
     more = " at least" if len(candidates) == CANDIDATES_MAX else ""
-    stderr_console().print(
-        Text(f"{user!r} matches{more} {len(candidates)} users or groups; name one by its id."), soft_wrap=True
-    )
+    print_note(f"{user!r} matches{more} {len(candidates)} users or groups; name one by its id.")
     print_table(columns, rows, stdout_console())

@@ -61,7 +61,7 @@ def _directory(keep: bool) -> Iterator[Path]:
 
 def _show(rehearsal: "DemoResult", profile: str, seed: int, differences: list[str]) -> None:
     from flows.cli.demo.result import demo_table, summary_grid
-    from flows.cli.output.inventory import inventory_table
+    from flows.cli.output.inventory import print_jobs
 
     console = stdout_console()
     console.print(Text.assemble("\n", ("entra-fleet demo", "bold"), f": profile {profile}, seed {seed}\n"))
@@ -71,7 +71,7 @@ def _show(rehearsal: "DemoResult", profile: str, seed: int, differences: list[st
     if rehearsal.inventory:
         unmanaged = replace(rehearsal.inventory, rows=[row for row in rehearsal.inventory.rows if row.fleet is None])
         console.print("\nWhat entra-fleet inventory finds beside the fleet:\n")
-        console.print(inventory_table(unmanaged))
+        print_jobs(unmanaged)
 
 
 def _keep(stage: "DemoSession", directory: Path) -> None:

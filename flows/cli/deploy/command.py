@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from flows.cli.errors import BadUsage
-from flows.cli.output.console import stderr_console, stdout_console
+from flows.cli.output.console import print_lines, print_note, stderr_console, stdout_console
 
 FleetsOption = Annotated[
     Path | None,
@@ -53,6 +53,5 @@ def command(
     log_file = user_log_path("entra-fleet", appauthor=False, ensure_exists=True) / "deploy.log"
     with stderr_console().status("deploying"):
         left_over = deploy(api, document, notify or (file.notify if file else None), log_file, Path.cwd())
-    for line in format_deployed(left_over):
-        stderr_console().print(line, soft_wrap=True)
-    stdout_console().print(f"{len(document['deployments'])} deployments on {api.address}.", soft_wrap=True)
+    print_note(*format_deployed(left_over))
+    print_lines([f"{len(document['deployments'])} deployments on {api.address}."], stdout_console())

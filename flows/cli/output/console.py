@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
-from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 from rich.segment import Segment
@@ -68,13 +67,14 @@ def stderr_console() -> Console:
     return _PlainConsole(stderr=True)
 
 
-_fleet_file: ContextVar[str] = ContextVar("fleet_file", default="FLEET")
+_ANY_FLEET = "FLEET"
+_fleet_file: ContextVar[str] = ContextVar("fleet_file", default=_ANY_FLEET)
 _COMMAND = re.compile(r"(?P<command>\bentra-fleet(?: [a-z]+){1,2}) FLEET\b")
 
 
 def use_fleet_file(path: Path | None) -> None:
     """Have the commands that hints recommend name this fleet file; None leaves `FLEET` in them."""
-    _fleet_file.set("FLEET" if path is None else shlex.quote(str(path)))
+    _fleet_file.set(_ANY_FLEET if path is None else shlex.quote(str(path)))
 
 
 def name_fleet_file(text: str) -> str:
@@ -82,26 +82,62 @@ def name_fleet_file(text: str) -> str:
     return _COMMAND.sub(lambda found: f"{found['command']} {_fleet_file.get()}", text)
 
 
-def print_lines(lines: Iterable[str | Text], console: Console, *, indent: int = 0) -> None:
-    """Print indented lines: on a terminal words wrap, in a pipe a line stays one."""
+_LAST_COMMAND = re.compile(r"(?:^|(?<=: ))entra-fleet [a-z].*$")
+_TEXT_WIDTH_MIN = 20
+_COMMAND_INDENT = "    "
+
+
+def print_lines(lines: Iterable[str | Text], console: Console, *, indent: int = 0, hang: int = 0) -> None:
+    """Print lines: on a terminal they wrap between words, in a pipe each stays one line.
+
+    Args:
+        lines: The lines; a line feed in one begins another.
+        console: Where to print.
+        indent: Blanks before each.
+        hang: Width of the label that each begins with; what wraps stands to the right of it.
+    """
     for line in lines:
-        text = Text(line) if isinstance(line, str) else line
-        # A command stays one line too: pasted in two, its first half would run.
-        if console.is_terminal and "entra-fleet " not in text.plain:
-            console.print(Padding(text, (0, 0, 0, indent), expand=False))
-        else:
-            console.print(Text.assemble(" " * indent, text), soft_wrap=True)
+        for text in (Text(line) if isinstance(line, str) else line).split("\n"):
+            label = text[:hang] if hang else Text()
+            for part in _wrap(text[hang:], console, indent + hang):
+                console.print(Text.assemble(" " * indent, label, part), soft_wrap=True)
+                label = Text(" " * hang)
+
+
+def print_note(*lines: str | Text) -> None:
+    """Print messages on standard error; commands in them name the fleet file."""
+    named = (name_fleet_file(line) if isinstance(line, str) else line for line in lines)
+    print_lines(named, stderr_console())
+
+
+def _wrap(text: Text, console: Console, margin: int) -> Iterable[Text]:
+    width = max(console.width - margin, _TEXT_WIDTH_MIN)
+    if not console.is_terminal or text.cell_len <= width:
+        return [text]
+    if "entra-fleet " not in text.plain:
+        return text.wrap(console, width)
+    # A command stays in one line: pasted in two, its first half would run.
+    command = _LAST_COMMAND.search(text.plain)
+    if command is None or not command.start():
+        return [text]
+    prose = text[: command.start()]
+    prose.rstrip()
+    return [*prose.wrap(console, width), Text.assemble(_COMMAND_INDENT, text[command.start() :])]
 
 
 def show_failure(key: str, failure: "StepFailed") -> None:
     """Print the step and the reason of a failed instance."""
-    reason = name_fleet_file(str(failure))
-    stderr_console().print(Text(f"\n{key} failed at {failure.step}:\n{reason}"), soft_wrap=True)
+    print_note(f"\n{key} failed at {failure.step}:\n{failure}")
 
 
 def show_error(text: str) -> None:
     """Print the error that ends the command."""
-    sys.stderr.write(f"{escape_controls(name_fleet_file(text))}\n")
+    print_note(escape_controls(text))
+
+
+def show_traceback(text: str) -> None:
+    """Print the traceback of a defect."""
+    sys.stderr.write(f"{escape_controls(text)}\n")
 
 
 def print_json(document: Any) -> None:
@@ -136,6 +172,7 @@ _WORDS = {
 _BAR_WIDTH = 24
 _NARROW = 80
 _KEYS_SHOWN = 5
+_AGAIN = "Run the same command again: it finishes what was begun, and creates nothing twice."
 
 
 class RunProgress:
@@ -151,14 +188,16 @@ class RunProgress:
         self._opening = bars.add_task(opening, total=None, text="")
         self._phases: dict[str, TaskID] = {}
         self._latest: Progress | None = None
+        self._began = False
         self.steps: dict[str, str] = {}
         """The step of each instance that was begun and is not finished, by its key."""
 
     def show(self, progress: Progress) -> None:
         """Draw one thing that happened; a note is printed even without a terminal."""
         if progress.phase == NOTE:
-            self._bars.console.print(progress.text, soft_wrap=True, markup=False)
+            print_lines([progress.text], self._bars.console)
             return
+        self._began = self._began or bool(progress.key)
         if progress.phase == STEP:
             self.steps[progress.key] = progress.text
             if self._latest:
@@ -180,8 +219,10 @@ class RunProgress:
     def format_interruption(self) -> str:
         """Return what was finished, begun and left when the run was interrupted, and what to do."""
         latest = self._latest
+        if not self._began:
+            return format_interruption()
         if latest is None or not (latest.key or self.steps):
-            return "Interrupted."
+            return f"Interrupted.\n{_AGAIN}"
         left = latest.total - latest.done - len(self.steps)
         begun = [f"{key} ({step})" for key, step in list(self.steps.items())[:_KEYS_SHOWN]]
         more = [f"{len(self.steps) - _KEYS_SHOWN} more"] if len(self.steps) > _KEYS_SHOWN else []
@@ -189,8 +230,17 @@ class RunProgress:
         return (
             f"Interrupted: {latest.done} of {format_number(latest.total, 'instance')} finished, "
             f"{len(self.steps)} begun, {max(left, 0)} left.{under_way}\n"
-            "Run the same command again: it finishes what was begun, and creates nothing twice."
+            f"{_AGAIN}"
         )
+
+
+class ShownInterruption(KeyboardInterrupt):
+    """An interruption of which everything has been said."""
+
+
+def format_interruption() -> str:
+    """Return what to say of a command that was interrupted before it began to change anything."""
+    return "Interrupted." if _fleet_file.get() == _ANY_FLEET else "Interrupted. Nothing was changed."
 
 
 def format_steps(steps: dict[str, str]) -> str:
@@ -212,8 +262,8 @@ def show_progress(opening: str) -> Iterator[None]:
                 yield
         except KeyboardInterrupt:
             bars.stop()
-            print_lines(progress.format_interruption().splitlines(), console)
-            raise
+            print_lines([progress.format_interruption()], console)
+            raise ShownInterruption from None
 
 
 def _columns(console: Console) -> list[SpinnerColumn | TextColumn | BarColumn | MofNCompleteColumn | TimeElapsedColumn]:

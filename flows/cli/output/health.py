@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from flows.cli.output.console import name_fleet_file, print_lines, stdout_console
-from flows.cli.output.tables import Column, format_moment, print_table, state_text
+from flows.cli.output.tables import SCREENFUL_MIN, Column, format_moment, print_table, state_text
 from flows.formatting import format_count, format_number
 from flows.monitoring.sweep import Reading, Sweep
 from flows.monitoring.triage import ErrorTriage, Triage, command_for_all, group_equal
@@ -22,7 +22,6 @@ _COLUMNS = (
     Column("counts", drop=3),
     Column("why", prose=True),
 )
-_SCREENFUL_MIN = 20
 _KEYS_SHOWN = 12
 
 
@@ -48,7 +47,7 @@ def show_health(seen: Sweep, *, verbose: bool = False) -> None:
 
 def _fold(readings: Sequence[Reading], console: Console, *, verbose: bool) -> tuple[list[Reading], int]:
     """Return the jobs to list, and how many steady ones to count only: on a terminal, beyond a screenful."""
-    if verbose or not console.is_terminal or len(readings) <= max(console.height, _SCREENFUL_MIN):
+    if verbose or not console.is_terminal or len(readings) <= max(console.height, SCREENFUL_MIN):
         return list(readings), 0
     shown = [each for each in readings if each.health.state != "steady" or not each.is_healthy or each.health.is_ailing]
     return shown, len(readings) - len(shown)

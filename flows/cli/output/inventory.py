@@ -5,13 +5,13 @@ from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.table import Table
 from rich.text import Text
 
 from flows.cli.errors import CommandFailed
-from flows.cli.output.console import print_json, stderr_console, stdout_console
+from flows.cli.output.console import print_json, print_note, stdout_console
 from flows.cli.output.records import Format, InventoryFormat, print_records
-from flows.cli.output.tables import state_text
+from flows.cli.output.tables import Column, print_table, state_text
+from flows.formatting import format_number
 
 if TYPE_CHECKING:
     from flows.inventory.inventory import Inventory
@@ -27,7 +27,7 @@ def print_inventory(inventory: "Inventory", form: InventoryFormat | None, out: P
         if form is None:
             print_json(inventory.as_json())
         elif form is InventoryFormat.TABLE:
-            stdout_console().print(inventory_table(inventory))
+            print_jobs(inventory)
         else:
             _print_records(inventory, Format(form.value))
 
@@ -51,40 +51,47 @@ def _print_records(inventory: "Inventory", form: Format) -> None:
         print_records(records, COLUMNS, form)
 
 
-def inventory_table(inventory: "Inventory") -> Table:
-    """Return the jobs of a tenant, those that need attention first."""
-    # Names give way to what is wrong: those are whole in every other format.
-    table = Table(box=None, pad_edge=False, expand=True)
-    ratios = {"application": 3, "template": 2}
+def print_jobs(inventory: "Inventory") -> None:
+    """Print the jobs of a tenant as a table, those that need attention first."""
     owned = any(row.fleet for row in inventory.rows)
-    for name in ("application", "template", "state", "since", *(("fleet",) if owned else ()), "findings"):
-        table.add_column(name, no_wrap=True, overflow="ellipsis", ratio=ratios.get(name))
-    for row in inventory.rows:
-        table.add_row(
-            Text(row.principal.display_name or row.job.service_principal_id),
-            Text(row.job.synchronization_template_id or "-"),
+    columns = (
+        Column("application", prose=True),
+        Column("template", drop=4),
+        Column("state"),
+        Column("since", drop=1),
+        *((Column("fleet", drop=3),) if owned else ()),
+        Column("findings", prose=True),
+        Column("service principal", drop=2),
+    )
+    rows = [
+        (
+            row.principal.display_name or row.job.service_principal_id,
+            row.job.synchronization_template_id or "-",
             state_text("removed" if row.job.gone_at else row.health.state),
             row.since.strftime("%Y-%m-%d") if row.since else "-",
-            *((Text(f"{row.fleet}/{row.key}" if row.fleet else "-"),) if owned else ()),
-            Text("\n".join(row.warnings) or "-", style="yellow" if row.warnings else ""),
+            *((f"{row.fleet}/{row.key}" if row.fleet else "-",) if owned else ()),
+            Text(", ".join(row.warnings) or "-", style="yellow" if row.warnings else ""),
+            row.job.service_principal_id,
         )
-    return table
+        for row in inventory.rows
+    ]
+    print_table(columns, rows, stdout_console())
 
 
 def show_summary(inventory: "Inventory") -> None:
     """Print what was looked at, and what could not be read, on standard error."""
-    console = stderr_console()
     warnings = sum(bool(row.warnings) for row in inventory.rows)
     unmanaged = sum(row.fleet is None for row in inventory.rows)
-    console.print(
-        f"{len(inventory.rows)} jobs of {inventory.service_principals} service principals; {warnings} with findings, "
-        f"{unmanaged} in no fleet ({inventory.requests} requests, {inventory.seconds:.1f} s).",
-        soft_wrap=True,
+    print_note(
+        f"{format_number(len(inventory.rows), 'job')} of {inventory.service_principals} service principals; "
+        f"{warnings} with findings, {unmanaged} in no fleet ({inventory.requests} requests, {inventory.seconds:.1f} s)."
     )
+    if unmanaged:
+        print_note("To manage one: entra-fleet adopt --service-principal ID")
     for each in inventory.unreadable:
         name = each.display_name or each.service_principal_id
-        text = f"{name}: Graph does not show its jobs: {each.error_code}: {each.error_message or 'no reason given'}"
-        console.print(Text(text), soft_wrap=True)
+        why = each.error_message or "no reason given"
+        print_note(f"{name}: Graph does not show its jobs: {each.error_code}: {why}")
 
 
 @contextmanager

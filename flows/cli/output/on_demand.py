@@ -4,7 +4,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from flows.cli.output.console import stdout_console
+from flows.cli.output.console import print_lines, stdout_console
 from flows.on_demand_provisioning.result import OnDemandResult, OnDemandResults, format_details, format_lines
 
 _COLOURS = {"failed": "red", "unknown": "red", "skipped": "yellow"}
@@ -23,7 +23,7 @@ def show_on_demand_results(outcome: OnDemandResults) -> None:
 def _show(trial: OnDemandResult) -> None:
     console, subject = stdout_console(), trial.subject
     who = "  ".join(filter(None, (subject.label, subject.user_principal_name, subject.kind, subject.id)))
-    console.print(Text(who, style="bold"), soft_wrap=True)
+    print_lines([Text(who, style="bold")], console)
     outcome = Text(trial.outcome, style=_COLOURS.get(trial.outcome, "green"))
     console.print(Text.assemble((trial.key, "bold"), "  ", outcome, f"  {trial.tried_at:%Y-%m-%d %H:%M:%SZ}"))
     if trial.steps:

@@ -6,10 +6,13 @@ import typer
 from rich.text import Text
 
 from flows.cli.errors import FAILED
-from flows.cli.output.console import Output, name_fleet_file, print_json, show_failure, stderr_console, stdout_console
+from flows.cli.output.console import Output, print_json, print_lines, print_note, show_failure, stdout_console
+from flows.cli.output.tables import SCREENFUL_MIN, Column, print_table, state_text
 from flows.formatting import format_count, format_number
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from flows.rollout.waves import RolloutReport
     from flows.run.journal import FleetOutcome
 
@@ -26,17 +29,16 @@ def report_outcome(outcome: "FleetOutcome", output: Output) -> None:
 
 def show_outcome(outcome: "FleetOutcome") -> None:
     """Print an outcome as text: failures in full, everything else in one line."""
-    from flows.cli.output.tables import print_outcome
-
     console = stdout_console()
-    print_outcome(outcome, console)
+    _print_instances(outcome, console)
     counts = format_count(outcome.summary)
-    console.print(f"{outcome.fleet}: {counts or 'no instances'}; {outcome.requests} requests, {outcome.seconds:.1f} s.")
+    summary = f"{outcome.fleet}: {counts or 'no instances'}; {outcome.requests} requests, {outcome.seconds:.1f} s."
+    print_lines([summary], console)
     for each in outcome.instances:
         if each.pending:
-            console.print(Text(f"{each.key}: pending until a later apply: {', '.join(each.pending)}"), soft_wrap=True)
+            print_lines([f"{each.key}: pending until a later apply: {', '.join(each.pending)}"], console)
         if each.token_expiry:
-            console.print(Text(f"{each.key}: {each.token_expiry}"), soft_wrap=True)
+            print_lines([f"{each.key}: {each.token_expiry}"], console)
         if each.failure:
             show_failure(each.key, each.failure)
     if outcome.rollout:
@@ -45,8 +47,6 @@ def show_outcome(outcome: "FleetOutcome") -> None:
 
 def show_rollout(report: "RolloutReport") -> None:
     """Print the health checks of each wave, and why the rollout was held."""
-    from flows.cli.output.tables import Column, print_table
-
     console = stdout_console()
     columns = (
         Column("wave"),
@@ -70,5 +70,33 @@ def show_rollout(report: "RolloutReport") -> None:
     for wave in report.waves:
         if wave.state == "pending":
             console.print(Text(f"{wave.name}: {format_number(len(wave.members), 'instance')}, not started."))
-    for line in report.why():
-        stderr_console().print(Text(name_fleet_file(line)), soft_wrap=True)
+    print_note(*report.why())
+
+
+_OUTCOME = (
+    Column("key"),
+    Column("outcome"),
+    Column("job"),
+    Column("application", drop=1),
+    Column("service principal", drop=2),
+)
+
+
+def _print_instances(outcome: "FleetOutcome", console: "Console") -> None:
+    """Print the instances that were changed or failed; on a terminal beyond a screenful only those that failed."""
+    told = [each for each in outcome.instances if each.outcome not in {"unchanged", "held"}]
+    if console.is_terminal and len(told) > max(console.height, SCREENFUL_MIN):
+        # The summary below counts the others, and the plan above has named them.
+        told = [each for each in told if each.failure]
+    rows = [
+        (
+            each.key,
+            state_text(each.outcome),
+            state_text(each.job_state or "-"),
+            each.application_id or "-",
+            each.service_principal_id or "-",
+        )
+        for each in told
+    ]
+    if rows:
+        print_table(_OUTCOME, rows, console)

@@ -51,9 +51,9 @@ def _show_group(group: PlanGroup, console: Console) -> None:
     verb.plain = f"{_SIGNS[group.verb]} {group.verb if group.verb != 'none' else 'no change'}"
     console.print()
     if len(group.plans) == 1:
-        console.print(Text.assemble(verb, " ", (group.keys[0], "bold")), soft_wrap=True)
+        print_lines([Text.assemble(verb, " ", (group.keys[0], "bold"))], console)
     else:
-        console.print(Text.assemble(verb, f" {len(group.plans)} instances"), soft_wrap=True)
+        print_lines([Text.assemble(verb, f" {len(group.plans)} instances")], console)
         print_lines([Text(format_keys(group.keys, _KEYS_SHOWN), "bold")], console, indent=4)
     for line in group.lines:
         text = Text(name_fleet_file(line))

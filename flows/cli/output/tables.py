@@ -4,15 +4,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-if TYPE_CHECKING:
-    from flows.run.journal import FleetOutcome
-
+from flows.cli.output.console import print_lines
 
 _COLOURS = {
     "create": "green",
@@ -37,6 +34,8 @@ _COLOURS = {
     "warning": "yellow",
 }
 _GAP = 2
+_STACK_INDENT = 4
+SCREENFUL_MIN = 20
 _PROSE_WIDTH = 24
 _WORD_WIDTH = 40
 """A longer word than an id is broken."""
@@ -56,6 +55,8 @@ class Column:
 def print_table(columns: Sequence[Column], rows: Sequence[Sequence[Text | str]], console: Console) -> None:
     """Print rows: on a terminal with the columns that fit, elsewhere with all of them, each row in one line.
 
+    Where not even the columns fit that always stay, prose goes below its row.
+
     Args:
         columns: The columns, from left to right.
         rows: The cells of each row, one for each column.
@@ -68,12 +69,33 @@ def print_table(columns: Sequence[Column], rows: Sequence[Sequence[Text | str]],
         return
     needed = [_needed(cells, n) if column.prose else widths[n] for n, column in enumerate(columns)]
     kept = _fitting(columns, needed, console.width)
+    if sum(needed[n] + _GAP for n in kept) - _GAP > console.width:
+        _print_stacked([columns[n] for n in kept], [[row[n] for n in kept] for row in cells], console)
+        return
     table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0))
     for n in kept:
         table.add_column(columns[n].name, no_wrap=not columns[n].prose, overflow="fold")
     for row in cells:
         table.add_row(*(row[n] for n in kept))
     console.print(table)
+
+
+def _print_stacked(columns: Sequence[Column], rows: Sequence[Sequence[Text]], console: Console) -> None:
+    """Print each row in several lines: the prose below, but for that of the first column, which names the row."""
+    above = [n for n, column in enumerate(columns) if n == 0 or not column.prose]
+    below = [n for n in range(len(columns)) if n not in above]
+    head = [Text(column.name) for column in columns]
+    widths = [max(row[n].cell_len for row in [head, *rows]) for n in above]
+    aligned = sum(widths) + _GAP * len(above) <= console.width
+    for row in [head, *rows]:
+        ends = [" " * (width - row[n].cell_len if aligned else 0) for n, width in zip(above, widths, strict=True)]
+        first = Text(" " * _GAP).join(row[n] + Text(end) for n, end in zip(above, ends, strict=True))
+        first.rstrip()
+        print_lines([first], console)
+        for n in below if row is not head else ():
+            name = f"{columns[n].name}: " if n != below[0] else ""
+            lines = [Text.assemble(name, row[n])] if row[n].plain not in {"", "-"} else []
+            print_lines(lines, console, indent=_STACK_INDENT)
 
 
 ROWS_AT_ONCE = 500
@@ -112,32 +134,6 @@ def _print_lines(
     for row in ([Text(column.name) for column in columns], *rows):
         padded = [cell.plain + " " * (width - cell.cell_len) for cell, width in zip(row, widths, strict=True)]
         console.print(Text((" " * _GAP).join(padded).rstrip()), soft_wrap=True)
-
-
-_OUTCOME = (
-    Column("key"),
-    Column("outcome"),
-    Column("job"),
-    Column("application", drop=1),
-    Column("service principal", drop=2),
-)
-
-
-def print_outcome(outcome: "FleetOutcome", console: Console) -> None:
-    """Print the instances that were changed or failed."""
-    rows = [
-        (
-            each.key,
-            state_text(each.outcome),
-            state_text(each.job_state or "-"),
-            each.application_id or "-",
-            each.service_principal_id or "-",
-        )
-        for each in outcome.instances
-        if each.outcome not in {"unchanged", "held"}
-    ]
-    if rows:
-        print_table(_OUTCOME, rows, console)
 
 
 def format_moment(moment: datetime | None) -> str:

@@ -8,12 +8,20 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from flows.cli.output.console import stdout_console
+from flows.cli.output.console import print_lines, stdout_console
+from flows.cli.output.tables import Column, format_moment, print_table, state_text
 
 if TYPE_CHECKING:
     from flows.monitoring.user_history import HistoryEntry, TriedOnDemand, UserHistory
 
 _COLOURS = {"failure": "red", "success": "green", "skipped": "yellow", "warning": "yellow"}
+_COLUMNS = (
+    Column("key"),
+    Column("application", drop=1, prose=True),
+    Column("status"),
+    Column("action", drop=2),
+    Column("time"),
+)
 _KEYS_MAX = 10
 _TRIALS_MAX = 5
 _IMPORTS_MAX = 5
@@ -25,33 +33,40 @@ def show_user_history(story: "UserHistory") -> None:
     who = story.identity
     console.print(Text("  ".join(filter(None, (who.name, who.user_principal_name, who.type, who.id))), style="bold"))
     for chapter in story.chapters:
-        if chapter.explanation:
+        if lines := list(_lines(chapter)):
             console.print()
-        console.print(_heading(chapter), soft_wrap=True)
-        grid = Table.grid(padding=(0, 2))
-        for label, text in _lines(chapter):
-            grid.add_row(Text(label, style="dim"), Text(text))
-        if grid.row_count:
+            print_lines([_heading(chapter)], console)
+            grid = Table.grid(padding=(0, 2))
+            for label, text in lines:
+                grid.add_row(Text(label, style="dim"), Text(text))
             console.print(Padding(grid, (0, 0, 0, 2)))
+    if rows := [_row(chapter) for chapter in story.chapters if not any(_lines(chapter))]:
+        console.print()
+        print_table(_COLUMNS, rows, console)
     console.print()
     for tried in story.trials[:_TRIALS_MAX]:
-        console.print(_on_demand(tried), soft_wrap=True)
+        print_lines([_on_demand(tried)], console)
     for imported in story.role_imports[:_IMPORTS_MAX]:
         name = imported.service_principal_name or imported.service_principal_id
-        console.print(Text(f"{_moment(imported.at)}  {name}: {imported.text}."), soft_wrap=True)
+        print_lines([f"{_moment(imported.at)}  {name}: {imported.text}."], console)
     if story.unseen:
         keys = ", ".join(job.key for job in story.unseen[:_KEYS_MAX])
         more = f" and {len(story.unseen) - _KEYS_MAX} more" if len(story.unseen) > _KEYS_MAX else ""
-        console.print(Text(f"No events for this user or group in: {keys}{more}."), soft_wrap=True)
+        print_lines([f"No events for this user or group in: {keys}{more}."], console)
         for job in story.unseen if len(story.unseen) == 1 else ():
             console.print(
                 Text(f"Its job was {job.state} when last checked. Is the user or group assigned and in scope?")
             )
     for each in story.coverage:
         gaps = ", ".join(f"{gap.start:%Y-%m-%d %H:%M} to {gap.end:%Y-%m-%d %H:%M} ({gap.reason})" for gap in each.gaps)
-        console.print(
-            Text(f"Harvest complete up to {_moment(each.watermark)}; gaps: {gaps or 'none'}."), soft_wrap=True
-        )
+        print_lines([f"Harvest complete up to {_moment(each.watermark)}; gaps: {gaps or 'none'}."], console)
+
+
+def _row(chapter: "HistoryEntry") -> tuple[str | Text, ...]:
+    told = chapter.told
+    application = told.service_principal_name if chapter.instance else None
+    moment = format_moment(told.activity_at)
+    return chapter.name, application or "-", state_text(told.status or "?"), told.action or "-", moment
 
 
 def _heading(chapter: "HistoryEntry") -> Text:

@@ -7,7 +7,7 @@ import typer
 
 from flows.cli.deploy.command import FleetsOption, NotifyOption
 from flows.cli.errors import BadUsage
-from flows.cli.output.console import stderr_console, stdout_console
+from flows.cli.output.console import print_note, stderr_console, stdout_console
 
 if TYPE_CHECKING:
     from flows.cli.up.stack import Stack
@@ -64,8 +64,7 @@ def command(
 
 
 def _show(machine: "Stack", worker: bool) -> None:
-    for line in machine.remarks:
-        stderr_console().print(line, soft_wrap=True)
+    print_note(*machine.remarks)
     running = "" if worker else "; without a worker here, flows run only once one is started elsewhere"
     console = stdout_console()
     console.print(f"entra-fleet is up{running}. Ctrl-C stops it.", soft_wrap=True)

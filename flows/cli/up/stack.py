@@ -202,7 +202,7 @@ class Stack:
             yield "sign in", f"with the credentials in {self._home.auth_file}"
             yield "shell", f". {self._home.write_environment(self._api)}    # for prefect and entra-fleet"
         yield "first", f"Deployments → {self._provision.partition('/')[2]} → Run → Quick run, then open its artifacts"
-        yield "blocks", f"{ui}/blocks/catalog: Entra tenant, App credentials"
+        yield "blocks", f"{ui}/v2/blocks/catalog: Entra tenant, App credentials"
         yield "files", str(self._home.directory)
 
     def _require_free_port(self) -> None:
