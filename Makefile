@@ -6,7 +6,8 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no
 
 # A worker for each processor. They agree on the order of tests only if sets have the same order in all of them.
 WORKERS ?= auto
-PYTEST := PYTHONHASHSEED=0 $(BIN)/pytest -q --numprocesses=$(WORKERS) --maxprocesses=4
+# Bytecode is kept whatever the environment says, or each worker and each process that a test starts compiles all anew.
+PYTEST := PYTHONDONTWRITEBYTECODE= PYTHONHASHSEED=0 $(BIN)/pytest -q --numprocesses=$(WORKERS) --maxprocesses=4
 
 .PHONY: demo test quick lint check docs coverage proof mutants clean
 

@@ -75,25 +75,37 @@ def prefect_log(caplog, monkeypatch):
 
 # They import what they need themselves: most tests run without Prefect.
 @pytest.fixture(scope="session")
-def prefect_api(tmp_path_factory):
-    """A Prefect server for all tests that run flows on one: its home, with its database."""
+def prefect_home(tmp_path_factory):
+    """The directory of the one Prefect server of a session, with its database."""
+    return tmp_path_factory.mktemp("prefect")
+
+
+@pytest.fixture(scope="session")
+def prefect_server(prefect_home):
+    """A Prefect server, for all tests that need one."""
+    from flows.cli.processes.prefect_server import PrefectServer
+
+    server = PrefectServer(prefect_home)
+    try:
+        server.wait()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def prefect_api(prefect_server, prefect_home):
+    """Has flows of this process run on the Prefect server, whose home it is."""
     from prefect.events.worker import EventsWorker
     from prefect.logging.handlers import APILogWorker
 
-    from flows.cli.processes.prefect_server import PrefectServer
     from tests.proof.prefect_aside import prefect_api_at
 
-    home = tmp_path_factory.mktemp("prefect")
-    server = PrefectServer(home)
-    try:
-        server.wait()
-        with prefect_api_at(server.api_url):
-            yield home
-            # What is still to be sent belongs to this server, and would be looked for after it has gone.
-            APILogWorker.drain_all(timeout=5)
-            EventsWorker.drain_all()
-    finally:
-        server.stop()
+    with prefect_api_at(prefect_server.api_url):
+        yield prefect_home
+        # What is still to be sent belongs to this server, and would be looked for after it has gone.
+        APILogWorker.drain_all(timeout=5)
+        EventsWorker.drain_all()
 
 
 @pytest.fixture

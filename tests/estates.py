@@ -15,6 +15,7 @@ from flows.configuration.environment import add_prefect_variables
 from flows.steps.idempotency import WaitLimits, use_wait_limits
 from graph_client import GraphClient
 from graph_emulator import Clock, Emulator, EmulatorSettings
+from tests.store.databases import lay_empty_store
 
 TENANT = EmulatorSettings().tenant_id
 HASTY = WaitLimits(lookup_seconds=1.0, ready_seconds=30.0, interval_seconds=0.05, second_look_seconds=0.05)
@@ -99,6 +100,8 @@ class _Dated(httpx.AsyncBaseTransport):
 def estate(directory, faults=(), patience=HASTY, clock=None, emulator=Emulator, **settings):
     """Serve a tenant over TLS, sign in to it by the environment, and keep a store beside it."""
     directory.mkdir(exist_ok=True)
+    if not (directory / "store.db").exists():
+        lay_empty_store(directory / "store.db")
     emulator = emulator(EmulatorSettings(**(QUICK | settings)), clock or a_minute_behind(), faults)
     store = {"ENTRA_FLEET_STORE": f"sqlite:///{directory / 'store.db'}"}
     with (

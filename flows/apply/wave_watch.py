@@ -1,7 +1,6 @@
 """Watching a wave after its change: cycles, the log, and users that are tried."""
 
 import asyncio
-import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -83,7 +82,8 @@ async def watch_wave(
 async def _cycles(watch: Watch) -> list[Reading]:
     templates = {each.key: each.synchronization_template for each in watch.fleet.instances}
     targets = [Target(key, each.service_principal_id, templates[key]) for key, each in watch.outcomes.items()]
-    deadline = time.monotonic() + watch.rules.timeout_minutes * 60
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + watch.rules.timeout_minutes * 60
     bar = await ProgressArtifact.start(watch.fleet.fleet, watch.name, len(targets))
     while True:
         # A full sweep each time, so that quarantines are recorded and reported as in any other.
@@ -91,7 +91,7 @@ async def _cycles(watch: Watch) -> list[Reading]:
         waiting = sum(map(watch.open, readings))
         report_progress(Progress(watch.name, len(readings) - waiting, len(readings)))
         await bar.show(len(readings) - waiting)
-        left = deadline - time.monotonic()
+        left = deadline - loop.time()
         if not waiting or left <= 0:
             return readings
         await asyncio.sleep(min(watch.rules.interval_seconds, left))
@@ -99,14 +99,15 @@ async def _cycles(watch: Watch) -> list[Reading]:
 
 async def _logs(watch: Watch, jobs: Mapping[str, Reading]) -> dict[str, JobLog] | None:
     """Return what the log has of each job, once it shows what the jobs say they did; None if it cannot be read."""
-    deadline = time.monotonic() + watch.rules.log_minutes * 60
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + watch.rules.log_minutes * 60
     while True:
         found = await read_job_logs(list(jobs), watch.began_at) if jobs else {}
         if found is None:
             return None
         # The job counts at once what the log shows minutes later.
         late = [id_ for id_, each in jobs.items() if found[id_].events < each.health.counts.get("exported", 0)]
-        left = deadline - time.monotonic()
+        left = deadline - loop.time()
         if not late or left <= 0:
             return found
         await asyncio.sleep(min(max(watch.rules.interval_seconds, _LOG_INTERVAL_SECONDS), left))

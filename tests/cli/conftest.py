@@ -9,7 +9,6 @@ import pytest
 from ruamel.yaml import YAML
 
 from flows.cli.main import main
-from flows.cli.processes.prefect_server import PrefectServer
 from tests.estates import estate
 from tests.proof.prefect_aside import prefect_api_at
 from tests.store.databases import postgres_database, postgres_url, sqlite_url, store_url  # noqa: F401  # fixtures
@@ -90,16 +89,16 @@ def environment_of_a_child(variables):
 
 
 @pytest.fixture
-def at_a_terminal():
+def at_a_terminal(entra_fleet, monkeypatch):
     """Runs the command with a person at its standard input, who types these answers."""
 
     def run(*arguments, answers, **variables):
         keyboard, terminal = os.openpty()
         try:
-            process = started(*arguments, stdin=terminal, **variables)
-            os.close(terminal)
             os.write(keyboard, "".join(f"{answer}\n" for answer in answers).encode())
-            return finished(process)
+            with os.fdopen(terminal) as typed, monkeypatch.context() as patched:
+                patched.setattr(sys, "stdin", typed)
+                return entra_fleet(*arguments, **variables)
         finally:
             os.close(keyboard)
 
@@ -110,17 +109,6 @@ def at_a_terminal():
 def tenant(tmp_path):
     with estate(tmp_path / "tenant") as served:
         yield served
-
-
-@pytest.fixture(scope="session")
-def prefect_server(tmp_path_factory):
-    """A Prefect server like the one that a command starts for itself."""
-    server = PrefectServer(tmp_path_factory.mktemp("prefect"))
-    try:
-        server.wait()
-        yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture

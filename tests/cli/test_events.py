@@ -4,12 +4,13 @@ import csv
 import io
 import json
 import sqlite3
+import subprocess
+import sys
 from datetime import timedelta
 
 import pytest
 
 from flows.store import KnownInstance, open_store
-from tests.cli.test_startup import imported_by
 from tests.store.events import BOX, MOMENT, TENANT, event, failed, succeeded
 
 EVIL = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"]
@@ -115,19 +116,11 @@ def test_a_store_that_somebody_writes_to_can_be_exported(entra_fleet, filled):
 
 
 def test_a_reader_that_has_seen_enough_is_no_error(filled):
-    import subprocess
-    import sys
-
     with open_store(filled) as store:
         store.harvests.save(TENANT, [event(f"m{number}") for number in range(3000)])
     command = f"{sys.executable} -m flows.cli events --store {filled} | head -n 1"
     ended = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
     assert (ended.stdout.count("\n"), ended.stderr) == (1, "")
-
-
-def test_an_export_needs_no_prefect(filled):
-    code = f"import flows.cli.main; sys.argv = ['entra-fleet', 'events', '--store', {filled!r}]; flows.cli.main.main()"
-    assert imported_by(code) <= {"sqlalchemy", "graph_client", "pydantic"}
 
 
 def test_one_json_document_is_an_array(entra_fleet, filled):

@@ -33,8 +33,7 @@ def wanted(who, owner):
     return fleet(instance("box"), instance("bricks", DATABRICKS, assignments=who, owners=[owner]))
 
 
-@pytest.mark.parametrize("after_commit", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("request_number", [4, 9, 16])
+@pytest.mark.parametrize(("request_number", "after_commit"), [(4, False), (9, True), (16, True)])
 def test_killed_at_some_requests(killer, path, request_number, after_commit):
     assert killed(killer, path, request_number, after_commit=after_commit)
 

@@ -82,13 +82,13 @@ def test_a_plan_that_an_apply_would_refuse_says_so(run, write_fleet):
     path = write_fleet(fleet(*(instance(f"k{n}") for n in range(5))))
     run("apply", path, "--yes")
     write_fleet(fleet(*(instance(f"k{n}", notes="new") for n in range(5))))
-    text = [
-        "This would update 5 of 5 instances (100 %); the limit is 30 %.",
-        "Check the plan again, and add --force if that is what you want.",
-    ]
-    assert lines_of(run("plan", path))[-2:] == [f"Apply will refuse this plan: {text[0]}", text[1]]
+    refused = "\n".join(lines_of(run("plan", path))[-2:])
     result = run("apply", path, "--yes")
-    assert (result.code, result.out, result.err) == (1, "", "\n".join(text) + "\n")
+    assert (result.code, result.out) == (1, "")
+    for text in (refused, result.err):
+        assert "5 of 5 instances (100 %); the limit is 30 %" in text
+        assert "--force" in text
+    assert run("plan", path, "--detailed-exitcode").code == 1
     assert run("plan", path, "--force", "--detailed-exitcode").code == 2
     assert run("apply", path, "--yes", "--force").code == 0
 
@@ -113,14 +113,6 @@ def test_the_exit_code_says_whether_an_apply_would_start_and_succeed(run, write_
     assert run("plan", path).code == 1
     assert run("plan", path, "--detailed-exitcode").code == 1
     assert run("plan", path, "--output", "json").code == 1
-
-
-def test_a_plan_beyond_a_limit_cannot_start(run, write_fleet):
-    keys = [f"k{n}" for n in range(5)]
-    run("apply", write_fleet(fleet(*map(instance, keys))), "--yes")
-    path = write_fleet(fleet(*(instance(key, notes="new") for key in keys)))
-    assert run("plan", path, "--detailed-exitcode").code == 1
-    assert run("plan", path, "--detailed-exitcode", "--force").code == 2
 
 
 def test_many_equal_changes_are_one_block_until_unfolded(run, write_fleet):

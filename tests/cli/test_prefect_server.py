@@ -9,6 +9,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.cli.errors import CommandFailed
 from flows.cli.processes.child import Child
+from flows.cli.processes.local_api import serve_local_api
 from flows.cli.processes.prefect_server import PrefectServer, new_auth_string
 from tests.cli.conftest import finished, started
 from tests.e2e.machine import until
@@ -18,9 +19,9 @@ DEAD = "http://me:pa55word@127.0.0.1:9/api"
 WRITES = 80
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def guarded(tmp_path_factory):
-    """A server as a command starts it for itself."""
+    """A server as the demo starts it for itself."""
     server = PrefectServer(tmp_path_factory.mktemp("guarded"), auth_string=new_auth_string(), keeps_log=False)
     try:
         server.wait()
@@ -32,7 +33,11 @@ def guarded(tmp_path_factory):
 @pytest.fixture
 def server(request):
     """The API of a server that cannot be used: none is there, or one that wants a password."""
-    return DEAD if request.param == "dead" else request.getfixturevalue("guarded").api.url
+    if request.param == "dead":
+        yield DEAD
+        return
+    with serve_local_api("somebody:else") as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +46,9 @@ def tenant(tmp_path_factory):
         yield tenant
 
 
+@pytest.mark.proof
 def test_another_process_of_this_machine_is_refused(guarded):
+    """Its sister in test_local_api is of the server that all other commands start."""
     with httpx.Client(base_url=guarded.api.url, trust_env=False) as stranger:
         assert stranger.get("/version").status_code == stranger.get("/admin/settings").status_code == 401
         known = tuple(guarded.api.auth_string.split(":"))

@@ -1,21 +1,21 @@
 """Stores that cannot be used, as a person meets them: what, where, what to do."""
 
 import ctypes
+import os
 import resource
 import sqlite3
-import subprocess
-import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from flows.store import SCHEMA_VERSION, Change, Run, StoreVersionError, engine, open_store
-from tests.cli.conftest import ROOT, Finished
+from flows.store import SCHEMA_VERSION, Change, Run, StoreVersionError, engine, open_store, require_store
 from tests.store.events import MOMENT, event
 
 COMMANDS = [("audit",), ("store", "prune", "--yes"), ("store", "upgrade")]
-READ_ONLY = "Make the file and its directory writable for this user.\n"
-PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 24, 1, 2
+# Of <linux/capability.h>, <linux/prctl.h> and <linux/securebits.h>.
+CAPABILITY_VERSION, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 0x20080522, 1, 2
+PR_GET_SECUREBITS, PR_SET_SECUREBITS, NO_SETUID_FIXUP = 27, 28, 1 << 2
 
 
 def named(commands):
@@ -29,24 +29,37 @@ def path(sqlite_url):
     return Path(sqlite_url.removeprefix("sqlite:///"))
 
 
-def in_child(*arguments, before):
-    """The command in a process that is made poorer first."""
-    done = subprocess.run(
-        [sys.executable, "-m", "flows.cli", *arguments],
-        cwd=ROOT,
-        check=False,
-        capture_output=True,
-        text=True,
-        preexec_fn=before,
-        timeout=280,
-    )
-    return Finished(done.returncode, done.stdout, done.stderr)
-
-
+@contextmanager
 def like_anybody():
-    """Take from root the right to write what is read-only."""
-    for capability in (CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH):
-        ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
+    """Take from root, for a while and in this thread, the right to write what is read-only."""
+    if os.geteuid():
+        yield
+        return
+    libc = ctypes.CDLL(None)
+    header, held = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION, 0), (ctypes.c_uint32 * 6)()
+    assert libc.capget(header, held) == 0
+    poorer = (ctypes.c_uint32 * 6)(*held)
+    # The first of each three words: effective, permitted and inheritable. What is permitted can be taken up again.
+    poorer[0] &= ~(1 << CAP_DAC_OVERRIDE | 1 << CAP_DAC_READ_SEARCH)
+    bits = libc.prctl(PR_GET_SECUREBITS, 0, 0, 0, 0)
+    # Without this bit access(2) tells root what it may do with all that is permitted.
+    assert libc.prctl(PR_SET_SECUREBITS, bits | NO_SETUID_FIXUP, 0, 0, 0) == 0
+    assert libc.capset(header, poorer) == 0
+    try:
+        yield
+    finally:
+        assert libc.capset(header, held) == 0
+        assert libc.prctl(PR_SET_SECUREBITS, bits, 0, 0, 0) == 0
+
+
+@contextmanager
+def files_no_longer_than(limit_bytes):
+    _, most = before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, most))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def before_the_first_release():
@@ -82,9 +95,8 @@ def test_an_upgrade_does_not_go_back(entra_fleet_here, sqlite_url, path):
 @named([("audit",), ("store", "prune", "--yes")])
 def test_no_store_is_said_and_none_is_made(entra_fleet_here, tmp_path, command):
     url = f"sqlite:///{tmp_path}/data/none.db"
-    text = f"{url}: there is no store yet.\nName another one with --store.\n"
     result = entra_fleet_here(*command, "--store", url)
-    assert (result.out, result.err, result.code) == ("", text, 1)
+    assert (result.out, result.code, url in result.err, "--store" in result.err) == ("", 1, True, True)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -92,10 +104,9 @@ def test_no_store_is_said_and_none_is_made(entra_fleet_here, tmp_path, command):
 def test_a_file_that_is_no_store(entra_fleet_here, tmp_path, content):
     (tmp_path / "notes.db").write_bytes(content)
     result = entra_fleet_here("audit", "--store", f"sqlite:///{tmp_path}/notes.db")
-    text = "there is no store yet.\nName another one with --store.\n"
-    if content:
-        text = "file is not a database\nThe file is not an SQLite database; name another one.\n"
-    assert (result.out, result.err, result.code) == ("", f"sqlite:///{tmp_path}/notes.db: {text}", 1)
+    assert (result.out, result.code) == ("", 1)
+    assert f"sqlite:///{tmp_path}/notes.db: " in result.err
+    assert ("not a database" in result.err) == bool(content)
     assert (tmp_path / "notes.db").read_bytes() == content
 
 
@@ -104,8 +115,8 @@ def test_a_store_that_another_process_writes_to(entra_fleet_here, sqlite_url, pa
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     result = entra_fleet_here("store", "upgrade", "--store", sqlite_url)
-    text = f"{sqlite_url}: database is locked\nAnother process is writing to it; try again.\n"
-    assert (result.out, result.err, result.code) == ("", text, 1)
+    assert (result.out, result.code) == ("", 1)
+    assert f"{sqlite_url}: database is locked" in result.err
     assert entra_fleet_here("audit", "--store", sqlite_url).code == 0, "readers do not wait for a writer"
     other.close()
 
@@ -125,18 +136,19 @@ def read_only(path, request):
 
 
 @named([("store", "upgrade"), ("store", "prune", "--keep-days", "1", "--yes")])
-def test_what_writes_says_that_it_cannot(sqlite_url, read_only, command):
-    result = in_child(*command, "--store", sqlite_url, before=like_anybody)
-    assert (result.out, result.code) == ("", 1)
-    assert result.err.endswith(READ_ONLY)
+def test_what_writes_says_that_it_cannot(entra_fleet, sqlite_url, read_only, command):
+    with like_anybody():
+        result = entra_fleet(*command, "--store", sqlite_url)
+    assert (result.out, result.code, "writable" in result.err) == ("", 1, True)
 
 
 @pytest.mark.parametrize(
     ("command", "told"),
     [("audit", "contoso"), ("events", "DuplicateTargetEntries"), ("why Adèle", "DuplicateTargetEntries")],
 )
-def test_what_reads_reads_what_is_read_only_and_leaves_nothing(sqlite_url, read_only, command, told):
-    result = in_child(*command.split(), "--store", sqlite_url, before=like_anybody)
+def test_what_reads_reads_what_is_read_only_and_leaves_nothing(entra_fleet, sqlite_url, read_only, command, told):
+    with like_anybody():
+        result = entra_fleet(*command.split(), "--store", sqlite_url)
     assert (result.code, told in result.out) == (0, True), result.err
     assert [each.name for each in read_only.parent.iterdir()] == ["store.db"]
 
@@ -146,12 +158,10 @@ def test_a_store_in_use_is_read_with_what_its_log_has(sqlite_url, path):
     with open_store(sqlite_url) as writer:
         writer.journal.begin(Run(tenant_id="t", fleet="contoso", command="apply", started_at=MOMENT))
         path.parent.chmod(0o500)
-        code = f"from flows.store import require_store; print(len(require_store({sqlite_url!r}).journal.runs()))"
-        done = subprocess.run(
-            [sys.executable, "-c", code], cwd=ROOT, check=False, capture_output=True, text=True, preexec_fn=like_anybody
-        )
+        with like_anybody(), require_store(sqlite_url) as reader:
+            runs = reader.journal.runs()
         path.parent.chmod(0o700)
-    assert (done.stdout, done.stderr) == ("1\n", "")
+    assert len(runs) == 1
 
 
 def test_a_disk_that_is_full(entra_fleet_here, sqlite_url, monkeypatch):
@@ -162,15 +172,13 @@ def test_a_disk_that_is_full(entra_fleet_here, sqlite_url, monkeypatch):
     engine_set_up = engine._set_up_sqlite
     monkeypatch.setattr(engine, "_set_up_sqlite", set_up)
     result = entra_fleet_here("store", "upgrade", "--store", sqlite_url)
-    text = f"{sqlite_url}: database or disk is full\nFree some space, then prune the store.\n"
-    assert (result.out, result.err, result.code) == ("", text, 1)
+    assert (result.out, result.code) == ("", 1)
+    assert f"{sqlite_url}: database or disk is full" in result.err
 
 
 @pytest.mark.parametrize("limit_bytes", [0, 30_000])
-def test_files_that_may_not_grow(sqlite_url, limit_bytes):
-    def limit():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, limit_bytes))
-
-    result = in_child("store", "upgrade", "--store", sqlite_url, before=limit)
-    text = f"{sqlite_url}: disk I/O error\nCheck the disk: space, quota and limits of this user, and its health.\n"
-    assert (result.out, result.err, result.code) == ("", text, 1)
+def test_files_that_may_not_grow(entra_fleet, sqlite_url, limit_bytes):
+    with files_no_longer_than(limit_bytes):
+        result = entra_fleet("store", "upgrade", "--store", sqlite_url)
+    assert (result.out, result.code) == ("", 1)
+    assert f"{sqlite_url}: disk I/O error" in result.err

@@ -92,12 +92,12 @@ def test_with_one_store_one_of_them_waits_for_the_other(late, write_fleet, prefe
     assert f"process {runs[created.index(2)].pid}" in waited.err
 
 
-def test_while_another_run_writes_the_exit_code_is_3(late, write_fleet, prefect_server):
+def test_while_another_run_writes_the_exit_code_is_3(entra_fleet, late, write_fleet):
     with open_store(environment().store_url) as store:
         other = LeaseHolder(tenant_id=TENANT, fleets=frozenset({"contoso"}), command="rotate")
         assert store.leases.take(other) is None
-        variables = {"PREFECT_API_URL": prefect_server.api_url, "TOKEN": "good"}
-        ended = finished(started("apply", write_fleet(WANTED), "--yes", "--wait", "0", **variables))
+        variables = {"PREFECT_API_URL": "", "TOKEN": "good"}
+        ended = entra_fleet("apply", write_fleet(WANTED), "--yes", "--wait", "0", **variables)
         store.leases.release(other.holder)
     assert (ended.code, ended.out) == (3, "")
     assert f"process {os.getpid()}" in ended.err

@@ -30,8 +30,8 @@ def test_whatever_the_tenant_does_there_is_one_application_a_key(tmp_path, profi
             assert operations.index("start_job") > operations.index("put_secrets")
 
 
-@pytest.mark.parametrize("after_commit", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("fault", [503, 404, "reset"])
+# Each of them at every request of a run: tests/proof/test_fault_matrix.py.
+@pytest.mark.parametrize(("fault", "after_commit"), [(503, True), (404, True), ("reset", False)])
 @pytest.mark.parametrize(
     "operation", ["instantiate", "patch_application", "validate_credentials", "create_job", "put_secrets", "start_job"]
 )

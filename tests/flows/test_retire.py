@@ -164,8 +164,8 @@ async def test_of_several_generations_the_last_one_is_purged(tenant):
     assert binned(tenant) == ["App a", "App a"]
 
 
-@pytest.mark.parametrize("after_commit", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("fault", [503, 404, "reset"])
+# Each of them at every request of a run: tests/proof/test_fault_matrix.py.
+@pytest.mark.parametrize(("fault", "after_commit"), [(503, True), (404, True), ("reset", False)])
 @pytest.mark.parametrize("operation", [*IN_ORDER, "purge_deleted"])
 async def test_an_answer_that_is_lost_changes_nothing_in_the_end(tenant, operation, fault, after_commit):
     effect = {"effect": "reset"} if fault == "reset" else {"effect": "status", "status": fault, "retry_after": "0"}

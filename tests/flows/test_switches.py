@@ -1,13 +1,12 @@
 """What nobody could confirm about Graph, both ways, with answers lost on top of it."""
 
-import time
-
 import pytest
 
 from flows.configuration.environment import add_prefect_variables
 from flows.provision import provision_fleet
-from graph_emulator import Clock, FaultRule, both_ways
+from graph_emulator import FaultRule, both_ways
 from tests.estates import AWS, DATABRICKS, estate, fleet, instance
+from tests.proof.world import world
 
 pytestmark = pytest.mark.usefixtures("without_prefect")
 
@@ -20,14 +19,7 @@ LOST = [
     FaultRule("status", operation="start_job", occurrence=1, status=503, retry_after="0", after_commit=True),
     FaultRule("status", operation="list_jobs", occurrence=2, status=404),
 ]
-SPEED = 20
 KEYS = {"box": "Box", "databricks": DATABRICKS, "aws": AWS}
-
-
-def quick_clock():
-    """A clock by which the tenant lives twenty times as fast as we do."""
-    start = time.time() - 3600
-    return Clock(lambda: start + (time.time() - start - 3600) * SPEED)
 
 
 async def provision(wanted):
@@ -35,15 +27,12 @@ async def provision(wanted):
 
 
 @pytest.mark.parametrize("switched", both_ways(), ids=str)
-async def test_the_invariants_hold_whatever_graph_turns_out_to_do(tmp_path, switched):
-    quick = {} if "log_latency_seconds" in switched else {"log_latency_seconds": 0.0}
+def test_the_invariants_hold_whatever_graph_turns_out_to_do(tmp_path, switched):
     wanted = fleet(*(instance(key, template) for key, template in KEYS.items()))
-    with (
-        estate(tmp_path / "tenant", LOST, clock=quick_clock(), **(quick | switched)) as tenant,
-        add_prefect_variables({"TOKEN": "good"}),
-    ):
-        await provision(wanted)
-        outcome = await provision(wanted)
+    with world(tmp_path, **switched) as tenant:
+        tenant.emulator.controls.add_faults(LOST)
+        tenant.apply(wanted)
+        outcome = tenant.apply(wanted)
         assert outcome.failed == 0, [str(each.failure) for each in outcome.instances]
         assert {tag: len(found) for tag, found in tenant.applications().items()} == {
             f"entra-fleet:contoso:{key}": 1 for key in KEYS
@@ -54,7 +43,7 @@ async def test_the_invariants_hold_whatever_graph_turns_out_to_do(tmp_path, swit
             validated = min(operations.index(each) for each in operations if each.startswith("validate"))
             assert validated < operations.index("put_secrets") < operations.index("start_job")
         tenant.forget()
-        await provision(wanted)
+        tenant.apply(wanted)
         assert tenant.requests(writes=True) == []
 
 

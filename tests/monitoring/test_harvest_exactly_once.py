@@ -45,7 +45,7 @@ def stored(store, tenant) -> int:
     return sum(counted.count for counted in store.events.counts(EventFilter(tenant)))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(events=EVENTS, harvests=HARVESTS)
 async def test_without_any_overlap_no_event_falls_between_two_windows(store, events, harvests):
     tenant = str(uuid4())
@@ -56,7 +56,7 @@ async def test_without_any_overlap_no_event_falls_between_two_windows(store, eve
     assert new == stored(store, tenant) == len(events)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(events=EVENTS, harvests=HARVESTS, data=st.data())
 async def test_events_that_come_late_within_the_overlap_are_all_stored_once(store, events, harvests, data):
     tenant = str(uuid4())
@@ -69,7 +69,7 @@ async def test_events_that_come_late_within_the_overlap_are_all_stored_once(stor
     assert new == stored(store, tenant) == len(events)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(events=EVENTS, crashes=st.lists(st.integers(1, 12), max_size=4))
 async def test_any_number_of_crashes_in_a_row_loses_and_doubles_nothing(store, events, crashes):
     tenant = str(uuid4())
@@ -87,7 +87,7 @@ async def test_any_number_of_crashes_in_a_row_loses_and_doubles_nothing(store, e
     assert stored(store, tenant) == len(events)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(events=EVENTS, data=st.data())
 async def test_around_broken_events_all_is_stored_once_and_the_rest_as_soon_as_it_can_be_read(store, events, data):
     tenant = str(uuid4())

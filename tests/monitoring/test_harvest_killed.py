@@ -8,6 +8,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from sqlalchemy import select
 
 from flows.store import open_store
@@ -51,6 +52,7 @@ def state(url):
         return connection.scalars(select(PROVISIONING_EVENT.c.id)).all(), store.harvests.watermark(TENANT)
 
 
+@pytest.mark.parametrize("store_url", ["sqlite", pytest.param("postgresql", marks=pytest.mark.proof)], indirect=True)
 async def test_whenever_harvesters_are_killed_each_event_is_stored_once(tmp_path, store_url):
     chance = random.Random(4)
     with estate(tmp_path / "tenant", eventful_cycles=0, users=3, groups=0) as tenant:

@@ -99,7 +99,16 @@ def stored_ids(url):
         return sorted((principal, id_) for principal, id_ in rows)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize(
+    ("store_url", "seed"),
+    [
+        ("sqlite", 1),
+        ("postgresql", 2),
+        pytest.param("sqlite", 2, marks=pytest.mark.proof),
+        pytest.param("postgresql", 1, marks=pytest.mark.proof),
+    ],
+    indirect=["store_url"],
+)
 async def test_after_every_fault_the_store_has_the_ids_that_the_tenant_has(store_url, seed):
     chance = random.Random(seed)
     emulator = Emulator(EmulatorSettings(seed=seed, **LONG_DAY), Clock.frozen())

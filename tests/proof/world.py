@@ -1,6 +1,5 @@
 """A tenant, a store and our flows in one thread, where waiting takes no time."""
 
-import shutil
 import sqlite3
 from contextlib import contextmanager
 from functools import partial
@@ -13,13 +12,13 @@ from flows.configuration import sign_in
 from flows.configuration.environment import add_prefect_variables
 from flows.provision import provision_fleet
 from flows.steps.idempotency import use_wait_limits
-from flows.store import open_store
 from graph_client import GraphClient, MsalTokens
 from graph_emulator import Clock, Emulator, EmulatorSettings
 from graph_emulator.wire.problems import Request
 from tests.estates import HASTY, QUICK, Estate
 from tests.proof.prefect_aside import prefect_aside, run_flow
 from tests.proof.quick_loop import QuickTime, run
+from tests.store.databases import lay_empty_store
 
 BEGINNING = 1_760_000_000.0
 
@@ -35,8 +34,6 @@ class World(Estate):
         # Called with each request and the transport that answers it.
         self.on_request = None
         self._directory = directory
-        self._empty_store = directory / "empty.db"
-        open_store(f"sqlite:///{self._empty_store}").close()
         self._stores = 0
         self.store = self.new_store()
 
@@ -44,8 +41,7 @@ class World(Estate):
         """An empty store, such as another machine has."""
         self._stores += 1
         store = self._directory / f"store-{self._stores}.db"
-        shutil.copyfile(self._empty_store, store)
-        store.chmod(0o600)
+        lay_empty_store(store)
         return store
 
     def reset(self):

@@ -1,7 +1,9 @@
 """Stores for tests, on real databases: a new SQLite file, and a real PostgreSQL server."""
 
 import os
+import tempfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from uuid import uuid4
 
@@ -36,6 +38,20 @@ def observations(store: Store, tenant_id: str, fleet: str, key: str) -> list[Job
     with store._database.read() as connection:
         rows = connection.execute(select(JOB_HISTORY).where(*of_instance).order_by(table.id.desc())).mappings()
         return [JobObservation(**{name: value for name, value in row.items() if name != "id"}) for row in rows]
+
+
+def lay_empty_store(path: Path) -> None:
+    """Put an empty store of the newest version into a file: to copy it takes a tenth of what to migrate one takes."""
+    path.write_bytes(_empty_store())
+    path.chmod(0o600)
+
+
+@cache
+def _empty_store() -> bytes:
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "store.db"
+        open_store(f"sqlite:///{path}").close()
+        return path.read_bytes()
 
 
 @pytest.fixture(scope="session")
@@ -78,5 +94,9 @@ def store_url(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def store(store_url: str) -> Iterator[Store]:
+    if store_url.startswith("sqlite"):
+        path = Path(store_url.removeprefix("sqlite:///"))
+        path.parent.mkdir()
+        lay_empty_store(path)
     with open_store(store_url) as opened:
         yield opened
