@@ -37,6 +37,8 @@ def show_outcome(outcome: "FleetOutcome") -> None:
             console.print(Text(f"{each.key}: pending until a later apply: {', '.join(each.pending)}"), soft_wrap=True)
         if each.token_expiry:
             console.print(Text(f"{each.key}: {each.token_expiry}"), soft_wrap=True)
+        if each.staged_certificate:
+            console.print(Text(f"{each.key}: {each.staged_certificate}"), soft_wrap=True)
         if each.failure:
             show_failure(each.key, each.failure)
     if outcome.rollout:
