@@ -114,7 +114,7 @@ async def plan_certificate_changes(
 def _plan(
     fleet: Fleet, instance: Instance, seen: FleetCertificates, stage: Stage, now: datetime, *, force: bool
 ) -> CertificateChange:
-    settings = CertificateSettings()
+    settings = instance.sso.certificate if instance.sso else CertificateSettings()
     change = CertificateChange(
         instance.key,
         stage,
@@ -131,22 +131,20 @@ def _plan(
     if seen.unreadable:
         return replace(change, refusal=StepFailed.of("read-certificates", seen.unreadable))
     if stage == "renew":
-        return _renewal(change, fleet.fleet, seen, now, force=force)
+        return _renewal(change, replace(seen, is_saml=seen.is_saml or instance.sso is not None), now, force=force)
     if stage == "activate":
         return replace(change, target=seen.certificates.staged)
     return replace(change, removed=find_removable(seen.certificates, settings, now))
 
 
-def _renewal(
-    change: CertificateChange, fleet: str, seen: FleetCertificates, now: datetime, *, force: bool
-) -> CertificateChange:
+def _renewal(change: CertificateChange, seen: FleetCertificates, now: datetime, *, force: bool) -> CertificateChange:
     """Plan to add a certificate if the active one expires soon, or a SAML application has none."""
     certificates, active = seen.certificates, seen.certificates.active
     due = active.ends_at - now <= timedelta(days=change.settings.renew_before) if active else seen.is_saml
     if certificates.staged or not (due or (force and active)):
         return change
     ends_at = choose_end(now, change.settings.years)
-    return replace(change, subject=name_certificate(fleet, change.key, ends_at), ends_at=ends_at)
+    return replace(change, subject=name_certificate(change.fleet, change.key, ends_at), ends_at=ends_at)
 
 
 def choose_end(now: datetime, years: int) -> datetime:

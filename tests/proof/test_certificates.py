@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
 
 import pytest
 
@@ -78,14 +77,8 @@ def estate(tmp_path_factory):
     with (
         a_world(tmp_path_factory.mktemp("world"), key_credentials_lag_seconds=3.0, change_lag_seconds=0.5) as made,
         use_wait_limits(replace(HASTY, lookup_seconds=6.0, steady_seconds=6.0)),
-        pytest.MonkeyPatch.context() as patched,
     ):
-        patched.setattr(sign_in, "GraphClient", partial(sign_in.GraphClient, wall_clock=partial(moment, made)))
         yield made
-
-
-def moment(world):
-    return datetime.fromtimestamp(world.emulator.clock.now(), UTC)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import shutil
 import sqlite3
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import partial
 
 import httpx
@@ -39,6 +40,10 @@ class World(Estate):
         open_store(f"sqlite:///{self._empty_store}").close()
         self._stores = 0
         self.store = self.new_store()
+
+    def read_utc_now(self):
+        """The time in the tenant."""
+        return datetime.fromtimestamp(self.emulator.clock.now(), UTC)
 
     def new_store(self):
         """An empty store, such as another machine has."""
@@ -119,7 +124,7 @@ def world(directory, emulator=Emulator, **settings):
         "ENTRA_FLEET_GRAPH_URL": "https://localhost",
         "TOKEN": "good",
     }
-    client = partial(GraphClient, transport=_Guarded(made), clock=made.time.now)
+    client = partial(GraphClient, transport=_Guarded(made), clock=made.time.now, wall_clock=made.read_utc_now)
     tokens = partial(MsalTokens, transport=_SignIn(made.emulator), clock=made.time.now)
     with (
         _hasty_disk(),
