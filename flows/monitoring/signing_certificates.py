@@ -8,7 +8,7 @@ Source: https://learn.microsoft.com/entra/identity/enterprise-apps/tutorial-mana
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal
 
 from flows.formatting import format_iso
@@ -78,14 +78,13 @@ class SigningCertificates:
         """Return how many whole days the active certificate is still valid; negative once it has expired."""
         return (self.active.ends_at - now).days if self.active else None
 
-    def urgency(self, now: datetime) -> str | None:
-        """Return how urgent it is to act; None while there is time.
+    def expiring(self, key: str, now: datetime) -> "ExpiringCertificate | None":
+        """Return the warning about its active certificate; None while there is time."""
+        return next(iter(find_expiring_certificates(self.ends(key), now)), None)
 
-        It is louder where a staged certificate waits: Entra ID would switch to it, whoever knows it or not.
-        """
-        days = self.days_left(now)
-        word = next((word for limit, word in URGENCIES.items() if days is not None and days <= limit), None)
-        return _LOUDER[word] if word and self.staged else word
+    def ends(self, key: str) -> list[tuple[str, datetime, bool]]:
+        """Return when its active certificate expires, as `find_expiring_certificates` takes it."""
+        return [(key, self.active.ends_at, self.staged is not None)] if self.active else []
 
 
 def read_certificates(keys: SigningKeys, now: datetime) -> SigningCertificates:
@@ -136,34 +135,45 @@ class ExpiringCertificate:
 
     key: str
     """The key of the instance, or the name of an application of no fleet."""
-    thumbprint: str
     ends_at: datetime
     days: int
     """Until then; negative once it has passed."""
-    urgency: str
-    staged: str | None
-    """Thumbprint of the certificate that Entra ID would switch to by itself."""
+    staged: bool
+    """Whether a certificate waits that Entra ID would switch to by itself."""
+
+    @property
+    def on(self) -> date:
+        """The day on which it expires."""
+        return self.ends_at.date()
+
+    @property
+    def urgency(self) -> str:
+        """How urgent it is; louder where Entra ID would switch, whoever knows the staged certificate or not."""
+        word = next(word for limit, word in URGENCIES.items() if self.days <= limit)
+        return _LOUDER[word] if self.staged else word
+
+    @property
+    def command(self) -> str:
+        """The command that comes next."""
+        if self.staged:
+            return f"entra-fleet certificates activate FLEET --only {self.key} --acknowledged"
+        return f"entra-fleet certificates renew FLEET --only {self.key}"
 
     def __str__(self) -> str:
-        on = f"{self.ends_at:%Y-%m-%d}"
-        when = f"expired on {on}" if self.days < 0 else f"expires on {on}, in {self.days} days"
-        if self.staged is None:
-            return (
-                f"The signing certificate of {self.key} {when}. "
-                f"Add the next one: entra-fleet certificates renew FLEET --only {self.key}"
-            )
+        when = f"expired on {self.on}" if self.days < 0 else f"expires on {self.on}, in {self.days} days"
+        what = f"The signing certificate of {self.key} {when}."
+        if not self.staged:
+            return f"{what} Add the next one: {self.command}"
         switch = "has switched" if self.days < 0 else "then switches"
         return (
-            f"The signing certificate of {self.key} {when}. Entra ID {switch} to {self.staged} by itself, and nobody "
-            "can sign in unless the other side knows that one. Hand it over, then: "
-            f"entra-fleet certificates activate FLEET --only {self.key} --acknowledged"
+            f"{what} Entra ID {switch} to the staged one by itself, and nobody can sign in unless the other side knows "
+            f"that one. Hand it over, then: {self.command}"
         )
 
     def as_json(self) -> dict[str, Any]:
         """Return what `monitor --output json` prints of it."""
         return {
             "key": self.key,
-            "thumbprint": self.thumbprint,
             "expires": format_iso(self.ends_at),
             "days": self.days,
             "urgency": self.urgency,
@@ -171,15 +181,12 @@ class ExpiringCertificate:
         }
 
 
-def find_expiring_certificates(
-    certificates: Iterable[tuple[str, SigningCertificates]], now: datetime
-) -> list[ExpiringCertificate]:
-    """Return the applications whose active certificate expires within 60 days, the earliest first."""
-    found = []
-    for key, each in certificates:
-        active, urgency = each.active, each.urgency(now)
-        if active and urgency:
-            staged = each.staged.thumbprint if each.staged else None
-            days = (active.ends_at - now).days
-            found.append(ExpiringCertificate(key, active.thumbprint, active.ends_at, days, urgency, staged))
-    return sorted(found, key=lambda each: each.ends_at)
+def find_expiring_certificates(ends: Iterable[tuple[str, datetime, bool]], now: datetime) -> list[ExpiringCertificate]:
+    """Return the applications whose active certificate expires within 60 days, the earliest first.
+
+    Args:
+        ends: Of each application its key, when its active certificate expires, and whether another is staged.
+        now: The time at Graph.
+    """
+    found = [ExpiringCertificate(key, ends_at, (ends_at - now).days, staged) for key, ends_at, staged in ends]
+    return sorted((each for each in found if each.days <= max(URGENCIES)), key=lambda each: (each.ends_at, each.key))

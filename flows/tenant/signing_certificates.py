@@ -1,6 +1,6 @@
 """The signing certificates of a fleet's applications, and of all SAML applications of a tenant."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -63,11 +63,12 @@ class FleetCertificates:
             return "staged" if self.certificates.staged else "none"
         if active.state == "expired":
             return "expired"
-        return "expiring" if self.certificates.urgency(now) else "active"
+        return "expiring" if self.certificates.expiring(self.name, now) else "active"
 
     def as_json(self, now: datetime) -> dict[str, Any]:
         """Return it as `certificates list --output json` prints it."""
         active, staged = self.certificates.active, self.certificates.staged
+        expiring = self.certificates.expiring(self.name, now)
         return {
             "fleet": self.fleet,
             "key": self.key,
@@ -77,7 +78,7 @@ class FleetCertificates:
             "state": self.state(now),
             "expires": format_iso(active.ends_at) if active else None,
             "days": self.certificates.days_left(now),
-            "urgency": self.certificates.urgency(now),
+            "urgency": expiring.urgency if expiring else None,
             "active": active.thumbprint if active else None,
             "staged": staged.thumbprint if staged else None,
             "metadata_url": self.metadata_url or None,
@@ -113,6 +114,18 @@ async def find_fleet_certificates(
         return await _settled(graph, await _read(graph, place, fleet.tenant_id), fleet.tenant_id)
 
     return dict(zip([each.key for each in instances], await gather(*map(look, instances)), strict=True))
+
+
+async def read_certificates_of(graph: GraphClient, principals: Mapping[str, str]) -> dict[str, SigningCertificates]:
+    """Return the certificates of service principals by key, without those that cannot be read.
+
+    Args:
+        graph: A signed-in client.
+        principals: The object ids of the service principals, by key.
+    """
+    places = [FleetCertificates(key, service_principal_id=id_) for key, id_ in principals.items()]
+    found = await gather(*(_read(graph, each, "") for each in places))
+    return {each.key or "": each.certificates for each in found if not each.unreadable}
 
 
 async def find_tenant_certificates(graph: GraphClient, tenant_id: str) -> list[FleetCertificates]:

@@ -4,12 +4,17 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from prometheus_client import generate_latest
 
 from flows.configuration import sign_in
 from flows.configuration.environment import add_prefect_variables
 from flows.errors import StepFailed
+from flows.monitor import monitor_fleet
+from flows.monitoring.metrics import build_registry
+from flows.report.build import build_report
 from flows.rotate_certificates import rotate_certificates
 from flows.steps.idempotency import use_wait_limits
+from flows.store import open_store
 from flows.tenant.ownership_tag import OwnershipTag
 from graph_emulator.faults.rules import read_fault
 from tests.estates import AWS, HASTY, fleet, instance
@@ -211,3 +216,31 @@ def test_a_hook_that_fails_leaves_the_certificate_staged(saml, tmp_path):
     assert (saml.active("b"), saml.active("c")) == (None, None)
     # It is told the thumbprint, and nothing that signs in to the tenant.
     assert log.read_text().splitlines()[0] == f"a {saml.active('a')} "
+
+
+def test_monitor_warns_the_louder_if_entra_would_switch_by_itself(saml):
+    saml.begin("a", "b")
+    wanted = fleet(instance("a", AWS, sso={}), instance("b", AWS, sso={}), instance("c", AWS))
+    look = lambda: saml.world.run(saml.world.doing(monitor_fleet, wanted)).certificates  # noqa: E731
+    assert list(look()) == []
+    saml.world.emulator.controls.advance((3 * 365 - 50) * DAY)
+    assert [(each.key, each.urgency, each.staged) for each in look()] == [
+        ("a", "notice", False),
+        ("b", "notice", False),
+    ]
+    saml.rotate("renew", only=["a"])
+    saml.world.emulator.controls.advance(60)
+    assert [(each.key, each.urgency, each.staged) for each in look()] == [
+        ("a", "warning", True),
+        ("b", "notice", False),
+    ]
+    saml.world.emulator.controls.advance(25 * DAY)
+    assert [(each.urgency, "activate" in each.command) for each in look()] == [("urgent", True), ("warning", False)]
+    with open_store(f"sqlite:///{saml.world.store}") as store:
+        reported = build_report(store, days=1, now=saml.world.read_utc_now()).expiring
+        text = generate_latest(build_registry(store)).decode()
+    assert [each.key for each in reported] == ["a", "b"]
+    assert 'signing_certificate_expires_timestamp_seconds{fleet="contoso",key="a",staged="true"' in text
+    # Entra switches by itself; then the certificate that was staged signs.
+    saml.world.emulator.controls.advance(30 * DAY)
+    assert [each.key for each in look()] == ["b"]

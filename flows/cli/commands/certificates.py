@@ -77,7 +77,9 @@ def list_command(
     form = choose_format(output, None)
     if form is Format.TEXT:
         _show_certificates(found, now)
-        for warning in find_expiring_certificates(((each.name, each.certificates) for each in found), now):
+        for warning in find_expiring_certificates(
+            (end for each in found for end in each.certificates.ends(each.name)), now
+        ):
             _warn(str(warning))
     else:
         print_records((_record(each, now, form) for each in found), COLUMNS, form)

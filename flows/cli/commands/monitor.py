@@ -100,7 +100,7 @@ def _warn(seen: "Sweep", expiring: "list[ExpiringCredential]") -> None:
 
     from flows.monitoring.credential_warnings import find_rejected_credentials
 
-    for warning in (*seen.warnings(), *find_rejected_credentials(seen.readings), *expiring):
+    for warning in (*seen.warnings(), *find_rejected_credentials(seen.readings), *expiring, *seen.certificates):
         stderr_console().print(Text(name_fleet_file(str(warning))), soft_wrap=True)
 
 
