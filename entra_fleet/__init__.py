@@ -24,6 +24,7 @@ _FLOWS = {
     "react_to_quarantine": "react",
     "restore_schema": "restore",
     "retire_instances": "retire",
+    "rotate_certificates": "rotate_certificates",
     "rotate_credentials": "rotate",
     "watch_tenant": "watch_tenant",
 }

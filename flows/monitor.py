@@ -55,6 +55,7 @@ async def monitor_fleet(
         today = run.context.graph.now().date()
         for warning in (
             *find_expiring_credentials(watched.instances, today, seen.token_expiries),
+            *seen.certificates,
             *seen.warnings(),
         ):
             get_run_logger().warning("%s", warning)

@@ -36,6 +36,7 @@ from flows.tasks.provision import (
     add_owners,
     assign_principals,
     check_references,
+    configure_sign_on,
     create_application,
     create_job,
     find_changed_credentials,
@@ -182,6 +183,8 @@ async def _provision(plan: InstancePlan, outcome: InstanceOutcome, run_id: str) 
     if plan.touches("mappings"):
         job_template_id = template_id or plan.job_template_id
         await save_schema(plan, placed, job_id, job_template_id, run_id)
+    if plan.touches("sso"):
+        await configure_sign_on(plan, placed)
     if plan.touches("owners"):
         await add_owners(plan, placed)
     # Before the start: the first cycle has the right scope then.

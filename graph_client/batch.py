@@ -39,7 +39,7 @@ def may_be_batched(call: Call) -> bool:
     """
     relative = call.path.startswith("/") and not call.path.startswith("//")
     # Only reads: a lost batch of writes would leave up to twenty unknown outcomes.
-    plain = call.method == "GET" and not call.headers
+    plain = call.method == "GET" and not call.headers and not call.public
     return plain and relative and not call.path.startswith("/auditLogs/")
 
 

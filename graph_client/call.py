@@ -29,6 +29,8 @@ class Expects(enum.Enum):
     PAGE = "page"
     # Plain text, as `$count` answers.
     NUMBER = "number"
+    # Bytes, as they are.
+    DOCUMENT = "document"
     NOTHING = "nothing"
 
 
@@ -39,6 +41,7 @@ class Call:
     `none_if_absent`: a 404 means that there are none, even for a new object: it is not retried.
     `may_quote`: a successful answer contains texts from other systems, which may quote a secret: they are masked.
     `secrets`: texts that must not appear in an error, whatever quotes them.
+    `public`: the path is one of the sign-in endpoint, which is asked without a token.
     """
 
     method: str
@@ -52,6 +55,7 @@ class Call:
     may_quote: bool = False
     read_timeout_seconds: float | None = None
     secrets: tuple[str, ...] = field(default=(), repr=False)
+    public: bool = False
 
     @classmethod
     def get(cls, path: str, query: Mapping[str, str] | None = None, *, may_quote: bool = False) -> Call:
@@ -65,6 +69,12 @@ class Call:
         https://learn.microsoft.com/graph/aad-advanced-queries
         """
         return cls(method="GET", path=path, headers={"ConsistencyLevel": "eventual"}, expects=Expects.NUMBER)
+
+    @classmethod
+    def document(cls, path: str, query: Mapping[str, str]) -> Call:
+        """A read of a public document of the sign-in endpoint."""
+        accept = {"Accept": "*/*"}
+        return cls(method="GET", path=path, query=query, headers=accept, expects=Expects.DOCUMENT, public=True)
 
     @classmethod
     def create(cls, path: str, body: Any) -> Call:

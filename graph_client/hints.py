@@ -41,6 +41,8 @@ _ASSIGN = ("AppRoleAssignment.ReadWrite.All",)
 _USERS = ("User.Read.All", "User.ReadBasic.All", "Directory.Read.All", "Directory.ReadWrite.All")
 _GROUP_MEMBERS = ("GroupMember.Read.All", "Group.Read.All", "Directory.Read.All")
 _LOGS = ("ProvisioningLog.Read.All", "AuditLog.Read.All", "Directory.Read.All")
+_POLICY_WRITE = ("Policy.ReadWrite.ApplicationConfiguration",)
+_POLICY_READ = ("Policy.Read.All", *_POLICY_WRITE)
 _AUDITS = ("AuditLog.Read.All", "Directory.Read.All")
 
 
@@ -75,6 +77,11 @@ _ROWS = (
     _row("GET", "/auditLogs/directoryAudits", _AUDITS),
     _row("POST", "/servicePrincipals/{id}/appRoleAssignedTo", _ASSIGN, _APP_READ),
     _row("DELETE", "/servicePrincipals/{id}/appRoleAssignedTo/{id}", _ASSIGN, _APP_READ),
+    _row("GET", "/policies/claimsMappingPolicies*", _POLICY_READ),
+    *(_row(method, "/policies/claimsMappingPolicies*", _POLICY_WRITE) for method in ("POST", "PATCH", "DELETE")),
+    _row("GET", "/servicePrincipals/{id}/claimsMappingPolicies", _POLICY_READ),
+    _row("POST", "/servicePrincipals/{id}/claimsMappingPolicies/$ref", _POLICY_WRITE),
+    _row("DELETE", "/servicePrincipals/{id}/claimsMappingPolicies/{id}/$ref", _POLICY_WRITE),
     _row("POST", "/{id}/{id}/owners/$ref", _APP_WRITE, _DIRECTORY_READ),
     _row("GET", "/groups/{id}/members*", _GROUP_MEMBERS),
     _row("GET", "/users", _USERS),

@@ -13,7 +13,7 @@ import httpx
 from graph_client.call import Call
 from graph_client.clock import Clock, ServerClock
 from graph_client.errors import GraphError, TransportFailed, UnreadableAnswer
-from graph_client.protocol import Answer, encode_body, path_on_wire
+from graph_client.protocol import Answer, encode_body, path_on_wire, same_origin
 from graph_client.redaction import learn_url_password, mask
 from graph_client.settings import GraphSettings, ssl_context
 from graph_client.sign_in.tokens import BearerAuth, TokenProvider
@@ -66,6 +66,7 @@ class GraphHttp:
             verify=ssl_context(settings) if transport is None else True,
             transport=transport,
             proxy=settings.proxy_for(settings.graph_url) if transport is None else None,
+            mounts=_sign_in_mounts(settings, limits) if transport is None else None,
             limits=limits,
             # Counted below the sign-in: a 401 that is answered with a new token is two requests.
             event_hooks={"request": [self._count]},
@@ -100,7 +101,8 @@ class GraphHttp:
         try:
             # httpx limits each read, not their sum: an answer that trickles in would never time out.
             async with asyncio.timeout(self._settings.attempt_timeout_seconds):
-                response = await self._http.send(request)
+                # The token is for Graph alone.
+                response = await self._http.send(request, auth=None if call.public else httpx.USE_CLIENT_DEFAULT)
         except httpx.DecodingError:
             raise _undecodable(call, url) from None
         except httpx.RequestError as error:
@@ -122,6 +124,18 @@ class GraphHttp:
 
     async def _count(self, request: httpx.Request) -> None:  # noqa: ARG002  # httpx gives it
         self.requests_sent += 1
+
+
+def _sign_in_mounts(settings: GraphSettings, limits: httpx.Limits) -> dict[str, httpx.AsyncBaseTransport]:
+    """The connections to the sign-in endpoint, which may be reached through another proxy than Graph."""
+    proxy = settings.proxy_for(settings.authority)
+    if same_origin(settings.authority, settings.graph_url) or proxy == settings.proxy_for(settings.graph_url):
+        return {}
+    return {
+        settings.authority: httpx.AsyncHTTPTransport(
+            verify=ssl_context(settings), limits=limits, proxy=proxy, trust_env=False
+        )
+    }
 
 
 def _headers(call: Call) -> dict[str, str]:

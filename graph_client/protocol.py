@@ -159,6 +159,8 @@ def decode(call: Call, url: str, answer: Answer) -> Any:
         raise _unreadable(call, url, answer, "Graph answered with a redirect, which is not followed")
     if call.expects is Expects.NOTHING:
         return None
+    if call.expects is Expects.DOCUMENT:
+        return answer.content
     try:
         value = read_json(answer.content)
     except ValueError:

@@ -15,7 +15,7 @@ from graph_client.clock import Clock, ServerClock, Sleep, WallClock, read_utc_no
 from graph_client.errors import BadRequest, Forbidden, GraphStatusError, NotFound, Unauthorized
 from graph_client.hints import is_bodyless_refusal, missing, refusal_of
 from graph_client.http import GraphHttp
-from graph_client.protocol import Answer, build_url, decode
+from graph_client.protocol import Answer, build_url, decode, query_string
 from graph_client.replication import FreshObjects, is_checking
 from graph_client.retry import Retrying
 from graph_client.settings import GraphSettings
@@ -96,6 +96,9 @@ class Session:
 
     def url_of(self, call: Call) -> str:
         """The absolute URL of a call; see `protocol.build_url`."""
+        if call.public:
+            query = query_string(call.query)
+            return f"{self.settings.authority}{call.path}" + (f"?{query}" if query else "")
         return build_url(self.settings.graph_url, self.settings.api_version, call)
 
     async def send_once(self, call: Call) -> Any:

@@ -14,6 +14,7 @@ from flows.cli.commands import (
     adopt,
     apply,
     audit,
+    certificates,
     check,
     events,
     failures,
@@ -28,6 +29,7 @@ from flows.cli.commands import (
     retire,
     rotate,
     schema,
+    sso,
     store,
     try_users,
     why,
@@ -72,6 +74,8 @@ app.command("apply", rich_help_panel=CHANGE)(apply.command)
 app.command("try", rich_help_panel=CHANGE)(try_users.command)
 app.command("rotate", rich_help_panel=CHANGE)(rotate.command)
 app.add_typer(jobs.app, name="jobs", rich_help_panel=CHANGE)
+app.add_typer(certificates.app, name="certificates", rich_help_panel=CHANGE)
+app.add_typer(sso.app, name="sso", rich_help_panel=WATCH)
 app.add_typer(schema.app, name="schema", rich_help_panel=CHANGE)
 app.command("retire", rich_help_panel=CHANGE)(retire.command)
 app.command("inventory", rich_help_panel=WATCH)(inventory.command)

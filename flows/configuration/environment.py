@@ -115,6 +115,11 @@ class Environment:
         return None if patterns is None else _split_list(patterns)
 
     @property
+    def certificate_hook(self) -> str | None:
+        """The command that hands a staged signing certificate to the other side."""
+        return self.get("ENTRA_FLEET_CERTIFICATE_HOOK")
+
+    @property
     def allowed_targets(self) -> Sequence[str]:
         """Hosts and networks in which runs from Prefect's API may ask target systems, beside public addresses."""
         return _split_list(self.get("ENTRA_FLEET_TARGETS") or "")

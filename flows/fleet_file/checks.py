@@ -11,10 +11,11 @@ from pydantic_core import ErrorDetails
 
 from flows.documents.errors import Place, Problem, suggest_nearest
 from flows.documents.field_types import shorten_value
-from flows.documents.nodes import Entry, Fields, Node, Plain, Text, locate, name_kind, to_plain_fields
+from flows.documents.nodes import Entry, Fields, Items, Node, Plain, Text, locate, name_kind, to_plain_fields
 from flows.fleet_file.credential_keys import ALLOWED_KEYS, FIELD_OF_KEY
 from flows.fleet_file.include import INSTANCE_ONLY, SECTIONS, interpolate_key
 from flows.fleet_file.models import Assignment, FleetHeader, Instance, InstanceSettings
+from flows.fleet_file.single_sign_on import CertificateSettings, SamlRole, SingleSignOn
 from flows.mappings.models import AttributeMapping, Mappings, ObjectMapping, Places
 
 EXPECTED = {
@@ -54,6 +55,8 @@ def explain_problem(model: type[BaseModel], detail: ErrorDetails, node: Node | N
 def _missing(model: type[BaseModel], name: str) -> tuple[str, str]:
     if model is FleetHeader:
         return "is missing", f"Add '{name}:' at the top of the file."
+    if model is not FleetHeader and name in SamlRole.model_fields:
+        return "is missing", "Write it as {name: …, value: …}."
     also = " or to defaults" if name == "template" else ""
     return "is missing", f"Add '{name}:' to the instance{also}."
 
@@ -77,11 +80,16 @@ def _holder(model: type[BaseModel], parents: Sequence[int | str]) -> type[BaseMo
     """The model of the map that contains a field."""
     if not parents:
         return model
+    if parents[0] == "sso":
+        return _SSO_HOLDERS.get(str(parents[1]) if len(parents) > 1 else "", SingleSignOn)
     if parents[0] != "mappings":
         return Assignment
     if "attributes" in parents:
         return AttributeMapping
     return ObjectMapping if len(parents) > 1 else Mappings
+
+
+_SSO_HOLDERS: dict[str, type[BaseModel]] = {"roles": SamlRole, "certificate": CertificateSettings}
 
 
 def _unknown_credential(name: str) -> tuple[str, str]:
@@ -131,6 +139,22 @@ def find_duplicates(entries: Sequence[Entry], field: str, advice: str) -> Iterat
         before = first.setdefault(value.casefold(), own.place)
         if before is not own.place:
             yield Problem(own.place, f"{shorten_value(value)} is already used: {before}", advice)
+
+
+def find_shared_identifiers(entries: Sequence[Entry]) -> Iterator[Problem]:
+    """SAML identifiers of two instances; one from defaults without {key} is such a case."""
+    first: dict[str, Place] = {}
+    for entry in entries:
+        node = locate(entry, ["sso", "identifiers"])[1]
+        names = {"key": _text(entry, "key"), "display_name": _text(entry, "display_name")}
+        for own in node.entries if isinstance(node, Items) else ():
+            if not isinstance(own.node, Text):
+                continue
+            value = str(interpolate_key({"notes": own.node.value}, *names.values())["notes"])
+            before = first.setdefault(value, entry.place)
+            if before is not entry.place:
+                what = f"{shorten_value(value)} is already used: {before}"
+                yield Problem(own.place, what, "Identifiers are unique in a tenant; {key} makes one of each instance.")
 
 
 def check_renames(entries: Sequence[Entry]) -> Iterator[Problem]:

@@ -30,13 +30,20 @@ def merge_defaults(below: Fields, above: Fields) -> Fields:
 
 
 def interpolate_key(values: dict[str, Plain], key: Plain, display_name: Plain) -> dict[str, Plain]:
-    """The values with `{key}` and `{display_name}` filled in where allowed: credentials and notes."""
+    """The values with `{key}` and `{display_name}` filled in where allowed: credentials, notes and sso."""
     names = {"key": str(key), "display_name": str(display_name)}
 
     def fill(value: Plain) -> Plain:
         return PLACEHOLDER.sub(lambda match: names[match[1]], value) if isinstance(value, str) else value
 
+    def fill_all(value: Plain) -> Plain:
+        if isinstance(value, dict):
+            return {name: fill_all(inner) for name, inner in value.items()}
+        return [fill_all(each) for each in value] if isinstance(value, list) else fill(value)
+
     filled = dict(values)
+    if "sso" in values:
+        filled["sso"] = fill_all(values["sso"])
     if "notes" in values:
         filled["notes"] = fill(values["notes"])
     credentials = values.get("credentials")

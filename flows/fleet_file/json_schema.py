@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from flows.fleet_file.models import Assignment, FleetHeader, Instance, InstanceSettings
+from flows.fleet_file.single_sign_on import CertificateSettings, SamlRole, SingleSignOn
 from flows.mappings.models import SOURCES, AttributeMapping, Mappings, ObjectMapping
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -22,6 +23,7 @@ def fleet_schema() -> dict[str, Any]:
     for each in (instance, defaults):
         each["properties"]["mappings"]["else"] = {"$ref": "#/$defs/Mappings"}
         each["properties"]["mappings"]["if"] = {"type": "string"}
+        each["properties"]["sso"] = {"$ref": "#/$defs/SingleSignOn", "description": "Single sign-on by SAML."}
     sections: dict[str, Any] = {
         "defaults": {
             "anyOf": [{"$ref": "#/$defs/Defaults"}, {"type": "null"}],
@@ -51,6 +53,7 @@ def fleet_schema() -> dict[str, Any]:
             "Defaults": defaults,
             # A template is required too, but defaults may give it.
             "Instance": instance | {"required": ["key", "display_name"]},
+            **_single_sign_on(),
             **_mappings(),
         },
     }
@@ -97,6 +100,16 @@ def mappings_schema() -> dict[str, Any]:
         "title": "Mappings file of entra-fleet",
         **definitions.pop("Mappings"),
         "$defs": definitions,
+    }
+
+
+def _single_sign_on() -> dict[str, Any]:
+    whole = _object(SingleSignOn)
+    whole["properties"]["certificate"] = {"$ref": "#/$defs/CertificateSettings"}
+    return {
+        "SingleSignOn": whole,
+        "SamlRole": _object(SamlRole),
+        "CertificateSettings": _object(CertificateSettings),
     }
 
 

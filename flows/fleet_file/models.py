@@ -22,6 +22,7 @@ from flows.documents.field_types import (
     invalid,
 )
 from flows.fleet_file.credential_keys import Credentials
+from flows.fleet_file.single_sign_on import SingleSignOn
 from flows.mappings.models import Mappings
 
 FROZEN = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -93,6 +94,8 @@ class InstanceSettings(BaseModel):
     mappings: Annotated[Mappings, _PATH_OR_CONTENT] | None = Field(
         None, description="Attribute mappings and scoping filters: the path of a mappings file, relative to this one."
     )
+
+    sso: SingleSignOn | None = Field(None, description="Single sign-on by SAML.")
 
     @model_validator(mode="after")
     def _each_assignment_once(self) -> Self:

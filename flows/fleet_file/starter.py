@@ -32,7 +32,7 @@ instances:
     display_name: Example 1                # what Entra ID shows, at most 120 characters
     # Graph's credential keys. Secrets are references, one of:
     #   ${{env:NAME}}  ${{file:/absolute/path}}  ${{block:name/field}}  ${{keyvault:vault/name}}
-    # Credentials and notes may contain {{key}} and {{display_name}}.
+    # Credentials, notes and sso may contain {{key}} and {{display_name}}.
     credentials:
       BaseAddress: https://{{key}}.example.com/scim
       SecretToken: ${{env:EXAMPLE_SECRET_TOKEN}}
@@ -43,6 +43,7 @@ instances:
     # owners: [33333333-3333-3333-3333-333333333333]
     # notes: "{{display_name}}, run by the identity team"
     # service_management_reference: CMDB-1234
+    # sso: {{identifiers: ["https://{{key}}.example.com/saml"]}}   # single sign-on by SAML
 
 # More instances from other files; CSV has one row each: key,display_name,credentials.BaseAddress,owners.0
 # include: [teams/*.yaml, fleet.csv]

@@ -74,6 +74,11 @@ class ExpiringCredential:
         """How urgent it is."""
         return next(word for days, word in URGENCIES.items() if self.days <= days)
 
+    @property
+    def command(self) -> str:
+        """The command that comes next."""
+        return format_rotation_command(self.key)
+
     def __str__(self) -> str:
         when = f"expired on {self.on}" if self.days < 0 else f"expire on {self.on}, in {self.days} days"
         return f"The credentials of {self.key} {when}. Renew them, then: {format_rotation_command(self.key)}"

@@ -12,6 +12,7 @@ from prometheus_client.registry import Collector
 
 from flows.store import Coverage, JobObservation, Measurement, Store, StoreError
 from flows.store.job_history import REMOVED
+from flows.store.measurements import CERTIFICATE_MEASUREMENTS
 
 _JOB = ("tenant_id", "fleet", "key")
 _EVENTS_SINCE = timedelta(days=1)
@@ -136,13 +137,20 @@ def _measured_metrics(store: Store) -> list[Metric]:
     )
     for job, end in _token_ends(store):
         expires.add_metric((job.tenant_id, job.fleet, job.key, "token"), end.timestamp())
+    certificates = _gauge(
+        "signing_certificate_expires_timestamp_seconds",
+        "When the active signing certificate of an instance expires; staged tells whether Entra ID would then switch.",
+        (*_JOB, "staged"),
+    )
     requests = CounterMetricFamily("entra_fleet_graph_requests", "Requests to Graph.", labels=("tenant_id",))
     throttled = CounterMetricFamily(
         "entra_fleet_graph_throttled", "Requests that Graph answered with 429.", labels=("tenant_id",)
     )
     for each in store.measurements.all():
         _add_measured(each, drift, planned, swept, expires, requests, throttled)
-    return [drift, planned, swept, expires, requests, throttled]
+        if (staged := CERTIFICATE_MEASUREMENTS.get(each.name)) is not None:
+            certificates.add_metric((each.tenant_id, each.fleet, each.key, str(staged).lower()), each.value)
+    return [drift, planned, swept, expires, certificates, requests, throttled]
 
 
 def _token_ends(store: Store) -> Iterator[tuple[JobObservation, datetime]]:

@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from flows.formatting import format_iso
 from flows.monitoring.health import UNREADABLE, JobHealth, assess_job, find_stall, unreadable
 from flows.monitoring.own_job import find_own_job, other_jobs
+from flows.monitoring.signing_certificates import ExpiringCertificate
 from flows.monitoring.triage import Triage
 from flows.store import JobObservation
 from graph_client import GraphClient, Resources
@@ -116,6 +117,8 @@ class Sweep:
 
     fleet: str
     readings: Sequence[Reading]
+    certificates: Sequence[ExpiringCertificate] = field(default=(), kw_only=True)
+    """The signing certificates that expire soon, of instances with sso in the file."""
 
     @property
     def settled(self) -> int:
@@ -159,7 +162,8 @@ class Sweep:
 
     def as_json(self) -> dict[str, Any]:
         """Return what `monitor --output json` prints."""
-        return {"instances": [reading.as_json() for reading in self.readings]}
+        expiring = {"certificates": [each.as_json() for each in self.certificates]} if self.certificates else {}
+        return expiring | {"instances": [reading.as_json() for reading in self.readings]}
 
 
 async def sweep_jobs(graph: GraphClient, fleet: str, targets: Sequence[Target], now: datetime) -> Sweep:

@@ -8,9 +8,11 @@ from flows.monitoring.health import RUNNING, TOO_MANY_DELETES, JobHealth
 from flows.plan.job_settings import build_job_settings, settings_equal
 from flows.plan.known_state import KnownState
 from flows.plan.plan import NEVER_STARTED, FieldChange
+from flows.plan.single_sign_on import diff_sign_on
 from flows.tenant.assignments import Assigned, Principal, format_assigned, format_assignment, missing_assignments
 from flows.tenant.instance_state import ObservedInstance
 from flows.tenant.ownership_tag import OwnershipTag
+from flows.tenant.single_sign_on import NO_SIGN_ON
 
 _MASK = "*"
 SAVED_AGAIN = "to be saved again"
@@ -31,6 +33,7 @@ def plan_creation(instance: Instance, waiting: Collection[Assignment]) -> tuple[
         FieldChange("job", None, instance.synchronization_template or "default"),
         *(FieldChange(f"credentials.{key}", None, "to be saved") for key in keys),
         *(FieldChange(f"owners.{owner}", None, "owner") for owner in instance.owners),
+        *(diff_sign_on(instance.sso, NO_SIGN_ON, "") if instance.sso else ()),
         *(FieldChange(f"assignments.{each.principal_id}", None, format_assignment(each)) for each in assigned),
         *mapped,
         *starts,

@@ -17,9 +17,11 @@ from flows.plan.known_state import KnownState
 from flows.plan.plan import Action, Conflict, FieldChange, InstancePlan, Orphan, Plan
 from flows.plan.safety import find_conflict, too_many_removals, unassignable, unclear_job
 from flows.plan.schema_changes import SchemaMerge, initial_cycle, merge_mappings
+from flows.plan.single_sign_on import diff_sign_on, find_sign_on_conflict
 from flows.tenant.assignments import format_assignment, pending_assignments, surplus_assignments, unknown_roles
 from flows.tenant.instance_state import Observed, ObservedInstance
 from flows.tenant.schemas import SchemaLanguage
+from flows.tenant.single_sign_on import expected_roles, merge_roles
 
 
 class UnknownKey(EntraFleetError):
@@ -97,6 +99,7 @@ def _plan(fleet: str, instance: Instance, observed: Observed, memory: KnownState
         return _left_alone(InstancePlan(fleet, instance, Action.CONFLICT, conflict=conflict), bearers, memory, wishes)
     template = observed.templates.get(instance.template)
     template_id = template.id if template else bearers[0].template_id or ""
+    bearers = tuple(_with_new_roles(instance, each) for each in bearers)
     waiting = pending_assignments(instance, template_id, bearers[0].roles if bearers else None)
     names = {key: principal.name for key, principal in observed.principals.items()}
     if bearers:
@@ -111,9 +114,25 @@ def _plan(fleet: str, instance: Instance, observed: Observed, memory: KnownState
     )
     if bearers:
         return _planned_change(common, bearers[0], observed, memory, wishes)
-    if conflict := unassignable(instance, observed, None):
+    if conflict := _new_conflict(instance, observed):
         return replace(common, action=Action.CONFLICT, conflict=conflict)
     return replace(common, changes=changes.plan_creation(instance, waiting))
+
+
+def _new_conflict(instance: Instance, observed: Observed) -> Conflict | None:
+    """Return the conflict of an instance to be created."""
+    return unassignable(instance, observed, None) or find_sign_on_conflict(
+        instance, None, observed.identifier_owners, None
+    )
+
+
+def _with_new_roles(instance: Instance, found: ObservedInstance) -> ObservedInstance:
+    """Return an instance with the roles that its sso adds: assignments may name them."""
+    if instance.sso is None:
+        return found
+    principal_id = found.service_principal_id or ""
+    added = expected_roles(principal_id, merge_roles(principal_id, instance.sso.roles, found.roles))
+    return replace(found, roles=(*found.roles, *added))
 
 
 def _left_alone(
@@ -166,6 +185,7 @@ def _planned_change(
         *changes.diff_description(fleet, instance, found),
         *changes.diff_credentials(instance, saved, health, wishes.save_all),
         *changes.diff_owners(instance, found),
+        *_sign_on_changes(instance, found),
         *changes.diff_assignments(instance, found, removals, observed.principals),
         *_mapping_changes(instance, merge),
         *changes.diff_job(instance, found, health, paused_by, wishes.force),
@@ -197,12 +217,21 @@ def _planned_change(
     return name_changes(plan, memory)
 
 
+def _sign_on_changes(instance: Instance, found: ObservedInstance) -> tuple[FieldChange, ...]:
+    if instance.sso is None:
+        return ()
+    return diff_sign_on(instance.sso, found.sign_on, found.service_principal_id or "")
+
+
 def _conflict(
     instance: Instance, found: ObservedInstance, observed: Observed, removals: int, wishes: _Wishes
 ) -> Conflict | None:
     """Return the conflict of changes that no step can or should make."""
     # --force lifts limits, but not what no step could do.
     conflict = unclear_job(instance, found) or unassignable(instance, observed, found)
+    conflict = conflict or find_sign_on_conflict(
+        instance, found.sign_on, observed.identifier_owners, found.application_id
+    )
     if conflict or wishes.force:
         return conflict
     return too_many_removals(instance, removals, len(found.assigned))

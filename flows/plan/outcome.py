@@ -38,6 +38,31 @@ class TokenExpiry:
         return {"before": format_iso(self.before), "after": format_iso(self.after)}
 
 
+@dataclass(frozen=True)
+class StagedCertificate:
+    """A signing certificate that waits to be handed over to the other side, and then to be activated."""
+
+    thumbprint: str
+    ends_at: datetime
+    metadata_url: str
+    public: str
+    """The certificate, Base64 of DER; it is no secret."""
+
+    def __str__(self) -> str:
+        return (
+            f"staged until it is activated: {self.thumbprint}, valid until {self.ends_at:%Y-%m-%d}; {self.metadata_url}"
+        )
+
+    def as_json(self) -> dict[str, str | None]:
+        """Return it as `certificates renew --output json` prints it."""
+        return {
+            "thumbprint": self.thumbprint,
+            "expires": format_iso(self.ends_at),
+            "metadata_url": self.metadata_url,
+            "certificate": self.public or None,
+        }
+
+
 @dataclass(repr=False)
 class InstanceOutcome:
     """What was done for one instance; filled in step by step, so that a failure shows the progress."""
@@ -54,6 +79,8 @@ class InstanceOutcome:
     app_id: str | None = None
     token_expiry: TokenExpiry | None = None
     """When the saved token ends and the one before ended; None where nothing was rotated, or no token says so."""
+    staged_certificate: StagedCertificate | None = None
+    """The signing certificate that is staged now."""
 
     def place(self, placed: ApplicationIds) -> None:
         """Record the ids of the application and its service principal."""
@@ -84,4 +111,5 @@ class InstanceOutcome:
             "pending": list(self.pending),
             "error": self.failure.as_json() if self.failure else None,
             "token_expiry": self.token_expiry.as_json() if self.token_expiry else None,
+            **({"staged_certificate": self.staged_certificate.as_json()} if self.staged_certificate else {}),
         }

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal
@@ -166,14 +166,19 @@ class InstancePlan:
         """Return whether a change is in one of `areas`; `credentials` covers all `credentials.…`."""
         return any(change.field.partition(".")[0] in areas for change in self.changes)
 
+    def touches_field(self, name: str) -> bool:
+        """Return whether this one field changes."""
+        return any(change.field == name for change in self.changes)
+
     @property
     def writes(self) -> int:
         """Number of write requests an apply would send."""
-        areas = [_area(change.field) for change in self.changes]
+        areas = [_area(change.field) for change in self.changes if not change.field.startswith("sso.")]
         counted = sum(area in _ONE_BY_ONE for area in areas) + sum(_WRITES[area] for area in set(areas) - _ONE_BY_ONE)
         # Credentials are validated before they are saved, and at the latest before a first start.
         begins = any(each.field == "job_state" and each.after == "running" for each in self.changes)
         first = begins and not self.health.has_run
+        counted += _count_sign_on_writes(self.changes)
         return counted + (first or (self.touches("credentials") and bool(self.instance.credentials)))
 
     @property
@@ -226,6 +231,20 @@ class InstancePlan:
             | {"paused_by": self.paused_by, "changed_by": self.changed_by.as_json() if self.changed_by else None},
         }
         return document | ({"conflict": vars(self.conflict)} if self.conflict else {})
+
+
+_SIGN_ON_OF_APPLICATION = {"sso.identifiers", "sso.reply_urls"}
+_FIRST_CERTIFICATE = "sso.certificate"
+
+
+def _count_sign_on_writes(changes: Iterable[FieldChange]) -> int:
+    fields = [each for each in changes if each.field.startswith("sso.")]
+    certificate = sum(2 if each.before is None else 1 for each in fields if each.field == _FIRST_CERTIFICATE)
+    application = any(each.field in _SIGN_ON_OF_APPLICATION for each in fields)
+    principal = any(each.field not in {*_SIGN_ON_OF_APPLICATION, _FIRST_CERTIFICATE} for each in fields)
+    # Graph removes only roles that were disabled by a request before.
+    removes = any(each.field.startswith("sso.roles.") and each.after is None for each in fields)
+    return certificate + application + principal + removes
 
 
 def _area(name: str) -> str:

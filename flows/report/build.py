@@ -8,9 +8,11 @@ from flows.monitoring.audit_trail import explain_episodes, read_role_imports
 from flows.monitoring.credential_warnings import ExpiringCredential, find_expiring_credentials
 from flows.monitoring.instances import Instance, group_by_principal, read_instances
 from flows.monitoring.quarantine_triage import triage_quarantine
+from flows.monitoring.signing_certificates import ExpiringCertificate, find_expiring_certificates
 from flows.monitoring.triage import ErrorTriage, explain_error
 from flows.report.models import Activity, Application, ApplicationActivity, CommonError, Report
 from flows.store import JobEpisode, Period, Store
+from flows.store.measurements import CERTIFICATE_MEASUREMENTS
 
 _ERRORS_MAX = 15
 _TRIAGES_MAX = 12
@@ -56,9 +58,17 @@ def build_report(store: Store, *, days: int, fleet: str | None = None, now: date
     )
 
 
-def _expiring(store: Store, instances: Sequence[Instance], now: datetime) -> list[ExpiringCredential]:
-    """What the tokens say that were saved; dates of the fleet file are not in the store."""
-    found: list[ExpiringCredential] = []
+def _expiring(
+    store: Store, instances: Sequence[Instance], now: datetime
+) -> list[ExpiringCredential | ExpiringCertificate]:
+    """What the tokens say that were saved, and the certificates; dates of the fleet file are not in the store."""
+    keys = {(each.job.tenant_id, each.fleet, each.key) for each in instances if each.job}
+    ends = [
+        (each.key, datetime.fromtimestamp(each.value, UTC), CERTIFICATE_MEASUREMENTS[each.name])
+        for each in store.measurements.all()
+        if each.name in CERTIFICATE_MEASUREMENTS and (each.tenant_id, each.fleet, each.key) in keys
+    ]
+    found: list[ExpiringCredential | ExpiringCertificate] = [*find_expiring_certificates(ends, now)]
     watched = [each for each in instances if each.job]
     for tenant_id in {each.job.tenant_id for each in watched if each.job}:
         expiries = store.fingerprints.expiries(tenant_id)

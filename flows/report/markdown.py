@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 
 from flows.formatting import escape_markdown, markdown_table
-from flows.monitoring.credential_warnings import ExpiringCredential, format_rotation_command
+from flows.monitoring.credential_warnings import ExpiringCredential
+from flows.monitoring.signing_certificates import ExpiringCertificate
 from flows.report.models import Application, Report, count_statuses, format_moment, format_number, shorten_text
 
 _ROWS_MAX = 20
@@ -17,7 +18,9 @@ def render_markdown(report: Report) -> str:
         _line("Jobs", report.states),
         _line("Events", report.statuses),
         *_table("Needs attention", ("app", "cause", "to do"), map(_attention, unwell)),
-        *_table("Expiring credentials", ("app", "ends", "in days", "to do"), map(_expiry, report.expiring)),
+        *_table(
+            "Expiring credentials and certificates", ("app", "ends", "in days", "to do"), map(_expiry, report.expiring)
+        ),
         *_table("Errors", ("code", "events", "apps", "what to do"), _errors(report)),
         *_table(
             "Events by day",
@@ -45,8 +48,8 @@ def _attention(application: Application) -> Sequence[str]:
     return (application.name, triage.cause, triage.proposal.in_words) if triage else (application.name, "", "")
 
 
-def _expiry(each: ExpiringCredential) -> Sequence[str]:
-    return each.key, each.on.isoformat(), format_number(each.days), format_rotation_command(each.key)
+def _expiry(each: ExpiringCredential | ExpiringCertificate) -> Sequence[str]:
+    return each.key, each.on.isoformat(), format_number(each.days), each.command
 
 
 def _errors(report: Report) -> Iterable[Sequence[str]]:

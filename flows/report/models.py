@@ -9,6 +9,7 @@ from flows.monitoring.attribution import Attribution
 from flows.monitoring.audit_trail import RoleImport
 from flows.monitoring.credential_warnings import ExpiringCredential
 from flows.monitoring.instances import Instance
+from flows.monitoring.signing_certificates import ExpiringCertificate
 from flows.monitoring.triage import ErrorTriage, Triage
 from flows.store import Coverage, Cycle, EventStatistics, JobEpisode, JobObservation, Period
 
@@ -147,7 +148,7 @@ class Report:
     episodes: Sequence[JobEpisode]
     """Quarantines and stalls, the newest first."""
     coverage: Sequence[Coverage]
-    expiring: Sequence[ExpiringCredential] = ()
+    expiring: Sequence[ExpiringCredential | ExpiringCertificate] = ()
     """Saved tokens that say that they end within 30 days, the earliest first."""
     attributions: Mapping[int, Attribution] = field(default_factory=dict)
     """By what an episode began, by its number, where the audit log tells."""

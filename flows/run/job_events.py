@@ -37,7 +37,7 @@ async def emit_episode_events(store: Store, tenant_id: str, fleet: str) -> None:
         for start in range(0, len(news), _EVENTS_AT_ONCE):
             part = news[start : start + _EVENTS_AT_ONCE]
             try:
-                await _send(client, [build_event(episode, word) for episode, word in part])
+                await send_events(client, [build_event(episode, word) for episode, word in part])
             except httpx.HTTPError as error:
                 get_run_logger().warning("Prefect took no events, the next sweep will tell: %s", error)
                 return
@@ -64,7 +64,12 @@ def build_event(episode: JobEpisode, word: Word) -> Event:
     )
 
 
-async def _send(client: PrefectClient, events: Sequence[Event]) -> None:
+async def send_events(client: PrefectClient, events: Sequence[Event]) -> None:
+    """Send events, related to the run that this is called in.
+
+    Raises:
+        httpx.HTTPError: Prefect did not take them.
+    """
     # Over HTTP, as Prefect's answer says then that it has them; its own worker would only queue them.
     related: list[RelatedResource] = await related_resources_from_run_context(client)
     bodies = [event.model_copy(update={"related": related}).model_dump(mode="json") for event in events]

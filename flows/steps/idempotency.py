@@ -20,6 +20,7 @@ class WaitLimits:
         ready_seconds: How long a new application may take to appear on all replicas.
         interval_seconds: The first pause between checks; later ones grow.
         good_reads: How many consistent reads count as proof.
+        steady_seconds: How long reads have to agree before a whole collection is replaced by what they show.
         second_look_seconds: Minimum wait before checking again for what another run may have created.
     """
 
@@ -28,6 +29,7 @@ class WaitLimits:
     interval_seconds: float = 0.5
     good_reads: int = 2
     second_look_seconds: float = 1.0
+    steady_seconds: float = 60.0
 
 
 _DEFAULT = WaitLimits()

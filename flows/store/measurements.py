@@ -10,7 +10,17 @@ from sqlalchemy import delete, select
 from flows.store.database import Database
 from flows.store.tables import MEASUREMENT
 
-Name = Literal["drift", "sweep", "credentials-expire", "graph-requests", "graph-throttled"]
+Name = Literal[
+    "drift",
+    "sweep",
+    "credentials-expire",
+    "certificate-expires",
+    "staged-certificate-expires",
+    "graph-requests",
+    "graph-throttled",
+]
+CERTIFICATE_MEASUREMENTS: dict[Name, bool] = {"certificate-expires": False, "staged-certificate-expires": True}
+"""When the active certificate expires, by whether another one is staged."""
 
 
 @dataclass(frozen=True, kw_only=True)

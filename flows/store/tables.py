@@ -314,7 +314,12 @@ MEASUREMENT = Table(
     _column("tenant_id", Text, "The tenant.", primary_key=True),
     _column("fleet", Text, "Name of the fleet; an empty text where it is about the tenant.", primary_key=True),
     _column("key", Text, "Key of the instance; an empty text where it is about the fleet.", primary_key=True),
-    _column("name", Text, "drift, sweep, credentials-expire, graph-requests or graph-throttled.", primary_key=True),
+    _column(
+        "name",
+        Text,
+        "drift, sweep, credentials-expire, certificate-expires, graph-requests, graph-throttled …",
+        primary_key=True,
+    ),
     _column("value", Float, "A number; of moments the seconds since 1970."),
     _column("measured_at", Moment, "When it was last written."),
     info={"doc": "Numbers of the present that metrics show and no other table holds."},

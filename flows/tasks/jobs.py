@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import Collection
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, time
 from functools import partial
 
 from flows.fleet_file.models import Fleet
 from flows.monitoring import sweep as sweeping
 from flows.monitoring.quarantine_triage import triaged
+from flows.monitoring.signing_certificates import ExpiringCertificate, find_expiring_certificates
 from flows.monitoring.sweep import Sweep, Target
 from flows.plan.job_control import JobControl, Verb, plan_job_controls
 from flows.plan.outcome import InstanceOutcome
@@ -17,8 +19,10 @@ from flows.run.job_events import emit_episode_events
 from flows.steps import job
 from flows.steps.credentials import Start
 from flows.store import Measurement, Store
+from flows.store.measurements import CERTIFICATE_MEASUREMENTS
 from flows.tasks.mapped import instance_task, log, redacted_task, step
 from flows.tenant.observe import find_instances
+from flows.tenant.signing_certificates import read_certificates_of
 from graph_client.errors import GraphError
 
 
@@ -101,7 +105,25 @@ async def sweep_jobs(fleet: Fleet, targets: list[Target]) -> Sweep:
     await asyncio.to_thread(run.store.jobs.record_all, observations)
     await asyncio.to_thread(_measure_sweep, run.store, fleet, now)
     await emit_episode_events(run.store, fleet.tenant_id, fleet.fleet)
+    seen = replace(seen, certificates=await _check_certificates(fleet, targets, now))
     return seen.with_token_expiries(await asyncio.to_thread(run.store.fingerprints.expiries, run.tenant_id))
+
+
+async def _check_certificates(fleet: Fleet, targets: list[Target], now: datetime) -> list[ExpiringCertificate]:
+    """Return the certificates that expire soon, and write down when each expires, for reports and metrics."""
+    run, signing = run_context(), {each.key for each in fleet.instances if each.sso}
+    if not signing:
+        return []
+    principals = {
+        each.key: each.service_principal_id for each in targets if each.service_principal_id and each.key in signing
+    }
+    found = await read_certificates_of(run.graph, principals)
+    ends = [end for key, each in found.items() for end in each.ends(key)]
+    measure = partial(Measurement, tenant_id=fleet.tenant_id, fleet=fleet.fleet, measured_at=now)
+    for name, staged in CERTIFICATE_MEASUREMENTS.items():
+        rows = [measure(name=name, key=key, value=end.timestamp()) for key, end, waits in ends if waits is staged]
+        await asyncio.to_thread(run.store.measurements.replace_keys, fleet.tenant_id, fleet.fleet, name, rows)
+    return find_expiring_certificates(ends, now)
 
 
 def _measure_sweep(store: Store, fleet: Fleet, now: datetime) -> None:

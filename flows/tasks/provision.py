@@ -17,7 +17,7 @@ from flows.plan.schema_changes import estimate_scopes
 from flows.plan.text import format_changes
 from flows.run.context import run_context
 from flows.run.places import leave_place
-from flows.steps import application, assignments, credentials, job, schema
+from flows.steps import application, assignments, credentials, job, schema, single_sign_on
 from flows.steps.credentials import Start
 from flows.steps.job import CreatedJob
 from flows.store import Measurement
@@ -174,6 +174,13 @@ async def save_schema(plan: InstancePlan, placed: ApplicationIds, job_id: str, t
     await note_saved(plan, principal_id, job_id)
     log().info("%s: %s", plan.key, "mappings saved; an initial cycle begins" if written else "mappings are as wanted")
     return written
+
+
+@step("configure-sign-on")
+async def configure_sign_on(plan: InstancePlan, placed: ApplicationIds) -> None:
+    """Set up single sign-on by SAML."""
+    log().info("%s: configuring single sign-on", plan.key)
+    await single_sign_on.configure_sign_on(run_context().graph, plan, placed)
 
 
 @step("add-owners")

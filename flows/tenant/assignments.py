@@ -71,7 +71,8 @@ def pending_assignments(
     if template_id not in _ROLE_IMPORTERS:
         return ()
     if roles is None:
-        return tuple(each for each in instance.assignments if each.role not in {None, *_USUAL})
+        added = {name for role in (instance.sso.roles if instance.sso else ()) for name in (role.name, role.value)}
+        return tuple(each for each in instance.assignments if each.role not in {None, *_USUAL, *added})
     return tuple(each for each in instance.assignments if resolve_role(roles, each.role) is None)
 
 

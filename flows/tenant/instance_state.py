@@ -11,6 +11,7 @@ from flows.tenant.assignments import Assigned, Principal, list_assigned, list_ow
 from flows.tenant.ownership_tag import OwnershipTag
 from flows.tenant.recycle_bin import DeletedApplication
 from flows.tenant.schemas import SchemaLanguage, TemplateIds, read_schema
+from flows.tenant.single_sign_on import NO_SIGN_ON, IdentifierOwner, ObservedSignOn, read_sign_on
 from flows.tenant.templates import TemplateProblem
 from graph_client import Resources
 from graph_client.errors import Forbidden, GraphError, NotFound, Unauthorized
@@ -45,6 +46,8 @@ class ObservedInstance:
     """The schema of its job; read only for instances with mappings in the file."""
     synchronization_templates: tuple[SynchronizationTemplate, ...] = ()
     """The synchronization templates; read only if the jobs alone do not show which is ours."""
+    sign_on: ObservedSignOn = NO_SIGN_ON
+    """Its single sign-on; read only for instances with sso in the file."""
     unreadable: GraphError | None = None
     """Why its jobs could not be read."""
 
@@ -91,6 +94,8 @@ class Observed:
     """Untagged applications that the file adopts, by object id."""
     languages: Mapping[TemplateIds, SchemaLanguage] = field(default_factory=dict)
     """Languages of the jobs whose schemas were read."""
+    identifier_owners: Mapping[str, tuple[IdentifierOwner, ...]] = field(default_factory=dict)
+    """The applications with an identifier that the plan would add."""
     deleted: tuple[DeletedApplication, ...] = ()
     """Applications with the fleet's tag in the recycle bin; read only if an instance is missing."""
     deleted_principals: frozenset[str] = frozenset()
@@ -152,11 +157,12 @@ async def _read(
     graph: Resources, item: ObservedInstance, wanted: Instance | None, *, with_assignments: bool, with_owners: bool
 ) -> ObservedInstance:
     principal_id, application_id = item.service_principal_id or "", item.application_id
-    jobs, secrets, assignees, owned_by = await gather(
+    jobs, secrets, assignees, owned_by, sign_on = await gather(
         graph.synchronization.jobs(principal_id),
         _secrets(graph, principal_id),
         list_assigned(graph, principal_id) if with_assignments else _nobody(),
         list_owners(graph, application_id) if with_owners and application_id else _nobody(),
+        read_sign_on(graph, application_id, principal_id) if wanted and wanted.sso and application_id else _nothing(),
     )
     template = wanted.synchronization_template if wanted else None
     templates = await offered_templates(graph, principal_id, jobs, template)
@@ -166,6 +172,7 @@ async def _read(
         secrets=secrets,
         assigned=assignees,
         owners=owned_by,
+        sign_on=sign_on,
         synchronization_templates=templates,
     )
     job = found.job_for(template) if wanted and wanted.mappings else None
@@ -174,6 +181,10 @@ async def _read(
 
 async def _nobody() -> frozenset[Any]:
     return frozenset()
+
+
+async def _nothing() -> ObservedSignOn:
+    return NO_SIGN_ON
 
 
 async def _secrets(graph: Resources, service_principal_id: str) -> dict[str, str] | None:

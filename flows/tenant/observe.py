@@ -12,6 +12,7 @@ from flows.tenant.instance_state import Observed, ObservedInstance, read_desired
 from flows.tenant.ownership_tag import tag_prefix
 from flows.tenant.recycle_bin import find_deleted, find_deleted_principals
 from flows.tenant.schemas import TemplateIds, read_languages
+from flows.tenant.single_sign_on import find_identifier_owners
 from flows.tenant.templates import find_templates, with_new_names
 from graph_client import GraphClient, Resources
 from graph_client.models import Application, ServicePrincipal, SynchronizationJob
@@ -90,12 +91,25 @@ async def _with_directory(
     halves = [item for items in bearers for item in items if None in item.object_ids]
     # The recycle bin has no filter, so it is read only when something is missing.
     absent = not all(bearers) or any(not item.application_id for item in halves)
-    principals, deleted, deleted_principals = await gather(
+    lacking = {
+        identifier
+        for each, items in zip(planned, bearers, strict=True)
+        for identifier in (each.sso.identifiers if each.sso else ())
+        if not (items and identifier in items[0].sign_on.identifiers)
+    }
+    principals, deleted, deleted_principals, identifier_owners = await gather(
         _principals(graph, observed, planned),
         find_deleted(graph, fleet) if absent else _nothing(),
         find_deleted_principals(graph, [item.app_id for item in halves if not item.service_principal_id]),
+        find_identifier_owners(graph, lacking),
     )
-    return replace(observed, principals=principals, deleted=deleted, deleted_principals=deleted_principals)
+    return replace(
+        observed,
+        principals=principals,
+        deleted=deleted,
+        deleted_principals=deleted_principals,
+        identifier_owners=identifier_owners,
+    )
 
 
 def _templates_in_use(observed: Observed, fleet: Fleet) -> dict[str, str]:

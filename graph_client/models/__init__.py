@@ -8,6 +8,7 @@ from graph_client.models.directory_audit import (
     AuditUser,
     DirectoryAudit,
 )
+from graph_client.models.key_credential import KeyCredential, SelfSignedCertificate, SigningKeys
 from graph_client.models.on_demand import (
     OnDemandAnswer,
     OnDemandDetails,
@@ -33,10 +34,13 @@ from graph_client.models.service_principal import (
     ApplicationTemplate,
     AppRole,
     AppRoleAssignment,
+    ClaimsMappingPolicy,
     Group,
     Member,
+    SamlSingleSignOnSettings,
     ServicePrincipal,
     User,
+    Web,
 )
 from graph_client.models.synchronization import (
     EntryCount,
@@ -68,6 +72,7 @@ __all__ = [
     "AuditInitiator",
     "AuditTarget",
     "AuditUser",
+    "ClaimsMappingPolicy",
     "DirectoryAudit",
     "Entity",
     "EntryCount",
@@ -76,6 +81,7 @@ __all__ = [
     "Group",
     "Initiator",
     "JobSetting",
+    "KeyCredential",
     "MappingFunction",
     "Member",
     "MetadataEntry",
@@ -95,7 +101,10 @@ __all__ = [
     "ProvisioningStep",
     "ProvisioningSystem",
     "Resource",
+    "SamlSingleSignOnSettings",
+    "SelfSignedCertificate",
     "ServicePrincipal",
+    "SigningKeys",
     "SynchronizationError",
     "SynchronizationJob",
     "SynchronizationProgress",
@@ -106,6 +115,7 @@ __all__ = [
     "SynchronizationTaskExecution",
     "SynchronizationTemplate",
     "User",
+    "Web",
     "parse_duration",
     "parse_moment",
 ]

@@ -15,10 +15,13 @@ __all__ = [
     "Application",
     "ApplicationServicePrincipal",
     "ApplicationTemplate",
+    "ClaimsMappingPolicy",
     "Group",
     "Member",
+    "SamlSingleSignOnSettings",
     "ServicePrincipal",
     "User",
+    "Web",
 ]
 
 
@@ -31,6 +34,31 @@ class AppRole(Entity):
     is_enabled: bool | None = None
     allowed_member_types: Many[str] = ()
     origin: str | None = None
+
+
+class Web(Resource):
+    """The web settings of an application: where answers of a sign-in are sent."""
+
+    redirect_uris: Many[str] = ()
+    home_page_url: str | None = None
+    logout_url: str | None = None
+
+
+class SamlSingleSignOnSettings(Resource):
+    """The SAML settings of a service principal."""
+
+    relay_state: str | None = None
+
+
+class ClaimsMappingPolicy(Entity):
+    """What tokens say about people; the definition is JSON in a string.
+
+    https://learn.microsoft.com/graph/api/resources/claimsmappingpolicy
+    """
+
+    display_name: str | None = None
+    definition: Many[str] = ()
+    is_organization_default: bool | None = None
 
 
 class Application(Entity):
@@ -46,6 +74,7 @@ class Application(Entity):
     service_management_reference: str | None = None
     sign_in_audience: str | None = None
     identifier_uris: Many[str] = ()
+    web: Web | None = None
     tags: Many[str] = ()
     app_roles: Many[AppRole] = ()
 
@@ -65,6 +94,8 @@ class ServicePrincipal(Entity):
     notes: str | None = None
     notification_email_addresses: Many[str] = ()
     preferred_single_sign_on_mode: str | None = None
+    preferred_token_signing_key_thumbprint: str | None = None
+    saml_single_sign_on_settings: SamlSingleSignOnSettings | None = None
     reply_urls: Many[str] = ()
     service_principal_names: Many[str] = ()
     service_principal_type: str | None = None

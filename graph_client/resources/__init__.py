@@ -9,18 +9,21 @@ from graph_client.resources.directory import (
     ServicePrincipals,
     Users,
 )
+from graph_client.resources.single_sign_on import ClaimsMappingPolicies, SigningCertificates
 from graph_client.resources.synchronization import Synchronization, SynchronizationSchemas
 from graph_client.session import Sender
 
 __all__ = [
     "ApplicationTemplates",
     "Applications",
+    "ClaimsMappingPolicies",
     "DeletedItems",
     "DirectoryAudits",
     "Groups",
     "ProvisioningLogs",
     "Resources",
     "ServicePrincipals",
+    "SigningCertificates",
     "Synchronization",
     "SynchronizationSchemas",
     "Users",
@@ -34,6 +37,8 @@ class Resources:
         self.application_templates = ApplicationTemplates(session)
         self.applications = Applications(session)
         self.service_principals = ServicePrincipals(session)
+        self.signing_certificates = SigningCertificates(session)
+        self.claims_mapping_policies = ClaimsMappingPolicies(session)
         self.synchronization = Synchronization(session)
         self.synchronization_schemas = SynchronizationSchemas(session)
         self.deleted_items = DeletedItems(session)

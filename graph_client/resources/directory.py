@@ -196,6 +196,11 @@ class ServicePrincipals:
         first = Call.get("/servicePrincipals/delta", {**options(select=select), "$deltatoken": "latest"})
         return linked_pages(self._session, _from(link, first), ServicePrincipal)
 
+    async def patch(self, service_principal_id: str, changes: Mapping[str, Any]) -> None:
+        """Change some properties; collections such as appRoles are replaced whole."""
+        path = build_path("servicePrincipals", service_principal_id)
+        await self._session.request(Call.change("PATCH", path, dict(changes)))
+
     async def delete(self, service_principal_id: str) -> None:
         """Move the service principal to the deleted items."""
         await self._session.request(Call.change("DELETE", build_path("servicePrincipals", service_principal_id)))

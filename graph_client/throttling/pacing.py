@@ -133,8 +133,8 @@ class Pacing:
 
     def costs_of(self, call: Call) -> Mapping[Budget, int]:
         """The estimated cost of a call in each budget that it uses."""
-        if call.path == "/$batch":
-            # Its parts are counted one by one.
+        if call.path == "/$batch" or call.public:
+            # The parts of a batch are counted one by one; what is not Graph's has no budget of Graph's.
             return {}
         # Reports have a limit of their own: 5 requests in 10 s.
         if "/auditLogs/" in call.path:
@@ -206,7 +206,9 @@ class Pacing:
         costs = self.costs_of(call)
         budget = named.get(answer.headers.get("x-ms-throttle-information", ""))
         if budget is None or budget not in costs:
-            budget = next(iter(costs))
+            budget = next(iter(costs), None)
+        if budget is None:
+            return
         # The documented limit depends on the size of the tenant; after a 429 we assume the smallest.
         if budget is self.units:
             self.units.tighten(self._fewest_units)

@@ -111,6 +111,7 @@ def test_what_a_bare_instance_leaves_open(tmp_path):
         "notes": None,
         "service_management_reference": None,
         "mappings": None,
+        "sso": None,
     }
 
 

@@ -63,3 +63,8 @@ def test_one_permission_of_every_group_is_needed():
 
 def test_an_open_call_misses_nothing():
     assert missing("GET", "/applicationTemplates", ()) == ()
+
+
+@pytest.mark.parametrize("path", ["/policies/claimsMappingPolicies", "/servicePrincipals/1/claimsMappingPolicies/$ref"])
+def test_a_claims_mapping_policy_needs_a_permission_of_its_own(path):
+    assert missing("POST", path, {"Application.ReadWrite.All"}) == ("Policy.ReadWrite.ApplicationConfiguration",)

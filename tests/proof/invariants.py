@@ -1,5 +1,7 @@
 """What holds of a tenant whatever happened to the runs before, as read from its state and its log of requests."""
 
+import base64
+import hashlib
 from collections import Counter
 
 
@@ -38,3 +40,16 @@ def assert_nothing_twice(tenant):
 def assert_token_stayed_home(world):
     """No other host than Graph's was asked for anything."""
     assert world.hosts <= {"localhost"}
+
+
+def assert_one_certificate_a_subject(tenant):
+    """No certificate was added twice, and none was lost that is to sign."""
+    for principal in tenant.emulator.controls.state()["servicePrincipals"]:
+        public = [each for each in principal["keyCredentials"] if each["usage"] == "Verify"]
+        assert max(Counter(each["displayName"] for each in public).values(), default=0) <= 1
+        preferred = principal["preferredTokenSigningKeyThumbprint"]
+        assert preferred is None or preferred in {thumbprint_of(each) for each in public}
+
+
+def thumbprint_of(credential):
+    return hashlib.sha1(base64.b64decode(credential["key"])).hexdigest().upper()

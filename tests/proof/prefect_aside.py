@@ -19,7 +19,7 @@ from prefect.utilities.annotations import quote
 from prefect.utilities.callables import get_call_parameters
 
 from flows import artifacts
-from flows.run import job_events, task_runner
+from flows.run import certificate_events, job_events, task_runner
 from flows.run.task_runner import LoopTaskRunner
 from flows.tasks import mapped as mapping
 
@@ -34,7 +34,8 @@ def prefect_aside():
         # It asks the server about a run that it does not know.
         patched.setattr(mapping, "name_fleet_run", lambda: None)
         patched.setattr(job_events, "get_client", _nobody)
-        patched.setattr(job_events, "_send", _nothing)
+        patched.setattr(certificate_events, "get_client", _nobody)
+        patched.setattr(job_events, "send_events", _nothing)
         for module in (artifacts,):
             for name in vars(module):
                 if name.startswith(("acreate_", "aupdate_")):

@@ -7,6 +7,7 @@ from typing import Any
 from flows.control_jobs import control_jobs
 from flows.retire import retire_instances
 from flows.rotate import rotate_credentials
+from flows.rotate_certificates import rotate_certificates
 from tests.estates import AWS, DATABRICKS, fleet, instance
 from tests.mappings.schemas import mappings
 from tests.proof.world import World
@@ -85,6 +86,31 @@ def _map(world):
     return world.applying(fleet(box | {"mappings": mapped}, bricks, aws, instance("new", mappings=mapped)))
 
 
+PROVIDER = "arn:aws:iam::111122223333:saml-provider/Entra"
+SSO = {
+    "identifiers": ["https://signin.aws.amazon.com/saml#{key}"],
+    "reply_urls": ["https://signin.aws.amazon.com/saml/{key}"],
+    "relay_state": "https://{key}.example/start",
+    "notification_emails": ["saml@contoso.example"],
+    "roles": [{"name": "Admin", "value": f"arn:aws:iam::111122223333:role/Admin,{PROVIDER}"}],
+}
+
+
+def _sign_on(world):
+    box, bricks, aws = _first(world)
+    admins = [{"group": _ids(world, "groups")[1], "role": "Admin"}]
+    one = instance("one", AWS, sso=SSO, assignments=admins)
+    return world.applying(fleet(box, bricks, aws | {"sso": SSO}, one))
+
+
+def _rotate_certificates(world):
+    box, bricks, aws = _first(world)
+    wanted = fleet(box, bricks, aws | {"sso": SSO}, instance("one", AWS, sso=SSO))
+    # The next certificate is due at once.
+    wanted["instances"][2]["sso"] = SSO | {"certificate": {"years": 3, "renew_before": "1200d"}}
+    return world.doing(rotate_certificates, wanted, ["renew"])
+
+
 def _retire(world, **parameters):
     return world.doing(retire_instances, _new(world), ["bricks", "aws"], **parameters)
 
@@ -105,6 +131,8 @@ STORIES = {
     "pause": Story(_make, lambda world: world.doing(control_jobs, _new(world), "pause"), dict.fromkeys(ALL, "Paused")),
     "start": Story(_make_and_pause, lambda world: world.doing(control_jobs, _new(world), "start"), ALL),
     "restart": Story(_make, lambda world: world.doing(control_jobs, _new(world), "restart"), ALL, settles=False),
+    "sign on": Story(_make, _sign_on, ALL | {"one": "Active"}),
+    "renew": Story(lambda world: world.run(_sign_on(world)), _rotate_certificates, ALL | {"one": "Active"}),
     "retire": Story(_make, _retire, {"box": "Active"}),
     "purge": Story(_make, lambda world: _retire(world, purge=True), {"box": "Active"}),
 }

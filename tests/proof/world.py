@@ -2,6 +2,7 @@
 
 import sqlite3
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import partial
 
 import httpx
@@ -36,6 +37,10 @@ class World(Estate):
         self._directory = directory
         self._stores = 0
         self.store = self.new_store()
+
+    def read_utc_now(self):
+        """The time in the tenant."""
+        return datetime.fromtimestamp(self.emulator.clock.now(), UTC)
 
     def new_store(self):
         """An empty store, such as another machine has."""
@@ -115,7 +120,7 @@ def world(directory, emulator=Emulator, **settings):
         "ENTRA_FLEET_GRAPH_URL": "https://localhost",
         "TOKEN": "good",
     }
-    client = partial(GraphClient, transport=_Guarded(made), clock=made.time.now)
+    client = partial(GraphClient, transport=_Guarded(made), clock=made.time.now, wall_clock=made.read_utc_now)
     tokens = partial(MsalTokens, transport=_SignIn(made.emulator), clock=made.time.now)
     with (
         _hasty_disk(),

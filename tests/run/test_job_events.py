@@ -75,7 +75,7 @@ async def test_a_run_that_died_before_the_store_knew_sends_the_same_event_again_
     tenant, monkeypatch
 ):
     sent = []
-    send = job_events._send
+    send = job_events.send_events
 
     async def send_and_die(client, events):
         await send(client, events)
@@ -83,7 +83,7 @@ async def test_a_run_that_died_before_the_store_knew_sends_the_same_event_again_
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(job_events, "_send", send_and_die)
+        patched.setattr(job_events, "send_events", send_and_die)
         with pytest.raises(KeyboardInterrupt):
             await monitor(until="settled")
     with open_store(environment().store_url) as store:

@@ -98,7 +98,8 @@ def _monitor_tenant(waits: str, tenant: str | None, output: Output, *, verbose: 
 def _warn(seen: "Sweep", expiring: "list[ExpiringCredential]") -> None:
     from flows.monitoring.credential_warnings import find_rejected_credentials
 
-    print_note(*map(str, (*seen.warnings(), *find_rejected_credentials(seen.readings), *expiring)))
+    rejected = find_rejected_credentials(seen.readings)
+    print_note(*map(str, (*seen.warnings(), *rejected, *expiring, *seen.certificates)))
 
 
 def _waits(once: bool, until: str | None) -> Literal["once", "settled"]:

@@ -39,6 +39,8 @@ def show_outcome(outcome: "FleetOutcome") -> None:
             print_lines([f"{each.key}: pending until a later apply: {', '.join(each.pending)}"], console)
         if each.token_expiry:
             print_lines([f"{each.key}: {each.token_expiry}"], console)
+        if each.staged_certificate:
+            print_lines([f"{each.key}: {each.staged_certificate}"], console)
         if each.failure:
             show_failure(each.key, each.failure)
     if outcome.rollout:

@@ -1,0 +1,126 @@
+"""rotate-certificates: add the next signing certificates, have them handed over, activate them, remove expired ones."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Annotated, Literal
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from pydantic import Field
+
+from flows.artifacts import publish_outcome
+from flows.configuration.environment import environment
+from flows.errors import StepFailed
+from flows.fleet_file.loader import FleetParameter
+from flows.fleet_file.models import Fleet
+from flows.plan.certificates import DONE, STAGES, CertificateChange, Stage, split_into_certificate_waves
+from flows.plan.outcome import InstanceOutcome
+from flows.run import journal
+from flows.run.certificate_events import emit_staged_events
+from flows.run.context import name_run, run_context
+from flows.run.fleet_run import open_fleet_run
+from flows.run.lease import WAIT_MINUTES, WaitMinutes, exclusive
+from flows.run.task_runner import LoopTaskRunner
+from flows.tasks.certificates import clean_certificates, hand_over_and_activate, plan_certificates, renew_certificate
+from flows.tasks.mapped import final_state, map_instances
+
+WIDTH = 10
+OUTCOMES = (*DONE.values(), "held", "unchanged", "failed")
+
+
+@flow(
+    name="rotate-certificates",
+    flow_run_name=name_run("certificates"),
+    task_runner=LoopTaskRunner(),  # type: ignore[arg-type]  # Prefect declares runners invariant in their future
+    persist_result=False,
+    retries=0,
+)
+async def rotate_certificates(
+    fleet: FleetParameter,
+    stages: list[Literal["renew", "activate", "clean"]] | None = None,
+    tenant: str | None = None,
+    only: list[str] | None = None,
+    acknowledged: bool = False,
+    force: bool = False,
+    canary: Annotated[int, Field(ge=1)] = 1,
+    change: Annotated[str | None, Field(max_length=200)] = None,
+    wait_minutes: WaitMinutes = WAIT_MINUTES,
+) -> State:
+    """Rotate the signing certificates of a fleet; one failure stops no other, but holds what would be activated next.
+
+    Args:
+        fleet: Path or content of the fleet file.
+        stages: renew adds the next certificates, activate has them sign, clean removes expired ones; empty for all.
+        tenant: EntraTenant block to sign in with; empty to use the environment.
+        only: Keys of the instances; empty for all.
+        acknowledged: The other side knows the staged certificates; otherwise only what the worker's hook hands over
+            is activated.
+        force: Add the next certificates although those in use are valid for long.
+        canary: How many instances to activate first; a failure holds the others.
+        change: Ticket to record in the journal.
+        wait_minutes: How long to wait for another run that is changing this fleet.
+    """
+    wanted = [each for each in STAGES if not stages or each in stages]
+    hook = None if acknowledged else environment().certificate_hook
+    if "activate" in wanted and not (acknowledged or hook):
+        if stages:
+            raise unacknowledged()
+        # Whoever listens to the event hands them over, and activates them with a run of its own.
+        wanted.remove("activate")
+    outcomes: dict[str, InstanceOutcome] = {}
+    async with open_fleet_run(fleet, tenant) as run, exclusive(run.fleet, "certificates", wait_minutes):
+        for stage in wanted:
+            planned = await plan_certificates(run.fleet, stage, only, force)
+            changes = [replace(each, by_hook=bool(hook)) for each in planned]
+            async with journal.open_journal(run.fleet, None, change, f"certificates-{stage}") as entry:
+                done = await _carry_out(run.fleet, stage, changes, entry.run_id, canary)
+                entry.outcome = run.outcome(done, OUTCOMES)
+            merge_outcomes(outcomes, done)
+        outcome = run.outcome(list(outcomes.values()), OUTCOMES)
+        await publish_outcome(outcome, "certificates")
+    return final_state(outcome)
+
+
+def unacknowledged() -> StepFailed:
+    """Return the refusal to activate what the other side may not know."""
+    return StepFailed(
+        "NotAcknowledged",
+        "A certificate is activated only once the other side knows it: otherwise nobody can sign in.",
+        "Hand it over, then add --acknowledged; or set ENTRA_FLEET_CERTIFICATE_HOOK to a command that hands it over.",
+        step="activate-certificate",
+    )
+
+
+async def _carry_out(
+    fleet: Fleet, stage: Stage, changes: list[CertificateChange], run_id: str, canary: int
+) -> list[InstanceOutcome]:
+    if stage == "activate":
+        return await _activate_in_waves(changes, run_id, canary)
+    work = renew_certificate if stage == "renew" else clean_certificates
+    done = await map_instances(work, changes, run_id, phase=stage, width=WIDTH)
+    if stage == "renew":
+        await emit_staged_events(run_context().tenant_id, fleet.fleet, done)
+    return done
+
+
+async def _activate_in_waves(changes: list[CertificateChange], run_id: str, canary: int) -> list[InstanceOutcome]:
+    """Activate a few, then a tenth, then the rest; a wave with a failure holds those after it."""
+    outcomes = {each.key: each.outcome() for each in changes}
+    held = False
+    for wave in split_into_certificate_waves(changes, canary):
+        if held:
+            for each in wave:
+                outcomes[each.key].outcome = "held"
+            continue
+        done = await map_instances(hand_over_and_activate, wave, run_id, phase="activate", width=WIDTH)
+        outcomes |= {each.key: each for each in done}
+        held = any(each.failure for each in done)
+    return list(outcomes.values())
+
+
+def merge_outcomes(outcomes: dict[str, InstanceOutcome], later: Sequence[InstanceOutcome]) -> None:
+    """Add the outcomes of a stage to those of the stages before it; a failure stays, and so does what was done."""
+    for each in later:
+        before = outcomes.get(each.key)
+        if before is None or (before.failure is None and each.outcome != "unchanged"):
+            outcomes[each.key] = each
