@@ -113,7 +113,7 @@ def test_a_mapping_is_exported_changed_reviewed_rolled_back_and_taken_over(run, 
     edit_title(jobs[0], "mail")
     assert "changed in the tenant; apply reverts it" in here("plan", path, "--only", "one").out
     said = here("schema", "adopt", path, "--only", "one").err
-    assert "1 changes taken from one" in said
+    assert "1 change taken from one" in said
     text = file.read_text()
     assert "# as HR wants it\n      title: {attribute: mail}" in text
     assert changes(here("plan", path, "--output", "json")) == [("two", source, "Trim([jobTitle])", "[mail]", "file")]
