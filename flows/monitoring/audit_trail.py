@@ -115,7 +115,7 @@ def explain_versions(store: Store, place: JobPlace, versions: Sequence[SchemaVer
     """
     trail = load_trail(store, place.tenant_id)
     names = {each.actor_id: each.actor_name for each in trail.records if each.actor_type == "application"}
-    earlier = [*versions[1:], None]
+    earlier = [*versions, None][1:]
     return {
         version.id: VersionAuthors(
             names.get((version.actor_object_id or "").lower()),

@@ -5,7 +5,7 @@ import pytest
 from flows.configuration.environment import add_prefect_variables
 from flows.harvest import harvest_audits
 from flows.monitor import monitor_fleet
-from tests.estates import estate_behind, fleet, instance
+from tests.estates import estate, estate_behind, fleet, instance
 from tests.flows.provisioning import provision, tenant, token, writes
 
 pytestmark = pytest.mark.usefixtures("without_prefect")
@@ -77,11 +77,19 @@ async def test_somebody_elses_pause_has_a_name_once_the_audit_log_tells(dated):
     assert plan.instances[0].condition.startswith(f"paused by {user['userPrincipalName']} on 20")
 
 
+@pytest.fixture
+def unfinished(tmp_path):
+    """A tenant whose initial cycles last, however slow this machine is."""
+    with estate(tmp_path / "tenant", initial_cycle_seconds=3600.0) as served:
+        yield served
+
+
 @pytest.mark.parametrize(
     ("reason", "forced"),
     [("EncounteredQuarantineException", ["validate_job_credentials", "start_job"]), ("TooManyDeletes", [])],
 )
-async def test_a_quarantined_job_is_not_started_and_held_deletions_never_are(tenant, reason, forced):
+async def test_a_quarantined_job_is_not_started_and_held_deletions_never_are(unfinished, reason, forced):
+    tenant = unfinished
     _, outcome = await provision(RUNNING)
     tenant.emulator.controls.quarantine(outcome.instances[0].job_id, reason)
     tenant.forget()

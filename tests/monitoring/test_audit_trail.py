@@ -179,6 +179,7 @@ def test_a_version_is_replaced_by_the_name_of_the_run_and_edited_by_the_one_othe
     assert {number: each.replaced_by for number, each in found.items()} == dict.fromkeys(found, "Fleet automation")
     edits = {number: each.edited_by and (each.edited_by.actor, each.edited_by.at) for number, each in found.items()}
     assert edits == {newest.id: ("adele@contoso.example", MAY + timedelta(hours=5)), first.id: None}
+    assert explain_versions(store, place, []) == {}
 
 
 @pytest.mark.parametrize(("records", "actor"), [((5, 6), "us"), ((), "us"), ((9.999,), "us"), ((5,), None)], ids=str)
