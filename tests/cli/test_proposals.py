@@ -21,10 +21,10 @@ KEY = "k0"
 def told(reason):
     """The commands that are told of a quarantine, whatever error is behind it."""
     errors = [entry.codes[0] for entry in error_codes().errors]
-    failures = [[], *([Failure(code, 1)] for code in errors)]
-    for job_error, message in ((None, None), ("X", "x"), *((code, None) for code in errors)):
-        for each in failures:
-            yield from explain_quarantine(KEY, reason, job_error, message, each).proposal.commands
+    of_the_job = [(None, None, []), ("X", "x", []), *((code, None, []) for code in errors)]
+    of_its_events = [(None, None, [Failure(code, 1)]) for code in errors]
+    for job_error, message, failures in of_the_job + of_its_events:
+        yield from explain_quarantine(KEY, reason, job_error, message, failures).proposal.commands
 
 
 def all_told():

@@ -42,7 +42,8 @@ def test_help_imports_nothing_heavy():
 
 def test_a_look_needs_neither_prefect_nor_a_store(tmp_path, write_fleet):
     path = str(write_fleet(fleet(instance("one"))))
-    with estate(tmp_path / "tenant"), add_prefect_variables({"TOKEN": "x"}):
+    none = {"ENTRA_FLEET_STORE": f"sqlite:///{tmp_path}/none.db"}
+    with estate(tmp_path / "tenant"), add_prefect_variables({"TOKEN": "x", **none}):
         assert imported_by(["plan", path], ["check", path]) == {"msal", "graph_client", "pydantic"}
 
 

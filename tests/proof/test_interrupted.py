@@ -8,7 +8,7 @@ import pytest
 from tests.proof.stories import STORIES
 from tests.proof.test_fault_matrix import repeated_in_peace
 
-STEP = 9
+STEP = 13
 
 
 @pytest.mark.parametrize("after_commit", [False, True], ids=["before", "after"])
