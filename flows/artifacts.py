@@ -22,7 +22,7 @@ from prefect.artifacts import (
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.runtime import deployment
 
-from flows.formatting import escape_markdown, format_count, format_iso, markdown_table
+from flows.formatting import escape_markdown, format_count, format_iso, format_number, markdown_table
 from flows.monitoring.harvest import HarvestResult
 from flows.monitoring.quarantine_reaction import QuarantineEvent
 from flows.monitoring.sweep import Sweep
@@ -313,7 +313,9 @@ async def publish_waves(fleet: str, report: RolloutReport) -> None:
     rows = [
         _verdict_row(wave, each) for wave in report.waves for each in sorted(wave.verdicts, key=lambda each: each.good)
     ]
-    waves = "\n".join(f"- {each.name}: {len(each.members)} instances, {each.state}" for each in report.waves)
+    waves = "\n".join(
+        f"- {each.name}: {format_number(len(each.members), 'instance')}, {each.state}" for each in report.waves
+    )
     why = "\n\n".join(escape_markdown(name_flows(line)) for line in report.why())
     await acreate_table_artifact(
         key=artifact_key(fleet, "waves"),

@@ -54,7 +54,7 @@ async def test_a_held_rollout_shows_its_waves_and_why(tenant):
     (row,) = json.loads(waves.data)
     assert (row["wave"], row["key"], row["outcome"]) == ("1 (canaries)", "a", "updated")
     assert row["verdict"] == "no cycle completed within 0.001 minutes"
-    assert "- wave 2 of 2 (the rest): 1 instances, pending" in waves.description
+    assert "- wave 2 of 2 (the rest): 1 instance, pending" in waves.description
     assert "To continue, run apply again with --force" in waves.description
     (judged,) = await task_run_named("wave 1 of 2 (canaries)", state.state_details.flow_run_id)
     assert judged.state_name == "Failed"

@@ -18,7 +18,7 @@ def test_it_writes_a_file_that_loads_and_is_never_written_over(entra_fleet, tena
     path = tmp_path / "adopted.yaml"
     arguments = ("adopt", "--template", DATABRICKS, "--fleet", "contoso", "--out", path)
     result = entra_fleet(*arguments)
-    text = f"contoso: 1 instances. Fill in the references, then run: entra-fleet plan {path}\n"
+    text = f"contoso: 1 instance. Fill in the references, then run: entra-fleet plan {path}\n"
     assert (result.code, result.out, result.err) == (0, "", text)
     assert [each.key for each in load_fleet(path).instances] == ["by-hand"]
     asked = tenant.on_wire()
@@ -31,7 +31,7 @@ def test_it_writes_a_file_that_loads_and_is_never_written_over(entra_fleet, tena
 def test_without_a_file_it_prints_and_plans_without_a_secret(entra_fleet, write_fleet):
     result = entra_fleet("adopt", "--template", DATABRICKS)
     name = "azure-databricks-scim-provisioning-conne"
-    assert (result.code, result.err) == (0, f"{name}: 1 instances.\n")
+    assert (result.code, result.err) == (0, f"{name}: 1 instance.\n")
     assert f"fleet: {name}\ntenant_id: {TENANT}\n" in result.out
     plan = entra_fleet("plan", write_fleet(result.out), "--detailed-exitcode")
     assert (plan.code, "Plan: 0 to create, 1 to adopt, 0 to update, 0 in conflict. 1 write request." in plan.out) == (
