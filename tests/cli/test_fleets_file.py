@@ -1,9 +1,11 @@
 """Several fleets and tenants from one small file."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from prefect.server.schemas.schedules import CronSchedule, IntervalSchedule
 from ruamel.yaml import YAML
 
 from flows.cli.deploy.fleets_file import read_fleets_file
@@ -160,3 +162,18 @@ def test_up_without_a_fleet_says_what_to_do(entra_fleet, tmp_path):
     assert result.code == 2
     assert "entra-fleet init" in result.err
     assert not (tmp_path / "home").exists()
+
+
+async def test_prefect_finds_the_next_moments_of_every_schedule_that_we_ship():
+    documents = YAML(typ="safe").load(find_packaged_file("prefect.yaml"))["deployments"]
+    schedules = [each for deployment in documents for each in deployment.get("schedules", ())]
+    made = [
+        CronSchedule(cron=each["cron"], timezone=each["timezone"])
+        if "cron" in each
+        else IntervalSchedule(interval=timedelta(seconds=each["interval"]))
+        for each in schedules
+    ]
+    assert {type(each) for each in made} == {CronSchedule, IntervalSchedule}
+    for each in made:
+        first, second = await each.get_dates(2)
+        assert first < second
