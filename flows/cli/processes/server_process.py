@@ -1,4 +1,4 @@
-"""The program of our Prefect server: Prefect's application with three changes, without Prefect's command line.
+"""The program of our Prefect server: Prefect's application with two changes, without Prefect's command line.
 
 Usage: `python -m flows.cli.processes.server_process HOST PORT [--no-services]`; without its services (schedules,
 automations, late runs) where several servers share the work and `prefect server services start` runs them.
@@ -9,30 +9,22 @@ the busy timeout, and the API answers 503 (https://www.sqlite.org/isolation.html
 
 Requests from workers and the UI for Prefect's collections are answered from the copy that ships with Prefect, or with
 404; nothing is fetched from the web.
-
-Cron lines are scheduled on every Python. Prefect 3.9.1 computes their times with a library that takes the standard
-library's time zones only, and before Python 3.13 hands it those of another one: no such run is ever scheduled.
 """
 
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime
-from typing import Any
-from zoneinfo import ZoneInfo
 
 import uvicorn
 from prefect.server.api import collections
 from prefect.server.api.server import create_app
 from prefect.server.database.configurations import SQLITE_BEGIN_MODE, AioSqliteConfiguration
 from prefect.server.database.dependencies import MODELS_DEPENDENCIES
-from prefect.server.schemas import schedules
 from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL, get_current_settings
 from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
 
 NO_SERVICES = "--no-services"
 _WORKER_TYPES = "aggregate-worker-metadata"
-_TO_ZONED = "_whenever_zdt_from_py"
 
 
 class OneWriterAtATime(AioSqliteConfiguration):
@@ -56,28 +48,12 @@ class OneWriterAtATime(AioSqliteConfiguration):
             yield transaction
 
 
-def schedule_cron_lines() -> None:
-    """Have Prefect compute the times of cron lines in time zones of the standard library."""
-    convert = vars(schedules).get(_TO_ZONED)
-    if convert is None:
-        return
-
-    def convert_standard(moment: datetime) -> Any:
-        zone = moment.tzinfo
-        if isinstance(zone, ZoneInfo) and type(zone) is not ZoneInfo:
-            moment = moment.replace(tzinfo=ZoneInfo(zone.key))
-        return convert(moment)
-
-    vars(schedules)[_TO_ZONED] = convert_standard
-
-
 def main() -> None:
     """Serve Prefect's API and UI at the address on the command line."""
     host, port, *options = sys.argv[1:]
     url = PREFECT_API_DATABASE_CONNECTION_URL.value() or ""
     if url.startswith("sqlite"):
         MODELS_DEPENDENCIES["database_config"] = OneWriterAtATime(url)
-    schedule_cron_lines()
     collections.KNOWN_VIEWS.clear()
     # An unreachable address: Prefect then uses its own copy.
     collections.KNOWN_VIEWS[_WORKER_TYPES] = f"installed:{_WORKER_TYPES}"
