@@ -7,6 +7,7 @@ from flows.fleet_file.models import Fleet
 from flows.plan.certificates import CertificateChange, Stage, plan_certificate_changes
 from flows.plan.outcome import InstanceOutcome, StagedCertificate
 from flows.run.context import run_context
+from flows.run.places import leave_place
 from flows.steps import certificates
 from flows.steps.certificate_hook import hook_variables, run_hook
 from flows.tasks.mapped import instance_task, log, redacted_task, step
@@ -55,7 +56,9 @@ async def activate_certificate(plan: CertificateChange) -> None:
 async def remove_certificates(plan: CertificateChange) -> None:
     """Stage 3: remove expired certificates."""
     log().info("%s: removing %s", plan.key, ", ".join(each.thumbprint for each in plan.removed))
-    await certificates.remove_expired(run_context().graph, plan)
+    # Most of it is the minute in which the reads have to agree.
+    async with leave_place():
+        await certificates.remove_expired(run_context().graph, plan)
 
 
 @instance_task("renew-certificate")
