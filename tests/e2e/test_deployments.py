@@ -66,6 +66,7 @@ def test_deploying_again_changes_nothing(first, deployed):
         "late-arrivals": 1,
         "audits": 1,
         "watch-tenant": 1,
+        "certificates": 1,
     }
 
 
