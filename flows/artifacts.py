@@ -19,7 +19,8 @@ from prefect.artifacts import (
     acreate_table_artifact,
     aupdate_progress_artifact,
 )
-from prefect.exceptions import PrefectHTTPStatusError
+from prefect.context import FlowRunContext
+from prefect.exceptions import PrefectException
 from prefect.runtime import deployment
 
 from flows.formatting import escape_markdown, format_count, format_iso, format_number, markdown_table
@@ -84,7 +85,7 @@ def name_flows(text: str) -> str:
 
 def _as_flow(found: re.Match[str]) -> str:
     flow, base, fixed = _FLOWS[found["verb"]]
-    own = _OURS.fullmatch(_read_name(deployment.id) or "")
+    own = _OURS.fullmatch(_read_own_deployment() or "")
     flow = f"{flow}/{base}{own['fleet'] or ''}" if own else flow
     # A full stop that ends the sentence is no part of a key.
     words, end = re.fullmatch(r"(.*?)(\.?)", found["options"], re.DOTALL).groups()  # type: ignore[union-attr]
@@ -93,13 +94,23 @@ def _as_flow(found: re.Match[str]) -> str:
     return f"{quote}{flow}{quote} with {quote}{parameters}{quote}{end}"
 
 
+def _read_own_deployment() -> str | None:
+    """Return the name of the deployment that this is a run of; None if there is none, or Prefect does not say."""
+    context = FlowRunContext.get()
+    run = context.flow_run if context else None
+    if run and run.deployment_id is None and run.parent_task_run_id is None:
+        # Known without asking the server, which Prefect's runtime would do.
+        return None
+    # Whatever the server answers, there is something to recommend: no run fails for the want of a name.
+    with suppress(httpx.HTTPError, PrefectException):
+        return _read_name(deployment.id)
+    return None
+
+
 @cache
 def _read_name(deployment_id: str | None) -> str | None:
-    """Return the name of the deployment that this is a run of, which Prefect asks the server for each time."""
-    # Whatever the server answers, there is something to recommend.
-    with suppress(httpx.HTTPError, PrefectHTTPStatusError):
-        return deployment.name if deployment_id else None
-    return None
+    """Return the name of the deployment of this run, which Prefect asks the server for each time."""
+    return deployment.name if deployment_id else None
 
 
 def _parameters(words: list[str]) -> dict[str, Any]:

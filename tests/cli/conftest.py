@@ -2,6 +2,7 @@ import os
 import subprocess
 import sys
 from contextlib import contextmanager, nullcontext
+from contextvars import copy_context
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,7 +52,8 @@ def entra_fleet(monkeypatch, capsys):
         monkeypatch.setattr(sys, "argv", ["entra-fleet", *map(str, arguments)])
         capsys.readouterr()
         with environment_of_a_child(variables), pytest.raises(SystemExit) as ended:
-            main()
+            # What a command notes about itself, as the name of its fleet file, is gone with its process.
+            copy_context().run(main)
         written = capsys.readouterr()
         return Finished(ended.value.code or 0, written.out, written.err)
 

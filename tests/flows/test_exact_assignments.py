@@ -44,6 +44,7 @@ async def test_whom_the_file_does_not_name_is_taken_away_after_the_others_were_a
         "after": None,
         "dangerous": True,
         "members": members,
+        "changed_by": None,
     }
     await provision(wanted)
     assert writes(tenant) == ["assign", "unassign"]

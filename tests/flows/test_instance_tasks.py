@@ -17,6 +17,7 @@ from flows.provision import provision_fleet
 from flows.restore import restore_schema
 from flows.retire import retire_instances
 from flows.rotate import rotate_credentials
+from flows.rotate_certificates import rotate_certificates
 from flows.run import journal
 from flows.run.context import open_run_context
 from flows.run.lease import exclusive
@@ -31,7 +32,7 @@ pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("prefect_api")]
 
 KEY = "one"
 TITLE = {"title": {"expression": 'Join(", ", [jobTitle], [department])', "when": "on create"}}
-WANTED = fleet(instance(KEY, mappings=mappings(TITLE).to_object()))
+WANTED = fleet(instance(KEY, mappings=mappings(TITLE).to_object(), sso={}))
 
 
 async def shard(wanted):
@@ -51,10 +52,19 @@ async def try_first_user(wanted, emulator):
     return await provision_on_demand(wanted, [KEY], [user], return_state=True)
 
 
+async def renew(wanted, emulator):
+    directory = emulator.tenant.directory
+    for principal in directory.live["servicePrincipal"].values():
+        none_left = {"keyCredentials": [], "passwordCredentials": [], "preferredTokenSigningKeyThumbprint": None}
+        directory.patch(principal, none_left, emulator.clock.now())
+    return await rotate_certificates(wanted, ["renew"], force=True, return_state=True)
+
+
 FAILING = {
     "provision-fleet": ("instantiate", lambda wanted, _: provision_fleet(wanted, return_state=True)),
     "provision-shard": ("instantiate", lambda wanted, _: shard(wanted)),
     "rotate-credentials": ("put_secrets", lambda wanted, _: rotate_credentials(wanted, [KEY], return_state=True)),
+    "rotate-certificates": ("add_token_signing_certificate", renew),
     "control-jobs": ("pause_job", lambda wanted, _: control_jobs(wanted, "pause", return_state=True)),
     "retire-instances": ("pause_job", lambda wanted, _: retire_instances(wanted, [KEY], return_state=True)),
     "restore-schema": ("put_schema", lambda wanted, _: restore_schema(wanted, KEY, return_state=True)),

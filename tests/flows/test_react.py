@@ -60,7 +60,7 @@ async def test_a_quarantine_is_explained_from_the_store_without_signing_in(tenan
     assert state.name == "Completed"
     assert note.startswith("# contoso: box is in quarantine\n")
     assert "## What to do" in note
-    assert "entra-fleet rotate FLEET --only box" in note
+    assert 'rotate-credentials with {"only": ["box"]}' in note
     assert tenant.requests() == []
 
 
