@@ -17,7 +17,8 @@ class Places:
     """
 
     def __init__(self, width: int) -> None:
-        self._begun = asyncio.Semaphore(_BEGUN_PER_PLACE * width)
+        # One at a time is meant so: whoever asks for it wants the first refusal to be the only one.
+        self._begun = asyncio.Semaphore(_BEGUN_PER_PLACE * width if width > 1 else 1)
         self._working = asyncio.Semaphore(width)
 
     @asynccontextmanager

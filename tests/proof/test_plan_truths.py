@@ -179,6 +179,8 @@ def test_an_assignment_that_is_there_may_be_answered_as_a_conflict(tenant):
     assert tenant.apply(fleet(instance("a", assignments=[{"user": user}], owners=[user]))).failed == 0
     tenant.emulator.controls.clear_faults()
     tenant.apply(fleet(instance("b")))
+    # A conflict on an application that is minutes old may mean that it is not replicated yet.
+    tenant.emulator.controls.advance(3600)
     tenant.emulator.controls.add_faults([read_fault("assign#1: 409")])
     refused = tenant.apply(fleet(instance("a"), instance("b", assignments=[{"user": user}]))).instances[1]
     assert refused.failure.step == "assign-principals"

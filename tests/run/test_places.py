@@ -38,13 +38,17 @@ def test_those_who_work_come_one_after_the_other():
 
 @pytest.mark.parametrize("stint", ["wait", "fail"])
 def test_one_that_waits_keeps_nobody_from_working_and_works_alone_again(stint):
-    assert work(stint, "work", "work", stint) == [12, 2, 3, 15]
+    assert work(stint, "work", "work", stint, width=2) == [12, 1, 2, 13]
 
 
 def test_no_more_than_six_begin_for_a_place():
-    assert work(*["wait"] * 6) == [12, 13, 14, 15, 16, 17]
-    # The seventh begins when the first is through, behind the second.
-    assert work(*["wait"] * 7)[-1] == 13 + 12
+    assert work(*["wait"] * 12, width=2)[::2] == [12, 13, 14, 15, 16, 17]
+    # The thirteenth begins when the first two are through, behind the next two.
+    assert work(*["wait"] * 13, width=2)[-1] == 13 + 12
+
+
+def test_one_at_a_time_is_one_at_a_time():
+    assert work("wait", "work") == [12, 13]
 
 
 def test_outside_of_any_place_it_does_nothing():
