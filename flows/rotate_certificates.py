@@ -1,7 +1,6 @@
 """rotate-certificates: add the next signing certificates, have them handed over, activate them, remove expired ones."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Annotated, Literal
 
 from prefect import flow
@@ -70,8 +69,7 @@ async def rotate_certificates(
     outcomes: dict[str, InstanceOutcome] = {}
     async with open_fleet_run(fleet, tenant) as run, exclusive(run.fleet, "certificates", wait_minutes):
         for stage in wanted:
-            planned = await plan_certificates(run.fleet, stage, only, force)
-            changes = [replace(each, by_hook=bool(hook)) for each in planned]
+            changes = await plan_certificates(run.fleet, stage, only, force, by_hook=bool(hook))
             async with journal.open_journal(run.fleet, None, change, f"certificates-{stage}") as entry:
                 done = await _carry_out(run.fleet, stage, changes, entry.run_id, canary)
                 entry.outcome = run.outcome(done, OUTCOMES)

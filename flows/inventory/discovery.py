@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from flows.errors import StepFailed
+from flows.inventory.certificates import SAML, read_certificate_facts, read_sign_on_mode
 from flows.monitoring.health import UNREADABLE, assess_job, find_stall
 from flows.store import Look, Store, TenantJob, TenantPrincipal
 from flows.store.tenant_inventory import JobsRead
@@ -33,7 +34,16 @@ _PRINCIPALS_AT_ONCE = 400
 """Twenty batches: what a look that is killed has to read again."""
 _NEW_FOR = timedelta(days=1)
 """How long a new service principal is looked at again each time: its job is often made some time later."""
-_SELECT = ("id", "appId", "displayName", "applicationTemplateId", "servicePrincipalType", "tags")
+_SELECT = (
+    "id",
+    "appId",
+    "displayName",
+    "applicationTemplateId",
+    "servicePrincipalType",
+    "tags",
+    "preferredSingleSignOnMode",
+    "preferredTokenSigningKeyThumbprint",
+)
 _JOBS = "/servicePrincipals/id/synchronization/jobs"
 _SECRETS = "/servicePrincipals/id/synchronization/secrets"
 
@@ -103,6 +113,7 @@ class TenantLook:
         known = self._without_foreign_links(await asyncio.to_thread(self._inventory.look, self._tenant_id))
         look = await self._list_everybody(known) if self._is_full(known) else await self._follow_changes(known)
         await self._read_all_jobs(look)
+        await self._read_certificates(look)
         if may.secrets:
             await self._read_connections(look)
         # Last, so that a look that is killed is continued and not taken for complete.
@@ -208,6 +219,14 @@ class TenantLook:
             return JobsRead(identifier, None, code, error.message or error.what)
         return JobsRead(identifier, tuple(_job_row(each, principal, look, self._graph.now()) for each in jobs))
 
+    async def _read_certificates(self, look: Look) -> None:
+        todo = await asyncio.to_thread(self._inventory.unread_certificates, look, SAML)
+        for start in range(0, len(todo), _PRINCIPALS_AT_ONCE):
+            ids = [each.service_principal_id for each in todo[start : start + _PRINCIPALS_AT_ONCE]]
+            read = await gather(*(read_certificate_facts(self._graph, each) for each in ids))
+            found = dict(zip(ids, read, strict=True))
+            await asyncio.to_thread(self._inventory.save_certificates, self._tenant_id, found, _began(look))
+
     async def _read_connections(self, look: Look) -> None:
         todo = await asyncio.to_thread(self._inventory.unread_connections, look)
         for start in range(0, len(todo), _PRINCIPALS_AT_ONCE):
@@ -274,6 +293,7 @@ def _principal_row(principal: ServicePrincipal, look: Look) -> TenantPrincipal:
         display_name=principal.display_name or principal.app_display_name,
         application_template_id=principal.application_template_id,
         type=principal.service_principal_type,
+        sign_on_mode=read_sign_on_mode(principal),
         fleet=mark.fleet if mark else None,
         key=mark.key if mark else None,
         first_seen_at=began_at,

@@ -30,6 +30,7 @@ class Rule:
     schedules: Sequence[str] = ()
     no_recipients: bool = False
     same_target: bool = False
+    certificate: Mapping[str, Any] = field(default_factory=dict)
     for_days: float | None = None
     since: Literal["quarantine", "last_execution", "found"] | None = None
     until_days: float | None = None
@@ -101,8 +102,35 @@ def find_shared_targets(pairs: Collection[tuple[TenantJob, TenantPrincipal]]) ->
 
 
 def evaluate(facts: Facts, now: datetime) -> list[Finding]:
-    """Return what the rules say of a job at a moment."""
-    return [finding for rule in rules() if (finding := _evaluate(rule, facts, now)) is not None]
+    """Return what the rules say of a job at a moment, and of the certificate that signs for its application."""
+    found = [_evaluate(rule, facts, now) for rule in rules() if not rule.certificate]
+    return [*filter(None, found), *evaluate_certificate(facts.principal, now)]
+
+
+def evaluate_certificate(principal: TenantPrincipal, now: datetime) -> list[Finding]:
+    """Return what the rules say of the signing certificate of an application, with jobs or without."""
+    known = principal.certificates or {}
+    ends_at = read_expiry(principal)
+    if ends_at is None:
+        return []
+    return [
+        Finding(rule.rule, rule.text, rule.advice, rule.source, None, ends_at, rule.notice)
+        for rule in rules()
+        if rule.certificate and _expires(rule.certificate, ends_at - now, staged=bool(known.get("staged")))
+    ]
+
+
+def read_expiry(principal: TenantPrincipal) -> datetime | None:
+    """Return when the certificate expires that signs for an application; None if none does, or it is not known."""
+    text = (principal.certificates or {}).get("expires")
+    return datetime.fromisoformat(text) if text else None
+
+
+def _expires(wanted: Mapping[str, Any], left: timedelta, *, staged: bool) -> bool:
+    if wanted.get("staged") and not staged:
+        return False
+    later = "beyond_days" not in wanted or left > timedelta(days=wanted["beyond_days"])
+    return later and left <= timedelta(days=wanted["within_days"])
 
 
 def _evaluate(rule: Rule, facts: Facts, now: datetime) -> Finding | None:

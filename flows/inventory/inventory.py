@@ -2,11 +2,11 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, cast
 
 from flows.formatting import format_iso
-from flows.inventory.findings import Facts, Finding, evaluate, find_shared_targets
+from flows.inventory.findings import Facts, Finding, evaluate, evaluate_certificate, find_shared_targets, read_expiry
 from flows.monitoring.health import RUNNING, STALE_AFTER, JobHealth, JobState
 from flows.store import Store, TenantJob, TenantPrincipal
 
@@ -66,6 +66,8 @@ class InventoryRow:
             "since": format_iso(self.since),
             **{name: health[name] for name in shared[1:]},
             "notification_email": (self.principal.connection or {}).get("notification_email"),
+            "certificate_expires": format_iso(read_expiry(self.principal)),
+            "certificate_staged": (self.principal.certificates or {}).get("staged"),
             "fleet": self.fleet,
             "key": self.key,
             "first_seen": format_iso(self.job.first_seen_at),
@@ -90,6 +92,8 @@ COLUMNS = (
     "escrows",
     "never_ran",
     "notification_email",
+    "certificate_expires",
+    "certificate_staged",
     "fleet",
     "key",
     "first_seen",
@@ -98,6 +102,28 @@ COLUMNS = (
     "findings",
 )
 """The columns of a CSV, in order; the names of the JSON fields."""
+
+
+@dataclass(frozen=True)
+class SigningApplication:
+    """An application that signs people in by SAML, with jobs or without."""
+
+    principal: TenantPrincipal
+    findings: Sequence[Finding]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what `inventory --output json` prints of it."""
+        known = self.principal.certificates or {}
+        return {
+            "service_principal_id": self.principal.service_principal_id,
+            "app_id": self.principal.app_id,
+            "display_name": self.principal.display_name,
+            "fleet": self.principal.fleet,
+            "key": self.principal.key,
+            **{name: known.get(name) for name in ("active", "expires", "staged", "error")},
+            "read": format_iso(self.principal.certificates_at),
+            "findings": [finding.as_json() for finding in self.findings],
+        }
 
 
 @dataclass(frozen=True)
@@ -113,10 +139,13 @@ class Inventory:
     complete: bool = True
     """Whether the look came to its end."""
     looked_at: datetime | None = None
+    signing: Sequence[SigningApplication] = ()
+    """The applications that sign people in by SAML, the first to expire first."""
 
-    def with_rules(self, chosen: Collection[str]) -> list[InventoryRow]:
-        """Return the jobs that one of these rules says something of."""
-        return [row for row in self.rows if any(finding.rule in chosen for finding in row.findings)]
+    def with_rules(self, chosen: Collection[str]) -> list[InventoryRow | SigningApplication]:
+        """Return the jobs and applications that one of these rules says something of."""
+        everything: list[InventoryRow | SigningApplication] = [*self.rows, *self.signing]
+        return [each for each in everything if any(finding.rule in chosen for finding in each.findings)]
 
     def as_json(self) -> dict[str, Any]:
         """Return what `inventory --output json` prints."""
@@ -136,6 +165,7 @@ class Inventory:
                 for each in self.unreadable
             ],
             "jobs": [row.as_json() for row in self.rows],
+            "certificates": [each.as_json() for each in self.signing],
         }
 
 
@@ -175,7 +205,23 @@ def read_inventory(
         rows.append(InventoryRow(job, principal, restore_health(job, now), found, *mine))
     unreadable = [each for each in present if each.error_code is not None]
     complete = look.looked_at is not None and look.began_at is None
-    return Inventory(tenant_id, _in_order(rows), len(present), unreadable, requests, seconds, complete, look.looked_at)
+    return Inventory(
+        tenant_id,
+        _in_order(rows),
+        len(present),
+        unreadable,
+        requests,
+        seconds,
+        complete,
+        look.looked_at,
+        _list_signing(present, now),
+    )
+
+
+def _list_signing(principals: Sequence[TenantPrincipal], now: datetime) -> list[SigningApplication]:
+    signing = [SigningApplication(each, evaluate_certificate(each, now)) for each in principals if each.certificates]
+    never = datetime.max.replace(tzinfo=UTC)
+    return sorted(signing, key=lambda each: (read_expiry(each.principal) or never, each.principal.service_principal_id))
 
 
 def _in_order(rows: list[InventoryRow]) -> list[InventoryRow]:

@@ -39,7 +39,7 @@ class CertificateChange:
     ends_at: datetime | None = None
     """When a certificate to be added expires."""
     target: SigningCertificate | None = None
-    """The certificate to be activated."""
+    """The certificate to be activated; an active one is only to be handed over."""
     removed: tuple[SigningCertificate, ...] = ()
     """The expired certificates to be removed."""
     refusal: StepFailed | None = None
@@ -65,7 +65,8 @@ class CertificateChange:
         if not self.needed:
             return ()
         if self.target:
-            return (FieldChange("certificates.active", active, self.target.thumbprint),)
+            name = "certificates.handed_over" if self.target.active else "certificates.active"
+            return (FieldChange(name, None if self.target.active else active, self.target.thumbprint),)
         if self.ends_at:
             return (FieldChange("certificates.staged", None, self.subject),)
         return tuple(FieldChange(f"certificates.{each.thumbprint}", "expired", None) for each in self.removed)
@@ -87,6 +88,22 @@ class CertificateChange:
         return StagedCertificate(
             certificate.thumbprint, certificate.ends_at, self.metadata_url, certificate.public or ""
         )
+
+
+def plan_handing_over(change: CertificateChange, activated: Collection[str]) -> CertificateChange:
+    """Plan that the hook hands a certificate over, before it is activated or although it signs already.
+
+    One of ours that signs and that no run has activated was switched to by Entra ID when the one before expired, or
+    activated by somebody else. The other side may not know it, and a hook may run twice for the same certificate.
+
+    Args:
+        change: The planned activation.
+        activated: Thumbprints of the certificates that runs have activated.
+    """
+    active, target = change.found.active, change.target
+    if active and active.state == "active" and not target and not change.refusal and active.thumbprint not in activated:
+        target = active if active.subject.endswith(_signature(change.fleet)) else None
+    return replace(change, target=target, by_hook=True)
 
 
 async def plan_certificate_changes(
@@ -155,7 +172,11 @@ def choose_end(now: datetime, years: int) -> datetime:
 
 def name_certificate(fleet: str, key: str, ends_at: datetime) -> str:
     """Return the subject of a certificate; it says whose it is, and is found again by it."""
-    return f"CN={key} {ends_at:%Y-%m-%d} entra-fleet:{fleet}"
+    return f"CN={key} {ends_at:%Y-%m-%d}{_signature(fleet)}"
+
+
+def _signature(fleet: str) -> str:
+    return f" entra-fleet:{fleet}"
 
 
 def find_removable(

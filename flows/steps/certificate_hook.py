@@ -77,5 +77,5 @@ def _failed(variables: Mapping[str, str], what: str) -> StepFailed:
     return StepFailed(
         "HookFailed",
         f"The certificate hook of {variables['ENTRA_FLEET_HOOK_KEY']} {what}",
-        "The certificate was not activated; the one before still signs. Correct the hook, then activate again.",
+        "Correct the hook, then activate again. Until then the certificate before signs, for as long as it is valid.",
     )

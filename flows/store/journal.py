@@ -182,6 +182,16 @@ class Journal:
         with self._database.read() as connection:
             return [OwnWrite(*row) for row in connection.execute(statement)]
 
+    def activated_certificates(self, tenant_id: str, fleet: str) -> frozenset[str]:
+        """Return the thumbprints of the signing certificates that runs of ours have activated, or handed over."""
+        statement = (
+            select(CHANGE.c.fields)
+            .join(RUN)
+            .where(RUN.c.tenant_id == tenant_id, RUN.c.fleet == fleet, CHANGE.c.outcome == "activated")
+        )
+        with self._database.read() as connection:
+            return frozenset(field["after"] for fields in connection.scalars(statement) for field in fields)
+
     def paused_jobs(self, tenant_id: str) -> frozenset[str]:
         """Return the ids of the jobs whose last change by us was a successful pause."""
         statement = (

@@ -57,6 +57,9 @@ class TenantPrincipal:
     looked_at: datetime | None = None
     connection: Mapping[str, Any] | None = None
     connection_at: datetime | None = None
+    sign_on_mode: str | None = None
+    certificates: Mapping[str, Any] | None = None
+    certificates_at: datetime | None = None
     error_code: str | None = None
     error_message: str | None = None
     gone_at: datetime | None = None
@@ -102,7 +105,7 @@ class TenantJob:
 _ACTED_ON = ("synchronization_template_id", "state", "schedule", "reason", "held_by", "since", "error_code")
 """Execution times and counts change with every cycle, and need no attention."""
 _SHOWN = ("app_id", "display_name", "application_template_id", "fleet", "key")
-_LISTED = (*_SHOWN, "type", "seen_at", "gone_at")
+_LISTED = (*_SHOWN, "type", "sign_on_mode", "seen_at", "gone_at")
 
 
 @dataclass(frozen=True)
@@ -197,6 +200,13 @@ class TenantInventory:
                         connection.execute(update(TENANT_JOB).where(of_one).values(changed_at=at))
                 connection.execute(update(TENANT_PRINCIPAL).where(one).values(values))
 
+    def save_certificates(self, tenant_id: str, read: Mapping[str, Mapping[str, Any]], at: datetime) -> None:
+        """Keep what signs for service principals, and what is staged."""
+        with self._database.write(lock="inventory") as connection:
+            for principal_id, found in read.items():
+                values = {"certificates": dict(found), "certificates_at": at}
+                connection.execute(update(TENANT_PRINCIPAL).where(_principal(tenant_id, principal_id)).values(values))
+
     def finish(self, look: Look) -> None:
         """Record that the current check is complete; after a full one, what it did not list is gone."""
         if look.began_at is None:
@@ -265,6 +275,16 @@ class TenantInventory:
         with_jobs = self._with_jobs(look.tenant_id)
         return [each for each in self.principals(look.tenant_id, due) if each.service_principal_id in with_jobs]
 
+    def unread_certificates(self, look: Look, mode: str) -> list[TenantPrincipal]:
+        """Return the service principals of a sign-on mode whose certificates the look under way has still to read.
+
+        A full look, once a day, reads them all; one at what has changed reads those that are new or changed.
+        """
+        due: ColumnElement[bool] = _PRINCIPAL.certificates_at.is_(None)
+        if look.kind == "full":
+            due = or_(due, _PRINCIPAL.certificates_at < look.began_at)
+        return self.principals(look.tenant_id, due, _PRINCIPAL.sign_on_mode == mode)
+
     def jobs(self, tenant_id: str, *, changed_since: datetime | None = None) -> list[TenantJob]:
         """Return the jobs of a tenant, by service principal and id.
 
@@ -319,8 +339,8 @@ def _listed(now: TenantPrincipal, before: TenantPrincipal | None, *, changed: bo
         return now
     # A list knows nothing of the jobs and credentials that were read earlier.
     row = replace(before, **{name: getattr(now, name) for name in _LISTED})
-    # Its jobs may be others than before it was deleted or changed.
-    return replace(row, looked_at=None) if changed or before.gone_at is not None else row
+    # Its jobs and certificates may be others than before it was deleted or changed.
+    return replace(row, looked_at=None, certificates_at=None) if changed or before.gone_at is not None else row
 
 
 def _shows_otherwise(now: TenantPrincipal, before: TenantPrincipal | None) -> bool:

@@ -1,10 +1,11 @@
 """The tasks that rotate signing certificates: a log line and one call each."""
 
+import asyncio
 from collections.abc import Collection
 
 from flows.configuration.environment import environment
 from flows.fleet_file.models import Fleet
-from flows.plan.certificates import CertificateChange, Stage, plan_certificate_changes
+from flows.plan.certificates import CertificateChange, Stage, plan_certificate_changes, plan_handing_over
 from flows.plan.outcome import InstanceOutcome, StagedCertificate
 from flows.run.context import run_context
 from flows.run.places import leave_place
@@ -15,10 +16,14 @@ from flows.tasks.mapped import instance_task, log, redacted_task, step
 
 @redacted_task("plan-certificates")
 async def plan_certificates(
-    fleet: Fleet, stage: Stage, only: Collection[str] | None, force: bool
+    fleet: Fleet, stage: Stage, only: Collection[str] | None, force: bool, by_hook: bool
 ) -> list[CertificateChange]:
     """Look at the certificates of the fleet, and say which are to be touched."""
     changes = await plan_certificate_changes(run_context().graph, fleet, stage, only, force=force)
+    if by_hook and stage == "activate":
+        journal = run_context().store.journal
+        activated = await asyncio.to_thread(journal.activated_certificates, fleet.tenant_id, fleet.fleet)
+        changes = [plan_handing_over(each, activated) for each in changes]
     log().info("%s: %s %d of %d", fleet.fleet, stage, sum(each.needed for each in changes), len(changes))
     return changes
 
@@ -32,7 +37,7 @@ async def add_certificate(plan: CertificateChange) -> StagedCertificate:
 
 @step("run-hook")
 async def hand_over(plan: CertificateChange) -> None:
-    """Have the hook hand the staged certificate to the other side."""
+    """Have the hook hand the certificate to the other side."""
     if plan.target is None:
         return
     log().info("%s: handing %s over", plan.key, plan.target.thumbprint)
@@ -46,7 +51,7 @@ async def hand_over(plan: CertificateChange) -> None:
 @step("activate-certificate")
 async def activate_certificate(plan: CertificateChange) -> None:
     """Stage 2: have the staged certificate sign."""
-    if plan.target is None:
+    if plan.target is None or plan.target.active:
         return
     log().info("%s: activating %s", plan.key, plan.target.thumbprint)
     await certificates.activate_certificate(run_context().graph, plan.service_principal_id, plan.target.thumbprint)

@@ -34,6 +34,9 @@ def test_as_one_document_it_has_every_job_of_the_tenant(entra_fleet, tenant):
     assert quarantined["quarantine"]["since"] == quarantined["since"]
     assert [each["rule"] for each in quarantined["findings"]] == ["quarantine-21d"]
     assert {job["fleet"] for job in document["jobs"]} == {None}
+    ends = [each["expires"] for each in document["certificates"]]
+    assert len(ends) > 7
+    assert sorted(filter(None, ends)) == ends[: len(ends) - ends.count(None)]
     assert tenant.requests(writes=True) == []
 
 
@@ -60,7 +63,18 @@ def test_names_from_outside_are_neither_markup_nor_formulas(entra_fleet, tenant)
     assert "\x1b[2J" not in shown
 
 
-@pytest.mark.parametrize(("rule", "code"), [("quarantine-21d", 1), ("any", 1), ("double-target", 0), ("unreadable", 0)])
+@pytest.mark.parametrize(
+    ("rule", "code"),
+    [
+        ("quarantine-21d", 1),
+        # Of applications without a job.
+        ("certificate-14d", 1),
+        ("certificate-60d", 0),
+        ("any", 1),
+        ("double-target", 0),
+        ("unreadable", 0),
+    ],
+)
 @pytest.mark.usefixtures("tenant")
 def test_a_pipeline_fails_on_the_rules_it_names(entra_fleet, rule, code):
     assert entra_fleet("inventory", "--fail-on", rule).code == code

@@ -20,17 +20,19 @@ def methods_of(tenant):
 
 @pytest.mark.parametrize("no_jobs", ["404", "empty"])
 @pytest.mark.parametrize(
-    ("principals", "applications", "most"),
-    [(100, 60, 6), (1_000, 600, 52), pytest.param(10_000, 6_000, 511, marks=pytest.mark.proof)],
+    ("principals", "applications", "signing", "most"),
+    [(100, 60, 7, 6), (1_000, 600, 50, 52), pytest.param(10_000, 6_000, 492, 511, marks=pytest.mark.proof)],
 )
-async def test_a_first_look_finds_every_job_in_so_many_requests(open_tenant, principals, applications, most, no_jobs):
+async def test_a_first_look_finds_every_job_in_so_many_requests(
+    open_tenant, principals, applications, signing, most, no_jobs
+):
     tenant = open_tenant(principals, no_jobs=no_jobs)
     found = await tenant.look()
     assert shown(found) == tenant.truth()
     assert found.service_principals == principals
-    assert (found.complete, found.unreadable) == (True, [])
+    assert (found.complete, found.unreadable, len(found.signing)) == (True, [], signing)
     # One batch asks for the first page and the deltaLink; a 404 in the first batch of jobs may be asked once more.
-    pages, batches = -(-principals // 999), applications // 20
+    pages, batches = -(-principals // 999), applications // 20 + -(-signing // 20)
     assert found.requests - pages - batches in ({0, 1} if no_jobs == "404" else {0})
     assert found.requests <= most
     assert methods_of(tenant) == {"GET", "/v1.0/$batch"}
@@ -46,7 +48,7 @@ async def test_it_says_how_far_it_has_come(open_tenant):
 async def test_what_secrets_tell_takes_one_more_request_for_twenty_of_those_with_jobs(open_tenant):
     tenant = open_tenant(1_000, roles=ALL_ROLES, no_jobs="empty")
     found = await tenant.look()
-    assert found.requests == 2 + 30 + 3
+    assert found.requests == 2 + 30 + 3 + 3
     assert {row.principal.connection["notification_email"] for row in found.rows} == {None, "identity@contoso.example"}
     assert "estate~" not in repr(found)
     assert "the.estate" not in repr(found)
@@ -66,9 +68,11 @@ async def test_a_second_look_costs_what_has_changed(open_tenant):
     tenant.controls.advance(900.0)
     with_jobs = {each[0] for each in tenant.truth()}
     changed = [each for each in plain if each not in with_jobs and tenant.type_of(each) == "Application"]
-    assert (await tenant.look()).requests == 1 + -(-(50 + len(changed)) // 20)
+    # One more for the certificates of those that sign in by SAML.
+    assert (await tenant.look()).requests == 1 + -(-(50 + len(changed)) // 20) + 1
     tenant.controls.advance(DAY)
-    assert (await tenant.look()).requests == 2 + 30
+    # Once a day everything again, with the fifty SAML applications.
+    assert (await tenant.look()).requests == 2 + 30 + 3
 
 
 async def test_a_newcomer_is_looked_at_again_for_a_day(open_tenant):
@@ -163,7 +167,7 @@ async def test_a_link_to_where_graph_no_longer_is_is_not_followed(open_tenant):
         )
     found = await tenant.look()
     assert shown(found) == tenant.truth()
-    assert found.requests == 1 + 3
+    assert found.requests == 1 + 3 + 1
 
 
 @pytest.mark.parametrize("roles", [READING, ALL_ROLES], ids=["reading", "all"])
@@ -172,7 +176,7 @@ async def test_killed_after_any_request_and_run_again_it_comes_to_the_same_rows(
     empty = tmp_path / "empty.db"
     open_store(f"sqlite:///{empty}").close()
     whole, first = await _looked(tenant, empty, tmp_path / "whole.db")
-    assert first == 1 + 3 + 6 + 1 + (roles == ALL_ROLES)
+    assert first == 1 + 3 + 6 + 1 + 1 + (roles == ALL_ROLES)
     for number in range(first):
         rows, _ = await _looked(tenant, empty, tmp_path / f"{number}.db", kill_after=number)
         assert rows == whole, number
@@ -223,7 +227,7 @@ async def test_a_look_that_was_killed_reads_no_page_twice(open_tenant):
     found = await tenant.look()
     assert shown(found) == tenant.truth()
     # Twenty batches are one part: these were kept, like the ten pages.
-    assert found.requests == 10
+    assert found.requests == 10 + 3
 
 
 @pytest.mark.parametrize(("status", "code"), [(403, "Authorization_RequestDenied"), (500, "InternalServerError")])
@@ -246,7 +250,7 @@ async def test_a_throttled_part_of_a_batch_is_asked_again_by_itself(open_tenant)
     tenant.controls.add_faults([_fault(throttled, 429, "TooManyRequests", count=1)])
     found = await tenant.look()
     assert shown(found) == tenant.truth()
-    assert found.requests == 1 + 3 + 1
+    assert found.requests == 1 + 3 + 1 + 1
 
 
 async def test_what_could_not_be_read_is_as_it_was(open_tenant):

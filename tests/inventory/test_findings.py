@@ -18,10 +18,14 @@ RULES = {
     "never-started",
     "double-target",
     "secrets-api-removal",
+    "certificate-30d",
+    "certificate-14d",
+    "certificate-switch",
 }
+"""What an estate has; none of its certificates expires in 30 to 60 days."""
 
 
-def facts(*, template="scim", connection=None, shared=(), app_template=None, **given):
+def facts(*, template="scim", connection=None, shared=(), app_template=None, certificates=None, **given):
     times = dict.fromkeys(("first_seen_at", "seen_at", "state_at", "changed_at"), NOW - timedelta(days=1))
     job = TenantJob(
         tenant_id="t", service_principal_id="p", job_id="j", synchronization_template_id=template,
@@ -29,7 +33,7 @@ def facts(*, template="scim", connection=None, shared=(), app_template=None, **g
     )  # fmt: skip
     principal = TenantPrincipal(
         tenant_id="t", service_principal_id="p", application_template_id=app_template, connection=connection,
-        first_seen_at=NOW, seen_at=NOW,
+        certificates=certificates, first_seen_at=NOW, seen_at=NOW,
     )  # fmt: skip
     return Facts(job, principal, shared)
 
@@ -47,7 +51,7 @@ def ago(days):
 
 
 def test_the_rules_are_those_that_pipelines_name_and_each_says_what_to_do_and_who_says_so():
-    assert {rule.rule for rule in rules()} == RULES
+    assert {rule.rule for rule in rules()} == RULES | {"certificate-60d"}
     assert all(rule.text and rule.advice and rule.source.startswith("https://") for rule in rules())
 
 
@@ -113,10 +117,29 @@ def test_targets_of_different_templates_are_different():
     assert find_shared_targets([(each.job, each.principal) for each in jobs]) == {("Azure2Azure", "c")}
 
 
+@pytest.mark.parametrize(
+    ("days", "staged", "rules"),
+    [
+        (61, "B", set()),
+        (59, None, {"certificate-60d"}),
+        (29, None, {"certificate-30d"}),
+        (14, None, {"certificate-14d"}),
+        (-3, None, {"certificate-14d"}),
+        (59, "B", {"certificate-60d", "certificate-switch"}),
+        (5, "B", {"certificate-14d", "certificate-switch"}),
+    ],
+)
+def test_a_certificate_that_expires_is_one_finding_and_a_staged_one_another(days, staged, rules):
+    ends_at = NOW + timedelta(days=days)
+    findings = found(certificates={"active": "A", "expires": ends_at.isoformat(), "staged": staged, "error": None})
+    assert findings.keys() == rules
+    assert {each.until for each in findings.values()} <= {ends_at}
+
+
 async def test_an_estate_has_every_finding_and_a_job_that_is_well_has_no_warning(open_tenant):
     tenant = open_tenant(400, roles=ALL_ROLES)
     inventory = await tenant.look()
-    assert {finding.rule for row in inventory.rows for finding in row.findings} == RULES
+    assert {finding.rule for each in (*inventory.rows, *inventory.signing) for finding in each.findings} == RULES
     by_template = {row.job.synchronization_template_id: row.warnings for row in inventory.rows}
     assert by_template["AD2AADPasswordHash"] == []
     assert by_template["Azure2Azure"] == ["double-target"]
@@ -126,7 +149,7 @@ async def test_an_estate_has_every_finding_and_a_job_that_is_well_has_no_warning
 
 async def test_with_reading_permissions_only_what_secrets_tell_is_left_open(open_tenant):
     inventory = await open_tenant(400).look()
-    rules_found = {finding.rule for row in inventory.rows for finding in row.findings}
+    rules_found = {finding.rule for each in (*inventory.rows, *inventory.signing) for finding in each.findings}
     assert rules_found == RULES - {"no-notification-email", "double-target", "secrets-api-removal"}
 
 

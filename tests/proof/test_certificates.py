@@ -12,69 +12,17 @@ from flows.errors import StepFailed
 from flows.monitor import monitor_fleet
 from flows.monitoring.metrics import build_registry
 from flows.report.build import build_report
-from flows.rotate_certificates import rotate_certificates
 from flows.steps.idempotency import use_wait_limits
 from flows.store import open_store
-from flows.tenant.ownership_tag import OwnershipTag
 from graph_emulator.faults.rules import read_fault
 from tests.estates import AWS, HASTY, fleet, instance
+from tests.proof.sign_on import SignOn
 from tests.proof.world import world as a_world
 
 DAY = 86_400.0
 KEYS = ("a", "b", "c")
 FLEET = fleet(*(instance(key, AWS) for key in KEYS))
 WRITES = {"add_token_signing_certificate", "patch_service_principal"}
-
-
-class SignOn:
-    """The SAML applications of a fleet in a tenant, as nobody's lagging replica shows them."""
-
-    def __init__(self, world):
-        self.world = world
-        self.principals = {key: self.place(key) for key in KEYS}
-        for id_ in self.principals.values():
-            self.change(id_, preferredSingleSignOnMode="saml")
-        world.emulator.controls.advance(60)
-        world.forget()
-
-    def place(self, key):
-        """An application of the fleet without a job: years of its cycles would take minutes."""
-        tenant, now = self.world.emulator.tenant, self.world.emulator.clock.now()
-        template = next(each for each in tenant.gallery.values() if each.display_name == AWS)
-        owner = next(iter(tenant.people.users))
-        application, principal = tenant.directory.instantiate(template, f"App {key}", None, owner, now)
-        tenant.directory.patch(application, {"tags": [OwnershipTag("contoso", key).tag]}, now)
-        return principal.id
-
-    def change(self, id_, **values):
-        directory = self.world.emulator.tenant.directory
-        entry = directory.live["servicePrincipal"][id_]
-        directory.patch(entry, values, self.world.emulator.clock.now())
-
-    def entry(self, key):
-        entry = self.world.emulator.tenant.directory.live["servicePrincipal"][self.principals[key]]
-        entry.settle(self.world.emulator.clock.now())
-        return entry.value
-
-    def subjects(self, key):
-        return [each["displayName"] for each in self.entry(key)["keyCredentials"] if each["usage"] == "Verify"]
-
-    def active(self, key):
-        return self.entry(key)["preferredTokenSigningKeyThumbprint"]
-
-    def rotate(self, *stages, **parameters):
-        parameters.setdefault("fleet", FLEET)
-        return self.world.run(self.world.doing(rotate_certificates, stages=list(stages) or None, **parameters))
-
-    def writes(self):
-        return [each.operation for each in self.world.requests(writes=True)]
-
-    def begin(self, *keys):
-        """Give instances a first certificate that signs."""
-        only = list(keys or KEYS)
-        assert self.rotate("renew", only=only).summary["staged"] == len(only)
-        assert self.rotate("activate", only=only, acknowledged=True).summary["activated"] == len(only)
-        self.world.forget()
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +37,7 @@ def estate(tmp_path_factory):
 @pytest.fixture
 def saml(estate):
     estate.reset()
-    return SignOn(estate)
+    return SignOn(estate, FLEET)
 
 
 def test_the_first_certificate_is_added_and_activated_only_when_acknowledged(saml):
@@ -216,6 +164,25 @@ def test_a_hook_that_fails_leaves_the_certificate_staged(saml, tmp_path):
     assert (saml.active("b"), saml.active("c")) == (None, None)
     # It is told the thumbprint, and nothing that signs in to the tenant.
     assert log.read_text().splitlines()[0] == f"a {saml.active('a')} "
+
+
+def test_what_entra_has_switched_to_is_handed_over_once(saml, tmp_path):
+    saml.begin("a", "b")
+    saml.world.emulator.controls.advance((3 * 365 - 30) * DAY)
+    saml.rotate("renew", only=["a"])
+    saml.world.emulator.controls.advance(40 * DAY)
+    saml.world.forget()
+    hook, log = tmp_path / "hook", tmp_path / "log"
+    hook.write_text(f'#!/bin/sh\necho "$ENTRA_FLEET_HOOK_KEY $ENTRA_FLEET_HOOK_THUMBPRINT" >> {log}\n')
+    hook.chmod(0o755)
+    with add_prefect_variables({"ENTRA_FLEET_CERTIFICATE_HOOK": str(hook)}):
+        outcome = saml.rotate("activate")
+        assert {each.key: each.outcome for each in outcome.instances} == dict.fromkeys("abc", "unchanged") | {
+            "a": "activated"
+        }
+        assert saml.rotate("activate").summary["unchanged"] == 3
+    assert log.read_text().splitlines() == [f"a {saml.active('a')}"]
+    assert saml.writes() == []
 
 
 def test_monitor_warns_the_louder_if_entra_would_switch_by_itself(saml):

@@ -6,8 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from flows.cli.commands.inventory import look_through
 from flows.cli.demo.fleet import write_demo_fleet
-from flows.cli.demo.result import DemoResult
+from flows.cli.demo.result import DemoResult, find_sign_on
+from flows.configuration.environment import add_prefect_variables
 from flows.errors import StepFailed
 from flows.fleet_file.loader import read_fleet
 from flows.harvest import harvest_logs
@@ -52,6 +54,27 @@ def test_what_the_flows_report_is_what_the_tenant_holds(make_world, profile, see
             counts = store.events.counts(EventFilter(tenant_id=wanted["tenant_id"], since=began))
         result = DemoResult(read_fleet(wanted), outcome, seen, counts, [])
         assert result.differences(world.emulator.controls.state()) == []
+
+
+def test_one_apply_sets_up_sign_on_and_provisioning_of_the_first_instance(make_world):
+    with make_world("calm", 1) as (world, wanted):
+        outcome = world.apply(wanted)
+        first = outcome.instances[0]
+        state = world.emulator.controls.state()
+        principal = next(each for each in state["servicePrincipals"] if each["id"] == first.service_principal_id)
+        application = next(each for each in state["applications"] if each["id"] == first.application_id)
+        sso = wanted["instances"][0]["sso"]
+        assert (first.key, principal["preferredSingleSignOnMode"]) == ("aws-1", "saml")
+        assert set(sso["identifiers"]) <= set(application["identifierUris"])
+        assert set(sso["reply_urls"]) <= set(application["web"]["redirectUris"])
+        assert sso["roles"][0]["value"] in {each["value"] for each in principal["appRoles"]}
+        assert [job["schedule"]["state"] for job in state["jobs"][first.service_principal_id]] == ["Active"]
+        with add_prefect_variables({"ENTRA_FLEET_STORE": f"sqlite:///{world.store}"}):
+            inventory = world.run(look_through(None, lambda *_: None))
+        ends_at = (world.read_utc_now() + timedelta(days=3 * 365 - 2)).date()
+        ((key, shown),) = find_sign_on(DemoResult(read_fleet(wanted), outcome, None, [], [], inventory=inventory))
+        assert (key, shown.date() >= ends_at) == ("aws-1", True)
+        assert world.apply(wanted).summary["unchanged"] == INSTANCES
 
 
 @pytest.mark.parametrize("profile", ["hostile", "hostile+lossy", "hostile+flaky+throttled"])

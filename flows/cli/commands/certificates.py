@@ -260,10 +260,18 @@ def _rotate(
 
 
 def _confirmed(
-    stage: "Stage", fleet: "Fleet", only: list[str] | None, tenant: str | None, force: bool = False, **_: Any
+    stage: "Stage",
+    fleet: "Fleet",
+    only: list[str] | None,
+    tenant: str | None,
+    force: bool = False,
+    acknowledged: bool = False,
+    **_: Any,
 ) -> bool:
+    from flows.configuration.environment import environment
     from flows.configuration.sign_in import open_client
-    from flows.plan.certificates import plan_certificate_changes
+    from flows.plan.certificates import plan_certificate_changes, plan_handing_over
+    from flows.store import open_store
 
     async def look() -> "list[CertificateChange]":
         async with open_client(tenant, fleet.tenant_id) as (graph, _):
@@ -272,6 +280,10 @@ def _confirmed(
     require_terminal(f"certificates {stage}")
     with stderr_console().status("reading the tenant"):
         changes = asyncio.run(look())
+        if stage == "activate" and not acknowledged and environment().certificate_hook:
+            with open_store(environment().store_url) as store:
+                activated = store.journal.activated_certificates(fleet.tenant_id, fleet.fleet)
+            changes = [plan_handing_over(each, activated) for each in changes]
     _show_changes(changes)
     needed = sum(each.needed for each in changes)
     if not needed:

@@ -79,7 +79,8 @@ def _fails(inventory: "Inventory", rules: frozenset[str]) -> bool:
     if UNREADABLE in rules and inventory.unreadable:
         return True
     wanted = rules - {ANY, UNREADABLE}
-    return bool(inventory.with_rules(wanted)) or (ANY in rules and any(row.warnings for row in inventory.rows))
+    warned = any(row.warnings for row in inventory.rows) or any(each.findings for each in inventory.signing)
+    return bool(inventory.with_rules(wanted)) or (ANY in rules and warned)
 
 
 async def look_through(

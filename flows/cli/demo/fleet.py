@@ -12,6 +12,15 @@ NON_GALLERY = "8adf8e6e-67b2-4cf2-a259-e3dc5476c621"
 AWS = "AWS Single-Account Access"
 
 _FLEET = "demo"
+_ACCOUNT = "arn:aws:iam::111122223333"
+_AWS_SIGN_ON = {
+    # AWS tells several applications of one tenant apart by the number.
+    "identifiers": ["https://signin.aws.amazon.com/saml#1"],
+    "reply_urls": ["https://signin.aws.amazon.com/saml"],
+    "notification_emails": ["idops@example.com"],
+    "roles": [{"name": "Administrator", "value": f"{_ACCOUNT}:role/Administrator,{_ACCOUNT}:saml-provider/Entra"}],
+}
+"""Single sign-on of the first instance: people sign in to AWS with a role, and provisioning imports the roles."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +72,7 @@ def _instance(directory: Path, number: int, root: str) -> dict[str, Any]:
         "display_name": f"{kind.display_name} {turn}",
         "template": kind.template,
         "credentials": {name: _credential(directory, key, name, root) for name in kind.credential_keys},
+        **({} if number else {"sso": _AWS_SIGN_ON}),
     }
 
 

@@ -1,8 +1,9 @@
 """The result of a demo, compared with the tenant's own state."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from rich.table import Table
@@ -13,6 +14,7 @@ from flows.cli.output.tables import state_text
 from flows.errors import StepFailed
 from flows.fleet_file.models import Fleet
 from flows.formatting import format_count
+from flows.inventory.findings import read_expiry
 from flows.inventory.inventory import Inventory
 from flows.monitoring.health import assess_job
 from flows.monitoring.sweep import Sweep
@@ -162,6 +164,8 @@ def summary_grid(rehearsal: DemoResult, differences: list[str]) -> Table:
         grid.add_row("", Text(f"{error.count} x {error.error_code}: {error.example_reason or ''}", no_wrap=True))
     if targets := rehearsal.targets:
         grid.add_row("accounts", f"{sum(targets.values())} in {len(targets)} SCIM target systems that run here")
+    for key, ends_at in find_sign_on(rehearsal):
+        grid.add_row("sign-on", f"{key}: people sign in by SAML, with a certificate until {ends_at:%Y-%m-%d}")
     if importers := rehearsal.role_importers:
         why = "AWS Single-Account Access imports roles, which appear in the directory audit log"
         grid.add_row("no events", f"{', '.join(importers)}: {why} and not among provisioning events")
@@ -171,6 +175,13 @@ def summary_grid(rehearsal: DemoResult, differences: list[str]) -> Table:
     agreed = "matches on every application, job state and event"
     grid.add_row("the tenant", Text("\n".join(differences), style="red") if differences else agreed)
     return grid
+
+
+def find_sign_on(rehearsal: DemoResult) -> Iterator[tuple[str, datetime]]:
+    """Yield the instances that sign people in, and until when their certificates are valid."""
+    for each in rehearsal.inventory.signing if rehearsal.inventory else ():
+        if each.principal.fleet == rehearsal.fleet.fleet and (ends_at := read_expiry(each.principal)):
+            yield each.principal.key or "", ends_at
 
 
 def _in_one_line(key: str, failure: StepFailed) -> str:

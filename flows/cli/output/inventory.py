@@ -14,6 +14,8 @@ from flows.cli.output.tables import Column, print_table, state_text
 from flows.formatting import format_number
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from flows.inventory.inventory import Inventory
 
 
@@ -53,13 +55,17 @@ def _print_records(inventory: "Inventory", form: Format) -> None:
 
 def print_jobs(inventory: "Inventory") -> None:
     """Print the jobs of a tenant as a table, those that need attention first."""
+    from flows.inventory.findings import read_expiry
+
     owned = any(row.fleet for row in inventory.rows)
+    signed = any(read_expiry(row.principal) for row in inventory.rows)
     columns = (
         Column("application", prose=True),
         Column("template", drop=4),
         Column("state"),
         Column("since", drop=1),
         *((Column("fleet", drop=3),) if owned else ()),
+        *((Column("certificate", drop=5),) if signed else ()),
         Column("findings", prose=True),
         Column("service principal", drop=2),
     )
@@ -68,14 +74,19 @@ def print_jobs(inventory: "Inventory") -> None:
             row.principal.display_name or row.job.service_principal_id,
             row.job.synchronization_template_id or "-",
             state_text("removed" if row.job.gone_at else row.health.state),
-            row.since.strftime("%Y-%m-%d") if row.since else "-",
+            _day(row.since),
             *((f"{row.fleet}/{row.key}" if row.fleet else "-",) if owned else ()),
+            *((_day(read_expiry(row.principal)),) if signed else ()),
             Text(", ".join(row.warnings) or "-", style="yellow" if row.warnings else ""),
             row.job.service_principal_id,
         )
         for row in inventory.rows
     ]
     print_table(columns, rows, stdout_console())
+
+
+def _day(moment: "datetime | None") -> str:
+    return moment.strftime("%Y-%m-%d") if moment else "-"
 
 
 def show_summary(inventory: "Inventory") -> None:
@@ -86,6 +97,12 @@ def show_summary(inventory: "Inventory") -> None:
         f"{format_number(len(inventory.rows), 'job')} of {inventory.service_principals} service principals; "
         f"{warnings} with findings, {unmanaged} in no fleet ({inventory.requests} requests, {inventory.seconds:.1f} s)."
     )
+    if inventory.signing:
+        soon = sum(bool(each.findings) for each in inventory.signing)
+        print_note(
+            f"{format_number(len(inventory.signing), 'SAML application')}; the certificates of {soon} expire within "
+            "60 days or have expired: entra-fleet certificates list --all"
+        )
     if unmanaged:
         print_note("To manage one: entra-fleet adopt --service-principal ID")
     for each in inventory.unreadable:
