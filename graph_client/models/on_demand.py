@@ -62,6 +62,7 @@ class OnDemandStep(ProvisioningStep):
     @property
     def type(self) -> str | None:
         """Import, Scoping, Matching, Processing, ReferenceResolution or Export."""
+        # Here a step says `type`; in the log the same is `provisioningStepType`.
         return self._type or self.provisioning_step_type
 
 
@@ -118,6 +119,7 @@ class OnDemandAnswer:
         self._key = _Key(_object_in(key))
         content = _json_in(value)
         items = [item for item in content if isinstance(item, dict)] if isinstance(content, list) else [content]
+        # The value is one object with steps, a list of such objects, or a bare list of steps; only a step has a name.
         summaries = [item for item in items if isinstance(item, dict) and "name" not in item]
         steps = [item for item in items if isinstance(item, dict) and "name" in item]
         # The last of several has the outcome.
@@ -193,7 +195,7 @@ class OnDemandAnswer:
 
 
 def _successful(step: OnDemandStep) -> bool:
-    return (step.status or "success").lower() == "success"
+    return (step.status or "success").lower() == "success"  # "Success" here, lower case in the log
 
 
 def _json_in(text: str) -> Any:

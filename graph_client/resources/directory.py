@@ -71,6 +71,7 @@ class Applications:
         settings = self._session.settings
         reference = f"{settings.graph_url}/{settings.api_version}/directoryObjects/{owner_id}"
         path = build_path("applications", application_id, "owners", "$ref")
+        # Not repeated: an owner that is there already is a 400, which would look like a failure.
         await self._session.request(Call.once(path, {"@odata.id": reference}))
 
     async def delete(self, application_id: str) -> None:

@@ -212,6 +212,7 @@ def _check(method: str, url: str, response: httpx.Response) -> None:
         "path": urlsplit(url).path,
         "status": response.status_code,
     }
+    # 410 is how the managed identity endpoint says that it is being updated.
     if response.status_code in (408, 410, 429) or response.status_code >= 500:
         failed = AuthFailed("the sign-in service is overloaded or failing", hint="try again later", **location)
         failed.transient = True

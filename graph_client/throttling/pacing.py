@@ -59,6 +59,7 @@ class Concurrency:
 
     def grow(self) -> None:
         """Count a good answer; a full round of them raises the limit by one."""
+        # One more after a whole round of good answers, half after a refusal, as TCP does.
         self._limit = min(float(self._most), self._limit + 1 / self._limit)
         self._admit()
 
@@ -218,6 +219,7 @@ class Pacing:
 def _object_of(call: Call) -> str:
     """The object of a call: the first two segments of its path, such as a service principal, or a listing."""
     path = urlsplit(call.path).path.removeprefix("/v1.0").removeprefix("/beta")
+    # Collection and id: a Retry-After about one application must not hold up the others.
     return "/".join(path.split("/")[:3])
 
 
