@@ -17,7 +17,7 @@ from graph_emulator.service import Service
 from graph_emulator.settings import EmulatorError
 from graph_emulator.wire.request_log import RequestRecord
 
-MOST_EVENTS = 2_000_000
+MOST_EVENTS = 2_000_000  # each is an object in memory
 JOB_ACTIONS: dict[str, Callable[[JobScheduler, Job, float], None]] = {
     "start": JobScheduler.start,
     "pause": lambda jobs, job, _: jobs.pause(job),
@@ -75,7 +75,7 @@ class Controls:
         Raises:
             EmulatorError: a rule names an operation that does not exist.
         """
-        rules = tuple(rules)
+        rules = tuple(rules)  # it is read twice
         Faults.check(rules, OPERATIONS)
         with self._lock:
             self._service.faults.add(rules)

@@ -123,6 +123,7 @@ def _plain(tenant: Tenant, number: int, now: float) -> tuple[dict[str, Any], Tem
     settings, toolkit = tenant.settings, tenant.gallery[_SAML_TOOLKIT]
     company, products = COMPANIES[number % len(COMPANIES)], tuple(PRODUCTS)
     name = f"{company} {products[number // len(COMPANIES) % len(products)]} {number}"
+    # Numbers below zero, which no application that is instantiated has.
     application = new_application(settings, -number - 1, toolkit, name, None, write_moment(now))
     value = new_service_principal(settings.seed, -number - 1, toolkit, application, settings.tenant_id)
     if number % 5 in (2, 4):
@@ -201,6 +202,7 @@ def _given_up(job: Job, kind: Kind, now: float, settings: EmulatorSettings) -> N
     """A job that was in quarantine for four weeks, and then disabled by the service."""
     _quarantined(job, kind, now, settings)
     job.schedule = "Disabled"
+    # Graph disables a job after four weeks of quarantine, so its last attempt was then.
     job.last = _ran(job, now - (kind.days - 28) * DAY)
 
 

@@ -34,7 +34,7 @@ def _prime(name: str, step: int) -> int:
 @cache
 def signing_key(number: int) -> rsa.RSAPrivateKey:
     """One of two RSA keys of 2048 bits. They protect nothing: everybody can compute them."""
-    number %= len(_STEPS)
+    number %= len(_STEPS)  # two keys are enough: neighbours must differ
     p, q = (
         _prime(f"graph_emulator signing key {number} {name}", step)
         for name, step in zip("pq", _STEPS[number], strict=True)
@@ -50,7 +50,7 @@ def signing_key(number: int) -> rsa.RSAPrivateKey:
 def latest_end(now: float) -> float:
     """The latest moment at which a certificate made now may expire."""
     start = datetime.fromtimestamp(now, UTC)
-    leap_day = start.month == 2 and start.day == 29
+    leap_day = start.month == 2 and start.day == 29  # three years later there is no 29th
     return start.replace(year=start.year + LONGEST_YEARS, day=28 if leap_day else start.day).timestamp()
 
 
@@ -74,7 +74,7 @@ def make_certificate(subject: str, start: float, end: float, number: int, *parts
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(int(guid("serial", *parts).replace("-", ""), 16) >> 1)
-        .not_valid_before(datetime.fromtimestamp(int(start), UTC))
+        .not_valid_before(datetime.fromtimestamp(int(start), UTC))  # X.509 has whole seconds
         .not_valid_after(datetime.fromtimestamp(int(end), UTC))
     )
     return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
@@ -152,6 +152,7 @@ def metadata_certificates(principal: dict[str, Any], now: float, *, whole: bool)
 def public_keys(principal: dict[str, Any]) -> list[Credential]:
     """The certificates of a service principal that can sign: those whose private key it has, oldest first."""
     keys = [each for each in principal["keyCredentials"] if each["type"] == X509]
+    # A public key alone cannot sign: a certificate needs its private half, with the same identifier.
     private = {each["customKeyIdentifier"] for each in keys if each["usage"] == "Sign"}
     return [each for each in keys if each["usage"] == "Verify" and each["customKeyIdentifier"] in private]
 
@@ -164,10 +165,12 @@ def active_key(principal: dict[str, Any], now: float) -> Credential | None:
     https://learn.microsoft.com/entra/identity/enterprise-apps/tutorial-manage-certificates-for-federated-single-sign-on
     """
     keys = public_keys(principal)
+    # Clients write thumbprints in either case.
     wanted = (principal["preferredTokenSigningKeyThumbprint"] or "").lower()
     preferred = next((each for each in keys if thumbprint(read_certificate(each)).lower() == wanted), None)
     if preferred is None or is_valid(preferred, now):
         return preferred
+    # To the next newer one, and to the oldest of the others if there is none: documented is only that it switches.
     since = preferred["startDateTime"]
     others = (each for each in keys if is_valid(each, now))
     return min(others, key=lambda each: (each["startDateTime"] < since, each["startDateTime"]), default=preferred)

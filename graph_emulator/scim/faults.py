@@ -9,7 +9,7 @@ import orjson
 from graph_emulator.wire.problems import Request, Response
 
 SCIM_TYPE = "application/scim+json"
-SLOW_SECONDS = 120.0
+SLOW_SECONDS = 120.0  # beyond the timeout of the writer
 
 Fault = Callable[[Request, Response], Response]
 
