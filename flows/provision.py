@@ -167,7 +167,7 @@ async def _provision(plan: InstancePlan, outcome: InstanceOutcome, run_id: str) 
     creates = plan.action is Action.CREATE
     placed = await (create_application(plan) if creates else locate_application(plan))
     outcome.place(placed)
-    template_id = "" if plan.job_id else await wait_until_ready(plan, placed)
+    template_id = "" if plan.job_id else await wait_until_ready(plan, placed)  # an existing job proves that it is ready
     if plan.touches(*DESCRIPTION):
         await mark_application(plan, placed)
 

@@ -139,7 +139,7 @@ class InWaves:
         quarantined = [each.key for each in plan.instances if each.health.state == "quarantined"]
         seen = await watch_wave(watch, wave.before, quarantined, trials)
         state = await cast("Awaitable[State]", judge_wave(report, seen, self.rules, return_state=True))
-        verdicts = await state.aresult(raise_on_failure=False)
+        verdicts = await state.aresult(raise_on_failure=False)  # a failed state has them as its data
         if isinstance(verdicts, BaseException):
             raise verdicts
         return verdicts, not state.is_failed()
@@ -210,7 +210,7 @@ async def choose_rollout(
         whole = known and known.fingerprints.keys() <= {each.key for each in plan.instances}
         return AllAtOnce(digest, instead_of=known if whole else None)
     waves = split_into_waves(plan, canary)
-    for user in rules.users:
+    for user in rules.users:  # a misspelt user must fail before the first write
         await find_user(run_context().graph, user)
     rollout = Rollout(
         tenant_id=fleet.tenant_id,

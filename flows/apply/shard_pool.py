@@ -224,7 +224,7 @@ class ShardPool:
                 self._deployment, self._fleet, shard.name, self._parameters | own, key
             )
         except PrefectHTTPStatusError as error:
-            if error.response.status_code >= 500:
+            if error.response.status_code >= 500:  # the server's trouble: the flow run is retried as a whole
                 raise
             return  # It is too large, or refused by a rule of the deployment; `_outcomes` reports its instances.
         self._under_way[shard.run.id] = shard

@@ -135,7 +135,7 @@ async def try_users(
             # Not a verdict about the instance: the user may just be unknown, or out of its scope.
             log().warning("%s: users cannot be tried: %s", key, error)
             continue
-        trials[key] = [await try_request(each, fleet, run_id) for each in attempts]
+        trials[key] = [await try_request(each, fleet, run_id) for each in attempts]  # one by one: 5 in 10 s
     return trials
 
 

@@ -126,7 +126,7 @@ class EntraTenant(Block):
         if self.federated_token_file:
             assertion = FileAssertion(Path(self.federated_token_file))
             return FederatedAssertion(client_id=self._client_id(), assertion=assertion)
-        return ManagedIdentity(client_id=self.client_id or None)
+        return ManagedIdentity(client_id=self.client_id or None)  # without a client id, the host's own identity
 
     def _client_id(self) -> str:
         if not self.client_id:

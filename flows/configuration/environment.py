@@ -99,7 +99,7 @@ class Environment:
 
     def is_own(self, name: str) -> bool:
         """Tell whether a variable is for this program, and never a secret of a target system."""
-        name = name.upper()
+        name = name.upper()  # Windows ignores the case of names
         return name.startswith(_OWN_PREFIXES) or name in _SECRETS or name in {url.upper() for url in _URLS}
 
     @property
@@ -242,7 +242,7 @@ def _split_list(text: str) -> list[str]:
 
 def environment() -> Environment:
     """Return the environment of this process."""
-    return Environment(os.environ)
+    return Environment(os.environ)  # not a copy: `use_store` changes it
 
 
 @contextmanager

@@ -143,11 +143,12 @@ def _origin(known: tuple[bool, bool] | None, last: ObjectMapping | None) -> Orig
     if known is None:
         return "file"  # not in the file then
     as_tenant, as_file = known
+    # Whichever still equals what was applied has not changed; so the other one has.
     return "file" if as_tenant else "tenant" if as_file else "both"
 
 
 def _danger_of_field(name: str, before: Any, after: Any, now: ObjectMapping, wanted: Any) -> str:
-    if name in SCOPES:
+    if name in SCOPES:  # any change of a scope: users may enter or leave
         return SCOPING
     if name == "enabled":
         deletes = "delete" in str(wanted.get("flow", now.flow))

@@ -62,6 +62,7 @@ def desired_mappings(
         made.append(_wish(matches[0], location, each, last, _default(matches[0], defaults)))
     named = {(wish.found.rule_index, wish.found.index) for wish in made}
     for old in before:
+        # Removed from the file: what we applied goes back to the template's default.
         for match in matching(old, found)[:1]:
             if (match.rule_index, match.index) not in named and not problems:
                 nothing = ObjectMapping(source=old.source, target=old.target)

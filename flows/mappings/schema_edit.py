@@ -13,7 +13,7 @@ from flows.mappings.table import filter_groups
 Sources = Mapping[str, Mapping[str, Any]]
 """Graph's parsed expressions: the source of an attribute mapping, by expression."""
 
-_NEW_GROUP = {"name": "entra-fleet"}
+_NEW_GROUP = {"name": "entra-fleet"}  # a group needs a name, and this one says whose it is
 
 
 def merge_schema(schema: Mapping[str, Any], wishes: Sequence[DesiredMapping], sources: Sources = {}) -> dict[str, Any]:  # noqa: B006  # read only

@@ -59,7 +59,7 @@ def selections(wishes: Iterable[DesiredMapping], *, everybody: bool) -> tuple[Se
 
 
 def _condition(clause: Clause) -> str | None:
-    name = _BY_CASE.get(clause.attribute.casefold())
+    name = _BY_CASE.get(clause.attribute.casefold())  # only what the directory can filter by
     operator = fold_name(clause.operator)
     if name is None:
         return None
@@ -67,7 +67,7 @@ def _condition(clause: Clause) -> str | None:
         return {"is true": f"{name} eq true", "is false": f"{name} eq false"}.get(operator)
     if operator in {"is null", "is not null"}:
         return f"{name} {'eq' if operator == 'is null' else 'ne'} null"
-    if len(clause.values) != 1:
+    if len(clause.values) != 1:  # of several values nothing says whether one or all must match
         return None
     value = text_literal(clause.values[0])
     return {

@@ -89,7 +89,7 @@ def matching(wanted: ObjectMapping, found: Iterable[Found]) -> list[Found]:
 
 def is_nameable(target: str) -> bool:
     """Return whether a file can name a target attribute: `<<` is reserved in YAML."""
-    return bool(target.strip()) and target != "<<"
+    return bool(target.strip()) and target != "<<"  # YAML's merge key
 
 
 def _names_of(table: ObjectMapping) -> Iterator[ObjectMapping]:
@@ -202,7 +202,7 @@ def _objects(value: Any) -> list[tuple[int, dict[str, Any]]]:
     return [(index, each) for index, each in items if isinstance(each, dict)]
 
 
-LINE_MAX = 118
+LINE_MAX = 118  # a row on one line, as far as a screen shows it
 _FIELDS = ("source", "target", "rule", "name", "enabled", "flow", "scope", "input_scope", "category_scope")
 
 

@@ -62,7 +62,7 @@ class Attributes:
 
     def has(self, name: str) -> bool:
         """Return whether an attribute may exist: if the object type is not described, any may."""
-        return not self.types or name.casefold() in self.types
+        return not self.types or name.casefold() in self.types  # a directory that lists nothing refuses nothing
 
     def type_of(self, name: str) -> str | None:
         """Return the type of an attribute, if known."""

@@ -32,7 +32,7 @@ _EXPORTS: dict[str, TrialOutcome] = {
 _SUCCESSES: frozenset[str] = frozenset({*_DONE.values(), "unchanged", "succeeded"})
 _IN_SYNC = "RedundantExport"
 """Skip reasons of users that the target system has with the mapped values; other skips are of users it lacks."""
-_ATTEMPTS = 3
+_ATTEMPTS = 3  # of a throttled request; each is real
 _LOOK = "Check the log: run harvest in a few minutes, then entra-fleet why. Trying again is harmless."
 
 

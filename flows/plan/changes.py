@@ -85,6 +85,7 @@ def saved_secrets(instance: Instance, found: ObservedInstance, health: JobHealth
     """Return what is saved; if it may not be read, everything for a job that has run, and nothing otherwise."""
     if found.secrets is not None:
         return found.secrets
+    # Unreadable secrets: of a job that never ran none may be saved, of others all are taken to be.
     if health.state in NEVER_STARTED:
         return {}
     return dict.fromkeys([*instance.credentials, *build_job_settings(instance, {})], _MASK)

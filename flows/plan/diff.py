@@ -98,7 +98,7 @@ def _plan(fleet: str, instance: Instance, observed: Observed, memory: KnownState
     if conflict := find_conflict(fleet, instance, observed, bearers):
         return _left_alone(InstancePlan(fleet, instance, Action.CONFLICT, conflict=conflict), bearers, memory, wishes)
     template = observed.templates.get(instance.template)
-    template_id = template.id if template else bearers[0].template_id or ""
+    template_id = template.id if template else bearers[0].template_id or ""  # an existing one needs no template
     bearers = tuple(_with_new_roles(instance, each) for each in bearers)
     waiting = pending_assignments(instance, template_id, bearers[0].roles if bearers else None)
     names = {key: principal.name for key, principal in observed.principals.items()}

@@ -94,7 +94,7 @@ async def read_known_state(fleet: Fleet) -> KnownState:
     Raises:
         StoreError: There is a store, but it cannot be read.
     """
-    return await asyncio.to_thread(_read, fleet)
+    return await asyncio.to_thread(_read, fleet)  # the store's driver blocks
 
 
 def _read(fleet: Fleet) -> KnownState:

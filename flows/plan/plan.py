@@ -211,7 +211,7 @@ class InstancePlan:
             "conflict": self.conflict.code if self.conflict else None,
             # By id: an application that was deleted and created again is another target.
             "ids": [self.template_id, self.application_id, self.service_principal_id, self.job_id],
-            "instance": self.instance.model_dump(mode="json"),
+            "instance": self.instance.model_dump(mode="json"),  # also what the plan does not show, such as references
         }
         if self.touches("mappings"):
             # The reviewer has seen everything that is replaced.

@@ -320,7 +320,7 @@ async def check_log(graph: GraphClient, claims: TokenClaims) -> list[Check]:
     if claims.app_id is not None and _LOG.lacks(claims.roles):
         return []
     try:
-        async for _ in graph.provisioning_logs.pages(top=1):
+        async for _ in graph.provisioning_logs.pages(top=1):  # the token may have the role, and the tenant no licence
             break
     except GraphError as error:
         return [Check.failed("log", error)]

@@ -87,7 +87,7 @@ async def plan_retirements(
         StepFailed: They are too large a part of the fleet.
         GraphError: A read failed after all retries.
     """
-    application_id = application_id.lower() if application_id else None
+    application_id = application_id.lower() if application_id else None  # as Graph returns ids
     bearers = await find_owned_applications(graph, fleet)
     instances = {instance.key: instance for instance in fleet.instances}
     live = {key: bearers.of(key, instances.get(key)) for key in keys}

@@ -36,9 +36,11 @@ def build_report(store: Store, *, days: int, fleet: str | None = None, now: date
     since = datetime.combine(first, time(), UTC)
     instances = read_instances(store, fleet)
     fleets = {(each.job.tenant_id, each.fleet) for each in instances if each.job}
+    # A report of one fleet says nothing about the harvests of other tenants.
     coverage = [each for each in store.coverage() if fleet is None or each.tenant_id in {one for one, _ in fleets}]
     activity = Activity(first, now.date(), {each.service_principal_id for each in instances} if fleet else None)
     for tenant_id in sorted({one for one, _ in fleets} | {each.tenant_id for each in store.coverage()}):
+        # A second more: the end of a period is exclusive, and an event of this very moment belongs to the report.
         activity.add(store.statistics, Period(tenant_id, since, now + timedelta(seconds=1)))
     episodes = _episodes(store, fleets, since)
     principals = {each.service_principal_id for each in instances if each.service_principal_id}
@@ -113,7 +115,7 @@ def _triaged(store: Store, applications: Sequence[Application]) -> Iterator[Appl
 
 def _episodes(store: Store, fleets: Iterable[tuple[str, str]], since: datetime) -> list[JobEpisode]:
     found = [episode for fleet in fleets for episode in store.job_episodes.of_fleet(*fleet, since)]
-    ailing = [episode for episode in found if episode.kind != "initial-cycle"]
+    ailing = [episode for episode in found if episode.kind != "initial-cycle"]  # a job's beginning is no trouble
     return sorted(ailing, key=lambda episode: episode.began_at, reverse=True)
 
 
@@ -122,6 +124,7 @@ def _errors(store: Store, activity: Activity) -> list[CommonError]:
     for code, count in activity.errors().most_common(_ERRORS_MAX):
         bearers = {id_: each for id_, each in activity.applications.items() if each.errors[code]}
         worst = max(bearers, key=lambda id_: bearers[id_].errors[code])
+        # The example comes from where the error is most common: there it says most.
         failure = store.statistics.example(bearers[worst].period, worst, code, count)
         # The remedy depends on the instance, and there are many here: a command for one would mislead.
         explanation = explain_error(code, failure.recommended_action, None, reason=failure.reason)

@@ -22,12 +22,12 @@ def format_duration(seconds: float) -> str:
     parts = [
         f"{number} {unit}" for number, unit in ((days, "d"), (hours, "h"), (minutes, "min"), (rest, "s")) if number
     ]
-    return " ".join(parts[:2]) or "0 s"
+    return " ".join(parts[:2]) or "0 s"  # two units are as exact as a person needs
 
 
 def format_moment(at: datetime | None) -> str:
     """Return a moment to the minute, in UTC."""
-    return f"{at:%Y-%m-%d %H:%M} UTC" if at else "-"
+    return f"{at:%Y-%m-%d %H:%M} UTC" if at else "-"  # UTC: readers are in several zones
 
 
 def format_number(count: int) -> str:
@@ -256,6 +256,6 @@ class Activity:
         return total
 
     def _counted(self, service_principal_id: str | None, period: Period) -> Iterator[ApplicationActivity]:
-        id_ = service_principal_id or ""
+        id_ = service_principal_id or ""  # events without an application are counted together
         if self._only is None or id_ in self._only:
             yield self.applications.setdefault(id_, ApplicationActivity(period))

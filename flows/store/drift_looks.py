@@ -54,6 +54,7 @@ class DriftLook:
             return self
         old = {name: each.digest for name, each in earlier.fields.items()}
         new = {name: each.digest for name, each in self.fields.items()}
+        # How many differ at once: one audit record can then explain one field, and not several.
         changed = len({name for name, _ in old.items() ^ new.items()})
         found = dict(self.fields)
         for name, each in self.fields.items():

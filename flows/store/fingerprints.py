@@ -101,7 +101,7 @@ class Fingerprints:
             connection.execute(statement)
 
 
-_BYTES = 32
+_BYTES = 32  # as many as SHA-256 has
 
 
 def key_beside(url: str | None) -> bytes | None:

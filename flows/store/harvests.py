@@ -118,7 +118,7 @@ class Harvests:
             new = upsert_records(self._database, connection, PROVISIONING_EVENT, rows)
             met = self._identities.keep(connection, tenant_id, rows.values())
             self.note_progress(connection, tenant_id, scope, watermark, read_from, gaps)
-        self._identities.remember(met)
+        self._identities.remember(met)  # after the commit: a rolled back identity has to be written again
         return new
 
     def note_progress(
@@ -156,6 +156,7 @@ class Harvests:
     def _record_gap(self, connection: Connection, tenant_id: str, scope: Scope, gap: Gap, now: datetime) -> None:
         keys = [column.name for column in HARVEST_GAP.primary_key]
         found = {"tenant_id": tenant_id, "scope": scope, "found_at": now, **asdict(gap)}
+        # The same gap is found by every harvest: a row for each start, which only grows.
         insert = self._database.insert(HARVEST_GAP).values(**found)
         grown = insert.on_conflict_do_update(
             index_elements=keys,

@@ -196,7 +196,7 @@ def _episodes(connection: Connection, tenant_id: str, fleet: str, *conditions: C
 
 
 _JOB = JOB_HISTORY.c
-_ROWS_AT_ONCE = 50
+_ROWS_AT_ONCE = 50  # the transition sought is usually among the first
 
 
 class JobHistory:

@@ -28,7 +28,7 @@ class JobPlace:
     @property
     def ids(self) -> tuple[str, str]:
         """The service principal's id in lower case, and the job id."""
-        return fold_text(self.service_principal_id) or "", self.job_id
+        return fold_text(self.service_principal_id) or "", self.job_id  # job ids are opaque, and keep their case
 
     @property
     def columns(self) -> dict[str, str | None]:

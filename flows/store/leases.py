@@ -37,7 +37,7 @@ def this_process() -> ProcessId:
 
 def is_running(process: ProcessId) -> bool | None:
     """Return whether a process is still running; None if it is on another machine."""
-    if process.machine != _machine() or os.name == "nt":
+    if process.machine != _machine() or os.name == "nt":  # another machine's process ids mean nothing here
         return None
     return _started(process.pid) == process.started
 
@@ -60,7 +60,7 @@ def _started(pid: int) -> str | None:
 
     try:
         process = psutil.Process(pid)
-        if process.status() == psutil.STATUS_ZOMBIE:
+        if process.status() == psutil.STATUS_ZOMBIE:  # killed, but not waited for by its parent
             return None
         # The difference, because both moments shift when the clock of the system is set.
         return f"{process.create_time() - psutil.boot_time():.2f}"
@@ -68,7 +68,7 @@ def _started(pid: int) -> str | None:
         return None
 
 
-EXPIRY = timedelta(seconds=120)
+EXPIRY = timedelta(seconds=120)  # six renewals
 """How long after its last renewal a holder on another machine counts as dead."""
 
 SHARD = "shard"

@@ -54,7 +54,7 @@ class Measurements:
         table = MEASUREMENT.c
         old = delete(MEASUREMENT).where(table.tenant_id == tenant_id, table.fleet == fleet, table.name == name)
         rows = [asdict(each) for each in measurements]
-        with self._database.write(lock="measurements") as connection:
+        with self._database.write(lock="measurements") as connection:  # two sweeps would delete and insert crosswise
             connection.execute(old)
             if rows:
                 connection.execute(self._database.insert(MEASUREMENT), rows)

@@ -84,7 +84,7 @@ class Retention:
         for part in self._parts(kind):
             while gone := self._delete(part):
                 deleted += gone
-                yield deleted
+                yield deleted  # between transactions, so that a prune can be interrupted
         if kind is Kind.EVENTS:
             while self._delete(_Part(IDENTITY, _without_events())):
                 pass

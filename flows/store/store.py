@@ -120,7 +120,7 @@ def existing_store(url: str | None = None) -> Store | None:
     One that this user may only read is opened for reading.
     """
     address = store_address(url)
-    if address.path and not (address.path.exists() and address.path.stat().st_size):
+    if address.path and not (address.path.exists() and address.path.stat().st_size):  # opening would create the file
         return None
     database = open_engine(address, create=False)
     try:

@@ -231,7 +231,7 @@ IDENTITY = Table(
     _optional("plain_name", Text, "The name without case and accents, to search in."),
     _optional("plain_user_principal_name", Text, "The user principal name, likewise."),
     info={"doc": "The users and groups that the provisioning events are about."},
-    sqlite_with_rowid=False,
+    sqlite_with_rowid=False,  # with a rowid the key would be stored twice
 )
 
 ON_DEMAND_RESULT = Table(

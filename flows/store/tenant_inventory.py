@@ -217,7 +217,7 @@ class TenantInventory:
                 unlisted = select(_PRINCIPAL.service_principal_id).where(
                     _PRINCIPAL.tenant_id == look.tenant_id,
                     _PRINCIPAL.gone_at.is_(None),
-                    _PRINCIPAL.seen_at < look.began_at,
+                    _PRINCIPAL.seen_at < look.began_at,  # a full look lists all that exist
                 )
                 _remove(connection, look.tenant_id, list(connection.scalars(unlisted)), look.began_at)
             self._upsert(connection, TENANT_LOOK, [asdict(done)])
@@ -241,7 +241,7 @@ class TenantInventory:
         if look.began_at is None:
             return []
         due = or_(_PRINCIPAL.looked_at.is_(None), _PRINCIPAL.looked_at < look.began_at)
-        mine = or_(_PRINCIPAL.type.is_(None), _PRINCIPAL.type == APPLICATION)
+        mine = or_(_PRINCIPAL.type.is_(None), _PRINCIPAL.type == APPLICATION)  # managed identities cannot have jobs
         with_jobs = self._with_jobs(look.tenant_id)
         found = self.principals(look.tenant_id, due, mine)
         if look.kind != "full":

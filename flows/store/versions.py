@@ -44,7 +44,7 @@ def upgrade(database: Database) -> str | None:
         StoreVersionError: The tables are newer, or were made before the first release.
         StoreError: The database is not a store.
     """
-    with _one_migration_at_a_time, database.write(lock="schema") as connection:
+    with _one_migration_at_a_time, database.write(lock="schema") as connection:  # read again under the lock
         found = _version(database, connection)
         if found == SCHEMA_VERSION:
             return found
@@ -74,7 +74,7 @@ def _migrate(connection: Connection) -> None:
 
     config = Config()
     config.set_main_option("script_location", "flows.store:migrations")
-    config.attributes["connection"] = connection
+    config.attributes["connection"] = connection  # in our transaction: a failed migration leaves nothing behind
     command.upgrade(config, "head")
 
 

@@ -19,7 +19,7 @@ _VALUE_MAX = 500
 """Longer ids and values are not put into a URL."""
 _DIGITS_MAX = 15
 """Numbers of more digits are no numbers of users, and no text can be made of the longest."""
-WORK_MAIL = 'emails[type eq "work"].value'
+WORK_MAIL = 'emails[type eq "work"].value'  # the one filtered path that mappings use by default
 _WITHOUT_MEMBERS = {"excludedAttributes": "members"}
 
 Ask = Callable[..., Awaitable[TargetAnswer]]

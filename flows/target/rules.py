@@ -15,7 +15,7 @@ SCIM_TYPE = "application/scim+json"
 ERROR = "urn:ietf:params:scim:api:messages:2.0:Error"
 LIST_RESPONSE = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 EXPIRY_NOTICE = timedelta(days=30)
-CLOCK_SKEW = timedelta(minutes=5)
+CLOCK_SKEW = timedelta(minutes=5)  # what token validation commonly allows
 
 _LEARN = "https://learn.microsoft.com/entra/identity/app-provisioning/"
 DEVELOP_PAGE = f"{_LEARN}use-scim-to-provision-users-and-groups"
@@ -134,7 +134,7 @@ def _is_empty_404(observed: Observed) -> bool:
 
 def _find_list_problem(nobody: TargetAnswer | None) -> str | None:
     """Return what is wrong with the answer to a search without a match; None if another rule covers it."""
-    if nobody is None or nobody.status in (400, 501) or read_resources(nobody):
+    if nobody is None or nobody.status in (400, 501) or read_resources(nobody):  # these are the filter's faults
         return None
     if nobody.status != 200:
         return (

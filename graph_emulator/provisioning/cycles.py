@@ -217,7 +217,7 @@ def run_cycle(plan: CyclePlan, execution: Execution, target: Target) -> bool:
         if outcome := _entering(plan, execution, target, subject_id, subject):
             outcomes.append(outcome)
     allowed = _leaving(plan, outcomes, target)
-    target.outdated.clear()  # this cycle has processed everybody
+    target.outdated.clear()  # this cycle has processed all of them
     _count(plan, execution, target)
     return allowed
 
