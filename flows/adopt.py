@@ -177,9 +177,9 @@ def choose_variable_name(key: str, credential: str) -> str:
 def read_settings(secrets: Mapping[str, str], remarks: list[str]) -> dict[str, Any]:
     """Return the named settings of a job that would be saved exactly as they are now."""
     fields: dict[str, Any] = {}
-    everybody, skips = secrets.get("SyncAll", "").lower(), secrets.get("SkipOutOfScopeDeletions", "").lower()
-    if everybody in {"true", "false"}:
-        fields["scope"] = "all" if everybody == "true" else "assigned"
+    syncs_all, skips = secrets.get("SyncAll", "").lower(), secrets.get("SkipOutOfScopeDeletions", "").lower()
+    if syncs_all in {"true", "false"}:
+        fields["scope"] = "all" if syncs_all == "true" else "assigned"
     if skips in {"true", "false"}:
         fields["skip_out_of_scope_deletions"] = skips
     saved = parse_setting(secrets.get(_NOTIFICATION, ""))
@@ -195,7 +195,7 @@ def read_settings(secrets: Mapping[str, str], remarks: list[str]) -> dict[str, A
 
 
 def _kept(name: str, value: Any, secrets: Mapping[str, str]) -> bool:
-    """Tell whether a field would leave the saved settings as they are."""
+    """Return whether saving a field would leave the saved settings unchanged."""
     try:
         instance = Instance.model_validate({"key": "k", "display_name": "k", "template": "k", name: value})
     except ValueError:

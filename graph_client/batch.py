@@ -226,7 +226,7 @@ class BatchedSession:
         return [answer] * len(batch.calls)
 
     async def _doubt(self, call: Call, error: GraphStatusError) -> Any:
-        """Raise the error, unless it may be about the batch: then send the call once more on its own.
+        """Raise the error, unless it may be about the batch: then send the call again on its own.
 
         What fails only in batches is left out of them from then on.
         """

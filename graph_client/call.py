@@ -29,7 +29,7 @@ class Expects(enum.Enum):
     PAGE = "page"
     # Plain text, as `$count` answers.
     NUMBER = "number"
-    # Bytes, as they are.
+    # Bytes, unparsed.
     DOCUMENT = "document"
     NOTHING = "nothing"
 

@@ -92,10 +92,10 @@ class ServerClock:
             sent: when the request left, by this machine's clock.
             received: when the answer arrived, by this machine's clock.
         """
-        told = read_http_date(date or "")
-        if told is None:
+        server = read_http_date(date or "")
+        if server is None:
             return
         # Graph wrote the header between the two moments, and it has whole seconds.
-        least, most = sent - told - _RESOLUTION, received - told
+        least, most = sent - server - _RESOLUTION, received - server
         # The known skew is moved into the range that this answer allows, and not beyond.
         self._skew = max(min(self._skew or timedelta(0), most), least)

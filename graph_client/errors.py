@@ -188,7 +188,7 @@ class QuotaExceeded(GraphStatusError):
 
 
 class ServerFailed(GraphStatusError):
-    """5xx: Graph failed; a change may or may not have been made."""
+    """5xx: Graph failed; a change may or may not have happened."""
 
 
 _BY_STATUS: dict[int, type[GraphStatusError]] = {

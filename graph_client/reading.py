@@ -39,7 +39,7 @@ async def read(session: Sender, call: Call, kind: type[R]) -> R:
     """The object that a call answers with.
 
     Raises:
-        UnreadableAnswer: when the answer is no such object; a change may have been made nevertheless.
+        UnreadableAnswer: when the answer is no such object; a change may have happened nevertheless.
     """
     answer = await session.request(call)
     try:

@@ -112,7 +112,7 @@ def _error_of(state: tenacity.RetryCallState) -> BaseException | None:
 def _backoff_seconds(error: BaseException | None, settings: GraphSettings, attempt_number: int, chance: float) -> float:
     """Retry-After where given, else exponential with jitter between half and whole."""
     asked = getattr(error, "retry_after_seconds", None)
-    # Graph's own wait as it is: earlier would be refused again, and later wastes the budget.
+    # Exactly Graph's own wait: earlier would be refused again, and later wastes the budget.
     if asked is not None:
         return float(asked)
     # Half of it at random: clients that were refused together must not come back together.

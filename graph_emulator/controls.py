@@ -224,7 +224,7 @@ class Controls:
     def _write_audit(self, operation: str, principal: Entry | None) -> None:
         """Write down an edit in the portal, with the user who is signed in there."""
         tenant = self._service.tenant
-        # A user as actor, so that the audit log tells an edit in the portal from one of an application.
+        # A user as actor, so that the audit log distinguishes an edit in the portal from one of an application.
         user = tenant.people.users.get(self._administrator or next(iter(tenant.people.users), ""))
         if principal is not None and user is not None:
             tenant.audits.record(ACTIVITIES[operation], principal, Actor.person(user), self.now())

@@ -184,12 +184,12 @@ async def choose_rollout(
     *,
     force: bool,
 ) -> AllAtOnce | InWaves:
-    """Return how to carry out a plan: at once, in waves from the first, or in waves from where a run left off.
+    """Return how to carry out a plan: all together, in waves from the first, or in waves from where a run stopped.
 
     Args:
         fleet: The desired state.
         plan: The plan of the apply.
-        canary: How many instances go first, or their keys; None for all at once.
+        canary: How many instances go first, or their keys; None for all of them together.
         rules: The health rules of a wave.
         digest: The digest of the reviewed plan; None if there is none.
         ticket: Noted in the journal where jobs are paused.

@@ -81,7 +81,7 @@ class EntraTenant(Block):
     fingerprint_key: SecretStr = Field(
         default=SecretStr(""),
         title="Fingerprint key",
-        description="Key of the fingerprints that tell whether a credential has changed; the same on every worker.",
+        description="Key of the fingerprints that show whether a credential has changed; the same on every worker.",
         json_schema_extra={"position": 8},
     )
     graph_url: str = Field(

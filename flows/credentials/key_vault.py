@@ -56,7 +56,7 @@ def explain_refusal(host: str, error: HttpResponseError, client_id: str | None) 
     Source: https://learn.microsoft.com/azure/key-vault/general/rest-error-codes
     """
     code, inner = _codes(error)
-    # The inner code first: it tells a firewall from a missing role, and both are 403.
+    # The inner code first: it distinguishes a firewall from a missing role, and both are 403.
     what, advice = _REFUSALS.get(inner) or _REFUSALS.get(error.status_code or 0) or _FAILURE
     who = f"application {client_id}" if client_id else "this managed identity"
     return SourceError(

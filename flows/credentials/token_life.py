@@ -1,4 +1,4 @@
-"""How long a token lasts, as far as the token itself tells."""
+"""How long a token lasts, as far as the token itself says."""
 
 import base64
 import binascii
@@ -10,7 +10,7 @@ _PARTS = 3
 
 
 def read_expiry(token: str) -> datetime | None:
-    """Return when a token ends, in UTC; None for one that does not tell.
+    """Return when a token ends, in UTC; None for one that does not say.
 
     Only a JWT does. Its signature is not checked: that is up to its issuer.
 

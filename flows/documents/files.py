@@ -73,7 +73,7 @@ class Sources:
                     place, "is not a regular file", "Write the fleet to a regular file, and name that."
                 )
             with path.open("rb") as file:
-                # One byte more, to tell a file of exactly the limit from a larger one.
+                # One byte more, to distinguish a file of exactly the limit from a larger one.
                 content = file.read(FILE_BYTES_MAX + 1)
         except FileNotFoundError:
             raise format_refusal(place, "no such file", "Check the path, or create the file.") from None

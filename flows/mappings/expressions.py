@@ -68,7 +68,7 @@ class Expression:
     @property
     def normalize(self) -> str:
         """The expression without blanks, with functions in lower case; equal for equal expressions."""
-        # Functions regardless of case; attributes and texts as they are.
+        # Functions regardless of case; attributes and texts unchanged.
         return "".join(token.text.casefold() if token.kind == "word" else token.text for token in self.tokens)
 
 

@@ -188,7 +188,7 @@ def _rows(mapping: Mapping[str, Any]) -> tuple[dict[str, AttributeMapping], list
     rows: dict[str, AttributeMapping] = {}
     rowless: list[tuple[str, Mapping[str, Any]]] = []
     for name, each in zip(names, attributes, strict=True):
-        # A table has one row for a target attribute, so duplicates stay as they are.
+        # A table has one row for a target attribute, so duplicates stay unchanged.
         row = build_row(each) if is_nameable(name) and often[name.casefold()] == 1 else None
         if row is None:
             rowless.append((name, each))

@@ -106,7 +106,7 @@ class OnDemandResult:
         return self.outcome not in {"failed", "unknown"}
 
     def as_expected(self, expected: str | None) -> bool:
-        """Tell whether it came out as expected: `succeeded` is any success."""
+        """Return whether the outcome is the expected one: `succeeded` is any success."""
         if expected is None:
             return self.ok
         return self.outcome == expected or (expected == "succeeded" and self.outcome in _SUCCESSES)

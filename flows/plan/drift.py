@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from flows.store.drift_looks import Area
 
 _UNKNOWN = frozenset({"saved", None})
-"""What a plan puts in place of a value that Graph does not show, or that is not there."""
+"""What a plan shows instead of a value that Graph does not return, or that does not exist."""
 
 
 def name_changes(plan: InstancePlan, known: KnownState) -> InstancePlan:

@@ -16,7 +16,7 @@ from flows.store.measurements import CERTIFICATE_MEASUREMENTS
 
 _ERRORS_MAX = 15
 _TRIAGES_MAX = 12
-"""If more jobs are in quarantine at once, they have a common cause, which a dozen of them show."""
+"""If more jobs are in quarantine together, they have a common cause, which a dozen of them show."""
 
 
 def build_report(store: Store, *, days: int, fleet: str | None = None, now: datetime | None = None) -> Report:
@@ -122,11 +122,11 @@ def _episodes(store: Store, fleets: Iterable[tuple[str, str]], since: datetime) 
 def _errors(store: Store, activity: Activity) -> list[CommonError]:
     found = []
     for code, count in activity.errors().most_common(_ERRORS_MAX):
-        bearers = {id_: each for id_, each in activity.applications.items() if each.errors[code]}
-        worst = max(bearers, key=lambda id_: bearers[id_].errors[code])
+        affected = {id_: each for id_, each in activity.applications.items() if each.errors[code]}
+        worst = max(affected, key=lambda id_: affected[id_].errors[code])
         # The example comes from where the error is most common: there it says most.
-        failure = store.statistics.example(bearers[worst].period, worst, code, count)
+        failure = store.statistics.example(affected[worst].period, worst, code, count)
         # The remedy depends on the instance, and there are many here: a command for one would mislead.
         explanation = explain_error(code, failure.recommended_action, None, reason=failure.reason)
-        found.append(CommonError(ErrorTriage(failure, explanation), len(bearers)))
+        found.append(CommonError(ErrorTriage(failure, explanation), len(affected)))
     return found

@@ -151,7 +151,7 @@ class Report:
     expiring: Sequence[ExpiringCredential | ExpiringCertificate] = ()
     """Saved tokens that say that they end within 30 days, the earliest first."""
     attributions: Mapping[int, Attribution] = field(default_factory=dict)
-    """By what an episode began, by its number, where the audit log tells."""
+    """By what an episode began, by its number, where the audit log says so."""
     role_imports: Sequence[RoleImport] = ()
     """Roles that connectors imported, the newest first."""
     names: Mapping[str, str] = field(default_factory=dict)

@@ -31,7 +31,7 @@ def ensure_private(path: Path) -> None:
     """Create the file (0600) and its directory (0700) if they are missing; existing ones keep their mode.
 
     Raises:
-        OSError: It cannot be made or opened for writing.
+        OSError: It cannot be created or opened for writing.
     """
     # An existing directory may be shared on purpose, so only a new one is closed to others.
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -60,11 +60,11 @@ def open_engine(address: StoreAddress, *, create: bool = True) -> Database:
 
     Args:
         address: Its address.
-        create: Whether to make an SQLite file or a PostgreSQL schema where there is none. Without it, an SQLite file
+        create: Whether to create a missing SQLite file or PostgreSQL schema. Without it, an SQLite file
             that this user may not write to is opened for reading.
 
     Raises:
-        StoreError: The file cannot be made or opened, the server cannot be reached, or its driver is missing.
+        StoreError: The file cannot be created or opened, the server cannot be reached, or its driver is missing.
     """
     try:
         if address.path is None:

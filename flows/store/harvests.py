@@ -184,7 +184,7 @@ def upsert_records(
     if not rows:
         return 0
     key = table.c.id
-    # Asked first: an upsert does not tell how many of its rows are new.
+    # Read first: an upsert does not return how many of its rows are new.
     known = set(connection.scalars(select(key).where(key.in_(list(rows)))))
     new = [row for id_, row in rows.items() if id_ not in known]
     if new:

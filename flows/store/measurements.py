@@ -71,7 +71,7 @@ class Measurements:
         if not rows:
             return
         insert = self._database.insert(MEASUREMENT)
-        # Added by the database, so that two runs at once lose nothing.
+        # Added by the database, so that two concurrent runs lose nothing.
         value = MEASUREMENT.c.value + insert.excluded.value if adding else insert.excluded.value
         later = {"value": value, "measured_at": insert.excluded.measured_at}
         keys = [column.name for column in MEASUREMENT.primary_key]

@@ -33,7 +33,7 @@ from flows.store.versions import ensure_version, upgrade, version_of
 class Store:
     """An open store; use it in a `with`, or close it.
 
-    Its calls block: on an event loop run them in a thread. They may come from several threads at once.
+    Its calls block: on an event loop run them in a thread. Several threads may call concurrently.
 
     Args:
         database: A database with the tables of this version, which `open_store` ensures.

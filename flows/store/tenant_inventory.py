@@ -111,7 +111,7 @@ class JobsRead:
 
     service_principal_id: str
     jobs: tuple[TenantJob, ...] | None
-    """All of them; None where Graph did not tell."""
+    """All of them; None where Graph did not return them."""
     error_code: str | None = None
     error_message: str | None = None
 
@@ -131,7 +131,7 @@ class TenantInventory:
     def save_page(
         self, look: Look, listed: Sequence[TenantPrincipal], removed: Collection[str] = (), *, changed: bool = False
     ) -> None:
-        """Keep a page of service principals and where the look goes on, in one transaction.
+        """Store a page of service principals and where the look continues, in one transaction.
 
         Args:
             look: How far it has come with this page.
@@ -170,7 +170,7 @@ class TenantInventory:
             ]
             self._upsert(connection, TENANT_JOB, [asdict(row) for row in rows])
             found = {(row.service_principal_id, row.job_id) for row in rows}
-            # Where Graph did not tell, nothing is known to be gone.
+            # Where Graph did not return them, none is known to be gone.
             told = {each.service_principal_id for each in results if each.jobs is not None}
             for (principal_id, job_id), row in known.items():
                 if principal_id in told and (principal_id, job_id) not in found and row.gone_at is None:
@@ -182,7 +182,7 @@ class TenantInventory:
                 connection.execute(update(TENANT_PRINCIPAL).where(one).values(values))
 
     def save_connections(self, tenant_id: str, read: Mapping[str, Mapping[str, Any] | None], at: datetime) -> None:
-        """Keep what the secrets of service principals tell beside the secrets; None where Graph did not tell."""
+        """Store what the settings of service principals say besides secrets; None where Graph did not return them."""
         with self._database.write(lock="inventory") as connection:
             before = _by_id(connection, tenant_id, list(read))
             for principal_id, found in read.items():
@@ -254,7 +254,7 @@ class TenantInventory:
                 or each.error_code is not None
                 or (each.first_seen_at >= newer_than and each.first_seen_at > (look.full_at or newer_than))
             ]
-        # Where many have jobs, Graph shows at once that it takes such reads in batches.
+        # Where many have jobs, the first batch shows whether Graph accepts such reads.
         return sorted(
             found, key=lambda each: (each.service_principal_id not in with_jobs, not each.application_template_id)
         )
@@ -314,7 +314,7 @@ class TenantInventory:
 
 
 def _listed(now: TenantPrincipal, before: TenantPrincipal | None, *, changed: bool) -> TenantPrincipal:
-    """The row of one that was listed: what was known of it beside what the list tells."""
+    """The row of one that was listed: what was known of it and what the list says."""
     if before is None:
         return now
     # A list knows nothing of the jobs and credentials that were read earlier.

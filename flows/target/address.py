@@ -101,7 +101,7 @@ class AddressGuard:
 
     Args:
         public_only: Refuse hosts in private networks, for runs that anyone with access to Prefect's API may start.
-        allowed: Hosts (with `*`), addresses and networks that are allowed all the same.
+        allowed: Hosts (with `*`), addresses and networks that are allowed nevertheless.
     """
 
     public_only: bool = False

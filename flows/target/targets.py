@@ -96,7 +96,7 @@ async def check_targets(http: TargetHttp, targets: Sequence[Target], *, plain_ht
     """Return the verdicts about each target, in their order; nothing is written.
 
     Args:
-        http: Sends; a handful of requests at once to one host.
+        http: Sends; a handful of concurrent requests per host.
         targets: The targets.
         plain_http: Also ask targets on this machine that have no TLS.
     """

@@ -139,8 +139,8 @@ class OnDemandAnswer:
     def result(self) -> str | None:
         """The outcome in lower case: success, failure or skipped; None if the answer does not say."""
         # The key first: for a group the value may be `{}`.
-        told = self._key.result or self._summary.status_info.status
-        return (told or self._worst_step() or "").lower() or None
+        result = self._key.result or self._summary.status_info.status
+        return (result or self._worst_step() or "").lower() or None
 
     @property
     def action(self) -> str | None:
@@ -162,15 +162,15 @@ class OnDemandAnswer:
     @property
     def reason(self) -> str | None:
         """Microsoft's text about the failure or skip."""
-        details, told = self._key.details, self._summary.status_info.error
+        details, error = self._key.details, self._summary.status_info.error
         unsuccessful = (step.description for step in self.steps if not _successful(step))
-        return details.reason or details.error_message or told.reason or next(unsuccessful, None) or None
+        return details.reason or details.error_message or error.reason or next(unsuccessful, None) or None
 
     @property
     def recommended_action(self) -> str | None:
         """Microsoft's recommendation."""
-        told = self._summary.status_info.error.recommended_action
-        return self._key.details.recommended_action or told or None
+        general = self._summary.status_info.error.recommended_action
+        return self._key.details.recommended_action or general or None
 
     @property
     def additional_details(self) -> str | None:

@@ -128,7 +128,7 @@ class ApplicationTemplates:
     ) -> AsyncIterator[ApplicationTemplate]:
         """The templates, all or those with an exact display name."""
         wanted = None if display_name is None else f"displayName eq {text_literal(display_name)}"
-        # Without $top the whole gallery comes in one page (recorded); a nextLink is followed all the same.
+        # Without $top the whole gallery comes in one page (recorded); a nextLink is followed nevertheless.
         call = Call.get("/applicationTemplates", options(filter=wanted, select=select))
         return items(self._session, call, ApplicationTemplate)
 

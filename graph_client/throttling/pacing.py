@@ -162,10 +162,10 @@ class Pacing:
     def learn(self, call: Call, answer: Answer) -> None:
         """Read from an answer what the call actually cost, and how close Graph is to its limits."""
         expected = self.costs_of(call).get(self.units)
-        told = answer.headers.get("x-ms-resource-unit", "")
-        if expected is not None and told.isdecimal():
+        reported = answer.headers.get("x-ms-resource-unit", "")
+        if expected is not None and reported.isdecimal():
             # The table of costs is an estimate: this header is what Graph counted.
-            self.units.correct(int(told) - expected)
+            self.units.correct(int(reported) - expected)
         used = _share(answer.headers.get("x-ms-throttle-limit-percentage"))
         if answer.status in _THROTTLING_STATUS or used > _BEYOND_THE_LIMIT:
             self.concurrency.shrink()

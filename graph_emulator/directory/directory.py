@@ -18,7 +18,7 @@ def arrivals(seed: int, identifier: str, created_at: float, lag_seconds: float) 
     """When each replica receives the object; empty without lag. The slowest takes the whole lag."""
     if lag_seconds <= 0:
         return ()
-    # At least a third of the lag: an object that is visible at once on most replicas would hide the faults of clients.
+    # At least a third of the lag: an object that most replicas show immediately would hide the faults of clients.
     early = [created_at + lag_seconds * (0.3 + 0.6 * share(seed, identifier, n)) for n in range(REPLICAS - 1)]
     # Exactly one replica takes the whole lag, so that the lag is what the settings say.
     slowest = int(share(seed, identifier, "slowest") * REPLICAS)

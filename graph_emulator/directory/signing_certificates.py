@@ -33,7 +33,7 @@ def _prime(name: str, step: int) -> int:
 
 @cache
 def signing_key(number: int) -> rsa.RSAPrivateKey:
-    """One of two RSA keys of 2048 bits. They protect nothing: everybody can compute them."""
+    """One of two RSA keys of 2048 bits. They protect nothing: anyone can compute them."""
     number %= len(_STEPS)  # two keys are enough: neighbours must differ
     p, q = (
         _prime(f"graph_emulator signing key {number} {name}", step)
@@ -48,7 +48,7 @@ def signing_key(number: int) -> rsa.RSAPrivateKey:
 
 
 def latest_end(now: float) -> float:
-    """The latest moment at which a certificate made now may expire."""
+    """The latest moment at which a certificate created now may expire."""
     start = datetime.fromtimestamp(now, UTC)
     leap_day = start.month == 2 and start.day == 29  # three years later there is no 29th
     return start.replace(year=start.year + LONGEST_YEARS, day=28 if leap_day else start.day).timestamp()
@@ -62,7 +62,7 @@ def make_certificate(subject: str, start: float, end: float, number: int, *parts
         start: when it becomes valid, in whole seconds.
         end: when it expires.
         number: which key signs it.
-        parts: what tells its serial number from others.
+        parts: what distinguishes its serial number.
 
     Raises:
         ValueError: the subject is no distinguished name.
@@ -96,7 +96,7 @@ def make_credentials(
         start: when it becomes valid.
         end: when it expires.
         key_id: what customKeyIdentifier is made of: the thumbprint of the certificate, or an id of Entra's own.
-        parts: what tells its keyIds from others.
+        parts: what distinguishes its keyIds.
 
     Returns:
         Private and public key, and the password of the private one, which has the same keyId.
@@ -124,7 +124,7 @@ def read_certificate(credential: Credential) -> bytes:
 
 
 def private_key_of(certificate: bytes) -> rsa.RSAPrivateKey:
-    """The key that signs for a certificate that was made here."""
+    """The key that signs for a certificate that was created here."""
     public = x509.load_der_x509_certificate(certificate).public_key()
     return next(key for key in map(signing_key, range(len(_STEPS))) if key.public_key() == public)
 

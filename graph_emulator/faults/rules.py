@@ -236,6 +236,6 @@ def _what(found: re.Match[str]) -> dict[str, Any]:
     if effect.isdigit():
         return {"effect": "status", "status": int(effect), "retry_after": retry_after}  # a bare number is a status
     effect = next((known for known in EFFECTS if known == effect.lower()), effect)
-    # Pages in HTML come from gateways, so a bad gateway unless told otherwise.
+    # Pages in HTML come from gateways, so a bad gateway by default.
     status = int(found["status"]) if found["status"] else 502 if effect == "html" else None
     return {"effect": effect, "status": status, "retry_after": retry_after}

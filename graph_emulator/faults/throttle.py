@@ -36,7 +36,7 @@ class Window:
         for at, spent in self._spent:
             missing -= spent
             if missing <= 0:
-                # Never 0: a client that waits as long as it was told must find the request accepted.
+                # Never 0: a client that waits as long as Retry-After says must find the request accepted.
                 return max(at + self._seconds - now, 0.001)
         return self._seconds
 

@@ -138,7 +138,7 @@ def _complete_roles(wanted: list[dict[str, Any]], entry: Entry) -> list[dict[str
 def _complete_keys(call: Call, wanted: list[dict[str, Any]], entry: Entry) -> list[dict[str, Any]]:
     """The whole collection of keys: known ones by their keyId, new ones with their certificate."""
     known = {key["keyId"]: key for key in entry.value["keyCredentials"]}
-    # A key that is named stays as it is: reads never show its private half, so clients cannot send it.
+    # A key that is named stays unchanged: reads never show its private half, so clients cannot send it.
     found = [known.get(str(key.get("keyId")).lower()) or _new_key(call, key, place) for place, key in enumerate(wanted)]
     if len({key["keyId"] for key in found}) != len(found):
         raise invalid_value("keyCredentials")
@@ -146,7 +146,7 @@ def _complete_keys(call: Call, wanted: list[dict[str, Any]], entry: Entry) -> li
 
 
 def _new_key(call: Call, key: dict[str, Any], place: int) -> dict[str, Any]:
-    """A public key that somebody brings along; a private one would need a new password, which is refused."""
+    """A public key from outside; a private one would need a new password, which is refused."""
     try:
         certificate = base64.b64decode(key.get("key") or "", validate=True)
         read = x509.load_der_x509_certificate(certificate)

@@ -34,7 +34,7 @@ def delta(call: Call) -> Answer:
     if options.get("$deltatoken", "").lower() == LATEST:
         return Answer(200, _page(call, [], len(changed), None))
     start, end = _span(call, len(changed))
-    # Each object once, as it is now, however often it has changed.
+    # Each object once, in its current state, however often it has changed.
     ids = list(dict.fromkeys(changed[start:end]))
     after = read_skip_token(options)
     first = int(after.split(" ")[2]) if after else 0

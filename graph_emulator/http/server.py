@@ -26,7 +26,7 @@ STOP_SECONDS = 1.0  # a request with a long latency is cut off
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn's server, but stopped at once: the original polls every tenth of a second, and then waits another."""
+    """Uvicorn's server, but stopped immediately: the original polls every tenth of a second, and then waits another."""
 
     _ticks: "asyncio.Task[None] | None" = None
 
@@ -197,11 +197,11 @@ class Served:
 
 def _listen(port: int) -> socket.socket:
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    # The port of a server that has just ended can be used again at once.
+    # The port of a server that has just ended can be reused immediately.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(("127.0.0.1", port))
-        # A client that opens many connections at once must not have to wait for them.
+        # A client that opens many connections together must not have to wait for them.
         listener.listen(1024)
     except (OSError, OverflowError) as error:
         listener.close()

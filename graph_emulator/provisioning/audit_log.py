@@ -98,7 +98,7 @@ class AuditLog:
         self._made += 1
         settings = self._settings
         correlation = guid(settings.seed, "audit", self._made)
-        # The number is used up all the same, so that the ids of the others do not depend on the switch.
+        # The number is used up nevertheless, so that the ids of the others do not depend on the switch.
         if share(correlation, "lost") < settings.lost_audit_share:
             return
         source = "Sync" if activity.service == PROVISIONING else "Directory"

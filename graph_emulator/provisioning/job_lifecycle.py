@@ -187,7 +187,7 @@ def hold(job: Job, reason: str, at: float, context: HandlerContext, error: dict[
 
 
 def _import_roles(job: Job, context: HandlerContext, at: float) -> None:
-    """Take over the roles of the AWS account: the audit log tells of them, the provisioning log does not."""
+    """Take over the roles of the AWS account: they are in the audit log, not in the provisioning log."""
     value, seed = job.principal.value, context.settings.seed
     known = {role["value"] for role in value["appRoles"]}  # imported in each cycle, added once
     for role in imported_roles(seed, value["appId"]):

@@ -110,7 +110,7 @@ class ProvisioningLog:
     def forget_unhappened(self, job_id: str, now: float) -> None:
         """Drop the future events of a job whose cycle was interrupted."""
         start = bisect_right(self._events, to_ticks(now), key=_ticks)
-        # A cycle writes all its events at once, those of the future included.
+        # A cycle writes all its events when it begins, including those of the future.
         self._events[start:] = [event for event in self._events[start:] if event.job_id != job_id]
 
     def readable(self, now: float, after: int, before: int, *, descending: bool) -> Iterator[Event]:

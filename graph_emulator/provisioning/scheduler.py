@@ -157,7 +157,7 @@ class JobScheduler:
 
     def pause(self, job: Job) -> None:
         """Pause a job; the current cycle is completed."""
-        job.schedule = "Paused"  # the cycle in progress goes on
+        job.schedule = "Paused"  # the cycle in progress continues
 
     def reschedule(self, job: Job, schedule: dict[str, Any], now: float) -> None:
         """Apply a PATCH of the schedule."""

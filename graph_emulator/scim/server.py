@@ -96,7 +96,7 @@ class ScimServers:
         def ask(method: str, path: str, query: str, body: bytes) -> Response:
             return self.answer(Request(method, f"/scim/{name}/{path}", query, headers, body), now)
 
-        # The flag stands in the address: that is how Entra ID is told to follow RFC 7644.
+        # The flag stands in the address: that is how Entra ID is made to follow RFC 7644.
         return TargetWriter(ask, compliant=COMPLIANT_FLAG.lower() in address.lower())
 
     def answer(self, request: Request, now: float) -> Response:

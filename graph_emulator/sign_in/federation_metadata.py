@@ -29,7 +29,7 @@ def write_metadata(
         address: the root of the sign-in endpoints.
         certificates: in DER; the first one signs.
         key: its private key.
-        parts: what tells this document's id from those of others.
+        parts: what distinguishes this document's id.
 
     Returns:
         The document as UTF-8.

@@ -47,7 +47,7 @@ class RequestLog(Sequence[RequestRecord]):
         self.sequence = 0
 
     def __iter__(self) -> Iterator[RequestRecord]:
-        return iter(list(self._records))  # a copy: the server's thread goes on writing
+        return iter(list(self._records))  # a copy: the server's thread keeps writing
 
     @overload
     def __getitem__(self, index: int) -> RequestRecord: ...
