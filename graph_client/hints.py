@@ -284,7 +284,7 @@ def _forbidden(refusal: Refusal) -> str | None:
         grant = f"{groups[0][0]} and {reading}" if groups and groups[0][0] != reading else reading
         # Cause: 403 `Authentication_RequestFromNonPremiumTenantOrB2CTenant` or
         # `Authentication_ApplicationHasNoDirectoryReadAccess`; licensed tenants whose application lacks
-        # Directory.Read.All are told so now and then, and the call was sent twice
+        # Directory.Read.All get this answer now and then, and the call was sent twice
         return (
             "this call needs Entra ID P1 or P2: the tenant lacks the licence, or the application may not see it; "
             f"check the licence, and grant the application permissions {grant} with admin consent"

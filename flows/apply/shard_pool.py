@@ -336,7 +336,7 @@ class Sharding:
 async def settle_left_shards(fleet: Fleet) -> None:
     """Wait for the shards that an earlier run of the fleet left working, and cancel those that have not begun.
 
-    Two at work on one instance could make it twice. A run that is not of a deployment knows of none.
+    Two that work on one instance could create it twice. A run without a deployment has no shards.
     """
     if await shard_runs.find_own_deployment() is None:
         return

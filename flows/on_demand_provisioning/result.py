@@ -187,8 +187,7 @@ def fail_request(attempt: OnDemandRequest, failure: StepFailed, tried_at: dateti
 async def provision_subject(graph: GraphClient, attempt: OnDemandRequest) -> OnDemandResult:
     """Provision one user or group now, and return the result.
 
-    Asked again only where Graph said that it was too much at once: whatever else became of a request, to ask again
-    would no longer tell what the first one did.
+    Retried only after a 429: after any other failure, a second request would no longer show what the first one did.
 
     Raises:
         GraphError: Graph refused.

@@ -226,7 +226,7 @@ def _sign_on_changes(instance: Instance, found: ObservedInstance) -> tuple[Field
 def _conflict(
     instance: Instance, found: ObservedInstance, observed: Observed, removals: int, options: _Options
 ) -> Conflict | None:
-    """Return the conflict of changes that no step can or should make."""
+    """Return the conflict of changes that no step can or should carry out."""
     # --force lifts limits, but not what no step could do.
     conflict = unclear_job(instance, found) or unassignable(instance, observed, found)
     conflict = conflict or find_sign_on_conflict(

@@ -89,7 +89,7 @@ def mappings_in(content: Mapping[str, Any] | None) -> Mappings | None:
 
 
 async def read_known_state(fleet: Fleet) -> KnownState:
-    """Return what this machine's store knows, without making one; nothing if there is none.
+    """Return what this machine's store knows; nothing if there is none, and none is created.
 
     Raises:
         StoreError: There is a store, but it cannot be read.

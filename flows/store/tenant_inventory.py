@@ -1,7 +1,7 @@
 """What a look at the whole tenant has found: its service principals, their jobs, and how far the look has come.
 
-Every page and every part of a look is one transaction, so that one that was killed goes on where it was, and comes to
-the same rows.
+Every page and every part of a look is one transaction, so that an interrupted look continues where it stopped, with the
+same rows in the end.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence

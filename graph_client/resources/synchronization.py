@@ -164,7 +164,7 @@ class Synchronization:
 
         https://learn.microsoft.com/graph/api/synchronization-synchronizationjob-pause
         """
-        # A paused job that is paused again stays as it is, so this one may be repeated.
+        # Pausing a paused job changes nothing, so this one may be repeated.
         await self._session.request(Call.change("POST", _path(service_principal_id, "jobs", job_id, "pause")))
 
     async def restart(self, service_principal_id: str, job_id: str, *, reset_scope: str | None = None) -> None:

@@ -160,8 +160,8 @@ def public_keys(principal: dict[str, Any]) -> list[Credential]:
 def active_key(principal: dict[str, Any], now: float) -> Credential | None:
     """The certificate that signs now.
 
-    When the preferred one has expired and another one is valid, Entra takes that by itself, as far as is known the one
-    that was made next:
+    When the preferred one has expired and another one is valid, Entra switches automatically, as far as is known to
+    the one that was created next:
     https://learn.microsoft.com/entra/identity/enterprise-apps/tutorial-manage-certificates-for-federated-single-sign-on
     """
     keys = public_keys(principal)
@@ -186,6 +186,6 @@ def switch_at_expiry(principal: dict[str, Any], now: float) -> None:
     active = active_key(principal, now) if principal["keyCredentials"] else None
     if active is not None:
         signs = thumbprint(read_certificate(active))
-        # Kept as it was written, in whatever case, as long as it is the same.
+        # Kept in the case it was written in, as long as it is the same.
         if signs.lower() != principal["preferredTokenSigningKeyThumbprint"].lower():
             principal["preferredTokenSigningKeyThumbprint"] = signs

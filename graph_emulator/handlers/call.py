@@ -112,7 +112,7 @@ def build_page(call: Call, fragment: str, found: Sequence[dict[str, Any]]) -> An
     end = int(token) + top
     value: dict[str, Any] = {"@odata.context": call.context(fragment)}
     if end < len(found):
-        # The link repeats the whole query, as Graph's does: clients follow it as it is.
+        # The link repeats the whole query, as Graph's does: clients follow it unchanged.
         value["@odata.nextLink"] = next_link(call.address, call.request.query, skiptoken=write_skip_token(str(end)))
     return Answer(200, {**value, "value": list(found[int(token) : end])})
 
