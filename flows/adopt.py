@@ -168,7 +168,7 @@ def build_credentials(
 
 def choose_variable_name(key: str, credential: str) -> str:
     """Return the name of the environment variable for a credential of an instance."""
-    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", credential)
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", credential)  # SecretToken becomes SECRET_TOKEN
     name = f"{key}_{words}".replace("-", "_").upper()
     # A name of a variable cannot begin with a digit.
     return f"_{name}" if name[0].isdigit() else name
@@ -177,9 +177,9 @@ def choose_variable_name(key: str, credential: str) -> str:
 def read_settings(secrets: Mapping[str, str], remarks: list[str]) -> dict[str, Any]:
     """Return the named settings of a job that would be saved exactly as they are now."""
     fields: dict[str, Any] = {}
-    everybody, skips = secrets.get("SyncAll", "").lower(), secrets.get("SkipOutOfScopeDeletions", "").lower()
-    if everybody in {"true", "false"}:
-        fields["scope"] = "all" if everybody == "true" else "assigned"
+    syncs_all, skips = secrets.get("SyncAll", "").lower(), secrets.get("SkipOutOfScopeDeletions", "").lower()
+    if syncs_all in {"true", "false"}:
+        fields["scope"] = "all" if syncs_all == "true" else "assigned"
     if skips in {"true", "false"}:
         fields["skip_out_of_scope_deletions"] = skips
     saved = parse_setting(secrets.get(_NOTIFICATION, ""))
@@ -195,7 +195,7 @@ def read_settings(secrets: Mapping[str, str], remarks: list[str]) -> dict[str, A
 
 
 def _kept(name: str, value: Any, secrets: Mapping[str, str]) -> bool:
-    """Tell whether a field would leave the saved settings as they are."""
+    """Return whether saving a field would leave the saved settings unchanged."""
     try:
         instance = Instance.model_validate({"key": "k", "display_name": "k", "template": "k", name: value})
     except ValueError:
@@ -203,7 +203,7 @@ def _kept(name: str, value: Any, secrets: Mapping[str, str]) -> bool:
     return settings_equal(build_job_settings(instance, secrets)[_NOTIFICATION], secrets[_NOTIFICATION])
 
 
-KEY_LENGTH_MAX = 63
+KEY_LENGTH_MAX = 63  # as the fleet file's keys
 
 
 @dataclass(frozen=True)
@@ -346,7 +346,7 @@ def build_adoption_file(fleet: str, tenant_id: str, unmanaged: Unmanaged) -> Ado
     templates = {each.fields["template"] for each in instances}
     document = CommentedMap(fleet=fleet, tenant_id=tenant_id)
     document.yaml_set_start_comment(_HEAD)
-    if len(templates) == 1:
+    if len(templates) == 1:  # then it need not stand in every instance
         document["defaults"] = CommentedMap(template=templates.pop())
     shared = set(document.get("defaults", ()))
     document["instances"] = CommentedSeq([_entry(each, shared) for each in instances])

@@ -129,7 +129,7 @@ def _parameters(words: list[str]) -> dict[str, Any]:
 
 def artifact_key(*parts: str) -> str:
     """Return the parts as an artifact key: Prefect allows lower case, digits and dashes."""
-    return re.sub(r"[^a-z0-9-]+", "-", "-".join(parts).lower()).strip("-")
+    return re.sub(r"[^a-z0-9-]+", "-", "-".join(parts).lower()).strip("-")  # all that Prefect accepts in a key
 
 
 async def publish_connection(tenant: str, found: Preflight) -> None:
@@ -349,7 +349,7 @@ def _verdict_row(wave: WaveReport, verdict: HealthCheck) -> dict[str, str]:
     }
 
 
-_TRIALS_SHOWN = 50
+_TRIALS_SHOWN = 50  # each is a section with tables of its own
 
 
 async def publish_on_demand_results(outcome: OnDemandResults) -> None:
@@ -416,7 +416,7 @@ class ProgressArtifact:
     async def show(self, done: int) -> None:
         """Update the bar, at most once per interval; its end is always shown."""
         now = time.monotonic()
-        if done < self._total and now < self._next_update:
+        if done < self._total and now < self._next_update:  # the last update is never left out
             return
         self._next_update = now + _SECONDS_BETWEEN_UPDATES
         await aupdate_progress_artifact(self._id, progress=100.0 * done / self._total if self._total else 100.0)

@@ -4,9 +4,9 @@ It imports nothing: every room raises its subclasses, and `entra-fleet --help` h
 """
 
 FAILED = 1
-USAGE = 2
+USAGE = 2  # as Click exits on bad arguments
 BUSY = 3
-INTERRUPTED = 130
+INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 
 class EntraFleetError(Exception):

@@ -23,7 +23,7 @@ from flows.tasks.mapped import final_state, map_instances
     flow_run_name=name_run("jobs"),
     task_runner=LoopTaskRunner(),  # type: ignore[arg-type]  # Prefect declares runners invariant in their future
     persist_result=False,
-    retries=0,
+    retries=0,  # of the flow: tasks retry, and a repeated flow would start jobs again
 )
 async def control_jobs(
     fleet: FleetParameter,

@@ -49,7 +49,7 @@ def _visible(found: re.Match[str]) -> str:
 
 
 def _json_escape(found: re.Match[str]) -> str:
-    return "\\u007f" if found[0] == "\x7f" else json.dumps(found[0])[1:-1]
+    return "\\u007f" if found[0] == "\x7f" else json.dumps(found[0])[1:-1]  # json leaves DEL as it is
 
 
 _SIGNS = {ord(sign): f"&#{ord(sign)};" for sign in "&<>|*_[]~\\"}

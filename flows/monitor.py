@@ -42,7 +42,7 @@ async def monitor_fleet(
     async with open_fleet_run(fleet, tenant) as run:
         watched = run.fleet
         targets = await find_targets(watched)
-        # A sweep that waits for nothing is over before anybody could watch a bar.
+        # A single sweep ends before a progress bar would be seen.
         bar = await ProgressArtifact.start(watched.fleet, "settling", len(targets)) if until == "settled" else None
         while True:
             seen = await sweep_jobs(watched, targets)

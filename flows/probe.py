@@ -30,7 +30,7 @@ async def probe_connection(
     install_log_filter()
     found = await read_identity(tenant, reading_only)
     await publish_connection(tenant, found)
-    if not found.checks[0].ok:
+    if not found.checks[0].ok:  # the sign-in itself
         return Failed(message=found.checks[0].message, data=found)
     if found.failed:
         return Completed(name="PartiallyCompleted", message=f"{found.failed} of {len(found.checks)} checks failed")

@@ -91,7 +91,7 @@ async def provision_fleet(
         plan_digest: Digest of the reviewed plan; the run refuses any other plan.
         shard_size: Largest number of instances per shard; a deployment run with more is split.
         shards_at_once: Shards running in parallel.
-        canary: Number or keys of the instances to change first; empty for all at once.
+        canary: Number or keys of the instances to change first; empty for all of them together.
         canary_rules: Limits that hold a wave, and users to try in the first one.
         wait_minutes: How long to wait for another run that is changing this fleet.
         compare_credentials: Save credentials that have changed; empty to do so unless a plan was reviewed.
@@ -167,7 +167,7 @@ async def _provision(plan: InstancePlan, outcome: InstanceOutcome, run_id: str) 
     creates = plan.action is Action.CREATE
     placed = await (create_application(plan) if creates else locate_application(plan))
     outcome.place(placed)
-    template_id = "" if plan.job_id else await wait_until_ready(plan, placed)
+    template_id = "" if plan.job_id else await wait_until_ready(plan, placed)  # an existing job proves that it is ready
     if plan.touches(*DESCRIPTION):
         await mark_application(plan, placed)
 

@@ -50,12 +50,12 @@ async def react_to_quarantine(
     done, failed = await _restart(reaction, event, fleet, tenant) if restart else ("", False)
     await publish_quarantine(event, reaction.note(done))
     get_run_logger().info("%s", reaction.summary)
-    told = await send_note(notify, reaction.subject, reaction.message(done)) if notify else True
+    sent = await send_note(notify, reaction.subject, reaction.message(done)) if notify else True
     text = f"{reaction.summary} {done}".strip()
     # Not a failure of the flow: the explanation is there, but a person has to look.
-    if failed or not told:
+    if failed or not sent:
         return Completed(
-            name="PartiallyCompleted", message=text if told else f"{text} The notification could not be sent."
+            name="PartiallyCompleted", message=text if sent else f"{text} The notification could not be sent."
         )
     return Completed(message=text)
 

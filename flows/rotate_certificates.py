@@ -112,7 +112,7 @@ async def _activate_in_waves(changes: list[CertificateChange], run_id: str, cana
             continue
         done = await map_instances(hand_over_and_activate, wave, run_id, phase="activate", width=WIDTH)
         outcomes |= {each.key: each for each in done}
-        held = any(each.failure for each in done)
+        held = any(each.failure for each in done)  # the next wave waits for a person
     return list(outcomes.values())
 
 

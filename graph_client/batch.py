@@ -27,7 +27,7 @@ from graph_client.settings import GraphSettings
 __all__ = ["LARGEST_BATCH", "BatchedSession", "answer_as", "build_batch", "may_be_batched", "read_answers"]
 
 
-LARGEST_BATCH = 20
+LARGEST_BATCH = 20  # Graph refuses a larger batch as a whole
 
 E = TypeVar("E", bound=GraphError)
 
@@ -37,6 +37,7 @@ def may_be_batched(call: Call) -> bool:
 
     Reporting calls are left out: a batch could hold more of them than Graph accepts in ten seconds.
     """
+    # The url of a part is relative to the API version, and a nextLink is absolute.
     relative = call.path.startswith("/") and not call.path.startswith("//")
     # Only reads: a lost batch of writes would leave up to twenty unknown outcomes.
     plain = call.method == "GET" and not call.headers and not call.public
@@ -57,12 +58,13 @@ def read_answers(body: Mapping[str, Any], outer: Answer, count: int) -> list[Ans
     for part in parts if isinstance(parts, list) else ():
         place = _place(part)
         if place is not None and place < count:
-            found[place] = _answer(part, outer)
+            found[place] = _answer(part, outer)  # a place that no part names stays unreadable
     return found
 
 
 def answer_as(error: E, call: Call, url: str) -> E:
     """The error of a whole batch as that of one of its calls: a copy, because each attempt adds to its own."""
+    # A copy for each caller: all calls of the batch share the error, and each writes its own path into it.
     own = copy.copy(error)
     if own.verb is not None:
         own.verb, own.path = call.method, path_on_wire(url)
@@ -217,12 +219,14 @@ class BatchedSession:
         if answer.status < 400:
             return read_answers(self._session.decoded(whole, answer), answer, len(batch.calls))
         if _refuses(answer.status):
+            # Not asked again: the refusal of `$batch` itself does not depend on what is in the batch.
             self._batches_refused = True
             return None
+        # A rejected token or an overload concerns each of the calls, and each retries on its own.
         return [answer] * len(batch.calls)
 
     async def _doubt(self, call: Call, error: GraphStatusError) -> Any:
-        """Raise the error, unless it may be about the batch: then send the call once more on its own.
+        """Raise the error, unless it may be about the batch: then send the call again on its own.
 
         What fails only in batches is left out of them from then on.
         """
@@ -245,6 +249,7 @@ class BatchedSession:
             if error.status == refused.status:
                 self._synchronization = _Takes.YES
             raise
+        # Alone it succeeded: this speaks against batches, but replicas that differ look the same, so it is counted.
         self._refusals += 1
         if self._refusals == _PROOFS and self._synchronization is _Takes.UNKNOWN:
             self._synchronization = _Takes.NO
@@ -257,4 +262,5 @@ def _is_synchronization(call: Call) -> bool:
 
 def _refuses(status: int) -> bool:
     """Whether a status means that this gateway or cloud has no batches: not overload, nor a rejected token."""
+    # A new token or time heals 401, 408 and 429; of the 5xx only 501 says that the server has no batches.
     return (400 <= status < 500 and status not in (401, 408, 429)) or status == 501

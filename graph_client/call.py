@@ -29,7 +29,7 @@ class Expects(enum.Enum):
     PAGE = "page"
     # Plain text, as `$count` answers.
     NUMBER = "number"
-    # Bytes, as they are.
+    # Bytes, unparsed.
     DOCUMENT = "document"
     NOTHING = "nothing"
 
@@ -68,12 +68,13 @@ class Call:
 
         https://learn.microsoft.com/graph/aad-advanced-queries
         """
+        # Without this header Graph refuses `$count`.
         return cls(method="GET", path=path, headers={"ConsistencyLevel": "eventual"}, expects=Expects.NUMBER)
 
     @classmethod
     def document(cls, path: str, query: Mapping[str, str]) -> Call:
         """A read of a public document of the sign-in endpoint."""
-        accept = {"Accept": "*/*"}
+        accept = {"Accept": "*/*"}  # it is XML, and the session asks for JSON otherwise
         return cls(method="GET", path=path, query=query, headers=accept, expects=Expects.DOCUMENT, public=True)
 
     @classmethod
@@ -84,6 +85,7 @@ class Call:
     @classmethod
     def change(cls, method: str, path: str, body: Any = None) -> Call:
         """A PUT, PATCH, DELETE or idempotent POST: may be repeated; the answer has no body."""
+        # Changes answer 204 without a body.
         return cls(method=method, path=path, body=body, expects=Expects.NOTHING)
 
     @classmethod

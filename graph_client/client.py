@@ -31,7 +31,7 @@ class GraphClient(Resources):
         settings: the addresses, time limits and budgets.
         tokens: the source of tokens; not closed by the client.
         transport: the seam for tests and for the embedded tenant.
-        sleep: waits between attempts; tests pass one that returns at once.
+        sleep: waits between attempts; tests pass one that returns immediately.
         clock: monotonic seconds.
         wall_clock: this machine's clock, aware and in UTC.
     """

@@ -24,6 +24,7 @@ def read_utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+# A page of Microsoft's has the fraction 2.128; more than nine digits are no wait.
 _NUMBER = re.compile(r"\d{1,9}(\.\d+)?", re.ASCII)
 
 
@@ -55,7 +56,7 @@ def read_http_date(text: str) -> datetime | None:
         return None
 
 
-_RESOLUTION = timedelta(seconds=1)
+_RESOLUTION = timedelta(seconds=1)  # of the Date header
 
 
 class ServerClock:
@@ -78,6 +79,7 @@ class ServerClock:
         """The time at Graph, in UTC."""
         now = self.read_wall_clock()
         try:
+            # A date of year 1 or 9999 in an answer makes the difference leave the range of datetime.
             return now - (self._skew or timedelta(0))
         except OverflowError:
             return now
@@ -90,10 +92,10 @@ class ServerClock:
             sent: when the request left, by this machine's clock.
             received: when the answer arrived, by this machine's clock.
         """
-        told = read_http_date(date or "")
-        if told is None:
+        server = read_http_date(date or "")
+        if server is None:
             return
         # Graph wrote the header between the two moments, and it has whole seconds.
-        least, most = sent - told - _RESOLUTION, received - told
+        least, most = sent - server - _RESOLUTION, received - server
         # The known skew is moved into the range that this answer allows, and not beyond.
         self._skew = max(min(self._skew or timedelta(0), most), least)

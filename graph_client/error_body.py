@@ -73,8 +73,9 @@ def read_error(headers: Mapping[str, str], content: bytes, secrets: Iterable[str
     if isinstance(error, str):
         # As OAuth words its errors.
         error = {"code": error, "message": _either(body, "error_description", "message")}
-    inner = _either(error, "innerError", "innererror")
+    inner = _either(error, "innerError", "innererror")  # Graph writes both
     text = partial(_text, secrets=tuple(secrets))
+    # The headers first: they have the ids even when the body is an HTML page or empty.
     return ErrorBody(
         code=text(_either(error, "code")) or None,
         message=text(_message(error)) or text(_of_html(content, body)) or None,
@@ -86,6 +87,7 @@ def read_error(headers: Mapping[str, str], content: bytes, secrets: Iterable[str
 
 def _message(error: Any) -> str:
     own = _plain(_either(error, "message"))
+    # The synchronization service sends an empty message with its 401; then the details may say more.
     if own.strip():
         return own
     details = _either(error, "details")
@@ -108,6 +110,7 @@ def _of_html(content: bytes, body: Any) -> str:
     """The title of an HTML page that a gateway sent instead of Graph's answer."""
     if body is not None or not content.lstrip().startswith(b"<"):
         return ""
+    # Of a gateway's page only the title says what went wrong.
     title = re.search(rb"<title[^>]*>(.*?)</title>", content[:_LONGEST_FIELD], re.IGNORECASE | re.DOTALL)
     return title.group(1).decode("utf-8", "replace") if title else ""
 
@@ -118,7 +121,7 @@ def _deep(inner: Any, name: str) -> str:
     for _ in range(10):
         if not isinstance(inner, dict):
             break
-        found = _plain(inner.get(name)) or found
+        found = _plain(inner.get(name)) or found  # the innermost one counts
         inner = _either(inner, "innerError", "innererror")
     return found
 

@@ -188,7 +188,7 @@ class QuotaExceeded(GraphStatusError):
 
 
 class ServerFailed(GraphStatusError):
-    """5xx: Graph failed; a change may or may not have been made."""
+    """5xx: Graph failed; a change may or may not have happened."""
 
 
 _BY_STATUS: dict[int, type[GraphStatusError]] = {
@@ -199,13 +199,14 @@ _BY_STATUS: dict[int, type[GraphStatusError]] = {
     409: Conflict,
     429: Throttled,
 }
-_QUOTA_CODE: str = "Directory_QuotaExceeded"
+_QUOTA_CODE: str = "Directory_QuotaExceeded"  # waiting does not help: deleted objects count for 30 days
 
 
 def status_error_class(status: int, code: str | None, *, credentials_refused: bool = False) -> type[GraphStatusError]:
     """The class of the error for a status and a Graph error code."""
     if credentials_refused:
         return CredentialsRefused
+    # By its code: the status of this refusal is not documented.
     if code == _QUOTA_CODE:
         return QuotaExceeded
     if status >= 500:

@@ -172,17 +172,20 @@ def is_not_yet(refusal: Refusal) -> bool:
 
     https://learn.microsoft.com/graph/application-saml-sso-configure-api
     """
+    # This code means that the whole directory is not found: a wrong tenant does not become right by waiting.
     if refusal.status == 404:
         return refusal.code != "Directory_ObjectNotFound"
+    # The text alone distinguishes it: the code is that of every bad request.
     if refusal.status == 400:
         return refusal.says(NOT_REPLICATED_TEXT)
     if refusal.status == 403:
+        # The synchronization service also says this of a principal that has not arrived; elsewhere a 403 is final.
         return refusal.on_synchronization and refusal.code != "Directory_QuotaExceeded"
     if refusal.status == 401:
         # The synchronization service says this for "not permitted", and for a principal it does not know yet.
         return refusal.on_synchronization and refusal.code == "UnknownError"
     if refusal.status == 409:
-        return refusal.code != "Request_MultipleObjectsWithSameKeyValue"
+        return refusal.code != "Request_MultipleObjectsWithSameKeyValue"  # a taken name stays taken
     return False
 
 
@@ -192,6 +195,7 @@ def is_stale_token(refusal: Refusal) -> bool:
         return False
     if refusal.code == "InvalidAuthenticationToken":
         return True
+    # There the same 401 denies a permission, and a new token would not help.
     return not refusal.code and not refusal.on_synchronization
 
 
@@ -280,7 +284,7 @@ def _forbidden(refusal: Refusal) -> str | None:
         grant = f"{groups[0][0]} and {reading}" if groups and groups[0][0] != reading else reading
         # Cause: 403 `Authentication_RequestFromNonPremiumTenantOrB2CTenant` or
         # `Authentication_ApplicationHasNoDirectoryReadAccess`; licensed tenants whose application lacks
-        # Directory.Read.All are told so now and then, and the call was sent twice
+        # Directory.Read.All get this answer now and then, and the call was sent twice
         return (
             "this call needs Entra ID P1 or P2: the tenant lacks the licence, or the application may not see it; "
             f"check the licence, and grant the application permissions {grant} with admin consent"

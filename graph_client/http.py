@@ -63,7 +63,7 @@ class GraphHttp:
         self._http = httpx.AsyncClient(
             auth=BearerAuth(tokens, settings.graph_url),
             headers={"User-Agent": settings.user_agent, "Accept": "application/json"},
-            verify=ssl_context(settings) if transport is None else True,
+            verify=ssl_context(settings) if transport is None else True,  # httpx ignores it with a transport
             transport=transport,
             proxy=settings.proxy_for(settings.graph_url) if transport is None else None,
             mounts=_sign_in_mounts(settings, limits) if transport is None else None,
@@ -129,6 +129,7 @@ class GraphHttp:
 def _sign_in_mounts(settings: GraphSettings, limits: httpx.Limits) -> dict[str, httpx.AsyncBaseTransport]:
     """The connections to the sign-in endpoint, which may be reached through another proxy than Graph."""
     proxy = settings.proxy_for(settings.authority)
+    # One transport is enough unless NO_PROXY treats the two hosts differently.
     if same_origin(settings.authority, settings.graph_url) or proxy == settings.proxy_for(settings.graph_url):
         return {}
     return {
@@ -139,6 +140,7 @@ def _sign_in_mounts(settings: GraphSettings, limits: httpx.Limits) -> dict[str, 
 
 
 def _headers(call: Call) -> dict[str, str]:
+    # Ours, so that it is known for a request that gets no answer, too.
     headers = {"client-request-id": str(uuid.uuid4()), **call.headers}
     if call.method in _WITH_CONTENT_TYPE:
         headers["Content-Type"] = "application/json"
@@ -169,7 +171,7 @@ def _no_answer(call: Call, url: str, request: httpx.Request, error: Exception) -
         hint="trust its CA: name the file in ca_file (SSL_CERT_FILE)"
         if distrust
         else "check graph_url, the network and any proxy",
-        may_have_happened=not nothing_sent and call.method != "GET",
+        may_have_happened=not nothing_sent and call.method != "GET",  # a lost answer is not a failed write
     )
     failed.nothing_sent = nothing_sent
     # A certificate does not become trusted by trying again.

@@ -55,5 +55,6 @@ async def gather(*calls: Coroutine[Any, Any, Any]) -> tuple[Any, ...]:
         async with asyncio.TaskGroup() as group:
             tasks += [group.create_task(call) for call in calls]
     except BaseExceptionGroup as failures:
+        # One error, as callers expect; the group has already cancelled the other calls.
         raise failures.exceptions[0] from None
     return tuple(task.result() for task in tasks)

@@ -44,7 +44,7 @@ _PLAIN = "'(),:/*@$"
 
 def text_literal(text: str) -> str:
     """A quoted string literal; a quote inside is doubled."""
-    return "'" + text.replace("'", "''") + "'"
+    return "'" + text.replace("'", "''") + "'"  # OData doubles quotation marks
 
 
 def moment_literal(moment: datetime) -> str:
@@ -55,6 +55,7 @@ def moment_literal(moment: datetime) -> str:
     """
     if moment.tzinfo is None:
         raise InvalidCall("a moment without a time zone cannot be sent", hint="use datetime(…, tzinfo=UTC)")
+    # As Microsoft's samples write it; a + would have to be escaped in a query.
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
@@ -189,6 +190,7 @@ def _page_fault(page: Mapping[str, Any], answer: Answer, call: Call) -> str | No
     items = page.get("value")
     if not isinstance(items, list):
         return "Graph's page has no list of values"
+    # An error that occurs after the status was sent can only come inside the page.
     if any(isinstance(item, dict) and item.keys() == {"error"} for item in items):
         return "Graph's page has an error among its values"
     return None
@@ -238,6 +240,7 @@ def _status_error(call: Call, url: str, answer: Answer) -> GraphStatusError:
 
 def _unreadable(call: Call, url: str, answer: Answer, what: str) -> GraphError:
     redirected = 300 <= answer.status < 400
+    # A redirect says that the request belongs elsewhere: here it was not done.
     return UnreadableAnswer(
         what,
         hint="check graph_url and any proxy on the way; if it persists, give Microsoft the request-id",

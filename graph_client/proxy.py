@@ -46,7 +46,7 @@ def find_proxy(url: str, proxy_url: str | None, no_proxy: str = "") -> str | Non
         BadSettings: see `check_proxy`.
     """
     parts = urlsplit(url)
-    host = (parts.hostname or "").rstrip(".")
+    host = (parts.hostname or "").rstrip(".")  # a rooted name means the same host
     if not proxy_url or is_loopback(host):
         return None
     # An entry may name a port, which the URL leaves out if it is the usual one.
@@ -67,7 +67,7 @@ def _covers(entry: str, host: str, port: int | None) -> bool:
         return True
     if (address := _address(host)) is not None and (network := _network(entry)) is not None:
         return address in network
-    bracketed = re.fullmatch(r"\[(.*)\](?::(\d+))?", entry)
+    bracketed = re.fullmatch(r"\[(.*)\](?::(\d+))?", entry)  # an IPv6 address with a port
     plain = re.fullmatch(r"([^:]*)(?::(\d+))?", entry)
     found = bracketed or plain
     name, only_port = found.groups() if found else (entry, None)

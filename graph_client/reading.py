@@ -39,7 +39,7 @@ async def read(session: Sender, call: Call, kind: type[R]) -> R:
     """The object that a call answers with.
 
     Raises:
-        UnreadableAnswer: when the answer is no such object; a change may have been made nevertheless.
+        UnreadableAnswer: when the answer is no such object; a change may have happened nevertheless.
     """
     answer = await session.request(call)
     try:
@@ -72,6 +72,7 @@ async def whole_pages(session: Sender, call: Call) -> AsyncIterator[dict[str, An
         link = read_next_link(page)
         if link is None:
             return
+        # A server that repeats a link would be followed for ever.
         if link in followed:
             raise _unreadable("Graph's nextLink leads to a page that has already been read", call)
         followed.add(link)

@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 MASK = "***"
-_WINDOW = 4
+_WINDOW = 4  # a secret is looked up by this many first characters
 # Services cut what they quote: this many first characters of a folded secret are masked too.
 _SHORTEST_BEGINNING = 12
 # A single line of a longer secret (PEM, a JSON key) may be quoted alone.
@@ -170,6 +170,7 @@ class Redaction:
             masked = self._mask_each(value)
         except (ValueError, RecursionError):
             return self.mask(text)
+        # Dumping it again would change the spelling of a text that has no secret.
         return text if masked == value else json.dumps(masked)
 
     def _may_hold_one(self, text: str) -> bool:
@@ -184,6 +185,7 @@ class Redaction:
 
     def _add(self, secret: str) -> None:
         needles = {needle for needle in _needles_of(secret) if len(needle) >= _WINDOW}
+        # Such a short text occurs everywhere: it is masked only where it stands as a word of its own.
         if len(_fold(secret)) < _WINDOW:
             self._short.add(secret)
         for needle in needles:
@@ -320,6 +322,7 @@ def _characters(content: bytes, width: int) -> Iterator[tuple[str, int]]:
 
 def _needles_of(secret: str) -> Iterator[str]:
     """The spellings of a secret to search for in folded text."""
+    # Before folding: the escapes that a changed case makes or destroys are decoded differently.
     for spelled in (secret, secret.upper(), secret.lower()):
         # A secret may itself contain what looks like an escape, and is then decoded with the text around it.
         yield from (_fold(layer.text) for layer in _layers(spelled))

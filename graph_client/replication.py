@@ -91,7 +91,7 @@ def in_grace(call: Call, error: BaseException | None) -> bool:
 
 # Whether the check of a `wait_until` runs: then no call in it waits for replication on its own.
 _checking: ContextVar[bool] = ContextVar("checking", default=False)
-_INTERVAL_GROWTH = 1.5
+_INTERVAL_GROWTH = 1.5  # replication takes seconds or minutes, and is not known before
 
 
 def is_checking() -> bool:

@@ -26,7 +26,7 @@ from graph_client.settings import GraphSettings
 
 __all__ = ["Retrying", "is_licence_doubtful", "worth_repeating"]
 
-_TRANSIENT_STATUS = frozenset({408, 429, 500, 502, 503, 504})
+_TRANSIENT_STATUS = frozenset({408, 429, 500, 502, 503, 504})  # 501 and the other 5xx do not pass
 
 
 def worth_repeating(call: Call, error: BaseException | None) -> bool:
@@ -112,8 +112,10 @@ def _error_of(state: tenacity.RetryCallState) -> BaseException | None:
 def _backoff_seconds(error: BaseException | None, settings: GraphSettings, attempt_number: int, chance: float) -> float:
     """Retry-After where given, else exponential with jitter between half and whole."""
     asked = getattr(error, "retry_after_seconds", None)
+    # Exactly Graph's own wait: earlier would be refused again, and later wastes the budget.
     if asked is not None:
         return float(asked)
+    # Half of it at random: clients that were refused together must not come back together.
     whole = min(settings.first_backoff_seconds * 2 ** (attempt_number - 1), settings.longest_backoff_seconds)
     return float(whole * (0.5 + chance / 2))
 

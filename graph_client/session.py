@@ -131,7 +131,7 @@ class Session:
             GraphError: see `protocol.decode`.
         """
         url = self.url_of(call)
-        # Before decoding: a refusal tells how much of the limits is used, too.
+        # Before decoding: a refusal also shows how much of the limits is used.
         self._pacing.learn(call, answer)
         try:
             return decode(call, url, answer)
@@ -148,7 +148,7 @@ class Session:
             error.not_yet = error.not_yet and left > 0
         if isinstance(error, (Unauthorized, Forbidden)):
             error.not_yet = error.not_yet and await self._may_be_permitted(call)
-        # Within `wait_until` the check decides what "not yet" means, so no call inside it waits by itself.
+        # Within `wait_until` the check decides what "not yet" means, so no call inside it waits on its own.
         error.grace_seconds_left = 0.0 if is_checking() else left
 
     async def _may_be_permitted(self, call: Call) -> bool:

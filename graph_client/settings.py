@@ -45,6 +45,7 @@ CLOUDS: Mapping[str, Cloud] = MappingProxyType(
 )
 
 
+# 150 s in parts of 10 s: a share that changes hands wastes only one part.
 _PARTS = 15
 
 
@@ -112,7 +113,7 @@ class GraphSettings:
     units_per_window: int = 8000
     fewest_units_per_window: int = 3500
     unit_window_seconds: float = 10.0
-    reports_per_window: int = 5
+    reports_per_window: int = 5  # provisioning log and audit log together
     report_window_seconds: float = 10.0
     on_demand_per_window: int = 5
     on_demand_window_seconds: float = 10.0
@@ -198,6 +199,7 @@ def _https_root(name: str, url: str) -> str:
     if parts.username or parts.password or parts.path or parts.query or parts.fragment:
         raise BadSettings(f"{name} must have no user, path, query or fragment", hint=hint)
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    # The usual port is left out, so that two spellings of one address compare equal.
     return f"https://{host}" if port in (None, 443) else f"https://{host}:{port}"
 
 

@@ -29,7 +29,7 @@ def run(settings: EmulatorSettings, port: int, directory: Path, faults: Sequence
         emulator = Emulator(settings, faults=[read_fault(text) for text in faults])
     except EmulatorError as error:
         _say_error(error)
-        return 2
+        return 2  # as argparse exits on bad arguments
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

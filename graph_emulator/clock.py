@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 NEVER = "0001-01-01T00:00:00Z"
 TICKS_PER_SECOND = 10_000_000
-FROZEN_START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC).timestamp()
+FROZEN_START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC).timestamp()  # a Monday morning; any moment would do
 
 
 class Clock:
@@ -29,7 +29,7 @@ class Clock:
 
     def advance(self, seconds: float) -> None:
         """Advance the tenant's time; it never goes back."""
-        if not seconds >= 0 or seconds == float("inf"):
+        if not seconds >= 0 or seconds == float("inf"):  # this way round, NaN is refused too
             raise ValueError(f"a clock is advanced by a number of seconds >= 0, not by {seconds!r}")
         self.advanced_seconds += seconds
 
@@ -39,6 +39,7 @@ def to_ticks(seconds: float) -> int:
 
     The last digit is 7, so that readers that keep only microseconds are tested with a digit to drop.
     """
+    # .NET writes seven digits of a second: a last one that is not zero finds clients which cut off or round.
     return round(seconds * 1_000_000) * 10 + 7
 
 
@@ -66,6 +67,7 @@ def read_ticks(text: str) -> int:
         # Other scripts have digits, too, which int() would accept.
         if not digits.isdigit() or not digits.isascii() or len(digits) > 12:
             raise ValueError(f"not a moment: {text}")
+        # By hand, because fromisoformat reads no more than microseconds.
         fraction, body = int(digits[:7].ljust(7, "0")), body + sign + offset
     moment = datetime.fromisoformat(body)
     if moment.tzinfo is None:
@@ -83,6 +85,7 @@ def _split_offset(digits: str) -> tuple[str, str, str]:
 
 def digest(*parts: object) -> bytes:
     """Sixteen bytes that depend only on the parts."""
+    # With a separator, so that ("ab", "c") and ("a", "bc") have different ids.
     return hashlib.blake2b("\x1f".join(map(str, parts)).encode(), digest_size=16).digest()
 
 

@@ -17,7 +17,7 @@ from graph_emulator.service import Service
 from graph_emulator.settings import EmulatorError
 from graph_emulator.wire.request_log import RequestRecord
 
-MOST_EVENTS = 2_000_000
+MOST_EVENTS = 2_000_000  # each is an object in memory
 JOB_ACTIONS: dict[str, Callable[[JobScheduler, Job, float], None]] = {
     "start": JobScheduler.start,
     "pause": lambda jobs, job, _: jobs.pause(job),
@@ -75,7 +75,7 @@ class Controls:
         Raises:
             EmulatorError: a rule names an operation that does not exist.
         """
-        rules = tuple(rules)
+        rules = tuple(rules)  # it is read twice
         Faults.check(rules, OPERATIONS)
         with self._lock:
             self._service.faults.add(rules)
@@ -224,7 +224,7 @@ class Controls:
     def _write_audit(self, operation: str, principal: Entry | None) -> None:
         """Write down an edit in the portal, with the user who is signed in there."""
         tenant = self._service.tenant
-        # A user as actor, so that the audit log tells an edit in the portal from one of an application.
+        # A user as actor, so that the audit log distinguishes an edit in the portal from one of an application.
         user = tenant.people.users.get(self._administrator or next(iter(tenant.people.users), ""))
         if principal is not None and user is not None:
             tenant.audits.record(ACTIVITIES[operation], principal, Actor.person(user), self.now())

@@ -83,13 +83,13 @@ class Emulator:
     def _write(answer: Answer, rules: Iterable[FaultRule], delay_seconds: float) -> Response:
         headers = answer.headers
         if answer.reset:
-            return Response(0, reset=True, delay_seconds=delay_seconds)
+            return Response(0, reset=True, delay_seconds=delay_seconds)  # no status: nothing is written
         if answer.raw is not None:
             return Response(answer.status, answer.raw, headers, delay_seconds)
         if answer.value is None:
             return Response(answer.status, b"", headers, delay_seconds)
         headers["content-type"] = GRAPH_TYPE
-        body = orjson.dumps(answer.value)
+        body = orjson.dumps(answer.value)  # before faults: a truncated answer is cut in its bytes
         return Response(answer.status, truncated(tuple(rules), body) if rules else body, headers, delay_seconds)
 
     def transport(self) -> httpx.AsyncBaseTransport:

@@ -76,10 +76,10 @@ OTHER_TYPES = ("ManagedIdentity", "ManagedIdentity", "ManagedIdentity", "Legacy"
 CERTIFICATE_DAYS = ((20,), (700,), (-40,), (400,), (25, 1_000), (900,), (), (250,), (-5, 880), (500,))
 """For how many days the certificates of an application with SAML are still valid; the first one was active.
 
-One ends soon, one has ended, a successor is staged, none was made, and to one Entra has switched by itself.
+One ends soon, one has ended, a successor is staged, none exists, and to one Entra has switched automatically.
 """
 SAML_SUBJECT = "CN=Microsoft Azure Federated SSO Certificate"
-"""The subject of those that the portal makes."""
+"""The subject of those that the portal creates."""
 
 
 def build_estate(tenant: Tenant, now: float) -> None:
@@ -123,6 +123,7 @@ def _plain(tenant: Tenant, number: int, now: float) -> tuple[dict[str, Any], Tem
     settings, toolkit = tenant.settings, tenant.gallery[_SAML_TOOLKIT]
     company, products = COMPANIES[number % len(COMPANIES)], tuple(PRODUCTS)
     name = f"{company} {products[number // len(COMPANIES) % len(products)]} {number}"
+    # Numbers below zero, which no application that is instantiated has.
     application = new_application(settings, -number - 1, toolkit, name, None, write_moment(now))
     value = new_service_principal(settings.seed, -number - 1, toolkit, application, settings.tenant_id)
     if number % 5 in (2, 4):
@@ -135,7 +136,7 @@ def _plain(tenant: Tenant, number: int, now: float) -> tuple[dict[str, Any], Tem
 
 
 def _add_single_sign_on(tenant: Tenant, value: dict[str, Any], now: float) -> None:
-    """Sign people in by SAML, with certificates that were made three years before they end."""
+    """Sign people in by SAML, with certificates that were created three years before they expire."""
     place, settings = tenant.directory.next_certificate(), tenant.settings
     value["preferredSingleSignOnMode"] = "saml"
     value["notificationEmailAddresses"] = ["identity@contoso.example"] if place % 2 else []
@@ -201,6 +202,7 @@ def _given_up(job: Job, kind: Kind, now: float, settings: EmulatorSettings) -> N
     """A job that was in quarantine for four weeks, and then disabled by the service."""
     _quarantined(job, kind, now, settings)
     job.schedule = "Disabled"
+    # Graph disables a job after four weeks of quarantine, so its last attempt was then.
     job.last = _ran(job, now - (kind.days - 28) * DAY)
 
 

@@ -31,7 +31,7 @@ from graph_emulator.wire.problems import GraphProblem, Request, Response, body_m
 from graph_emulator.wire.request_log import KEPT_HEADERS, RequestLog, RequestRecord, parsed
 
 ROUTER = Router(ROUTES)
-TYPED = frozenset({"POST", "PATCH", "PUT"})
+TYPED = frozenset({"POST", "PATCH", "PUT"})  # Graph's gateway excludes DELETE
 
 
 class Service:
@@ -51,7 +51,7 @@ class Service:
     def __init__(self, settings: EmulatorSettings, clock: Clock, faults: Iterable[FaultRule] = ()) -> None:
         self.settings = apply_profile(settings)
         self.clock = clock
-        self.lock = threading.RLock()
+        self.lock = threading.RLock()  # reentrant: controls are answered under it, and take it again
         self._own_rules = tuple(faults)
         Faults.check(self._own_rules, OPERATIONS)
         self.reset()
@@ -92,7 +92,7 @@ class Service:
         except HtmlPage as page:
             answer = Answer(page.status, raw=HTML, headers={"content-type": "text/html"})
         if rules:
-            record.fault = ",".join(rule.name for rule in rules)
+            record.fault = ",".join(rule.name for rule in rules)  # tests read from it which fault hit which request
         record.status, answer.operation = answer.status, record.operation
         answer.headers["request-id"] = self._request_id(sequence)
         answer.headers["client-request-id"] = request.headers.get("client-request-id", self._request_id(sequence))
@@ -207,7 +207,7 @@ class Service:
             return self._refuse(malformed("This request cannot be part of a batch."), request, batch, now)
         answer, _ = self.answer_graph(request, version, now, batch)
         if answer.raw is not None and answer.status == 200:
-            return Answer(200, int(answer.raw), answer.headers)
+            return Answer(200, int(answer.raw), answer.headers)  # a count is a JSON number in a batch
         if answer.reset or answer.raw is not None:
             # A part of a batch has no connection of its own that could break.
             return Answer(504 if answer.reset else answer.status)
@@ -271,7 +271,7 @@ def _answer_sign_in(
         return Answer(200, sign_in.instances(request.root))
     if request.method == "GET" and rest == ("discovery", "v2.0", "keys"):
         record.operation = "signing_keys"
-        return Answer(200, {"keys": []})
+        return Answer(200, {"keys": []})  # tokens are opaque to clients, so no key is published
     if request.method == "POST" and rest == TOKEN:
         record.operation = "token"
         address = f"{request.root}{request.path}"

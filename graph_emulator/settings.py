@@ -67,7 +67,7 @@ class EmulatorSettings:
     users: int = 48
     groups: int = 12
     estate: int = 0
-    """How many service principals the tenant has before anybody comes, of all types, some with jobs."""
+    """How many service principals the tenant has initially, of all types, some with jobs."""
     object_quota: int | None = None
     quota_status: int = 403
     directory_reads_by_id_need_permission: bool = False
@@ -81,7 +81,7 @@ class EmulatorSettings:
     change_lag_seconds: float = 0.0
     """How long replicas may return an object as before a PATCH, and omit a new assignment."""
     key_credentials_lag_seconds: float = 0.0
-    """The same for keyCredentials, if longer: a PATCH that repeats an old reading takes away what it does not show."""
+    """The same for keyCredentials, if longer: a PATCH that repeats a stale read removes what it does not show."""
     templates_lag_seconds: float = 0.0
     templates_before_ready: Literal["empty", "404"] = "empty"
     not_replicated: tuple[int, ...] = (404,)

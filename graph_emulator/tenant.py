@@ -30,6 +30,7 @@ class Tenant:
         self.secrets: dict[str, SavedSecrets] = {}
         self.targets = TargetSystems(settings)
         self.scim = ScimServers(settings, self.targets.accepts)
+        # Set afterwards: each of the two needs the other.
         self.targets.writer = self.scim.writer
         self.log = ProvisioningLog(settings)
         self.audits = AuditLog(settings)
@@ -40,11 +41,12 @@ class Tenant:
 
     def secrets_of(self, principal_id: str) -> SavedSecrets:
         """The saved secrets of a service principal."""
+        # By service principal and not by job: they can be saved before there is a job, and outlive it.
         return self.secrets.setdefault(principal_id, SavedSecrets())
 
     def snapshot(self, now: float) -> dict[str, Any]:
         """The whole state as JSON; the keys of secrets, but never their values."""
-        self.jobs.settle(now)
+        self.jobs.settle(now)  # what is due happens before it is shown
         directory = self.directory
         for entries in directory.live.values():
             for entry in entries.values():

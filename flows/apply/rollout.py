@@ -139,7 +139,7 @@ class InWaves:
         quarantined = [each.key for each in plan.instances if each.health.state == "quarantined"]
         seen = await watch_wave(watch, wave.before, quarantined, trials)
         state = await cast("Awaitable[State]", judge_wave(report, seen, self.rules, return_state=True))
-        verdicts = await state.aresult(raise_on_failure=False)
+        verdicts = await state.aresult(raise_on_failure=False)  # a failed state has them as its data
         if isinstance(verdicts, BaseException):
             raise verdicts
         return verdicts, not state.is_failed()
@@ -184,12 +184,12 @@ async def choose_rollout(
     *,
     force: bool,
 ) -> AllAtOnce | InWaves:
-    """Return how to carry out a plan: at once, in waves from the first, or in waves from where a run left off.
+    """Return how to carry out a plan: all together, in waves from the first, or in waves from where a run stopped.
 
     Args:
         fleet: The desired state.
         plan: The plan of the apply.
-        canary: How many instances go first, or their keys; None for all at once.
+        canary: How many instances go first, or their keys; None for all of them together.
         rules: The health rules of a wave.
         digest: The digest of the reviewed plan; None if there is none.
         ticket: Noted in the journal where jobs are paused.
@@ -210,7 +210,7 @@ async def choose_rollout(
         whole = known and known.fingerprints.keys() <= {each.key for each in plan.instances}
         return AllAtOnce(digest, instead_of=known if whole else None)
     waves = split_into_waves(plan, canary)
-    for user in rules.users:
+    for user in rules.users:  # a misspelt user must fail before the first write
         await find_user(run_context().graph, user)
     rollout = Rollout(
         tenant_id=fleet.tenant_id,

@@ -146,7 +146,7 @@ def _aim(change: FieldChange) -> tuple[str, str | None]:
 
 
 _ATTEMPTS = 2
-"""A crashed shard is started once more; any other end needs a person's decision."""
+"""A crashed shard is restarted once; any other end needs a person's decision."""
 
 
 @dataclass
@@ -188,7 +188,7 @@ class ShardPool:
         self._places = min(at_once, len(parts))
         self._writes_per_second = run_context().graph.settings.writes_per_second / self._places
         self._under_way: dict[UUID, _Shard] = {}
-        self._vigil = ShardLiveness()
+        self._liveness = ShardLiveness()
 
     async def arrive(self) -> list[InstanceOutcome]:
         """Run all parts, and return the outcome of each instance."""
@@ -200,9 +200,9 @@ class ShardPool:
                 await self._start(waiting.popleft())
             if not self._under_way:
                 return await self._outcomes()
-            waiting.extendleft(self._crashed(await self._vigil.ended()))
+            waiting.extendleft(self._crashed(await self._liveness.ended()))
             with suppress(httpx.HTTPError):
-                await bar.show(len(self._vigil.recorded))
+                await bar.show(len(self._liveness.recorded))
 
     def lines(self) -> list[str]:
         """The end of each shard, the completed ones last."""
@@ -224,14 +224,14 @@ class ShardPool:
                 self._deployment, self._fleet, shard.name, self._parameters | own, key
             )
         except PrefectHTTPStatusError as error:
-            if error.response.status_code >= 500:
+            if error.response.status_code >= 500:  # the server's trouble: the flow run is retried as a whole
                 raise
             return  # It is too large, or refused by a rule of the deployment; `_outcomes` reports its instances.
         self._under_way[shard.run.id] = shard
-        self._vigil.add(shard.run)
+        self._liveness.add(shard.run)
 
     def _crashed(self, ended: Iterable[FlowRun]) -> Iterable[_Shard]:
-        """Record the runs that have ended, and yield the shards to start once more."""
+        """Record the runs that have ended, and yield the shards to restart."""
         for run in ended:
             shard = self._under_way.pop(run.id)
             shard.run = run
@@ -241,7 +241,7 @@ class ShardPool:
 
     async def _quota_exceeded(self) -> bool:
         # A full tenant stays full: shards that have not started would only fail.
-        return any(each.error_code == EXCEEDED for each in self._vigil.recorded.values())
+        return any(each.error_code == EXCEEDED for each in self._liveness.recorded.values())
 
     async def _outcomes(self) -> list[InstanceOutcome]:
         run_id = self._parameters["run_id"]
@@ -275,12 +275,12 @@ def _undone(plan: InstancePlan, shard: _Shard) -> InstanceOutcome:
     outcome = plan.outcome()
     state = shard.run.state if shard.run else None
     ended = ", ".join(filter(None, (state.name, state.message))) if state else ""
-    fate = f"ended {ended}" if state else "was not started"
+    ending = f"ended {ended}" if state else "was not started"
     # Cause: A shard of a large apply ended, or no worker took it, before it reached the instance.
     outcome.fail(
         StepFailed(
             "ShardUnfinished",
-            f"{plan.key} was not applied: the shard {shard.name} {fate.rstrip('.')}.",
+            f"{plan.key} was not applied: the shard {shard.name} {ending.rstrip('.')}.",
             "Retry that run in the Prefect UI, or apply again.",
             step="shard",
         )
@@ -301,7 +301,7 @@ class Sharding:
         fleet: The whole fleet.
         parameters: The parameters of every shard, besides its part and its share of the budget.
         size: How many instances a shard has at most.
-        at_once: How many shards are under way at once; each has that part of the write budget.
+        at_once: How many shards run concurrently; each has that part of the write budget.
         deployment: What a shard is a run of; None if everything is done in this process.
     """
 
@@ -314,7 +314,7 @@ class Sharding:
     """What became of each shard, for a person; filled by `apply`."""
 
     def needed(self, pending: Sequence[object]) -> bool:
-        """Tell whether so much is to be done that it is spread."""
+        """Return whether there is enough work to split it into shards."""
         return self.deployment is not None and len(pending) > self.size
 
     async def apply(self, plans: Sequence[InstancePlan], run_id: str) -> list[InstanceOutcome]:
@@ -327,27 +327,27 @@ class Sharding:
         if self.deployment is None:
             raise LookupError("there is no deployment for shards")
         parts = split_plan(self.fleet, plans, self.size)
-        convoy = ShardPool(self.deployment, self.fleet, self.parameters | {"run_id": run_id}, parts, self.at_once)
-        outcomes = await convoy.arrive()
-        self.lines.extend(convoy.lines())
+        pool = ShardPool(self.deployment, self.fleet, self.parameters | {"run_id": run_id}, parts, self.at_once)
+        outcomes = await pool.arrive()
+        self.lines.extend(pool.lines())
         return outcomes
 
 
 async def settle_left_shards(fleet: Fleet) -> None:
     """Wait for the shards that an earlier run of the fleet left working, and cancel those that have not begun.
 
-    Two at work on one instance could make it twice. A run that is not of a deployment knows of none.
+    Two that work on one instance could create it twice. A run without a deployment has no shards.
     """
     if await shard_runs.find_own_deployment() is None:
         return
-    vigil = ShardLiveness()
+    liveness = ShardLiveness()
     for run in await shard_runs.find_unfinished_runs(fleet):
         if run.state and run.state.is_scheduled():
             await shard_runs.cancel_run(run, "A new apply does its work.")
         else:
-            vigil.add(run)
-    while vigil:
-        await vigil.ended()
+            liveness.add(run)
+    while liveness:
+        await liveness.ended()
 
 
 async def choose_sharding(fleet: Fleet, size: int, at_once: int, parameters: dict[str, Any]) -> Sharding:

@@ -93,7 +93,7 @@ async def find_unfinished_runs(fleet: Fleet) -> list[FlowRun]:
 
 
 async def read_shard_runs(ids: Collection[UUID]) -> list[FlowRun] | None:
-    """Return those of some runs that are still there, as they are now; None while the server cannot be reached."""
+    """Return the current state of those runs that still exist; None while the server cannot be reached."""
     chosen = FlowRunFilter.model_validate({"id": {"any_": list(ids)}})
     try:
         async with get_client() as client:

@@ -43,13 +43,13 @@ class Watch:
     rules: CanaryRules
 
     def ended(self, health: JobHealth) -> bool:
-        """Tell whether a job has ended a cycle that began after the change."""
+        """Return whether a job has completed a cycle that began after the change."""
         return health.state in {"steady", "degraded"} and bool(
             health.last_began and health.last_began > self.applied_at
         )
 
     def open(self, reading: Reading) -> bool:
-        """Tell whether a cycle of the job is still to be waited for."""
+        """Return whether a cycle of the job is still awaited."""
         health = reading.health
         awaited = health.state in RUNNING or health.state == "unknown"
         return self.outcomes[reading.target.key].failure is None and awaited and not self.ended(health)
@@ -105,7 +105,7 @@ async def _logs(watch: Watch, jobs: Mapping[str, Reading]) -> dict[str, JobLog] 
         found = await read_job_logs(list(jobs), watch.began_at) if jobs else {}
         if found is None:
             return None
-        # The job counts at once what the log shows minutes later.
+        # The job counts immediately what the log shows minutes later.
         late = [id_ for id_, each in jobs.items() if found[id_].events < each.health.counts.get("exported", 0)]
         left = deadline - loop.time()
         if not late or left <= 0:
@@ -135,13 +135,13 @@ async def try_users(
             # Not a verdict about the instance: the user may just be unknown, or out of its scope.
             log().warning("%s: users cannot be tried: %s", key, error)
             continue
-        trials[key] = [await try_request(each, fleet, run_id) for each in attempts]
+        trials[key] = [await try_request(each, fleet, run_id) for each in attempts]  # one by one: 5 in 10 s
     return trials
 
 
 @redacted_task("judge-wave", task_run_name="{wave.name}")
 async def judge_wave(wave: WaveReport, seen: list[Observation], rules: CanaryRules) -> State | list[HealthCheck]:
-    """Say how each instance of a wave fared; it is held if more of them fared badly than may."""
+    """Evaluate each instance of a wave; the wave is held if too many of them are unhealthy."""
     verdicts = [evaluate(each, rules) for each in seen]
     bad = [each for each in verdicts if not each.good]
     for each in bad:

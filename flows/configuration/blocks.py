@@ -81,7 +81,7 @@ class EntraTenant(Block):
     fingerprint_key: SecretStr = Field(
         default=SecretStr(""),
         title="Fingerprint key",
-        description="Key of the fingerprints that tell whether a credential has changed; the same on every worker.",
+        description="Key of the fingerprints that show whether a credential has changed; the same on every worker.",
         json_schema_extra={"position": 8},
     )
     graph_url: str = Field(
@@ -126,7 +126,7 @@ class EntraTenant(Block):
         if self.federated_token_file:
             assertion = FileAssertion(Path(self.federated_token_file))
             return FederatedAssertion(client_id=self._client_id(), assertion=assertion)
-        return ManagedIdentity(client_id=self.client_id or None)
+        return ManagedIdentity(client_id=self.client_id or None)  # without a client id, the host's own identity
 
     def _client_id(self) -> str:
         if not self.client_id:

@@ -98,8 +98,8 @@ class Environment:
         return self.get("ENTRA_FLEET_FINGERPRINT_KEY")
 
     def is_own(self, name: str) -> bool:
-        """Tell whether a variable is for this program, and never a secret of a target system."""
-        name = name.upper()
+        """Return whether a variable is for this program, and never a secret of a target system."""
+        name = name.upper()  # Windows ignores the case of names
         return name.startswith(_OWN_PREFIXES) or name in _SECRETS or name in {url.upper() for url in _URLS}
 
     @property
@@ -222,7 +222,7 @@ class Environment:
             token = self.require("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "GitHub sets it beside the URL")
             return GitHubActionsAssertion(url, token, self.graph_settings())
         if url := self.get("SYSTEM_OIDCREQUESTURI"):
-            # Azure DevOps sets the others by itself; this one has to be mapped into the step.
+            # Azure DevOps sets the others automatically; this one has to be mapped into the step.
             token = self.require("SYSTEM_ACCESSTOKEN", "map $(System.AccessToken) into the step")
             connection = self.require("AZURESUBSCRIPTION_SERVICE_CONNECTION_ID", "the service connection's id")
             return AzureDevOpsAssertion(url, token, connection, self.graph_settings())
@@ -242,7 +242,7 @@ def _split_list(text: str) -> list[str]:
 
 def environment() -> Environment:
     """Return the environment of this process."""
-    return Environment(os.environ)
+    return Environment(os.environ)  # not a copy: `use_store` changes it
 
 
 @contextmanager

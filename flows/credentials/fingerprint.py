@@ -9,7 +9,7 @@ from flows.credentials.references import Secret
 from flows.store.fingerprints import key_beside
 from graph_client.redaction import learn_secrets
 
-_PURPOSE = "entra-fleet credential fingerprint 1"
+_PURPOSE = "entra-fleet credential fingerprint 1"  # no other use of the key gives these digests
 
 
 class FingerprintKey:
@@ -39,12 +39,13 @@ class FingerprintKey:
             secret: What is, or was, saved.
         """
         place = (tenant_id.lower(), service_principal_id.lower(), key)
+        # A vault's version changes with the value, and gives away nothing about it.
         what = ("version", secret.version) if secret.version else ("value", secret.value.get_secret_value())
         return f"{self._id}:{self._digest('credential', *place, *what)}"
 
     def differs(self, kept: str, now: str) -> bool:
         """Return whether two fingerprints show that a secret has changed; those with different keys show nothing."""
-        made_here = kept.partition(":")[0] == self._id
+        made_here = kept.partition(":")[0] == self._id  # made with another key they all differ
         return made_here and not hmac.compare_digest(kept, now)
 
     def _digest(self, *parts: str) -> str:
@@ -54,7 +55,7 @@ class FingerprintKey:
         return hmac.new(self._key, message, hashlib.sha256).hexdigest()
 
 
-_LENGTH_MIN = 16
+_LENGTH_MIN = 16  # shorter ones can be guessed
 
 NO_KEY = (
     "There is no fingerprint key, so changed credentials cannot be detected: set "

@@ -56,7 +56,7 @@ def explain_refusal(host: str, error: HttpResponseError, client_id: str | None) 
     Source: https://learn.microsoft.com/azure/key-vault/general/rest-error-codes
     """
     code, inner = _codes(error)
-    # The inner code first: it tells a firewall from a missing role, and both are 403.
+    # The inner code first: it distinguishes a firewall from a missing role, and both are 403.
     what, advice = _REFUSALS.get(inner) or _REFUSALS.get(error.status_code or 0) or _FAILURE
     who = f"application {client_id}" if client_id else "this managed identity"
     return SourceError(
@@ -120,7 +120,7 @@ class VaultCredential:
         Raises:
             AuthFailed: The sign-in failed, or a server asks for a token that is meant for another.
         """
-        if scopes != (self._scope,):
+        if scopes != (self._scope,):  # the scope comes from the vault's answer
             raise AuthFailed("the vault asks for a token of another service", hint="check the vault's name")
         return AccessToken(await self._tokens.token(), int(time.time()) + _TRUST_SECONDS)
 
@@ -200,7 +200,7 @@ class KeyVaults:
                 connector=aiohttp.TCPConnector(ssl=ssl_context(self._settings), limit=_AT_ONCE),
                 # As for Graph: each request stands alone.
                 cookie_jar=aiohttp.DummyCookieJar(),
-                auto_decompress=False,
+                auto_decompress=False,  # the SDK's transport does it itself
             )
             transport = AioHttpTransport(session=self._session, session_owner=False)
             url = f"https://{host}"

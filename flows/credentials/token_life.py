@@ -1,4 +1,4 @@
-"""How long a token lasts, as far as the token itself tells."""
+"""How long a token lasts, as far as the token itself says."""
 
 import base64
 import binascii
@@ -10,7 +10,7 @@ _PARTS = 3
 
 
 def read_expiry(token: str) -> datetime | None:
-    """Return when a token ends, in UTC; None for one that does not tell.
+    """Return when a token ends, in UTC; None for one that does not say.
 
     Only a JWT does. Its signature is not checked: that is up to its issuer.
 
@@ -23,7 +23,7 @@ def read_expiry(token: str) -> datetime | None:
     if len(parts) != _PARTS or not _is_header(parts[0]):
         return None
     claims = _decode(parts[1])
-    end = claims.get("exp") if isinstance(claims, dict) else None
+    end = claims.get("exp") if isinstance(claims, dict) else None  # not verified: it only warns
     if not isinstance(end, int | float) or isinstance(end, bool):
         return None
     try:
@@ -34,7 +34,7 @@ def read_expiry(token: str) -> datetime | None:
 
 def _is_header(part: str) -> bool:
     header = _decode(part)
-    return isinstance(header, dict) and "alg" in header
+    return isinstance(header, dict) and "alg" in header  # any text with two dots could look like a token
 
 
 def _decode(part: str) -> object:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from flows.base_error import EntraFleetError
 
 PROBLEMS_SHOWN = 10
-LINE_BREAK = re.compile(r"\r\n|\r|\n")
+LINE_BREAK = re.compile(r"\r\n|\r|\n")  # as editors count lines
 
 
 class Place(NamedTuple):

@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 DISPLAY_NAME_MAX = 120
-NOTES_MAX = 1024
+NOTES_MAX = 1024  # Graph's limit
 VALUE_SHOWN = 60
 # Editors read an unquoted 42 or true as a number or boolean; here it is text.
 WRITTEN = ["string", "number", "boolean"]
@@ -21,6 +21,7 @@ WRITTEN = ["string", "number", "boolean"]
 
 def invalid(what: str, advice: str) -> PydanticCustomError:
     """The error for a value: what is wrong and what to do."""
+    # Through a placeholder: braces in the text itself would be read as one.
     return PydanticCustomError("fleet", "{what}", {"what": what, "advice": advice})
 
 
@@ -66,7 +67,7 @@ def _guid(value: str) -> str:
     if re.fullmatch(GUID, value) is None:
         advice = "Write it as 8-4-4-4-12 hexadecimal digits; the Entra admin center shows it."
         raise invalid(f"{shorten_value(value)} is not an object id (GUID)", advice)
-    return value.lower()
+    return value.lower()  # so that ids can be compared as texts
 
 
 def _notes(value: str) -> str:

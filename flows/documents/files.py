@@ -46,7 +46,7 @@ class Sources:
     def mappings(self, path: Path) -> Entry:
         """The values of a mappings file, read once however many instances use it; errors as for `read`."""
         name = path.resolve()
-        if name not in self._mappings:
+        if name not in self._mappings:  # a thousand instances may share one file
             self._mappings[name] = self.read(path)
         return self._mappings[name]
 
@@ -57,6 +57,7 @@ class Sources:
         if not others:
             return digest
         folder = first.parent
+        # The form of `sha256sum`, so that a person can check it with that.
         listed = [
             f"{digest}  {path.relative_to(folder) if path.is_relative_to(folder) else path}\n"
             for path, digest in self._digests
@@ -72,7 +73,7 @@ class Sources:
                     place, "is not a regular file", "Write the fleet to a regular file, and name that."
                 )
             with path.open("rb") as file:
-                # One byte more, to tell a file of exactly the limit from a larger one.
+                # One byte more, to distinguish a file of exactly the limit from a larger one.
                 content = file.read(FILE_BYTES_MAX + 1)
         except FileNotFoundError:
             raise format_refusal(place, "no such file", "Check the path, or create the file.") from None

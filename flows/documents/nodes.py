@@ -135,7 +135,7 @@ def from_object(value: object, place: Place, depth: int = 0) -> Node:
     if isinstance(value, Mapping):
         fields = Fields()
         for name, inner in value.items():
-            if inner is not None:
+            if inner is not None:  # a null in JSON or a parameter is a field left out
                 at = place._replace(path=below(place, str(name)))
                 fields.add(str(name), at, from_object(inner, at, depth + 1))
         return fields

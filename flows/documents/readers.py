@@ -184,7 +184,7 @@ class _JsonReader:
             return self.items(place, depth)
         if text.startswith('"'):
             return Text(json.loads(text))
-        return Text("", nothing=True) if text == "null" else Text(text)
+        return Text("", nothing=True) if text == "null" else Text(text)  # numbers as they are written
 
     def items(self, parent: Place, depth: int) -> Items:
         items = Items()

@@ -42,7 +42,7 @@ class ClauseError(Exception):
 
 def fold_name(operator: str) -> str:
     """Return the normalized name of an operator: without case, `_` as a blank."""
-    return " ".join(operator.casefold().replace("_", " ").split())
+    return " ".join(operator.casefold().replace("_", " ").split())  # Graph has EQUALS, GREATER_THAN and IsMemberOf
 
 
 _PHRASES = {"is member of" if name == "IsMemberOf" else fold_name(name): name for name in (*UNARY, *BINARY)}
@@ -145,7 +145,7 @@ class _Reader:
             try:
                 return str(json.loads(text))
             except ValueError:
-                self.at -= 1
+                self.at -= 1  # so that the error points at this token
                 raise self.fail(f"{text} is not escaped like JSON") from None
         return text.strip()
 

@@ -33,19 +33,19 @@ class Difference:
     """Its place in the file."""
 
 
-def diff_mappings(wishes: Iterable[DesiredMapping]) -> list[Difference]:
+def diff_mappings(desired_mappings: Iterable[DesiredMapping]) -> list[Difference]:
     """Return all differences from the desired mappings, in the order of the file."""
-    wishes = list(wishes)
-    sources = [wish.found.table.source for wish in wishes]
+    desired_mappings = list(desired_mappings)
+    sources = [desired.found.table.source for desired in desired_mappings]
     found: list[Difference] = []
-    for wish in wishes:
-        table = wish.found.table
+    for desired in desired_mappings:
+        table = desired.found.table
         title = f"mappings.{table.source}"
         # The target is named only where the source alone would be ambiguous.
         if sources.count(table.source) > 1:
             title = f"{title} to {table.target}"
-        found += _fields(wish, title)
-        found += _rows(wish, f"{title}.attributes")
+        found += _fields(desired, title)
+        found += _rows(desired, f"{title}.attributes")
     return found
 
 
@@ -56,12 +56,12 @@ def format_value(name: str, value: Any) -> str | None:
     return str(value).lower() if isinstance(value, bool) else value
 
 
-def _fields(wish: DesiredMapping, title: str) -> Iterator[Difference]:
-    now, last = wish.found.table, wish.applied
-    for name, value in wish.fields.items():
+def _fields(desired: DesiredMapping, title: str) -> Iterator[Difference]:
+    now, last = desired.found.table, desired.applied
+    for name, value in desired.fields.items():
         before = getattr(now, name)
         if before is None and name in SCOPES:
-            # No scope and an empty one mean the same: everybody.
+            # No scope and an empty one mean the same: all users.
             before = ()
         if same_field(name, before, value):
             continue
@@ -72,46 +72,48 @@ def _fields(wish: DesiredMapping, title: str) -> Iterator[Difference]:
             format_value(name, before),
             format_value(name, value),
             _origin(known, last),
-            _danger_of_field(name, before, value, now, wish.fields),
-            (*wish.location, name) if wish.location else (),
+            _danger_of_field(name, before, value, now, desired.fields),
+            (*desired.location, name) if desired.location else (),
         )
 
 
-def _rows(wish: DesiredMapping, title: str) -> Iterator[Difference]:
-    now = wish.found.table
-    for name, row in wish.rows.items():
+def _rows(desired: DesiredMapping, title: str) -> Iterator[Difference]:
+    now = desired.found.table
+    for name, row in desired.rows.items():
         before = row_named(now.attributes, name)
-        old = row_named(wish.applied.attributes, name) if wish.applied else None
-        location = (*wish.location, "attributes", name) if wish.location else ()
+        old = row_named(desired.applied.attributes, name) if desired.applied else None
+        location = (*desired.location, "attributes", name) if desired.location else ()
         if before is None:
             # It was applied once and is missing now: it was removed, or changed to one without a row.
-            origin: Origin = "tenant" if old else "file" if wish.applied else ""
-            danger = MATCHING if row.matching or _matches(wish, name) else ""
-            yield Difference(f"{title}.{name}", _as_text(wish, name), format_row(row), origin, danger, location)
+            origin: Origin = "tenant" if old else "file" if desired.applied else ""
+            danger = MATCHING if row.matching or _matches(desired, name) else ""
+            yield Difference(f"{title}.{name}", _as_text(desired, name), format_row(row), origin, danger, location)
         else:
-            yield from _columns(f"{title}.{name}", before[1], row, old[1] if old else None, wish.applied, location)
-    for name in wish.removed:
-        danger = MATCHING if _matches(wish, name) else REMOVED
-        unmapped = wish.applied is not None and name.casefold() in {each.casefold() for each in wish.applied.unmapped}
-        origin = "" if not wish.applied else "tenant" if unmapped else "file"
-        location = (*wish.location, "unmapped")
-        yield Difference(f"{title}.{name}", _as_text(wish, name), None, origin, danger, location)
-    for name, mappings in wish.restored.items():
-        danger = MATCHING if _matches(wish, name) or any(each.get("matchingPriority") for each in mappings) else ""
-        yield Difference(f"{title}.{name}", _as_text(wish, name), describe_rowless(mappings), "file", danger)
+            yield from _columns(f"{title}.{name}", before[1], row, old[1] if old else None, desired.applied, location)
+    for name in desired.removed:
+        danger = MATCHING if _matches(desired, name) else REMOVED
+        unmapped = desired.applied is not None and name.casefold() in {
+            each.casefold() for each in desired.applied.unmapped
+        }
+        origin = "" if not desired.applied else "tenant" if unmapped else "file"
+        location = (*desired.location, "unmapped")
+        yield Difference(f"{title}.{name}", _as_text(desired, name), None, origin, danger, location)
+    for name, mappings in desired.restored.items():
+        danger = MATCHING if _matches(desired, name) or any(each.get("matchingPriority") for each in mappings) else ""
+        yield Difference(f"{title}.{name}", _as_text(desired, name), describe_rowless(mappings), "file", danger)
 
 
-def _as_text(wish: DesiredMapping, name: str) -> str | None:
+def _as_text(desired: DesiredMapping, name: str) -> str | None:
     """The job's mapping of a target attribute; None if it has none."""
-    row = row_named(wish.found.table.attributes, name)
-    rowless = wish.found.rowless.get(name.casefold())
+    row = row_named(desired.found.table.attributes, name)
+    rowless = desired.found.rowless.get(name.casefold())
     return format_row(row[1]) if row else describe_rowless(rowless) if rowless else None
 
 
-def _matches(wish: DesiredMapping, name: str) -> bool:
+def _matches(desired: DesiredMapping, name: str) -> bool:
     """Whether the job currently matches objects by a target attribute."""
-    row = row_named(wish.found.table.attributes, name)
-    rowless = wish.found.rowless.get(name.casefold(), ())
+    row = row_named(desired.found.table.attributes, name)
+    rowless = desired.found.rowless.get(name.casefold(), ())
     return bool(row and row[1].matching) or any(each.get("matchingPriority") for each in rowless)
 
 
@@ -143,11 +145,12 @@ def _origin(known: tuple[bool, bool] | None, last: ObjectMapping | None) -> Orig
     if known is None:
         return "file"  # not in the file then
     as_tenant, as_file = known
+    # Whichever still equals what was applied has not changed; so the other one has.
     return "file" if as_tenant else "tenant" if as_file else "both"
 
 
 def _danger_of_field(name: str, before: Any, after: Any, now: ObjectMapping, wanted: Any) -> str:
-    if name in SCOPES:
+    if name in SCOPES:  # any change of a scope: users may enter or leave
         return SCOPING
     if name == "enabled":
         deletes = "delete" in str(wanted.get("flow", now.flow))

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-LONGEST = 10_000
-DEEPEST = 50
+LONGEST = 10_000  # Graph's limit
+DEEPEST = 50  # the reader is recursive
 _TOKEN = re.compile(
     r'(?P<blank>\s+)|(?P<text>"(?:[^"\\]|\\.)*")|(?P<number>-?\d+(?:\.\d+)?)|(?P<word>[A-Za-z_]\w*|%[^%\s]+%)'
     r"|(?P<operator>[=<>!&|+*/-]+)|(?P<mark>[(),])",
@@ -68,7 +68,7 @@ class Expression:
     @property
     def normalize(self) -> str:
         """The expression without blanks, with functions in lower case; equal for equal expressions."""
-        # Functions regardless of case; attributes and texts as they are.
+        # Functions regardless of case; attributes and texts unchanged.
         return "".join(token.text.casefold() if token.kind == "word" else token.text for token in self.tokens)
 
 
@@ -125,7 +125,7 @@ def _closing(text: str, start: int) -> int:
     """The end of an attribute in brackets, which may contain brackets itself: `[emails[type eq "work"].value]`."""
     depth = 0
     for found in _IN_BRACKETS.finditer(text, start):
-        depth += {"[": 1, "]": -1}.get(found[0], 0)
+        depth += {"[": 1, "]": -1}.get(found[0], 0)  # names such as emails[type eq "work"].value nest them
         if depth == 0:
             if not text[start + 1 : found.start()].strip():
                 raise ExpressionError("the brackets contain no attribute", start)

@@ -59,13 +59,14 @@ def desired_mappings(
         problems += _ambiguous(each, matches[0], wanted, location)
         # By what it matches, not by its name: the file may have been rewritten in between.
         last = next((old for old in before if matching(old, found) == matches), None)
-        made.append(_wish(matches[0], location, each, last, _default(matches[0], defaults)))
-    named = {(wish.found.rule_index, wish.found.index) for wish in made}
+        made.append(_merge_object(matches[0], location, each, last, _default(matches[0], defaults)))
+    named = {(each.found.rule_index, each.found.index) for each in made}
     for old in before:
+        # Removed from the file: what we applied goes back to the template's default.
         for match in matching(old, found)[:1]:
             if (match.rule_index, match.index) not in named and not problems:
                 nothing = ObjectMapping(source=old.source, target=old.target)
-                made.append(_wish(match, (), nothing, old, _default(match, defaults)))
+                made.append(_merge_object(match, (), nothing, old, _default(match, defaults)))
     return made, problems
 
 
@@ -93,7 +94,7 @@ def row_named(rows: Mapping[str, AttributeMapping], name: str) -> tuple[str, Att
     return next(((each, row) for each, row in rows.items() if each.casefold() == name.casefold()), None)
 
 
-def _wish(
+def _merge_object(
     found: Found,
     location: tuple[int | str, ...],
     wanted: ObjectMapping,

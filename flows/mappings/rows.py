@@ -79,7 +79,7 @@ def build_row(mapping: Mapping[str, Any]) -> AttributeMapping | None:
     extra = normalize_value(others)
     values = {
         **_source(mapping.get("source")),
-        "matching": mapping.get("matchingPriority") or None,
+        "matching": mapping.get("matchingPriority") or None,  # 0 means that it is not matched by
         "when": word_for(str(mapping.get("flowType") or "Always"), WHEN),
         "default": mapping.get("defaultValue") or None,
         "flow_behavior": word_for(str(mapping.get("flowBehavior") or "FlowWhenChanged"), FLOW_BEHAVIOR),
@@ -145,7 +145,7 @@ def with_fields(
     """
     values: dict[str, Any] = {
         "source": dict(source) if source else graph_source(row),
-        "matching": row.matching or 0,
+        "matching": row.matching or 0,  # as Graph writes none
         "when": value_for(row.when, WHEN),
         "default": row.default or None,
         "flow_behavior": value_for(row.flow_behavior, FLOW_BEHAVIOR),
@@ -178,6 +178,7 @@ def graph_source(row: AttributeMapping) -> dict[str, Any]:
     if row.constant is not None:
         return {"expression": quote_text(row.constant), "name": row.constant, "parameters": [], "type": "Constant"}
     expression = row.expression or ""
+    # Graph names a function's source after the outermost function.
     name = expression.partition("(")[0].strip()
     return {"expression": expression, "name": name, "parameters": [], "type": "Function"}
 

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from flows.mappings.clauses import Clause, fold_name, parse_clause
@@ -13,40 +14,42 @@ from flows.mappings.table import filter_groups
 Sources = Mapping[str, Mapping[str, Any]]
 """Graph's parsed expressions: the source of an attribute mapping, by expression."""
 
-_NEW_GROUP = {"name": "entra-fleet"}
+_NEW_GROUP = {"name": "entra-fleet"}  # a group needs a name, and this one says whose it is
 
 
-def merge_schema(schema: Mapping[str, Any], wishes: Sequence[DesiredMapping], sources: Sources = {}) -> dict[str, Any]:  # noqa: B006  # read only
+def merge_schema(
+    schema: Mapping[str, Any], desired_mappings: Sequence[DesiredMapping], sources: Sources = MappingProxyType({})
+) -> dict[str, Any]:
     """Return a schema with the desired changes.
 
     Args:
-        schema: The job's schema, whose object mappings `wishes` refers to.
-        wishes: The desired mappings.
+        schema: The job's schema, whose object mappings `desired_mappings` refers to.
+        desired_mappings: The desired mappings.
         sources: Graph's parsed new expressions.
     """
     # The original is kept in the store, and compared with.
     made = copy.deepcopy(dict(schema))
-    for wish in wishes:
-        mapping = made["synchronizationRules"][wish.found.rule_index]["objectMappings"][wish.found.index]
-        _set_fields(mapping, wish)
-        _set_rows(mapping, wish, sources)
+    for desired in desired_mappings:
+        mapping = made["synchronizationRules"][desired.found.rule_index]["objectMappings"][desired.found.index]
+        _set_fields(mapping, desired)
+        _set_rows(mapping, desired, sources)
     return made
 
 
-def new_expressions(wishes: Sequence[DesiredMapping]) -> list[str]:
+def new_expressions(desired_mappings: Sequence[DesiredMapping]) -> list[str]:
     """Return the new expressions, each once."""
     found = []
-    for wish in wishes:
-        for name, row in wish.rows.items():
-            before = row_named(wish.found.table.attributes, name)
+    for desired in desired_mappings:
+        for name, row in desired.rows.items():
+            before = row_named(desired.found.table.attributes, name)
             if row.expression and not (before and row_texts(before[1])["source"][1] == row_texts(row)["source"][1]):
                 found.append(row.expression)
     return list(dict.fromkeys(found))
 
 
-def _set_fields(mapping: dict[str, Any], wish: DesiredMapping) -> None:
-    for name, value in wish.fields.items():
-        before = getattr(wish.found.table, name)
+def _set_fields(mapping: dict[str, Any], desired: DesiredMapping) -> None:
+    for name, value in desired.fields.items():
+        before = getattr(desired.found.table, name)
         if same_field(name, () if before is None and name in SCOPES else before, value):
             continue
         if name == "enabled":
@@ -121,17 +124,17 @@ def _clause(clause: Clause, spelled: Mapping[str, str]) -> dict[str, Any]:
     return {"operatorName": operator, "sourceOperandName": clause.attribute, "targetOperand": operand}
 
 
-def _set_rows(mapping: dict[str, Any], wish: DesiredMapping, sources: Sources) -> None:
-    attributes = _without(mapping.get("attributeMappings") or (), wish)
+def _set_rows(mapping: dict[str, Any], desired: DesiredMapping, sources: Sources) -> None:
+    attributes = _without(mapping.get("attributeMappings") or (), desired)
     places = {_target(each): place for place, each in enumerate(attributes)}
-    for name, row in wish.rows.items():
+    for name, row in desired.rows.items():
         texts = row_texts(row)
         source = sources.get(row.expression or "")
         place = places.get(name.casefold())
         if place is None:
             attributes.append(with_fields({"targetAttributeName": name}, row, set(texts), source))
             continue
-        before = row_named(wish.found.table.attributes, name)
+        before = row_named(desired.found.table.attributes, name)
         there = row_texts(before[1]) if before else {}
         # A mapping without a row may differ in any column, so the row replaces all of them.
         differing = {column for column in texts if not before or texts[column][1] != there.get(column, (None, None))[1]}
@@ -142,10 +145,10 @@ def _set_rows(mapping: dict[str, Any], wish: DesiredMapping, sources: Sources) -
         mapping["attributeMappings"] = attributes
 
 
-def _without(mappings: Sequence[Any], wish: DesiredMapping) -> list[Any]:
+def _without(mappings: Sequence[Any], desired: DesiredMapping) -> list[Any]:
     """Return the attribute mappings without the removed ones, and with the restored ones in their place."""
-    removed = {name.casefold() for name in wish.removed}
-    restored = {name.casefold(): copy.deepcopy(list(originals)) for name, originals in wish.restored.items()}
+    removed = {name.casefold() for name in desired.removed}
+    restored = {name.casefold(): copy.deepcopy(list(originals)) for name, originals in desired.restored.items()}
     places = set(restored)
     kept: list[Any] = []
     for each in mappings:

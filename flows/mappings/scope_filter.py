@@ -42,24 +42,24 @@ class Selection:
     after: str | None
 
 
-def selections(wishes: Iterable[DesiredMapping], *, everybody: bool) -> tuple[Selection, ...]:
+def selections(desired_mappings: Iterable[DesiredMapping], *, all_users: bool) -> tuple[Selection, ...]:
     """Return the user filters that a merge changes.
 
     Args:
-        wishes: The desired mappings.
-        everybody: Whether users are in scope without being assigned; the number of assigned users is unknown.
+        desired_mappings: The desired mappings.
+        all_users: Whether users are in scope without being assigned; the number of assigned users is unknown.
     """
     found = []
-    for wish in wishes:
-        before, after = wish.found.table.scope or (), wish.fields.get("scope")
-        if after is not None and before != after and wish.found.table.source == "User":
-            filters = (users_filter(before), users_filter(after)) if everybody else (None, None)
-            found.append(Selection(f"mappings.{wish.found.table.source}.scope", *filters))
+    for desired in desired_mappings:
+        before, after = desired.found.table.scope or (), desired.fields.get("scope")
+        if after is not None and before != after and desired.found.table.source == "User":
+            filters = (users_filter(before), users_filter(after)) if all_users else (None, None)
+            found.append(Selection(f"mappings.{desired.found.table.source}.scope", *filters))
     return tuple(found)
 
 
 def _condition(clause: Clause) -> str | None:
-    name = _BY_CASE.get(clause.attribute.casefold())
+    name = _BY_CASE.get(clause.attribute.casefold())  # only what the directory can filter by
     operator = fold_name(clause.operator)
     if name is None:
         return None
@@ -67,7 +67,7 @@ def _condition(clause: Clause) -> str | None:
         return {"is true": f"{name} eq true", "is false": f"{name} eq false"}.get(operator)
     if operator in {"is null", "is not null"}:
         return f"{name} {'eq' if operator == 'is null' else 'ne'} null"
-    if len(clause.values) != 1:
+    if len(clause.values) != 1:  # of several values nothing says whether one or all must match
         return None
     value = text_literal(clause.values[0])
     return {

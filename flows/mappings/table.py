@@ -89,7 +89,7 @@ def matching(wanted: ObjectMapping, found: Iterable[Found]) -> list[Found]:
 
 def is_nameable(target: str) -> bool:
     """Return whether a file can name a target attribute: `<<` is reserved in YAML."""
-    return bool(target.strip()) and target != "<<"
+    return bool(target.strip()) and target != "<<"  # YAML's merge key
 
 
 def _names_of(table: ObjectMapping) -> Iterator[ObjectMapping]:
@@ -188,7 +188,7 @@ def _rows(mapping: Mapping[str, Any]) -> tuple[dict[str, AttributeMapping], list
     rows: dict[str, AttributeMapping] = {}
     rowless: list[tuple[str, Mapping[str, Any]]] = []
     for name, each in zip(names, attributes, strict=True):
-        # A table has one row for a target attribute, so duplicates stay as they are.
+        # A table has one row for a target attribute, so duplicates stay unchanged.
         row = build_row(each) if is_nameable(name) and often[name.casefold()] == 1 else None
         if row is None:
             rowless.append((name, each))
@@ -202,7 +202,7 @@ def _objects(value: Any) -> list[tuple[int, dict[str, Any]]]:
     return [(index, each) for index, each in items if isinstance(each, dict)]
 
 
-LINE_MAX = 118
+LINE_MAX = 118  # a row on one line, as far as a screen shows it
 _FIELDS = ("source", "target", "rule", "name", "enabled", "flow", "scope", "input_scope", "category_scope")
 
 

@@ -62,7 +62,7 @@ class Attributes:
 
     def has(self, name: str) -> bool:
         """Return whether an attribute may exist: if the object type is not described, any may."""
-        return not self.types or name.casefold() in self.types
+        return not self.types or name.casefold() in self.types  # a directory that lists nothing refuses nothing
 
     def type_of(self, name: str) -> str | None:
         """Return the type of an attribute, if known."""
@@ -104,49 +104,49 @@ def _attributes(schema: Mapping[str, Any], directory: Any, kind: Any, used: Iter
 
 
 def find_problems(
-    wanted: Mappings, wishes: Iterable[DesiredMapping], schema: Mapping[str, Any], vocabulary: Vocabulary
+    wanted: Mappings, desired_mappings: Iterable[DesiredMapping], schema: Mapping[str, Any], vocabulary: Vocabulary
 ) -> list[Problem]:
     """Return the problems in the file that the job does not support; what it already has is not checked.
 
     Args:
         wanted: The file.
-        wishes: Its desired mappings for this schema.
+        desired_mappings: Its desired mappings for this schema.
         schema: The job's schema, with its directories.
         vocabulary: What filters and expressions may use.
     """
     problems: list[Problem] = []
-    for wish in wishes:
+    for desired in desired_mappings:
         # It is not in the file, so there is no place to correct.
-        if not wish.location:
+        if not desired.location:
             continue
-        rule = schema["synchronizationRules"][wish.found.rule_index]
-        source, target = read_attributes(schema, rule, wish.found.raw)
+        rule = schema["synchronizationRules"][desired.found.rule_index]
+        source, target = read_attributes(schema, rule, desired.found.raw)
         # Only what would change: what the job has already, the service has accepted.
-        for name in dict.fromkeys(each.location for each in diff_mappings([wish])):
-            problems += _problems(wanted, wish, name[2:], source, target, vocabulary)
+        for name in dict.fromkeys(each.location for each in diff_mappings([desired])):
+            problems += _problems(wanted, desired, name[2:], source, target, vocabulary)
     return problems
 
 
 def _problems(
     wanted: Mappings,
-    wish: DesiredMapping,
+    desired: DesiredMapping,
     location: tuple[int | str, ...],
     source: Attributes,
     target: Attributes,
     vocabulary: Vocabulary,
 ) -> Iterator[Problem]:
     def place(*inner: int | str) -> Place:
-        return wanted.places.of(*wish.location, *inner)
+        return wanted.places.of(*desired.location, *inner)
 
     match location:
         case (str(name),) if name in SCOPES:
-            for index, line in enumerate(wish.fields[name]):
+            for index, line in enumerate(desired.fields[name]):
                 for clause in parse_clause(line):
                     yield from _of_clause(clause, place(name, index), source, vocabulary)
         case ("attributes", str(name)):
             if not target.has(name):
                 yield _no_attribute(place(*location), name, target)
-            yield from _of_row(wish.rows[name], lambda inner: place(*location, inner), source, vocabulary)
+            yield from _of_row(desired.rows[name], lambda inner: place(*location, inner), source, vocabulary)
 
 
 def _of_row(row: AttributeMapping, place: Any, source: Attributes, vocabulary: Vocabulary) -> Iterator[Problem]:

@@ -149,7 +149,7 @@ _FIND_JOB = "find-job"
 
 @dataclass(frozen=True)
 class OnDemandTarget:
-    """The job of an instance, and what it makes of users and of groups."""
+    """The job of an instance, and its rules for users and for groups."""
 
     key: str
     service_principal_id: str

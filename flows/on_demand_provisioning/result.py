@@ -32,7 +32,7 @@ _EXPORTS: dict[str, TrialOutcome] = {
 _SUCCESSES: frozenset[str] = frozenset({*_DONE.values(), "unchanged", "succeeded"})
 _IN_SYNC = "RedundantExport"
 """Skip reasons of users that the target system has with the mapped values; other skips are of users it lacks."""
-_ATTEMPTS = 3
+_ATTEMPTS = 3  # of a throttled request; each is real
 _LOOK = "Check the log: run harvest in a few minutes, then entra-fleet why. Trying again is harmless."
 
 
@@ -106,7 +106,7 @@ class OnDemandResult:
         return self.outcome not in {"failed", "unknown"}
 
     def as_expected(self, expected: str | None) -> bool:
-        """Tell whether it came out as expected: `succeeded` is any success."""
+        """Return whether the outcome is the expected one: `succeeded` is any success."""
         if expected is None:
             return self.ok
         return self.outcome == expected or (expected == "succeeded" and self.outcome in _SUCCESSES)
@@ -187,8 +187,7 @@ def fail_request(attempt: OnDemandRequest, failure: StepFailed, tried_at: dateti
 async def provision_subject(graph: GraphClient, attempt: OnDemandRequest) -> OnDemandResult:
     """Provision one user or group now, and return the result.
 
-    Asked again only where Graph said that it was too much at once: whatever else became of a request, to ask again
-    would no longer tell what the first one did.
+    Retried only after a 429: after any other failure, a second request would no longer show what the first one did.
 
     Raises:
         GraphError: Graph refused.

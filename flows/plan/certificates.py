@@ -158,7 +158,7 @@ def _renewal(change: CertificateChange, seen: FleetCertificates, now: datetime, 
     """Plan to add a certificate if the active one expires soon, or a SAML application has none."""
     certificates, active = seen.certificates, seen.certificates.active
     due = active.ends_at - now <= timedelta(days=change.settings.renew_before) if active else seen.is_saml
-    if certificates.staged or not (due or (force and active)):
+    if certificates.staged or not (due or (force and active)):  # one successor at a time
         return change
     ends_at = choose_end(now, change.settings.years)
     return replace(change, subject=name_certificate(change.fleet, change.key, ends_at), ends_at=ends_at)
@@ -167,11 +167,13 @@ def _renewal(change: CertificateChange, seen: FleetCertificates, now: datetime, 
 def choose_end(now: datetime, years: int) -> datetime:
     """Return when a certificate of so many years expires; a day early, for Graph refuses more than three years."""
     today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    # Never a 29 February, which most years lack.
     return today.replace(year=today.year + years, day=min(today.day, 28)) - timedelta(days=1)
 
 
 def name_certificate(fleet: str, key: str, ends_at: datetime) -> str:
     """Return the subject of a certificate; it says whose it is, and is found again by it."""
+    # It is found again by its subject if the answer is lost: Graph has no idempotency key.
     return f"CN={key} {ends_at:%Y-%m-%d}{_signature(fleet)}"
 
 
@@ -194,7 +196,7 @@ def find_removable(
 def split_into_certificate_waves(changes: Collection[CertificateChange], canary: int) -> list[list[CertificateChange]]:
     """Return the instances to activate in the order in which people may be locked out: few, a tenth, then the rest."""
     needed = sorted((each for each in changes if each.needed), key=_risk)
-    tenth = canary + -(-len(needed) // 10)
+    tenth = canary + -(-len(needed) // 10)  # rounded up
     waves = (needed[:canary], needed[canary:tenth], needed[tenth:])
     return [wave for wave in waves if wave]
 

@@ -43,9 +43,9 @@ def plan_creation(instance: Instance, waiting: Collection[Assignment]) -> tuple[
 def diff_description(fleet: str, instance: Instance, found: ObservedInstance) -> tuple[FieldChange, ...]:
     """Return what one write to the application would change."""
     mark = OwnershipTag(fleet, instance.key)
-    bears = found.mark if found.marked else None
+    current = found.mark if found.marked else None
     pairs = {
-        "mark": (bears.tag if bears else None, mark.tag),
+        "mark": (current.tag if current else None, mark.tag),
         "display_name": (found.display_name, instance.display_name),
         "notes": (found.notes, instance.notes),
         "service_management_reference": (found.service_management_reference, instance.service_management_reference),
@@ -85,6 +85,7 @@ def saved_secrets(instance: Instance, found: ObservedInstance, health: JobHealth
     """Return what is saved; if it may not be read, everything for a job that has run, and nothing otherwise."""
     if found.secrets is not None:
         return found.secrets
+    # Unreadable secrets: of a job that never ran none may be saved, of others all are taken to be.
     if health.state in NEVER_STARTED:
         return {}
     return dict.fromkeys([*instance.credentials, *build_job_settings(instance, {})], _MASK)
@@ -146,6 +147,6 @@ def _may_be_resumed(health: JobHealth, paused_by: str | None, force: bool) -> bo
 def known_credentials(
     instance: Instance, saved: Mapping[str, str], found: ObservedInstance, memory: KnownState
 ) -> dict[str, Literal["known", "unknown"]]:
-    """Return, for each saved credential in the file, whether the store can tell if it has changed."""
+    """Return, for each saved credential in the file, whether the store knows if it has changed."""
     referred = [key for key, value in instance.credentials.items() if value.startswith("${") and key in saved]
     return {key: "known" if memory.knows(found.service_principal_id, key) else "unknown" for key in referred}

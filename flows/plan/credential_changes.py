@@ -13,7 +13,7 @@ from flows.tenant.instance_state import Observed
 from graph_client.parallel import gather
 
 STEP = "compare-credentials"
-_AT_ONCE = 16
+_AT_ONCE = 16  # reads of secrets; a vault throttles more
 
 Fingerprints = Mapping[str, Mapping[str, str]]
 """By service principal id (lower case) and credential key."""

@@ -31,7 +31,7 @@ class UnknownKey(EntraFleetError):
 
 
 @dataclass(frozen=True)
-class _Wishes:
+class _Options:
     """The options of an apply."""
 
     save_all: bool
@@ -76,8 +76,8 @@ def diff_fleet(
         force: Override the safety checks: pauses by others, quarantines, many removals.
         now: The time for deciding whether a job is stale; does not affect what would be done.
     """
-    wishes = _Wishes(save_all, force, now)
-    plans = tuple(_plan(fleet.fleet, instance, observed, memory, wishes) for instance in select_instances(fleet, only))
+    options = _Options(save_all, force, now)
+    plans = tuple(_plan(fleet.fleet, instance, observed, memory, options) for instance in select_instances(fleet, only))
     keys = {key for instance in fleet.instances for key in instance.own_keys}
     # Against all keys of the file, not only the selected ones: what --only leaves out is no orphan.
     orphans = tuple(
@@ -93,12 +93,12 @@ def diff_fleet(
     return Plan(fleet.fleet, fleet.tenant_id, plans, orphans, deleted, existing)
 
 
-def _plan(fleet: str, instance: Instance, observed: Observed, memory: KnownState, wishes: _Wishes) -> InstancePlan:
+def _plan(fleet: str, instance: Instance, observed: Observed, memory: KnownState, options: _Options) -> InstancePlan:
     bearers = observed.bearers(instance)
     if conflict := find_conflict(fleet, instance, observed, bearers):
-        return _left_alone(InstancePlan(fleet, instance, Action.CONFLICT, conflict=conflict), bearers, memory, wishes)
+        return _left_alone(InstancePlan(fleet, instance, Action.CONFLICT, conflict=conflict), bearers, memory, options)
     template = observed.templates.get(instance.template)
-    template_id = template.id if template else bearers[0].template_id or ""
+    template_id = template.id if template else bearers[0].template_id or ""  # an existing one needs no template
     bearers = tuple(_with_new_roles(instance, each) for each in bearers)
     waiting = pending_assignments(instance, template_id, bearers[0].roles if bearers else None)
     names = {key: principal.name for key, principal in observed.principals.items()}
@@ -113,7 +113,7 @@ def _plan(fleet: str, instance: Instance, observed: Observed, memory: KnownState
         warnings=(*_remarks(instance, observed, bearers), *unknown_roles(instance.assignments, names)),
     )
     if bearers:
-        return _planned_change(common, bearers[0], observed, memory, wishes)
+        return _planned_change(common, bearers[0], observed, memory, options)
     if conflict := _new_conflict(instance, observed):
         return replace(common, action=Action.CONFLICT, conflict=conflict)
     return replace(common, changes=changes.plan_creation(instance, waiting))
@@ -136,14 +136,14 @@ def _with_new_roles(instance: Instance, found: ObservedInstance) -> ObservedInst
 
 
 def _left_alone(
-    plan: InstancePlan, bearers: tuple[ObservedInstance, ...], memory: KnownState, wishes: _Wishes
+    plan: InstancePlan, bearers: tuple[ObservedInstance, ...], memory: KnownState, options: _Options
 ) -> InstancePlan:
     """Return a plan in conflict, with the health of its job, which does not depend on the conflict."""
     found = next((each for each in bearers if each.jobs), bearers[0] if bearers else None)
     if found is None:
         return plan
     job = found.job_for(plan.instance.synchronization_template)
-    health = unreadable(found.unreadable) if found.unreadable else assess_job(job, wishes.now)
+    health = unreadable(found.unreadable) if found.unreadable else assess_job(job, options.now)
     return replace(
         plan,
         health=health,
@@ -170,25 +170,25 @@ def _remarks(instance: Instance, observed: Observed, bearers: tuple[ObservedInst
 
 
 def _planned_change(
-    common: InstancePlan, found: ObservedInstance, observed: Observed, memory: KnownState, wishes: _Wishes
+    common: InstancePlan, found: ObservedInstance, observed: Observed, memory: KnownState, options: _Options
 ) -> InstancePlan:
     fleet, instance = common.fleet, common.instance
     removals = surplus_assignments(instance, found.roles, found.assigned)
     job = found.job_for(instance.synchronization_template)
-    health = assess_job(job, wishes.now)
+    health = assess_job(job, options.now)
     saved = changes.saved_secrets(instance, found, health)
     paused_by = _paused_by(health, memory)
     merge = _merge(instance, found, observed, memory) if job else None
-    conflict = _conflict(instance, found, observed, len(removals), wishes)
+    conflict = _conflict(instance, found, observed, len(removals), options)
     conflict = conflict or (merge.conflict(instance.key) if merge else None)
     needed = (
         *changes.diff_description(fleet, instance, found),
-        *changes.diff_credentials(instance, saved, health, wishes.save_all),
+        *changes.diff_credentials(instance, saved, health, options.save_all),
         *changes.diff_owners(instance, found),
         *_sign_on_changes(instance, found),
         *changes.diff_assignments(instance, found, removals, observed.principals),
         *_mapping_changes(instance, merge),
-        *changes.diff_job(instance, found, health, paused_by, wishes.force),
+        *changes.diff_job(instance, found, health, paused_by, options.force),
     )
     warnings = (initial_cycle(job),) if merge and merge.changes and not conflict else ()
     # Without its tag: an earlier run was interrupted before it set the tag, or the file names the application in
@@ -211,7 +211,7 @@ def _planned_change(
         job_template_id=(job.template_id or "") if job else "",
         schema_digest=merge.digest if merge else None,
         warnings=(*common.warnings, *warnings),
-        selections=selections(merge.wishes, everybody=instance.scope == "all") if merge and not conflict else (),
+        selections=selections(merge.wishes, all_users=instance.scope == "all") if merge and not conflict else (),
         conflict=conflict,
     )
     return name_changes(plan, memory)
@@ -224,15 +224,15 @@ def _sign_on_changes(instance: Instance, found: ObservedInstance) -> tuple[Field
 
 
 def _conflict(
-    instance: Instance, found: ObservedInstance, observed: Observed, removals: int, wishes: _Wishes
+    instance: Instance, found: ObservedInstance, observed: Observed, removals: int, options: _Options
 ) -> Conflict | None:
-    """Return the conflict of changes that no step can or should make."""
+    """Return the conflict of changes that no step can or should carry out."""
     # --force lifts limits, but not what no step could do.
     conflict = unclear_job(instance, found) or unassignable(instance, observed, found)
     conflict = conflict or find_sign_on_conflict(
         instance, found.sign_on, observed.identifier_owners, found.application_id
     )
-    if conflict or wishes.force:
+    if conflict or options.force:
         return conflict
     return too_many_removals(instance, removals, len(found.assigned))
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from flows.store.drift_looks import Area
 
 _UNKNOWN = frozenset({"saved", None})
-"""What a plan puts in place of a value that Graph does not show, or that is not there."""
+"""What a plan shows instead of a value that Graph does not return, or that does not exist."""
 
 
 def name_changes(plan: InstancePlan, known: KnownState) -> InstancePlan:
@@ -71,7 +71,7 @@ def _compared(plan: InstancePlan) -> "dict[Area, Any]":
     """Return what the file says of each area that could be compared: what may not be read is no look."""
     instance = plan.instance
     found: dict[Area, Any] = {}
-    if plan.settings_read:
+    if plan.settings_read:  # else nothing was compared, and no difference means nothing
         found["settings"] = [dict(instance.credentials), build_job_settings(instance, {})]
     if plan.schema_digest and instance.mappings:
         found["mappings"] = instance.mappings.model_dump(mode="json")

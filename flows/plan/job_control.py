@@ -69,7 +69,7 @@ def reset_scope(wanted: Collection[ResetScope], *, force: bool) -> str:
             f"{'; '.join(dangers)}.",
             step="restart-job",
         )
-    return ", ".join(scopes)
+    return ", ".join(scopes)  # Graph's flags: comma and space
 
 
 Verb = Literal["start", "pause", "restart"]

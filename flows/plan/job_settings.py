@@ -23,7 +23,7 @@ def build_job_settings(instance: Instance, observed: Mapping[str, str]) -> dict[
     """
     settings: dict[str, str] = {}
     if instance.scope is not None:
-        settings["SyncAll"] = "true" if instance.scope == "all" else "false"
+        settings["SyncAll"] = "true" if instance.scope == "all" else "false"  # lower case, unlike the next one
     if instance.skip_out_of_scope_deletions is not None:
         settings["SkipOutOfScopeDeletions"] = str(instance.skip_out_of_scope_deletions)
     if instance.notification_email is not None or instance.delete_threshold is not None:
@@ -38,7 +38,7 @@ def _notification_settings(instance: Instance, observed: str) -> str:
         merged |= {"Enabled": bool(instance.notification_email), "Recipients": instance.notification_email}
     if instance.delete_threshold is not None:
         merged |= {"DeleteThresholdEnabled": True, "DeleteThresholdValue": instance.delete_threshold}
-    return json.dumps(merged, separators=(",", ":"))
+    return json.dumps(merged, separators=(",", ":"))  # JSON in a string, as Graph stores it
 
 
 def settings_equal(desired: str, observed: str) -> bool:

@@ -28,9 +28,9 @@ class KnownState:
     paused_by_us: frozenset[str] = frozenset()
     """Ids of the jobs whose last journaled change of state was our pause."""
     job_changed_by: "Mapping[JobNow, Attribution]" = field(default_factory=dict)
-    """Who paused, started or deleted a job, where the audit log tells."""
+    """Who paused, started or deleted a job, where the audit log says so."""
     drifted_by: "Mapping[Drifted, Attribution]" = field(default_factory=dict)
-    """Who made a field differ from the file, where the audit log tells."""
+    """Who made a field differ from the file, where the audit log says so."""
     applied: Mapping[tuple[str, str], Mappings] = field(default_factory=dict)
     """What was last applied to each job, by service principal id (lower case) and job id."""
 
@@ -43,7 +43,7 @@ class KnownState:
         return self.job_changed_by.get((key, "paused", health.job_id)) if health.state == "paused" else None
 
     def knows(self, service_principal_id: str | None, key: str) -> bool:
-        """Return whether the store can tell if a credential has changed."""
+        """Return whether the store knows if a credential has changed."""
         return ((service_principal_id or "").lower(), key) in self.fingerprinted
 
 
@@ -89,12 +89,12 @@ def mappings_in(content: Mapping[str, Any] | None) -> Mappings | None:
 
 
 async def read_known_state(fleet: Fleet) -> KnownState:
-    """Return what this machine's store knows, without making one; nothing if there is none.
+    """Return what this machine's store knows; nothing if there is none, and none is created.
 
     Raises:
         StoreError: There is a store, but it cannot be read.
     """
-    return await asyncio.to_thread(_read, fleet)
+    return await asyncio.to_thread(_read, fleet)  # the store's driver blocks
 
 
 def _read(fleet: Fleet) -> KnownState:

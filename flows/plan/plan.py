@@ -65,7 +65,7 @@ class FieldChange:
     origin: str = ""
     """For a mapping: what changed since it was last applied: the file, the tenant or both."""
     changed_by: "Attribution | None" = None
-    """Who made it differ in the tenant, where the audit log tells."""
+    """Who made it differ in the tenant, where the audit log says so."""
 
     def as_json(self) -> dict[str, Any]:
         """Return it as `plan --output json` prints it."""
@@ -105,11 +105,11 @@ class InstancePlan:
     paused_by: Literal["us", "someone"] | None = None
     """Who paused the job, if it is paused: us if the journal says so, else someone."""
     changed_by: "Attribution | None" = None
-    """Who that someone is, where the audit log tells."""
+    """Who that someone is, where the audit log says so."""
     settings_read: bool = False
     """Whether Graph showed the saved settings, which takes the permission to write them."""
     credentials: Mapping[str, Literal["known", "unknown"]] = field(default_factory=dict)
-    """Saved credentials in the file; known if the store can tell whether they have changed."""
+    """Saved credentials in the file; known if the store has their fingerprint."""
     removals: tuple[Assigned, ...] = ()
     """The assignments to remove; no others are, even if more are added meanwhile."""
     pending: tuple[str, ...] = ()
@@ -211,7 +211,7 @@ class InstancePlan:
             "conflict": self.conflict.code if self.conflict else None,
             # By id: an application that was deleted and created again is another target.
             "ids": [self.template_id, self.application_id, self.service_principal_id, self.job_id],
-            "instance": self.instance.model_dump(mode="json"),
+            "instance": self.instance.model_dump(mode="json"),  # also what the plan does not show, such as references
         }
         if self.touches("mappings"):
             # The reviewer has seen everything that is replaced.

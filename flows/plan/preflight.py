@@ -1,4 +1,4 @@
-"""Whether a fleet file could be applied, as far as read-only checks can tell: references, templates, permissions."""
+"""Whether a fleet file could be applied, as far as read-only checks can show: references, templates, permissions."""
 
 import asyncio
 from collections import defaultdict
@@ -183,7 +183,7 @@ def check_code_grants(instances: Iterable[Instance]) -> list[Check]:
         return []
     named = ", ".join(found[:5]) + (f" and {len(found) - 5} more" if len(found) > 5 else "")
     hint = (
-        "Jobs do not move by themselves: issue a long-lived token in the target system, give it as SecretToken in "
+        "Jobs are not migrated automatically: issue a long-lived token in the target system, give it as SecretToken in "
         "place of these keys, and run entra-fleet rotate. https://learn.microsoft.com/entra/fundamentals/whats-new"
     )
     return [Check("code-grant", True, f"{named}: Microsoft retires the OAuth code grant of SCIM connectors", hint)]
@@ -320,7 +320,7 @@ async def check_log(graph: GraphClient, claims: TokenClaims) -> list[Check]:
     if claims.app_id is not None and _LOG.lacks(claims.roles):
         return []
     try:
-        async for _ in graph.provisioning_logs.pages(top=1):
+        async for _ in graph.provisioning_logs.pages(top=1):  # the token may have the role, and the tenant no licence
             break
     except GraphError as error:
         return [Check.failed("log", error)]

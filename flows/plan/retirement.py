@@ -87,7 +87,7 @@ async def plan_retirements(
         StepFailed: They are too large a part of the fleet.
         GraphError: A read failed after all retries.
     """
-    application_id = application_id.lower() if application_id else None
+    application_id = application_id.lower() if application_id else None  # as Graph returns ids
     bearers = await find_owned_applications(graph, fleet)
     instances = {instance.key: instance for instance in fleet.instances}
     live = {key: bearers.of(key, instances.get(key)) for key in keys}
@@ -108,7 +108,7 @@ async def plan_retirements(
                 return await _looked_up(graph, plan, found)
             gone = [each for each in deleted if each.key == key and application_id in {None, each.application_id}]
             if not gone:
-                _refuse_strangers(key, fleet.fleet, bearers, application_id)
+                _refuse_unmanaged(key, fleet.fleet, bearers, application_id)
             # The most recently deleted one is the retired one.
             return await _from_bin(graph, plan, gone[-1]) if gone and purge else replace(plan, purge=False)
         except StepFailed as refusal:
@@ -134,7 +134,7 @@ def _chosen(key: str, found: Collection[ObservedInstance], application_id: str |
     return next((item for item in found if item.application_id == application_id), None)
 
 
-def _refuse_strangers(key: str, fleet: str, bearers: OwnedApplications, application_id: str | None) -> None:
+def _refuse_unmanaged(key: str, fleet: str, bearers: OwnedApplications, application_id: str | None) -> None:
     """Refuse an application that the fleet does not manage.
 
     Raises:

@@ -66,7 +66,7 @@ def find_refusal(
         digest: Digest of the reviewed plan; None without a review.
         in_waves: Whether it is applied in waves, which replace the limit on changes.
     """
-    if digest not in {None, plan.digest}:
+    if digest not in {None, plan.digest}:  # before --force, which lifts limits and not a review
         return PlanChanged(plan)
     if force:
         return None
@@ -150,7 +150,7 @@ def find_conflict(
 
 def too_many_removals(instance: Instance, removals: int, assigned: int) -> Conflict | None:
     """Return the conflict of removing suspiciously many assignments at once."""
-    limit = max(REMOVALS_ALWAYS, assigned * PERCENT_MAX // 100)
+    limit = max(REMOVALS_ALWAYS, assigned * PERCENT_MAX // 100)  # a share of few would allow none
     if removals <= limit:
         return None
     return Conflict(
@@ -248,7 +248,7 @@ def _unreadable(instance: Instance, found: ObservedInstance) -> Conflict | None:
 def unclear_job(instance: Instance, found: ObservedInstance) -> Conflict | None:
     """Return the conflict of several jobs, none of which is certain to be ours."""
     template = instance.synchronization_template
-    if template or not found.jobs or found.job_for(template):
+    if template or not found.jobs or found.job_for(template):  # named in the file, absent, or found: then it is clear
         return None
     names = sorted(job.template_id or job.id for job in found.jobs)
     return Conflict(

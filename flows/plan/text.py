@@ -231,6 +231,6 @@ def _fitting(rows: list[tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
     for row in rows:
         # 20 for the bars and spaces of a row.
         left -= sum(map(len, row)) + 20
-        if left < 0:
+        if left < 0:  # whole rows only: a cut table is no table
             return
         yield row

@@ -16,7 +16,7 @@ from flows.store.measurements import CERTIFICATE_MEASUREMENTS
 
 _ERRORS_MAX = 15
 _TRIAGES_MAX = 12
-"""If more jobs are in quarantine at once, they have a common cause, which a dozen of them show."""
+"""If more jobs are in quarantine together, they have a common cause, which a dozen of them show."""
 
 
 def build_report(store: Store, *, days: int, fleet: str | None = None, now: datetime | None = None) -> Report:
@@ -36,9 +36,11 @@ def build_report(store: Store, *, days: int, fleet: str | None = None, now: date
     since = datetime.combine(first, time(), UTC)
     instances = read_instances(store, fleet)
     fleets = {(each.job.tenant_id, each.fleet) for each in instances if each.job}
+    # A report of one fleet says nothing about the harvests of other tenants.
     coverage = [each for each in store.coverage() if fleet is None or each.tenant_id in {one for one, _ in fleets}]
     activity = Activity(first, now.date(), {each.service_principal_id for each in instances} if fleet else None)
     for tenant_id in sorted({one for one, _ in fleets} | {each.tenant_id for each in store.coverage()}):
+        # A second more: the end of a period is exclusive, and an event of this very moment belongs to the report.
         activity.add(store.statistics, Period(tenant_id, since, now + timedelta(seconds=1)))
     episodes = _episodes(store, fleets, since)
     principals = {each.service_principal_id for each in instances if each.service_principal_id}
@@ -113,17 +115,18 @@ def _triaged(store: Store, applications: Sequence[Application]) -> Iterator[Appl
 
 def _episodes(store: Store, fleets: Iterable[tuple[str, str]], since: datetime) -> list[JobEpisode]:
     found = [episode for fleet in fleets for episode in store.job_episodes.of_fleet(*fleet, since)]
-    ailing = [episode for episode in found if episode.kind != "initial-cycle"]
+    ailing = [episode for episode in found if episode.kind != "initial-cycle"]  # a job's beginning is no trouble
     return sorted(ailing, key=lambda episode: episode.began_at, reverse=True)
 
 
 def _errors(store: Store, activity: Activity) -> list[CommonError]:
     found = []
     for code, count in activity.errors().most_common(_ERRORS_MAX):
-        bearers = {id_: each for id_, each in activity.applications.items() if each.errors[code]}
-        worst = max(bearers, key=lambda id_: bearers[id_].errors[code])
-        failure = store.statistics.example(bearers[worst].period, worst, code, count)
+        affected = {id_: each for id_, each in activity.applications.items() if each.errors[code]}
+        worst = max(affected, key=lambda id_: affected[id_].errors[code])
+        # The example comes from where the error is most common: there it says most.
+        failure = store.statistics.example(affected[worst].period, worst, code, count)
         # The remedy depends on the instance, and there are many here: a command for one would mislead.
         explanation = explain_error(code, failure.recommended_action, None, reason=failure.reason)
-        found.append(CommonError(ErrorTriage(failure, explanation), len(bearers)))
+        found.append(CommonError(ErrorTriage(failure, explanation), len(affected)))
     return found

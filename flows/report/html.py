@@ -150,11 +150,13 @@ def _add_legend(chart: Chart, statuses: Sequence[str], y: float) -> None:
 
 
 def _colour(status: str) -> str:
+    # A class name of the stylesheet, and a status that Graph adds later has none.
     return status if status in STATUSES else "other"
 
 
 def _ticks(seconds: float, count: int) -> list[float]:
     """Return about this many moments of a period, at whole minutes, hours or days."""
+    # Ticks are round in units of time: 5 minutes, not 250 seconds.
     step = next((step for step in _STEPS_SECONDS if step * count >= seconds), seconds / count)
     return [step * number for number in range(1, int(seconds / step) + 1)] or [seconds]
 
@@ -197,7 +199,7 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=_without_controls,
+        finalize=_without_controls,  # names come from the tenant, and may hold control characters
     )
     environment.filters |= {
         "duration": format_duration,
@@ -238,7 +240,7 @@ def _context(report: Report) -> dict[str, Any]:
 
 def _attention(unwell: Sequence[Application]) -> list[list[Application]]:
     """Return the applications that need attention, grouped by cause and remedy."""
-    by_triage = {id(each.triage): each for each in unwell if each.triage}
+    by_triage = {id(each.triage): each for each in unwell if each.triage}  # by identity: equal ones may be of several
     groups = [
         [by_triage[id(triage)] for triage in same]
         for same in group_equal(each.triage for each in unwell if each.triage)

@@ -7,7 +7,7 @@ from flows.monitoring.credential_warnings import ExpiringCredential
 from flows.monitoring.signing_certificates import ExpiringCertificate
 from flows.report.models import Application, Report, count_statuses, format_moment, format_number, shorten_text
 
-_ROWS_MAX = 20
+_ROWS_MAX = 20  # Prefect's page shows it whole; the HTML report has the rest
 
 
 def render_markdown(report: Report) -> str:

@@ -22,12 +22,12 @@ def format_duration(seconds: float) -> str:
     parts = [
         f"{number} {unit}" for number, unit in ((days, "d"), (hours, "h"), (minutes, "min"), (rest, "s")) if number
     ]
-    return " ".join(parts[:2]) or "0 s"
+    return " ".join(parts[:2]) or "0 s"  # two units are as exact as a person needs
 
 
 def format_moment(at: datetime | None) -> str:
     """Return a moment to the minute, in UTC."""
-    return f"{at:%Y-%m-%d %H:%M} UTC" if at else "-"
+    return f"{at:%Y-%m-%d %H:%M} UTC" if at else "-"  # UTC: readers are in several zones
 
 
 def format_number(count: int) -> str:
@@ -151,7 +151,7 @@ class Report:
     expiring: Sequence[ExpiringCredential | ExpiringCertificate] = ()
     """Saved tokens that say that they end within 30 days, the earliest first."""
     attributions: Mapping[int, Attribution] = field(default_factory=dict)
-    """By what an episode began, by its number, where the audit log tells."""
+    """By what an episode began, by its number, where the audit log says so."""
     role_imports: Sequence[RoleImport] = ()
     """Roles that connectors imported, the newest first."""
     names: Mapping[str, str] = field(default_factory=dict)
@@ -256,6 +256,6 @@ class Activity:
         return total
 
     def _counted(self, service_principal_id: str | None, period: Period) -> Iterator[ApplicationActivity]:
-        id_ = service_principal_id or ""
+        id_ = service_principal_id or ""  # events without an application are counted together
         if self._only is None or id_ in self._only:
             yield self.applications.setdefault(id_, ApplicationActivity(period))

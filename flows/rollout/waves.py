@@ -74,7 +74,7 @@ def fingerprint_changes(plan: Plan) -> dict[str, dict[str, str]]:
 
 
 def same_rollout(plan: Plan, known: Mapping[str, Mapping[str, str]], begun: Collection[str]) -> bool:
-    """Tell whether a plan is the remainder of a rollout.
+    """Return whether a plan is the remainder of a rollout.
 
     Args:
         plan: The current plan.

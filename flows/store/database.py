@@ -70,12 +70,12 @@ def _postgresql(url: URL) -> URL:
         raise StoreError("The store URL has more than one @.", "Write an @ of the password as %40.")
     if not url.database:
         raise StoreError("The store URL names no database.", _FORMS)
-    return url.set(drivername="postgresql+psycopg")
+    return url.set(drivername="postgresql+psycopg")  # a plain postgresql would be psycopg2
 
 
 Upsert: TypeAlias = postgresql.Insert | sqlite.Insert
 
-_WRITES = "entra_fleet_writes"
+_WRITES = "entra_fleet_writes"  # an execution option, which SQLAlchemy hands to its listeners
 
 # Parts of the texts of both drivers and of SQLite; the first that fits decides, so the vague ones come last.
 _HINTS = {
@@ -130,6 +130,7 @@ class Database:
         """
         with self._explained(), self._writer.begin() as connection:
             if lock is not None and connection.dialect.name == "postgresql":
+                # Released with the transaction, so that a killed process leaves no lock.
                 statement = text("SELECT pg_advisory_xact_lock(hashtextextended('entra-fleet ' || :lock, 0))")
                 connection.execute(statement, {"lock": lock})
             yield connection

@@ -16,7 +16,7 @@ from flows.store.tables import DIRECTORY_AUDIT
 if TYPE_CHECKING:
     from graph_client.models import DirectoryAudit
 
-_AT_ONCE = 500
+_AT_ONCE = 500  # rows that a cursor fetches at once
 _JOB_ID = re.compile(r"[A-Za-z0-9]+\.[0-9a-f]{32}(\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})?")
 """Template, tenant and application; older ids lack the third part."""
 _SENSITIVE = re.compile(r"credential|secret|password|token|key(?!word)", re.IGNORECASE)
@@ -166,7 +166,7 @@ def _find_job_id(record: "DirectoryAudit") -> str | None:
     texts = [text for each in record.target_resources for text in (each.id, each.display_name)]
     texts += [each.value for each in record.additional_details]
     found = {text for text in texts if text and _JOB_ID.fullmatch(text)}
-    return found.pop() if len(found) == 1 else None
+    return found.pop() if len(found) == 1 else None  # several: none of them is meant for certain
 
 
 def without_credentials(value: Any) -> Any:
@@ -177,4 +177,5 @@ def without_credentials(value: Any) -> Any:
         return value
     name = value.get("displayName") or value.get("key")
     hidden = {"oldValue", "newValue", "value"} if isinstance(name, str) and _SENSITIVE.search(name) else set[str]()
+    # The keys stay: that a credential was changed is worth knowing, its value is not.
     return {key: None if key in hidden else without_credentials(each) for key, each in value.items()}

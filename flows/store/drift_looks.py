@@ -1,6 +1,6 @@
 """What plans have seen of each instance: which fields differ from the fleet file, and since when.
 
-The audit log tells who made a change only if it is known when the change was not there yet. So the last look is kept:
+The audit log can name the author of a change only if the moment before the change is known. So the last look is kept:
 for every field that differs, the two looks that it came about between are carried on from one look to the next.
 """
 
@@ -50,10 +50,11 @@ class DriftLook:
     def following(self, earlier: "DriftLook | None") -> "DriftLook":
         """Return the look with the times that the one before gives its fields."""
         if earlier is None or (earlier.job_id, earlier.desired) != (self.job_id, self.desired):
-            # What the file says is new, or the job is: nothing can be told of how it came to differ.
+            # The file or the job has changed: the origin of a difference is unknown.
             return self
         old = {name: each.digest for name, each in earlier.fields.items()}
         new = {name: each.digest for name, each in self.fields.items()}
+        # How many differ at once: one audit record can then explain one field, and not several.
         changed = len({name for name, _ in old.items() ^ new.items()})
         found = dict(self.fields)
         for name, each in self.fields.items():

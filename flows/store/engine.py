@@ -31,11 +31,11 @@ def ensure_private(path: Path) -> None:
     """Create the file (0600) and its directory (0700) if they are missing; existing ones keep their mode.
 
     Raises:
-        OSError: It cannot be made or opened for writing.
+        OSError: It cannot be created or opened for writing.
     """
     # An existing directory may be shared on purpose, so only a new one is closed to others.
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # before SQLite creates it readable for others
 
 
 def is_writable(path: Path) -> bool:
@@ -47,7 +47,7 @@ SCHEMA = "entra_fleet"
 """The PostgreSQL schema of our tables; it lets a store share a database."""
 
 _BUSY_SECONDS = 30.0
-_CONNECT_SECONDS = 10
+_CONNECT_SECONDS = 10  # libpq itself waits without limit
 _CACHE_KIBIBYTES = 32_000
 _PAGE_BYTES = 16_384
 """An event with its steps takes 2 to 3 KB: pages of this size waste little, smaller ones up to a third."""
@@ -60,11 +60,11 @@ def open_engine(address: StoreAddress, *, create: bool = True) -> Database:
 
     Args:
         address: Its address.
-        create: Whether to make an SQLite file or a PostgreSQL schema where there is none. Without it, an SQLite file
+        create: Whether to create a missing SQLite file or PostgreSQL schema. Without it, an SQLite file
             that this user may not write to is opened for reading.
 
     Raises:
-        StoreError: The file cannot be made or opened, the server cannot be reached, or its driver is missing.
+        StoreError: The file cannot be created or opened, the server cannot be reached, or its driver is missing.
     """
     try:
         if address.path is None:
@@ -117,9 +117,9 @@ def _set_up_reading(connection: sqlite3.Connection, _entry: ConnectionPoolEntry)
 
 
 def _set_up_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
-    connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
-    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA foreign_keys = ON")  # off by default, for each connection
+    connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")  # has an effect before the first table only
+    connection.execute("PRAGMA journal_mode = WAL")  # readers do not wait for a writer
     # A power failure may undo the last transactions, but never a part of one; a harvest reads them again.
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute(f"PRAGMA cache_size = -{_CACHE_KIBIBYTES}")
@@ -132,7 +132,7 @@ def _postgresql(address: StoreAddress, create: bool) -> Engine:
         address.url,
         hide_parameters=True,
         json_serializer=json_text,
-        pool_pre_ping=True,
+        pool_pre_ping=True,  # a server that was restarted has closed the connections of the pool
         connect_args=timeout,
     )
     event.listen(engine, "connect", _set_search_path, insert=True)

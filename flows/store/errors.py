@@ -30,7 +30,7 @@ class StoreVersionError(StoreError):
             hint = "It was written by a newer release: upgrade entra-fleet."
         elif int(found) < FIRST_VERSION:
             hint = (
-                "It was made before the first release, and cannot be upgraded: move it away or name an empty one.\n"
+                "It was created before the first release, and cannot be upgraded: move it away or name an empty one.\n"
                 "The next apply, monitor and harvest fill a new store with what the tenant still has."
             )
         else:

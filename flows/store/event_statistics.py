@@ -82,6 +82,7 @@ class Failures:
         # The id is unique; with a condition on the tenant, SQLite would scan all of the tenant's events.
         of_application = [_EVENT.service_principal_id == fold_text(service_principal_id)]
         if job_id is not None:
+            # A record that names no job may be about this one.
             of_application.append(or_(_EVENT.job_id.is_(None), _EVENT.job_id == job_id))
         with self._database.read() as connection:
             cycles = _cycles(connection, of_application, since)

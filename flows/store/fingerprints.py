@@ -101,17 +101,17 @@ class Fingerprints:
             connection.execute(statement)
 
 
-_BYTES = 32
+_BYTES = 32  # as many as SHA-256 has
 
 
 def key_beside(url: str | None) -> bytes | None:
-    """Return the key kept beside an SQLite store, making it (0600) at the first use; None for PostgreSQL.
+    """Return the key kept beside an SQLite store, creating it (0600) at the first use; None for PostgreSQL.
 
     Args:
         url: The store, as of `open_store`.
 
     Raises:
-        StoreError: The file cannot be read or made, or holds no key.
+        StoreError: The file cannot be read or created, or holds no key.
     """
     store = default_file() if url is None else StoreAddress.parse(url).path
     if store is None:
@@ -125,7 +125,7 @@ def key_beside(url: str | None) -> bytes | None:
         why = getattr(error, "strerror", None) or "it is no text"
         # Cause: The key of the fingerprints is a file beside a SQLite store.
         raise StoreError(f"The fingerprint key {path} cannot be used: {why}.", _REMEDY) from None
-    # An empty or cut file would make fingerprints that anyone can guess.
+    # An empty or cut file would give fingerprints that anyone can guess.
     if len(text) < 2 * _BYTES:
         raise StoreError(f"The fingerprint key {path} holds no key.", _REMEDY)
     return text.encode()

@@ -118,7 +118,7 @@ class Harvests:
             new = upsert_records(self._database, connection, PROVISIONING_EVENT, rows)
             met = self._identities.keep(connection, tenant_id, rows.values())
             self.note_progress(connection, tenant_id, scope, watermark, read_from, gaps)
-        self._identities.remember(met)
+        self._identities.remember(met)  # after the commit: a rolled back identity has to be written again
         return new
 
     def note_progress(
@@ -156,6 +156,7 @@ class Harvests:
     def _record_gap(self, connection: Connection, tenant_id: str, scope: Scope, gap: Gap, now: datetime) -> None:
         keys = [column.name for column in HARVEST_GAP.primary_key]
         found = {"tenant_id": tenant_id, "scope": scope, "found_at": now, **asdict(gap)}
+        # The same gap is found by every harvest: a row for each start, which only grows.
         insert = self._database.insert(HARVEST_GAP).values(**found)
         grown = insert.on_conflict_do_update(
             index_elements=keys,
@@ -183,7 +184,7 @@ def upsert_records(
     if not rows:
         return 0
     key = table.c.id
-    # Asked first: an upsert does not tell how many of its rows are new.
+    # Read first: an upsert does not return how many of its rows are new.
     known = set(connection.scalars(select(key).where(key.in_(list(rows)))))
     new = [row for id_, row in rows.items() if id_ not in known]
     if new:

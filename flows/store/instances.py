@@ -29,7 +29,7 @@ class Instances:
 
     def keep(self, tenant_id: str, instances: Iterable[KnownInstance], seen_at: datetime | None = None) -> None:
         """Record the ownership tags of applications, seen at a moment by Graph's clock; None for now."""
-        now = seen_at or datetime.now(UTC)
+        now = seen_at or datetime.now(UTC)  # Graph's clock if the caller knows it
         found = {
             (id_ := fold_text(each.service_principal_id)): {
                 **asdict(each),

@@ -84,7 +84,7 @@ def derive_episodes(known: Iterable[JobEpisode], now: JobObservation) -> list[Jo
         lasting = (episode for episode in known if episode.ended_at is None)
         return [replace(each, ended_at=now.observed_at, end_told_at=now.observed_at) for each in lasting]
     if now.job_id is None:
-        return []  # not there for the moment, perhaps: what lasts goes on
+        return []  # perhaps missing only for a moment: open episodes stay open
     found: list[JobEpisode | None] = []
     ours: dict[Kind, JobEpisode] = {}
     for episode in known:
@@ -196,7 +196,7 @@ def _episodes(connection: Connection, tenant_id: str, fleet: str, *conditions: C
 
 
 _JOB = JOB_HISTORY.c
-_ROWS_AT_ONCE = 50
+_ROWS_AT_ONCE = 50  # the transition sought is usually among the first
 
 
 class JobHistory:

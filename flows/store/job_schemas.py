@@ -28,7 +28,7 @@ class JobPlace:
     @property
     def ids(self) -> tuple[str, str]:
         """The service principal's id in lower case, and the job id."""
-        return fold_text(self.service_principal_id) or "", self.job_id
+        return fold_text(self.service_principal_id) or "", self.job_id  # job ids are opaque, and keep their case
 
     @property
     def columns(self) -> dict[str, str | None]:
@@ -89,7 +89,7 @@ class JobSchemas:
         sha256 = hashlib.sha256(content.encode()).hexdigest()
         newest = select(JOB_SCHEMA.c.sha256).where(*place.rows(JOB_SCHEMA)).order_by(JOB_SCHEMA.c.id.desc()).limit(1)
         with self._database.write() as connection:
-            # A retried task keeps the schema once more.
+            # A retried task stores the same schema again.
             if connection.scalar(newest) == sha256:
                 return
             row = {"fleet": fleet, "key": key, "reason": reason, "run_id": run_id, "kept_at": datetime.now(UTC)}

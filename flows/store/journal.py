@@ -15,7 +15,7 @@ from flows.store.tables import CHANGE, RUN
 _ROWS_AT_ONCE = 500
 
 _JOB_STATE = "job_state"
-_JOB_STEPS = {"start-job", "pause-job"}
+_JOB_STEPS = {"start-job", "pause-job"}  # a failure in one of these leaves the job's state unknown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,7 +165,7 @@ class Journal:
             statement = statement.where(RUN.c.fleet == fleet)
         if since is not None:
             statement = statement.where(CHANGE.c.recorded_at >= since)
-        statement = statement.execution_options(yield_per=_ROWS_AT_ONCE)
+        statement = statement.execution_options(yield_per=_ROWS_AT_ONCE)  # an audit of years does not fit into memory
         with self._database.read() as connection, connection.execute(statement) as rows:
             for row in rows.mappings():
                 # Both tables have an outcome: a row is asked by column, not by name.
@@ -198,6 +198,7 @@ class Journal:
             select(CHANGE.c.job_id, CHANGE.c.fields, CHANGE.c.outcome, CHANGE.c.error_step)
             .join(RUN)
             .where(RUN.c.tenant_id == tenant_id, CHANGE.c.job_id.is_not(None))
+            # As text: the two databases have different functions for JSON.
             .where(CHANGE.c.fields.cast(Text).contains(f'"{_JOB_STATE}"', autoescape=True))
             .order_by(CHANGE.c.recorded_at)
         )
@@ -211,7 +212,7 @@ class Journal:
                 if wanted == "paused" and not failed:
                     paused.add(row.job_id)
                 else:
-                    paused.discard(row.job_id)
+                    paused.discard(row.job_id)  # a failed step: the job may run again
         return frozenset(paused)
 
 

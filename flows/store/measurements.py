@@ -54,7 +54,7 @@ class Measurements:
         table = MEASUREMENT.c
         old = delete(MEASUREMENT).where(table.tenant_id == tenant_id, table.fleet == fleet, table.name == name)
         rows = [asdict(each) for each in measurements]
-        with self._database.write(lock="measurements") as connection:
+        with self._database.write(lock="measurements") as connection:  # two sweeps would delete and insert crosswise
             connection.execute(old)
             if rows:
                 connection.execute(self._database.insert(MEASUREMENT), rows)
@@ -71,7 +71,7 @@ class Measurements:
         if not rows:
             return
         insert = self._database.insert(MEASUREMENT)
-        # Added by the database, so that two runs at once lose nothing.
+        # Added by the database, so that two concurrent runs lose nothing.
         value = MEASUREMENT.c.value + insert.excluded.value if adding else insert.excluded.value
         later = {"value": value, "measured_at": insert.excluded.measured_at}
         keys = [column.name for column in MEASUREMENT.primary_key]

@@ -84,7 +84,7 @@ class Retention:
         for part in self._parts(kind):
             while gone := self._delete(part):
                 deleted += gone
-                yield deleted
+                yield deleted  # between transactions, so that a prune can be interrupted
         if kind is Kind.EVENTS:
             while self._delete(_Part(IDENTITY, _without_events())):
                 pass
@@ -137,7 +137,7 @@ class Retention:
 
 
 def _of_a_removed_job(before: datetime) -> ColumnElement[bool]:
-    # While its last row is there: nothing else tells that the job is gone for good.
+    # While its last row is there: nothing else shows that the job is gone for good.
     job, episode = JOB_HISTORY.c, JOB_EPISODE.c
     removed = and_(job.state == REMOVED, job.observed_at < before, ~_superseded())
     place = tuple_(episode.tenant_id, episode.service_principal_id, episode.job_id)

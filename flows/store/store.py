@@ -33,7 +33,7 @@ from flows.store.versions import ensure_version, upgrade, version_of
 class Store:
     """An open store; use it in a `with`, or close it.
 
-    Its calls block: on an event loop run them in a thread. They may come from several threads at once.
+    Its calls block: on an event loop run them in a thread. Several threads may call concurrently.
 
     Args:
         database: A database with the tables of this version, which `open_store` ensures.
@@ -120,7 +120,7 @@ def existing_store(url: str | None = None) -> Store | None:
     One that this user may only read is opened for reading.
     """
     address = store_address(url)
-    if address.path and not (address.path.exists() and address.path.stat().st_size):
+    if address.path and not (address.path.exists() and address.path.stat().st_size):  # opening would create the file
         return None
     database = open_engine(address, create=False)
     try:

@@ -1,7 +1,7 @@
 """What a look at the whole tenant has found: its service principals, their jobs, and how far the look has come.
 
-Every page and every part of a look is one transaction, so that one that was killed goes on where it was, and comes to
-the same rows.
+Every page and every part of a look is one transaction, so that an interrupted look continues where it stopped, with the
+same rows in the end.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -114,7 +114,7 @@ class JobsRead:
 
     service_principal_id: str
     jobs: tuple[TenantJob, ...] | None
-    """All of them; None where Graph did not tell."""
+    """All of them; None where Graph did not return them."""
     error_code: str | None = None
     error_message: str | None = None
 
@@ -134,7 +134,7 @@ class TenantInventory:
     def save_page(
         self, look: Look, listed: Sequence[TenantPrincipal], removed: Collection[str] = (), *, changed: bool = False
     ) -> None:
-        """Keep a page of service principals and where the look goes on, in one transaction.
+        """Store a page of service principals and where the look continues, in one transaction.
 
         Args:
             look: How far it has come with this page.
@@ -173,7 +173,7 @@ class TenantInventory:
             ]
             self._upsert(connection, TENANT_JOB, [asdict(row) for row in rows])
             found = {(row.service_principal_id, row.job_id) for row in rows}
-            # Where Graph did not tell, nothing is known to be gone.
+            # Where Graph did not return them, none is known to be gone.
             told = {each.service_principal_id for each in results if each.jobs is not None}
             for (principal_id, job_id), row in known.items():
                 if principal_id in told and (principal_id, job_id) not in found and row.gone_at is None:
@@ -185,7 +185,7 @@ class TenantInventory:
                 connection.execute(update(TENANT_PRINCIPAL).where(one).values(values))
 
     def save_connections(self, tenant_id: str, read: Mapping[str, Mapping[str, Any] | None], at: datetime) -> None:
-        """Keep what the secrets of service principals tell beside the secrets; None where Graph did not tell."""
+        """Store what the settings of service principals say besides secrets; None where Graph did not return them."""
         with self._database.write(lock="inventory") as connection:
             before = _by_id(connection, tenant_id, list(read))
             for principal_id, found in read.items():
@@ -227,7 +227,7 @@ class TenantInventory:
                 unlisted = select(_PRINCIPAL.service_principal_id).where(
                     _PRINCIPAL.tenant_id == look.tenant_id,
                     _PRINCIPAL.gone_at.is_(None),
-                    _PRINCIPAL.seen_at < look.began_at,
+                    _PRINCIPAL.seen_at < look.began_at,  # a full look lists all that exist
                 )
                 _remove(connection, look.tenant_id, list(connection.scalars(unlisted)), look.began_at)
             self._upsert(connection, TENANT_LOOK, [asdict(done)])
@@ -251,7 +251,7 @@ class TenantInventory:
         if look.began_at is None:
             return []
         due = or_(_PRINCIPAL.looked_at.is_(None), _PRINCIPAL.looked_at < look.began_at)
-        mine = or_(_PRINCIPAL.type.is_(None), _PRINCIPAL.type == APPLICATION)
+        mine = or_(_PRINCIPAL.type.is_(None), _PRINCIPAL.type == APPLICATION)  # managed identities cannot have jobs
         with_jobs = self._with_jobs(look.tenant_id)
         found = self.principals(look.tenant_id, due, mine)
         if look.kind != "full":
@@ -264,7 +264,7 @@ class TenantInventory:
                 or each.error_code is not None
                 or (each.first_seen_at >= newer_than and each.first_seen_at > (look.full_at or newer_than))
             ]
-        # Where many have jobs, Graph shows at once that it takes such reads in batches.
+        # Where many have jobs, the first batch shows whether Graph accepts such reads.
         return sorted(
             found, key=lambda each: (each.service_principal_id not in with_jobs, not each.application_template_id)
         )
@@ -334,7 +334,7 @@ class TenantInventory:
 
 
 def _listed(now: TenantPrincipal, before: TenantPrincipal | None, *, changed: bool) -> TenantPrincipal:
-    """The row of one that was listed: what was known of it beside what the list tells."""
+    """The row of one that was listed: what was known of it and what the list says."""
     if before is None:
         return now
     # A list knows nothing of the jobs and credentials that were read earlier.

@@ -14,7 +14,7 @@ from flows.store.tables import IDENTITY, PROVISIONING_EVENT
 from graph_client.models import ProvisioningEvent
 
 _COLUMN = IDENTITY.c
-_PRINCIPAL_NAMES = {"userprincipalname", "upn"}
+_PRINCIPAL_NAMES = {"userprincipalname", "upn"}  # the details are an open map, and spell it variously
 _REMEMBERED_MAX = 50_000
 """Some 20 MB; then it starts again."""
 _Told: TypeAlias = tuple[str, str, str | None, str | None, str | None]

@@ -41,10 +41,10 @@ def upgrade(database: Database) -> str | None:
     """Upgrade the tables to this program's version in one transaction, under a lock; return the previous version.
 
     Raises:
-        StoreVersionError: The tables are newer, or were made before the first release.
+        StoreVersionError: The tables are newer, or are from before the first release.
         StoreError: The database is not a store.
     """
-    with _one_migration_at_a_time, database.write(lock="schema") as connection:
+    with _one_migration_at_a_time, database.write(lock="schema") as connection:  # read again under the lock
         found = _version(database, connection)
         if found == SCHEMA_VERSION:
             return found
@@ -68,13 +68,13 @@ def _version(database: Database, connection: Connection) -> str | None:
 
 
 def _migrate(connection: Connection) -> None:
-    # Half a second to import, and needed only when a store is made or upgraded.
+    # Half a second to import, and needed only when a store is created or upgraded.
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
 
     config = Config()
     config.set_main_option("script_location", "flows.store:migrations")
-    config.attributes["connection"] = connection
+    config.attributes["connection"] = connection  # in our transaction: a failed migration leaves nothing behind
     command.upgrade(config, "head")
 
 

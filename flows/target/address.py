@@ -19,7 +19,7 @@ https://learn.microsoft.com/entra/identity/app-provisioning/application-provisio
 """
 # As httpx would otherwise decide itself: blanks and backslashes are read differently by different parsers.
 _UNSAFE = re.compile(r"[\s\\\x00-\x1f\x7f]")
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052: an IPv4 address in the last 32 bits
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
@@ -101,7 +101,7 @@ class AddressGuard:
 
     Args:
         public_only: Refuse hosts in private networks, for runs that anyone with access to Prefect's API may start.
-        allowed: Hosts (with `*`), addresses and networks that are allowed all the same.
+        allowed: Hosts (with `*`), addresses and networks that are allowed nevertheless.
     """
 
     public_only: bool = False
@@ -160,7 +160,7 @@ def _is_public(ip: IpAddress) -> bool:
             inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
         if inner is not None:
             return _is_public(inner)
-    return ip.is_global and not ip.is_multicast
+    return ip.is_global and not ip.is_multicast  # Python counts multicast as global
 
 
 def _read_ip(text: str) -> IpAddress | None:

@@ -231,7 +231,7 @@ def quote_text(text: str) -> str:
 def _decompress(encoding: str, raw: bytes, bytes_max: int) -> tuple[bytes, bool]:
     """Return the body, and whether it is cut; a small answer may unpack to gigabytes."""
     if encoding.lower() in ("gzip", "x-gzip", "deflate"):
-        unpacker = zlib.decompressobj(wbits=47)
+        unpacker = zlib.decompressobj(wbits=47)  # gzip or zlib, as the header of the data says
         try:
             content = unpacker.decompress(raw[: bytes_max + 1], bytes_max + 1)
         except zlib.error:

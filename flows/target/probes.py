@@ -16,10 +16,10 @@ ATTRIBUTES_MAX = 4
 DEFAULT_ATTRIBUTES = ("userName", "externalId")
 """What users are searched by unless the mappings say otherwise."""
 _VALUE_MAX = 500
-"""Longer ids and values are not put into a URL."""
+"""Longer ids and values are not sent in a URL."""
 _DIGITS_MAX = 15
 """Numbers of more digits are no numbers of users, and no text can be made of the longest."""
-WORK_MAIL = 'emails[type eq "work"].value'
+WORK_MAIL = 'emails[type eq "work"].value'  # the one filtered path that mappings use by default
 _WITHOUT_MEMBERS = {"excludedAttributes": "members"}
 
 Ask = Callable[..., Awaitable[TargetAnswer]]
@@ -39,7 +39,7 @@ class Observed:
     received_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     """When the first answer came, by this machine's clock."""
     failure: NoAnswer | None = None
-    nobody: TargetAnswer | None = None
+    no_user: TargetAnswer | None = None
     """The search for a user who does not exist."""
     first: TargetAnswer | None = None
     """The first page of users, one user long."""
@@ -62,7 +62,7 @@ class Observed:
     def answers(self) -> list[TargetAnswer]:
         """Every answer, in the order they came."""
         searched = (answer for answer, _ in self.searches.values())
-        found = (self.nobody, self.first, self.second, self.known, *searched, self.groups, self.no_group)
+        found = (self.no_user, self.first, self.second, self.known, *searched, self.groups, self.no_group)
         return [each for each in found if each]
 
 
@@ -92,11 +92,11 @@ async def probe_target(http: TargetHttp, token: str | None, observed: Observed) 
 
 async def _ask_users(ask: Ask, observed: Observed) -> None:
     # A name that no user has: Entra's own connection test searches for one.
-    observed.nobody = await ask("Users", filter=_equals("userName", f"entra-fleet-{uuid4()}"))
+    observed.no_user = await ask("Users", filter=_equals("userName", f"entra-fleet-{uuid4()}"))
     # With the first answer: its Date header is compared with this moment.
     observed.received_at = datetime.now(UTC)
     # The rest would be refused in the same way.
-    if observed.nobody.status in (401, 403) or 300 <= observed.nobody.status < 400:
+    if observed.no_user.status in (401, 403) or 300 <= observed.no_user.status < 400:
         return
     observed.first = await ask("Users", startIndex=1, count=1)
     if not is_list(observed.first):
@@ -111,7 +111,7 @@ async def _ask_users(ask: Ask, observed: Observed) -> None:
 
 
 async def _ask_searches(ask: Ask, observed: Observed) -> None:
-    answers_searches = observed.nobody is not None and observed.nobody.status == 200
+    answers_searches = observed.no_user is not None and observed.no_user.status == 200
     for attribute in (observed.matching or DEFAULT_ATTRIBUTES)[:ATTRIBUTES_MAX]:
         value = read_attribute(observed.user, attribute)
         if value is not None:
@@ -124,7 +124,7 @@ async def _ask_searches(ask: Ask, observed: Observed) -> None:
 
 async def _ask_groups(ask: Ask, observed: Observed) -> None:
     observed.groups = await ask("Groups", **_WITHOUT_MEMBERS, startIndex=1, count=1)
-    empty = is_list(observed.nobody) and not read_resources(observed.nobody)
+    empty = is_list(observed.no_user) and not read_resources(observed.no_user)
     if is_list(observed.groups) and empty:
         sought = _equals("displayName", f"entra-fleet-{uuid4()}")
         observed.no_group = await ask("Groups", **_WITHOUT_MEMBERS, filter=sought)

@@ -15,7 +15,7 @@ SCIM_TYPE = "application/scim+json"
 ERROR = "urn:ietf:params:scim:api:messages:2.0:Error"
 LIST_RESPONSE = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 EXPIRY_NOTICE = timedelta(days=30)
-CLOCK_SKEW = timedelta(minutes=5)
+CLOCK_SKEW = timedelta(minutes=5)  # what token validation commonly allows
 
 _LEARN = "https://learn.microsoft.com/entra/identity/app-provisioning/"
 DEVELOP_PAGE = f"{_LEARN}use-scim-to-provision-users-and-groups"
@@ -48,13 +48,13 @@ def judge_target(observed: Observed, slow_seconds: float) -> list[Finding]:
 
 
 def _judge_reach(observed: Observed, slow_seconds: float) -> Finding:
-    rule, nobody, first = "reachable", observed.nobody, observed.first
+    rule, no_user, first = "reachable", observed.no_user, observed.first
     if observed.failure:
         return _blocker(rule, f"the target {observed.failure.message}", f"{observed.failure.hint} {DEVELOP_PAGE}")
-    if nobody and 300 <= nobody.status < 400:
-        where = f" to {nobody.location}" if nobody.location else ""
+    if no_user and 300 <= no_user.status < 400:
+        where = f" to {no_user.location}" if no_user.location else ""
         fix = f"Give the final address as BaseAddress: a token must not follow a redirect. {DEVELOP_PAGE}"
-        return _blocker(rule, f"GET /Users is redirected ({nobody.status}){where}, which was not followed", fix)
+        return _blocker(rule, f"GET /Users is redirected ({no_user.status}){where}, which was not followed", fix)
     if first and not is_list(first) and first.status not in (200, 401, 403) and not _is_empty_404(observed):
         fix = f"Check BaseAddress: /Users must be right below it. {QUARANTINE_PAGE}"
         if first.status >= 500 or first.status == 429:
@@ -69,7 +69,7 @@ def _judge_reach(observed: Observed, slow_seconds: float) -> Finding:
 
 def _judge_authorization(observed: Observed) -> Finding | None:
     rule = "authorized"
-    users = [each for each in (observed.nobody, observed.first) if each]
+    users = [each for each in (observed.no_user, observed.first) if each]
     if refused := next((each for each in users if each.status in (401, 403)), None):
         if not observed.has_token:
             text = "the fleet file names no SecretToken; Entra ID will sign in with a token of its own, not tried here"
@@ -100,13 +100,13 @@ def _judge_content_type(observed: Observed) -> Finding | None:
     if wrong is None:
         return Finding(rule, "fine", SCIM_TYPE)
     text = f"the answers are of type {wrong or 'nothing'}, but Entra ID expects {SCIM_TYPE}"
-    # It is JSON all the same, and only wrongly named.
+    # It is JSON, only wrongly labeled.
     return Finding(rule, "warning" if wrong == "application/json" else "blocker", text, fix)
 
 
 def _judge_empty_result(observed: Observed) -> Finding | None:
-    rule, nobody, first = "empty-result", observed.nobody, observed.first
-    problem = _find_list_problem(nobody) if is_list(first) else ""
+    rule, no_user, first = "empty-result", observed.no_user, observed.first
+    problem = _find_list_problem(no_user) if is_list(first) else ""
     if first and first.status == 200 and first.readable and not is_list(first):
         problem = "GET /Users does not answer with a ListResponse"
     if _is_empty_404(observed):
@@ -122,7 +122,7 @@ def _judge_empty_result(observed: Observed) -> Finding | None:
 
 def _is_empty_404(observed: Observed) -> bool:
     """Return whether a target without users answers 404: an error of SCIM, and not of whatever stands before it."""
-    asked = (observed.nobody, observed.first)
+    asked = (observed.no_user, observed.first)
     return all(
         each is not None
         and each.status == 404
@@ -132,35 +132,35 @@ def _is_empty_404(observed: Observed) -> bool:
     )
 
 
-def _find_list_problem(nobody: TargetAnswer | None) -> str | None:
+def _find_list_problem(no_user: TargetAnswer | None) -> str | None:
     """Return what is wrong with the answer to a search without a match; None if another rule covers it."""
-    if nobody is None or nobody.status in (400, 501) or read_resources(nobody):
+    if no_user is None or no_user.status in (400, 501) or read_resources(no_user):  # these are the filter's faults
         return None
-    if nobody.status != 200:
+    if no_user.status != 200:
         return (
-            f"a search without a match answers {_format_status(nobody)}, but Entra ID needs 200 with an empty list; "
+            f"a search without a match answers {_format_status(no_user)}, but Entra ID needs 200 with an empty list; "
             "else the job goes into quarantine"
         )
-    if not nobody.readable:
+    if not no_user.readable:
         return None
-    if not isinstance(nobody.value, dict) or LIST_RESPONSE not in _listed(nobody.value.get("schemas")):
+    if not isinstance(no_user.value, dict) or LIST_RESPONSE not in _listed(no_user.value.get("schemas")):
         return "a search without a match does not answer with a ListResponse"
-    total = read_total(nobody)
+    total = read_total(no_user)
     return f"a search without a match says totalResults {total}" if total else ""
 
 
 def _judge_filter(observed: Observed) -> Finding | None:
-    rule, nobody = "filter", observed.nobody
-    if nobody is None or not is_list(observed.first):
+    rule, no_user = "filter", observed.no_user
+    if no_user is None or not is_list(observed.first):
         return None
     fix = f"Support eq on what the mapping matches by, or match by another attribute. {DEVELOP_PAGE}"
-    if read_resources(nobody) or (nobody.status == 200 and nobody.cut):
+    if read_resources(no_user) or (no_user.status == 200 and no_user.cut):
         text = (
             "a search for a name that no user has finds users: the filter is ignored, and Entra ID would match any user"
         )
         return _blocker(rule, text, fix)
-    if nobody.status in (400, 501):
-        return _blocker(rule, f'userName eq "…" is refused: {_format_status(nobody)}', fix)
+    if no_user.status in (400, 501):
+        return _blocker(rule, f'userName eq "…" is refused: {_format_status(no_user)}', fix)
     problems = {name: text for name, text in _search_problems(observed) if text}
     if problems:
         needed = [name for name in problems if name in observed.matching or name == "userName"]

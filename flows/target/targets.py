@@ -56,12 +56,12 @@ async def find_targets(instances: Iterable[Instance], sources: Mapping[str, Sour
     """
     found: dict[tuple[str, str | None], Target] = {}
     for instance in instances:
-        if "BaseAddress" not in instance.credentials:
+        if "BaseAddress" not in instance.credentials:  # a connector with a fixed address, such as Slack's
             continue
         try:
             address = await _reveal(instance, "BaseAddress", sources)
             token = await _reveal(instance, "SecretToken", sources) if "SecretToken" in instance.credentials else None
-        except ReferenceUnresolved:
+        except ReferenceUnresolved:  # reported by its own check
             continue
         # A user and password in the address are secrets too.
         shown = _USER.sub("//***@", instance.credentials["BaseAddress"])
@@ -96,7 +96,7 @@ async def check_targets(http: TargetHttp, targets: Sequence[Target], *, plain_ht
     """Return the verdicts about each target, in their order; nothing is written.
 
     Args:
-        http: Sends; a handful of requests at once to one host.
+        http: Sends; a handful of concurrent requests per host.
         targets: The targets.
         plain_http: Also ask targets on this machine that have no TLS.
     """

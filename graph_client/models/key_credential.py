@@ -44,6 +44,7 @@ class KeyCredential(View):
         if self.usage == "Verify" and (certificate := _decode(self.key)):
             # Microsoft Entra names certificates by SHA-1; it protects nothing here.
             return hashlib.sha1(certificate, usedforsecurity=False).hexdigest().upper()
+        # A list leaves `key` out; the identifier is the thumbprint, as far as is known.
         identifier = _decode(self.custom_key_identifier)
         return identifier.hex().upper() if identifier else None
 

@@ -62,6 +62,7 @@ class OnDemandStep(ProvisioningStep):
     @property
     def type(self) -> str | None:
         """Import, Scoping, Matching, Processing, ReferenceResolution or Export."""
+        # Here a step says `type`; in the log the same is `provisioningStepType`.
         return self._type or self.provisioning_step_type
 
 
@@ -118,6 +119,7 @@ class OnDemandAnswer:
         self._key = _Key(_object_in(key))
         content = _json_in(value)
         items = [item for item in content if isinstance(item, dict)] if isinstance(content, list) else [content]
+        # The value is one object with steps, a list of such objects, or a bare list of steps; only a step has a name.
         summaries = [item for item in items if isinstance(item, dict) and "name" not in item]
         steps = [item for item in items if isinstance(item, dict) and "name" in item]
         # The last of several has the outcome.
@@ -137,8 +139,8 @@ class OnDemandAnswer:
     def result(self) -> str | None:
         """The outcome in lower case: success, failure or skipped; None if the answer does not say."""
         # The key first: for a group the value may be `{}`.
-        told = self._key.result or self._summary.status_info.status
-        return (told or self._worst_step() or "").lower() or None
+        result = self._key.result or self._summary.status_info.status
+        return (result or self._worst_step() or "").lower() or None
 
     @property
     def action(self) -> str | None:
@@ -160,15 +162,15 @@ class OnDemandAnswer:
     @property
     def reason(self) -> str | None:
         """Microsoft's text about the failure or skip."""
-        details, told = self._key.details, self._summary.status_info.error
+        details, error = self._key.details, self._summary.status_info.error
         unsuccessful = (step.description for step in self.steps if not _successful(step))
-        return details.reason or details.error_message or told.reason or next(unsuccessful, None) or None
+        return details.reason or details.error_message or error.reason or next(unsuccessful, None) or None
 
     @property
     def recommended_action(self) -> str | None:
         """Microsoft's recommendation."""
-        told = self._summary.status_info.error.recommended_action
-        return self._key.details.recommended_action or told or None
+        general = self._summary.status_info.error.recommended_action
+        return self._key.details.recommended_action or general or None
 
     @property
     def additional_details(self) -> str | None:
@@ -193,7 +195,7 @@ class OnDemandAnswer:
 
 
 def _successful(step: OnDemandStep) -> bool:
-    return (step.status or "success").lower() == "success"
+    return (step.status or "success").lower() == "success"  # "Success" here, lower case in the log
 
 
 def _json_in(text: str) -> Any:

@@ -52,6 +52,7 @@ class ProvisioningStatusInfo(ProvisioningErrorInfo):
     @property
     def error(self) -> ProvisioningErrorInfo:
         """The error, nested or flat."""
+        # beta has the error flat in `statusInfo`, v1.0 in an object inside.
         return self.error_information or self
 
 
@@ -107,7 +108,7 @@ class Initiator(View):
     @property
     def initiator_type(self) -> str | None:
         """user, application or system."""
-        return self._initiator_type or self._initiating_type
+        return self._initiator_type or self._initiating_type  # Microsoft's samples hold both spellings
 
 
 class ModifiedProperty(View):
@@ -182,6 +183,7 @@ class ProvisioningEvent(View):
     @property
     def outcome(self) -> ProvisioningStatusInfo:
         """The outcome, in today's shape or beta's."""
+        # By content, not by version: Microsoft's tutorial of 2019 shows beta's properties.
         return self.provisioning_status_info or self.beta_status_info
 
     @property
@@ -195,7 +197,7 @@ class ProvisioningEvent(View):
     def status(self) -> str | None:
         """The outcome in lower case: success, failure, skipped or warning."""
         status = self.outcome.status
-        return status.lower() if status else None
+        return status.lower() if status else None  # samples differ in case, live records are lower-case
 
     @property
     def error(self) -> ProvisioningErrorInfo:
@@ -205,4 +207,5 @@ class ProvisioningEvent(View):
     @property
     def service_principal_id(self) -> str | None:
         """The service principal of the job, which early events have only in the target's details."""
+        # May be missing; the details of the target system name it as well.
         return self.service_principal.id or text_of(self.target_system.details, "ServicePrincipalId") or None

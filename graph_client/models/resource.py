@@ -27,9 +27,9 @@ class Resource(BaseModel):
     model_config = ConfigDict(
         alias_generator=to_camel,
         populate_by_name=True,
-        extra="allow",
+        extra="allow",  # Graph adds properties without a new version
         frozen=True,
-        coerce_numbers_to_str=True,
+        coerce_numbers_to_str=True,  # some texts arrive as numbers
         # The input may be a secret, and the error ends up in logs.
         hide_input_in_errors=True,
     )
@@ -44,6 +44,7 @@ class Resource(BaseModel):
         try:
             return cls.model_validate(value)
         except ValidationError as error:
+            # A second try without the values that do not fit: an optional one must not cost the whole object.
             wrong = _details(error)
         try:
             return cls.model_validate(_without(value, [detail["loc"] for detail in wrong]))
@@ -114,7 +115,7 @@ def parse_moment(value: Any) -> datetime | None:
         moment = datetime.fromisoformat(value)
     else:
         raise ValueError("not a moment")  # noqa: TRY004  # pydantic takes only this one
-    if moment.year <= 1:
+    if moment.year <= 1:  # Graph's "never" is 0001-01-01
         return None
     try:
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
@@ -141,7 +142,7 @@ def parse_duration(text: str | None) -> timedelta | None:
             hours=int(found.group("hours") or 0),
             minutes=int(found.group("minutes") or 0),
             seconds=int(whole),
-            microseconds=int(fraction[:6].ljust(6, "0")),
+            microseconds=int(fraction[:6].ljust(6, "0")),  # .NET writes seven digits
         )
     except (OverflowError, ValueError):
         return None

@@ -140,7 +140,7 @@ class ApplicationTemplate(Entity):
     supported_single_sign_on_modes: Many[str] = ()
     supported_provisioning_types: Many[str] = ()
     endpoints: Many[str] = ()
-    deprecation_date: str | None = None
+    deprecation_date: str | None = None  # a date without a time
     last_modified_date_time: Moment = None
     is_entra_integrated: bool | None = None
 
@@ -168,4 +168,5 @@ class Member(Entity):
     @property
     def is_user(self) -> bool:
         """Whether it is a user; a member of unknown type counts as one."""
+        # A `$select` may leave the type out; then it counts as a user.
         return self.odata_type is None or self.odata_type.lower().endswith(".user")

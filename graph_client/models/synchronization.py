@@ -56,7 +56,7 @@ class SynchronizationSchedule(Resource):
     """When a job runs; `state` is Active, Disabled, Paused or something newer."""
 
     state: str | None = None
-    interval: str | None = None
+    interval: str | None = None  # PT40M, or .NET's TimeSpan.MaxValue in older samples
     expiration: Moment = None
 
     @property

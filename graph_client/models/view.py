@@ -104,6 +104,7 @@ def object_of(raw: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     For a collection, the first one: the documentation has collections where the schema has one object.
     """
     value = raw.get(name)
+    # Microsoft's page calls servicePrincipal a collection; samples and live records have one object.
     if isinstance(value, list):
         value = value[0] if value else None
     return value if isinstance(value, dict) else _NOTHING

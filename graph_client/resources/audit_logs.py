@@ -46,12 +46,13 @@ class ProvisioningLogs:
             top: the page size; without one the service returns no link to the next page.
         """
         conditions = [
-            f"activityDateTime gt {moment_literal(after)}" if after else None,
+            f"activityDateTime gt {moment_literal(after)}" if after else None,  # `ge` is not documented for this log
             f"activityDateTime lt {moment_literal(before)}" if before else None,
             # In parentheses, because `and` binds more strongly than an `or` within it.
             f"({filter})" if filter and (after or before) else filter,
         ]
         wanted = " and ".join(condition for condition in conditions if condition)
+        # Always with $top: an older page of Microsoft's says that only then a nextLink comes.
         query = options(filter=wanted, order_by=order_by, top=top or self._session.settings.log_page_size)
         return parsed_pages(
             self._session, Call.get("/auditLogs/provisioning", query, may_quote=True), ProvisioningEvent
@@ -86,7 +87,7 @@ class DirectoryAudits:
             top: the page size; None for that of the provisioning log.
         """
         conditions = [
-            f"activityDateTime ge {moment_literal(start)}" if start else None,
+            f"activityDateTime ge {moment_literal(start)}" if start else None,  # here `ge` and `le` are documented
             f"activityDateTime le {moment_literal(end)}" if end else None,
             f"loggedByService eq {text_literal(service)}" if service else None,
         ]

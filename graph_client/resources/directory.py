@@ -71,6 +71,7 @@ class Applications:
         settings = self._session.settings
         reference = f"{settings.graph_url}/{settings.api_version}/directoryObjects/{owner_id}"
         path = build_path("applications", application_id, "owners", "$ref")
+        # Not repeated: an owner that is there already is a 400, which would look like a failure.
         await self._session.request(Call.once(path, {"@odata.id": reference}))
 
     async def delete(self, application_id: str) -> None:
@@ -127,7 +128,7 @@ class ApplicationTemplates:
     ) -> AsyncIterator[ApplicationTemplate]:
         """The templates, all or those with an exact display name."""
         wanted = None if display_name is None else f"displayName eq {text_literal(display_name)}"
-        # Without $top the whole gallery comes in one page (recorded); a nextLink is followed all the same.
+        # Without $top the whole gallery comes in one page (recorded); a nextLink is followed nevertheless.
         call = Call.get("/applicationTemplates", options(filter=wanted, select=select))
         return items(self._session, call, ApplicationTemplate)
 

@@ -38,6 +38,7 @@ class SigningCertificates:
     async def get(self, service_principal_id: str) -> SigningKeys:
         """The keys of one service principal; right after a change a replica may still show the state before."""
         path = build_path("servicePrincipals", service_principal_id)
+        # By $select: only such a read of a single object has the public keys.
         return SigningKeys(await self._session.request(Call.get(path, options(select=_SIGNING))))
 
     async def add(
@@ -62,6 +63,7 @@ class SigningCertificates:
         Graph has no other way to remove a signing certificate.
         """
         path = build_path("servicePrincipals", service_principal_id)
+        # As they were read: Graph replaces the whole list, and one that is missing in it is deleted.
         body = {"keyCredentials": [dict(key.raw) for key in keys]}
         await self._session.request(Call.change("PATCH", path, body))
 

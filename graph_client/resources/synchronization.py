@@ -78,6 +78,7 @@ class Synchronization:
         https://learn.microsoft.com/graph/api/synchronization-synchronization-post-jobs
         """
         path = _path(service_principal_id, "jobs")
+        # The job may come back with another templateId, so callers keep the id of the answer.
         call = Call.create(path, {"templateId": template_id})
         job = await read(self._session, call, SynchronizationJob)
         # The job's id is in the paths that follow, and replicas may deny it for minutes as well.
@@ -140,6 +141,7 @@ class Synchronization:
 
         https://learn.microsoft.com/graph/api/synchronization-serviceprincipal-put-synchronization
         """
+        # PUT replaces the whole set, so callers pass all of it; PATCH does not exist.
         call = Call.change("PUT", _path(service_principal_id, "secrets"), {"value": _pairs(credentials)})
         await self._session.request(replace(call, secrets=tuple(credentials.values())))
 
@@ -154,6 +156,7 @@ class Synchronization:
 
         https://learn.microsoft.com/graph/api/synchronization-synchronizationjob-start
         """
+        # Not repeated: Microsoft warns that a job started again and again may stop working.
         await self._session.request(Call.once(_path(service_principal_id, "jobs", job_id, "start")))
 
     async def pause(self, service_principal_id: str, job_id: str) -> None:
@@ -161,6 +164,7 @@ class Synchronization:
 
         https://learn.microsoft.com/graph/api/synchronization-synchronizationjob-pause
         """
+        # Pausing a paused job changes nothing, so this one may be repeated.
         await self._session.request(Call.change("POST", _path(service_principal_id, "jobs", job_id, "pause")))
 
     async def restart(self, service_principal_id: str, job_id: str, *, reset_scope: str | None = None) -> None:
@@ -176,6 +180,7 @@ class Synchronization:
         """
         criteria = {} if reset_scope is None else {"resetScope": reset_scope}
         path = _path(service_principal_id, "jobs", job_id, "restart")
+        # Not repeated: each one may start the initial cycle over.
         await self._session.request(Call.once(path, {"criteria": criteria}))
 
     async def rules(self, service_principal_id: str, job_id: str) -> tuple[SynchronizationRule, ...]:
@@ -212,6 +217,7 @@ class Synchronization:
             method="POST",
             path=_path(service_principal_id, "jobs", job_id, "provisionOnDemand"),
             body={"parameters": [{"ruleId": rule_id, "subjects": [subject]}]},
+            # It may already have created the account.
             repeat=Repeat.NEVER,
             may_quote=True,
             read_timeout_seconds=self._session.settings.on_demand_timeout_seconds,
@@ -294,7 +300,7 @@ class SynchronizationSchemas:
         https://learn.microsoft.com/graph/api/synchronization-synchronizationschema-parseexpression
         """
         path = f"{_job(service_principal_id, job_id)}/parseExpression"
-        call = Call(method="POST", path=path, body={"expression": expression})
+        call = Call(method="POST", path=path, body={"expression": expression})  # a POST that changes nothing
         return await read(self._session, call, ParsedExpression)
 
 

@@ -17,7 +17,7 @@ from graph_client.sign_in.http import SignInHttp
 
 __all__ = ["AzureDevOpsAssertion", "FileAssertion", "GitHubActionsAssertion"]
 
-_AUDIENCE = "api://AzureADTokenExchange"
+_AUDIENCE = "api://AzureADTokenExchange"  # what Entra expects of a federated credential by default
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +121,7 @@ def _refused_by(who: str, hint: str) -> Iterator[None]:
     try:
         yield
     except AuthFailed as error:
+        # No answer, or an overload: that says nothing about the permission to ask for a token.
         if error.status is None or error.transient:
             raise
         raise _without_token(who, error.status, hint) from None

@@ -58,6 +58,7 @@ def _private_key(certificate: Certificate, pem: bytes) -> rsa.RSAPrivateKey:
             hint="give its password" if locked else "check the password, and that the file is PEM with a key",
         ) from None
     if not isinstance(key, rsa.RSAPrivateKey):
+        # Entra accepts only RSA for client assertions.
         raise AuthFailed(f"the private key in {certificate.path} is not an RSA key", hint="use an RSA certificate")
     return key
 

@@ -33,7 +33,7 @@ _FEDERATED = "the federated credential does not match: compare issuer, subject a
 _HINTS = {
     "7000215": _WRONG_VALUE,
     "7000216": "a client secret, certificate or assertion is required: give one",
-    "7000222": "the client secret has expired: make a new one in the app registration",
+    "7000222": "the client secret has expired: create a new one in the app registration",
     "7000112": "the application is disabled in this tenant: enable it",
     "700016": "the application is unknown in this tenant: check the client id, the tenant id and the cloud",
     "700027": _CERTIFICATE,
@@ -212,6 +212,7 @@ def _check(method: str, url: str, response: httpx.Response) -> None:
         "path": urlsplit(url).path,
         "status": response.status_code,
     }
+    # 410 is how the managed identity endpoint says that it is being updated.
     if response.status_code in (408, 410, 429) or response.status_code >= 500:
         failed = AuthFailed("the sign-in service is overloaded or failing", hint="try again later", **location)
         failed.transient = True

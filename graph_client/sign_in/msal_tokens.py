@@ -127,6 +127,7 @@ class MsalTokens:
 
     def _request(self) -> Callable[[_Application], Mapping[str, Any] | None]:
         if isinstance(self._method, ManagedIdentity):
+            # A managed identity is asked for a resource, an application for a scope.
             return lambda app: app.acquire_token_for_client(resource=self._settings.graph_url)
         return lambda app: app.acquire_token_for_client(scopes=[self._settings.scope])
 

@@ -53,7 +53,7 @@ class TokenProvider(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StaticTokens:
-    """A fixed token, for callers that sign in by themselves."""
+    """A fixed token, for callers that sign in on their own."""
 
     value: str = field(repr=False)
 
@@ -157,7 +157,7 @@ class BearerAuth(httpx.Auth):
         self._graph_url = graph_url
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
-        """Add the token; after a 401 that a new token may resolve, send the request once more with one."""
+        """Add the token; after a 401 that a new token may resolve, repeat the request with one."""
         if not same_origin(str(request.url), self._graph_url):
             raise HostRefused(f"refused to send the token to {request.url.host}", verb=request.method)
         token = await self._tokens.token()
@@ -172,7 +172,7 @@ class BearerAuth(httpx.Auth):
         if renewed != token:
             learn_secrets(renewed)
             request.headers["Authorization"] = f"Bearer {renewed}"
-            # One id for each request on the wire, so that Microsoft's support can tell the two apart.
+            # One id for each request on the wire, so that Microsoft's support can distinguish the two.
             request.headers["client-request-id"] = str(uuid.uuid4())
             yield request
 

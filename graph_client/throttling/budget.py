@@ -101,6 +101,7 @@ class Budget:
             return paused
         while self._answered and self._answered[0][0] <= now - self._window_seconds:
             self._answered_sum -= self._answered.popleft()[1]
+        # A cost above the limit waits for an empty window; it would never fit otherwise.
         excess = self._under_way + self._answered_sum + min(cost, self._limit) - self._limit
         if excess <= 0:
             return 0.0

@@ -59,6 +59,7 @@ class Concurrency:
 
     def grow(self) -> None:
         """Count a good answer; a full round of them raises the limit by one."""
+        # One more after a whole round of good answers, half after a refusal, as TCP does.
         self._limit = min(float(self._most), self._limit + 1 / self._limit)
         self._admit()
 
@@ -161,10 +162,10 @@ class Pacing:
     def learn(self, call: Call, answer: Answer) -> None:
         """Read from an answer what the call actually cost, and how close Graph is to its limits."""
         expected = self.costs_of(call).get(self.units)
-        told = answer.headers.get("x-ms-resource-unit", "")
-        if expected is not None and told.isdecimal():
+        reported = answer.headers.get("x-ms-resource-unit", "")
+        if expected is not None and reported.isdecimal():
             # The table of costs is an estimate: this header is what Graph counted.
-            self.units.correct(int(told) - expected)
+            self.units.correct(int(reported) - expected)
         used = _share(answer.headers.get("x-ms-throttle-limit-percentage"))
         if answer.status in _THROTTLING_STATUS or used > _BEYOND_THE_LIMIT:
             self.concurrency.shrink()
@@ -218,6 +219,7 @@ class Pacing:
 def _object_of(call: Call) -> str:
     """The object of a call: the first two segments of its path, such as a service principal, or a listing."""
     path = urlsplit(call.path).path.removeprefix("/v1.0").removeprefix("/beta")
+    # Collection and id: a Retry-After about one application must not hold up the others.
     return "/".join(path.split("/")[:3])
 
 

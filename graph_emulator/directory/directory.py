@@ -11,15 +11,16 @@ from graph_emulator.directory.signing_certificates import switch_at_expiry
 from graph_emulator.settings import EmulatorSettings
 from graph_emulator.wire.problems import GraphProblem, not_found
 
-REPLICAS = 3
+REPLICAS = 3  # enough for reads that disagree
 
 
 def arrivals(seed: int, identifier: str, created_at: float, lag_seconds: float) -> tuple[float, ...]:
     """When each replica receives the object; empty without lag. The slowest takes the whole lag."""
     if lag_seconds <= 0:
         return ()
-    # At least a third of the lag: an object that is visible at once on most replicas would hide the faults of clients.
+    # At least a third of the lag: an object that most replicas show immediately would hide the faults of clients.
     early = [created_at + lag_seconds * (0.3 + 0.6 * share(seed, identifier, n)) for n in range(REPLICAS - 1)]
+    # Exactly one replica takes the whole lag, so that the lag is what the settings say.
     slowest = int(share(seed, identifier, "slowest") * REPLICAS)
     early.insert(slowest, created_at + lag_seconds)
     return tuple(early)
@@ -38,7 +39,7 @@ def has_arrived(times: tuple[float, ...], replica: int, now: float) -> bool:
 INHERITED = ("displayName", "identifierUris", "tags", "web")
 """The properties of an application that its service principal follows."""
 Kind = Literal["application", "servicePrincipal"]
-RECYCLE_SECONDS = 30 * 86_400.0
+RECYCLE_SECONDS = 30 * 86_400.0  # documented: restorable for 30 days
 
 
 @dataclass(slots=True)
@@ -76,6 +77,7 @@ class Entry:
         if not self.overwritten:
             return dict(self.value) if whole else self.value
         value = dict(self.value)
+        # The oldest change last: where several have not arrived, the value before all of them counts.
         for times, before in reversed(self.overwritten):
             if not has_arrived(times, replica, now):
                 value |= before
@@ -97,6 +99,7 @@ class Entry:
         if "identifierUris" in changes:
             self.value["servicePrincipalNames"] = [self.value["appId"], *changes["identifierUris"]]
         if redirects := (changes.get("web") or {}).get("redirectUris"):
+            # Recorded of the Google template: its wildcard address is on the application only.
             self.value["replyUrls"] = [uri for uri in redirects if "*" not in uri]
 
     def merge_tags(self) -> None:
@@ -177,7 +180,7 @@ class Directory:
         Raises:
             GraphProblem: 404, it does not exist, or not yet on this replica.
         """
-        entry = self.live[kind].get(identifier.lower())
+        entry = self.live[kind].get(identifier.lower())  # GUIDs are compared regardless of case
         if entry is None or not has_arrived(entry.arrivals, replica, now):
             raise not_found(identifier)
         entry.settle(now)
@@ -193,7 +196,7 @@ class Directory:
 
     def all(self, kind: Kind, replica: int, now: float, *, index_lag: float = 0.0) -> Iterator[Entry]:
         """The objects that a replica, or the lagging index, returns."""
-        for entry in list(self.live[kind].values()):
+        for entry in list(self.live[kind].values()):  # a copy, for callers that delete while they read
             if has_arrived(entry.arrivals, replica, now) and entry.created_at + index_lag <= now:
                 entry.settle(now)
                 yield entry
@@ -202,6 +205,7 @@ class Directory:
         """Change an object; some properties of an application propagate to its service principal."""
         lag = self._settings.change_lag_seconds
         if "keyCredentials" in changes:
+            # Longer for certificates: a client that writes back a stale list would delete a new one.
             lag = max(lag, self._settings.key_credentials_lag_seconds)
         if lag:
             # Numbered: each change reaches the replicas in an order of its own.
@@ -252,6 +256,7 @@ class Directory:
         """Restore an object from the recycle bin."""
         del self.deleted[entry.id]
         entry.deleted_at, entry.value["deletedDateTime"] = None, None
+        # Only this object: the other of the pair is restored by a request of its own.
         self.live[entry.kind][entry.id] = entry
         self._note(entry)
 

@@ -155,7 +155,7 @@ def fill_gallery() -> Iterator[str]:
 
 def is_integrated(name: str) -> bool:
     """A few entries are only bookmarks or contributed password sign-ins."""
-    return share(name, "integrated") >= 0.06
+    return share(name, "integrated") >= 0.06  # invented: no list shows how many are not
 
 
 # https://learn.microsoft.com/graph/api/applicationtemplate-instantiate
@@ -179,7 +179,7 @@ ROLES = {
         ("msiam_access", "8eea5c46-96fe-4398-b9c2-02ac04d931ca"),
         ("Default Organization", "9e79c739-f165-49e8-8745-fe08f1634b3b"),
     ),
-    CROSS_TENANT: (("msiam_access", guid("app role", CROSS_TENANT, "msiam_access")),),
+    CROSS_TENANT: (("msiam_access", guid("app role", CROSS_TENANT, "msiam_access")),),  # its id is not on record
 }
 REDIRECTS = {
     AWS: ("https://signin.aws.amazon.com/saml",),
@@ -283,7 +283,7 @@ def _template(line: str, cloud: str, *, known: bool) -> Template:
         tuple(categories.split()),
         tuple(modes.split()),
         tuple(names),
-        names[0] if len(names) == 1 else None,
+        names[0] if len(names) == 1 else None,  # of several templates none is known to be the default
         tuple(keys.split()),
         known or is_integrated(name),
     )
@@ -325,5 +325,6 @@ def gallery(cloud: str, *, own_ids: bool = False) -> dict[str, Template]:
 def rendered(cloud: str, *, own_ids: bool = False, whole: bool = False) -> tuple[dict[str, Any], ...]:
     """The templates as Graph lists them, by name; whole ones have every property of the metadata."""
     templates = sorted(gallery(cloud, own_ids=own_ids).values(), key=lambda t: (t.display_name.lower(), t.id))
+    # By name, as the portal shows them; Cloud Sync can be instantiated, but is in no list.
     shown = (template.as_graph() for template in templates if template.id != CLOUD_SYNC)
     return tuple(shown) if whole else tuple({name: value[name] for name in RECORDED} for value in shown)

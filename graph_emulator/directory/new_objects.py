@@ -70,7 +70,7 @@ def _roles(template: Template, user_role_id: str | None) -> list[dict[str, Any]]
             "id": (user_role_id if name == "User" else None) or identifier,
             "isEnabled": True,
             "origin": "Application",
-            "value": None,
+            "value": None,  # only imported roles have one
         }
         for name, identifier in template.roles
     ]
@@ -140,7 +140,7 @@ def new_application(
         "isFallbackPublicClient": False,
         "publisherDomain": "contoso.example",
         "serviceManagementReference": reference,
-        "signInAudience": "AzureADMyOrg",
+        "signInAudience": "AzureADMyOrg",  # this tenant only
         "tags": [],
         "addIns": [],
         "api": _api(_scope(guid(seed, "scope", number), display_name)),
@@ -171,7 +171,7 @@ def new_service_principal(
         "appDisplayName": application["displayName"],
         "appId": application["appId"],
         "appOwnerOrganizationId": tenant_id,
-        "appRoleAssignmentRequired": True,
+        "appRoleAssignmentRequired": True,  # recorded of gallery applications
         "applicationTemplateId": template.id,
         "description": None,
         "disabledByMicrosoftStatus": None,
@@ -184,9 +184,9 @@ def new_service_principal(
         "preferredSingleSignOnMode": None,
         "preferredTokenSigningKeyThumbprint": None,
         "replyUrls": [uri for uri in template.redirect_uris if "*" not in uri],
-        "servicePrincipalNames": [application["appId"]],
+        "servicePrincipalNames": [application["appId"]],  # identifierUris are added when they are set
         "servicePrincipalType": "Application",
-        "tags": [*custom, INTEGRATED],
+        "tags": [*custom, INTEGRATED],  # without this one it is not under Enterprise applications
         "tokenEncryptionKeyId": None,
         "samlSingleSignOnSettings": None,
         "addIns": [],

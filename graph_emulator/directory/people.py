@@ -60,9 +60,9 @@ class People:
             "surname": surname,
             "userPrincipalName": f"{plain}{number}@contoso.example",
             "mail": f"{plain}{number}@contoso.example",
-            "accountEnabled": share(seed, "enabled", number) >= 0.06,
+            "accountEnabled": share(seed, "enabled", number) >= 0.06,  # some are disabled, and skipped by cycles
             "department": ("Sales", "Engineering", "Finance", "HR")[number % 4],
-            "jobTitle": ("Engineer", "Analyst", "Manager", None)[number % 4],
+            "jobTitle": ("Engineer", "Analyst", "Manager", None)[number % 4],  # optional attributes may be null
             "businessPhones": [],
             "mobilePhone": None,
             "officeLocation": None,
@@ -156,6 +156,7 @@ class Assignments:
         }
         existing.append(assignment)
         if lag := self._settings.change_lag_seconds:
+            # Reads may lag behind writes (documented), so a new assignment is missing on some replicas.
             self._arrivals[assignment["id"]] = arrivals(self._settings.seed, assignment["id"], now, lag)
         return assignment
 

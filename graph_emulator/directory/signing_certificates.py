@@ -33,8 +33,8 @@ def _prime(name: str, step: int) -> int:
 
 @cache
 def signing_key(number: int) -> rsa.RSAPrivateKey:
-    """One of two RSA keys of 2048 bits. They protect nothing: everybody can compute them."""
-    number %= len(_STEPS)
+    """One of two RSA keys of 2048 bits. They protect nothing: anyone can compute them."""
+    number %= len(_STEPS)  # two keys are enough: neighbours must differ
     p, q = (
         _prime(f"graph_emulator signing key {number} {name}", step)
         for name, step in zip("pq", _STEPS[number], strict=True)
@@ -48,9 +48,9 @@ def signing_key(number: int) -> rsa.RSAPrivateKey:
 
 
 def latest_end(now: float) -> float:
-    """The latest moment at which a certificate made now may expire."""
+    """The latest moment at which a certificate created now may expire."""
     start = datetime.fromtimestamp(now, UTC)
-    leap_day = start.month == 2 and start.day == 29
+    leap_day = start.month == 2 and start.day == 29  # three years later there is no 29th
     return start.replace(year=start.year + LONGEST_YEARS, day=28 if leap_day else start.day).timestamp()
 
 
@@ -62,7 +62,7 @@ def make_certificate(subject: str, start: float, end: float, number: int, *parts
         start: when it becomes valid, in whole seconds.
         end: when it expires.
         number: which key signs it.
-        parts: what tells its serial number from others.
+        parts: what distinguishes its serial number.
 
     Raises:
         ValueError: the subject is no distinguished name.
@@ -74,7 +74,7 @@ def make_certificate(subject: str, start: float, end: float, number: int, *parts
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(int(guid("serial", *parts).replace("-", ""), 16) >> 1)
-        .not_valid_before(datetime.fromtimestamp(int(start), UTC))
+        .not_valid_before(datetime.fromtimestamp(int(start), UTC))  # X.509 has whole seconds
         .not_valid_after(datetime.fromtimestamp(int(end), UTC))
     )
     return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
@@ -96,7 +96,7 @@ def make_credentials(
         start: when it becomes valid.
         end: when it expires.
         key_id: what customKeyIdentifier is made of: the thumbprint of the certificate, or an id of Entra's own.
-        parts: what tells its keyIds from others.
+        parts: what distinguishes its keyIds.
 
     Returns:
         Private and public key, and the password of the private one, which has the same keyId.
@@ -124,7 +124,7 @@ def read_certificate(credential: Credential) -> bytes:
 
 
 def private_key_of(certificate: bytes) -> rsa.RSAPrivateKey:
-    """The key that signs for a certificate that was made here."""
+    """The key that signs for a certificate that was created here."""
     public = x509.load_der_x509_certificate(certificate).public_key()
     return next(key for key in map(signing_key, range(len(_STEPS))) if key.public_key() == public)
 
@@ -152,6 +152,7 @@ def metadata_certificates(principal: dict[str, Any], now: float, *, whole: bool)
 def public_keys(principal: dict[str, Any]) -> list[Credential]:
     """The certificates of a service principal that can sign: those whose private key it has, oldest first."""
     keys = [each for each in principal["keyCredentials"] if each["type"] == X509]
+    # A public key alone cannot sign: a certificate needs its private half, with the same identifier.
     private = {each["customKeyIdentifier"] for each in keys if each["usage"] == "Sign"}
     return [each for each in keys if each["usage"] == "Verify" and each["customKeyIdentifier"] in private]
 
@@ -159,15 +160,17 @@ def public_keys(principal: dict[str, Any]) -> list[Credential]:
 def active_key(principal: dict[str, Any], now: float) -> Credential | None:
     """The certificate that signs now.
 
-    When the preferred one has expired and another one is valid, Entra takes that by itself, as far as is known the one
-    that was made next:
+    When the preferred one has expired and another one is valid, Entra switches automatically, as far as is known to
+    the one that was created next:
     https://learn.microsoft.com/entra/identity/enterprise-apps/tutorial-manage-certificates-for-federated-single-sign-on
     """
     keys = public_keys(principal)
+    # Clients write thumbprints in either case.
     wanted = (principal["preferredTokenSigningKeyThumbprint"] or "").lower()
     preferred = next((each for each in keys if thumbprint(read_certificate(each)).lower() == wanted), None)
     if preferred is None or is_valid(preferred, now):
         return preferred
+    # To the next newer one, and to the oldest of the others if there is none: documented is only that it switches.
     since = preferred["startDateTime"]
     others = (each for each in keys if is_valid(each, now))
     return min(others, key=lambda each: (each["startDateTime"] < since, each["startDateTime"]), default=preferred)
@@ -183,6 +186,6 @@ def switch_at_expiry(principal: dict[str, Any], now: float) -> None:
     active = active_key(principal, now) if principal["keyCredentials"] else None
     if active is not None:
         signs = thumbprint(read_certificate(active))
-        # Kept as it was written, in whatever case, as long as it is the same.
+        # Kept in the case it was written in, as long as it is the same.
         if signs.lower() != principal["preferredTokenSigningKeyThumbprint"].lower():
             principal["preferredTokenSigningKeyThumbprint"] = signs

@@ -25,7 +25,7 @@ CODES = {
     503: ("ServiceUnavailable", "The service is temporarily unavailable. Please try again later."),
     504: ("GatewayTimeout", "The request timed out."),
 }
-HOSTILE_HOST = "https://graph.microsoft.example.net"
+HOSTILE_HOST = "https://graph.microsoft.example.net"  # like Graph's at first sight, but of a reserved domain
 
 
 class ConnectionDropped(Exception):
@@ -69,6 +69,7 @@ def _status(rule: FaultRule) -> GraphProblem:
 
 def _retry_after(text: str) -> str:
     kind, _, seconds = text.partition("date:")
+    # The machine's time and not the tenant's, as in the Date header beside it.
     return text if kind else formatdate(time.time() + float(seconds), usegmt=True)
 
 
@@ -80,7 +81,7 @@ def tamper(rules: Sequence[FaultRule], answer: Answer) -> Answer:
         if rule.effect == "hostile_next_link" and isinstance(value, dict) and "value" in value:
             value = {**value, "@odata.nextLink": f"{HOSTILE_HOST}/v1.0/steal?$skiptoken=x"}
         elif rule.effect == "unknown_enum":
-            value = _walk(value, _unknown)
+            value = _walk(value, _unknown)  # at every depth: enums are in nested objects too
         elif rule.effect == "missing_schedule":
             value = _walk(value, _without_schedule)
     return Answer(answer.status, value, answer.headers)
@@ -134,7 +135,7 @@ MEDIANS = {
     "token": 0.15,
 }
 OTHER_READ, OTHER_WRITE = 0.09, 0.25
-SPREAD = 0.45
+SPREAD = 0.45  # of the logarithm: one in twenty takes twice the median
 LONGEST = 4.0
 READS = ("list_", "get_", "count_", "openid", "instance", "signing", "cloud")
 
@@ -145,7 +146,7 @@ def choose_latency(settings: EmulatorSettings, operation: str, sequence: int) ->
         return settings.latency_seconds
     default = OTHER_READ if operation.startswith(READS) else OTHER_WRITE
     # Latencies are roughly log-normal; Box and Muller make a normal number of two uniform ones.
-    first = 1.0 - share(settings.seed, "latency", sequence)
+    first = 1.0 - share(settings.seed, "latency", sequence)  # never 0, of which there is no logarithm
     second = share(settings.seed, "latency angle", sequence)
     bell = math.sqrt(-2 * math.log(first)) * math.cos(2 * math.pi * second)
     # Cut off at four times the median.

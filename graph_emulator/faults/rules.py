@@ -76,7 +76,7 @@ class FaultRule:
 
     def concerns(self, operation: str, method: str, path: str) -> bool:
         """Whether the rule matches a request."""
-        if self.method == "write":
+        if self.method == "write":  # no HTTP method, but what tests most often mean
             if method == "GET":
                 return False
         elif self.method is not None and self.method.upper() != method:
@@ -121,7 +121,7 @@ class Faults:
 
     def strike(self, operation: str, method: str, path: str) -> list[FaultRule]:
         """The rules that hit this request, in order."""
-        hits = []
+        hits = []  # several rules may strike one request
         for number, rule in enumerate(self.rules):
             if not rule.concerns(operation, method, path):
                 continue
@@ -234,7 +234,8 @@ def _when(found: re.Match[str]) -> dict[str, Any]:
 def _what(found: re.Match[str]) -> dict[str, Any]:
     effect, retry_after = found["effect"].strip().replace(" ", "_"), found["retry"]
     if effect.isdigit():
-        return {"effect": "status", "status": int(effect), "retry_after": retry_after}
+        return {"effect": "status", "status": int(effect), "retry_after": retry_after}  # a bare number is a status
     effect = next((known for known in EFFECTS if known == effect.lower()), effect)
+    # Pages in HTML come from gateways, so a bad gateway by default.
     status = int(found["status"]) if found["status"] else 502 if effect == "html" else None
     return {"effect": effect, "status": status, "retry_after": retry_after}

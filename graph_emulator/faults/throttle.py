@@ -36,7 +36,7 @@ class Window:
         for at, spent in self._spent:
             missing -= spent
             if missing <= 0:
-                # Never 0: a client that waits as long as it was told must find the request accepted.
+                # Never 0: a client that waits as long as Retry-After says must find the request accepted.
                 return max(at + self._seconds - now, 0.001)
         return self._seconds
 
@@ -46,7 +46,7 @@ class Throttle:
 
     def __init__(self, settings: EmulatorSettings) -> None:
         self._settings = settings
-        self._windows: dict[tuple[str, str], Window] = {}
+        self._windows: dict[tuple[str, str], Window] = {}  # by application and budget
 
     def charge(self, app_id: str, route: Route, options: Mapping[str, str], now: float) -> dict[str, str]:
         """Charge a request to the budgets of its application.
@@ -99,7 +99,7 @@ class Throttle:
     def _refusal(self, app_id: str, name: str, seconds: float) -> GraphProblem:
         return too_many_requests(
             {
-                "Retry-After": f"{seconds:.3f}",
+                "Retry-After": f"{seconds:.3f}",  # a sample of Microsoft's has a fraction, 2.128
                 "x-ms-throttle-scope": f"Tenant_Application/{name}/{app_id}/{self._settings.tenant_id}",
                 "x-ms-throttle-information": "WriteLimitExceeded" if name == "Write" else "ResourceUnitLimitExceeded",
             }
@@ -123,7 +123,7 @@ def _costs(route: Route, units: int, *, listed_only: bool) -> dict[str, int]:
         return {"Reports": 1}
     if route.scope == "on demand":
         return {"ProvisionOnDemand": 1}
-    if listed_only and not route.is_listed:
+    if listed_only and not route.is_listed:  # the documented limits do not mention them
         return {}
     return {"ResourceUnit": units, "Write": 1} if route.is_write else {"ResourceUnit": units}
 

@@ -17,7 +17,7 @@ TYPES = {
     "id": "string!",
     "method": "string!",
     "url": "string!",
-    "headers": "object",
+    "headers": "object",  # a step with a body needs its Content-Type here
     "body": "object",
     "dependsOn": "string[]",
 }
@@ -70,7 +70,7 @@ def _in_order(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _answer(call: Call, step: dict[str, Any], earlier: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    by_folded = {name.lower(): response for name, response in earlier.items()}
+    by_folded = {name.lower(): response for name, response in earlier.items()}  # dependsOn may differ in case
     if any(by_folded[parent.lower()]["status"] >= 400 for parent in step.get("dependsOn") or ()):
         problem = GraphProblem(424, "FailedDependency", "Failed Dependency: a request that this one depends on failed.")
         return {"id": step["id"], "status": 424, "headers": {}, "body": _body(problem, call)}
@@ -87,7 +87,7 @@ def _body(problem: GraphProblem, call: Call) -> dict[str, Any]:
 
 
 def _request(call: Call, step: dict[str, Any]) -> Request:
-    path, _, query = step["url"].partition("?")
+    path, _, query = step["url"].partition("?")  # relative to the version of the batch
     headers = {str(name).lower(): str(value) for name, value in (step.get("headers") or {}).items()}
     # The token of the batch is that of its parts.
     headers["authorization"] = call.request.headers.get("authorization", "")

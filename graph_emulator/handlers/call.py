@@ -65,6 +65,7 @@ class Call:
     @property
     def is_advanced(self) -> bool:
         """Whether the query is advanced: with eventual consistency and a count."""
+        # Both are required for an advanced query: the header, and $count as option or segment.
         eventual = self.request.headers.get("consistencylevel", "").lower() == "eventual"
         return eventual and (self.counts or self.request.path.endswith("/$count"))
 
@@ -88,7 +89,7 @@ class Call:
         if identifier.startswith("appId="):
             entry = directory.by_app_id(kind, identifier[6:], self.replica, self.now)
         elif not GUID.fullmatch(identifier):
-            raise bad_request(f"Invalid object identifier '{identifier[:100]}'.")
+            raise bad_request(f"Invalid object identifier '{identifier[:100]}'.")  # recorded: not a 404
         else:
             entry = directory.get(kind, identifier, self.replica, self.now)
         # Application.ReadWrite.OwnedBy reads every object, and changes only what the caller owns.
@@ -111,6 +112,7 @@ def build_page(call: Call, fragment: str, found: Sequence[dict[str, Any]]) -> An
     end = int(token) + top
     value: dict[str, Any] = {"@odata.context": call.context(fragment)}
     if end < len(found):
+        # The link repeats the whole query, as Graph's does: clients follow it unchanged.
         value["@odata.nextLink"] = next_link(call.address, call.request.query, skiptoken=write_skip_token(str(end)))
     return Answer(200, {**value, "value": list(found[int(token) : end])})
 

@@ -52,7 +52,7 @@ def write_audit(call: Call, operation: str, answer: Answer) -> None:
     """Record the action of a request, with the application of the token as its actor."""
     activity = ACTIVITIES.get(operation)
     principal = _find_principal(call, answer) if activity else None
-    if activity is None or principal is None:
+    if activity is None or principal is None:  # reads, and refused changes
         return
     actor = Actor.application(call.caller.object_id, f"Application {call.caller.app_id[:8]}")
     call.tenant.audits.record(activity, principal, actor, call.now)
@@ -76,7 +76,7 @@ def _text(read: Callable[[dict[str, Any]], Any], operators: frozenset[str] = EQU
 
 
 def _actor(kind: str, name: str) -> Callable[[dict[str, Any]], Any]:
-    return lambda value: (value["initiatedBy"][kind] or {}).get(name)
+    return lambda value: (value["initiatedBy"][kind] or {}).get(name)  # one of user and app is null
 
 
 def _read_moment(value: Any) -> int:

@@ -89,7 +89,7 @@ def _check_identifiers(call: Call, wanted: list[str], entry: Entry) -> None:
     """
     if not all(":" in uri for uri in wanted) or len(set(wanted)) != len(wanted):
         raise invalid_value("identifierUris")
-    mode = entry.partner.value["preferredSingleSignOnMode"] if entry.partner else None
+    mode = entry.partner.value["preferredSingleSignOnMode"] if entry.partner else None  # set on the service principal
     foreign = [uri for uri in wanted if not _is_own(uri, entry)]
     if foreign and mode != "saml" and call.tenant.settings.foreign_identifiers == "saml only":
         # https://github.com/hashicorp/terraform-provider-azuread/issues/1392
@@ -138,6 +138,7 @@ def _complete_roles(wanted: list[dict[str, Any]], entry: Entry) -> list[dict[str
 def _complete_keys(call: Call, wanted: list[dict[str, Any]], entry: Entry) -> list[dict[str, Any]]:
     """The whole collection of keys: known ones by their keyId, new ones with their certificate."""
     known = {key["keyId"]: key for key in entry.value["keyCredentials"]}
+    # A key that is named stays unchanged: reads never show its private half, so clients cannot send it.
     found = [known.get(str(key.get("keyId")).lower()) or _new_key(call, key, place) for place, key in enumerate(wanted)]
     if len({key["keyId"] for key in found}) != len(found):
         raise invalid_value("keyCredentials")
@@ -145,7 +146,7 @@ def _complete_keys(call: Call, wanted: list[dict[str, Any]], entry: Entry) -> li
 
 
 def _new_key(call: Call, key: dict[str, Any], place: int) -> dict[str, Any]:
-    """A public key that somebody brings along; a private one would need a new password, which is refused."""
+    """A public key from outside; a private one would need a new password, which is refused."""
     try:
         certificate = base64.b64decode(key.get("key") or "", validate=True)
         read = x509.load_der_x509_certificate(certificate)

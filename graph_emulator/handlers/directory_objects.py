@@ -36,9 +36,10 @@ def render(call: Call, entry: Entry, *, with_keys: bool = False) -> dict[str, An
     """
     value = entry.seen(call.replica, call.now)
     if value["keyCredentials"] and not with_keys:
+        # Graph returns `key` only to a $select of a single object.
         value["keyCredentials"] = [{**credential, "key": None} for credential in value["keyCredentials"]]
     if call.is_beta and entry.kind == "application":
-        del value["applicationTemplateId"]
+        del value["applicationTemplateId"]  # beta's application type lacks it
     return value
 
 

@@ -150,7 +150,7 @@ def _render(call: Call, assignment: dict[str, Any]) -> dict[str, Any]:
     if not call.is_beta:
         return assignment
     beta = {name: value for name, value in assignment.items() if name != "createdDateTime"}
-    return {**beta, "creationTimestamp": assignment["createdDateTime"]}
+    return {**beta, "creationTimestamp": assignment["createdDateTime"]}  # beta's name for it
 
 
 def list_assignments(call: Call) -> Answer:

@@ -23,12 +23,12 @@ from graph_emulator.wire.odata_syntax import Comparison, Junction, Node, parse_f
 from graph_emulator.wire.problems import malformed, unsupported_query
 
 OPTIONS = ("$filter", "$top", "$orderby", "$skiptoken")
-LATEST = 1 << 62
+LATEST = 1 << 62  # beyond any moment, in ticks
 TEXT = frozenset({"eq", "contains"})
 
 
 def _text(read: Callable[[Event], Any]) -> Field:
-    return Field(read, TEXT, folded=False)
+    return Field(read, TEXT, folded=False)  # documented: this log compares case-sensitively
 
 
 def _ticks(value: Any) -> int:
@@ -59,12 +59,12 @@ _BOTH: dict[str, Field] = {
     "sourceidentity/displayname": _text(lambda e: e.outcome.subject["displayName"]),
     "targetidentity/identitytype": _text(target_type),
     "targetidentity/id": _text(lambda e: e.target_id),
-    "targetidentity/displayname": _text(lambda _: ""),
+    "targetidentity/displayname": _text(lambda _: ""),  # recorded as empty
     "initiatedby/displayname": _text(lambda _: "Azure AD Provisioning Service"),
     "durationinmilliseconds": Field(lambda e: e.duration_milliseconds, frozenset({"eq", "gt", "lt"}), convert=_number),
     "serviceprincipal/id": _text(lambda e: e.principal.id),
     "serviceprincipal/displayname": Field(_name, frozenset({"eq"}), folded=False),
-    "serviceprincipal/name": Field(_name, frozenset({"eq"}), folded=False),
+    "serviceprincipal/name": Field(_name, frozenset({"eq"}), folded=False),  # Microsoft's samples use both spellings
 }
 _BETA = {
     "action": _text(lambda e: e.outcome.action[0].upper() + e.outcome.action[1:]),
@@ -138,6 +138,7 @@ def _window(call: Call) -> tuple[Callable[[Event], bool], int, int]:
     predicate = _filterable(call).predicate(text)
     after, before = -1, LATEST
     for node in _conjuncts(parse_filter(text)):
+        # Only conditions that hold for all: one half of an `or` bounds nothing.
         if isinstance(node, Comparison) and node.path.lower() == "activitydatetime":
             ticks = read_ticks(str(node.value))
             after = max(after, ticks) if node.operator == "gt" else after

@@ -42,7 +42,7 @@ def _refuse(call: Call, segments: Sequence[str], other_methods: bool) -> Answer:
         raise GraphProblem(405, "Request_BadRequest", "Specified HTTP method is not allowed for the request target.")
     if kind and len(names) > 2:
         call.parameters = {"id": segments[1]}
-        call.entry(kind)
+        call.entry(kind)  # a missing object is reported before the segment
         if call.tenant.settings.unknown_segments == "not found":
             raise not_found(segments[2][:100])
     raise malformed(f"Resource not found for the segment '{segments[-1][:100] if segments else ''}'.")
@@ -149,7 +149,7 @@ def split_path(path: str) -> list[str]:
     Graph drops empty segments, too: timfee/cep-idp graph_linkPolicy.400.json, 2025-06-11.
     """
     segments: list[str] = []
-    for part in filter(None, path.split("/")):
+    for part in filter(None, path.split("/")):  # recorded: empty segments are dropped
         segment = unquote(part) if "%" in part else part
         if "(" in segment:
             if match := ALTERNATE_KEY.match(segment):

@@ -34,10 +34,11 @@ def delta(call: Call) -> Answer:
     if options.get("$deltatoken", "").lower() == LATEST:
         return Answer(200, _page(call, [], len(changed), None))
     start, end = _span(call, len(changed))
-    # Each object once, as it is now, however often it has changed.
+    # Each object once, in its current state, however often it has changed.
     ids = list(dict.fromkeys(changed[start:end]))
     after = read_skip_token(options)
     first = int(after.split(" ")[2]) if after else 0
+    # With the end: what changes while a client pages belongs to its next round.
     following = f"{start} {end} {first + PAGE}" if first + PAGE < len(ids) else None
     value = [_shown(call, each, names) for each in ids[first : first + PAGE]]
     # The first round has what exists; what was deleted before is no change to who reads it.
@@ -60,6 +61,7 @@ def _span(call: Call, last: int) -> tuple[int, int]:
     position, _, told_at = (read_skip_token({"$skiptoken": text}) or "").partition(" ")
     if not position.isdigit() or not told_at.isdigit():
         raise malformed("The value of $deltatoken is not valid.")
+    # A position beyond the end is a token of a tenant that was reset since.
     if call.now - int(told_at) > call.tenant.settings.delta_lifetime_seconds or int(position) > last:
         raise _expired(call)
     return int(position), last
@@ -73,7 +75,7 @@ def _expired(call: Call) -> GraphProblem:
     message = "The sync state generation is not found. The delta token is expired and data must be synchronized again."
     if call.tenant.settings.delta_expired == "400":
         return GraphProblem(400, "syncStateNotFound", message)
-    location = f"{call.address}?$deltatoken="
+    location = f"{call.address}?$deltatoken="  # an empty token begins a full read
     return GraphProblem(410, "syncStateNotFound", message, headers={"Location": location})
 
 
@@ -82,7 +84,7 @@ def _shown(call: Call, identifier: str, names: frozenset[str] | None) -> dict[st
     entry = directory.live[KIND].get(identifier)
     if entry is not None:
         entry.settle(call.now)
-        return {**select(render(call, entry), names), "id": identifier}
+        return {**select(render(call, entry), names), "id": identifier}  # the id always, whatever is selected
     # One that was deleted can be restored; a purged one cannot.
     reason = "changed" if identifier in directory.deleted else "deleted"
     return {"id": identifier, REMOVED: {"reason": reason}}

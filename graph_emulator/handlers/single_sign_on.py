@@ -25,7 +25,7 @@ def add_certificate(call: Call) -> Answer:
     entry = call.entry("servicePrincipal", change=True)
     body = take(call.body, {"displayName": "string", "endDateTime": "string"}, required=("displayName",))
     subject, end = body["displayName"], _end(call, body.get("endDateTime"))
-    if not subject.startswith("CN="):
+    if not subject.startswith("CN="):  # documented: the name is that of an X.509 subject
         raise invalid_value("displayName")
     settings, number = call.tenant.settings, call.tenant.directory.next_certificate()
     try:
@@ -37,7 +37,7 @@ def add_certificate(call: Call) -> Answer:
     )
     value = entry.value
     changes = {
-        "keyCredentials": [*value["keyCredentials"], *keys],
+        "keyCredentials": [*value["keyCredentials"], *keys],  # added, while a PATCH replaces the list
         "passwordCredentials": [*value["passwordCredentials"], password],
     }
     call.tenant.directory.patch(entry, changes, call.now)

@@ -35,7 +35,7 @@ def _pairs(items: list[dict[str, Any]]) -> dict[str, str]:
             raise GraphProblem(500, "InternalError", f"Requested value '{key[:100]}' was not found.")
         if key in found:
             raise bad_request(f"The key '{key}' was specified more than once.")
-        found[key] = pair.get("value") or ""
+        found[key] = pair.get("value") or ""  # null and "" both remove a key
     return found
 
 
@@ -94,7 +94,7 @@ def put_secrets(call: Call) -> Answer:
     body = take(call.body, {"value": "object[]"}, required=("value",))
     principal, settings = synchronized_principal(call), call.tenant.settings
     values = _pairs(body["value"])
-    call.tenant.jobs.settle(call.now)
+    call.tenant.jobs.settle(call.now)  # cycles that are due ran with the old ones
     call.tenant.secrets_of(principal.id).save(
         values,
         merge=settings.secrets_put == "merge",

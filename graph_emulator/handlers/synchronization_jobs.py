@@ -99,7 +99,7 @@ def pause(call: Call) -> Answer:
 def restart(call: Call) -> Answer:
     """Restart a job; the portal sends empty criteria."""
     job = job_of(call)
-    criteria = take(call.body, {"criteria": "object"}).get("criteria") or {}
+    criteria = take(call.body, {"criteria": "object"}).get("criteria") or {}  # empty: the portal's Restart
     scope = take(criteria, {"resetScope": "string"}).get("resetScope") or ""
     flags = 0
     for name in filter(None, (part.strip() for part in scope.split(","))):
@@ -141,5 +141,5 @@ def put_schema(call: Call) -> Answer:
 
 def delete_schema(call: Call) -> Answer:
     """Return to the template's schema."""
-    call.tenant.jobs.replace_schema(job_of(call), None, call.now)
+    call.tenant.jobs.replace_schema(job_of(call), None, call.now)  # back to the template's default
     return Answer(204)

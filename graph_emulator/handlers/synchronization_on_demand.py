@@ -15,7 +15,7 @@ from graph_emulator.wire.bodies import take
 from graph_emulator.wire.odata import allow_options
 from graph_emulator.wire.problems import bad_request, credentials_missing, malformed, not_found
 
-MOST_MEMBERS = 5
+MOST_MEMBERS = 5  # documented
 
 
 def provision_on_demand(call: Call) -> Answer:

@@ -19,6 +19,7 @@ from graph_emulator.wire.problems import GraphProblem
 def _are_ready(call: Call, entry: Entry) -> bool:
     """Whether the templates exist yet: they appear after the application, on one replica after the other."""
     lag = call.tenant.settings.templates_lag_seconds
+    # Replicas differ, so that an empty list may follow a full one; replica 0 takes the whole lag.
     late = 0.7 + 0.3 * share(entry.id, "templates", call.replica)
     return lag <= 0 or call.now >= entry.created_at + lag * (1.0 if call.replica == 0 else late)
 
@@ -99,7 +100,7 @@ OPERATORS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 def _check_place(call: Call) -> None:
     """Check that the job or template in the path exists."""
     allow_options(call.options, ())
-    if "jobId" in call.parameters:
+    if "jobId" in call.parameters:  # both routes share the handlers
         job_of(call)
     else:
         template_of(call)

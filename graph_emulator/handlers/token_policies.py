@@ -103,6 +103,7 @@ def assign(call: Call, kind: PolicyKind) -> Answer:
     timfee/cep-idp linkPolicy_error.json, 2025-06-11.
     """
     reference = call.body.get("@odata.id") if isinstance(call.body, dict) else None
+    # Any host: clients build the address from their own base, which may be a proxy's.
     match = REFERENCE.search(reference) if isinstance(reference, str) else None
     if match is None or (match["kind"] or f"policies/{kind}").lower() != f"policies/{kind}".lower():
         raise reference_refused()
@@ -138,7 +139,7 @@ def _is_definition(definition: list[str], kind: PolicyKind) -> bool:
     A token issuance policy was recorded with another name: timfee/cep-idp createPolicy.json, 2025-06-12.
     """
     try:
-        (outer,) = map(orjson.loads, definition)
+        (outer,) = map(orjson.loads, definition)  # a list, but of exactly one JSON text
         ((name, rules),) = outer.items()
     except (ValueError, AttributeError):
         return False

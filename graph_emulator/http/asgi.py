@@ -21,6 +21,7 @@ class TransportProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Add the transport to the state that the application receives."""
+        # ASGI knows no way to break a connection, so each request carries its transport.
         self.app_state = {**self.app_state, "transport": transport}
         super().connection_made(transport)
 
@@ -50,10 +51,11 @@ class AsgiApp:
         response = self._handle(
             Request(
                 scope["method"],
-                scope["raw_path"].decode("latin-1"),
+                scope["raw_path"].decode("latin-1"),  # as sent: an escaped slash belongs to a segment
                 scope["query_string"].decode("latin-1"),
                 headers,
                 body,
+                # Links lead back to where the client came from, be it localhost or a mapped port.
                 f"https://{host}" if host else self._root,
             )
         )
@@ -102,7 +104,7 @@ class EmulatorTransport(httpx.AsyncBaseTransport):
         body = await request.aread()
         path, _, query = request.url.raw_path.partition(b"?")
         root = f"{request.url.scheme}://{request.url.netloc.decode()}"
-        headers = {name.lower(): value for name, value in request.headers.items()}
+        headers = {name.lower(): value for name, value in request.headers.items()}  # ASGI's are lower-case too
         response = self._handle(Request(request.method, path.decode(), query.decode(), headers, body, root))
         if response.delay_seconds:
             await asyncio.sleep(response.delay_seconds)

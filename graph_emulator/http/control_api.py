@@ -48,7 +48,7 @@ def _read_count(body: Body, name: str) -> int:
 
 
 def _read_flag(body: Body, name: str) -> bool:
-    return body.get(name) is True
+    return body.get(name) is True  # "false" as a text is not a yes
 
 
 def _read_object(body: Body, name: str) -> dict[str, Any]:

@@ -22,11 +22,11 @@ from graph_emulator.settings import EmulatorError, EmulatorSettings
 from graph_emulator.wire.problems import Request, Response
 
 START_SECONDS = 15.0
-STOP_SECONDS = 1.0
+STOP_SECONDS = 1.0  # a request with a long latency is cut off
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn's server, but stopped at once: the original polls every tenth of a second, and then waits another."""
+    """Uvicorn's server, but stopped immediately: the original polls every tenth of a second, and then waits another."""
 
     _ticks: "asyncio.Task[None] | None" = None
 
@@ -39,6 +39,7 @@ class _Server(uvicorn.Server):
 
     async def main_loop(self) -> None:
         """Run uvicorn's main loop until `stop` is called."""
+        # Uvicorn looks at should_exit ten times a second; its loop is cancelled, so that tests do not wait for it.
         self._ticks = asyncio.create_task(super().main_loop())
         await asyncio.wait({self._ticks})
 
@@ -104,7 +105,7 @@ class Served:
             "AZURE_AUTHORITY_HOST": self.url,
             "ENTRA_FLEET_GRAPH_URL": self.url,
             "SSL_CERT_FILE": ca_file,
-            "REQUESTS_CA_BUNDLE": ca_file,
+            "REQUESTS_CA_BUNDLE": ca_file,  # for tools on requests, such as the Azure CLI
         }
 
     def __enter__(self) -> Self:
@@ -137,9 +138,9 @@ class Served:
             raise EmulatorError(f"cannot write to {self.directory}: {error.strerror or error}") from error
 
     def _certify(self) -> ssl.SSLContext:
-        authority = trustme.CA(organization_name="graph emulator")
+        authority = trustme.CA(organization_name="graph emulator")  # a new one each time: its key is never written
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.minimum_version = ssl.TLSVersion.TLSv1_2  # as Graph
         authority.issue_cert("localhost", "127.0.0.1").configure_cert(context)
         authority.cert_pem.write_to_path(str(self.ca_file))
         return context
@@ -149,6 +150,7 @@ class Served:
         config = uvicorn.Config(
             app,
             http=TransportProtocol,
+            # The tenant has no web sockets.
             ws="none",
             lifespan="off",
             log_config=None,
@@ -165,6 +167,7 @@ class Served:
             with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
                 runner.run(server.serve(sockets=sockets))
 
+        # A daemon: a test that crashes must not keep its process alive.
         self._thread = threading.Thread(target=run, name="graph-emulator", daemon=True)
         self._thread.start()
         pause = threading.Event()
@@ -194,11 +197,11 @@ class Served:
 
 def _listen(port: int) -> socket.socket:
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    # The port of a server that has just ended can be used again at once.
+    # The port of a server that has just ended can be reused immediately.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(("127.0.0.1", port))
-        # A client that opens many connections at once must not have to wait for them.
+        # A client that opens many connections together must not have to wait for them.
         listener.listen(1024)
     except (OSError, OverflowError) as error:
         listener.close()

@@ -58,14 +58,14 @@ class Actor:
     def person(cls, user: dict[str, Any]) -> "Actor":
         """A user in the portal."""
         names = {name: user[name] for name in ("id", "displayName", "userPrincipalName")}
-        return cls(user={**names, "ipAddress": "192.0.2.10"})
+        return cls(user={**names, "ipAddress": "192.0.2.10"})  # of the range for documentation
 
     def as_graph(self) -> dict[str, Any]:
         """The value of `initiatedBy`."""
         return {"user": self.user, "app": self.app}
 
 
-SERVICE = Actor()
+SERVICE = Actor()  # neither user nor application: a service of Microsoft's
 
 
 @dataclass(slots=True)
@@ -98,11 +98,11 @@ class AuditLog:
         self._made += 1
         settings = self._settings
         correlation = guid(settings.seed, "audit", self._made)
-        # The number is used up all the same, so that the ids of the others do not depend on the switch.
+        # The number is used up nevertheless, so that the ids of the others do not depend on the switch.
         if share(correlation, "lost") < settings.lost_audit_share:
             return
         source = "Sync" if activity.service == PROVISIONING else "Directory"
-        id_ = f"{source}_{correlation}_{correlation[:5].upper()}_{self._made:08d}"
+        id_ = f"{source}_{correlation}_{correlation[:5].upper()}_{self._made:08d}"  # the form of recorded ids
         ticks = to_ticks(at)
         value = {
             "id": id_,
@@ -118,6 +118,7 @@ class AuditLog:
             "targetResources": _targets(activity, principal),
             "additionalDetails": [],
         }
+        # Sorted at insertion: jobs are settled late, and write records of moments that have passed.
         insort(self._records, AuditRecord(ticks, self._made, at + self._latency(correlation), activity, value))
 
     def _latency(self, correlation: str) -> float:

@@ -8,7 +8,7 @@ from graph_emulator.scim.writer import TargetWriter
 from graph_emulator.settings import EmulatorSettings
 from graph_emulator.wire.problems import GraphProblem
 
-MASK = "*"
+MASK = "*"  # the length of Graph's mask is not documented
 REJECTED = "SystemForCrossDomainIdentityManagementCredentialValidationFailure"
 """The code of quarantines and failed steps when the target system rejects the saved credentials."""
 

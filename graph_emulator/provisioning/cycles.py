@@ -87,6 +87,7 @@ def ended(execution: Execution) -> dict[str, Any]:
 
     https://github.com/MicrosoftDocs/azure-docs active-directory/cloud-provisioning/concept-attributes.md, 2019-12-02
     """
+    # On Microsoft's page a healthy job's last success has its real end, but begins in the year 1.
     return {**execution.as_graph(), "activityIdentifier": None, "state": "Succeeded", "timeBegan": NEVER}
 
 
@@ -95,7 +96,7 @@ def never_began() -> dict[str, Any]:
     return {
         "activityIdentifier": None,
         **dict.fromkeys(COUNTS, 0),
-        "error": {"code": "None", "message": "", "tenantActionable": False},
+        "error": {"code": "None", "message": "", "tenantActionable": False},  # on Microsoft's page of a started job
         "state": "Failed",
         "timeBegan": NEVER,
         "timeEnded": NEVER,
@@ -126,7 +127,7 @@ def in_scope(people: People, assignments: list[dict[str, Any]], *, all_in_scope:
 
 def syncs_all(secrets: dict[str, str]) -> bool:
     """Whether all are in scope: the secret `SyncAll`; by default only the assigned ones are."""
-    return secrets.get("SyncAll", "").lower() == "true"
+    return secrets.get("SyncAll", "").lower() == "true"  # scope, too, is kept among the secrets
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +159,7 @@ FAILURES = (
     "InsufficientRights",
     "DuplicateTargetEntries",
 )
-PILOT_GROUP = "Self-service Pilot"
+PILOT_GROUP = "Self-service Pilot"  # one failure that is there on every run, for demos
 UPDATED_SHARE = 0.02
 
 
@@ -196,7 +197,7 @@ class CyclePlan:
             return "BoxEntryConflict"
         if share(self.seed, self.app_id, subject_id, "fails") >= self.failure_share:
             return None
-        if attempt and share(self.seed, self.app_id, subject_id, attempt) < 0.5:
+        if attempt and share(self.seed, self.app_id, subject_id, attempt) < 0.5:  # half of the retries succeed
             return None
         return FAILURES[int(share(self.seed, self.app_id, subject_id, "why") * len(FAILURES))]
 
@@ -216,7 +217,7 @@ def run_cycle(plan: CyclePlan, execution: Execution, target: Target) -> bool:
         if outcome := _entering(plan, execution, target, subject_id, subject):
             outcomes.append(outcome)
     allowed = _leaving(plan, outcomes, target)
-    target.outdated.clear()
+    target.outdated.clear()  # this cycle has processed all of them
     _count(plan, execution, target)
     return allowed
 
@@ -268,7 +269,7 @@ def _leaving(plan: CyclePlan, outcomes: list[Outcome], target: Target) -> bool:
     for forgotten in [id_ for id_ in target.escrowed if id_ not in plan.scope]:
         # Who has left the scope is not tried again.
         del target.escrowed[forgotten]
-    target.skipped &= plan.scope.keys()
+    target.skipped &= plan.scope.keys()  # who comes back is reported again
     if plan.deletions.skip:
         return True
     leaving = [id_ for id_ in target.present if id_ not in plan.scope]
@@ -298,7 +299,7 @@ def _count(plan: CyclePlan, execution: Execution, target: Target) -> None:
         "countEscrowedRaw": len(target.escrowed),
         "countExports": len(exports),
         "countExported": sum(o.status == "success" for o in exports),
-        "countImported": len(plan.scope) if execution.initial else 0,
+        "countImported": len(plan.scope) if execution.initial else 0,  # an incremental cycle reads changes only
         "countImportedDeltas": 0 if execution.initial else len(execution.outcomes),
     }
 

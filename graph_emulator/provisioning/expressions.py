@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-LONGEST = 10_000
-DEEPEST = 40
+LONGEST = 10_000  # documented as a known issue
+DEEPEST = 40  # far below Python's own limit
 TOKEN = re.compile(
     r"\s*(?:(?P<text>\"(?:[^\"\\]|\\.)*\")|\[(?P<attribute>[^\]\[]+)\]"
     r"|(?P<name>[A-Za-z]\w*)|(?P<number>-?\d+)|(?P<mark>[(),]))"

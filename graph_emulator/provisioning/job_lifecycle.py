@@ -22,7 +22,7 @@ from graph_emulator.provisioning.jobs import Job, Quarantine
 from graph_emulator.provisioning.provisioning_log import ProvisioningLog
 from graph_emulator.settings import EmulatorSettings
 
-GIVEN_UP_SECONDS = 28 * 86_400.0
+GIVEN_UP_SECONDS = 28 * 86_400.0  # documented: disabled after four weeks
 
 
 @dataclass(slots=True)
@@ -42,11 +42,13 @@ def due_at(job: Job) -> float:
     """When the job next changes without a request; never for a dormant one."""
     if job.running:
         return job.running.ends
+    # A running cycle ends in any case: a pause lets it finish (documented).
     return math.inf if job.schedule != "Active" or job.dormant else job.next_at
 
 
 def settle(job: Job, context: HandlerContext, now: float) -> None:
     """Process everything that is due by now."""
+    # As many cycles as fit: a demo may advance the clock by weeks.
     while True:
         if due_at(job) <= now:
             if job.running:
@@ -72,7 +74,7 @@ def _begin_cycle(job: Job, context: HandlerContext) -> None:
     )
     refusal = context.targets.refusal(job.principal.template, secrets, at)
     if refusal:
-        execution.ends = at
+        execution.ends = at  # it fails at its first request
         execution.error = {
             "code": REJECTED,
             "message": refusal,
@@ -125,7 +127,7 @@ def _end_cycle(job: Job, execution: Execution, context: HandlerContext) -> None:
     if execution.counts.get("countExported"):
         job.last_with_exports = execution
     if job.steady_first is None:
-        job.steady_first = execution.ends
+        job.steady_first = execution.ends  # it never moves again
     job.steady_last = execution.ends
     # A cycle that reaches its end lifts a quarantine.
     job.quarantine, job.failures_in_a_row, job.initial_due = None, 0, False
@@ -141,6 +143,7 @@ def _end_cycle(job: Job, execution: Execution, context: HandlerContext) -> None:
 def _skip_uneventful_cycles(job: Job, settings: EmulatorSettings, now: float) -> None:
     """Skip the cycles in which nothing can change, up to the next retry of a failed entry."""
     cycles = int((now - job.next_at) // settings.cycle_seconds) + 1
+    # Skips end at the next retry of a failed entry, which is an event.
     retry = min(job.target.escrowed.values(), default=None)
     if retry is not None and retry < job.cycle_number + cycles:
         cycles = max(retry - job.cycle_number, 0)
@@ -184,9 +187,9 @@ def hold(job: Job, reason: str, at: float, context: HandlerContext, error: dict[
 
 
 def _import_roles(job: Job, context: HandlerContext, at: float) -> None:
-    """Take over the roles of the AWS account: the audit log tells of them, the provisioning log does not."""
+    """Take over the roles of the AWS account: they are in the audit log, not in the provisioning log."""
     value, seed = job.principal.value, context.settings.seed
-    known = {role["value"] for role in value["appRoles"]}
+    known = {role["value"] for role in value["appRoles"]}  # imported in each cycle, added once
     for role in imported_roles(seed, value["appId"]):
         if role not in known:
             name = role.split(",")[0].rsplit("/", 1)[1]

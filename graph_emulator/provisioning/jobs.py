@@ -13,7 +13,7 @@ from graph_emulator.directory.directory import Entry
 from graph_emulator.provisioning.cycles import Execution, Target, ended, never_began
 from graph_emulator.provisioning.schema import SCIM_GROUP, SCIM_USER
 
-TIME_SPAN_MAX = "P10675199DT2H48M5.4775807S"
+TIME_SPAN_MAX = "P10675199DT2H48M5.4775807S"  # .NET's TimeSpan.MaxValue
 
 
 @dataclass(slots=True)
@@ -82,12 +82,13 @@ class Job:
     def code(self) -> str:
         """The status code, in Graph's terms."""
         if self.schedule == "Disabled":
+            # A job that was disabled after weeks in quarantine still shows why.
             return "Quarantine" if self.quarantine else self.fresh_code
         if self.schedule == "Paused":
             return "Paused"
         if self.quarantine:
             return "Quarantine"
-        return "NotRun" if self.steady_first is None else "Active"
+        return "NotRun" if self.steady_first is None else "Active"  # until its first cycle has ended
 
     def as_graph(self, now: float) -> dict[str, Any]:
         """The object as Graph shows it."""

@@ -62,7 +62,7 @@ class OnDemandResult:
 def answer(event: Event, target: str, now: float, form: OnDemandResult) -> dict[str, str]:
     """The answer about a subject that was processed."""
     outcome = event.outcome
-    result = {"success": "Success", "failure": "Failure"}.get(outcome.status, "Skipped")
+    result = {"success": "Success", "failure": "Failure"}.get(outcome.status, "Skipped")  # capitals, unlike the log
     reason = _reason(outcome) or None
     status = {"status": result, "errorCode": outcome.error, "reason": reason, "recommendedAction": None}
     summary = {
@@ -86,7 +86,7 @@ def answer(event: Event, target: str, now: float, form: OnDemandResult) -> dict[
 def refused(outcome: Outcome, refusal: str, now: float, form: OnDemandResult) -> dict[str, str]:
     """The answer if the target system rejects the saved credentials."""
     details = {"errorCode": outcome.error, "errorMessage": refusal, "errorCategory": "Failure"}
-    step = _step("EntryImport", "Import", "Failure", refusal, now, {})
+    step = _step("EntryImport", "Import", "Failure", refusal, now, {})  # the first request to the target fails
     return form.answer({"result": "Failure", "details": details}, {"action": "Other", "provisioningSteps": [step]})
 
 
@@ -107,6 +107,7 @@ def _steps(outcome: Outcome, target: str, now: float) -> list[dict[str, Any]]:
     steps = [
         _step("EntryImport", "Import", "Success", f"Retrieved {kind} '{name}' from {SOURCE}", now, _source(outcome))
     ]
+    # A redundant export is noticed at the last step; out of scope is noticed before matching.
     skipped = outcome.status == "skipped" and outcome.error != REDUNDANT
     scoped = {"Active in the source system": "True", "Assigned to the application": str(not skipped)}
     word = "Skipped" if skipped else "Success"

@@ -49,6 +49,7 @@ class Event:
     @property
     def change_id(self) -> str:
         """The identifier of the change."""
+        # Made from the id, so that a log of a million events needs no second text for each.
         return f"{self.id[28:]}{self.id[8:23]}-{self.id[:8]}{self.id[24:28]}"
 
     @property
@@ -109,7 +110,7 @@ class ProvisioningLog:
     def forget_unhappened(self, job_id: str, now: float) -> None:
         """Drop the future events of a job whose cycle was interrupted."""
         start = bisect_right(self._events, to_ticks(now), key=_ticks)
-        # A cycle writes all its events at once, those of the future included.
+        # A cycle writes all its events when it begins, including those of the future.
         self._events[start:] = [event for event in self._events[start:] if event.job_id != job_id]
 
     def readable(self, now: float, after: int, before: int, *, descending: bool) -> Iterator[Event]:
@@ -207,7 +208,7 @@ def as_graph(event: Event, tenant_id: str, *, beta: bool, whole_seconds: bool) -
         },
         "targetIdentity": {
             "id": event.target_id,
-            "displayName": "",
+            "displayName": "",  # recorded as empty
             "identityType": target_type(event),
             "details": {},
         },
@@ -222,7 +223,7 @@ def _target(event: Event, display_name: str) -> dict[str, Any]:
         "id": system_id(value["appId"]),
         "displayName": display_name,
         "details": {
-            "ApplicationId": value["applicationTemplateId"],
+            "ApplicationId": value["applicationTemplateId"],  # recorded: the template's id, despite the name
             "ServicePrincipalId": value["id"],
             "ServicePrincipalDisplayName": value["displayName"],
         },
@@ -238,7 +239,7 @@ def _source_details(event: Event) -> dict[str, str]:
 def _error(event: Event) -> dict[str, Any] | None:
     """The error; the reason of a skip is only in the last step."""
     error = event.outcome.error
-    if error is None or event.outcome.status != "failure":
+    if error is None or event.outcome.status != "failure":  # recorded: null, with the key, unless it failed
         return None
     return {
         "errorCode": error,
@@ -255,7 +256,7 @@ def _beta_only(event: Event) -> dict[str, Any]:
     info: dict[str, Any] = {"@odata.type": "#microsoft.graph.statusBase", "status": status}
     if error:
         info = {**error, "@odata.type": "#microsoft.graph.statusDetails", "status": status}
-        info["errorCategory"] = "NonServiceFailure"
+        info["errorCategory"] = "NonServiceFailure"  # as in Microsoft's samples of beta
     return {"action": event.outcome.action[0].upper() + event.outcome.action[1:], "statusInfo": info}
 
 

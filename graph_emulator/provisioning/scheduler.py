@@ -24,7 +24,7 @@ RESTART_SCOPES = {
     "Full": 15,
     "ForceDeletes": 32,
 }
-PORTAL_RESTART = 2 | 4 | 8
+PORTAL_RESTART = 2 | 4 | 8  # documented for empty criteria
 TEMPLATE_ALIASES = {"customappsso": "customappssoOutDelta"}
 """Template aliases: a job created from the first has the second: AsteriusIT/asterius-idp entra-scim-2026-10-03.json."""
 JOB_ID = re.compile(r"[A-Za-z0-9]+\.[0-9a-f]{32}(\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})?")
@@ -59,6 +59,7 @@ class JobScheduler:
         due = due_at(job)
         if job.dormant and job.target.escrowed and job.schedule == "Active":
             ahead = min(job.target.escrowed.values()) - job.cycle_number
+            # A dormant job wakes for the retry of an entry, and for nothing before it.
             due = job.next_at + max(ahead, 0) * self._context.settings.cycle_seconds
         if due < math.inf and due != job.alarm:
             job.alarm = due
@@ -156,7 +157,7 @@ class JobScheduler:
 
     def pause(self, job: Job) -> None:
         """Pause a job; the current cycle is completed."""
-        job.schedule = "Paused"
+        job.schedule = "Paused"  # the cycle in progress continues
 
     def reschedule(self, job: Job, schedule: dict[str, Any], now: float) -> None:
         """Apply a PATCH of the schedule."""
@@ -180,6 +181,7 @@ class JobScheduler:
         if scopes & RESTART_SCOPES["QuarantineState"] or scopes & RESTART_SCOPES["ForceDeletes"]:
             job.quarantine, job.failures_in_a_row = None, 0
         job.force_deletes = bool(scopes & RESTART_SCOPES["ForceDeletes"])
+        # A restart that does not clear the quarantine leaves the job waiting for its next attempt.
         if job.quarantine is None:
             self._run_soon(job, now)
 
@@ -200,7 +202,7 @@ class JobScheduler:
         if job.initial_due:
             job.all_in_scope = syncs_all(secrets)
         execution = provision_now(job, build_cycle_plan(job, self._context, secrets, now), subject_id, subject, now)
-        (event,) = self._context.log.record(execution, job.principal)
+        (event,) = self._context.log.record(execution, job.principal)  # on-demand results are in the log as well
         return event
 
     def replace_schema(self, job: Job, schema: dict[str, Any] | None, now: float) -> None:
@@ -229,6 +231,8 @@ class JobScheduler:
     def delete(self, job: Job, now: float) -> None:
         """Delete a job, and interrupt its cycle."""
         self._break_off(job, now)
+        # The secrets stay: they belong to the service principal, and outlive its jobs:
+        # https://github.com/hashicorp/terraform-provider-azuread/issues/1013
         del self._jobs[job.principal.id][job.id]
 
     def stop_all(self, principal_id: str, now: float) -> None:

@@ -127,7 +127,7 @@ def _without_nulls(value: Any) -> Any:
 
 def _reordered(value: Any, name: str = "") -> Any:
     if isinstance(value, dict):
-        return {inner: _reordered(each, inner) for inner, each in reversed(value.items())}
+        return {inner: _reordered(each, inner) for inner, each in reversed(value.items())}  # JSON gives no order
     if isinstance(value, list):
         # The order of parameters and values is significant.
         return [_reordered(each) for each in (value if name in ("parameters", "values") else reversed(value))]
@@ -139,7 +139,7 @@ def _mapping(name: str, source: str, target: str, flows: tuple[tuple[str, str, i
     return {
         "attributeMappings": [_flow(*flow) for flow in flows],
         "enabled": True,
-        "flowTypes": "Add, Update, Delete",
+        "flowTypes": "Add, Update, Delete",  # flags in one string
         "metadata": [],
         "name": name,
         "scope": {"categoryFilterGroups": [], "groups": [], "inputFilterGroups": []},

@@ -9,7 +9,7 @@ import orjson
 from graph_emulator.wire.problems import Request, Response
 
 SCIM_TYPE = "application/scim+json"
-SLOW_SECONDS = 120.0
+SLOW_SECONDS = 120.0  # beyond the timeout of the writer
 
 Fault = Callable[[Request, Response], Response]
 
@@ -115,7 +115,7 @@ QUESTIONS: dict[str, Callable[[Request], Request]] = {
     "first-page-only": _first_page_only,
     "no-count": _all_at_once,
 }
-"""What the server makes of a request."""
+"""What the server reads from a request."""
 ENDING_TOKEN = "ending-token"  # noqa: S105  # the name of a fault
 FAULTS = {
     "404-for-empty": "a search without a match answers 404",

@@ -96,6 +96,7 @@ class ScimServers:
         def ask(method: str, path: str, query: str, body: bytes) -> Response:
             return self.answer(Request(method, f"/scim/{name}/{path}", query, headers, body), now)
 
+        # The flag stands in the address: that is how Entra ID is made to follow RFC 7644.
         return TargetWriter(ask, compliant=COMPLIANT_FLAG.lower() in address.lower())
 
     def answer(self, request: Request, now: float) -> Response:
@@ -160,7 +161,7 @@ def _read_end(token: str) -> float | None:
     if len(parts) != 3:
         return None
     try:
-        claims = orjson.loads(base64.urlsafe_b64decode(parts[1] + "==="))
+        claims = orjson.loads(base64.urlsafe_b64decode(parts[1] + "==="))  # surplus padding is ignored
         return float(claims["exp"])
     except (ValueError, TypeError, KeyError, binascii.Error):
         return None

@@ -38,6 +38,7 @@ class TargetWriter:
 
     def test(self) -> str | None:
         """The service's text about a faulty target; None if provisioning to it works."""
+        # As Entra ID tests a connection: an empty list is the good answer.
         answer = self.ask("GET", "Users", _filter("userName", "a-user-who-does-not-exist"), b"")
         if answer.delay_seconds >= TIMEOUT_SECONDS:
             return "The request timed out"
@@ -71,7 +72,7 @@ class TargetWriter:
         return None
 
     def _create(self, kind: str, subject: dict[str, Any]) -> None:
-        if self._find(kind, subject) is None:
+        if self._find(kind, subject) is None:  # an existing account is taken over, as by Entra ID
             self._done(self.ask("POST", f"{kind}s", "", orjson.dumps(_resource(kind, subject))))
         else:
             self._update(kind, subject)
@@ -89,6 +90,7 @@ class TargetWriter:
         if found is None:
             return
         if kind == "User":
+            # Users are disabled; groups have no such state, and are deleted.
             self._patch(kind, found, {"active": False})
         else:
             self._done(self.ask("DELETE", f"{kind}s/{quote(found, safe='')}", "", b""))

@@ -29,7 +29,7 @@ def write_metadata(
         address: the root of the sign-in endpoints.
         certificates: in DER; the first one signs.
         key: its private key.
-        parts: what tells this document's id from those of others.
+        parts: what distinguishes this document's id.
 
     Returns:
         The document as UTF-8.
@@ -37,9 +37,10 @@ def write_metadata(
     id_ = f"_{guid('federation metadata', *parts)}"
     start = (
         f'<EntityDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata" ID="{id_}" '
-        f'entityID="https://sts.windows.net/{tenant_id}/">'
+        f'entityID="https://sts.windows.net/{tenant_id}/">'  # the issuer of v1 tokens, with its slash
     )
     rest = f"{_role(tenant_id, address, certificates)}</EntityDescriptor>"
+    # Over the document without the signature, which the enveloped-signature transform removes.
     signature = _sign(id_, start + rest, certificates[0], key)
     return f'<?xml version="1.0" encoding="utf-8"?>{start}{signature}{rest}'.encode()
 

@@ -107,13 +107,13 @@ def _check_federated(claims: dict[str, Any], client: Client) -> None:
         if found == (trusted.issuer, trusted.subject, trusted.audience):
             return
     raise AssertionRefused(
-        700213 if client.federated else 70021,
+        700213 if client.federated else 70021,  # no match among some, or none configured at all
         f"No matching federated identity record found for presented assertion subject '{found[1]}'.",
     )
 
 
 def _bytes(text: str) -> bytes:
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))  # JWTs come without padding
 
 
 def _text(data: bytes) -> str:
@@ -132,7 +132,7 @@ class SignInRefused(Exception):
 
     def as_entra(self, trace_id: str, correlation_id: str, now: float) -> dict[str, Any]:
         """The body of the answer."""
-        moment = write_moment(now).replace("T", " ")
+        moment = write_moment(now).replace("T", " ")  # Entra's format in its errors
         return {
             "error": self.error,
             "error_description": f"AADSTS{self.number}: {self.text} Trace ID: {trace_id} "
@@ -209,7 +209,7 @@ class SignIn:
             raise SignInRefused(70003, "unsupported_grant_type", "The app requested an unsupported grant type.")
         client = self._client(form)
         scope = form.get("scope", "")
-        if not scope.endswith("/.default"):
+        if not scope.endswith("/.default"):  # all that client credentials may ask for
             raise SignInRefused(
                 1002012,
                 "invalid_scope",
@@ -229,7 +229,7 @@ class SignIn:
 
     def object_id(self, client: Client) -> str:
         """The service principal of a client."""
-        return guid(self._settings.seed, "caller", client.client_id)
+        return guid(self._settings.seed, "caller", client.client_id)  # of the client's service principal
 
     def _client(self, form: dict[str, str]) -> Client:
         client_id = form.get("client_id", "")

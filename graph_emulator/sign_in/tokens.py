@@ -36,6 +36,7 @@ class TokenIssuer:
         self._settings = settings
         # Not seeded: tokens of one run must not be valid in another.
         self._key = os.urandom(32)
+        # By the whole token, which needs no verification then: what is not in here was not issued here.
         self._known: dict[str, Caller] = {}
         self._made = 0
         self._refused: set[str] = set()
@@ -59,7 +60,7 @@ class TokenIssuer:
             "roles": list(client.roles),
             "tid": settings.tenant_id,
             "uti": f"{self._made:022d}",
-            "ver": "1.0",
+            "ver": "1.0",  # Graph's tokens are version 1, with `appid`
         }
         token = self._sign({"typ": "JWT", "alg": "HS256", "kid": "emulator"}, claims)
         valid = settings.token_valid_seconds

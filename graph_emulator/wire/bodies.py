@@ -77,6 +77,7 @@ def _unfit(name: str, value: Any, kind: str) -> GraphProblem:
 
 def _fits(value: Any, kind: str) -> bool:
     if value is None:
+        # A trailing `!` marks what must not be null; collections are never null in OData.
         return not kind.endswith("!") and "[]" not in kind
     kind = kind.rstrip("!")
     if kind.endswith("[]"):

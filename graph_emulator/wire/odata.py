@@ -26,7 +26,7 @@ def read_options(query: str) -> Mapping[str, str]:
     """The query string as a dictionary; `$` options must not be repeated."""
     found: dict[str, str] = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
-        if name in found and name.startswith("$"):
+        if name in found and name.startswith("$"):  # others may repeat: they are ignored anyway
             raise malformed(f"Query option '{name}' was specified more than once.")
         found[name] = value
     return found
@@ -89,6 +89,7 @@ def selected(options: Mapping[str, str], resource: str, known: Iterable[str]) ->
 
 def write_skip_token(position: str) -> str:
     """A position as an opaque token."""
+    # Opaque on purpose: a client that builds one itself breaks here as it would at Graph.
     return base64.urlsafe_b64encode(position.encode()).decode().rstrip("=")
 
 
@@ -109,6 +110,7 @@ def read_skip_token(options: Mapping[str, str]) -> str | None:
 def next_link(address: str, query: str, **changes: str) -> str:
     """The URL of the same request with changed options."""
     names = {f"${name}" for name in changes}
+    # As text: a filter that is parsed and written again might be escaped otherwise.
     kept = [part for part in query.split("&") if part and unquote(part.split("=", 1)[0]) not in names]
     kept += [f"${name}={quote(value, safe='')}" for name, value in changes.items()]
     return f"{address}?{'&'.join(kept)}"
@@ -225,4 +227,4 @@ def _literal(field: Field, value: Value) -> Any:
             raise malformed(f"Invalid filter clause: a value of another type than '{value}' is needed.") from None
     if isinstance(value, float):
         raise malformed("Invalid filter clause: a string is needed where a number stands.")
-    return value.lower() if isinstance(value, str) and field.folded else value
+    return value.lower() if isinstance(value, str) and field.folded else value  # once, not for each object

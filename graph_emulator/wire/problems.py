@@ -31,7 +31,7 @@ class GraphProblem(Exception):
     def error_body(self, request_id: str, client_request_id: str, now: float) -> dict[str, Any]:
         """The body of the answer."""
         inner = {
-            "date": write_moment(now).removesuffix("Z"),
+            "date": write_moment(now).removesuffix("Z"),  # recorded without a zone
             "request-id": request_id,
             "client-request-id": client_request_id,
             **self.inner,
@@ -114,6 +114,7 @@ def forbidden_synchronization() -> GraphProblem:
 
     https://github.com/microsoftgraph/microsoft-graph-docs-contrib/issues/8800
     """
+    # Recorded, and a product bug in Microsoft's words: elsewhere it would be a 403.
     return GraphProblem(401, "UnknownError", "")
 
 

@@ -43,11 +43,11 @@ class RequestLog(Sequence[RequestRecord]):
     """The latest requests, and the number of all requests."""
 
     def __init__(self, kept: int) -> None:
-        self._records: deque[RequestRecord] = deque(maxlen=kept)
+        self._records: deque[RequestRecord] = deque(maxlen=kept)  # the sequence counts on
         self.sequence = 0
 
     def __iter__(self) -> Iterator[RequestRecord]:
-        return iter(list(self._records))
+        return iter(list(self._records))  # a copy: the server's thread keeps writing
 
     @overload
     def __getitem__(self, index: int) -> RequestRecord: ...
@@ -78,4 +78,4 @@ def parsed(body: bytes) -> Any:
     try:
         return orjson.loads(body)
     except ValueError:
-        return body[:2000].decode("utf-8", "replace")
+        return body[:2000].decode("utf-8", "replace")  # the log also shows what was no JSON

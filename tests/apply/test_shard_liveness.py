@@ -19,54 +19,54 @@ __all__ = ["apply", "tenant", "token"]
 QUICK = Bounds(poll_seconds=0.05, longest_poll_seconds=0.05, silence_seconds=0.4)
 
 
-async def ended(vigil):
+async def ended(liveness):
     """The runs that end next."""
-    while vigil:
-        if found := await vigil.ended():
+    while liveness:
+        if found := await liveness.ended():
             return found
     raise AssertionError("nothing is watched")
 
 
 async def test_what_has_ended_is_told_once_and_no_longer_watched(apply):
     first, second = await shard(apply, Running()), await shard(apply, Running())
-    vigil = ShardLiveness(QUICK)
-    vigil.add(first)
-    vigil.add(second)
+    liveness = ShardLiveness(QUICK)
+    liveness.add(first)
+    liveness.add(second)
     await set_state(first, Completed())
     record(apply, "k1")
-    (over,) = await ended(vigil)
-    assert (over.id, over.state.name, len(vigil), list(vigil.recorded)) == (first.id, "Completed", 1, ["k1"])
+    (over,) = await ended(liveness)
+    assert (over.id, over.state.name, len(liveness), list(liveness.recorded)) == (first.id, "Completed", 1, ["k1"])
 
 
 async def test_a_run_without_a_sign_of_life_has_crashed(apply):
     run = await shard(apply, Running())
-    vigil = ShardLiveness(QUICK)
-    vigil.add(run)
-    (over,) = await ended(vigil)
-    assert (over.id, over.state.is_crashed(), len(vigil)) == (run.id, True, 0)
+    liveness = ShardLiveness(QUICK)
+    liveness.add(run)
+    (over,) = await ended(liveness)
+    assert (over.id, over.state.is_crashed(), len(liveness)) == (run.id, True, 0)
     assert (await state_of(run)).message == "It gave no sign of life for 0 minutes."
 
 
 async def test_an_instance_in_the_journal_is_a_sign_of_life(apply):
     run = await shard(apply, Running())
-    vigil = ShardLiveness(QUICK)
-    vigil.add(run)
+    liveness = ShardLiveness(QUICK)
+    liveness.add(run)
     for number in range(16):
         record(apply, "k1" if number % 2 else "k2")
-        assert await vigil.ended() == []
+        assert await liveness.ended() == []
 
 
 async def test_a_run_that_waits_for_a_worker_is_given_up_only_when_all_are_silent(apply):
     working, waiting = await shard(apply, Running()), await shard(apply, Pending())
-    vigil = ShardLiveness(QUICK)
-    vigil.add(working)
-    vigil.add(waiting)
+    liveness = ShardLiveness(QUICK)
+    liveness.add(working)
+    liveness.add(waiting)
     for _ in range(16):
         record(apply, "k1")
-        assert await vigil.ended() == []
+        assert await liveness.ended() == []
     over = []
-    while vigil:
-        over += await vigil.ended()
+    while liveness:
+        over += await liveness.ended()
     assert {run.id for run in over if run.state.is_crashed()} == {working.id, waiting.id}
 
 

@@ -34,22 +34,17 @@ def test_without_a_file_it_prints_and_plans_without_a_secret(entra_fleet, write_
     assert (result.code, result.err) == (0, f"{name}: 1 instance.\n")
     assert f"fleet: {name}\ntenant_id: {TENANT}\n" in result.out
     plan = entra_fleet("plan", write_fleet(result.out), "--detailed-exitcode")
-    assert (plan.code, "Plan: 0 to create, 1 to adopt, 0 to update, 0 in conflict. 1 write request." in plan.out) == (
-        2,
-        True,
-    )
+    assert (plan.code, "1 to adopt" in plan.out, "1 write request" in plan.out) == (2, True, True)
 
 
 @pytest.mark.usefixtures("tenant")
 def test_what_it_cannot_do_is_said(entra_fleet):
     result = entra_fleet("adopt")
-    text = (
-        "adopt needs to know which applications you mean.\nGive --template, --tag, or both, or --service-principal.\n"
-    )
-    assert (result.code, result.err) == (2, text)
+    options = ("--template", "--tag", "--service-principal")
+    assert (result.code, [each in result.err for each in options]) == (2, [True] * 3)
     result = entra_fleet("adopt", "--tag", "team:")
-    assert (result.code, result.out, result.err) == (1, "", "No matching application can be adopted.\n")
+    assert (result.code, result.out, len(result.err.splitlines())) == (1, "", 1)
     result = entra_fleet("adopt", "--template", "Bx")
-    assert result.err == ("The tenant's gallery has no application template 'Bx'.\nDid you mean 'Box'?\n")
+    assert (result.code, "'Bx'" in result.err, "'Box'" in result.err) == (1, True, True)
     result = entra_fleet("adopt", "--template", "Box", "--fleet", "Not a name")
     assert (result.code, result.err.startswith("--fleet: 'Not a name' is not a fleet name.\n")) == (2, True)

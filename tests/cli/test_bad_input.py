@@ -53,11 +53,8 @@ def test_a_literal_secret_is_refused_and_not_repeated(entra_fleet, write_fleet):
 def test_another_tenants_credential(entra_fleet, write_fleet, tenant):
     path = write_fleet(fleet(instance("one"), tenant_id=WRONG_ID))
     result = entra_fleet("plan", path)
-    assert result.err == (
-        f"The fleet file is for tenant {WRONG_ID}, but the credential is for {TENANT}.\n"
-        "Nothing was sent to Graph. Use that tenant's credential, or correct tenant_id in the fleet file.\n"
-    )
-    assert (result.out, result.code) == ("", 1)
+    assert [each in result.err for each in (WRONG_ID, TENANT, "tenant_id")] == [True] * 3
+    assert (result.out, result.code, len(result.err.splitlines())) == ("", 1, 2)
     assert tenant.requests() == []
 
 
@@ -101,7 +98,7 @@ def test_no_credential_at_all(entra_fleet, write_fleet):
 def test_a_certificate_authority_that_is_not_trusted(entra_fleet, write_fleet):
     result = entra_fleet("plan", write_fleet(fleet(instance("one"))), SSL_CERT_FILE="")
     assert "CERTIFICATE_VERIFY_FAILED" in result.err
-    assert result.err.endswith("trust its CA: name the file in ca_file (SSL_CERT_FILE)\n")
+    assert "SSL_CERT_FILE" in result.err.splitlines()[-1]
     assert (result.out, result.code) == ("", 1)
 
 
@@ -113,8 +110,8 @@ def test_a_sign_in_host_that_nobody_answers_at(entra_fleet, write_fleet):
         result = entra_fleet(
             "plan", write_fleet(fleet(instance("one"))), AZURE_AUTHORITY_HOST=f"https://localhost:{port}"
         )
-    assert result.err.startswith(f"localhost:{port} gave no answer: ")
-    assert result.err.endswith("check the authority, the network and any proxy\n")
+    assert result.err.startswith(f"localhost:{port} ")
+    assert "authority" in result.err.splitlines()[-1]
     assert (result.out, result.code) == ("", 1)
 
 
@@ -140,21 +137,15 @@ def test_a_missing_permission_on_synchronization_is_named_before_anything_is_wri
 
 @pytest.mark.usefixtures("tenant")
 @pytest.mark.parametrize(
-    ("template", "text"),
-    [
-        ("Bux", "The tenant's gallery has no application template 'Bux'.\nDid you mean 'Box'?"),
-        (
-            "F5",
-            "The application template 'F5' does not support provisioning.\n"
-            "Only templates whose supportedProvisioningTypes contains 'sync' can have a provisioning job.",
-        ),
-    ],
+    ("template", "named"),
+    [("Bux", ("'Bux'", "'Box'")), ("F5", ("'F5'", "supportedProvisioningTypes"))],
 )
-def test_a_template_that_cannot_be_used(entra_fleet, write_fleet, template, text):
+def test_a_template_that_cannot_be_used(entra_fleet, write_fleet, tenant, template, named):
     path = write_fleet(fleet(instance("one", template, credentials={"SecretToken": "${env:TOKEN}"})))
     result = entra_fleet("apply", path, "--yes", PREFECT_API_URL="")
-    assert result.err == f"\none failed at plan:\n{text}\n"
-    assert result.code == 1
+    where, what, remedy = result.err.splitlines()[1:]
+    assert (where, named[0] in what, named[1] in remedy) == ("one failed at plan:", True, True)
+    assert (result.code, tenant.requests(writes=True)) == (1, [])
 
 
 @pytest.mark.usefixtures("tenant")

@@ -116,7 +116,8 @@ def test_the_log_needs_a_licence_too(check, tmp_path):
     with estate(tmp_path / "poor", roles=ALL_ROLES[:3]):
         _, result = check(fleet(instance("one")))
     what = f"permission  {NEEDS[2]}: ProvisioningLog.Read.All is missing"
-    assert failures(result) == [(what, f"{GRANT}; reading the log also needs Entra ID P1 or P2.")]
+    ((found, advice),) = failures(result)
+    assert (found, advice.startswith(GRANT), "P1 or P2" in advice) == (what, True, True)
 
 
 def test_a_log_that_does_not_answer_is_told_though_the_permission_is_there(check, tmp_path):
@@ -146,8 +147,8 @@ def test_owning_the_applications_is_enough_with_a_warning(check, tmp_path):
     with estate(tmp_path / "owner", roles=("Application.ReadWrite.OwnedBy", "ProvisioningLog.Read.All")):
         _, result = check(fleet(instance("one")), "--output", "json")
     checks = {each["message"]: each for each in json.loads(result.out)["checks"]}
-    warning = "Application.ReadWrite.OwnedBy is enough only for service principals that the signed-in application owns."
-    assert [checks[need]["hint"] for need in NEEDS[:5]] == [warning, warning, "", warning, warning]
+    warned = ["Application.ReadWrite.OwnedBy" in checks[need]["hint"] for need in NEEDS[:5]]
+    assert (warned, checks[NEEDS[2]]["hint"]) == ([True, True, False, True, True], "")
     assert result.code == 0
 
 
@@ -207,13 +208,9 @@ def test_only_the_instances_asked_for_are_looked_at(check):
 @pytest.mark.usefixtures("tenant")
 def test_templates_that_cannot_be_used(check):
     _, result = check(fleet(instance("one", "Bux"), instance("two", "F5"), instance("three")))
-    assert failures(result) == [
-        ("template    The tenant's gallery has no application template 'Bux'.", "Did you mean 'Box'?"),
-        (
-            "template    The application template 'F5' does not support provisioning.",
-            "Only templates whose supportedProvisioningTypes contains 'sync' can have a provisioning job.",
-        ),
-    ]
+    (bux, box), (f5, types) = failures(result)
+    assert ("template " in bux, "'Bux'" in bux, "'Box'" in box) == (True, True, True)
+    assert ("template " in f5, "'F5'" in f5, "supportedProvisioningTypes" in types) == (True, True, True)
     assert "contoso: 2 of 12 checks failed.\n" in result.out
 
 
@@ -238,12 +235,9 @@ def test_without_anything_to_sign_in_with_the_references_are_checked_all_the_sam
 
 def test_another_tenants_credential(tenant, check):
     _, result = check(fleet(instance("one"), tenant_id=NOBODY))
-    assert failures(result) == [
-        (
-            f"sign-in     The fleet file is for tenant {NOBODY}, but the credential is for {TENANT}.",
-            "Nothing was sent to Graph. Use that tenant's credential, or correct tenant_id in the fleet file.",
-        )
-    ]
+    ((what, advice),) = failures(result)
+    assert what.startswith("sign-in ")
+    assert (NOBODY in what, TENANT in what, "tenant_id" in advice) == (True, True, True)
     assert tenant.requests() == []
 
 

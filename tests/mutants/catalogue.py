@@ -386,7 +386,7 @@ MUTANTS = (
     Mutant(
         "bear a 404 for an empty search",
         "flows/target/rules.py",
-        "problem = _find_list_problem(nobody) if is_list(first) else",
+        "problem = _find_list_problem(no_user) if is_list(first) else",
         "problem = _find_list_problem(None) if is_list(first) else",
         ("tests/target/test_faults.py",),
     ),

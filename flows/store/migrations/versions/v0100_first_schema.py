@@ -1,4 +1,4 @@
-"""The first schema. Versions below 0100 were made before the first release, and are not read."""
+"""The first schema. Versions below 0100 are from before the first release, and are not read."""
 
 import sqlalchemy as sa
 from alembic import op
