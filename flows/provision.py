@@ -44,6 +44,7 @@ from flows.tasks.provision import (
     mark_application,
     pause_job,
     plan_fleet,
+    prepare_claims,
     save_credentials,
     save_schema,
     start_job,
@@ -139,6 +140,7 @@ async def apply_plan(
     """Provision every instance that needs it, `concurrency` at a time, in this run or in shards."""
     pending = [each for each in plan.instances if each.needed]
     if sharding and sharding.needed(pending):
+        await prepare_claims(pending)
         outcomes = {each.key: each.outcome() for each in plan.instances}
         outcomes |= {each.key: each for each in await sharding.apply(pending, run_id)}
         instances = list(outcomes.values())

@@ -42,7 +42,9 @@ _USERS = ("User.Read.All", "User.ReadBasic.All", "Directory.Read.All", "Director
 _GROUP_MEMBERS = ("GroupMember.Read.All", "Group.Read.All", "Directory.Read.All")
 _LOGS = ("ProvisioningLog.Read.All", "AuditLog.Read.All", "Directory.Read.All")
 _POLICY_WRITE = ("Policy.ReadWrite.ApplicationConfiguration",)
-_POLICY_READ = ("Policy.Read.All", *_POLICY_WRITE)
+_POLICY_READ = ("Policy.Read.All", "Policy.Read.ApplicationConfiguration", *_POLICY_WRITE)
+# Reading is enough; the first is the one to grant, which creating a policy needs as well.
+_POLICY_ASSIGN = (*_POLICY_WRITE, *_POLICY_READ)
 _AUDITS = ("AuditLog.Read.All", "Directory.Read.All")
 
 
@@ -79,9 +81,9 @@ _ROWS = (
     _row("DELETE", "/servicePrincipals/{id}/appRoleAssignedTo/{id}", _ASSIGN, _APP_READ),
     _row("GET", "/policies/claimsMappingPolicies*", _POLICY_READ),
     *(_row(method, "/policies/claimsMappingPolicies*", _POLICY_WRITE) for method in ("POST", "PATCH", "DELETE")),
-    _row("GET", "/servicePrincipals/{id}/claimsMappingPolicies", _POLICY_READ),
-    _row("POST", "/servicePrincipals/{id}/claimsMappingPolicies/$ref", _POLICY_WRITE),
-    _row("DELETE", "/servicePrincipals/{id}/claimsMappingPolicies/{id}/$ref", _POLICY_WRITE),
+    _row("GET", "/servicePrincipals/{id}/claimsMappingPolicies", _APP_READ, _POLICY_READ),
+    _row("POST", "/servicePrincipals/{id}/claimsMappingPolicies/$ref", _APP_WRITE, _POLICY_ASSIGN),
+    _row("DELETE", "/servicePrincipals/{id}/claimsMappingPolicies/{id}/$ref", _APP_WRITE, _POLICY_ASSIGN),
     _row("POST", "/{id}/{id}/owners/$ref", _APP_WRITE, _DIRECTORY_READ),
     _row("GET", "/groups/{id}/members*", _GROUP_MEMBERS),
     _row("GET", "/users", _USERS),

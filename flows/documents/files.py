@@ -21,7 +21,7 @@ class Sources:
     def __init__(self) -> None:
         self.seen: set[Path] = set()
         self._digests: list[tuple[Path, str]] = []
-        self._mappings: dict[Path, Entry] = {}
+        self._shared: dict[Path, Entry] = {}
 
     def read(self, path: Path) -> Entry:
         """The values of a file; `.csv` is CSV, `.json` is JSON, anything else is YAML.
@@ -43,12 +43,12 @@ class Sources:
             return read_csv(text, file)
         return read_json(text, file) if suffix == ".json" else read_yaml(text, file)
 
-    def mappings(self, path: Path) -> Entry:
-        """The values of a mappings file, read once however many instances use it; errors as for `read`."""
+    def read_shared(self, path: Path) -> Entry:
+        """The values of a file that instances name, read once however many do; errors as for `read`."""
         name = path.resolve()
-        if name not in self._mappings:  # a thousand instances may share one file
-            self._mappings[name] = self.read(path)
-        return self._mappings[name]
+        if name not in self._shared:  # a thousand instances may share one file
+            self._shared[name] = self.read(path)
+        return self._shared[name]
 
     @property
     def sha256(self) -> str:

@@ -15,7 +15,7 @@ from flows.documents.nodes import Entry, Fields, Items, Node, Plain, Text, locat
 from flows.fleet_file.credential_keys import ALLOWED_KEYS, FIELD_OF_KEY
 from flows.fleet_file.include import INSTANCE_ONLY, SECTIONS, interpolate_key
 from flows.fleet_file.models import Assignment, FleetHeader, Instance, InstanceSettings
-from flows.fleet_file.single_sign_on import CertificateSettings, SamlRole, SingleSignOn
+from flows.fleet_file.single_sign_on import CertificateSettings, ClaimsPolicy, SamlRole, SingleSignOn
 from flows.mappings.models import AttributeMapping, Mappings, ObjectMapping, Places
 
 EXPECTED = {
@@ -39,7 +39,7 @@ def explain_problem(model: type[BaseModel], detail: ErrorDetails, node: Node | N
     if kind == "fleet":
         return str(context["what"]), str(context["advice"])
     if kind == "missing":
-        return _missing(model, str(detail["loc"][-1]))
+        return _missing(model, detail["loc"])
     if kind == "extra_forbidden":
         return _unknown(model, detail["loc"])
     if kind in EXPECTED and node is not None:
@@ -52,10 +52,11 @@ def explain_problem(model: type[BaseModel], detail: ErrorDetails, node: Node | N
     return detail["msg"], "Correct the value."
 
 
-def _missing(model: type[BaseModel], name: str) -> tuple[str, str]:
-    if model is FleetHeader:
+def _missing(model: type[BaseModel], location: Sequence[int | str]) -> tuple[str, str]:
+    name = str(location[-1])
+    if model is FleetHeader or "claims" in location:
         return "is missing", f"Add '{name}:' at the top of the file."
-    if model is not FleetHeader and name in SamlRole.model_fields:
+    if name in SamlRole.model_fields:
         return "is missing", "Write it as {name: …, value: …}."
     also = " or to defaults" if name == "template" else ""
     return "is missing", f"Add '{name}:' to the instance{also}."
@@ -89,7 +90,11 @@ def _holder(model: type[BaseModel], parents: Sequence[int | str]) -> type[BaseMo
     return ObjectMapping if len(parents) > 1 else Mappings
 
 
-_SSO_HOLDERS: dict[str, type[BaseModel]] = {"roles": SamlRole, "certificate": CertificateSettings}
+_SSO_HOLDERS: dict[str, type[BaseModel]] = {
+    "roles": SamlRole,
+    "certificate": CertificateSettings,
+    "claims": ClaimsPolicy,
+}
 
 
 def _unknown_credential(name: str) -> tuple[str, str]:
@@ -155,6 +160,20 @@ def find_shared_identifiers(entries: Sequence[Entry]) -> Iterator[Problem]:
             if before is not entry.place:
                 what = f"{shorten_value(value)} is already used: {before}"
                 yield Problem(own.place, what, "Identifiers are unique in a tenant; {key} makes one of each instance.")
+
+
+def find_claims_conflicts(entries: Sequence[Entry]) -> Iterator[Problem]:
+    """Claims policies of one name that differ: each is one policy, for all who name it."""
+    first: dict[str, tuple[Plain, Place]] = {}
+    for entry in entries:
+        place, node = locate(entry, ["sso", "claims"])
+        claims = to_plain_fields(node) if node else {}
+        if not isinstance(name := claims.get("name"), str):
+            continue
+        definition, before = first.setdefault(name, (claims.get("definition", ""), place))
+        if definition != claims.get("definition", ""):
+            what = f"{shorten_value(name)} has another definition: {before}"
+            yield Problem(place, what, "Give one of the two policies another name.")
 
 
 def check_renames(entries: Sequence[Entry]) -> Iterator[Problem]:

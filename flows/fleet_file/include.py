@@ -13,6 +13,7 @@ from flows.documents.errors import FleetFileError, Place, Problem, format_refusa
 from flows.documents.field_types import shorten_value
 from flows.documents.files import Sources
 from flows.documents.nodes import Entry, Fields, Items, Node, Plain, Text, name_kind
+from flows.fleet_file.single_sign_on import ClaimsPolicy
 from flows.mappings.models import Mappings
 
 PLACEHOLDER = re.compile(r"\{(key|display_name)\}")
@@ -20,17 +21,21 @@ INSTANCE_ONLY = ("key", "renamed_from", "display_name", "adopt")
 
 
 def merge_defaults(below: Fields, above: Fields) -> Fields:
-    """The fields of both; `above` wins, except that maps merge."""
+    """The fields of both; `above` wins, except that maps merge, claims policies aside."""
     entries = below.entries | above.entries
     for name in below.entries.keys() & above.entries.keys():
         under, over = below.entries[name].node, above.entries[name].node
-        if isinstance(under, Fields) and isinstance(over, Fields):
+        # Half of one claims policy and half of another would be neither.
+        if name != "claims" and isinstance(under, Fields) and isinstance(over, Fields):
             entries[name] = above.entries[name]._replace(node=merge_defaults(under, over))
     return Fields(entries, below.size + above.size)
 
 
 def interpolate_key(values: dict[str, Plain], key: Plain, display_name: Plain) -> dict[str, Plain]:
-    """The values with `{key}` and `{display_name}` filled in where allowed: credentials, notes and sso."""
+    """The values with `{key}` and `{display_name}` filled in where allowed: credentials, notes and sso.
+
+    Claims are left as they are: the policy is one for all who name it.
+    """
     names = {"key": str(key), "display_name": str(display_name)}
 
     def fill(value: Plain) -> Plain:
@@ -42,8 +47,8 @@ def interpolate_key(values: dict[str, Plain], key: Plain, display_name: Plain) -
         return [fill_all(each) for each in value] if isinstance(value, list) else fill(value)
 
     filled = dict(values)
-    if "sso" in values:
-        filled["sso"] = fill_all(values["sso"])
+    if isinstance(sso := values.get("sso"), dict):
+        filled["sso"] = {name: value if name == "claims" else fill_all(value) for name, value in sso.items()}
     if "notes" in values:
         filled["notes"] = fill(values["notes"])
     credentials = values.get("credentials")
@@ -54,8 +59,13 @@ def interpolate_key(values: dict[str, Plain], key: Plain, display_name: Plain) -
 
 SECTIONS = ("defaults", "instances", "include")
 MAPPING_FILES = "mapping_files"
-"""Section of an object, which has no mappings files: mappings by the name that instances use."""
+"""Section of an object: the content of mappings and claims files, by the name that instances use."""
 HEADER = ("fleet", "tenant_id")
+_NAMED_FILES = {
+    "mappings": (tuple(Mappings.model_fields), "'object_mappings:'; entra-fleet schema export can create one."),
+    "claims": (tuple(ClaimsPolicy.model_fields), "'name:' and 'definition:'."),
+}
+"""The fields whose value may be the path of a file: what such a file contains, and how it begins."""
 SUFFIXES = (".yaml", ".yml", ".json", ".csv")
 
 
@@ -105,7 +115,7 @@ class _File:
         defaults = self.defaults(root, outer)
         for entry in self.section(root, "instances"):
             if isinstance(entry.node, Fields):
-                own = self.with_mappings(entry.node)
+                own = self.with_files(entry.node)
                 self.gathered.instances.append(entry._replace(node=merge_defaults(defaults, own)))
             else:
                 advice = "Start it with '- key: …'."
@@ -127,30 +137,39 @@ class _File:
             advice = "Write one 'name: value' per line, indented below 'defaults:'."
             self.problem(entry.place, f"{name_kind(entry.node)}, not a map of fields", advice)
             return outer
-        own = self.with_mappings(entry.node)
+        own = self.with_files(entry.node)
         self.gathered.defaults.append(entry._replace(node=own))
         # They are reported as problems, and must not make every instance wrong as well.
         shared = {name: one for name, one in own.entries.items() if name not in INSTANCE_ONLY}
         return merge_defaults(outer, Fields(shared))
 
-    def with_mappings(self, fields: Fields) -> Fields:
-        """The fields, with the content of a mappings file instead of its path."""
-        entry = fields.entries.get("mappings")
+    def with_files(self, fields: Fields) -> Fields:
+        """The fields, with the content of mappings and claims files instead of their paths."""
+        fields = self.with_file(fields, "mappings")
+        sso = fields.entries.get("sso")
+        if sso is None or not isinstance(sso.node, Fields):
+            return fields
+        whole = sso._replace(node=self.with_file(sso.node, "claims"))
+        return Fields({**fields.entries, "sso": whole}, fields.size)
+
+    def with_file(self, fields: Fields, field: str) -> Fields:
+        """The fields, one of them with the content of the file that it names."""
+        entry = fields.entries.get(field)
         if entry is None or not isinstance(entry.node, Text) or entry.node.nothing:
             return fields
-        others = {name: one for name, one in fields.entries.items() if name != "mappings"}
+        others = {name: one for name, one in fields.entries.items() if name != field}
         try:
-            return Fields({**others, "mappings": self.mappings(entry, entry.node.value)}, fields.size)
+            return Fields({**others, field: self.read_named(field, entry, entry.node.value)}, fields.size)
         except FleetFileError as error:
             self.gathered.problems.extend(error.problems)
             return Fields(others, fields.size)
 
-    def mappings(self, entry: Entry, name: str) -> Entry:
-        """The content of a mappings file, whose path is relative to the file that references it."""
+    def read_named(self, field: str, entry: Entry, name: str) -> Entry:
+        """The content of a file, whose path is relative to the file that references it."""
         if self.path is not None:
-            root = self.sources.mappings(self.path.parent / name)
-            beginning = "'object_mappings:'; entra-fleet schema export can create one."
-            _require_fields(root, tuple(Mappings.model_fields), "mappings file", beginning)
+            root = self.sources.read_shared(self.path.parent / name)
+            known_fields, beginning = _NAMED_FILES[field]
+            _require_fields(root, known_fields, f"{field} file", beginning)
             return root
         known = (
             self.mapping_files.node.entries
@@ -160,7 +179,7 @@ class _File:
         if name not in known:
             advice = "Put its content there, or give the path of a fleet file."
             raise format_refusal(
-                entry.place, f"an object cannot reference a mappings file ({shorten_value(name)})", advice
+                entry.place, f"an object cannot reference a {field} file ({shorten_value(name)})", advice
             )
         return known[name]._replace(place=entry.place)
 

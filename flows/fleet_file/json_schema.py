@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from flows.fleet_file.models import Assignment, FleetHeader, Instance, InstanceSettings
-from flows.fleet_file.single_sign_on import CertificateSettings, SamlRole, SingleSignOn
+from flows.fleet_file.single_sign_on import CertificateSettings, ClaimsPolicy, SamlRole, SingleSignOn
 from flows.mappings.models import SOURCES, AttributeMapping, Mappings, ObjectMapping
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -72,7 +72,7 @@ def fleet_parameter_schema() -> dict[str, Any]:
     del schema["properties"]["include"]
     schema["properties"]["mapping_files"] = {
         "type": "object",
-        "description": "Mappings by the name that instances use.",
+        "description": "Content of mappings and claims files by the name that instances use.",
     }
     return {"anyOf": [{"type": "string", "title": "Path of a fleet file"}, _self_contained(schema, definitions)]}
 
@@ -105,10 +105,12 @@ def mappings_schema() -> dict[str, Any]:
 
 def _single_sign_on() -> dict[str, Any]:
     whole = _object(SingleSignOn)
+    whole["properties"]["claims"] |= {"if": {"type": "string"}, "else": {"$ref": "#/$defs/ClaimsPolicy"}}
     whole["properties"]["certificate"] = {"$ref": "#/$defs/CertificateSettings"}
     return {
         "SingleSignOn": whole,
         "SamlRole": _object(SamlRole),
+        "ClaimsPolicy": _object(ClaimsPolicy),
         "CertificateSettings": _object(CertificateSettings),
     }
 

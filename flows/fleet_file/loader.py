@@ -21,6 +21,7 @@ from flows.fleet_file.checks import (
     check_header,
     check_instance,
     check_renames,
+    find_claims_conflicts,
     find_duplicates,
     find_shared_identifiers,
 )
@@ -112,6 +113,7 @@ def _checked(gathered: Gathered, sha256: str) -> Fleet:
     problems += find_duplicates(gathered.instances, "display_name", "Give each instance a unique name.")
     problems += find_duplicates(gathered.instances, "adopt", "An application can belong to only one instance.")
     problems += find_shared_identifiers(gathered.instances)
+    problems += find_claims_conflicts(gathered.instances)
     problems += check_renames(gathered.instances)
     # Only by itself: with a wrong file there is a better explanation.
     if not gathered.instances and not problems:

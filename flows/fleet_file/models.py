@@ -164,14 +164,15 @@ class Fleet(FleetHeader):
     def to_object(self) -> dict[str, Any]:
         """The fleet as plain JSON values, from which `fleet_from_object` builds an equal fleet.
 
-        Shared mappings appear once, under `mapping_files`, because Prefect limits the size of parameters.
+        Shared mappings and claims appear once, under `mapping_files`, because Prefect limits the size of parameters.
         """
         document = self.model_dump(mode="json", exclude_defaults=True, exclude={"sha256"})
         files: dict[str, Any] = {}
         for instance in document["instances"]:
-            if content := instance.get("mappings"):
-                instance["mappings"] = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
-                files[instance["mappings"]] = content
+            for holder, name in ((instance, "mappings"), (instance.get("sso", {}), "claims")):
+                if content := holder.get(name):
+                    holder[name] = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+                    files[holder[name]] = content
         return document | ({"mapping_files": files} if files else {})
 
     @property

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
-from flows.documents.field_types import Email, Line, WholeNumber, invalid, pattern_rule, shorten_value
+from flows.documents.field_types import Email, Key, Line, WholeNumber, invalid, pattern_rule, shorten_value
 
 FROZEN = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 YEARS_MAX = 3
@@ -76,6 +77,48 @@ class SamlRole(BaseModel):
         return self
 
 
+_POLICY = "ClaimsMappingPolicy"
+
+
+def _definition(value: object) -> object:
+    policy = value.get(_POLICY) if isinstance(value, dict) and len(value) == 1 else None
+    schema = policy.get("ClaimsSchema", []) if isinstance(policy, dict) else None
+    if not policy or not isinstance(policy, dict) or not isinstance(schema, list):
+        what = f"is not a map with {_POLICY} alone, whose ClaimsSchema is a list"
+        raise invalid(what, f"Write it as Graph takes it: {_POLICY}, and Version, ClaimsSchema, … below it.")
+    version = policy.get("Version")
+    if version is None:
+        return value
+    if isinstance(version, bool) or not str(version).isascii() or not str(version).isdecimal():
+        raise invalid(f"Version {shorten_value(version)} is not a number", "Write Version: 1.")
+    # The only number: a fleet file has texts, and Graph takes all else as texts too.
+    return {_POLICY: policy | {"Version": int(str(version))}}
+
+
+_DEFINITION_SCHEMA = {
+    "type": "object",
+    "properties": {_POLICY: {"type": "object", "properties": {"ClaimsSchema": {"type": "array"}}}},
+    "required": [_POLICY],
+    "additionalProperties": False,
+}
+
+
+class ClaimsPolicy(BaseModel):
+    """A claims mapping policy: what tokens say about people, for every instance that names it."""
+
+    model_config = FROZEN
+
+    name: Key = Field(description="Name of the policy within the fleet.")
+    definition: Annotated[dict[str, Any], BeforeValidator(_definition), WithJsonSchema(_DEFINITION_SCHEMA)] = Field(
+        description="The policy as Graph takes it, under ClaimsMappingPolicy."
+    )
+
+    @property
+    def text(self) -> str:
+        """The definition as JSON, as Graph keeps it."""
+        return json.dumps(self.definition, ensure_ascii=False, separators=(",", ":"))
+
+
 class SingleSignOn(BaseModel):
     """Single sign-on of an application by SAML."""
 
@@ -91,6 +134,9 @@ class SingleSignOn(BaseModel):
         (), description="Who is told of an expiring certificate; added to those it has, at most 5 in all."
     )
     roles: tuple[SamlRole, ...] = Field((), description="Roles by value; merged with those of others.")
+    claims: Annotated[ClaimsPolicy, WithJsonSchema({"type": ["string", "object"], "minLength": 1})] | None = Field(
+        None, description="Claims mapping policy: the path of a claims file, relative to this one."
+    )
     certificate: CertificateSettings = Field(
         CertificateSettings(), description="How long signing certificates live, and when the next one is added."
     )

@@ -8,8 +8,9 @@ from flows.monitoring.health import RUNNING, TOO_MANY_DELETES, JobHealth
 from flows.plan.job_settings import build_job_settings, settings_equal
 from flows.plan.known_state import KnownState
 from flows.plan.plan import NEVER_STARTED, FieldChange
-from flows.plan.single_sign_on import diff_sign_on
+from flows.plan.single_sign_on import diff_claims, diff_sign_on
 from flows.tenant.assignments import Assigned, Principal, format_assigned, format_assignment, missing_assignments
+from flows.tenant.claims_policies import FleetPolicies
 from flows.tenant.instance_state import ObservedInstance
 from flows.tenant.ownership_tag import OwnershipTag
 from flows.tenant.single_sign_on import NO_SIGN_ON
@@ -19,7 +20,9 @@ SAVED_AGAIN = "to be saved again"
 AS_THE_FILE = "as the mappings file says"
 
 
-def plan_creation(instance: Instance, waiting: Collection[Assignment]) -> tuple[FieldChange, ...]:
+def plan_creation(
+    fleet: str, instance: Instance, waiting: Collection[Assignment], claims: FleetPolicies
+) -> tuple[FieldChange, ...]:
     """Return the fields of an instance to be created, without pending assignments."""
     assigned = [each for each in instance.assignments if each not in waiting]
     keys = [*instance.credentials, *build_job_settings(instance, {})]
@@ -34,6 +37,7 @@ def plan_creation(instance: Instance, waiting: Collection[Assignment]) -> tuple[
         *(FieldChange(f"credentials.{key}", None, "to be saved") for key in keys),
         *(FieldChange(f"owners.{owner}", None, "owner") for owner in instance.owners),
         *(diff_sign_on(instance.sso, NO_SIGN_ON, "") if instance.sso else ()),
+        *(diff_claims(fleet, instance.sso, NO_SIGN_ON, claims) if instance.sso else ()),
         *(FieldChange(f"assignments.{each.principal_id}", None, format_assignment(each)) for each in assigned),
         *mapped,
         *starts,

@@ -17,7 +17,13 @@ from flows.plan.known_state import KnownState
 from flows.plan.plan import Action, Conflict, FieldChange, InstancePlan, Orphan, Plan
 from flows.plan.safety import find_conflict, too_many_removals, unassignable, unclear_job
 from flows.plan.schema_changes import SchemaMerge, initial_cycle, merge_mappings
-from flows.plan.single_sign_on import diff_sign_on, find_sign_on_conflict
+from flows.plan.single_sign_on import (
+    diff_claims,
+    diff_sign_on,
+    find_claims_conflict,
+    find_sign_on_conflict,
+    name_sharers,
+)
 from flows.tenant.assignments import format_assignment, pending_assignments, surplus_assignments, unknown_roles
 from flows.tenant.instance_state import Observed, ObservedInstance
 from flows.tenant.schemas import SchemaLanguage
@@ -77,7 +83,8 @@ def diff_fleet(
         now: The time for deciding whether a job is stale; does not affect what would be done.
     """
     options = _Options(save_all, force, now)
-    plans = tuple(_plan(fleet.fleet, instance, observed, memory, options) for instance in select_instances(fleet, only))
+    selected = select_instances(fleet, only)
+    plans = name_sharers(fleet, (_plan(fleet.fleet, each, observed, memory, options) for each in selected))
     keys = {key for instance in fleet.instances for key in instance.own_keys}
     # Against all keys of the file, not only the selected ones: what --only leaves out is no orphan.
     orphans = tuple(
@@ -116,7 +123,7 @@ def _plan(fleet: str, instance: Instance, observed: Observed, memory: KnownState
         return _planned_change(common, bearers[0], observed, memory, options)
     if conflict := _new_conflict(instance, observed):
         return replace(common, action=Action.CONFLICT, conflict=conflict)
-    return replace(common, changes=changes.plan_creation(instance, waiting))
+    return replace(common, changes=changes.plan_creation(fleet, instance, waiting, observed.claims))
 
 
 def _new_conflict(instance: Instance, observed: Observed) -> Conflict | None:
@@ -179,13 +186,13 @@ def _planned_change(
     saved = changes.saved_secrets(instance, found, health)
     paused_by = _paused_by(health, memory)
     merge = _merge(instance, found, observed, memory) if job else None
-    conflict = _conflict(instance, found, observed, len(removals), options)
+    conflict = _conflict(fleet, instance, found, observed, len(removals), options)
     conflict = conflict or (merge.conflict(instance.key) if merge else None)
     needed = (
         *changes.diff_description(fleet, instance, found),
         *changes.diff_credentials(instance, saved, health, options.save_all),
         *changes.diff_owners(instance, found),
-        *_sign_on_changes(instance, found),
+        *_sign_on_changes(fleet, instance, found, observed),
         *changes.diff_assignments(instance, found, removals, observed.principals),
         *_mapping_changes(instance, merge),
         *changes.diff_job(instance, found, health, paused_by, options.force),
@@ -217,14 +224,17 @@ def _planned_change(
     return name_changes(plan, memory)
 
 
-def _sign_on_changes(instance: Instance, found: ObservedInstance) -> tuple[FieldChange, ...]:
+def _sign_on_changes(
+    fleet: str, instance: Instance, found: ObservedInstance, observed: Observed
+) -> tuple[FieldChange, ...]:
     if instance.sso is None:
         return ()
-    return diff_sign_on(instance.sso, found.sign_on, found.service_principal_id or "")
+    claims = diff_claims(fleet, instance.sso, found.sign_on, observed.claims)
+    return (*diff_sign_on(instance.sso, found.sign_on, found.service_principal_id or ""), *claims)
 
 
 def _conflict(
-    instance: Instance, found: ObservedInstance, observed: Observed, removals: int, options: _Options
+    fleet: str, instance: Instance, found: ObservedInstance, observed: Observed, removals: int, options: _Options
 ) -> Conflict | None:
     """Return the conflict of changes that no step can or should carry out."""
     # --force lifts limits, but not what no step could do.
@@ -232,6 +242,7 @@ def _conflict(
     conflict = conflict or find_sign_on_conflict(
         instance, found.sign_on, observed.identifier_owners, found.application_id
     )
+    conflict = conflict or find_claims_conflict(fleet, instance, found.sign_on, observed.claims)
     if conflict or options.force:
         return conflict
     return too_many_removals(instance, removals, len(found.assigned))

@@ -166,9 +166,9 @@ class InstancePlan:
         """Return whether a change is in one of `areas`; `credentials` covers all `credentials.…`."""
         return any(change.field.partition(".")[0] in areas for change in self.changes)
 
-    def touches_field(self, name: str) -> bool:
-        """Return whether this one field changes."""
-        return any(change.field == name for change in self.changes)
+    def touches_field(self, *names: str) -> bool:
+        """Return whether one of these fields changes."""
+        return any(change.field in names for change in self.changes)
 
     @property
     def writes(self) -> int:
@@ -235,16 +235,23 @@ class InstancePlan:
 
 _SIGN_ON_OF_APPLICATION = {"sso.identifiers", "sso.reply_urls"}
 _FIRST_CERTIFICATE = "sso.certificate"
+_CLAIMS = "sso.claims"
+SHARED_CLAIMS = frozenset({"sso.claims.definition", "sso.claims.name"})
+"""Fields of a claims policy, which one write changes for all instances that name it."""
 
 
 def _count_sign_on_writes(changes: Iterable[FieldChange]) -> int:
     fields = [each for each in changes if each.field.startswith("sso.")]
     certificate = sum(2 if each.before is None else 1 for each in fields if each.field == _FIRST_CERTIFICATE)
     application = any(each.field in _SIGN_ON_OF_APPLICATION for each in fields)
-    principal = any(each.field not in {*_SIGN_ON_OF_APPLICATION, _FIRST_CERTIFICATE} for each in fields)
+    others = {*_SIGN_ON_OF_APPLICATION, _FIRST_CERTIFICATE, _CLAIMS, *SHARED_CLAIMS}
+    principal = any(each.field not in others for each in fields)
+    # One is taken off before another is assigned.
+    claims = sum((each.before is not None) + (each.after is not None) for each in fields if each.field == _CLAIMS)
+    policy = any(each.field in SHARED_CLAIMS for each in fields)
     # Graph removes only roles that were disabled by a request before.
     removes = any(each.field.startswith("sso.roles.") and each.after is None for each in fields)
-    return certificate + application + principal + removes
+    return certificate + application + principal + removes + claims + policy
 
 
 def _area(name: str) -> str:
@@ -278,7 +285,10 @@ class Plan:
     @property
     def writes(self) -> int:
         """Number of write requests an apply would send."""
-        return sum(instance.writes for instance in self.instances)
+        changed = [each.instance.sso for each in self.instances if each.touches_field(*SHARED_CLAIMS)]
+        policies = [sso.claims.name for sso in changed if sso and sso.claims]
+        # Each instance's own number has the write to its policy, which is sent once for all.
+        return sum(instance.writes for instance in self.instances) - len(policies) + len(set(policies))
 
     @property
     def has_changes(self) -> bool:

@@ -12,7 +12,7 @@ from flows.documents.errors import FleetFileError
 from flows.errors import StepFailed
 from flows.fleet_file.models import Instance
 from flows.plan.job_settings import check_size
-from flows.plan.plan import DESCRIPTION, Plan
+from flows.plan.plan import DESCRIPTION, SHARED_CLAIMS, Plan
 from flows.plan.safety import PlanRefused
 from flows.tenant.assignments import find_principals
 from flows.tenant.templates import find_templates
@@ -241,6 +241,16 @@ _RUNNING = Need(
     (("POST", f"{_JOBS}/validateCredentials"), ("PUT", "/servicePrincipals/id/synchronization/secrets")),
 )
 _ASSIGNING = Need("assign users and groups", "apply", (("POST", _ASSIGNED),))
+_READING_CLAIMS = Need(
+    "read claims policies",
+    "plan",
+    (("GET", "/policies/claimsMappingPolicies"), ("GET", "/servicePrincipals/id/claimsMappingPolicies")),
+)
+_CLAIMING = Need(
+    "set claims policies",
+    "apply",
+    (("POST", "/policies/claimsMappingPolicies"), ("POST", "/servicePrincipals/id/claimsMappingPolicies/$ref")),
+)
 _OWNING = Need("add owners", "apply", (("POST", "/applications/id/owners/$ref"),))
 
 EVERYTHING = (*READING, _CREATING, _RUNNING, _ASSIGNING, _OWNING)
@@ -248,16 +258,19 @@ EVERYTHING = (*READING, _CREATING, _RUNNING, _ASSIGNING, _OWNING)
 
 def find_needed_permissions(instances: Collection[Instance], *, reading_only: bool = False) -> tuple[Need, ...]:
     """Return what these instances need: always the reader's part, and the writer's as far as their file uses it."""
+    claims = any(instance.sso and instance.sso.claims for instance in instances)
     if reading_only:
-        return READING
+        return (*READING, *((_READING_CLAIMS,) if claims else ()))
     assigning = (_ASSIGNING,) if any(instance.assignments for instance in instances) else ()
     owning = (_OWNING,) if any(instance.owners for instance in instances) else ()
-    return (*READING, _CREATING, _RUNNING, *assigning, *owning)
+    claiming = (_CLAIMING,) if claims else ()
+    return (*READING, _CREATING, _RUNNING, *assigning, *owning, *claiming)
 
 
 def needs_of_plan(plan: Plan) -> tuple[Need, ...]:
     """Return exactly what a plan needs."""
     areas = {change.field.partition(".")[0] for each in plan.instances for change in each.changes}
+    claims = any(each.touches_field("sso.claims", *SHARED_CLAIMS) for each in plan.instances)
     marking = Need("tag applications", "apply", (_MARK,))
     wanted = {
         _CREATING: {"application"},
@@ -267,7 +280,7 @@ def needs_of_plan(plan: Plan) -> tuple[Need, ...]:
         _ASSIGNING: {"assignments"},
         _OWNING: {"owners"},
     }
-    return tuple(need for need, fields in wanted.items() if fields & areas)
+    return (*(need for need, fields in wanted.items() if fields & areas), *((_CLAIMING,) if claims else ()))
 
 
 def missing_permissions(plan: Plan, claims: TokenClaims) -> "PermissionsMissing | None":

@@ -1,10 +1,14 @@
 """The differences between the single sign-on settings of an application and the fleet file, field by field."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 
-from flows.fleet_file.models import Instance
+from flows.fleet_file.models import Fleet, Instance
 from flows.fleet_file.single_sign_on import NOTIFICATION_EMAILS_MAX, SingleSignOn
-from flows.plan.plan import Conflict, FieldChange
+from flows.plan.plan import SHARED_CLAIMS, Conflict, FieldChange, InstancePlan
+from flows.tenant.claims_policies import FleetPolicies, choose_policy, has_definition
+from flows.tenant.ownership_tag import OwnershipTag
 from flows.tenant.single_sign_on import IdentifierOwner, ObservedSignOn, merge_roles
 
 
@@ -32,6 +36,70 @@ def diff_sign_on(wanted: SingleSignOn, found: ObservedSignOn, service_principal_
     ]
     changes.append(_first_certificate(wanted, found))
     return tuple(each for each in changes if each is not None)
+
+
+def diff_claims(
+    fleet: str, wanted: SingleSignOn, found: ObservedSignOn, claims: FleetPolicies
+) -> tuple[FieldChange, ...]:
+    """Return how the claims policy and its assignment differ; a policy of others is none of ours.
+
+    Args:
+        fleet: Name of the fleet.
+        wanted: The desired state.
+        found: The current state; an empty one for an application to be created.
+        claims: The policies of the fleet.
+    """
+    assigned = found.claims.display_name if found.claims else None
+    if wanted.claims is None:
+        return (FieldChange("sso.claims", assigned, None, dangerous=True),) if claims.has(found.claims, fleet) else ()
+    name = OwnershipTag(fleet, wanted.claims.name).tag
+    # The listing may come from a replica that does not know a new policy yet.
+    known = (*claims.policies, found.claims) if found.claims else claims.policies
+    policy = choose_policy(known, fleet, wanted.claims.name)
+    changes = []
+    if policy is None:
+        changes.append(FieldChange("sso.claims.definition", None, wanted.claims.text))
+    else:
+        if policy.display_name != name:
+            changes.append(FieldChange("sso.claims.name", policy.display_name, name))
+        if not has_definition(policy, wanted.claims):
+            before = " ".join(policy.definition) or None
+            changes.append(FieldChange("sso.claims.definition", before, wanted.claims.text, dangerous=True))
+    if found.claims is None or policy is None or found.claims.id != policy.id:
+        changes.append(FieldChange("sso.claims", assigned, name))
+    return tuple(changes)
+
+
+def name_sharers(fleet: Fleet, plans: Iterable[InstancePlan]) -> tuple[InstancePlan, ...]:
+    """Return the plans, those that change a claims policy with a warning of how many share it."""
+    named = (each.sso.claims for each in fleet.instances if each.sso)
+    sharers = Counter(claims.name for claims in named if claims)
+
+    def name(plan: InstancePlan) -> InstancePlan:
+        claims = plan.instance.sso.claims if plan.instance.sso else None
+        changed = any(each.field in SHARED_CLAIMS and each.before is not None for each in plan.changes)
+        if claims is None or not changed or sharers[claims.name] == 1:
+            return plan
+        # Without their keys: instances with equal texts are one group of the plan.
+        count = sharers[claims.name]
+        text = f"the claims policy {claims.name} changes at once for all {count} instances that name it, --only or not"
+        return replace(plan, warnings=(*plan.warnings, text))
+
+    return tuple(map(name, plans))
+
+
+def find_claims_conflict(
+    fleet: str, instance: Instance, found: ObservedSignOn, known: FleetPolicies
+) -> Conflict | None:
+    """Return why the claims policy of an instance cannot be assigned: it has one of somebody else."""
+    there = found.claims
+    if instance.sso is None or instance.sso.claims is None or there is None or known.has(there, fleet):
+        return None
+    return Conflict(
+        "ClaimsPolicyTaken",
+        f"{instance.key} has the claims policy {there.display_name} ({there.id}), which is not one of this fleet.",
+        "An application has one: remove that assignment, or take claims out of the fleet file.",
+    )
 
 
 def _first_certificate(wanted: SingleSignOn, found: ObservedSignOn) -> FieldChange | None:

@@ -30,6 +30,7 @@ from flows.plan.preflight import permissions_known
 from flows.run.progress import note
 from flows.run.redaction import redact_errors
 from flows.run.task_runner import CallerBreaker
+from flows.steps.claims import ClaimsPolicies
 from flows.store import Measurement, Store, StoreError, open_store
 from flows.store.measurements import Name
 from flows.tenant.schemas import SchemaCache
@@ -55,6 +56,7 @@ class RunContext:
     """Credentials by key from their validation until they are saved, so that what is saved is what was validated."""
     breaker: CallerBreaker = field(default_factory=CallerBreaker)
     schemas: SchemaCache = field(default_factory=SchemaCache)
+    claims_policies: ClaimsPolicies = field(default_factory=ClaimsPolicies)
 
 
 def run_context() -> RunContext:

@@ -54,7 +54,7 @@ async def _read_agreeing(graph: GraphClient, placed: ApplicationIds) -> Observed
         known.update(shown)
         return found if known <= shown else None
 
-    return await _wait_until(graph, look)
+    return await wait_until_agreed(graph, look)
 
 
 async def _change_principal(
@@ -88,7 +88,7 @@ async def _wait_for_roles(graph: GraphClient, service_principal_id: str, merge: 
         principal = await graph.service_principals.get(service_principal_id, select=("id", "appRoles"))
         return added <= {each.value for each in principal.app_roles} or None
 
-    await _wait_until(graph, look)
+    await wait_until_agreed(graph, look)
 
 
 def _application_changes(wanted: SingleSignOn, found: ObservedSignOn) -> dict[str, Any]:
@@ -116,12 +116,12 @@ async def _add_certificate(
     existing = None if placed.requested_at else await find_existing(graph, look)
     if existing is None:
         await add_first_certificate(graph, principal_id, subject, ends_at)
-    certificate = await _wait_until(graph, look)
+    certificate = await wait_until_agreed(graph, look)
     if not certificate.active:
         await activate_certificate(graph, principal_id, certificate.thumbprint)
 
 
-async def _wait_until(graph: GraphClient, look: Callable[[], Awaitable[T | None]]) -> T:
+async def wait_until_agreed(graph: GraphClient, look: Callable[[], Awaitable[T | None]]) -> T:
     """Return what several reads in a row have shown."""
     bounds = wait_limits()
     return await graph.wait_until(

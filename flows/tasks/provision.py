@@ -1,7 +1,7 @@
 """The tasks a provisioning run consists of: a log line and one call each."""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from flows.credentials.fingerprint import NO_KEY
 from flows.credentials.references import Secret
@@ -12,12 +12,12 @@ from flows.plan.drift import build_looks
 from flows.plan.job_settings import check_size
 from flows.plan.known_state import load_known_state
 from flows.plan.outcome import ApplicationIds
-from flows.plan.plan import InstancePlan, Plan
+from flows.plan.plan import SHARED_CLAIMS, InstancePlan, Plan
 from flows.plan.schema_changes import estimate_scopes
 from flows.plan.text import format_changes
 from flows.run.context import run_context
 from flows.run.places import leave_place
-from flows.steps import application, assignments, credentials, job, schema, single_sign_on
+from flows.steps import application, assignments, claims, credentials, job, schema, single_sign_on
 from flows.steps.credentials import Start
 from flows.steps.job import CreatedJob
 from flows.store import Measurement
@@ -25,6 +25,7 @@ from flows.tasks import fingerprints
 from flows.tasks.mapped import log, redacted_task, step
 from flows.tasks.schema import note_saved, read_applied, snapshot_before_write
 from flows.tenant.observe import observe_fleet
+from graph_client.errors import GraphError
 from graph_client.parallel import gather
 
 
@@ -180,7 +181,24 @@ async def save_schema(plan: InstancePlan, placed: ApplicationIds, job_id: str, t
 async def configure_sign_on(plan: InstancePlan, placed: ApplicationIds) -> None:
     """Set up single sign-on by SAML."""
     log().info("%s: configuring single sign-on", plan.key)
-    await single_sign_on.configure_sign_on(run_context().graph, plan, placed)
+    run = run_context()
+    await single_sign_on.configure_sign_on(run.graph, plan, placed)
+    if plan.touches_field("sso.claims", *SHARED_CLAIMS):
+        await claims.configure_claims(run.graph, run.claims_policies, plan, placed)
+
+
+async def prepare_claims(plans: Iterable[InstancePlan]) -> None:
+    """Create or change the claims policies of a plan before shards divide it: each shard would create its own."""
+    run = run_context()
+    named = [(each.instance.sso.claims, each) for each in plans if each.instance.sso]
+    # One plan stands for all who name a policy.
+    first = {policy.name: (policy, each) for policy, each in named if policy and each.touches_field(*SHARED_CLAIMS)}
+    for policy, plan in first.values():
+        try:
+            await run.claims_policies.prepare(run.graph, plan, policy)
+        except GraphError as error:
+            # The instances that name it will fail of it, and no others.
+            log().warning("The claims policy %s is not ready: %s", policy.name, error)
 
 
 @step("add-owners")

@@ -8,6 +8,7 @@ from flows.fleet_file.models import Instance
 from flows.monitoring.health import UNREADABLE
 from flows.monitoring.own_job import choose_job, offered_templates
 from flows.tenant.assignments import Assigned, Principal, list_assigned, list_owners
+from flows.tenant.claims_policies import NO_POLICIES, FleetPolicies, read_assigned_policy
 from flows.tenant.ownership_tag import OwnershipTag
 from flows.tenant.recycle_bin import DeletedApplication
 from flows.tenant.schemas import SchemaLanguage, TemplateIds, read_schema
@@ -96,6 +97,8 @@ class Observed:
     """Languages of the jobs whose schemas were read."""
     identifier_owners: Mapping[str, tuple[IdentifierOwner, ...]] = field(default_factory=dict)
     """The applications with an identifier that the plan would add."""
+    claims: FleetPolicies = NO_POLICIES
+    """The claims policies of the fleet."""
     deleted: tuple[DeletedApplication, ...] = ()
     """Applications with the fleet's tag in the recycle bin; read only if an instance is missing."""
     deleted_principals: frozenset[str] = frozenset()
@@ -112,15 +115,38 @@ class Observed:
         return marked or ((named,) if named else ())
 
 
-async def read_desired_instance(graph: Resources, item: ObservedInstance, wanted: Instance | None) -> ObservedInstance:
+async def read_desired_instance(
+    graph: Resources, item: ObservedInstance, wanted: Instance | None, claims: FleetPolicies = NO_POLICIES
+) -> ObservedInstance:
     """Return an instance with its jobs, its secrets, and what else the fleet file covers."""
-    return await read_instance(
+    found = await read_instance(
         graph,
         item,
         with_assignments=bool(wanted and wanted.assignments),
         with_owners=bool(wanted and wanted.owners),
         wanted=wanted,
     )
+    return await _with_claims(graph, found, wanted, claims)
+
+
+async def _with_claims(
+    graph: Resources, item: ObservedInstance, wanted: Instance | None, claims: FleetPolicies
+) -> ObservedInstance:
+    """Return an instance with its claims policy, if the file names one or a policy of the fleet may be on it."""
+    if item.service_principal_id is None or item.unreadable or wanted is None or wanted.sso is None:
+        return item
+    named = wanted.sso.claims is not None
+    if claims.unreadable and named:
+        return replace(item, unreadable=claims.unreadable)
+    if not claims.policies and not named:
+        return item
+    try:
+        policy = await read_assigned_policy(graph, item.service_principal_id)
+    except NotFound:
+        return item
+    except UNREADABLE as error:
+        return replace(item, unreadable=error) if named else item
+    return replace(item, sign_on=replace(item.sign_on, claims=policy))
 
 
 async def read_instance(

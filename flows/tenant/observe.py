@@ -8,6 +8,7 @@ from typing import Any
 from flows.errors import StepFailed
 from flows.fleet_file.models import Assignment, Fleet, Instance
 from flows.tenant.assignments import Assigned, Principal, find_principals, missing_assignments, surplus_assignments
+from flows.tenant.claims_policies import find_fleet_policies
 from flows.tenant.instance_state import Observed, ObservedInstance, read_desired_instance
 from flows.tenant.ownership_tag import tag_prefix
 from flows.tenant.recycle_bin import find_deleted, find_deleted_principals
@@ -45,7 +46,10 @@ async def observe_fleet(graph: GraphClient, fleet: Fleet, keys: Collection[str] 
         GraphError: A read failed after all retries.
     """
     templates, problems = await find_templates(graph, {instance.template for instance in fleet.instances})
-    found = await find_applications(graph, fleet.names, {template.id for template in templates.values()})
+    found, claims = await gather(
+        find_applications(graph, fleet.names, {template.id for template in templates.values()}),
+        find_fleet_policies(graph, fleet),
+    )
     instances: dict[str, list[ObservedInstance]] = defaultdict(list)
     namesakes: dict[tuple[str, str], tuple[str, ...]] = defaultdict(tuple)
     for item in found:
@@ -63,7 +67,7 @@ async def observe_fleet(graph: GraphClient, fleet: Fleet, keys: Collection[str] 
     wishes = [(item, desired.get(item.key or "")) for item in wanted]
     wishes += [(item, adopting[application_id]) for application_id, item in named.items()]
     # Batched: three reads for each instance would otherwise be most of a plan's requests.
-    looks = (read_desired_instance(graph.batched, item, instance) for item, instance in wishes)
+    looks = (read_desired_instance(graph.batched, item, instance, claims) for item, instance in wishes)
     looked = dict(zip((item for item, _ in wishes), await gather(*looks), strict=True))
     observed = Observed(
         {key: tuple(looked.get(item, item) for item in items) for key, items in instances.items()},
@@ -71,6 +75,7 @@ async def observe_fleet(graph: GraphClient, fleet: Fleet, keys: Collection[str] 
         templates,
         problems,
         named={application_id: looked[item] for application_id, item in named.items()},
+        claims=claims,
     )
     planned = [each for each in fleet.instances if keys is None or each.key in keys]
     mapped = _mapped((looked[item], instance) for item, instance in wishes)

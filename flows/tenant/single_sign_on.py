@@ -9,7 +9,7 @@ from flows.fleet_file.single_sign_on import SamlRole
 from flows.monitoring.signing_certificates import NO_CERTIFICATES, SigningCertificates, read_certificates
 from graph_client import GraphClient, Resources
 from graph_client.clock import read_utc_now
-from graph_client.models import AppRole
+from graph_client.models import AppRole, ClaimsMappingPolicy
 from graph_client.parallel import gather
 from graph_client.protocol import text_literal
 
@@ -34,6 +34,8 @@ class ObservedSignOn:
     notification_emails: tuple[str, ...] = ()
     roles: tuple[AppRole, ...] = ()
     certificates: SigningCertificates = NO_CERTIFICATES
+    claims: ClaimsMappingPolicy | None = None
+    """The policy that is assigned to it; read only if the fleet has policies, or the file names one."""
 
 
 NO_SIGN_ON = ObservedSignOn()

@@ -107,10 +107,14 @@ class ClaimsMappingPolicies:
         self._session.fresh_objects.add(made.id)
         return made
 
-    async def patch(self, policy_id: str, *, definition: Sequence[str]) -> None:
-        """Replace the definition of a policy, for every application that it is assigned to."""
+    async def patch(self, policy_id: str, *, display_name: str, definition: Sequence[str]) -> None:
+        """Replace name and definition of a policy, for every application that it is assigned to.
+
+        https://learn.microsoft.com/graph/api/claimsmappingpolicy-update
+        """
         path = build_path("policies", "claimsMappingPolicies", policy_id)
-        await self._session.request(Call.change("PATCH", path, {"definition": list(definition)}))
+        body = {"definition": list(definition), "displayName": display_name}
+        await self._session.request(Call.change("PATCH", path, body))
 
     def assigned(self, service_principal_id: str) -> AsyncIterator[ClaimsMappingPolicy]:
         """The policy that is assigned to a service principal: one, or none."""

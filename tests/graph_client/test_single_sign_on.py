@@ -104,7 +104,7 @@ async def test_policies_are_found_created_changed_and_assigned():
         resource = graph.claims_mapping_policies
         assert [each.id async for each in resource.list(display_name="x")] == [POLICY]
         assert (await resource.create(display_name="x", definition=definition)).definition == tuple(definition)
-        await resource.patch(POLICY, definition=definition)
+        await resource.patch(POLICY, display_name="aws", definition=definition)
         assert [each.id async for each in resource.assigned(SP)] == [POLICY]
         await resource.assign(SP, POLICY)
         await resource.unassign(SP, POLICY)

@@ -11,7 +11,8 @@ from graph_emulator.handlers.routes import ROUTES
 from tests.estates import fleet, instance
 
 SOMEBODY = "11111111-1111-1111-1111-111111111111"
-EVERYTHING = instance("one", owners=[SOMEBODY], assignments=[{"group": SOMEBODY}])
+CLAIMS = {"claims": {"name": "aws", "definition": {"ClaimsMappingPolicy": {"Version": 1}}}}
+EVERYTHING = instance("one", owners=[SOMEBODY], assignments=[{"group": SOMEBODY}], sso=CLAIMS)
 
 
 def needs(*instances, **options):
@@ -24,6 +25,8 @@ def needs(*instances, **options):
         ({}, []),
         ({"owners": [SOMEBODY]}, ["add owners"]),
         ({"assignments": [{"user": SOMEBODY}]}, ["assign users and groups"]),
+        ({"sso": {}}, []),
+        ({"sso": CLAIMS}, ["set claims policies"]),
     ],
 )
 def test_what_one_instance_speaks_of_the_fleet_needs(fields, more):
@@ -33,6 +36,7 @@ def test_what_one_instance_speaks_of_the_fleet_needs(fields, more):
         "plan, monitor, harvest",
         "plan, monitor",
         "harvest",
+        *(["plan"] if fields.get("sso") else []),
     ]
 
 

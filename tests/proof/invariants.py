@@ -53,3 +53,14 @@ def assert_one_certificate_a_subject(tenant):
 
 def thumbprint_of(credential):
     return hashlib.sha1(base64.b64decode(credential["key"])).hexdigest().upper()
+
+
+def assert_one_policy_a_name(tenant):
+    """No claims policy was created twice."""
+    names = [each["displayName"] for each in claims_policies(tenant)]
+    assert len(names) == len(set(names))
+
+
+def claims_policies(tenant):
+    """The claims policies of the tenant, lagging replicas aside."""
+    return list(tenant.emulator.tenant.policies["claimsMappingPolicies"].all(0, float("inf")))

@@ -10,6 +10,7 @@ def assert_all_is_well(world, states):
     invariants.assert_in_order(world)
     invariants.assert_nothing_twice(world)
     invariants.assert_one_certificate_a_subject(world)
+    invariants.assert_one_policy_a_name(world)
     invariants.assert_token_stayed_home(world)
     assert states_of_jobs(world) == states
 

@@ -96,11 +96,30 @@ SSO = {
 }
 
 
+CLAIMS = {
+    "name": "aws",
+    "definition": {
+        "ClaimsMappingPolicy": {
+            "Version": 1,
+            "IncludeBasicClaimSet": "true",
+            "ClaimsSchema": [
+                {
+                    "Source": "user",
+                    "ID": "mail",
+                    "SamlClaimType": "https://aws.amazon.com/SAML/Attributes/RoleSessionName",
+                }
+            ],
+        }
+    },
+}
+
+
 def _sign_on(world):
     box, bricks, aws = _first(world)
     admins = [{"group": _ids(world, "groups")[1], "role": "Admin"}]
-    one = instance("one", AWS, sso=SSO, assignments=admins)
-    return world.applying(fleet(box, bricks, aws | {"sso": SSO}, one))
+    whole = SSO | {"claims": CLAIMS}
+    one = instance("one", AWS, sso=whole, assignments=admins)
+    return world.applying(fleet(box, bricks, aws | {"sso": whole}, one))
 
 
 def _rotate_certificates(world):
