@@ -20,27 +20,37 @@ pytestmark = pytest.mark.filterwarnings("ignore:.* is deprecated:DeprecationWarn
 # What each operation answers with, by the name of the SDK's module; those without a body are named below.
 MODELS = {
     "add_application_owner": None,
+    "add_token_signing_certificate": "self_signed_certificate",
     "assign": "app_role_assignment",
+    "create_claims_mapping_policy": "claims_mapping_policy",
     "create_job": "synchronization_job",
+    "create_token_issuance_policy": "token_issuance_policy",
     "delta_service_principals": "service_principals_delta",
     "discover": "directory_definition",
     "get_application": "application",
     "get_application_template": "application_template",
+    "get_claims_mapping_policy": "claims_mapping_policy",
     "get_deleted": "directory_object",
     "get_group": "group",
     "get_job": "synchronization_job",
+    "get_saml_settings": "saml_single_sign_on_settings",
     "get_schema": "synchronization_schema",
     "get_secrets": "synchronization_secrets",
     "get_service_principal": "service_principal",
     "get_synchronization_template": "synchronization_template",
     "get_template_schema": "synchronization_schema",
+    "get_token_issuance_policy": "token_issuance_policy",
     "get_user": "user",
     "instantiate": "application_service_principal",
     "list_application_owners": "directory_object_collection_response",
     "list_application_synchronization_templates": "synchronization_template_collection_response",
     "list_application_templates": "application_template_collection_response",
     "list_applications": "application_collection_response",
+    "list_assigned_claims_mapping_policies": "claims_mapping_policy_collection_response",
+    "list_assigned_token_issuance_policies": "token_issuance_policy_collection_response",
     "list_assignments": "app_role_assignment_collection_response",
+    "list_claims_mapping_policies": "claims_mapping_policy_collection_response",
+    "list_claims_mapping_policy_applied": "directory_object_collection_response",
     "list_directory_audits": "directory_audit_collection_response",
     "list_deleted_applications": "application_collection_response",
     "list_deleted_service_principals": "service_principal_collection_response",
@@ -56,6 +66,8 @@ MODELS = {
     "list_synchronization_templates": "synchronization_template_collection_response",
     "list_template_filter_operators": "filter_operator_schema_collection_response",
     "list_template_functions": "attribute_mapping_function_schema_collection_response",
+    "list_token_issuance_policies": "token_issuance_policy_collection_response",
+    "list_token_issuance_policy_applied": "directory_object_collection_response",
     "list_users": "user_collection_response",
     "parse_expression": "parse_expression_response",
     "parse_template_expression": "parse_expression_response",
@@ -67,6 +79,9 @@ WITHOUT_BODY = {
     *(f"{verb}_{kind}_owner" for verb in ("add", "remove") for kind in ("application", "service_principal")),
     *("acquire_access_token", "delete_job", "delete_schema", "patch_job", "pause_job", "purge_deleted", "put_schema"),
     *("put_secrets", "restart_job", "start_job", "unassign", "validate_credentials", "validate_job_credentials"),
+    *(f"{verb}_claims_mapping_policy" for verb in ("assign", "unassign", "patch", "delete")),
+    *(f"{verb}_token_issuance_policy" for verb in ("assign", "unassign", "patch", "delete")),
+    "patch_saml_settings",
     # a number as text, and an envelope of other answers
     *(f"count_{kind}s" for kind in ("application", "application_template", "group", "service_principal", "user")),
     *("batch", "count_members"),
@@ -112,11 +127,28 @@ class Recorder(Wire):
         return answer
 
 
+async def visit_single_sign_on(wire, path):
+    """Go everywhere that an application which signs people in has been."""
+    settings = {"relayState": "https://contoso.example"}
+    await wire.send("PATCH", path, {"preferredSingleSignOnMode": "saml", "samlSingleSignOnSettings": settings})
+    await wire.get(f"{path}/samlSingleSignOnSettings")
+    await wire.post(f"{path}/addTokenSigningCertificate", {"displayName": "CN=Orders"}, 200)
+    for kind in ("claimsMappingPolicies", "tokenIssuancePolicies"):
+        top = "ClaimsMappingPolicy" if kind.startswith("claims") else "TokenIssuancePolicy"
+        definition = [json.dumps({top: {"Version": 1}})]
+        policy = await wire.post(f"/policies/{kind}", {"displayName": kind, "definition": definition}, 201)
+        place = f"/policies/{kind}/{policy['id']}"
+        await wire.post(f"{path}/{kind}/$ref", {"@odata.id": f"https://localhost{place}"})
+        for each in (f"/policies/{kind}", place, f"{place}/appliesTo", f"{path}/{kind}"):
+            await wire.get(each)
+
+
 async def visit(wire):
     """Go everywhere."""
     application, principal = await wire.instantiate("A SCIM app", CUSTOM)
     path = f"/servicePrincipals/{principal}"
     assert (await wire.assign(principal, wire.user_ids[0])).status_code == 201
+    await visit_single_sign_on(wire, path)
     job = await wire.make_job(principal, "scim")
     await wire.save(principal, {**GOOD, "BaseAddress": "https://scim.example", "SyncAll": "true"})
     await wire.post(f"{job}/start")
