@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.arguments.options import SinceOption, StoreOption
 from flows.cli.errors import CommandFailed
+from flows.cli.options import SinceOption, StoreOption
 from flows.cli.output.console import name_fleet_file, print_json, print_lines, stdout_console, use_fleet_file
 from flows.cli.output.records import Format, FormatOption, print_records
 

@@ -16,8 +16,7 @@ from prefect.exceptions import ObjectAlreadyExists
 from prefect.workers.process import ProcessWorker
 from ruamel.yaml import YAML
 
-from flows.cli.deploy.packaged_files import find_packaged_file
-from flows.cli.deploy.prefect_yaml import write_prefect_yaml
+from flows.cli.deploy.prefect_yaml import find_packaged_file, write_prefect_yaml
 from flows.cli.errors import CommandFailed
 from flows.cli.processes.child import Child
 from flows.cli.processes.prefect_server import PrefectApi
