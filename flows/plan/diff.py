@@ -12,12 +12,11 @@ from flows.mappings.scope_filter import selections
 from flows.monitoring.health import JobHealth, assess_job, unreadable
 from flows.monitoring.own_job import other_jobs
 from flows.plan import changes
-from flows.plan.drift import name_changes
-from flows.plan.known_state import KnownState
+from flows.plan.changes import diff_sign_on, find_sign_on_conflict
+from flows.plan.known_state import KnownState, name_changes
 from flows.plan.plan import Action, Conflict, FieldChange, InstancePlan, Orphan, Plan
 from flows.plan.safety import find_conflict, too_many_removals, unassignable, unclear_job
 from flows.plan.schema_changes import SchemaMerge, initial_cycle, merge_mappings
-from flows.plan.single_sign_on import diff_sign_on, find_sign_on_conflict
 from flows.tenant.assignments import format_assignment, pending_assignments, surplus_assignments, unknown_roles
 from flows.tenant.instance_state import Observed, ObservedInstance
 from flows.tenant.schemas import SchemaLanguage

@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 from flows.fleet_file.single_sign_on import SingleSignOn
 from flows.monitoring.signing_certificates import SigningCertificate, read_certificates
 from flows.plan.certificates import choose_end, name_certificate
+from flows.plan.changes import merge_lists
 from flows.plan.outcome import ApplicationIds
 from flows.plan.plan import InstancePlan
-from flows.plan.single_sign_on import merge_lists
 from flows.steps.certificates import activate_certificate, add_first_certificate
 from flows.steps.idempotency import find_existing, wait_limits
 from flows.tenant.single_sign_on import ObservedSignOn, RoleMerge, build_roles, merge_roles, read_sign_on

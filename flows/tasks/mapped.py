@@ -23,14 +23,15 @@ from flows.run.context import name_fleet_run
 from flows.run.journal import FleetOutcome
 from flows.run.progress import STEP, Progress, report_progress
 from flows.run.redaction import redact_errors
-from flows.run.step_runs import (
+from flows.run.task_runner import (
     RETRIES,
     RETRY_DELAY_SECONDS,
+    LoopFuture,
     are_steps_recorded,
     is_worth_retrying,
+    limit_concurrency,
     run_unrecorded,
 )
-from flows.run.task_runner import LoopFuture, limit_concurrency
 
 
 class Keyed(Protocol):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.commands.plan import PlanFile, PlanOptions
+from flows.cli.commands.plan import PlanFile, PlanOptions, make_plan
 from flows.cli.errors import FAILED, BadUsage
 from flows.cli.options import (
     DEFAULT_FLEET,
@@ -114,7 +114,6 @@ def _confirmed(
     Raises:
         Exit: Nothing can be applied: every change is in conflict.
     """
-    from flows.cli.commands.plan import make_plan
     from flows.cli.output.changes import show_plan
     from flows.plan.safety import find_refusal
 

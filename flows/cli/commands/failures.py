@@ -13,7 +13,7 @@ from flows.cli.output.console import name_fleet_file, print_json, print_lines, s
 from flows.cli.output.records import Format, FormatOption, print_records
 
 if TYPE_CHECKING:
-    from flows.monitoring.open_failures import FailureCause
+    from flows.monitoring.triage import FailureCause
     from flows.store import Coverage, OpenFailure
 
 COLUMNS = (
@@ -48,7 +48,7 @@ def command(
     at that time or later.
     """
     from flows.configuration.environment import environment, use_store
-    from flows.monitoring.open_failures import group_by_cause
+    from flows.monitoring.triage import group_by_cause
     from flows.store import require_store
 
     name = _fleet_name(fleet)

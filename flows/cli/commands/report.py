@@ -23,7 +23,7 @@ def command(
 
     from flows.cli.options import ensure_known
     from flows.configuration.environment import environment, use_store
-    from flows.report.build import build_report
+    from flows.report.content import build_report
     from flows.report.html import render_html
     from flows.store import require_store
 

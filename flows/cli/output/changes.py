@@ -31,7 +31,7 @@ from flows.plan.text import (
 
 if TYPE_CHECKING:
     from flows.plan.plan import Plan
-    from flows.rollout.waves import RolloutReport
+    from flows.rollout import RolloutReport
     from flows.run.journal import FleetOutcome
 
 

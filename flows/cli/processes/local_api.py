@@ -25,7 +25,7 @@ from prefect.events.clients import NullEventsClient
 from prefect.events.worker import EventsWorker
 from prefect.settings import PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
 
-from flows.run.step_runs import leave_steps_unrecorded
+from flows.run.task_runner import leave_steps_unrecorded
 
 _BASE = "/api"
 
