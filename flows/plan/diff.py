@@ -30,7 +30,7 @@ class UnknownKey(EntraFleetError):
 
 
 @dataclass(frozen=True)
-class _Wishes:
+class _Options:
     """The options of an apply."""
 
     save_all: bool
@@ -75,8 +75,8 @@ def diff_fleet(
         force: Override the safety checks: pauses by others, quarantines, many removals.
         now: The time for deciding whether a job is stale; does not affect what would be done.
     """
-    wishes = _Wishes(save_all, force, now)
-    plans = tuple(_plan(fleet.fleet, instance, observed, memory, wishes) for instance in select_instances(fleet, only))
+    options = _Options(save_all, force, now)
+    plans = tuple(_plan(fleet.fleet, instance, observed, memory, options) for instance in select_instances(fleet, only))
     keys = {key for instance in fleet.instances for key in instance.own_keys}
     # Against all keys of the file, not only the selected ones: what --only leaves out is no orphan.
     orphans = tuple(
@@ -88,31 +88,31 @@ def diff_fleet(
     absent = {key for plan in plans if plan.action is Action.CREATE for key in plan.instance.own_keys}
     deleted = tuple(each for each in observed.deleted if each.key in absent)
     # Of the whole fleet, because the safety checks take a share of it.
-    existing = sum(bool(observed.bearers(instance)) for instance in fleet.instances)
+    existing = sum(bool(observed.owned(instance)) for instance in fleet.instances)
     return Plan(fleet.fleet, fleet.tenant_id, plans, orphans, deleted, existing)
 
 
-def _plan(fleet: str, instance: Instance, observed: Observed, memory: KnownState, wishes: _Wishes) -> InstancePlan:
-    bearers = observed.bearers(instance)
-    if conflict := find_conflict(fleet, instance, observed, bearers):
-        return _left_alone(InstancePlan(fleet, instance, Action.CONFLICT, conflict=conflict), bearers, memory, wishes)
+def _plan(fleet: str, instance: Instance, observed: Observed, memory: KnownState, options: _Options) -> InstancePlan:
+    owned = observed.owned(instance)
+    if conflict := find_conflict(fleet, instance, observed, owned):
+        return _left_alone(InstancePlan(fleet, instance, Action.CONFLICT, conflict=conflict), owned, memory, options)
     template = observed.templates.get(instance.template)
-    template_id = template.id if template else bearers[0].template_id or ""
-    bearers = tuple(_with_new_roles(instance, each) for each in bearers)
-    waiting = pending_assignments(instance, template_id, bearers[0].roles if bearers else None)
+    template_id = template.id if template else owned[0].template_id or ""
+    owned = tuple(_with_new_roles(instance, each) for each in owned)
+    waiting = pending_assignments(instance, template_id, owned[0].roles if owned else None)
     names = {key: principal.name for key, principal in observed.principals.items()}
-    if bearers:
-        names |= {each.principal_id: each.principal_name for each in bearers[0].assigned}
+    if owned:
+        names |= {each.principal_id: each.principal_name for each in owned[0].assigned}
     common = InstancePlan(
         fleet,
         instance,
         Action.CREATE,
         template_id,
         pending=tuple(format_assignment(each) for each in waiting),
-        warnings=(*_remarks(instance, observed, bearers), *unknown_roles(instance.assignments, names)),
+        warnings=(*_remarks(instance, observed, owned), *unknown_roles(instance.assignments, names)),
     )
-    if bearers:
-        return _planned_change(common, bearers[0], observed, memory, wishes)
+    if owned:
+        return _planned_change(common, owned[0], observed, memory, options)
     if conflict := _new_conflict(instance, observed):
         return replace(common, action=Action.CONFLICT, conflict=conflict)
     return replace(common, changes=changes.plan_creation(instance, waiting))
@@ -135,14 +135,14 @@ def _with_new_roles(instance: Instance, found: ObservedInstance) -> ObservedInst
 
 
 def _left_alone(
-    plan: InstancePlan, bearers: tuple[ObservedInstance, ...], memory: KnownState, wishes: _Wishes
+    plan: InstancePlan, owned: tuple[ObservedInstance, ...], memory: KnownState, options: _Options
 ) -> InstancePlan:
     """Return a plan in conflict, with the health of its job, which does not depend on the conflict."""
-    found = next((each for each in bearers if each.jobs), bearers[0] if bearers else None)
+    found = next((each for each in owned if each.jobs), owned[0] if owned else None)
     if found is None:
         return plan
     job = found.job_for(plan.instance.synchronization_template)
-    health = unreadable(found.unreadable) if found.unreadable else assess_job(job, wishes.now)
+    health = unreadable(found.unreadable) if found.unreadable else assess_job(job, options.now)
     return replace(
         plan,
         health=health,
@@ -155,39 +155,39 @@ def _left_alone(
     )
 
 
-def _remarks(instance: Instance, observed: Observed, bearers: tuple[ObservedInstance, ...]) -> tuple[str, ...]:
+def _remarks(instance: Instance, observed: Observed, owned: tuple[ObservedInstance, ...]) -> tuple[str, ...]:
     """Return the warnings about an instance that need no change."""
     problem = observed.problems.get(instance.template)
     renamed = (f"{problem.message} {problem.hint}",) if problem else ()
-    if not bearers:
+    if not owned:
         return renamed
-    others = bearers[0].other_jobs(instance.synchronization_template)
+    others = owned[0].other_jobs(instance.synchronization_template)
     added = (f"its service principal has {other_jobs(others)}",) if others else ()
-    principal = bearers[0].service_principal_id is None
+    principal = owned[0].service_principal_id is None
     lost = ("its service principal was not found; an apply looks it up again, and changes nothing if it is gone",)
     return (*renamed, *added, *(lost if principal else ()))
 
 
 def _planned_change(
-    common: InstancePlan, found: ObservedInstance, observed: Observed, memory: KnownState, wishes: _Wishes
+    common: InstancePlan, found: ObservedInstance, observed: Observed, memory: KnownState, options: _Options
 ) -> InstancePlan:
     fleet, instance = common.fleet, common.instance
     removals = surplus_assignments(instance, found.roles, found.assigned)
     job = found.job_for(instance.synchronization_template)
-    health = assess_job(job, wishes.now)
+    health = assess_job(job, options.now)
     saved = changes.saved_secrets(instance, found, health)
     paused_by = _paused_by(health, memory)
     merge = _merge(instance, found, observed, memory) if job else None
-    conflict = _conflict(instance, found, observed, len(removals), wishes)
+    conflict = _conflict(instance, found, observed, len(removals), options)
     conflict = conflict or (merge.conflict(instance.key) if merge else None)
     needed = (
         *changes.diff_description(fleet, instance, found),
-        *changes.diff_credentials(instance, saved, health, wishes.save_all),
+        *changes.diff_credentials(instance, saved, health, options.save_all),
         *changes.diff_owners(instance, found),
         *_sign_on_changes(instance, found),
         *changes.diff_assignments(instance, found, removals, observed.principals),
         *_mapping_changes(instance, merge),
-        *changes.diff_job(instance, found, health, paused_by, wishes.force),
+        *changes.diff_job(instance, found, health, paused_by, options.force),
     )
     warnings = (initial_cycle(job),) if merge and merge.changes and not conflict else ()
     # Without its tag: an earlier run was interrupted before it set the tag, or the file names the application in
@@ -223,7 +223,7 @@ def _sign_on_changes(instance: Instance, found: ObservedInstance) -> tuple[Field
 
 
 def _conflict(
-    instance: Instance, found: ObservedInstance, observed: Observed, removals: int, wishes: _Wishes
+    instance: Instance, found: ObservedInstance, observed: Observed, removals: int, options: _Options
 ) -> Conflict | None:
     """Return the conflict of changes that no step can or should make."""
     # --force lifts limits, but not what no step could do.
@@ -231,7 +231,7 @@ def _conflict(
     conflict = conflict or find_sign_on_conflict(
         instance, found.sign_on, observed.identifier_owners, found.application_id
     )
-    if conflict or wishes.force:
+    if conflict or options.force:
         return conflict
     return too_many_removals(instance, removals, len(found.assigned))
 

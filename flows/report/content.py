@@ -369,10 +369,10 @@ def _episodes(store: Store, fleets: Iterable[tuple[str, str]], since: datetime) 
 def _errors(store: Store, activity: Activity) -> list[CommonError]:
     found = []
     for code, count in activity.errors().most_common(_ERRORS_MAX):
-        bearers = {id_: each for id_, each in activity.applications.items() if each.errors[code]}
-        worst = max(bearers, key=lambda id_: bearers[id_].errors[code])
-        failure = store.statistics.example(bearers[worst].period, worst, code, count)
+        affected = {id_: each for id_, each in activity.applications.items() if each.errors[code]}
+        worst = max(affected, key=lambda id_: affected[id_].errors[code])
+        failure = store.statistics.example(affected[worst].period, worst, code, count)
         # The remedy depends on the instance, and there are many here: a command for one would mislead.
         explanation = explain_error(code, failure.recommended_action, None, reason=failure.reason)
-        found.append(CommonError(ErrorTriage(failure, explanation), len(bearers)))
+        found.append(CommonError(ErrorTriage(failure, explanation), len(affected)))
     return found

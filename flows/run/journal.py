@@ -233,7 +233,7 @@ async def open_fleet_run(
     """
     # Before anything can fail or log.
     install_log_filter()
-    # Before the sign-in: a wrong file is told at once, and nothing has been sent then.
+    # Before the sign-in: a wrong file fails at once, and nothing has been sent then.
     desired = read_fleet(fleet)
     started_at = time.monotonic()
     async with open_run_context(tenant, desired.tenant_id, writes_per_second) as context:

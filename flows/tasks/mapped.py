@@ -172,7 +172,7 @@ def instance_task(name: str) -> Callable[[InstanceFunction[Work, P]], InstanceTa
                 await function(plan, outcome, run_id, *args, **kwargs)
             except StepFailed as failure:
                 outcome.fail(failure)
-            # Also after a failure, and before Prefect is told: the journal is what a restarted run reads.
+            # Also after a failure, and before Prefect knows: the journal is what a restarted run reads.
             await journal.record_instance(run_id, plan, outcome)
             # A state, not an exception: the outcome has to come back with it.
             return Failed(message=str(outcome.failure), data=outcome) if outcome.failure else outcome

@@ -106,8 +106,8 @@ MUTANTS = (
     Mutant(
         "apply although two bear the mark",
         "flows/plan/safety.py",
-        "if len(bearers) > 1:",
-        "if len(bearers) > 2:",
+        "if len(owned) > 1:",
+        "if len(owned) > 2:",
         ("tests/plan/test_diff.py",),
     ),
     Mutant(

@@ -129,7 +129,7 @@ async def _prepare(notify: str | None) -> tuple[UUID | None, set[str]]:
 
 async def _complete(document: dict[str, Any], block_id: UUID | None, off: set[str]) -> list[str]:
     async with get_client() as client:
-        # After Prefect's own command, which writes the schema anew each time.
+        # After Prefect's own command, which rewrites the schema each time.
         await refuse_unknown_parameters(client)
         await switch_off(client, off)
         await make_automations(client, block_id)
