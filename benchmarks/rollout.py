@@ -22,7 +22,7 @@ from flows.fleet_file.loader import fleet_from_object
 from flows.monitoring.sweep import Target, sweep_jobs
 from flows.plan.diff import diff_fleet
 from flows.plan.plan import InstancePlan
-from flows.run.places import Places, leave_place
+from flows.run.task_runner import Places, leave_place
 from flows.steps import application, credentials, job
 from flows.tenant.observe import observe_fleet
 from graph_client import GraphClient, GraphSettings, StaticTokens

@@ -3,10 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from benchmarks.emulator import send, sign_in
 from benchmarks.measure import Cost, Figure, run_command
-from benchmarks.tenant import TEMPLATE, fleet_file, fleet_of, tenant
-from graph_emulator import Emulator
+from benchmarks.tenant import fleet_file, tenant
 
 SIZES = (100, 1000, 5000)
 COMMANDS: Mapping[str, tuple[str, ...]] = {
@@ -14,29 +12,6 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "apply with nothing to do": ("apply", "FLEET", "--yes"),
     "monitor --once": ("monitor", "FLEET", "--once"),
 }
-_SECRETS = [{"key": "SecretToken", "value": "a good token"}, {"key": "SyncAll", "value": "true"}]
-
-
-def settle(emulator: Emulator, instances: int) -> None:
-    """Have a tenant hold what `fleet_of` describes, by the writes that an apply sends.
-
-    Args:
-        emulator: The tenant.
-        instances: How many instances the fleet has.
-    """
-    headers, fleet = sign_in(emulator), fleet_of(instances)
-    listed = send(emulator, headers, "GET", "/v1.0/applicationTemplates", None)["value"]
-    gallery = next(each["id"] for each in listed if each["displayName"] == TEMPLATE)
-    for each in fleet["instances"]:
-        path = f"/v1.0/applicationTemplates/{gallery}/instantiate"
-        made = send(emulator, headers, "POST", path, {"displayName": each["display_name"]})
-        tags = [f"entra-fleet:{fleet['fleet']}:{each['key']}"]
-        send(emulator, headers, "PATCH", f"/v1.0/applications/{made['application']['id']}", {"tags": tags})
-        below = f"/v1.0/servicePrincipals/{made['servicePrincipal']['id']}/synchronization"
-        template = send(emulator, headers, "GET", f"{below}/templates", None)["value"][0]["id"]
-        job = send(emulator, headers, "POST", f"{below}/jobs", {"templateId": template})["id"]
-        send(emulator, headers, "PUT", f"{below}/secrets", {"value": _SECRETS})
-        send(emulator, headers, "POST", f"{below}/jobs/{job}/start", None)
 
 
 @dataclass(frozen=True)

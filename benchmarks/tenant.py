@@ -14,12 +14,14 @@ from typing import Any
 
 import httpx
 
+from benchmarks.emulator import send, sign_in
 from flows.configuration.environment import Environment
 from graph_client import GraphClient, MsalTokens
 from graph_emulator import Emulator, EmulatorSettings
 
 TEMPLATE = "Box"
 QUICK = {"start_delay_seconds": 0.0, "initial_cycle_seconds": 0.05, "log_latency_seconds": 0.0, "cycle_seconds": 3600.0}
+_SECRETS = [{"key": "SecretToken", "value": "a good token"}, {"key": "SyncAll", "value": "true"}]
 
 
 def fleet_of(instances: int) -> dict[str, Any]:
@@ -138,14 +140,34 @@ def client(variables: Mapping[str, str], **settings: Any) -> GraphClient:
     return GraphClient(graph, MsalTokens(graph, tenant_id, source.sign_in_method()))
 
 
+def settle(emulator: Emulator, instances: int) -> None:
+    """Have a tenant hold what `fleet_of` describes, by the writes that an apply sends.
+
+    Args:
+        emulator: The tenant.
+        instances: How many instances the fleet has.
+    """
+    headers, fleet = sign_in(emulator), fleet_of(instances)
+    listed = send(emulator, headers, "GET", "/v1.0/applicationTemplates", None)["value"]
+    gallery = next(each["id"] for each in listed if each["displayName"] == TEMPLATE)
+    for each in fleet["instances"]:
+        path = f"/v1.0/applicationTemplates/{gallery}/instantiate"
+        made = send(emulator, headers, "POST", path, {"displayName": each["display_name"]})
+        tags = [f"entra-fleet:{fleet['fleet']}:{each['key']}"]
+        send(emulator, headers, "PATCH", f"/v1.0/applications/{made['application']['id']}", {"tags": tags})
+        below = f"/v1.0/servicePrincipals/{made['servicePrincipal']['id']}/synchronization"
+        template = send(emulator, headers, "GET", f"{below}/templates", None)["value"][0]["id"]
+        job = send(emulator, headers, "POST", f"{below}/jobs", {"templateId": template})["id"]
+        send(emulator, headers, "PUT", f"{below}/secrets", {"value": _SECRETS})
+        send(emulator, headers, "POST", f"{below}/jobs/{job}/start", None)
+
+
 def serve(directory: Path, instances: int, settings: dict[str, Any]) -> None:
     """Serve until standard input ends, which it does with the benchmark, however that ends."""
     # Ctrl-C reaches every process of the terminal; this one ends with its standard input.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     emulator = Emulator(EmulatorSettings(**settings))
     if instances:
-        from benchmarks.settled import settle  # noqa: PLC0415 - it imports this module
-
         settle(emulator, instances)
     with emulator.serve(port=0, directory=directory) as served:
         print(json.dumps(served.environment), flush=True)  # noqa: T201 - the answer to the benchmark

@@ -25,7 +25,7 @@ from prefect.runtime import deployment
 
 from flows.formatting import escape_markdown, format_count, format_iso, format_number, markdown_table
 from flows.monitoring.harvest import HarvestResult
-from flows.monitoring.quarantine_reaction import QuarantineEvent
+from flows.monitoring.quarantine import QuarantineEvent
 from flows.monitoring.sweep import Sweep
 from flows.on_demand_provisioning.result import (
     OnDemandResult,
@@ -44,10 +44,9 @@ from flows.plan.text import (
     verb_of,
     worth_showing,
 )
+from flows.report.content import Report
 from flows.report.markdown import render_markdown
-from flows.report.models import Report
-from flows.rollout.health_check import HealthCheck
-from flows.rollout.waves import RolloutReport, WaveReport
+from flows.rollout import HealthCheck, RolloutReport, WaveReport
 from flows.run.context import run_context
 from flows.run.journal import FleetOutcome
 from flows.target.targets import TargetCheck

@@ -11,7 +11,7 @@ from flows.fleet_file.loader import FleetParameter
 from flows.plan.job_control import DONE, ResetScope, reset_scope
 from flows.run import journal
 from flows.run.context import name_run
-from flows.run.fleet_run import open_fleet_run
+from flows.run.journal import open_fleet_run
 from flows.run.lease import WAIT_MINUTES, WaitMinutes, exclusive
 from flows.run.task_runner import LoopTaskRunner
 from flows.tasks.jobs import WIDTH, control_job, plan_controls

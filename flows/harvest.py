@@ -14,10 +14,8 @@ from pydantic import Field
 from flows.artifacts import publish_harvest, publish_report
 from flows.formatting import format_iso
 from flows.monitoring import harvest as harvesting
-from flows.monitoring import harvest_audits as auditing
 from flows.monitoring.harvest import OVERLAP, HarvestResult
-from flows.report.build import build_report
-from flows.report.models import Report
+from flows.report.content import Report, build_report
 from flows.run.context import name_run, open_run_context, run_context
 from flows.run.progress import Progress, report_progress
 from flows.run.redaction import install_log_filter
@@ -126,7 +124,7 @@ async def ask_the_time() -> datetime:
 async def read_audits(now: datetime, since: datetime | None, overlap: timedelta) -> HarvestResult:
     """Read the audit log up to now, window by window, and store its records of provisioning."""
     run = run_context()
-    result = await auditing.harvest_audits(
+    result = await harvesting.harvest_audits(
         run.graph,
         run.store,
         tenant_id=run.tenant_id,

@@ -16,7 +16,7 @@ from flows.formatting import format_count
 from flows.monitoring.credential_warnings import find_expiring_credentials
 from flows.monitoring.sweep import Sweep
 from flows.run.context import name_run
-from flows.run.fleet_run import open_fleet_run
+from flows.run.journal import open_fleet_run
 from flows.run.progress import Progress, report_progress
 from flows.tasks.jobs import find_targets, sweep_jobs, triage_quarantines
 

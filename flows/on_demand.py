@@ -14,7 +14,7 @@ from flows.on_demand_provisioning.result import Expectation, OnDemandRequest, On
 from flows.plan.outcome import InstanceOutcome
 from flows.run import journal
 from flows.run.context import name_run
-from flows.run.fleet_run import open_fleet_run
+from flows.run.journal import open_fleet_run
 from flows.run.progress import Progress, report_progress
 from flows.tasks.on_demand import plan_on_demand, try_request
 

@@ -25,10 +25,10 @@ from flows.plan.plan import DESCRIPTION, Action, InstancePlan, Plan
 from flows.plan.preflight import missing_permissions
 from flows.plan.safety import find_refusal
 from flows.plan.text import format_changes
-from flows.rollout.health_check import CanaryRules
+from flows.rollout import CanaryRules
 from flows.run import journal
 from flows.run.context import name_run, run_context
-from flows.run.fleet_run import open_fleet_run
+from flows.run.journal import open_fleet_run
 from flows.run.lease import WAIT_MINUTES, WaitMinutes, exclusive, lease_id
 from flows.run.task_runner import LoopTaskRunner
 from flows.tasks.mapped import final_state, instance_task, map_instances

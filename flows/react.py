@@ -13,9 +13,9 @@ from flows.artifacts import publish_quarantine
 from flows.configuration.environment import environment
 from flows.control_jobs import control_jobs
 from flows.fleet_file.loader import FleetParameter, read_fleet
-from flows.monitoring import quarantine_triage
+from flows.monitoring import quarantine
 from flows.monitoring.instances import unmanaged_key
-from flows.monitoring.quarantine_reaction import QuarantineEvent, QuarantineReaction, choose_reaction
+from flows.monitoring.quarantine import QuarantineEvent, QuarantineReaction, choose_reaction
 from flows.run.context import send_notification
 from flows.run.journal import FleetOutcome
 from flows.run.redaction import install_log_filter
@@ -79,11 +79,7 @@ def _triaged(event: QuarantineEvent) -> QuarantineReaction:
         job = next((each for each in observed if each.key == key and each.job_id == event.job_id), None)
         # An automation may run minutes after the event: the job may have recovered.
         held = job is not None and job.state == "quarantined"
-        found = (
-            quarantine_triage.triage_quarantine(store, event.key, job.service_principal_id, job)
-            if job and held
-            else None
-        )
+        found = quarantine.triage_quarantine(store, event.key, job.service_principal_id, job) if job and held else None
     return choose_reaction(event.fleet, event.key or event.job_id, job, found)
 
 

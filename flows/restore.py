@@ -14,7 +14,7 @@ from flows.plan.outcome import InstanceOutcome
 from flows.plan.plan import InstancePlan
 from flows.run import journal
 from flows.run.context import name_run
-from flows.run.fleet_run import open_fleet_run
+from flows.run.journal import open_fleet_run
 from flows.run.lease import WAIT_MINUTES, WaitMinutes, exclusive
 from flows.run.task_runner import LoopTaskRunner
 from flows.tasks.mapped import final_state, instance_task, run_instance

@@ -12,12 +12,11 @@ from flows.plan.outcome import ApplicationIds, InstanceOutcome, TokenExpiry
 from flows.plan.plan import InstancePlan
 from flows.run import journal
 from flows.run.context import name_run
-from flows.run.fleet_run import open_fleet_run
+from flows.run.journal import open_fleet_run
 from flows.run.lease import WAIT_MINUTES, WaitMinutes, exclusive
 from flows.run.task_runner import LoopTaskRunner
-from flows.tasks.fingerprints import read_token_expiry
 from flows.tasks.mapped import final_state, instance_task, map_instances
-from flows.tasks.provision import plan_rotation, save_credentials, validate_credentials
+from flows.tasks.provision import plan_rotation, read_token_expiry, save_credentials, validate_credentials
 
 _AT_ONCE = 10
 _OUTCOMES = ("rotated", "failed")

@@ -7,7 +7,7 @@ from typing import Any
 from graph_emulator.directory.directory import Entry
 from graph_emulator.faults.rules import FaultRule, Faults
 from graph_emulator.handlers.directory_audits import ACTIVITIES
-from graph_emulator.handlers.directory_properties import WRITABLE
+from graph_emulator.handlers.directory_objects import WRITABLE
 from graph_emulator.handlers.routes import OPERATIONS
 from graph_emulator.provisioning.audit_log import Actor
 from graph_emulator.provisioning.jobs import Job

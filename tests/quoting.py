@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from flows.cli.commands.audit import format_record
 from flows.configuration.environment import environment
-from flows.report.build import build_report
+from flows.report.content import build_report
 from flows.report.html import render_html
 from flows.report.markdown import render_markdown
 from flows.store import open_store

@@ -14,8 +14,9 @@ from flows.fleet_file.models import Fleet
 from flows.on_demand_provisioning.request import find_user
 from flows.plan.outcome import APPLIED, InstanceOutcome
 from flows.plan.plan import Plan
-from flows.rollout.health_check import CanaryRules, HealthCheck
-from flows.rollout.waves import (
+from flows.rollout import (
+    CanaryRules,
+    HealthCheck,
     RolloutReport,
     WaveReport,
     fingerprint_changes,

@@ -16,8 +16,7 @@ from flows.monitoring.health import RUNNING, JobHealth
 from flows.monitoring.sweep import Reading, Target
 from flows.on_demand_provisioning.result import OnDemandResult
 from flows.plan.outcome import InstanceOutcome
-from flows.rollout.health_check import CanaryRules, HealthCheck, Observation, evaluate
-from flows.rollout.waves import WaveReport
+from flows.rollout import CanaryRules, HealthCheck, Observation, WaveReport, evaluate
 from flows.run.context import run_context
 from flows.run.progress import Progress, report_progress
 from flows.tasks.jobs import sweep_jobs

@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.arguments.options import Output
 from flows.cli.commands import (
     adopt,
     apply,
@@ -37,6 +36,7 @@ from flows.cli.commands import (
 from flows.cli.demo import command as demo
 from flows.cli.deploy import command as deploy
 from flows.cli.errors import FAILED, exit_code_of
+from flows.cli.options import Output
 from flows.cli.output.console import (
     ShownInterruption,
     accept_any_encoding,
@@ -144,6 +144,6 @@ def _translate_prefect_error(error: Exception) -> Exception:
     # Without Prefect there is none of its errors, and importing it takes seconds.
     if exit_code_of(error) is not None or "prefect" not in sys.modules:
         return error
-    from flows.cli.processes.prefect_failure import prefect_failure
+    from flows.cli.processes.prefect_server import prefect_failure
 
     return prefect_failure(error) or error

@@ -1,4 +1,4 @@
-"""Who made a change that was seen: told by the audit log where exactly one record explains it, and else by nobody.
+"""Who made a change that was seen: known where exactly one record of the audit log explains it, and otherwise not.
 
 A wrong name is worse than none. So a change is explained only if the log is complete between the two moments it was
 seen between, if it has exactly one record there that could have made it, and if no write of ours may have done so.
@@ -46,7 +46,7 @@ _ACTIVITIES = {
     ChangeKind.STARTED: ({_START, _RESTART}, _STATES),
     ChangeKind.MAPPINGS: ({_MAPPINGS}, {_ADD, _DELETE, _MAPPINGS}),
     ChangeKind.SETTINGS: ({_SETTINGS}, {_ADD, _DELETE, _SETTINGS}),
-    # Whether all users are in scope is a setting, and no page says which activity tells of it.
+    # Whether all users are in scope is a setting, and no page says which activity records it.
     ChangeKind.SCOPE: ({_MAPPINGS, _SETTINGS}, {_ADD, _DELETE, _MAPPINGS, _SETTINGS}),
     ChangeKind.QUARANTINED: ({_QUARANTINE}, {_QUARANTINE}),
 }
@@ -133,7 +133,7 @@ class AuditTrail:
         return self._name(change, record, record.activity_at, start, end)
 
     def find_edit(self, service_principal_id: str, after: datetime, before: datetime) -> Attribution | None:
-        """Return who edited the mappings of a job between two writes of ours, if exactly one record tells of it.
+        """Return who edited the mappings of a job between two writes of ours, if exactly one record shows it.
 
         Args:
             service_principal_id: The application.
@@ -206,7 +206,7 @@ def _lies_within(record: AuditRecord, start: datetime, end: datetime) -> bool:
 
 
 def tells_of(record: AuditRecord, write: OwnWrite) -> bool:
-    """Return whether a record tells of a write of ours: the same identity, application and time."""
+    """Return whether a record is of a write of ours: the same identity, application and time."""
     at, own = record.activity_at, (write.actor_object_id or "").lower()
     same = (record.service_principal_id or "") == write.service_principal_id.lower() and own == record.actor_id
     return same and at is not None and write.overlaps(at - TOLERANCE, at + TOLERANCE)

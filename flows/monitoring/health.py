@@ -54,12 +54,12 @@ class JobHealth:
 
     @property
     def settled(self) -> bool:
-        """Whether the job will stay as it is until somebody acts or a later cycle changes it."""
+        """Whether the job will stay as it is until an operator acts or a later cycle changes it."""
         return self.state != "initial-cycle"
 
     @property
     def is_healthy(self) -> bool:
-        """Whether nobody needs to act."""
+        """Whether no action is needed."""
         return self.state not in {"quarantined", "missing", "unknown"}
 
     @property
@@ -79,7 +79,7 @@ class JobHealth:
 
     @property
     def is_ailing(self) -> bool:
-        """Whether somebody should look at it, also where nobody has to act yet."""
+        """Whether it deserves a look, also where no action is needed yet."""
         doubtful = self.state in {"degraded", "unknown"}
         return doubtful or self.held_by is not None or self.escrows > 0 or self.stale
 
@@ -168,7 +168,7 @@ def assess_job(job: SynchronizationJob | None, now: datetime | None = None) -> J
         state=state,
         job_id=job.id,
         reason=(quarantine.reason if quarantine else None) if state == "quarantined" else reason,
-        # A quarantine is imposed anew with each daily attempt; the series is what a person calls the quarantine.
+        # A quarantine starts again with each daily attempt; the series is what a person calls the quarantine.
         since=(quarantine.series_began or quarantine.current_began) if quarantine else None,
         error_code=error.code if error else None,
         error_message=error.message if error else None,
@@ -208,7 +208,7 @@ def _state(job: SynchronizationJob, execution: SynchronizationTaskExecution | No
 
 
 def _trouble(execution: SynchronizationTaskExecution | None) -> str | None:
-    """Return the result of an execution that did not go well; one we do not know is told by what came of it."""
+    """Return the result of an execution that did not go well; an unknown one is named by its outcome."""
     if execution is None or execution.state == "Succeeded":
         return None
     if execution.state in {"EntryLevelErrors", "Failed"}:

@@ -13,7 +13,7 @@ RENAMED = {"customappsso": "customappssoOutDelta"}
 
 @dataclass(frozen=True)
 class OwnJob:
-    """The job of an instance, and those that somebody else added to its service principal."""
+    """The job of an instance, and those that others added to its service principal."""
 
     job: SynchronizationJob | None = None
     others: tuple[SynchronizationJob, ...] = ()

@@ -1,7 +1,7 @@
 """The certificates that sign SAML tokens: which one is active, which is staged, and when people would be locked out.
 
 When the active certificate expires and another one is valid, Entra ID switches by itself. The other side does not know
-that one unless somebody handed it over, and then refuses every sign-in.
+that one unless it was handed over, and then refuses every sign-in.
 
 Source: https://learn.microsoft.com/entra/identity/enterprise-apps/tutorial-manage-certificates-for-federated-single-sign-on
 """

@@ -50,13 +50,13 @@ class Reading:
     triage: Triage | None = None
     """Why it is in quarantine, and what to do about it."""
     other_jobs: tuple[str, ...] = ()
-    """Ids of jobs that somebody else added to the service principal; they are left alone."""
+    """Ids of jobs that others added to the service principal; they are left alone."""
     token_expires: datetime | None = None
     """When a saved token says that it ends."""
 
     @property
     def is_healthy(self) -> bool:
-        """Whether nobody needs to act."""
+        """Whether no action is needed."""
         return self.health.is_healthy and self.stalled_since is None
 
     @property
@@ -122,17 +122,17 @@ class Sweep:
 
     @property
     def settled(self) -> int:
-        """How many jobs will stay as they are until somebody acts or a later cycle changes them."""
+        """How many jobs will stay as they are until an operator acts or a later cycle changes them."""
         return sum(reading.health.settled for reading in self.readings)
 
     @property
     def unwell(self) -> list[Reading]:
-        """The readings somebody needs to act on."""
+        """The readings that need action."""
         return [reading for reading in self.readings if not reading.is_healthy]
 
     @property
     def worst_first(self) -> list[Reading]:
-        """The readings, those that somebody needs to act on first."""
+        """The readings, those that need action first."""
         return sorted(self.readings, key=lambda reading: (reading.is_healthy, reading.target.label))
 
     def warnings(self) -> list[str]:

@@ -13,7 +13,7 @@ from flows.store import ApplicationHistory, Coverage, Identity, JobObservation, 
 
 @dataclass(frozen=True)
 class HistoryEntry:
-    """How somebody fared with one application: what the log says, and what we make of it."""
+    """The state of one user or group in one application: what the log says, and what it means."""
 
     told: ApplicationHistory
     instance: Instance | None
@@ -67,7 +67,7 @@ class HistoryEntry:
 
 @dataclass(frozen=True)
 class TriedOnDemand:
-    """What came of provisioning somebody on demand, and whether the log in the store has an event of it."""
+    """The result of provisioning a user or group on demand, and whether the log in the store has an event of it."""
 
     result: StoredOnDemandResult
     logged: bool
@@ -115,7 +115,7 @@ class UserHistory:
 def read_user_history(
     store: Store, identity: Identity, instances: Sequence[Instance], *, everywhere: bool
 ) -> UserHistory:
-    """Return what happened to somebody.
+    """Return what happened to a user or group.
 
     Args:
         store: The store.

@@ -194,11 +194,11 @@ async def find_targets(graph: GraphClient, fleet: Fleet, only: Collection[str]) 
     return places
 
 
-async def _place(graph: Resources, instance: Instance, bearers: list[ObservedInstance]) -> OnDemandTarget:
+async def _place(graph: Resources, instance: Instance, owned: list[ObservedInstance]) -> OnDemandTarget:
     key = instance.key
-    if len(bearers) > 1:
-        raise format_two_applications(key, [each.application_id or each.app_id for each in bearers])
-    principal_id = bearers[0].service_principal_id if bearers else None
+    if len(owned) > 1:
+        raise format_two_applications(key, [each.application_id or each.app_id for each in owned])
+    principal_id = owned[0].service_principal_id if owned else None
     if principal_id is None:
         raise StepFailed(
             "NotCreated", f"No application has the ownership tag of {key}.", "Apply first.", step=_FIND_JOB

@@ -12,8 +12,7 @@ from flows.mappings.scope_filter import selections
 from flows.monitoring.health import JobHealth, assess_job, unreadable
 from flows.monitoring.own_job import other_jobs
 from flows.plan import changes
-from flows.plan.drift import name_changes
-from flows.plan.known_state import KnownState
+from flows.plan.known_state import KnownState, name_changes
 from flows.plan.plan import Action, Conflict, FieldChange, InstancePlan, Orphan, Plan
 from flows.plan.safety import find_conflict, too_many_removals, unassignable, unclear_job
 from flows.plan.schema_changes import SchemaMerge, initial_cycle, merge_mappings
@@ -96,31 +95,31 @@ def diff_fleet(
     absent = {key for plan in plans if plan.action is Action.CREATE for key in plan.instance.own_keys}
     deleted = tuple(each for each in observed.deleted if each.key in absent)
     # Of the whole fleet, because the safety checks take a share of it.
-    existing = sum(bool(observed.bearers(instance)) for instance in fleet.instances)
+    existing = sum(bool(observed.owned(instance)) for instance in fleet.instances)
     return Plan(fleet.fleet, fleet.tenant_id, plans, orphans, deleted, existing)
 
 
 def _plan(fleet: str, instance: Instance, observed: Observed, memory: KnownState, options: _Options) -> InstancePlan:
-    bearers = observed.bearers(instance)
-    if conflict := find_conflict(fleet, instance, observed, bearers):
-        return _left_alone(InstancePlan(fleet, instance, Action.CONFLICT, conflict=conflict), bearers, memory, options)
+    owned = observed.owned(instance)
+    if conflict := find_conflict(fleet, instance, observed, owned):
+        return _left_alone(InstancePlan(fleet, instance, Action.CONFLICT, conflict=conflict), owned, memory, options)
     template = observed.templates.get(instance.template)
-    template_id = template.id if template else bearers[0].template_id or ""  # an existing one needs no template
-    bearers = tuple(_with_new_roles(instance, each) for each in bearers)
-    waiting = pending_assignments(instance, template_id, bearers[0].roles if bearers else None)
+    template_id = template.id if template else owned[0].template_id or ""  # an existing one needs no template
+    owned = tuple(_with_new_roles(instance, each) for each in owned)
+    waiting = pending_assignments(instance, template_id, owned[0].roles if owned else None)
     names = {key: principal.name for key, principal in observed.principals.items()}
-    if bearers:
-        names |= {each.principal_id: each.principal_name for each in bearers[0].assigned}
+    if owned:
+        names |= {each.principal_id: each.principal_name for each in owned[0].assigned}
     common = InstancePlan(
         fleet,
         instance,
         Action.CREATE,
         template_id,
         pending=tuple(format_assignment(each) for each in waiting),
-        warnings=(*_remarks(instance, observed, bearers), *unknown_roles(instance.assignments, names)),
+        warnings=(*_remarks(instance, observed, owned), *unknown_roles(instance.assignments, names)),
     )
-    if bearers:
-        return _planned_change(common, bearers[0], observed, memory, options)
+    if owned:
+        return _planned_change(common, owned[0], observed, memory, options)
     if conflict := _new_conflict(instance, observed):
         return replace(common, action=Action.CONFLICT, conflict=conflict)
     return replace(common, changes=changes.plan_creation(fleet, instance, waiting, observed.claims))
@@ -143,10 +142,10 @@ def _with_new_roles(instance: Instance, found: ObservedInstance) -> ObservedInst
 
 
 def _left_alone(
-    plan: InstancePlan, bearers: tuple[ObservedInstance, ...], memory: KnownState, options: _Options
+    plan: InstancePlan, owned: tuple[ObservedInstance, ...], memory: KnownState, options: _Options
 ) -> InstancePlan:
     """Return a plan in conflict, with the health of its job, which does not depend on the conflict."""
-    found = next((each for each in bearers if each.jobs), bearers[0] if bearers else None)
+    found = next((each for each in owned if each.jobs), owned[0] if owned else None)
     if found is None:
         return plan
     job = found.job_for(plan.instance.synchronization_template)
@@ -163,15 +162,15 @@ def _left_alone(
     )
 
 
-def _remarks(instance: Instance, observed: Observed, bearers: tuple[ObservedInstance, ...]) -> tuple[str, ...]:
+def _remarks(instance: Instance, observed: Observed, owned: tuple[ObservedInstance, ...]) -> tuple[str, ...]:
     """Return the warnings about an instance that need no change."""
     problem = observed.problems.get(instance.template)
     renamed = (f"{problem.message} {problem.hint}",) if problem else ()
-    if not bearers:
+    if not owned:
         return renamed
-    others = bearers[0].other_jobs(instance.synchronization_template)
+    others = owned[0].other_jobs(instance.synchronization_template)
     added = (f"its service principal has {other_jobs(others)}",) if others else ()
-    principal = bearers[0].service_principal_id is None
+    principal = owned[0].service_principal_id is None
     lost = ("its service principal was not found; an apply looks it up again, and changes nothing if it is gone",)
     return (*renamed, *added, *(lost if principal else ()))
 

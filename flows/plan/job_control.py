@@ -140,10 +140,10 @@ async def plan_job_controls(
         GraphError: A read failed after all retries.
     """
     wanted = select_instances(fleet, only)
-    bearers = await find_owned_applications(graph, fleet)
+    owned = await find_owned_applications(graph, fleet)
 
     async def planned(instance: Instance) -> JobControl:
-        found = bearers.of(instance.key, instance)
+        found = owned.of(instance.key, instance)
         if len(found) != 1:
             return JobControl(instance.key, verb, "missing", needed=False, refusal=_nowhere(instance.key, found))
         try:

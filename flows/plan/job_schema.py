@@ -37,10 +37,10 @@ async def find_schema(graph: GraphClient, fleet: Fleet, key: str) -> JobSchema:
         GraphError: A read failed after all retries.
     """
     (instance,) = select_instances(fleet, [key])
-    bearers = (await observe_fleet(graph, fleet, instance.own_keys)).bearers(instance)
-    for error in filter(None, (each.unreadable for each in bearers)):
+    owned = (await observe_fleet(graph, fleet, instance.own_keys)).owned(instance)
+    for error in filter(None, (each.unreadable for each in owned)):
         raise error
-    job = bearers[0].job_for(instance.synchronization_template) if len(bearers) == 1 else None
+    job = owned[0].job_for(instance.synchronization_template) if len(owned) == 1 else None
     if job is None:
         raise StepFailed(
             "NotProvisioned",
@@ -48,7 +48,7 @@ async def find_schema(graph: GraphClient, fleet: Fleet, key: str) -> JobSchema:
             f"Check with entra-fleet plan FLEET --only {key}; apply creates what is missing.",
             step="find-schema",
         )
-    found = bearers[0]
+    found = owned[0]
     schema = await graph.synchronization_schemas.get(found.service_principal_id or "", job.id)
     ids = (found.application_id or "", found.service_principal_id or "", job.id)
     return JobSchema(instance, *ids, schema, assess_job(job))

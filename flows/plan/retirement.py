@@ -88,9 +88,9 @@ async def plan_retirements(
         GraphError: A read failed after all retries.
     """
     application_id = application_id.lower() if application_id else None  # as Graph returns ids
-    bearers = await find_owned_applications(graph, fleet)
+    owned = await find_owned_applications(graph, fleet)
     instances = {instance.key: instance for instance in fleet.instances}
-    live = {key: bearers.of(key, instances.get(key)) for key in keys}
+    live = {key: owned.of(key, instances.get(key)) for key in keys}
     absent = [key for key, found in live.items() if not found]
     # The bin has no filter, so it is read only when it is needed.
     deleted = await deleted_applications(graph, fleet) if absent or application_id else ()
@@ -98,7 +98,7 @@ async def plan_retirements(
         where = "the fleet file, the tenant or its recycle bin"
         raise UnknownKey(f"Fleet {fleet.fleet} has no instance {', '.join(unknown)} in {where}.", "Check --only.")
     # Of those that exist: keys that are gone already cost nothing.
-    _check_share(sum(map(bool, live.values())), len(bearers.by_key), force=force)
+    _check_share(sum(map(bool, live.values())), len(owned.by_key), force=force)
 
     async def planned(key: str) -> Retirement:
         plan = Retirement(key, fleet.names, purge=purge)
@@ -108,7 +108,7 @@ async def plan_retirements(
                 return await _looked_up(graph, plan, found)
             gone = [each for each in deleted if each.key == key and application_id in {None, each.application_id}]
             if not gone:
-                _refuse_unmanaged(key, fleet.fleet, bearers, application_id)
+                _refuse_unmanaged(key, fleet.fleet, owned, application_id)
             # The most recently deleted one is the retired one.
             return await _from_bin(graph, plan, gone[-1]) if gone and purge else replace(plan, purge=False)
         except StepFailed as refusal:
@@ -134,13 +134,13 @@ def _chosen(key: str, found: Collection[ObservedInstance], application_id: str |
     return next((item for item in found if item.application_id == application_id), None)
 
 
-def _refuse_unmanaged(key: str, fleet: str, bearers: OwnedApplications, application_id: str | None) -> None:
+def _refuse_unmanaged(key: str, fleet: str, owned: OwnedApplications, application_id: str | None) -> None:
     """Refuse an application that the fleet does not manage.
 
     Raises:
         StepFailed: There is one that could be meant.
     """
-    strangers = bearers.strangers.get(key, ())
+    strangers = owned.strangers.get(key, ())
     if application_id is None and not strangers:
         return
     named = application_id or strangers[0].application_id or strangers[0].app_id

@@ -117,23 +117,23 @@ REMOVALS_ALWAYS = 10
 
 
 def find_conflict(
-    fleet: str, instance: Instance, observed: Observed, bearers: tuple[ObservedInstance, ...]
+    fleet: str, instance: Instance, observed: Observed, owned: tuple[ObservedInstance, ...]
 ) -> Conflict | None:
     """Return the conflict of an instance, if there is one."""
-    if len(bearers) > 1:
-        ids = " and ".join(sorted(item.application_id or item.app_id for item in bearers))
+    if len(owned) > 1:
+        ids = " and ".join(sorted(item.application_id or item.app_id for item in owned))
         return Conflict(
             "TwoApplications",
-            f"{len(bearers)} applications have the ownership tag {OwnershipTag(fleet, instance.key).tag}: {ids}.",
+            f"{len(owned)} applications have the ownership tag {OwnershipTag(fleet, instance.key).tag}: {ids}.",
             duplicate_hint(instance.key),
         )
-    if conflict := _not_to_adopt(fleet, instance, bearers):
+    if conflict := _not_to_adopt(fleet, instance, owned):
         return conflict
     template = observed.templates.get(instance.template)
-    if bearers:
+    if owned:
         # An existing instance needs no template.
-        other = _other_template(instance, template.id, bearers[0]) if template else None
-        return other or _half_there(instance, observed, bearers[0]) or _unreadable(instance, bearers[0])
+        other = _other_template(instance, template.id, owned[0]) if template else None
+        return other or _half_there(instance, observed, owned[0]) or _unreadable(instance, owned[0])
     if template is None:
         problem = observed.problems[instance.template]
         return Conflict(problem.code, problem.message, problem.hint)
@@ -161,17 +161,17 @@ def too_many_removals(instance: Instance, removals: int, assigned: int) -> Confl
     )
 
 
-def _not_to_adopt(fleet: str, instance: Instance, bearers: tuple[ObservedInstance, ...]) -> Conflict | None:
+def _not_to_adopt(fleet: str, instance: Instance, owned: tuple[ObservedInstance, ...]) -> Conflict | None:
     """Return why the application named in adopt cannot be adopted, if one is named."""
     if instance.adopt is None:
         return None
-    if not bearers:
+    if not owned:
         return Conflict(
             "AdoptNotFound",
             f"The tenant has no application {instance.adopt} to adopt as {instance.key}.",
             "adopt takes the object id of the application, not that of its service principal or its client id.",
         )
-    found = bearers[0]
+    found = owned[0]
     if found.application_id not in {None, instance.adopt}:
         return Conflict(
             "AdoptedAnother",

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from flows.formatting import escape_controls
 from flows.monitoring.triage import command_for_all, group_equal
-from flows.report.models import (
+from flows.report.content import (
     STATUSES,
     Application,
     Report,

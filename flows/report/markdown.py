@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from flows.formatting import escape_markdown, markdown_table
 from flows.monitoring.credential_warnings import ExpiringCredential
 from flows.monitoring.signing_certificates import ExpiringCertificate
-from flows.report.models import Application, Report, count_statuses, format_moment, format_number, shorten_text
+from flows.report.content import Application, Report, count_statuses, format_moment, format_number, shorten_text
 
 _ROWS_MAX = 20  # Prefect's page shows it whole; the HTML report has the rest
 

@@ -177,7 +177,7 @@ def _shown(name: str) -> str:
 
 
 async def send_notification(block: str, subject: str, text: str) -> bool:
-    """Send a text; return whether it was taken. What cannot be told stops nothing.
+    """Send a text; return whether it was taken. A failed notification stops nothing.
 
     Args:
         block: Type and name of the block, such as `slack-webhook/operations`.

@@ -1,4 +1,4 @@
-"""Keeping secrets out of errors that nobody foresaw: Prefect logs their text, and keeps it as a state."""
+"""Keeping secrets out of unforeseen errors: Prefect logs their text, and keeps it as a state."""
 
 import logging
 import traceback
@@ -66,7 +66,7 @@ class Readable(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Let a record through, shortened where its exception says all there is to say."""
-        # Prefect words the line itself, so it can be told only by its beginning.
+        # Prefect words the line itself, so it can be recognized only by its beginning.
         if record.name == "prefect.task_runs" and str(record.msg).startswith("Finished in state Completed("):
             return False
         error = record.exc_info[1] if record.exc_info else None

@@ -10,20 +10,117 @@ Await the futures inside the flow: `.result()`, or a nested `.submit`, would blo
 import asyncio
 import concurrent.futures
 import uuid
-from collections.abc import AsyncIterator, Generator, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, Self
+from contextvars import ContextVar
+from typing import Any, Self, TypeVar
 
 from prefect.client.schemas.objects import RunInput, State
 from prefect.context import FlowRunContext
 from prefect.futures import PrefectConcurrentFuture, PrefectFuture
+from prefect.logging import get_run_logger
 from prefect.task_engine import run_task_async
 from prefect.task_runners import TaskRunner
 from prefect.tasks import Task
 from prefect.transactions import CommitMode, atransaction
 
 from flows.errors import StepFailed
-from flows.run.places import Places
+
+_BEGUN_PER_PLACE = 6
+"""So many may have begun for each place: replication may take a quarter of a minute."""
+
+
+class Places:
+    """Room for so many at work.
+
+    Args:
+        width: How many.
+    """
+
+    def __init__(self, width: int) -> None:
+        # One at a time is meant so: whoever asks for it wants the first refusal to be the only one.
+        self._begun = asyncio.Semaphore(_BEGUN_PER_PLACE * width if width > 1 else 1)
+        self._working = asyncio.Semaphore(width)
+
+    @asynccontextmanager
+    async def take_place(self) -> AsyncIterator[None]:
+        """Wait for a place, and hold it inside the context but for what is inside `leave_place`."""
+        async with self._begun, self._working:
+            token = _places.set(self)
+            try:
+                yield
+            finally:
+                _places.reset(token)
+
+    @asynccontextmanager
+    async def left(self) -> AsyncIterator[None]:
+        """Give a place up inside the context, and wait for one at its end."""
+        self._working.release()
+        try:
+            yield
+        finally:
+            # Who is cancelled here has no place to give back, and gives one back. A run cancels all of them together,
+            # so that nobody is left to take it.
+            await self._working.acquire()
+
+
+_places: ContextVar[Places | None] = ContextVar("places", default=None)
+
+
+@asynccontextmanager
+async def leave_place() -> AsyncIterator[None]:
+    """Let another instance be worked on while this one only waits; outside `Places` it does nothing."""
+    places = _places.get()
+    if places is None:
+        yield
+        return
+    async with places.left():
+        yield
+
+
+R = TypeVar("R")
+
+RETRIES = 2
+RETRY_DELAY_SECONDS = 1.0
+
+_recorded: ContextVar[bool] = ContextVar("recorded", default=True)
+
+
+def are_steps_recorded() -> bool:
+    """Tell whether each step is a task run in Prefect."""
+    return _recorded.get()
+
+
+@contextmanager
+def leave_steps_unrecorded() -> Iterator[None]:
+    """Make no task runs of steps inside the context: Prefect's engine takes four milliseconds for each."""
+    token = _recorded.set(False)
+    try:
+        yield
+    finally:
+        _recorded.reset(token)
+
+
+def is_worth_retrying(error: object) -> bool:
+    """Tell whether a step may run again: a failure that we worded is final, the client has retried what may heal."""
+    return not isinstance(error, StepFailed)
+
+
+async def run_unrecorded(step: Callable[[], Awaitable[R]]) -> R:
+    """Run a step as often as Prefect would.
+
+    Raises:
+        Exception: What its last attempt raised.
+    """
+    for _ in range(RETRIES):
+        try:
+            return await step()
+        except Exception as error:
+            if not is_worth_retrying(error):
+                raise
+            get_run_logger().exception("The step will be tried again.")
+            await asyncio.sleep(RETRY_DELAY_SECONDS)
+    return await step()
 
 
 class LoopFuture(PrefectConcurrentFuture[Any]):

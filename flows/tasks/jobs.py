@@ -9,13 +9,13 @@ from functools import partial
 
 from flows.fleet_file.models import Fleet
 from flows.monitoring import sweep as sweeping
-from flows.monitoring.quarantine_triage import triaged
+from flows.monitoring.quarantine import triaged
 from flows.monitoring.signing_certificates import ExpiringCertificate, find_expiring_certificates
 from flows.monitoring.sweep import Sweep, Target
 from flows.plan.job_control import JobControl, Verb, plan_job_controls
 from flows.plan.outcome import InstanceOutcome
 from flows.run.context import run_context
-from flows.run.job_events import emit_episode_events
+from flows.run.events import emit_episode_events
 from flows.steps import job
 from flows.steps.credentials import Start
 from flows.store import Measurement, Store

@@ -23,14 +23,15 @@ from flows.run.context import name_fleet_run
 from flows.run.journal import FleetOutcome
 from flows.run.progress import STEP, Progress, report_progress
 from flows.run.redaction import redact_errors
-from flows.run.step_runs import (
+from flows.run.task_runner import (
     RETRIES,
     RETRY_DELAY_SECONDS,
+    LoopFuture,
     are_steps_recorded,
     is_worth_retrying,
+    limit_concurrency,
     run_unrecorded,
 )
-from flows.run.task_runner import LoopFuture, limit_concurrency
 
 
 class Keyed(Protocol):
@@ -171,7 +172,7 @@ def instance_task(name: str) -> Callable[[InstanceFunction[Work, P]], InstanceTa
                 await function(plan, outcome, run_id, *args, **kwargs)
             except StepFailed as failure:
                 outcome.fail(failure)
-            # Also after a failure, and before Prefect is told: the journal is what a restarted run reads.
+            # Also after a failure, and before Prefect knows: the journal is what a restarted run reads.
             await journal.record_instance(run_id, plan, outcome)
             # A state, not an exception: the outcome has to come back with it.
             return Failed(message=str(outcome.failure), data=outcome) if outcome.failure else outcome

@@ -1,4 +1,4 @@
-"""The tasks that provision somebody on demand: a log line and one call each."""
+"""The tasks that provision a user or group on demand: a log line and one call each."""
 
 import asyncio
 from collections.abc import Awaitable, Collection
@@ -28,7 +28,7 @@ from flows.tasks.mapped import log, redacted_task
 async def plan_on_demand(
     fleet: Fleet, only: Collection[str], users: Collection[str], groups: Collection[str]
 ) -> list[OnDemandRequest]:
-    """Look the jobs and the people up; nobody is provisioned unless all of them are there."""
+    """Look the jobs and the people up; no one is provisioned unless all of them exist."""
     graph = run_context().graph
     select_instances(fleet, only)
     subjects = [await find_user(graph, each) for each in users]
@@ -41,7 +41,7 @@ async def plan_on_demand(
 # Never again by itself: a second time would no longer tell what the first one did.
 @redacted_task("provision-on-demand", task_run_name="{attempt.subject.label} · {attempt.key}", retries=0)
 async def try_subject(attempt: OnDemandRequest, fleet: Fleet, run_id: str | None) -> State | OnDemandResult:
-    """Provision one user or group now, and keep what came of it."""
+    """Provision one user or group now, and store the result."""
     log().info("%s: provisioning %s on demand", attempt.key, attempt.subject.label)
     graph = run_context().graph
     try:
@@ -55,7 +55,7 @@ async def try_subject(attempt: OnDemandRequest, fleet: Fleet, run_id: str | None
 
 
 async def try_request(attempt: OnDemandRequest, fleet: Fleet, run_id: str | None) -> OnDemandResult:
-    """Return what came of a task that provisions somebody, also of one that failed."""
+    """Return the result of a task that provisions a user or group, also of one that failed."""
     state = await cast("Awaitable[State]", try_subject(attempt, fleet, run_id, return_state=True))
     trial = await state.aresult(raise_on_failure=False)
     if not isinstance(trial, OnDemandResult):

@@ -1,32 +1,72 @@
 """The tasks a provisioning run consists of: a log line and one call each."""
 
 import asyncio
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
 
 from flows.credentials.fingerprint import NO_KEY
 from flows.credentials.references import Secret
+from flows.credentials.token_life import read_expiry
 from flows.fleet_file.models import Fleet
-from flows.plan.credential_changes import build_rotation_plan
+from flows.plan.credential_changes import build_rotation_plan, compare_credentials, fingerprint_credentials
 from flows.plan.diff import diff_fleet, select_instances
-from flows.plan.drift import build_looks
 from flows.plan.job_settings import check_size
-from flows.plan.known_state import load_known_state
+from flows.plan.known_state import build_looks, load_known_state
 from flows.plan.outcome import ApplicationIds
 from flows.plan.plan import SHARED_CLAIMS, InstancePlan, Plan
 from flows.plan.schema_changes import estimate_scopes
 from flows.plan.text import format_changes
 from flows.run.context import run_context
-from flows.run.places import leave_place
+from flows.run.task_runner import leave_place
 from flows.steps import application, assignments, claims, credentials, job, schema, single_sign_on
 from flows.steps.credentials import Start
 from flows.steps.job import CreatedJob
 from flows.store import Measurement
-from flows.tasks import fingerprints
 from flows.tasks.mapped import log, redacted_task, step
 from flows.tasks.schema import note_saved, read_applied, snapshot_before_write
 from flows.tenant.observe import observe_fleet
 from graph_client.errors import GraphError
 from graph_client.parallel import gather
+
+
+async def compare_fingerprints(plan: Plan) -> Plan:
+    """Return the plan that also saves credentials which have changed since they were saved.
+
+    Raises:
+        StoreError: The store cannot be read.
+    """
+    run = run_context()
+    if run.fingerprint_key is None:
+        return plan
+    kept = await asyncio.to_thread(run.store.fingerprints.of_tenant, run.tenant_id)
+    return await compare_credentials(plan, kept, run.fingerprint_key, run.sources.by_scheme)
+
+
+async def store_fingerprints(plan: InstancePlan, service_principal_id: str, saved: Mapping[str, Secret]) -> None:
+    """Write down the fingerprints of what was just saved, and when tokens among it end.
+
+    Raises:
+        StoreError: The store cannot be written.
+    """
+    run = run_context()
+    if run.fingerprint_key is None:
+        return
+    fingerprints = fingerprint_credentials(plan, run.tenant_id, service_principal_id, run.fingerprint_key, saved)
+    ends = {key: read_expiry(saved[key].value.get_secret_value()) for key in fingerprints}
+    # Of the value while it passes through: it is never stored, and cannot be read back.
+    expiries = {key: end for key, end in ends.items() if end}
+    await asyncio.to_thread(run.store.fingerprints.keep, run.tenant_id, service_principal_id, fingerprints, expiries)
+
+
+async def read_token_expiry(service_principal_id: str) -> datetime | None:
+    """Return when the first saved token of an application ends, as far as tokens say so.
+
+    Raises:
+        StoreError: The store cannot be read.
+    """
+    run = run_context()
+    expiries = await asyncio.to_thread(run.store.fingerprints.expiries, run.tenant_id)
+    return expiries.get(service_principal_id.lower())
 
 
 @redacted_task("plan-fleet")
@@ -68,7 +108,7 @@ async def find_changed_credentials(plan: Plan) -> Plan:
     """Find the credentials that have changed since they were saved: one task for all, and no write."""
     if run_context().fingerprint_key is None:
         log().warning(NO_KEY)
-    found = await fingerprints.compare_fingerprints(plan)
+    found = await compare_fingerprints(plan)
     log().info("plan of %s with its credentials compared: %s", plan.fleet, format_changes(found))
     return found
 
@@ -148,7 +188,7 @@ async def save_credentials(plan: InstancePlan, placed: ApplicationIds, *, with_s
     log().info("%s: saving %s", plan.key, ", ".join(values) or "settings")
     graph, principal_id = run_context().graph, placed.service_principal_id
     validated = await credentials.save_credentials(graph, plan, principal_id, values, with_settings=with_settings)
-    await fingerprints.store_fingerprints(plan, principal_id, values)
+    await store_fingerprints(plan, principal_id, values)
     run_context().validated.pop(plan.key, None)
     return validated
 

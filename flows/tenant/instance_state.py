@@ -104,7 +104,7 @@ class Observed:
     deleted_principals: frozenset[str] = frozenset()
     """The appIds of applications whose service principal alone is in the recycle bin."""
 
-    def bearers(self, instance: Instance) -> tuple[ObservedInstance, ...]:
+    def owned(self, instance: Instance) -> tuple[ObservedInstance, ...]:
         """Return the applications with the tag of an instance, or with its tag before its key changed.
 
         If there is none, the one to adopt counts as one.
@@ -186,8 +186,8 @@ async def _read(
     jobs, secrets, assignees, owned_by, sign_on = await gather(
         graph.synchronization.jobs(principal_id),
         _secrets(graph, principal_id),
-        list_assigned(graph, principal_id) if with_assignments else _nobody(),
-        list_owners(graph, application_id) if with_owners and application_id else _nobody(),
+        list_assigned(graph, principal_id) if with_assignments else _nothing_read(),
+        list_owners(graph, application_id) if with_owners and application_id else _nothing_read(),
         read_sign_on(graph, application_id, principal_id) if wanted and wanted.sso and application_id else _nothing(),
     )
     template = wanted.synchronization_template if wanted else None
@@ -205,7 +205,7 @@ async def _read(
     return found if job is None else replace(found, schema=await read_schema(graph, principal_id, job))
 
 
-async def _nobody() -> frozenset[Any]:
+async def _nothing_read() -> frozenset[Any]:
     return frozenset()
 
 

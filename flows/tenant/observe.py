@@ -64,11 +64,11 @@ async def observe_fleet(graph: GraphClient, fleet: Fleet, keys: Collection[str] 
     desired = {key: each for each in fleet.instances for key in each.own_keys}
     adopting = _adopting(fleet, instances, keys)
     named = await find_named(graph, adopting)
-    wishes = [(item, desired.get(item.key or "")) for item in wanted]
-    wishes += [(item, adopting[application_id]) for application_id, item in named.items()]
+    pairs = [(item, desired.get(item.key or "")) for item in wanted]
+    pairs += [(item, adopting[application_id]) for application_id, item in named.items()]
     # Batched: three reads for each instance would otherwise be most of a plan's requests.
-    looks = (read_desired_instance(graph.batched, item, instance, claims) for item, instance in wishes)
-    looked = dict(zip((item for item, _ in wishes), await gather(*looks), strict=True))
+    looks = (read_desired_instance(graph.batched, item, instance, claims) for item, instance in pairs)
+    looked = dict(zip((item for item, _ in pairs), await gather(*looks), strict=True))
     observed = Observed(
         {key: tuple(looked.get(item, item) for item in items) for key, items in instances.items()},
         namesakes,
@@ -78,7 +78,7 @@ async def observe_fleet(graph: GraphClient, fleet: Fleet, keys: Collection[str] 
         claims=claims,
     )
     planned = [each for each in fleet.instances if keys is None or each.key in keys]
-    mapped = _mapped((looked[item], instance) for item, instance in wishes)
+    mapped = _mapped((looked[item], instance) for item, instance in pairs)
     languages, problems, observed = await gather(
         read_languages(graph.batched, mapped),
         with_new_names(graph.batched, problems, _templates_in_use(observed, fleet)),
@@ -92,13 +92,13 @@ async def _with_directory(
 ) -> Observed:
     """Add the users and groups in the plan, and the fleet's applications in the recycle bin."""
     planned = list(planned)
-    bearers = [observed.bearers(each) for each in planned]
-    halves = [item for items in bearers for item in items if None in item.object_ids]
+    owned = [observed.owned(each) for each in planned]
+    halves = [item for items in owned for item in items if None in item.object_ids]
     # The recycle bin has no filter, so it is read only when something is missing.
-    absent = not all(bearers) or any(not item.application_id for item in halves)
+    absent = not all(owned) or any(not item.application_id for item in halves)
     lacking = {
         identifier
-        for each, items in zip(planned, bearers, strict=True)
+        for each, items in zip(planned, owned, strict=True)
         for identifier in (each.sso.identifiers if each.sso else ())
         if not (items and identifier in items[0].sign_on.identifiers)
     }
@@ -122,16 +122,16 @@ def _templates_in_use(observed: Observed, fleet: Fleet) -> dict[str, str]:
     return {
         instance.template: item.template_id
         for instance in fleet.instances
-        for item in observed.bearers(instance)
+        for item in observed.owned(instance)
         if item.template_id
     }
 
 
 def _mapped(
-    wishes: Iterable[tuple[ObservedInstance, Instance | None]],
+    pairs: Iterable[tuple[ObservedInstance, Instance | None]],
 ) -> Iterator[tuple[TemplateIds, str, SynchronizationJob]]:
     """The jobs whose schemas were read."""
-    for item, wanted in wishes:
+    for item, wanted in pairs:
         job = item.job_for(wanted.synchronization_template) if wanted and item.schema is not None else None
         if job:
             yield (item.template_id or "", job.template_id or ""), item.service_principal_id or "", job
@@ -141,12 +141,12 @@ def _adopting(
     fleet: Fleet, instances: Mapping[str, Iterable[ObservedInstance]], keys: Collection[str] | None
 ) -> dict[str, Instance]:
     """Return the instances whose application is not tagged yet, by the id of the one to adopt."""
-    bearers = {each.key: [item for key in each.own_keys for item in instances.get(key, ())] for each in fleet.instances}
+    owned = {each.key: [item for key in each.own_keys for item in instances.get(key, ())] for each in fleet.instances}
     return {
         each.adopt: each
         for each in fleet.instances
         if each.adopt and (keys is None or each.key in keys)
-        if each.adopt not in {item.application_id for item in bearers[each.key]}
+        if each.adopt not in {item.application_id for item in owned[each.key]}
     }
 
 
@@ -156,13 +156,13 @@ async def _principals(graph: GraphClient, observed: Observed, planned: Iterable[
     removed: list[Assigned] = []
     owners: list[str] = []
     for instance in planned:
-        bearers = observed.bearers(instance)
-        if not bearers:
+        owned = observed.owned(instance)
+        if not owned:
             # Nothing exists yet, so all of them are new.
             added += instance.assignments
             owners += instance.owners
             continue
-        found = bearers[0]
+        found = owned[0]
         if found.unreadable:
             continue
         added += [

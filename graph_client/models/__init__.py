@@ -8,7 +8,6 @@ from graph_client.models.directory_audit import (
     AuditUser,
     DirectoryAudit,
 )
-from graph_client.models.key_credential import KeyCredential, SelfSignedCertificate, SigningKeys
 from graph_client.models.on_demand import (
     OnDemandAnswer,
     OnDemandDetails,
@@ -36,9 +35,12 @@ from graph_client.models.service_principal import (
     AppRoleAssignment,
     ClaimsMappingPolicy,
     Group,
+    KeyCredential,
     Member,
     SamlSingleSignOnSettings,
+    SelfSignedCertificate,
     ServicePrincipal,
+    SigningKeys,
     User,
     Web,
 )

@@ -11,8 +11,7 @@ from typing import Any, Self
 
 from graph_client.errors import UnreadableAnswer
 from graph_client.models.provisioning_event import ModifiedProperty
-from graph_client.models.resource import parse_moment
-from graph_client.models.view import Part, Parts, Text, View
+from graph_client.models.resource import Part, Parts, Text, View, parse_moment
 
 __all__ = ["AuditApp", "AuditDetail", "AuditInitiator", "AuditTarget", "AuditUser", "DirectoryAudit"]
 

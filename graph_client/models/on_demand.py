@@ -15,7 +15,7 @@ from graph_client.models.provisioning_event import (
     ProvisioningStatusInfo,
     ProvisioningStep,
 )
-from graph_client.models.view import Part, Parts, Text, View
+from graph_client.models.resource import Part, Parts, Text, View
 
 __all__ = ["OnDemandAnswer", "OnDemandDetails", "OnDemandIdentity", "OnDemandStep", "SynchronizationRule"]
 

@@ -10,8 +10,7 @@ from datetime import datetime
 from typing import Any, Self
 
 from graph_client.errors import UnreadableAnswer
-from graph_client.models.resource import parse_moment
-from graph_client.models.view import Names, Part, Parts, Text, View, text_of
+from graph_client.models.resource import Names, Part, Parts, Text, View, parse_moment, text_of
 
 __all__ = [
     "Initiator",

@@ -10,8 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from graph_client.call import Call, build_path
-from graph_client.models.key_credential import KeyCredential, SelfSignedCertificate, SigningKeys
-from graph_client.models.service_principal import ClaimsMappingPolicy
+from graph_client.models.service_principal import ClaimsMappingPolicy, KeyCredential, SelfSignedCertificate, SigningKeys
 from graph_client.protocol import moment_literal, options, text_literal
 from graph_client.reading import items, read
 from graph_client.session import Sender

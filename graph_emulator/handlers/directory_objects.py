@@ -1,17 +1,22 @@
-"""What applications and service principals share: lists, reads, changes, the recycle bin.
+"""What applications and service principals share: properties, lists, reads, changes, delta queries, the recycle bin.
 
 https://learn.microsoft.com/graph/api/directory-deleteditems-list
+https://learn.microsoft.com/graph/api/serviceprincipal-delta
+https://learn.microsoft.com/graph/aad-advanced-queries
 """
 
+import math
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from graph_emulator.directory.directory import RECYCLE_SECONDS, Entry, Kind
 from graph_emulator.handlers.call import Answer, Call, build_count, build_page
 from graph_emulator.handlers.directory_changes import apply_changes
-from graph_emulator.handlers.directory_properties import FILTERABLE, READ_ONLY, WRITABLE
 from graph_emulator.wire.bodies import take
 from graph_emulator.wire.odata import (
+    Field,
+    Filterable,
     allow_options,
     next_link,
     read_skip_token,
@@ -20,7 +25,109 @@ from graph_emulator.wire.odata import (
     whole_number,
     write_skip_token,
 )
-from graph_emulator.wire.problems import bad_request, malformed, unsupported_query
+from graph_emulator.wire.odata import write_skip_token as write_token
+from graph_emulator.wire.problems import GraphProblem, bad_request, malformed, unsupported_query
+
+_BOTH = {
+    "addIns": "object[]",
+    "appRoles": "object[]",
+    "description": "string",
+    "displayName": "string",
+    "info": "object",
+    "keyCredentials": "object[]",
+    "notes": "string",
+    "passwordCredentials": "object[]",
+    "tags": "string[]",
+    "tokenEncryptionKeyId": "string",
+}
+WRITABLE: dict[Kind, dict[str, str]] = {
+    "application": {
+        **_BOTH,
+        "api": "object",
+        "defaultRedirectUri": "string",
+        "groupMembershipClaims": "string",
+        "identifierUris": "string[]",
+        "isDeviceOnlyAuthSupported": "boolean",
+        "isFallbackPublicClient": "boolean",
+        "nativeAuthenticationApisEnabled": "string",
+        "optionalClaims": "object",
+        "parentalControlSettings": "object",
+        "publicClient": "object",
+        "requestSignatureVerification": "object",
+        "requiredResourceAccess": "object[]",
+        "samlMetadataUrl": "string",
+        "serviceManagementReference": "string",
+        "servicePrincipalLockConfiguration": "object",
+        "signInAudience": "string",
+        "spa": "object",
+        "uniqueName": "string",
+        "web": "object",
+    },
+    "servicePrincipal": {
+        **_BOTH,
+        "accountEnabled": "boolean",
+        "alternativeNames": "string[]",
+        "appRoleAssignmentRequired": "boolean!",
+        "homepage": "string",
+        "loginUrl": "string",
+        "logoutUrl": "string",
+        "notificationEmailAddresses": "string[]",
+        "preferredSingleSignOnMode": "string",
+        "preferredTokenSigningKeyThumbprint": "string",
+        "replyUrls": "string[]",
+        "samlSingleSignOnSettings": "object",
+        "servicePrincipalNames": "string[]",
+    },
+}
+
+
+def _split_names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+READ_ONLY: dict[Kind, frozenset[str]] = {
+    "application": _split_names(
+        """id deletedDateTime appId applicationTemplateId certification createdDateTime disabledByMicrosoftStatus
+        isDisabled publisherDomain verifiedPublisher"""
+    ),
+    "servicePrincipal": _split_names(
+        """id deletedDateTime appId appDescription appDisplayName appOwnerOrganizationId applicationTemplateId
+        createdByAppId disabledByMicrosoftStatus isDisabled oauth2PermissionScopes servicePrincipalType
+        synchronization verifiedPublisher"""
+    ),
+}
+
+
+def _field(name: str, operators: str, advanced: str = "ne", *, collection: bool = False) -> Field:
+    def read(value: dict[str, Any]) -> Any:
+        return value.get(name)
+
+    return Field(read, frozenset(operators.split()), frozenset(advanced.split()), collection=collection)
+
+
+_COMMON = {
+    "displayname": _field("displayName", "eq ge le in startswith", "ne"),
+    "applicationtemplateid": _field("applicationTemplateId", "eq startswith"),
+    "tags": _field("tags", "eq ge le startswith", "", collection=True),
+    "appid": _field("appId", "eq in"),
+    "id": _field("id", "eq in"),
+}
+FILTERABLE: dict[Kind, Filterable] = {
+    "application": Filterable(
+        "Application",
+        {**_COMMON, "identifieruris": _field("identifierUris", "eq ge le startswith", "", collection=True)},
+    ),
+    "servicePrincipal": Filterable(
+        "ServicePrincipal",
+        {
+            **_COMMON,
+            "accountenabled": _field("accountEnabled", "eq in"),
+            "preferredsinglesignonmode": _field("preferredSingleSignOnMode", "eq in"),
+            "serviceprincipalnames": _field("servicePrincipalNames", "eq ge le startswith", "", collection=True),
+        },
+    ),
+}
+
 
 DEFAULT_PAGE = 100
 LARGEST_PAGE = 999
@@ -190,3 +297,89 @@ def purge(call: Call) -> Answer:
     directory = call.tenant.directory
     directory.purge(directory.deleted_entry(call.parameters["id"], call.now))
     return Answer(204)
+
+
+PAGE = 100
+"""The page size, which only the service determines."""
+LATEST = "latest"
+REMOVED = "@removed"
+KIND: Kind = "servicePrincipal"
+
+
+def delta(call: Call) -> Answer:
+    """All service principals in pages, or the changes since a deltaLink; the last page has the next deltaLink.
+
+    `$deltatoken=latest` asks for that link alone: https://learn.microsoft.com/graph/delta-query-overview
+    """
+    options = call.options
+    allow_options(options, ("$select", "$deltatoken", "$skiptoken", "$filter"))
+    names = selected(options, KIND, WRITABLE[KIND].keys() | READ_ONLY[KIND])
+    changed = call.tenant.directory.changed_principals
+    if options.get("$deltatoken", "").lower() == LATEST:
+        return Answer(200, _changes_page(call, [], len(changed), None))
+    start, end = _span(call, len(changed))
+    # Each object once, in its current state, however often it has changed.
+    ids = list(dict.fromkeys(changed[start:end]))
+    after = read_skip_token(options)
+    first = int(after.split(" ")[2]) if after else 0
+    # With the end: what changes while a client pages belongs to its next round.
+    following = f"{start} {end} {first + PAGE}" if first + PAGE < len(ids) else None
+    value = [_shown(call, each, names) for each in ids[first : first + PAGE]]
+    # The first round has what exists; what was deleted before is no change to who reads it.
+    shown = [each for each in value if start or REMOVED not in each]
+    return Answer(200, _changes_page(call, shown, end, following))
+
+
+def _span(call: Call, last: int) -> tuple[int, int]:
+    """From which change to which; pages of one round end where its first one did."""
+    token = read_skip_token(call.options)
+    if token is not None:
+        parts = token.split(" ")
+        if len(parts) != 3 or not all(part.isascii() and part.isdigit() for part in parts):
+            raise malformed("The value of $skiptoken is not valid.")
+        return int(parts[0]), int(parts[1])
+    text = call.options.get("$deltatoken")
+    if text is None:
+        return 0, last
+    # Both kinds of token have the same format.
+    position, _, told_at = (read_skip_token({"$skiptoken": text}) or "").partition(" ")
+    if not position.isdigit() or not told_at.isdigit():
+        raise malformed("The value of $deltatoken is not valid.")
+    # A position beyond the end is a token of a tenant that was reset since.
+    if call.now - int(told_at) > call.tenant.settings.delta_lifetime_seconds or int(position) > last:
+        raise _expired(call)
+    return int(position), last
+
+
+def _expired(call: Call) -> GraphProblem:
+    """The refusal of an expired link, as in Microsoft's announcement.
+
+    https://devblogs.microsoft.com/microsoft365dev/duration-of-change-tracking-tokens-for-identity-and-education-resources/
+    """
+    message = "The sync state generation is not found. The delta token is expired and data must be synchronized again."
+    if call.tenant.settings.delta_expired == "400":
+        return GraphProblem(400, "syncStateNotFound", message)
+    location = f"{call.address}?$deltatoken="  # an empty token begins a full read
+    return GraphProblem(410, "syncStateNotFound", message, headers={"Location": location})
+
+
+def _shown(call: Call, identifier: str, names: frozenset[str] | None) -> dict[str, Any]:
+    directory = call.tenant.directory
+    entry = directory.live[KIND].get(identifier)
+    if entry is not None:
+        entry.settle(call.now)
+        return {**select(render(call, entry), names), "id": identifier}  # the id always, whatever is selected
+    # One that was deleted can be restored; a purged one cannot.
+    reason = "changed" if identifier in directory.deleted else "deleted"
+    return {"id": identifier, REMOVED: {"reason": reason}}
+
+
+def _changes_page(call: Call, value: Sequence[dict[str, Any]], end: int, following: str | None) -> dict[str, Any]:
+    context = {"@odata.context": call.context(SETS[KIND])}
+    kept = "&".join(part for part in call.request.query.split("&") if part.lower().startswith(("$select", "%24select")))
+    if following is not None:
+        link = {"@odata.nextLink": next_link(call.address, kept, skiptoken=write_token(following))}
+    else:
+        told_at = math.floor(call.now)
+        link = {"@odata.deltaLink": next_link(call.address, kept, deltatoken=write_token(f"{end} {told_at}"))}
+    return {**context, **link, "value": list(value)}

@@ -12,13 +12,10 @@ from graph_emulator.handlers import (
     directory_objects,
     people,
     provisioning_logs,
-    service_principal_changes,
     single_sign_on,
     token_policies,
 )
-from graph_emulator.handlers import synchronization_credentials as credentials
 from graph_emulator.handlers import synchronization_jobs as jobs
-from graph_emulator.handlers import synchronization_on_demand as on_demand
 from graph_emulator.handlers import synchronization_schemas as schemas
 from graph_emulator.handlers.call import Answer, Call
 from graph_emulator.handlers.router import Route
@@ -97,14 +94,14 @@ _DIRECTORY = (
         "GET",
         "/servicePrincipals/delta",
         "delta_service_principals",
-        service_principal_changes.delta,
+        directory_objects.delta,
         tokens.READ_APPLICATIONS,
     ),
     Route(
         "GET",
         "/servicePrincipals/microsoft.graph.delta",
         "delta_service_principals",
-        service_principal_changes.delta,
+        directory_objects.delta,
         tokens.READ_APPLICATIONS,
     ),
     Route("GET", f"{_BIN}/{{id}}", "get_deleted", directory_objects.get_deleted, tokens.READ_DELETED),
@@ -225,7 +222,7 @@ _SYNCHRONIZATION = (
         "POST",
         f"{_SYNC}/jobs/validateCredentials",
         "validate_credentials",
-        credentials.validate,
+        jobs.validate,
         unlisted=True,
         ending=True,
     ),
@@ -235,7 +232,7 @@ _SYNCHRONIZATION = (
     _post(f"{_JOB}/start", "start_job", jobs.start),
     _post(f"{_JOB}/pause", "pause_job", jobs.pause),
     _send("POST", f"{_JOB}/restart", "restart_job", jobs.restart),
-    _send("POST", f"{_JOB}/validateCredentials", "validate_job_credentials", credentials.validate_on_job, ending=True),
+    _send("POST", f"{_JOB}/validateCredentials", "validate_job_credentials", jobs.validate_on_job, ending=True),
     _read(f"{_JOB}/schema", "get_schema", jobs.get_schema),
     _send("PUT", f"{_JOB}/schema", "put_schema", jobs.put_schema),
     Route("DELETE", f"{_JOB}/schema", "delete_schema", jobs.delete_schema, tokens.WRITE_SYNCHRONIZATION),
@@ -243,7 +240,7 @@ _SYNCHRONIZATION = (
         "POST",
         f"{_JOB}/provisionOnDemand",
         "provision_on_demand",
-        on_demand.provision_on_demand,
+        jobs.provision_on_demand,
         tokens.WRITE_SYNCHRONIZATION,
         body="json",
         scope="on demand",
@@ -252,18 +249,18 @@ _SYNCHRONIZATION = (
     *_schema(f"{_JOB}/schema", ""),
     *_schema(f"{_SYNC}/templates/{{templateId}}/schema", "template_"),
     _read(f"{_SYNC}/templates/{{templateId}}/schema", "get_template_schema", schemas.get_template_schema),
-    _send("POST", f"{_SYNC}/acquireAccessToken", "acquire_access_token", credentials.acquire_access_token, ending=True),
+    _send("POST", f"{_SYNC}/acquireAccessToken", "acquire_access_token", jobs.acquire_access_token, ending=True),
     # The permissions reference does not list reading secrets: we assume the permission to write.
     Route(
         "GET",
         f"{_SYNC}/secrets",
         "get_secrets",
-        credentials.get_secrets,
+        jobs.get_secrets,
         tokens.WRITE_SYNCHRONIZATION,
         unlisted=True,
         ending=True,
     ),
-    _send("PUT", f"{_SYNC}/secrets", "put_secrets", credentials.put_secrets, ending=True),
+    _send("PUT", f"{_SYNC}/secrets", "put_secrets", jobs.put_secrets, ending=True),
 )
 
 ROUTES: tuple[Route, ...] = (*_GENERAL, *_DIRECTORY, *_SINGLE_SIGN_ON, *_SYNCHRONIZATION)

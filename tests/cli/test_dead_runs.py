@@ -11,7 +11,7 @@ from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.states import Cancelling, Completed, Pending, Running, State
 from ruamel.yaml import YAML
 
-from flows.cli.up.dead_runs import crash_dead_runs
+from flows.cli.up.stack import crash_dead_runs
 from flows.shard import provision_shard
 
 pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("prefect_api")]

@@ -8,9 +8,7 @@ import pytest
 from prefect.server.schemas.schedules import CronSchedule, IntervalSchedule
 from ruamel.yaml import YAML
 
-from flows.cli.deploy.fleets_file import read_fleets_file
-from flows.cli.deploy.packaged_files import find_packaged_file
-from flows.cli.deploy.prefect_yaml import prefect_yaml
+from flows.cli.deploy.prefect_yaml import find_packaged_file, prefect_yaml, read_fleets_file
 from flows.cli.errors import CommandFailed
 from tests.estates import fleet, instance
 

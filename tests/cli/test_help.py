@@ -9,7 +9,7 @@ import pytest
 import typer.cli
 from typer.testing import CliRunner
 
-from flows.cli.arguments.completion import complete_tenants
+from flows.cli.options import complete_tenants
 from flows.configuration.blocks import EntraTenant
 from flows.store import SCHEMA_VERSION
 from tests.docs.pages import DOCS

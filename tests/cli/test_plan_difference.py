@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.cli.arguments.plan_file import PlanFile, PlanOptions, write_plan_file
+from flows.cli.commands.plan import PlanFile, PlanOptions, write_plan_file
 from flows.plan.plan import Plan
 from tests.plan.test_diff import fleet, held, plan_one
 

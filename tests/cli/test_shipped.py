@@ -5,7 +5,7 @@ import tomllib
 
 import pytest
 
-from flows.cli.deploy.packaged_files import find_packaged_file
+from flows.cli.deploy.prefect_yaml import find_packaged_file
 from tests.cli.conftest import ROOT, finished, started
 
 WHEEL = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
@@ -27,7 +27,7 @@ def installed(tmp_path):
 PROGRAM = """
 import sys
 from flows.cli.deploy.prefect_yaml import prefect_yaml
-from flows.cli.deploy.packaged_files import find_packaged_file
+from flows.cli.deploy.prefect_yaml import find_packaged_file
 print(find_packaged_file("prefect.yaml").is_relative_to(sys.argv[1]))
 print(len(prefect_yaml()["deployments"]), len(list(find_packaged_file("deployments/automations").glob("*.yaml"))))
 """

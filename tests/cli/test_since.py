@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import typer
 
-from flows.cli.arguments.options import parse_since
+from flows.cli.options import parse_since
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.cli.deploy.fleets_file import read_fleets_file
-from flows.cli.deploy.prefect_yaml import prefect_yaml
+from flows.cli.deploy.prefect_yaml import prefect_yaml, read_fleets_file
 from tests.e2e.machine import Machine, until
 
 ROOT = Path(__file__).parents[2]

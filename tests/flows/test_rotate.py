@@ -7,7 +7,7 @@ from flows.credentials.token_life import read_expiry
 from flows.monitor import monitor_fleet
 from flows.plan.diff import UnknownKey
 from flows.provision import provision_fleet
-from flows.report.build import build_report
+from flows.report.content import build_report
 from flows.report.html import render_html
 from flows.report.markdown import render_markdown
 from flows.rotate import rotate_credentials

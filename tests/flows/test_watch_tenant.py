@@ -5,13 +5,13 @@ from flows.configuration.environment import add_prefect_variables, environment
 from flows.monitor import monitor_fleet
 from flows.monitoring.instances import read_instances, unmanaged_key
 from flows.monitoring.metrics import build_registry
-from flows.monitoring.quarantine_reaction import QuarantineEvent
+from flows.monitoring.quarantine import QuarantineEvent
 from flows.monitoring.user_history import read_user_history
 from flows.provision import provision_fleet
 from flows.react import react_to_quarantine
-from flows.report.build import build_report
+from flows.report.content import build_report
 from flows.report.html import render_html
-from flows.run.job_events import build_event
+from flows.run.events import build_event
 from flows.store import open_store
 from flows.watch_tenant import watch_tenant
 from tests.estates import TENANT, estate, fleet, instance

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from flows.monitoring.harvest_audits import harvest_audits
+from flows.monitoring.harvest import harvest_audits
 from graph_client import GraphClient, GraphSettings, StaticTokens
 from graph_emulator import Clock, Emulator, EmulatorSettings, FaultRule
 from tests.monitoring.emulated import client_of, start_box, token_of

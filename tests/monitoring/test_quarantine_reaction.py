@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from flows.monitoring.quarantine_reaction import choose_reaction
+from flows.monitoring.quarantine import choose_reaction
 from flows.monitoring.triage import explain_quarantine
 from flows.store import Failure, JobObservation
 

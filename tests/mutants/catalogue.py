@@ -106,8 +106,8 @@ MUTANTS = (
     Mutant(
         "apply although two bear the mark",
         "flows/plan/safety.py",
-        "if len(bearers) > 1:",
-        "if len(bearers) > 2:",
+        "if len(owned) > 1:",
+        "if len(owned) > 2:",
         ("tests/plan/test_diff.py",),
     ),
     Mutant(
@@ -203,7 +203,7 @@ MUTANTS = (
     ),
     Mutant(
         "go on with a roll-out whose plan has changed",
-        "flows/rollout/waves.py",
+        "flows/rollout.py",
         'return all(known[key]["digest"] == now[key].digest for key in left) and all(',
         'return all(known[key]["digest"] for key in left) and all(',
         ("tests/rollout/test_waves.py",),
@@ -392,7 +392,7 @@ MUTANTS = (
     ),
     Mutant(
         "forget when a token ends",
-        "flows/tasks/fingerprints.py",
+        "flows/tasks/provision.py",
         "expiries = {key: end for key, end in ends.items() if end}",
         "expiries = {key: end for key, end in ends.items() if not end}",
         ("tests/flows/test_rotate.py",),
@@ -420,7 +420,7 @@ MUTANTS = (
     ),
     Mutant(
         "take settings that may not be read for those of the file",
-        "flows/plan/drift.py",
+        "flows/plan/known_state.py",
         "if plan.settings_read:",
         "if plan:",
         ("tests/flows/test_drift_names.py",),

@@ -19,7 +19,7 @@ from prefect.utilities.annotations import quote
 from prefect.utilities.callables import get_call_parameters
 
 from flows import artifacts
-from flows.run import certificate_events, job_events, task_runner
+from flows.run import events, task_runner
 from flows.run.task_runner import LoopTaskRunner
 from flows.tasks import mapped as mapping
 
@@ -33,9 +33,8 @@ def prefect_aside():
         patched.setattr(task_runner, "run_task_async", _run_task)
         # It asks the server about a run that it does not know.
         patched.setattr(mapping, "name_fleet_run", lambda: None)
-        patched.setattr(job_events, "get_client", _nobody)
-        patched.setattr(certificate_events, "get_client", _nobody)
-        patched.setattr(job_events, "send_events", _nothing)
+        patched.setattr(events, "get_client", _no_client)
+        patched.setattr(events, "send_events", _nothing)
         for module in (artifacts,):
             for name in vars(module):
                 if name.startswith(("acreate_", "aupdate_")):
@@ -111,5 +110,5 @@ async def _nothing(*_, **__):
 
 
 @asynccontextmanager
-async def _nobody():
+async def _no_client():
     yield None

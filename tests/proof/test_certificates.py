@@ -11,7 +11,7 @@ from flows.configuration.environment import add_prefect_variables
 from flows.errors import StepFailed
 from flows.monitor import monitor_fleet
 from flows.monitoring.metrics import build_registry
-from flows.report.build import build_report
+from flows.report.content import build_report
 from flows.steps.idempotency import use_wait_limits
 from flows.store import open_store
 from graph_emulator.faults.rules import read_fault

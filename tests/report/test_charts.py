@@ -1,7 +1,7 @@
 import pytest
 
+from flows.report.content import format_duration, shorten_text
 from flows.report.html import _round_numbers, _ticks
-from flows.report.models import format_duration, shorten_text
 
 
 @pytest.mark.parametrize(

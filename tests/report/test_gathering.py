@@ -2,7 +2,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from flows.report.build import build_report
+from flows.report.content import build_report
 from flows.store import KnownInstance, open_store
 from tests.report.stores import EVIL, NOW, OTHER, furnished, totals
 from tests.store.events import BOX, TENANT

@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from flows.report.build import build_report
+from flows.report.content import build_report
 from flows.report.html import render_html
 from flows.store import open_store
 from tests.report.stores import EVIL, NOW, application, at, furnished, job

@@ -1,4 +1,4 @@
-from flows.report.build import build_report
+from flows.report.content import build_report
 from flows.report.markdown import render_markdown
 from flows.store import open_store
 from tests.report.stores import NOW, furnished

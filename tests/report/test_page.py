@@ -2,7 +2,7 @@
 
 import pytest
 
-from flows.report.build import build_report
+from flows.report.content import build_report
 from flows.report.html import render_html
 from tests.report.browser import browser
 from tests.report.stores import NOW, furnished, totals

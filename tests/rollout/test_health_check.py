@@ -11,7 +11,7 @@ from flows.monitoring.health import JobHealth
 from flows.on_demand_provisioning.request import Subject
 from flows.on_demand_provisioning.result import OnDemandResult
 from flows.plan.outcome import InstanceOutcome
-from flows.rollout.health_check import CanaryRules, HealthCheck, Observation, evaluate
+from flows.rollout import CanaryRules, HealthCheck, Observation, evaluate
 
 RULES = CanaryRules(failures_percent=5, deletes=2)
 OUTCOME = InstanceOutcome("k", "updated", job_id="j")

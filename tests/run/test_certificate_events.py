@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from flows.plan.outcome import InstanceOutcome, StagedCertificate
-from flows.run.certificate_events import STAGED, build_staged_event
+from flows.run.events import STAGED, build_staged_event
 
 TENANT = "aaaaaaaa-0000-4000-8000-000000000001"
 

@@ -9,7 +9,7 @@ from prefect.client.orchestration import get_client
 from flows.configuration.environment import add_prefect_variables, environment
 from flows.monitor import monitor_fleet
 from flows.provision import provision_fleet
-from flows.run import job_events
+from flows.run import events
 from flows.store import open_store
 from tests.estates import TENANT, estate, fleet, instance
 
@@ -75,7 +75,7 @@ async def test_a_run_that_died_before_the_store_knew_sends_the_same_event_again_
     tenant, monkeypatch
 ):
     sent = []
-    send = job_events.send_events
+    send = events.send_events
 
     async def send_and_die(client, events):
         await send(client, events)
@@ -83,12 +83,12 @@ async def test_a_run_that_died_before_the_store_knew_sends_the_same_event_again_
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(job_events, "send_events", send_and_die)
+        patched.setattr(events, "send_events", send_and_die)
         with pytest.raises(KeyboardInterrupt):
             await monitor(until="settled")
     with open_store(environment().store_url) as store:
         (episode,) = store.job_episodes.untold(TENANT, "told")
-    assert job_events.build_event(episode, "steady").id == sent[0].id
+    assert events.build_event(episode, "steady").id == sent[0].id
     await monitor()
     await monitor()
     with open_store(environment().store_url) as store:
@@ -101,7 +101,7 @@ async def test_a_prefect_that_takes_no_events_stops_no_sweep_and_is_told_by_the_
     ((job,),) = tenant.jobs().values()
     tenant.emulator.controls.quarantine(job["id"], "TooManyDeletes")
     with monkeypatch.context() as patched:
-        patched.setattr(job_events, "_PATH", "/events/nowhere")
+        patched.setattr(events, "_PATH", "/events/nowhere")
         (reading,) = (await monitor()).readings
         assert reading.health.state == "quarantined"
     await monitor()

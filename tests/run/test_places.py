@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import pytest
 
-from flows.run.places import Places, leave_place
+from flows.run.task_runner import Places, leave_place
 from tests.proof.quick_loop import QuickTime, run
 
 SECOND = 1.0

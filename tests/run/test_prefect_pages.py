@@ -9,7 +9,7 @@ from prefect.client.orchestration import PrefectClient
 
 from flows.apply import shard_runs
 from flows.cli.deploy.deploy import refuse_unknown_parameters, switched_off
-from flows.cli.up import dead_runs
+from flows.cli.up import stack
 from flows.fleet_file.loader import fleet_from_object
 from flows.run import prefect_pages
 from flows.run.prefect_pages import PrefectListTooLong, read_all
@@ -103,6 +103,6 @@ async def test_an_apply_sees_unfinished_shards_after_the_first_page(monkeypatch)
 
 async def test_up_crashes_dead_runs_after_the_first_page(monkeypatch):
     server = Server(runs(MANY))
-    monkeypatch.setattr(dead_runs, "get_client", server.client)
-    assert await dead_runs.crash_dead_runs("pool") == MANY
+    monkeypatch.setattr(stack, "get_client", server.client)
+    assert await stack.crash_dead_runs("pool") == MANY
     assert {str(each) for each in server.changed} == {each["id"] for each in server.items}

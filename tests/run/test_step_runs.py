@@ -7,7 +7,7 @@ from prefect.logging import disable_run_logger
 
 from flows.errors import StepFailed
 from flows.run.redaction import Redacted
-from flows.run.step_runs import RETRY_DELAY_SECONDS, leave_steps_unrecorded
+from flows.run.task_runner import RETRY_DELAY_SECONDS, leave_steps_unrecorded
 from flows.tasks.mapped import step
 from graph_client.errors import BadSettings, GraphError
 from graph_client.redaction import learn_secrets

@@ -3,8 +3,7 @@ import asyncio
 import pytest
 from prefect import flow, task, unmapped
 
-from flows.run.places import leave_place
-from flows.run.task_runner import LoopTaskRunner, limit_concurrency
+from flows.run.task_runner import LoopTaskRunner, leave_place, limit_concurrency
 
 pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("prefect_api")]
 

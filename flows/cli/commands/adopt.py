@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.arguments.options import TenantOption
 from flows.cli.errors import BadUsage, CommandFailed
+from flows.cli.options import TenantOption
 from flows.cli.output.console import print_note, stderr_console
 from flows.cli.output.records import refuse_existing, write_new
 from flows.formatting import format_number

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.arguments.options import (
+from flows.cli.commands.plan import PlanFile, PlanOptions, make_plan
+from flows.cli.errors import FAILED, BadUsage
+from flows.cli.options import (
     DEFAULT_FLEET,
     CanaryLimitOption,
     CanaryOption,
@@ -24,10 +26,7 @@ from flows.cli.arguments.options import (
     require_terminal,
     wait_parameter,
 )
-from flows.cli.arguments.plan_file import PlanFile, PlanOptions
-from flows.cli.errors import FAILED, BadUsage
 from flows.cli.output.console import stderr_console, stdout_console
-from flows.cli.output.outcome import report_outcome
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -59,6 +58,7 @@ def command(
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Apply the fleet file to the tenant."""
+    from flows.cli.output.changes import report_outcome
     from flows.configuration.environment import use_store
     from flows.fleet_file.loader import load_fleet, use_fleet
     from flows.plan.diff import select_instances
@@ -114,8 +114,7 @@ def _confirmed(
     Raises:
         Exit: Nothing can be applied: every change is in conflict.
     """
-    from flows.cli.commands.plan import make_plan
-    from flows.cli.output.plan import show_plan
+    from flows.cli.output.changes import show_plan
     from flows.plan.safety import find_refusal
 
     require_terminal("apply")

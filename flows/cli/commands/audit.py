@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.arguments.options import SinceOption, StoreOption
+from flows.cli.options import SinceOption, StoreOption
 from flows.cli.output.console import stderr_console, stdout_console
 from flows.cli.output.records import Format, FormatOption, OldFormatOption, choose_format, print_records
 

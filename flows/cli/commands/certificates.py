@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.arguments.options import (
+from flows.cli.errors import FAILED, BadUsage
+from flows.cli.options import (
     DEFAULT_FLEET,
     ChangeOption,
     FleetArgument,
@@ -24,7 +25,6 @@ from flows.cli.arguments.options import (
     require_terminal,
     wait_parameter,
 )
-from flows.cli.errors import FAILED, BadUsage
 from flows.cli.output.console import name_fleet_file, show_failure, stderr_console, stdout_console
 from flows.cli.output.records import Format, FormatOption, choose_format, print_records
 
@@ -251,7 +251,7 @@ def _rotate(
     if not (yes or _confirmed(stage, desired, **parameters)):
         return
 
-    from flows.cli.output.outcome import report_outcome
+    from flows.cli.output.changes import report_outcome
     from flows.cli.processes.run_flow import run_flow
     from flows.rotate_certificates import rotate_certificates
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.arguments.options import DEFAULT_FLEET, FleetArgument, OnlyOption, Output, OutputOption, TenantOption
 from flows.cli.errors import FAILED
+from flows.cli.options import DEFAULT_FLEET, FleetArgument, OnlyOption, Output, OutputOption, TenantOption
 from flows.cli.output.console import print_json, print_lines, stderr_console, stdout_console
 
 if TYPE_CHECKING:

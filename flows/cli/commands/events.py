@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.arguments.options import SinceOption, StoreOption, parse_since
 from flows.cli.errors import BadUsage, CommandFailed
+from flows.cli.options import SinceOption, StoreOption, parse_since
 from flows.cli.output.console import print_json_text, stderr_console, stdout_console
 from flows.cli.output.records import (
     Format,

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.arguments.options import SinceOption, StoreOption
 from flows.cli.errors import CommandFailed
+from flows.cli.options import SinceOption, StoreOption
 from flows.cli.output.console import name_fleet_file, print_json, print_lines, stdout_console, use_fleet_file
 from flows.cli.output.records import Format, FormatOption, print_records
 
 if TYPE_CHECKING:
-    from flows.monitoring.open_failures import FailureCause
+    from flows.monitoring.triage import FailureCause
     from flows.store import Coverage, OpenFailure
 
 COLUMNS = (
@@ -48,7 +48,7 @@ def command(
     at that time or later.
     """
     from flows.configuration.environment import environment, use_store
-    from flows.monitoring.open_failures import group_by_cause
+    from flows.monitoring.triage import group_by_cause
     from flows.store import require_store
 
     name = _fleet_name(fleet)

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.arguments.options import Output
 from flows.cli.errors import CommandFailed
+from flows.cli.options import Output
 from flows.cli.output.console import print_json, print_note, print_text
 
 

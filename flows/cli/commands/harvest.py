@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.arguments.options import Output, OutputOption, SinceOption, StoreOption, TenantOption
 from flows.cli.errors import BadUsage
+from flows.cli.options import Output, OutputOption, SinceOption, StoreOption, TenantOption
 from flows.cli.output.console import print_json, print_lines, stdout_console
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.arguments.options import Output, OutputOption, StoreOption, TenantOption, parse_since
 from flows.cli.errors import FAILED, BadUsage
+from flows.cli.options import Output, OutputOption, StoreOption, TenantOption, parse_since
 from flows.cli.output.console import stderr_console
 from flows.cli.output.records import InventoryFormat
 

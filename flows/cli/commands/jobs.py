@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.arguments.completion import complete_scopes
-from flows.cli.arguments.options import (
+from flows.cli.errors import FAILED
+from flows.cli.options import (
     DEFAULT_FLEET,
     ChangeOption,
     FleetArgument,
@@ -19,11 +19,11 @@ from flows.cli.arguments.options import (
     TenantOption,
     WaitOption,
     YesOption,
+    complete_scopes,
     confirm,
     require_terminal,
     wait_parameter,
 )
-from flows.cli.errors import FAILED
 from flows.cli.output.console import show_failure, stderr_console, stdout_console
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def _control(fleet: Path, yes: bool, store: str | None, output: Output, **parame
     if not (yes or _confirmed(desired, **parameters)):
         return
 
-    from flows.cli.output.outcome import report_outcome
+    from flows.cli.output.changes import report_outcome
     from flows.cli.processes.run_flow import run_flow
     from flows.control_jobs import control_jobs
 

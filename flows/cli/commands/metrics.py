@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.arguments.options import StoreOption
 from flows.cli.errors import BadUsage, CommandFailed
+from flows.cli.options import StoreOption
 from flows.cli.output.console import print_note, print_text
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from flows.cli.arguments.options import (
+from flows.cli.errors import FAILED, BadUsage
+from flows.cli.options import (
     DEFAULT_FLEET,
     Output,
     OutputOption,
@@ -15,7 +16,6 @@ from flows.cli.arguments.options import (
     VerboseOption,
     remember_fleet_file,
 )
-from flows.cli.errors import FAILED, BadUsage
 from flows.cli.output.console import print_json, print_note
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.arguments.options import StoreOption
 from flows.cli.errors import CommandFailed
+from flows.cli.options import StoreOption
 from flows.cli.output.console import stderr_console
 
 
@@ -21,9 +21,9 @@ def command(
     """Write one HTML page about fleets, jobs, events and errors. Reads only the store."""
     from rich.text import Text
 
-    from flows.cli.arguments.options import ensure_known
+    from flows.cli.options import ensure_known
     from flows.configuration.environment import environment, use_store
-    from flows.report.build import build_report
+    from flows.report.content import build_report
     from flows.report.html import render_html
     from flows.store import require_store
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.arguments.completion import complete_keys
-from flows.cli.arguments.options import (
+from flows.cli.errors import FAILED, BadUsage
+from flows.cli.options import (
     DEFAULT_FLEET,
     ChangeOption,
     FleetArgument,
@@ -16,11 +16,11 @@ from flows.cli.arguments.options import (
     TenantOption,
     WaitOption,
     YesOption,
+    complete_keys,
     confirm,
     require_terminal,
     wait_parameter,
 )
-from flows.cli.errors import FAILED, BadUsage
 from flows.cli.output.console import print_lines, print_note, show_failure, stderr_console, stdout_console
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def command(
     if not (yes or _confirmed(desired, only, tenant, look)):
         return
 
-    from flows.cli.output.outcome import report_outcome
+    from flows.cli.output.changes import report_outcome
     from flows.cli.processes.run_flow import run_flow
     from flows.retire import retire_instances
 

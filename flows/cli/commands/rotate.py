@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.arguments.completion import complete_keys
-from flows.cli.arguments.options import (
+from flows.cli.errors import FAILED
+from flows.cli.options import (
     DEFAULT_FLEET,
     FleetArgument,
     Output,
@@ -13,11 +13,11 @@ from flows.cli.arguments.options import (
     StoreOption,
     TenantOption,
     WaitOption,
+    complete_keys,
     confirm,
     require_terminal,
     wait_parameter,
 )
-from flows.cli.errors import FAILED
 from flows.cli.output.console import print_json, print_note
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def command(
     if not (yes or _confirmed(only)):
         return
 
-    from flows.cli.output.outcome import show_outcome
+    from flows.cli.output.changes import show_outcome
     from flows.cli.processes.run_flow import run_flow
     from flows.rotate import rotate_credentials
 

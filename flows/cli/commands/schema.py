@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.arguments.options import (
+from flows.cli.errors import CommandFailed
+from flows.cli.options import (
     DEFAULT_FLEET,
     ChangeOption,
     FleetArgument,
@@ -21,7 +22,6 @@ from flows.cli.arguments.options import (
     require_terminal,
     wait_parameter,
 )
-from flows.cli.errors import CommandFailed
 from flows.cli.output.console import (
     name_fleet_file,
     print_json,
@@ -248,7 +248,7 @@ def restore_schema(
     if not (yes or _confirmed(only, version)):
         return
 
-    from flows.cli.output.outcome import report_outcome
+    from flows.cli.output.changes import report_outcome
     from flows.cli.processes.run_flow import run_flow
     from flows.restore import restore_schema
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.arguments.options import DEFAULT_FLEET, FleetArgument, OnlyOption, TenantOption
 from flows.cli.errors import BadUsage, CommandFailed
+from flows.cli.options import DEFAULT_FLEET, FleetArgument, OnlyOption, TenantOption
 from flows.cli.output.console import print_text, stderr_console
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.arguments.options import Output, OutputOption, StoreOption, confirm
 from flows.cli.errors import BadUsage
+from flows.cli.options import Output, OutputOption, StoreOption, confirm
 from flows.cli.output.console import print_json, print_lines, print_note, stderr_console, stdout_console
 from flows.formatting import format_count
 

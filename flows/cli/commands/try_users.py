@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.arguments.completion import complete_keys
-from flows.cli.arguments.options import (
+from flows.cli.errors import FAILED, BadUsage
+from flows.cli.options import (
     DEFAULT_FLEET,
     ChangeOption,
     FleetArgument,
@@ -13,8 +13,8 @@ from flows.cli.arguments.options import (
     OutputOption,
     StoreOption,
     TenantOption,
+    complete_keys,
 )
-from flows.cli.errors import FAILED, BadUsage
 from flows.cli.output.console import print_json, print_note
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _report(outcome: "OnDemandResults", output: Output) -> None:
     if output is Output.JSON:
         print_json(outcome.as_json())
     else:
-        from flows.cli.output.on_demand import show_on_demand_results
+        from flows.cli.output.users import show_on_demand_results
 
         show_on_demand_results(outcome)
     for trial in outcome.trials:

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.arguments.options import Output, OutputOption, StoreOption
 from flows.cli.errors import FAILED, CommandFailed
+from flows.cli.options import Output, OutputOption, StoreOption
 from flows.cli.output.console import print_json, print_note, stdout_console
 
 if TYPE_CHECKING:
@@ -43,13 +43,13 @@ def command(
     if output is Output.JSON:
         print_json(story.as_json())
         return
-    from flows.cli.output.user_history import show_user_history
+    from flows.cli.output.users import show_user_history
 
     show_user_history(story)
 
 
 def _instances(store: "Store", fleet: str | None, app: str | None) -> list["Instance"]:
-    from flows.cli.arguments.options import ensure_known
+    from flows.cli.options import ensure_known
     from flows.monitoring.instances import read_instances
 
     ensure_known(store, fleet)

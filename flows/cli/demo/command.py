@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from flows.cli.arguments.options import Output, OutputOption
 from flows.cli.errors import FAILED
+from flows.cli.options import Output, OutputOption
 from flows.cli.output.console import print_json, stderr_console, stdout_console
 from flows.cli.processes.temporary_directory import temporary_directory
 

@@ -30,8 +30,7 @@ def command(
     from prefect.settings import PREFECT_API_URL
 
     from flows.cli.deploy.deploy import deploy, format_deployed
-    from flows.cli.deploy.fleets_file import read_fleets_file
-    from flows.cli.deploy.prefect_yaml import prefect_yaml, write_prefect_yaml
+    from flows.cli.deploy.prefect_yaml import prefect_yaml, read_fleets_file, write_prefect_yaml
     from flows.cli.processes.isolation import require_usable_proxies
     from flows.cli.processes.prefect_server import PrefectApi
 

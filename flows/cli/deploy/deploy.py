@@ -16,8 +16,7 @@ from prefect.exceptions import ObjectAlreadyExists
 from prefect.workers.process import ProcessWorker
 from ruamel.yaml import YAML
 
-from flows.cli.deploy.packaged_files import find_packaged_file
-from flows.cli.deploy.prefect_yaml import write_prefect_yaml
+from flows.cli.deploy.prefect_yaml import find_packaged_file, write_prefect_yaml
 from flows.cli.errors import CommandFailed
 from flows.cli.processes.child import Child
 from flows.cli.processes.prefect_server import PrefectApi
@@ -130,7 +129,7 @@ async def _prepare(notify: str | None) -> tuple[UUID | None, set[str]]:
 
 async def _complete(document: dict[str, Any], block_id: UUID | None, off: set[str]) -> list[str]:
     async with get_client() as client:
-        # After Prefect's own command, which writes the schema anew each time.
+        # After Prefect's own command, which rewrites the schema each time.
         await refuse_unknown_parameters(client)
         await switch_off(client, off)
         await make_automations(client, block_id)

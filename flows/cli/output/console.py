@@ -239,7 +239,7 @@ class ShownInterruption(KeyboardInterrupt):
 
 
 def format_interruption() -> str:
-    """Return what to say of a command that was interrupted before it began to change anything."""
+    """Return the message for a command that was interrupted before it began to change anything."""
     return "Interrupted." if _fleet_file.get() == _ANY_FLEET else "Interrupted. Nothing was changed."
 
 

@@ -1,6 +1,6 @@
 """The part of Prefect's API that a flow run asks for, answered by the command itself.
 
-A command that is given no Prefect server has no UI either: nobody could look at a server of its own before it ends, and
+A command that is given no Prefect server has no UI either: its own server would end before anyone could look at it, and
 starting one costs four seconds of processor time. The engine is Prefect's all the same; only what it reports is kept in
 this process, and forgotten with it. So the steps of an instance are no task runs here. What is to last is in the store.
 
@@ -25,7 +25,7 @@ from prefect.events.clients import NullEventsClient
 from prefect.events.worker import EventsWorker
 from prefect.settings import PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
 
-from flows.run.step_runs import leave_steps_unrecorded
+from flows.run.task_runner import leave_steps_unrecorded
 
 _BASE = "/api"
 

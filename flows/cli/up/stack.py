@@ -10,21 +10,29 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self
 
+import psutil
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, WorkPoolFilter
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.sorting import FlowRunSort
 from prefect.deployments.flow_runs import arun_deployment
 from prefect.settings import PREFECT_API_URL
+from prefect.states import Crashed
 
+from flows.cli.demo.fleet import write_demo_fleet
 from flows.cli.deploy.deploy import POOL, deploy, format_deployed
-from flows.cli.deploy.fleets_file import read_fleets_file
-from flows.cli.deploy.prefect_yaml import prefect_yaml
+from flows.cli.deploy.prefect_yaml import prefect_yaml, read_fleets_file
 from flows.cli.errors import CommandFailed
 from flows.cli.processes.child import Child
 from flows.cli.processes.isolation import require_usable_proxies
 from flows.cli.processes.prefect_server import PrefectApi, PrefectServer
-from flows.cli.up.dead_runs import crash_dead_runs
-from flows.cli.up.embedded_tenant import DEPLOYMENT, serve_embedded_tenant
+from flows.cli.processes.process_tree import is_running
 from flows.cli.up.home import Home
+from flows.configuration.blocks import EntraTenant
 from flows.configuration.environment import EnvironmentIncomplete, environment
+from flows.run.prefect_pages import read_all
 from flows.store import upgrade_store
+from graph_emulator import Emulator, EmulatorSettings
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -227,3 +235,94 @@ class Stack:
 
 async def _run(deployment: str) -> None:
     await arun_deployment(deployment, timeout=0, as_subflow=False)
+
+
+BLOCK = "embedded"
+DEPLOYMENT = "provision-fleet/on-demand-demo"
+_INSTANCES = 8
+_FLEETS = """\
+[fleets.demo]
+fleet = "fleet.yaml"
+reader = "embedded"
+writer = "embedded"
+timezone = "UTC"
+
+[fleets.demo.schedules]
+sweep = 60
+
+[schedules]
+harvest = 120
+"""
+
+
+@contextmanager
+def serve_embedded_tenant(directory: Path, api: PrefectApi) -> Iterator[dict[str, str]]:
+    """Serve a tenant, save its sign-in as a block, and yield the worker's environment variables.
+
+    Args:
+        directory: Where its files go, including the store: an old store would not match a new tenant.
+        api: The server that stores the block.
+    """
+    directory.mkdir(mode=0o700, exist_ok=True)
+    for old in directory.glob("store.db*"):
+        old.unlink()
+    emulator = Emulator(EmulatorSettings())
+    with emulator.serve(port=0, directory=directory) as served:
+        settings = emulator.settings
+        write_demo_fleet(directory, settings.tenant_id, _INSTANCES, served.url)
+        (directory / "fleets.toml").write_text(_FLEETS, "utf-8")
+        block = EntraTenant(
+            tenant_id=settings.tenant_id,
+            client_id=settings.client_id,
+            client_secret=settings.client_secret,
+            graph_url=served.url,
+            authority=served.url,
+            ca_file=str(served.ca_file.resolve()),
+        )
+        with api.used():
+            asyncio.run(_save(block))
+        yield {"ENTRA_FLEET_STORE": f"sqlite:///{directory / 'store.db'}", "ENTRA_FLEET_TARGETS": "localhost"}
+
+
+async def _save(block: EntraTenant) -> None:
+    # The tenant has another port at each start.
+    await block.save(BLOCK, overwrite=True)
+
+
+_BEGUN = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
+_WHY = "Its worker was killed. Run it again: it continues where this run stopped."
+
+
+async def crash_dead_runs(pool: str) -> int:
+    """Mark the runs of a work pool whose processes have ended as crashed, and return how many.
+
+    Prefect would keep them Running, with their concurrency slots, until their heartbeat is missed. Call this before a
+    worker is started, on a server that has no other: a run without a process was left before it had one.
+    """
+    begun = FlowRunFilter.model_validate({"state": {"type": {"any_": _BEGUN}}})
+    async with get_client() as client:
+        found = await read_all(
+            client.read_flow_runs,
+            # An order that does not change while pages are read.
+            sort=FlowRunSort.ID_DESC,
+            flow_run_filter=begun,
+            work_pool_filter=WorkPoolFilter.model_validate({"name": {"any_": [pool]}}),
+        )
+        dead = [run for run in found if not _has_process(run)]
+        for run in dead:
+            await client.set_flow_run_state(run.id, Crashed(message=_WHY), force=True)
+    return len(dead)
+
+
+def _has_process(run: FlowRun) -> bool:
+    pid = _pid_of(run)
+    try:
+        return pid is not None and is_running(psutil.Process(pid))
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _pid_of(run: FlowRun) -> int | None:
+    # Some versions of Prefect write HOST:PID.
+    number = (run.infrastructure_pid or "").rpartition(":")[2]
+    return int(number) if number.isdecimal() else None

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graph_emulator.handlers.directory_properties import FILTERABLE
+from graph_emulator.handlers.directory_objects import FILTERABLE
 from graph_emulator.handlers.provisioning_logs import _BOTH
 from graph_emulator.wire.odata import Filterable
 from graph_emulator.wire.odata_syntax import FilterSyntaxError, parse_filter

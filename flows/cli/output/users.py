@@ -1,4 +1,4 @@
-"""The history of a user or group as text."""
+"""What is known of single users and groups as text: on-demand provisioning now, and their history."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -13,8 +13,66 @@ from flows.cli.output.tables import Column, format_moment, print_table, state_te
 
 if TYPE_CHECKING:
     from flows.monitoring.user_history import HistoryEntry, TriedOnDemand, UserHistory
+    from flows.on_demand_provisioning.result import OnDemandResult, OnDemandResults
 
-_COLOURS = {"failure": "red", "success": "green", "skipped": "yellow", "warning": "yellow"}
+
+_COLOURS = {"failed": "red", "unknown": "red", "skipped": "yellow"}
+_STATUS_COLOURS = {"success": "green", "failure": "red", "skipped": "yellow"}
+_INDENT = (0, 0, 0, 2)
+
+
+def show_on_demand_results(outcome: "OnDemandResults") -> None:
+    """Print the steps and the outcome of each attempt."""
+    for number, trial in enumerate(outcome.trials):
+        if number:
+            stdout_console().print()
+        _show(trial)
+
+
+def _show(trial: "OnDemandResult") -> None:
+    # `why` shows users too, from the store alone: it loads no client of Graph.
+    from flows.on_demand_provisioning.result import format_lines
+
+    console, subject = stdout_console(), trial.subject
+    who = "  ".join(filter(None, (subject.label, subject.user_principal_name, subject.kind, subject.id)))
+    print_lines([Text(who, style="bold")], console)
+    outcome = Text(trial.outcome, style=_COLOURS.get(trial.outcome, "green"))
+    console.print(Text.assemble((trial.key, "bold"), "  ", outcome, f"  {trial.tried_at:%Y-%m-%d %H:%M:%SZ}"))
+    if trial.steps:
+        console.print(Padding(_steps(trial), _INDENT))
+    if trial.modified:
+        console.print(Padding(_attributes(trial), _INDENT))
+    grid = Table.grid(padding=(0, 2))
+    for label, text in format_lines(trial):
+        grid.add_row(Text(label, style="dim"), Text(text))
+    if grid.row_count:
+        console.print(Padding(grid, _INDENT))
+
+
+def _steps(trial: "OnDemandResult") -> Table:
+    from flows.on_demand_provisioning.result import format_details
+
+    grid = Table.grid(padding=(0, 2))
+    for step in trial.steps:
+        status = (step.status or "?").lower()
+        grid.add_row(
+            Text((step.type or step.name or "?").lower(), style="dim"),
+            Text(status, style=_STATUS_COLOURS.get(status, "")),
+            Text(step.description or step.name or ""),
+        )
+        if details := format_details(step):
+            grid.add_row("", "", Text(details, style="dim"))
+    return grid
+
+
+def _attributes(trial: "OnDemandResult") -> Table:
+    table = Table("attribute", "before", "after", box=None, pad_edge=False)
+    for each in trial.modified:
+        table.add_row(*(Text(text or "-") for text in (each.name, each.before, each.after)))
+    return table
+
+
+_HISTORY_COLOURS = {"failure": "red", "success": "green", "skipped": "yellow", "warning": "yellow"}
 _COLUMNS = (
     Column("key"),
     Column("application", drop=1, prose=True),
@@ -74,7 +132,7 @@ def _heading(chapter: "HistoryEntry") -> Text:
     heading = Text(chapter.name, style="bold")
     if chapter.instance and told.service_principal_name:
         heading.append(f" ({told.service_principal_name})", style="not bold")
-    heading.append("  ").append(told.status or "?", style=_COLOURS.get(told.status or "", ""))
+    heading.append("  ").append(told.status or "?", style=_HISTORY_COLOURS.get(told.status or "", ""))
     return heading.append(f"  {told.action or ''}  {_moment(told.activity_at)}", style="not bold")
 
 

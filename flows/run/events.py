@@ -1,7 +1,7 @@
-"""Prefect events about jobs, for automations: one when an episode begins, one when it ends.
+"""Prefect events for automations: when an episode of a job begins or ends, and for each certificate that is staged.
 
-The store knows which episodes Prefect was told of, so that no later sweep tells again. A run that dies after Prefect
-had an event and before the store knows sends it twice; its id is the same then, and Prefect keeps one.
+The store knows which episodes Prefect has, so that no later sweep sends them again. A run that ends after Prefect has
+an event and before the store knows sends it twice; its id is the same then, and Prefect keeps one.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ from prefect.events.related import related_resources_from_run_context
 from prefect.logging import get_run_logger
 
 from flows.formatting import format_iso
+from flows.plan.outcome import InstanceOutcome
 from flows.store import JobEpisode, Store
 from flows.store.job_history import BEGINNINGS, Word
 
@@ -96,3 +97,50 @@ def _id_of(episode: JobEpisode, word: Word) -> UUID:
     began = format_iso(episode.began_at)
     # Made of what happened, so that a repeated event has the same id.
     return uuid5(NAMESPACE_URL, f"entra-fleet:{episode.tenant_id}/{episode.job_id}/{episode.kind}/{began}/{word}")
+
+
+STAGED = "entra-fleet.certificate.staged"
+
+
+async def emit_staged_events(tenant_id: str, fleet: str, outcomes: Sequence[InstanceOutcome]) -> None:
+    """Tell Prefect of every certificate that is staged now.
+
+    A certificate has the same event each time, of which Prefect keeps one: a Prefect that cannot be reached is told by
+    the next run.
+    """
+    events = [build_staged_event(tenant_id, fleet, each) for each in outcomes if each.staged_certificate]
+    if not events:
+        return
+    async with get_client() as client:
+        try:
+            await send_events(client, events)
+        except httpx.HTTPError as error:
+            get_run_logger().warning("Prefect took no events, the next run will tell: %s", error)
+
+
+def build_staged_event(tenant_id: str, fleet: str, outcome: InstanceOutcome) -> Event:
+    """Return the event of a staged certificate; the same each time it is asked for."""
+    staged = outcome.staged_certificate
+    if staged is None:
+        raise ValueError("no certificate is staged")
+    place = f"{tenant_id}.{outcome.service_principal_id}"
+    return Event(
+        id=uuid5(NAMESPACE_URL, f"entra-fleet:{place}/certificate/{staged.thumbprint}/staged"),
+        event=STAGED,
+        resource=Resource(
+            {
+                "prefect.resource.id": f"entra-fleet.certificate.{place}",
+                "prefect.resource.name": outcome.key,
+                "entra-fleet.fleet": fleet,
+                "entra-fleet.key": outcome.key,
+            }
+        ),
+        payload={
+            "tenant_id": tenant_id,
+            "fleet": fleet,
+            "key": outcome.key,
+            "service_principal_id": outcome.service_principal_id,
+            "app_id": outcome.app_id,
+            **staged.as_json(),
+        },
+    )

@@ -1,20 +1,93 @@
-"""The outcome of a command that writes, as text or JSON."""
+"""Changes as text: what an apply would do, and the outcome of a command that writes, as text or JSON."""
 
 from typing import TYPE_CHECKING
 
 import typer
+from rich.console import Console
 from rich.text import Text
 
 from flows.cli.errors import FAILED
-from flows.cli.output.console import Output, print_json, print_lines, print_note, show_failure, stdout_console
+from flows.cli.output.console import (
+    Output,
+    name_fleet_file,
+    print_json,
+    print_lines,
+    print_note,
+    show_failure,
+    stdout_console,
+)
 from flows.cli.output.tables import SCREENFUL_MIN, Column, print_table, state_text
 from flows.formatting import format_count, format_number
+from flows.plan.text import (
+    DANGEROUS,
+    PlanGroup,
+    Verb,
+    format_ailing,
+    format_keys,
+    format_remarks,
+    format_summary,
+    group_instances,
+)
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from flows.rollout.waves import RolloutReport
+    from flows.plan.plan import Plan
+    from flows.rollout import RolloutReport
     from flows.run.journal import FleetOutcome
+
+
+_SIGNS: dict[Verb, str] = {"create": "+", "adopt": ">", "finish": "~", "update": "~", "none": " ", "conflict": "!"}
+_KEYS_SHOWN = 12
+_AILING_SHOWN = 20
+
+
+def show_plan(plan: "Plan", console: Console, *, verbose: bool = False) -> None:
+    """Print a plan as text.
+
+    Args:
+        plan: The plan.
+        console: Where to print.
+        verbose: Print every instance by itself, and all of their keys.
+    """
+    print_lines([Text.assemble((plan.fleet, "bold"), (f"  tenant {plan.tenant_id}", "dim"))], console)
+    for group in group_instances(plan, unfold=verbose):
+        _show_group(group, console)
+    _show_ailing(plan, console, verbose=verbose)
+    remarks = format_remarks(plan)
+    if remarks:
+        console.print()
+    print_lines(map(name_fleet_file, remarks), console)
+    console.print()
+    print_lines(format_summary(plan).splitlines(), console)
+
+
+def _show_group(group: PlanGroup, console: Console) -> None:
+    verb = state_text(group.verb)
+    verb.plain = f"{_SIGNS[group.verb]} {group.verb if group.verb != 'none' else 'no change'}"
+    console.print()
+    if len(group.plans) == 1:
+        print_lines([Text.assemble(verb, " ", (group.keys[0], "bold"))], console)
+    else:
+        print_lines([Text.assemble(verb, f" {len(group.plans)} instances")], console)
+        print_lines([Text(format_keys(group.keys, _KEYS_SHOWN), "bold")], console, indent=4)
+    for line in group.lines:
+        text = Text(name_fleet_file(line))
+        text.highlight_words([DANGEROUS], "bold red")
+        print_lines([text], console, indent=4)
+
+
+def _show_ailing(plan: "Plan", console: Console, *, verbose: bool) -> None:
+    ailing = format_ailing(plan)
+    if not ailing:
+        return
+    console.print()
+    console.print("Jobs that need attention:")
+    states = {each.key: each.health.state for each in plan.instances}
+    for key, condition in ailing if verbose else ailing[:_AILING_SHOWN]:
+        text = state_text(states[key])
+        text.plain = condition
+        print_lines([Text.assemble((key, "bold"), "  ", text)], console, indent=2)
+    if len(ailing) > _AILING_SHOWN and not verbose:
+        console.print(f"  and {len(ailing) - _AILING_SHOWN} more (--verbose lists them)")
 
 
 def report_outcome(outcome: "FleetOutcome", output: Output) -> None:
@@ -84,7 +157,7 @@ _OUTCOME = (
 )
 
 
-def _print_instances(outcome: "FleetOutcome", console: "Console") -> None:
+def _print_instances(outcome: "FleetOutcome", console: Console) -> None:
     """Print the instances that were changed or failed; on a terminal beyond a screenful only those that failed."""
     told = [each for each in outcome.instances if each.outcome not in {"unchanged", "held"}]
     if console.is_terminal and len(told) > max(console.height, SCREENFUL_MIN):

@@ -1,1 +1,0 @@
-"""What commands accept: options, confirmation, plan files."""

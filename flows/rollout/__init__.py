@@ -1,1 +1,0 @@
-"""Rollout in waves: pure functions."""
