@@ -4,7 +4,7 @@ import io
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -16,6 +16,7 @@ from flows.errors import StepFailed
 from flows.fleet_file.credential_keys import ALLOWED_KEYS, FIELD_OF_KEY, SENSITIVE_KEYS
 from flows.fleet_file.include import PLACEHOLDER
 from flows.fleet_file.models import Instance
+from flows.fleet_file.single_sign_on import SingleSignOn
 from flows.monitoring.health import assess_job
 from flows.plan.job_settings import build_job_settings, parse_setting, settings_equal
 from flows.tenant.assignments import Assigned, resolve_role
@@ -29,6 +30,7 @@ from flows.tenant.observe import (
     observe_instance,
 )
 from flows.tenant.ownership_tag import tag_prefix
+from flows.tenant.single_sign_on import ObservedSignOn, read_sign_on, role_id
 from flows.tenant.templates import find_templates
 from graph_client import GraphClient, Resources
 from graph_client.errors import NotFound
@@ -75,7 +77,7 @@ async def find_unmanaged(
     taken = [observe_instance(each, None, each.app_id or "").key for each in ours]
     mine = [item for item in items if item.mark is None or item.mark.fleet == fleet]
     looked, names = await gather(
-        gather(*(read_instance(graph.batched, item) for item in mine)),
+        gather(*(_read_adoptable(graph, item) for item in mine)),
         _template_names(graph, {item.template_id for item in mine if item.template_id}),
     )
     return Unmanaged(
@@ -84,6 +86,14 @@ async def find_unmanaged(
         names,
         frozenset(filter(None, taken)),
     )
+
+
+async def _read_adoptable(graph: GraphClient, item: ObservedInstance) -> ObservedInstance:
+    found = await read_instance(graph.batched, item)
+    if not (found.application_id and found.service_principal_id):
+        return found
+    sign_on = await read_sign_on(graph.batched, found.application_id, found.service_principal_id)
+    return replace(found, sign_on=sign_on)
 
 
 async def _of_template(graph: GraphClient, name: str, tag: str | None) -> list[ObservedInstance]:
@@ -203,6 +213,48 @@ def _kept(name: str, value: Any, secrets: Mapping[str, str]) -> bool:
     return settings_equal(build_job_settings(instance, secrets)[_NOTIFICATION], secrets[_NOTIFICATION])
 
 
+def read_sso(service_principal_id: str, found: ObservedSignOn, remarks: list[str]) -> dict[str, Any]:
+    """Return the single sign-on of an application that would be left exactly as it is; empty if there is none by SAML.
+
+    Roles and claims policies of others stay out: they are never changed, and need no line in a file.
+    """
+    if (found.mode or "").lower() != "saml":
+        return {}
+    if not (found.certificates.active and found.certificates.is_whole):
+        # `sso` would add a certificate, or activate a staged one.
+        remarks.append("it signs people in without an active certificate; add sso here once that is settled")
+        return {}
+    said = {
+        "identifiers": found.identifiers,
+        "reply_urls": found.reply_urls,
+        "relay_state": (found.relay_state,) if found.relay_state else (),
+        "notification_emails": found.notification_emails,
+    }
+    fields: dict[str, Any] = {"mode": "saml"}
+    for name, values in said.items():
+        kept = [value for value in dict.fromkeys(values) if _can_be_said(name, value)]
+        if missing := [value for value in values if value not in kept]:
+            remarks.append(f"its {name} {', '.join(missing)} cannot be expressed here; they stay unchanged")
+        if kept:
+            fields[name] = kept[0] if name == "relay_state" else kept
+    # What a fleet added before would be removed if the file did not name it.
+    ours = [each for each in found.roles if each.value and each.id == role_id(service_principal_id, each.value)]
+    if ours:
+        fields["roles"] = [{"name": each.display_name or each.value, "value": each.value} for each in ours]
+    return fields
+
+
+def _can_be_said(name: str, value: str) -> bool:
+    """Return whether a fleet file would leave a value as it is."""
+    if "${" in value or PLACEHOLDER.search(value):
+        return False
+    try:
+        SingleSignOn.model_validate({name: value if name == "relay_state" else [value]})
+    except ValueError:
+        return False
+    return True
+
+
 KEY_LENGTH_MAX = 63  # as the fleet file's keys
 
 
@@ -249,6 +301,7 @@ def build_adopted_instance(item: ObservedInstance, key: str, template: str) -> A
     fields["job"] = "paused" if halted or assess_job(job).state in {"created", "paused"} else "running"
     credentials, references = build_credentials(key, item.secrets, remarks)
     fields |= {
+        "sso": read_sso(item.service_principal_id or "", item.sign_on, remarks),
         "credentials": credentials,
         "assignments": _assignments(item, remarks),
         "owners": sorted(item.owners),
@@ -398,7 +451,7 @@ def _entry(each: Adopted, shared: Iterable[str]) -> CommentedMap:
 
 def _value(value: Any) -> Any:
     if isinstance(value, dict):
-        return CommentedMap(value)
+        return CommentedMap({name: _value(inner) for name, inner in value.items()})
     if isinstance(value, list):
         return CommentedSeq([_inline(each) if isinstance(each, dict) else each for each in value])
     return value

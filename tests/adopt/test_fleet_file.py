@@ -126,8 +126,8 @@ async def test_a_hundred_are_read_in_batches(emulator, tmp_path):
     async with await graph_of(emulator) as graph:
         before = len(wire_of(emulator))
         await find_unmanaged(graph, "contoso", DATABRICKS, None)
-        # One list of templates, one of principals and one of marks; applications, and four reads each, in twenties.
-        assert len(wire_of(emulator)) - before <= 26
+        # One list of templates, one of principals and one of marks; applications, and seven reads each, in twenties.
+        assert len(wire_of(emulator)) - before <= 41
     _, wanted, plan = await written(emulator, tmp_path / "fleet.yaml")
     assert (len(wanted.instances), only_marks(plan), plan.writes) == (100, True, 100)
 

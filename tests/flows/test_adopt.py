@@ -6,7 +6,7 @@ from flows.adopt import build_adoption_file, find_unmanaged
 from flows.configuration.sign_in import open_client
 from flows.fleet_file.loader import load_fleet
 from flows.provision import provision_fleet
-from tests.estates import TENANT, estate
+from tests.estates import AWS, TENANT, estate, fleet, instance
 from tests.tenant.crowds import settle
 
 pytestmark = pytest.mark.usefixtures("without_prefect")
@@ -35,3 +35,50 @@ async def test_an_adopting_apply_writes_each_mark_and_the_next_one_nothing(tmp_p
         assert load_fleet(path).instances[0].adopt is None
         assert (await provision_fleet(str(path))).summary["unchanged"] == 3
         assert tenant.requests(writes=True) == []
+
+
+ROLE = {"name": "Admins", "value": "arn:aws:iam::111122223333:role/A,arn:aws:iam::111122223333:saml-provider/E"}
+SSO = {
+    "identifiers": ["https://signin.aws.amazon.com/saml#7"],
+    "reply_urls": ["https://signin.aws.amazon.com/saml"],
+    "relay_state": "https://console.aws.amazon.com/",
+    "notification_emails": ["ops@contoso.example"],
+    "roles": [ROLE],
+}
+
+
+async def test_single_sign_on_is_adopted_as_it_is(tmp_path, monkeypatch):
+    monkeypatch.setenv("TOKEN", "good")
+    path = tmp_path / "fleet.yaml"
+    with estate(tmp_path / "tenant") as tenant:
+        await provision_fleet(fleet(instance("eu", AWS, sso=SSO)))
+        directory, now = tenant.emulator.tenant.directory, tenant.emulator.clock.now()
+        for application in directory.live["application"].values():
+            directory.patch(application, {"tags": []}, now)
+        for principal in directory.live["servicePrincipal"].values():
+            # What a fleet file cannot say is left alone, and told.
+            names = {"notificationEmailAddresses": ["ops@contoso.example", "{key}@contoso.example"]}
+            directory.patch(principal, {"tags": []} | names, now)
+        tenant.emulator.controls.advance(600)
+        async with open_client(None) as (graph, _):
+            made = build_adoption_file("contoso", TENANT, await find_unmanaged(graph, "contoso", AWS, None))
+        path.write_text(made.text, encoding="utf-8")
+        (adopted,) = load_fleet(path).instances
+        assert adopted.sso.model_dump(exclude_defaults=True, mode="json") == SSO
+        assert "{key}@contoso.example" in made.text
+        plan = await provision_fleet(str(path), dry_run=True)
+        assert ([str(each.action) for each in plan.instances], plan.writes) == (["adopt"], 1)
+
+
+async def test_a_sign_on_without_a_certificate_is_left_to_a_person(tmp_path):
+    with estate(tmp_path / "tenant") as tenant:
+        principal_id = settle(tenant.emulator, None, "By hand", AWS)
+        directory, now = tenant.emulator.tenant.directory, tenant.emulator.clock.now()
+        directory.patch(directory.live["servicePrincipal"][principal_id], {"preferredSingleSignOnMode": "saml"}, now)
+        tenant.emulator.controls.advance(600)
+        async with open_client(None) as (graph, _):
+            made = build_adoption_file("contoso", TENANT, await find_unmanaged(graph, "contoso", AWS, None))
+        path = tmp_path / "fleet.yaml"
+        path.write_text(made.text, encoding="utf-8")
+        assert load_fleet(path).instances[0].sso is None
+        assert "certificate" in made.text
