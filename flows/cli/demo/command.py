@@ -60,12 +60,12 @@ def _directory(keep: bool) -> Iterator[Path]:
 
 
 def _show(rehearsal: "DemoResult", profile: str, seed: int, differences: list[str]) -> None:
-    from flows.cli.demo.result import demo_table, summary_grid
+    from flows.cli.demo.result import print_instances, summary_grid
     from flows.cli.output.inventory import print_jobs
 
     console = stdout_console()
     console.print(Text.assemble("\n", ("entra-fleet demo", "bold"), f": profile {profile}, seed {seed}\n"))
-    console.print(demo_table(rehearsal))
+    print_instances(rehearsal, console)
     console.print()
     console.print(summary_grid(rehearsal, differences))
     if rehearsal.inventory:

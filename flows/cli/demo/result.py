@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from flows.cli.demo.fleet import AWS, NON_GALLERY
-from flows.cli.output.tables import state_text
+from flows.cli.output.tables import Column, print_table, state_text
 from flows.errors import StepFailed
 from flows.fleet_file.models import Fleet
 from flows.formatting import format_count
@@ -130,26 +131,23 @@ def _held(state: Mapping[str, Any], fleet: str) -> dict[str, list[tuple[str, str
 
 
 _ERRORS_SHOWN = 3
-_TEMPLATE_WIDTH = 20
 
 
-def demo_table(rehearsal: DemoResult) -> Table:
-    """Return one row per instance: outcome, job state and harvested events."""
+def print_instances(rehearsal: DemoResult, console: Console) -> None:
+    """Print one row per instance: outcome, job state and harvested events."""
     statuses = list(rehearsal.totals)
-    table = Table("key", "template", "outcome", "job", *statuses, box=None, pad_edge=False)
-    for number, column in enumerate(table.columns):
-        column.no_wrap = True
-        column.justify = "left" if number < len(table.columns) - len(statuses) else "right"
-    table.columns[1].max_width = _TEMPLATE_WIDTH
+    columns = (Column("key"), Column("template", drop=1), Column("outcome"), Column("job"), *map(Column, statuses))
     jobs = {reading.target.key: str(reading.health.state) for reading in rehearsal.seen.readings}
     templates = {instance.key: instance.template for instance in rehearsal.fleet.instances}
+    rows: list[tuple[str | Text, ...]] = []
     for each in rehearsal.outcome.instances:
         template = templates[each.key]
         events = rehearsal.events.get(each.key, {})
-        counts = (str(events[status]) if status in events else "-" for status in statuses)
+        # Numbers stand below the end of their heading.
+        counts = (str(events.get(status, "-")).rjust(len(status)) for status in statuses)
         name = "custom SCIM (non-gallery)" if template == NON_GALLERY else template
-        table.add_row(each.key, Text(name), state_text(each.outcome), state_text(jobs.get(each.key, "-")), *counts)
-    return table
+        rows.append((each.key, name, state_text(each.outcome), state_text(jobs.get(each.key, "-")), *counts))
+    print_table(columns, rows, console)
 
 
 def summary_grid(rehearsal: DemoResult, differences: list[str]) -> Table:
