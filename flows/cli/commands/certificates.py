@@ -25,7 +25,7 @@ from flows.cli.options import (
     require_terminal,
     wait_parameter,
 )
-from flows.cli.output.console import name_fleet_file, show_failure, stderr_console, stdout_console
+from flows.cli.output.console import print_note, show_failure, stderr_console, stdout_console
 from flows.cli.output.records import Format, FormatOption, choose_format, print_records
 
 if TYPE_CHECKING:
@@ -77,10 +77,8 @@ def list_command(
     form = choose_format(output, None)
     if form is Format.TEXT:
         _show_certificates(found, now)
-        for warning in find_expiring_certificates(
-            (end for each in found for end in each.certificates.ends(each.name)), now
-        ):
-            _warn(str(warning))
+        ends = (end for each in found for end in each.certificates.ends(each.name))
+        print_note(*map(str, find_expiring_certificates(ends, now)))
     else:
         print_records((_record(each, now, form) for each in found), COLUMNS, form)
 
@@ -149,13 +147,7 @@ def _show_certificates(found: Sequence["FleetCertificates"], now: datetime) -> N
         print_table(columns, rows, stdout_console())
     for each in found:
         if each.unreadable:
-            _warn(f"{each.name}: its certificates cannot be read: {each.unreadable}")
-
-
-def _warn(text: str) -> None:
-    from rich.text import Text
-
-    stderr_console().print(Text(name_fleet_file(text)), soft_wrap=True)
+            print_note(f"{each.name}: its certificates cannot be read: {each.unreadable}")
 
 
 @app.command()
