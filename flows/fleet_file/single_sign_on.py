@@ -60,7 +60,7 @@ class SamlRole(BaseModel):
     model_config = FROZEN
 
     name: Line = Field(description="Display name of the role.")
-    value: Line = Field(description="What the other side is told: for AWS the ARNs of role and SAML provider.")
+    value: Line = Field(description="What the token says: for AWS the ARNs of role and SAML provider.")
 
     @model_validator(mode="after")
     def _aws_arns(self) -> Self:
@@ -131,7 +131,7 @@ class SingleSignOn(BaseModel):
     reply_urls: tuple[Address, ...] = Field((), description="Where assertions may be sent; added to those it has.")
     relay_state: Line | None = Field(None, description="Where people go after a sign-in that Entra ID began.")
     notification_emails: tuple[Email, ...] = Field(
-        (), description="Who is told of an expiring certificate; added to those it has, at most 5 in all."
+        (), description="Who gets mail about an expiring certificate; added to those it has, at most 5 in all."
     )
     roles: tuple[SamlRole, ...] = Field((), description="Roles by value; merged with those of others.")
     claims: Annotated[ClaimsPolicy, WithJsonSchema({"type": ["string", "object"], "minLength": 1})] | None = Field(
