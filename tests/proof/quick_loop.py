@@ -17,13 +17,20 @@ class QuickTime:
         self._now += seconds
 
 
+CHILD_SECONDS = 30.0
+"""How long a child process is really waited for before time passes."""
+
+
 class _Leaping(selectors.DefaultSelector):
     def __init__(self, quick_time):
         super().__init__()
         self._time = quick_time
+        self.children = []
 
     def select(self, timeout=None):
-        found = super().select(0)
+        self.children = [child for child in self.children if child.get_returncode() is None]
+        # A child takes real time: without this, a limit of minutes is over before a busy machine has started it.
+        found = super().select(CHILD_SECONDS if self.children and timeout != 0 else 0)
         if found or timeout == 0:
             return found
         if timeout is None:
@@ -37,7 +44,13 @@ class QuickLoop(asyncio.SelectorEventLoop):
 
     def __init__(self, quick_time):
         self._time = quick_time
-        super().__init__(_Leaping(quick_time))
+        self._leaping = _Leaping(quick_time)
+        super().__init__(self._leaping)
+
+    async def _make_subprocess_transport(self, *arguments, **options):
+        child = await super()._make_subprocess_transport(*arguments, **options)
+        self._leaping.children.append(child)
+        return child
 
     def time(self):
         return self._time.now()
