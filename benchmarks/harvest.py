@@ -1,6 +1,6 @@
 """Reading the provisioning log into SQLite and PostgreSQL: events a second, and peak memory.
 
-The harvest runs in a process of its own, so that its time and memory are nobody else's.
+The harvest runs in a process of its own, so that its time and memory are measured alone.
 """
 
 import asyncio

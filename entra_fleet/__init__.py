@@ -2,7 +2,7 @@
 
 Prefect has a run begin in the folder that its deployment was made from, puts that folder before everything installed,
 and many such folders hold a package `flows` of their own: Prefect's documentation lays projects out so. This package
-has a name that nobody else has, and sees to it that `flows` and what it imports are ours.
+has a name of its own, and makes sure that `flows` and what it imports are ours.
 """
 
 import importlib

@@ -57,7 +57,7 @@ async def add_certificate(plan: CertificateChange) -> StagedCertificate:
 
 @step("run-hook")
 async def hand_over(plan: CertificateChange) -> None:
-    """Have the hook hand the certificate to the other side."""
+    """Have the hook hand the certificate to the service provider."""
     if plan.target is None:
         return
     log().info("%s: handing %s over", plan.key, plan.target.thumbprint)
@@ -94,7 +94,7 @@ async def renew_certificate(plan: CertificateChange, outcome: InstanceOutcome, _
 
 @instance_task("activate-certificate")
 async def hand_over_and_activate(plan: CertificateChange, outcome: InstanceOutcome, _run_id: str) -> None:
-    """Hand the staged certificate of one instance over, unless somebody has, then activate it."""
+    """Hand the staged certificate of one instance over, unless that was done, then activate it."""
     if plan.by_hook:
         await hand_over(plan)
     await activate_certificate(plan)
@@ -136,7 +136,7 @@ async def rotate_certificates(
         stages: renew adds the next certificates, activate has them sign, clean removes expired ones; empty for all.
         tenant: EntraTenant block to sign in with; empty to use the environment.
         only: Keys of the instances; empty for all.
-        acknowledged: The other side knows the staged certificates; otherwise only what the worker's hook hands over
+        acknowledged: The service provider knows the staged certificates; otherwise only what the hook hands over
             is activated.
         force: Add the next certificates although those in use are valid for long.
         canary: How many instances to activate first; a failure holds the others.
@@ -164,10 +164,10 @@ async def rotate_certificates(
 
 
 def unacknowledged() -> StepFailed:
-    """Return the refusal to activate what the other side may not know."""
+    """Return the refusal to activate what the service provider may not know."""
     return StepFailed(
         "NotAcknowledged",
-        "A certificate is activated only once the other side knows it: otherwise nobody can sign in.",
+        "A certificate is activated only once the service provider knows it: otherwise no user can sign in.",
         "Hand it over, then add --acknowledged; or set ENTRA_FLEET_CERTIFICATE_HOOK to a command that hands it over.",
         step="activate-certificate",
     )

@@ -116,7 +116,7 @@ class Environment:
 
     @property
     def certificate_hook(self) -> str | None:
-        """The command that hands a staged signing certificate to the other side."""
+        """The command that hands a staged signing certificate to the service provider."""
         return self.get("ENTRA_FLEET_CERTIFICATE_HOOK")
 
     @property

@@ -55,7 +55,7 @@ Address = Annotated[
 
 
 class SamlRole(BaseModel):
-    """A role that the other side knows, and that users and groups can be assigned to."""
+    """A role that the service provider knows, and that users and groups can be assigned to."""
 
     model_config = FROZEN
 

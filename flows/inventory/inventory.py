@@ -246,7 +246,7 @@ def _find_owned(
     owned: set[tuple[str, str]] = set()
     for identifier, found in by_principal.items():
         if len(found) > 1:
-            # Which one is ours was seen when it was watched; where it never was, it cannot be told from here.
+            # Which one is ours was seen when it was watched; where it never was, it is not known here.
             # Read once, and only if a fleet's service principal has several jobs.
             watched = set(_watched(store, principals.values())) if watched is None else watched
             found = [job for job in found if job.job_id in watched]  # noqa: PLW2901  # the choice among them

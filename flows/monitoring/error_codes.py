@@ -229,7 +229,7 @@ def _commands(action: Action, reset_scope: str, key: str | None) -> tuple[str, .
         return ()
     found = [_COMMANDS[action].format(key=key)] if action in _COMMANDS else []
     if reset_scope:
-        # To lift the quarantine is what a restart does unless told otherwise; the rest it does only when forced.
+        # To lift the quarantine is what a restart does by default; the rest only with --force.
         scopes = "".join(f" --reset {scope}" for scope in reset_scope.split(", "))
         others = "" if reset_scope == "QuarantineState" else f"{scopes} --force"
         found.append(f"entra-fleet jobs restart FLEET --only {key}{others}")

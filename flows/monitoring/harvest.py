@@ -393,8 +393,9 @@ async def harvest_audits(
 ) -> HarvestResult:
     """Read what the audit log has of provisioning, from where the last harvest ended up to now, and store it.
 
-    Graph filters by service. In 2018 that filter found nothing (microsoft-graph-docs issue 3648), and nobody said
-    that this was mended: so where nothing is found, the last day is read without it, and if there is something, all.
+    Graph filters by service. In 2018 that filter found nothing (microsoft-graph-docs issue 3648), and no repair was
+    reported: so where nothing is found, the last day is read without it, and if there is
+    something, all.
 
     Args: as of `harvest`.
 

@@ -1,7 +1,7 @@
 """The certificates that sign SAML tokens: which one is active, which is staged, and when people would be locked out.
 
-When the active certificate expires and another one is valid, Entra ID switches by itself. The other side does not know
-that one unless it was handed over, and then refuses every sign-in.
+When the active certificate expires and another one is valid, Entra ID switches by itself. The service provider does not
+know that one unless it was handed over, and then refuses every sign-in.
 
 Source: https://learn.microsoft.com/entra/identity/enterprise-apps/tutorial-manage-certificates-for-federated-single-sign-on
 """
@@ -148,7 +148,7 @@ class ExpiringCertificate:
 
     @property
     def urgency(self) -> str:
-        """How urgent it is; louder where Entra ID would switch, whoever knows the staged certificate or not."""
+        """How urgent it is; louder where Entra ID would switch, whether or not the staged certificate is known."""
         word = next(word for limit, word in URGENCIES.items() if self.days <= limit)
         return _LOUDER[word] if self.staged else word
 
@@ -166,8 +166,8 @@ class ExpiringCertificate:
             return f"{what} Add the next one: {self.command}"
         switch = "has switched" if self.days < 0 else "then switches"
         return (
-            f"{what} Entra ID {switch} to the staged one by itself, and nobody can sign in unless the other side knows "
-            f"that one. Hand it over, then: {self.command}"
+            f"{what} Entra ID {switch} to the staged one by itself, and no user can sign in unless the service "
+            f"provider knows that one. Hand it over, then: {self.command}"
         )
 
     def as_json(self) -> dict[str, Any]:

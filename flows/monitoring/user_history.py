@@ -1,4 +1,4 @@
-"""The story of one user or group over the fleets, told from the store."""
+"""The history of one user or group over the fleets, from the store."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -15,7 +15,7 @@ from flows.store import ApplicationHistory, Coverage, Identity, JobObservation, 
 class HistoryEntry:
     """The state of one user or group in one application: what the log says, and what it means."""
 
-    told: ApplicationHistory
+    history: ApplicationHistory
     instance: Instance | None
     """None for an application of no fleet."""
     explanation: Explanation | None
@@ -29,7 +29,7 @@ class HistoryEntry:
         return (
             self.instance.label
             if self.instance
-            else self.told.service_principal_name or self.told.service_principal_id or "?"
+            else self.history.service_principal_name or self.history.service_principal_id or "?"
         )
 
     @property
@@ -39,28 +39,28 @@ class HistoryEntry:
 
     def as_json(self) -> dict[str, Any]:
         """Return what `why --output json` prints of it."""
-        told, instance = self.told, self.instance
+        history, instance = self.history, self.instance
         return {
             "key": instance.command_key if instance else None,
             "fleet": (instance.fleet or None) if instance else None,
             "job_state": self.job.state if self.job else None,
             "other_jobs": [{"job_id": job.job_id, "job_state": job.state} for job in self.other_jobs],
-            "service_principal_id": told.service_principal_id,
-            "service_principal_name": told.service_principal_name,
+            "service_principal_id": history.service_principal_id,
+            "service_principal_name": history.service_principal_name,
             "last": {
-                "at": format_iso(told.activity_at),
-                "action": told.action,
-                "status": told.status,
-                "error_code": told.error_code,
-                "reason": told.reason,
-                "additional_details": told.last.additional_details,
-                "recommended_action": told.recommended_action,
-                "skip_reason": told.last.skip_reason,
-                "step": asdict(told.last.step) if told.last.step else None,
+                "at": format_iso(history.activity_at),
+                "action": history.action,
+                "status": history.status,
+                "error_code": history.error_code,
+                "reason": history.reason,
+                "additional_details": history.last.additional_details,
+                "recommended_action": history.recommended_action,
+                "skip_reason": history.last.skip_reason,
+                "step": asdict(history.last.step) if history.last.step else None,
             },
-            "failures": told.failures,
-            "failing_since": format_iso(told.failing_since),
-            "last_success": format_iso(told.last_success_at),
+            "failures": history.failures,
+            "failing_since": format_iso(history.failing_since),
+            "last_success": format_iso(history.last_success_at),
             "explanation": self.explanation.as_json() if self.explanation else None,
         }
 
@@ -128,20 +128,20 @@ def read_user_history(
     """
     by_principal = group_by_principal(instances)
     chapters = []
-    for told in store.stories.of(identity):
-        first, *others = by_principal.get(told.service_principal_id or "", (None,))
+    for history in store.stories.of(identity):
+        first, *others = by_principal.get(history.service_principal_id or "", (None,))
         if first or everywhere:
             further = tuple(each.job for each in others if each and each.job)
-            chapters.append(HistoryEntry(told, first, _explanation(told, first), further))
-    told_of = {chapter.told.service_principal_id for chapter in chapters}
+            chapters.append(HistoryEntry(history, first, _explanation(history, first), further))
+    known = {chapter.history.service_principal_id for chapter in chapters}
     # A user who is in none of a fleet's logs should perhaps be; for unmanaged jobs it cannot be said.
-    silent = [each for each in instances if each.fleet and each.service_principal_id not in told_of]
+    silent = [each for each in instances if each.fleet and each.service_principal_id not in known]
     jobs = [each.job for each in silent if each.job]
     unseen = [job for job in jobs if job.tenant_id == identity.tenant_id]
     results = [each for each in store.on_demand.of(identity) if everywhere or each.service_principal_id in by_principal]
     logged = store.on_demand.logged(results)
     trials = [TriedOnDemand(each, each.change_id in logged) for each in results]
-    principals = {told.told.service_principal_id for told in chapters} | set(by_principal)
+    principals = {chapter.history.service_principal_id for chapter in chapters} | set(by_principal)
     imports = read_role_imports(store, {each for each in principals if each})
     return UserHistory(identity, chapters, unseen, store.coverage(), trials, imports)
 
@@ -157,10 +157,10 @@ def coverage_json(coverage: Coverage) -> dict[str, Any]:
     }
 
 
-def _explanation(told: ApplicationHistory, instance: Instance | None) -> Explanation | None:
-    code = told.last.skip_reason or told.error_code
-    if code is None and not told.failed:
+def _explanation(history: ApplicationHistory, instance: Instance | None) -> Explanation | None:
+    code = history.last.skip_reason or history.error_code
+    if code is None and not history.failed:
         return None
-    words = " ".join(filter(None, (told.reason, told.last.step.description if told.last.step else None)))
+    words = " ".join(filter(None, (history.reason, history.last.step.description if history.last.step else None)))
     key = instance.command_key if instance else None
-    return explain_error(code, told.recommended_action, key, reason=words, details=told.last.details)
+    return explain_error(code, history.recommended_action, key, reason=words, details=history.last.details)

@@ -199,10 +199,10 @@ async def provision_subject(graph: GraphClient, attempt: OnDemandRequest) -> OnD
     trial = _begun(attempt, graph.now())
     for attempts_left in reversed(range(_ATTEMPTS)):
         try:
-            told = await graph.synchronization.provision_on_demand(
+            answer = await graph.synchronization.provision_on_demand(
                 place.service_principal_id, place.job_id, rule_id, subject.id, word, member_ids=subject.member_ids
             )
-            return _told(trial, told)
+            return _read_answer(trial, answer)
         except Throttled as error:
             # A 429 may come after the work was done; a pause that is too long for any call is not waited for.
             if not (attempts_left and error.may_have_happened):
@@ -223,8 +223,8 @@ def _begun(attempt: OnDemandRequest, tried_at: datetime) -> OnDemandResult:
     return OnDemandResult(*ids, attempt.subject, tried_at, "unknown")
 
 
-def _told(trial: OnDemandResult, told: OnDemandAnswer) -> OnDemandResult:
-    outcome = classify_answer(told)
+def _read_answer(trial: OnDemandResult, answer: OnDemandAnswer) -> OnDemandResult:
+    outcome = classify_answer(answer)
     failure = None
     if outcome == "unknown":
         message = "Graph's answer does not include the outcome."
@@ -232,31 +232,31 @@ def _told(trial: OnDemandResult, told: OnDemandAnswer) -> OnDemandResult:
     return replace(
         trial,
         outcome=outcome,
-        error_code=told.error_code,
-        reason=told.reason,
-        additional_details=told.additional_details,
-        recommended_action=told.recommended_action,
-        steps=tuple(OnDemandStep(s.name, s.type, s.status, s.description, dict(s.details)) for s in told.steps),
+        error_code=answer.error_code,
+        reason=answer.reason,
+        additional_details=answer.additional_details,
+        recommended_action=answer.recommended_action,
+        steps=tuple(OnDemandStep(s.name, s.type, s.status, s.description, dict(s.details)) for s in answer.steps),
         modified=tuple(
-            Modified(each.display_name, each.old_value, each.new_value) for each in told.modified_properties
+            Modified(each.display_name, each.old_value, each.new_value) for each in answer.modified_properties
         ),
-        change_id=told.change_id,
-        target_id=told.target_id,
+        change_id=answer.change_id,
+        target_id=answer.target_id,
         failure=failure,
     )
 
 
-def classify_answer(told: OnDemandAnswer) -> TrialOutcome:
+def classify_answer(answer: OnDemandAnswer) -> TrialOutcome:
     """Return what an answer says was done: by its result, its action, or the export among its steps."""
-    if told.result == "skipped":
+    if answer.result == "skipped":
         # Microsoft calls both a skip.
-        return "unchanged" if told.error_code == _IN_SYNC else "skipped"
-    if told.result == "failure":
+        return "unchanged" if answer.error_code == _IN_SYNC else "skipped"
+    if answer.result == "failure":
         return "failed"
-    if told.result not in {"success", "warning"}:
+    if answer.result not in {"success", "warning"}:
         return "unknown"
-    exports = (_EXPORTS.get((step.name or "").lower()) for step in told.steps)
-    done = _DONE.get(told.action or "") or next(filter(None, exports), None)
+    exports = (_EXPORTS.get((step.name or "").lower()) for step in answer.steps)
+    done = _DONE.get(answer.action or "") or next(filter(None, exports), None)
     return done or "succeeded"
 
 
@@ -310,9 +310,9 @@ def format_lines(trial: OnDemandResult) -> Iterator[tuple[str, str]]:
 
 def format_details(step: OnDemandStep) -> str:
     """Return the details of a step that hold something, in one line."""
-    told = [f"{name} {value}" for name, value in step.details.items() if value not in {None, "", "{}"}]
-    more = f" and {len(told) - _DETAILS_SHOWN} more" if len(told) > _DETAILS_SHOWN else ""
-    return ", ".join(told[:_DETAILS_SHOWN]) + more
+    shown = [f"{name} {value}" for name, value in step.details.items() if value not in {None, "", "{}"}]
+    more = f" and {len(shown) - _DETAILS_SHOWN} more" if len(shown) > _DETAILS_SHOWN else ""
+    return ", ".join(shown[:_DETAILS_SHOWN]) + more
 
 
 def format_unexpected(trial: OnDemandResult, expected: str | None) -> str | None:

@@ -84,7 +84,7 @@ class CertificateChange:
         return outcome
 
     def staged(self, certificate: SigningCertificate) -> StagedCertificate:
-        """Return a staged certificate as the other side needs it."""
+        """Return a staged certificate as the service provider needs it."""
         return StagedCertificate(
             certificate.thumbprint, certificate.ends_at, self.metadata_url, certificate.public or ""
         )
@@ -94,7 +94,7 @@ def plan_handing_over(change: CertificateChange, activated: Collection[str]) -> 
     """Plan that the hook hands a certificate over, before it is activated or although it signs already.
 
     One of ours that signs and that no run has activated was switched to by Entra ID when the one before expired, or
-    activated by somebody else. The other side may not know it, and a hook may run twice for the same certificate.
+    activated by someone else. The service provider may not know it, and a hook may run twice for the same certificate.
 
     Args:
         change: The planned activation.

@@ -40,7 +40,7 @@ class TokenExpiry:
 
 @dataclass(frozen=True)
 class StagedCertificate:
-    """A signing certificate that waits to be handed over to the other side, and then to be activated."""
+    """A signing certificate that waits to be handed over to the service provider, and then to be activated."""
 
     thumbprint: str
     ends_at: datetime

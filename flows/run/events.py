@@ -26,7 +26,7 @@ _EVENTS_AT_ONCE = 100
 
 
 async def emit_episode_events(store: Store, tenant_id: str, fleet: str) -> None:
-    """Tell Prefect of every episode of a fleet that began or ended and was not told yet.
+    """Tell Prefect of every episode of a fleet that began or ended and was not reported yet.
 
     A Prefect that cannot be reached stops no sweep: the next one tells.
     """
@@ -43,7 +43,7 @@ async def emit_episode_events(store: Store, tenant_id: str, fleet: str) -> None:
                 get_run_logger().warning("Prefect took no events, the next sweep will tell: %s", error)
                 return
             # Part by part: what Prefect has is not sent again if a later part fails.
-            await asyncio.to_thread(store.job_episodes.told, part, datetime.now(UTC))
+            await asyncio.to_thread(store.job_episodes.mark_reported, part, datetime.now(UTC))
 
 
 def build_event(episode: JobEpisode, word: Word) -> Event:
@@ -105,8 +105,8 @@ STAGED = "entra-fleet.certificate.staged"
 async def emit_staged_events(tenant_id: str, fleet: str, outcomes: Sequence[InstanceOutcome]) -> None:
     """Tell Prefect of every certificate that is staged now.
 
-    A certificate has the same event each time, of which Prefect keeps one: a Prefect that cannot be reached is told by
-    the next run.
+    A certificate has the same event each time, of which Prefect keeps one: a server that
+    cannot be reached now gets it from the next run.
     """
     events = [build_staged_event(tenant_id, fleet, each) for each in outcomes if each.staged_certificate]
     if not events:

@@ -20,7 +20,7 @@ from flows.store import LeaseHolder, StoreError
 from flows.store.leases import EXPIRY, SHARD
 
 WAIT_MINUTES = 10.0
-"""How long a run waits for another one of the same fleet, unless it is told."""
+"""How long a run waits for another one of the same fleet, unless the parameter says otherwise."""
 
 WaitMinutes = Annotated[float, Field(ge=0, le=1440)]
 
@@ -83,13 +83,13 @@ async def exclusive(
 async def _take(fleet: Fleet, wanted: LeaseHolder, wait_minutes: float, despite_shards: bool) -> None:
     leases, loop = run_context().store.leases, asyncio.get_running_loop()
     # Known by its holder, so that a run that waits for several in turn says so once for each.
-    deadline, pause, told = loop.time() + wait_minutes * 60, _POLL_SECONDS, None
+    deadline, pause, reported = loop.time() + wait_minutes * 60, _POLL_SECONDS, None
     while other := await asyncio.to_thread(leases.take, wanted, despite_shards=despite_shards):
         left = deadline - loop.time()
         if left <= 0:
             raise _busy(fleet, other)
-        if told != other.holder:
-            told = other.holder
+        if reported != other.holder:
+            reported = other.holder
             text = f"waiting up to {wait_minutes:g} minutes: {_describe(fleet, other)}"
             get_run_logger().warning("%s", text)
             note(text)

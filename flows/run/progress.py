@@ -1,4 +1,4 @@
-"""How a run reports its progress to whoever watches it."""
+"""How a run reports its progress to its caller."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -31,7 +31,7 @@ _listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
 
 @contextmanager
 def watch_progress(listener: Listener) -> Iterator[None]:
-    """Have `listener` told of the progress of the flows that run inside."""
+    """Report the progress of the flows that run inside to `listener`."""
     token = _listener.set(listener)
     try:
         yield

@@ -38,7 +38,7 @@ class Places:
     """
 
     def __init__(self, width: int) -> None:
-        # One at a time is meant so: whoever asks for it wants the first refusal to be the only one.
+        # With one at a time, the caller wants the first refusal to be the only one.
         self._begun = asyncio.Semaphore(_BEGUN_PER_PLACE * width if width > 1 else 1)
         self._working = asyncio.Semaphore(width)
 
@@ -60,7 +60,7 @@ class Places:
             yield
         finally:
             # Who is cancelled here has no place to give back, and gives one back. A run cancels all of them together,
-            # so that nobody is left to take it.
+            # so that nothing is left to take it.
             await self._working.acquire()
 
 
@@ -192,7 +192,7 @@ class LoopTaskRunner(TaskRunner[LoopFuture]):
         except asyncio.CancelledError:
             outcome.cancel()
             raise
-        except BaseException as error:  # whoever awaits the future must hear of it
+        except BaseException as error:  # the future raises it where it is awaited
             outcome.set_exception(error)
             if not isinstance(error, Exception):
                 raise

@@ -175,18 +175,18 @@ async def ensure_still_sole(
 
 
 async def _look_for_another(graph: GraphClient, plan: InstancePlan, placed: ApplicationIds) -> bool | None:
-    bearers = await _bearers(graph, plan)
-    if bearers.keys() - {placed.application_id}:
-        raise _two(plan, {placed.application_id, *bearers})
+    tagged = await _find_tagged(graph, plan)
+    if tagged.keys() - {placed.application_id}:
+        raise _two(plan, {placed.application_id, *tagged})
     # None while the search lags: the caller looks again.
-    return placed.application_id in bearers or None
+    return placed.application_id in tagged or None
 
 
 async def _find(graph: GraphClient, plan: InstancePlan) -> ApplicationIds | None:
-    bearers = await _bearers(graph, plan)
-    if len(bearers) > 1:
-        raise _two(plan, bearers)
-    for application in bearers.values():
+    tagged = await _find_tagged(graph, plan)
+    if len(tagged) > 1:
+        raise _two(plan, tagged)
+    for application in tagged.values():
         return await _with_principal(graph, application)
     return None
 
@@ -209,7 +209,7 @@ async def _look_again(graph: GraphClient, plan: InstancePlan) -> ApplicationIds 
     return await find_existing(graph, lambda: _find(graph, plan))
 
 
-async def _bearers(graph: GraphClient, plan: InstancePlan) -> dict[str, Application]:
+async def _find_tagged(graph: GraphClient, plan: InstancePlan) -> dict[str, Application]:
     """Return the applications with the unique name or the tag of an instance, by object id."""
     mark = OwnershipTag(plan.fleet, plan.key)
     name = text_literal(mark.unique_name(plan.instance.display_name))

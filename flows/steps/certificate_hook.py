@@ -1,7 +1,7 @@
-"""The hook that hands a staged certificate to the other side: a command of whoever runs this.
+"""The hook that hands a staged certificate to the service provider: a command of the operator.
 
-It is told the instance and the certificate by its environment, and succeeds with exit code 0. It may be run again for
-the same certificate: it has to make sure that the other side knows it, not that it is added.
+Environment variables name the instance and the certificate; it succeeds with exit code 0. It may be run again for
+the same certificate: it has to make sure that the service provider knows it, and not to add it twice.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ _LAST_LINES = 3
 
 
 def hook_variables(change: CertificateChange, staged: StagedCertificate) -> dict[str, str]:
-    """Return the environment variables that a hook is told everything by; none of them is a secret."""
+    """Return the environment variables of a hook; none of them is a secret."""
     return {
         "ENTRA_FLEET_HOOK_FLEET": change.fleet,
         "ENTRA_FLEET_HOOK_KEY": change.key,
@@ -41,7 +41,7 @@ async def run_hook(
 
     Args:
         command: The command and its arguments, as in a shell; no shell runs it.
-        variables: What it is told.
+        variables: What describes the instance and the certificate.
         inherited: The environment that it is given besides.
         longest_seconds: How long it may take.
 

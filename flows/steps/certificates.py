@@ -101,7 +101,7 @@ async def remove_expired(graph: GraphClient, change: CertificateChange) -> None:
 async def _read_steady(graph: GraphClient, change: CertificateChange, gone: frozenset[str]) -> SigningKeys:
     """Return the keys once all reads of a while agree: the active one among them, and none missing that any has shown.
 
-    Only time tells: a certificate that somebody has just added may not have reached the replica that answers.
+    Only time tells: a certificate that someone else has just added may not have reached the replica that answers.
 
     Args:
         graph: A signed-in client.
@@ -129,7 +129,7 @@ async def _read_steady(graph: GraphClient, change: CertificateChange, gone: froz
             interval_seconds=bounds.interval_seconds,
         )
     except WaitExpired:
-        # Cause: Graph's replicas still differ, or somebody else is changing the certificates right now.
+        # Cause: Graph's replicas still differ, or someone else is changing the certificates right now.
         raise StepFailed(
             "CertificatesUnsettled",
             f"Graph does not show the same certificates of {change.key} in every read.",
@@ -175,7 +175,7 @@ async def _find(
 async def _wait_for_next(
     graph: GraphClient, change: CertificateChange, active: SigningCertificate | None
 ) -> SigningCertificate:
-    """Return the added certificate once every read shows it: whoever replaces all keys now does not lose it."""
+    """Return the added certificate once every read shows it: a replacement of all keys does not lose it now."""
     bounds = wait_limits()
     return await graph.wait_until(
         lambda: _find_next(graph, change, active),

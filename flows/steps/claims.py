@@ -61,7 +61,7 @@ async def configure_claims(
         if conflict := find_claims_conflict(plan.fleet, plan.instance, ObservedSignOn(claims=assigned), known):
             raise StepFailed(conflict.code, conflict.message, conflict.hint, step="configure-sign-on")
         if known.has(assigned, plan.fleet):
-            # Gone already: somebody else, or an earlier attempt whose answer was lost.
+            # Gone already: someone else removed it, or an earlier attempt whose answer was lost.
             with suppress(NotFound):
                 await graph.claims_mapping_policies.unassign(principal_id, assigned.id)
         assigned = None

@@ -103,7 +103,7 @@ def _application_changes(wanted: SingleSignOn, found: ObservedSignOn) -> dict[st
 async def _add_certificate(
     graph: GraphClient, plan: InstancePlan, wanted: SingleSignOn, placed: ApplicationIds
 ) -> None:
-    """Add a certificate and have it sign: none signed before, so nobody is locked out."""
+    """Add a certificate and have it sign: none signed before, so no user is locked out."""
     principal_id = placed.service_principal_id
     ends_at = choose_end(graph.now(), wanted.certificate.years)
     subject = name_certificate(plan.fleet, plan.key, ends_at)

@@ -165,7 +165,7 @@ class JobEpisodes:
         with self._database.read() as connection:
             return _episodes(connection, tenant_id, fleet, begun | ended)
 
-    def told(self, news: Iterable[tuple[JobEpisode, Word]], at: datetime) -> None:
+    def mark_reported(self, news: Iterable[tuple[JobEpisode, Word]], at: datetime) -> None:
         """Record that an event was reported, so that it is reported once."""
         with self._database.write() as connection:
             for episode, word in news:

@@ -174,9 +174,9 @@ class TenantInventory:
             self._upsert(connection, TENANT_JOB, [asdict(row) for row in rows])
             found = {(row.service_principal_id, row.job_id) for row in rows}
             # Where Graph did not return them, none is known to be gone.
-            told = {each.service_principal_id for each in results if each.jobs is not None}
+            answered = {each.service_principal_id for each in results if each.jobs is not None}
             for (principal_id, job_id), row in known.items():
-                if principal_id in told and (principal_id, job_id) not in found and row.gone_at is None:
+                if principal_id in answered and (principal_id, job_id) not in found and row.gone_at is None:
                     one = and_(_of_principal(tenant_id, [principal_id]), _JOB.job_id == job_id)
                     connection.execute(update(TENANT_JOB).where(one).values(gone_at=at, changed_at=at))
             for each in results:

@@ -77,7 +77,7 @@ class IdentityWriter:
         # The same order for all writers: otherwise two harvesters could deadlock.
         news = [found[id_] for id_ in sorted(found) if found[id_] not in self._kept]
         if news:
-            connection.execute(self._upsert, [_row_of(*told) for told in news])
+            connection.execute(self._upsert, [_row_of(*each) for each in news])
         return set(news)
 
     def remember(self, news: set[_Told]) -> None:

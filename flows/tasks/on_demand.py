@@ -65,25 +65,25 @@ async def try_request(attempt: OnDemandRequest, fleet: Fleet, run_id: str | None
 
 def _keep(trial: OnDemandResult, fleet: Fleet, run_id: str | None) -> None:
     failure, subject = trial.failure, trial.subject
-    told = replace(trial, reason=trial.reason or (failure.message if failure else None))
+    kept = replace(trial, reason=trial.reason or (failure.message if failure else None))
     result = StoredOnDemandResult(
         tenant_id=fleet.tenant_id,
         fleet=fleet.fleet,
-        key=told.key,
-        service_principal_id=told.service_principal_id,
-        job_id=told.job_id,
-        tried_at=told.tried_at,
+        key=kept.key,
+        service_principal_id=kept.service_principal_id,
+        job_id=kept.job_id,
+        tried_at=kept.tried_at,
         source_id=subject.id,
         source_type=subject.kind,
         source_name=subject.name,
-        outcome=told.outcome,
-        error_code=told.error_code or (failure.code if failure else None),
-        reason=told.reason,
-        recommended_action=told.recommended_action,
-        steps=[asdict(step) for step in told.steps],
-        modified=[asdict(each) for each in told.modified],
-        change_id=told.change_id,
-        target_id=told.target_id,
+        outcome=kept.outcome,
+        error_code=kept.error_code or (failure.code if failure else None),
+        reason=kept.reason,
+        recommended_action=kept.recommended_action,
+        steps=[asdict(step) for step in kept.steps],
+        modified=[asdict(each) for each in kept.modified],
+        change_id=kept.change_id,
+        target_id=kept.target_id,
         run_id=run_id,
     )
     run_context().store.on_demand.keep(result, subject.user_principal_name)

@@ -53,7 +53,7 @@ async def find_fleet_policies(graph: GraphClient, fleet: Fleet) -> FleetPolicies
 
 
 async def read_assigned_policy(graph: Resources, service_principal_id: str) -> ClaimsMappingPolicy | None:
-    """Return the policy that is assigned to an application, whoever assigned it.
+    """Return the policy that is assigned to an application, no matter who assigned it.
 
     Raises:
         GraphError: The read failed after all retries.

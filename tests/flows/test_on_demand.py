@@ -244,7 +244,7 @@ async def test_the_result_is_kept_and_told_beside_the_log_but_not_counted_with_i
             (identity,) = store.identities.find(who["userPrincipalName"])
             story = read_user_history(store, identity, read_instances(store), everywhere=True)
             (chapter,) = story.chapters
-            assert (chapter.told.events, chapter.told.failures) == (1, 0)
+            assert (chapter.history.events, chapter.history.failures) == (1, 0)
             assert [(each.result.outcome, each.logged) for each in story.trials] == [("created", True)]
             (run,) = store.journal.runs()
             assert (run.command, run.counts, result.run_id) == ("try", {"tried": 1, "failed": 0}, run.id)

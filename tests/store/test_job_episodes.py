@@ -44,7 +44,7 @@ def steady(minutes, success=None, **given):
 def told(store):
     """What is told now: word and moment of its episode; and it is told for good."""
     news = [(each, word) for each in store.job_episodes.untold(TENANT, "contoso") for word in each.untold()]
-    store.job_episodes.told(news, NOON)
+    store.job_episodes.mark_reported(news, NOON)
     return [(word, each.began_at) for each, word in news]
 
 
@@ -142,7 +142,7 @@ def test_an_end_that_comes_while_the_beginning_is_told_is_told_too(store):
     store.jobs.record_all([quarantined(10)])
     news = [(each, word) for each in store.job_episodes.untold(TENANT, "contoso") for word in each.untold()]
     store.jobs.record_all([steady(20)])
-    store.job_episodes.told(news, NOON)
+    store.job_episodes.mark_reported(news, NOON)
     assert [word for word, _ in told(store)] == ["recovered", "steady"]
 
 

@@ -173,7 +173,7 @@ def activate(
     fleet: FleetArgument = DEFAULT_FLEET,
     only: OnlyOption = None,
     acknowledged: Annotated[
-        bool, typer.Option("--acknowledged", help="The other side knows the staged certificates.")
+        bool, typer.Option("--acknowledged", help="The service provider knows the staged certificates.")
     ] = False,
     canary: Annotated[int, typer.Option(min=1, help="How many to activate first; a failure holds the others.")] = 1,
     yes: YesOption = False,
@@ -183,7 +183,7 @@ def activate(
     store: StoreOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Stage 2: have the staged certificates sign, once the other side knows them.
+    """Stage 2: have the staged certificates sign, once the service provider knows them.
 
     Without --acknowledged, the command in ENTRA_FLEET_CERTIFICATE_HOOK hands each over first, and only those it
     succeeds for are activated.

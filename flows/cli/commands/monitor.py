@@ -28,7 +28,7 @@ def command(
         Path | None, typer.Argument(metavar="FLEET", help="The fleet file; fleet.yaml by default.", show_default=False)
     ] = None,
     everything: Annotated[
-        bool, typer.Option("--all", help="Instead of a fleet: every job of the tenant, whoever made it.")
+        bool, typer.Option("--all", help="Instead of a fleet: every job of the tenant, no matter who made it.")
     ] = False,
     once: Annotated[bool, typer.Option("--once", help="Check once (the default).")] = False,
     until: Annotated[

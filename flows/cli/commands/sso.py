@@ -1,4 +1,4 @@
-"""`entra-fleet sso`: what the other side of single sign-on is given."""
+"""`entra-fleet sso`: what a service provider needs for single sign-on."""
 
 import asyncio
 from pathlib import Path
@@ -13,7 +13,7 @@ from flows.cli.output.console import print_text, stderr_console
 if TYPE_CHECKING:
     from flows.fleet_file.models import Fleet
 
-app = typer.Typer(no_args_is_help=True, help="Read what the other side of single sign-on is given.")
+app = typer.Typer(no_args_is_help=True, help="Read what a service provider needs for single sign-on.")
 
 
 @app.command()

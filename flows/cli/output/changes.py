@@ -159,10 +159,10 @@ _OUTCOME = (
 
 def _print_instances(outcome: "FleetOutcome", console: Console) -> None:
     """Print the instances that were changed or failed; on a terminal beyond a screenful only those that failed."""
-    told = [each for each in outcome.instances if each.outcome not in {"unchanged", "held"}]
-    if console.is_terminal and len(told) > max(console.height, SCREENFUL_MIN):
+    shown = [each for each in outcome.instances if each.outcome not in {"unchanged", "held"}]
+    if console.is_terminal and len(shown) > max(console.height, SCREENFUL_MIN):
         # The summary below counts the others, and the plan above has named them.
-        told = [each for each in told if each.failure]
+        shown = [each for each in shown if each.failure]
     rows = [
         (
             each.key,
@@ -171,7 +171,7 @@ def _print_instances(outcome: "FleetOutcome", console: Console) -> None:
             each.application_id or "-",
             each.service_principal_id or "-",
         )
-        for each in told
+        for each in shown
     ]
     if rows:
         print_table(_OUTCOME, rows, console)

@@ -121,38 +121,38 @@ def show_user_history(story: "UserHistory") -> None:
 
 
 def _row(chapter: "HistoryEntry") -> tuple[str | Text, ...]:
-    told = chapter.told
-    application = told.service_principal_name if chapter.instance else None
-    moment = format_moment(told.activity_at)
-    return chapter.name, application or "-", state_text(told.status or "?"), told.action or "-", moment
+    history = chapter.history
+    application = history.service_principal_name if chapter.instance else None
+    moment = format_moment(history.activity_at)
+    return chapter.name, application or "-", state_text(history.status or "?"), history.action or "-", moment
 
 
 def _heading(chapter: "HistoryEntry") -> Text:
-    told = chapter.told
+    history = chapter.history
     heading = Text(chapter.name, style="bold")
-    if chapter.instance and told.service_principal_name:
-        heading.append(f" ({told.service_principal_name})", style="not bold")
-    heading.append("  ").append(told.status or "?", style=_HISTORY_COLOURS.get(told.status or "", ""))
-    return heading.append(f"  {told.action or ''}  {_moment(told.activity_at)}", style="not bold")
+    if chapter.instance and history.service_principal_name:
+        heading.append(f" ({history.service_principal_name})", style="not bold")
+    heading.append("  ").append(history.status or "?", style=_HISTORY_COLOURS.get(history.status or "", ""))
+    return heading.append(f"  {history.action or ''}  {_moment(history.activity_at)}", style="not bold")
 
 
 def _lines(chapter: "HistoryEntry") -> Iterator[tuple[str, str]]:
-    told, known = chapter.told, chapter.explanation
+    history, known = chapter.history, chapter.explanation
     yield from (("also", ": ".join(filter(None, (job.job_id, job.state, job.reason)))) for job in chapter.other_jobs)
-    if told.failures:
-        last = f"last success {_moment(told.last_success_at)}" if told.last_success_at else "never succeeded"
-        yield "failing", f"{told.failures} times since {_moment(told.failing_since)}; {last}"
+    if history.failures:
+        last = f"last success {_moment(history.last_success_at)}" if history.last_success_at else "never succeeded"
+        yield "failing", f"{history.failures} times since {_moment(history.failing_since)}; {last}"
     if known is None:
         return
-    if step := told.last.step:
+    if step := history.last.step:
         yield "step", ": ".join(filter(None, (step.name or step.type, step.description)))
     yield "code", f"{known.code or '-'}{f': {known.meaning}' if known.meaning else ''}"
-    if told.reason:
-        yield "Microsoft", told.reason
-    if told.last.additional_details:
-        yield "details", told.last.additional_details
-    if told.recommended_action:
-        yield "recommends", told.recommended_action
+    if history.reason:
+        yield "Microsoft", history.reason
+    if history.last.additional_details:
+        yield "details", history.last.additional_details
+    if history.recommended_action:
+        yield "recommends", history.recommended_action
     if known.cause:
         yield "cause", known.cause
     yield "do", known.proposal.text
