@@ -4,6 +4,7 @@ It shares no code with the client: otherwise a name that is wrong in both would 
 """
 
 from graph_emulator.clock import Clock
+from graph_emulator.cloud import EmulatedCloud
 from graph_emulator.emulator import Emulator
 from graph_emulator.faults.profiles import PROFILES
 from graph_emulator.faults.rules import FaultRule
@@ -14,6 +15,7 @@ __all__ = [
     "SWITCHES",
     "Client",
     "Clock",
+    "EmulatedCloud",
     "Emulator",
     "EmulatorError",
     "EmulatorSettings",

@@ -194,6 +194,53 @@ class Controls:
             jobs.replace_schema(job, schema, now)
             self._write_audit("put_schema", job.principal)
 
+    def seed_partner(self, tenant_id: str, body: dict[str, Any]) -> None:
+        """Give the tenant a partner with settings of others, or add them to the one that it has."""
+        with self._lock:
+            if tenant_id.lower() not in self._service.tenant.partners.bodies:
+                self._service.tenant.partners.create(tenant_id, {}, self.now())
+            self.edit_partner(tenant_id, {name: value for name, value in body.items() if name != "tenantId"})
+
+    def edit_partner(self, tenant_id: str, changes: dict[str, Any] | None) -> None:
+        """Change the settings of a partner tenant as an administrator would; None deletes the partner.
+
+        Raises:
+            EmulatorError: there is no such partner.
+        """
+        with self._lock:
+            tenant, now = self._service.tenant, self.now()
+            if tenant_id.lower() not in tenant.partners.bodies:
+                raise EmulatorError(f"there is no partner {tenant_id[:100]!r}")
+            # Cycles that were due before still ran under the old policy.
+            tenant.settle(now)
+            if changes is None:
+                tenant.partners.set_synchronization(tenant_id, None, now)
+                tenant.partners.delete(tenant_id, now)
+            else:
+                tenant.partners.patch(tenant_id, changes, now)
+            tenant.wake_cross_tenant_jobs(tenant_id.lower(), now)
+
+    def set_identity_synchronization(self, tenant_id: str, allowed: bool | None) -> None:
+        """Allow or forbid a partner to synchronize users into the tenant; None takes the policy away."""
+        with self._lock:
+            tenant, now = self._service.tenant, self.now()
+            tenant.settle(now)
+            tenant.partners.set_synchronization(tenant_id, allowed, now)
+            tenant.wake_cross_tenant_jobs(tenant_id.lower(), now)
+
+    def guests(self, source_tenant_id: str | None = None) -> list[dict[str, Any]]:
+        """The users that were synchronized into the tenant, from one tenant or from all."""
+        with self._lock:
+            tenant = self._service.tenant
+            tenant.settle(self.now())
+            homes = tenant.people.home_tenants
+            wanted = (source_tenant_id or "").lower()
+            return [
+                user
+                for id_, user in tenant.people.users.items()
+                if id_ in homes and (not wanted or homes[id_] == wanted)
+            ]
+
     def preload_events(self, principal_id: str, count: int, over_seconds: float = 6 * 86_400.0) -> None:
         """Fill the provisioning log with past events.
 

@@ -16,7 +16,7 @@ from graph_emulator.http.asgi import EmulatorTransport
 from graph_emulator.http.control_api import answer_control
 from graph_emulator.service import Service
 from graph_emulator.settings import EmulatorSettings
-from graph_emulator.tenant import Tenant
+from graph_emulator.tenant import Neighbors, Tenant
 from graph_emulator.wire.problems import Request, Response
 from graph_emulator.wire.request_log import RequestLog
 
@@ -34,6 +34,7 @@ class Emulator:
         settings: the tenant and its behaviour.
         clock: the tenant's time; by default the system clock, which can be advanced.
         faults: fault rules in addition to those of the profile.
+        neighbors: the tenants of the same cloud; by default it is alone.
 
     Raises:
         EmulatorError: an unknown profile, or a rule about an unknown operation.
@@ -44,8 +45,9 @@ class Emulator:
         settings: EmulatorSettings | None = None,
         clock: Clock | None = None,
         faults: Iterable[FaultRule] = (),
+        neighbors: Neighbors | None = None,
     ) -> None:
-        self._service = Service(settings or EmulatorSettings(), clock or Clock(), faults)
+        self._service = Service(settings or EmulatorSettings(), clock or Clock(), faults, neighbors)
         self.settings = self._service.settings
         self.clock = self._service.clock
         self.controls = Controls(self._service)
@@ -59,6 +61,10 @@ class Emulator:
     def requests(self) -> RequestLog:
         """The latest requests, oldest first, up to `settings.requests_kept`."""
         return self._service.requests
+
+    def issued(self, authorization: str | None) -> bool:
+        """Whether a token was issued by this tenant."""
+        return self._service.tokens.knows(authorization)
 
     def handle(self, request: Request) -> Response:
         """Answer one request, whichever way it came in."""

@@ -24,7 +24,7 @@ from graph_emulator.settings import EmulatorSettings
 from graph_emulator.sign_in.federation_metadata import CONTENT_TYPE, write_metadata
 from graph_emulator.sign_in.token_endpoint import SignIn, SignInRefused, cloud_metadata
 from graph_emulator.sign_in.tokens import ALL_SYNCHRONIZATION, Caller, TokenIssuer, check
-from graph_emulator.tenant import Tenant
+from graph_emulator.tenant import Neighbors, Tenant
 from graph_emulator.wire.bodies import read_json
 from graph_emulator.wire.odata import read_options
 from graph_emulator.wire.problems import GraphProblem, Request, Response, body_missing, content_type_missing, malformed
@@ -43,15 +43,24 @@ class Service:
         settings: the tenant and its behaviour.
         clock: the tenant's time.
         faults: fault rules in addition to those of the profile.
+        neighbors: the tenants of the same cloud, which share its lock; None for a tenant that is alone.
 
     Raises:
         EmulatorError: an unknown profile, or a rule about an unknown operation.
     """
 
-    def __init__(self, settings: EmulatorSettings, clock: Clock, faults: Iterable[FaultRule] = ()) -> None:
+    def __init__(
+        self,
+        settings: EmulatorSettings,
+        clock: Clock,
+        faults: Iterable[FaultRule] = (),
+        neighbors: Neighbors | None = None,
+    ) -> None:
         self.settings = apply_profile(settings)
         self.clock = clock
-        self.lock = threading.RLock()  # reentrant: controls are answered under it, and take it again
+        self._neighbors = neighbors
+        # Reentrant: controls are answered under it, and take it again.
+        self.lock = neighbors.lock if neighbors else threading.RLock()
         self._own_rules = tuple(faults)
         Faults.check(self._own_rules, OPERATIONS)
         self.reset()
@@ -60,7 +69,9 @@ class Service:
         """Start again with an empty tenant and the same settings."""
         settings = self.settings
         with self.lock:
-            self.tenant = Tenant(settings)
+            self.tenant = Tenant(settings, self._neighbors)
+            if self._neighbors:
+                self._neighbors.tenants[settings.tenant_id] = self.tenant
             # Part of every reset: a tenant that has grown for years has its past from the beginning.
             build_estate(self.tenant, self.clock.now())
             self.tokens = TokenIssuer(settings)
@@ -178,7 +189,7 @@ class Service:
         if route.body == "json":
             body = read_json(request.headers, request.body, limit_bytes=settings.body_limit_bytes)
         # Jobs run only when someone looks: first process everything that is due.
-        self.tenant.jobs.settle(now)
+        self.tenant.settle(now)
         lags = (
             settings.replication_lag_seconds
             or settings.templates_lag_seconds
@@ -223,13 +234,29 @@ class Service:
                 record.operation = "federation_metadata"
                 answer = self._answer_metadata(request, tenant, now)
             else:
+                self._raise_sign_in_fault(request, tuple(rest), record)
                 answer = _answer_sign_in(self.sign_in, request, tenant, tuple(rest), record, now)
+        except ConnectionDropped:
+            answer = Answer(0, reset=True)
         except SignInRefused as refused:
             trace = f"{record.sequence:032x}"
             correlation = request.headers.get("client-request-id", trace)
             answer = Answer(refused.status, refused.as_entra(trace, correlation, now))
         record.status, answer.operation = answer.status, record.operation
         return answer
+
+    def _raise_sign_in_fault(self, request: Request, rest: tuple[str, ...], record: RequestRecord) -> None:
+        """Refuse a sign-in that a fault rule hits; one such as `token: 401` refuses this tenant to every client."""
+        if request.method != "POST" or rest != TOKEN or not self.faults.rules:
+            return
+        for rule in self.faults.strike_sign_in():
+            record.operation, record.fault = "token", rule.name
+            if rule.effect == "reset":
+                raise ConnectionDropped
+            if rule.status >= 500 or rule.status == 429:
+                raise SignInRefused(90033, "temporarily_unavailable", "A transient error has occurred.", rule.status)
+            number = int(rule.code) if rule.code and rule.code.isdigit() else 7000215
+            raise SignInRefused(number, "invalid_client", "Invalid client secret provided.", rule.status)
 
     def _answer_metadata(self, request: Request, tenant: str, now: float) -> Answer:
         """The federation metadata of the application in the query, or of the tenant."""

@@ -10,6 +10,8 @@ ALL_ROLES = (
     "ProvisioningLog.Read.All",
     "Directory.Read.All",
     "Policy.ReadWrite.ApplicationConfiguration",
+    "Policy.Read.All",
+    "Policy.ReadWrite.CrossTenantAccess",
 )
 
 
@@ -92,6 +94,8 @@ class EmulatorSettings:
     index_lag_seconds: float = 0.0
     """Additional lag of the index behind advanced queries."""
     secrets_lag_seconds: float = 0.0
+    policy_lag_seconds: float = 0.0
+    """How long until the provisioning service knows a change of the cross-tenant access policy."""
 
     bodyless_writes: Literal["need_type", "need_body", "lenient"] = "need_type"
     """What a write without a body needs: a Content-Type, a JSON body after all, or nothing."""
@@ -153,6 +157,16 @@ class EmulatorSettings:
     """When an identifier may have a domain that is not the tenant's."""
     identifier_conflict_status: int = 400
     """How an identifier that another application has is refused."""
+
+    partner_form: Literal["recorded", "declared"] = "recorded"
+    """Whether a partner has the properties of the recordings, or those that the metadata declares."""
+    partner_delete: Literal["refused", "with synchronization"] = "refused"
+    """What happens when a partner that has an identitySynchronization is deleted."""
+    policy_check: Literal["both tenants", "target"] = "both tenants"
+    """Whether credentials are refused, too, while the source does not redeem invitations automatically."""
+    policy_failure_code: str = "AzureActiveDirectoryCrossTenantSyncPolicyCheckFailure"
+    second_configuration: Literal["accepted", "refused"] = "accepted"
+    """What validation and cycles make of a second application for the same target tenant."""
 
     target_fault: str | None = None
     """What is wrong with the target systems that run here: a name of `graph_emulator.scim.faults.FAULTS`."""
@@ -233,6 +247,11 @@ class EmulatorSettings:
         return copied
 
     @property
+    def domain(self) -> str:
+        """The verified domain of the tenant."""
+        return f"{''.join(c for c in self.tenant_name.lower() if c.isascii() and c.isalnum()) or 'tenant'}.example"
+
+    @property
     def clients(self) -> tuple[Client, ...]:
         """Every application that may sign in, the main one first."""
         main = Client(
@@ -275,9 +294,15 @@ SWITCHES: dict[str, tuple[Any, ...]] = {
     "on_demand_key": ("type name", "result"),
     "on_demand_value": ("summaries", "summary", "steps"),
     "on_demand_without_credentials": ("error", "failure"),
+    "partner_delete": ("refused", "with synchronization"),
+    "partner_form": ("recorded", "declared"),
+    "policy_check": ("both tenants", "target"),
+    "policy_failure_code": ("AzureActiveDirectoryCrossTenantSyncPolicyCheckFailure", "AzureActiveDirectoryForbidden"),
+    "policy_lag_seconds": (0.0, 30.0),
     "propagation": ("delayed", "at once", "never"),
     "quota_status": (403, 400),
     "schema_form": ("as put", "without nulls", "reordered"),
+    "second_configuration": ("accepted", "refused"),
     "secrets_api": ("present", "removed from beta"),
     "secrets_put": ("replace", "merge"),
     "start_without_credentials": ("quarantine", "error"),

@@ -168,6 +168,7 @@ GALLERY_HOME = "https://account.activedirectory.windowsazure.com:444/application
 AWS = "8b1025e4-1dd2-430b-a150-2ef79cd700f5"
 GOOGLE = "01303a13-8322-4e06-bee5-80d612907131"
 CROSS_TENANT = "518e5f48-1fc8-4c48-9387-9fdf28b0dfe7"
+CROSS_TENANT_SYNC = "Azure2Azure"
 CLOUD_SYNC = "1a4721b3-e57f-4451-ae87-ef078703ec94"
 """Can be instantiated, but is not listed: entra-docs how-to-inbound-synch-ms-graph."""
 
@@ -227,6 +228,11 @@ class Template:
     def imports_roles(self) -> bool:
         """Whether the connector imports roles from the target, as that for AWS does."""
         return "aws" in self.synchronization
+
+    @property
+    def is_cross_tenant(self) -> bool:
+        """Whether the target is another tenant."""
+        return CROSS_TENANT_SYNC in self.synchronization
 
     @property
     def is_custom(self) -> bool:

@@ -39,15 +39,20 @@ GROUP_NAMES = (
 class People:
     """Users and groups by id, with the members of each group."""
 
-    def __init__(self, seed: int, users: int, groups: int) -> None:
-        self.users = {user["id"]: user for user in (self._user(seed, n) for n in range(users))}
+    def __init__(self, settings: EmulatorSettings) -> None:
+        seed, groups = settings.seed, settings.groups
+        self.users = {u["id"]: u for u in (self._user(seed, n, settings.domain) for n in range(settings.users))}
         self.groups = {group["id"]: group for group in (self._group(seed, n) for n in range(groups))}
         self.members = {
             group: [user for user in self.users if share(seed, group, user) < 0.25] for group in self.groups
         }
+        self.home_tenants: dict[str, str] = {}
+        """The tenant that each guest was synchronized from."""
+        self.deleted: dict[str, dict[str, Any]] = {}
+        """The guests in the recycle bin."""
 
     @staticmethod
-    def _user(seed: int, number: int) -> dict[str, Any]:
+    def _user(seed: int, number: int, domain: str) -> dict[str, Any]:
         given = GIVEN[number % len(GIVEN)]
         # 7 and the number of surnames have no common divisor, so that names repeat late.
         surname = SURNAMES[(number * 7 + number // len(GIVEN)) % len(SURNAMES)]
@@ -58,8 +63,8 @@ class People:
             "displayName": f"{given} {surname}",
             "givenName": given,
             "surname": surname,
-            "userPrincipalName": f"{plain}{number}@contoso.example",
-            "mail": f"{plain}{number}@contoso.example",
+            "userPrincipalName": f"{plain}{number}@{domain}",
+            "mail": f"{plain}{number}@{domain}",
             "accountEnabled": share(seed, "enabled", number) >= 0.06,  # some are disabled, and skipped by cycles
             "department": ("Sales", "Engineering", "Finance", "HR")[number % 4],
             "jobTitle": ("Engineer", "Analyst", "Manager", None)[number % 4],  # optional attributes may be null
@@ -67,6 +72,10 @@ class People:
             "mobilePhone": None,
             "officeLocation": None,
             "preferredLanguage": None,
+            "userType": "Member",
+            "creationType": None,
+            "externalUserState": None,
+            "externalUserStateChangeDateTime": None,
         }
 
     @staticmethod
@@ -96,6 +105,14 @@ class People:
         """The user with a principal name."""
         wanted = principal_name.lower()
         return next((u for u in self.users.values() if u["userPrincipalName"].lower() == wanted), None)
+
+    def delete_user(self, identifier: str) -> None:
+        """Move a guest to the recycle bin."""
+        self.deleted[identifier] = self.users.pop(identifier)
+
+    def restore_user(self, identifier: str) -> None:
+        """Restore a guest from the recycle bin."""
+        self.users[identifier] = self.deleted.pop(identifier)
 
 
 DEFAULT_ACCESS = "00000000-0000-0000-0000-000000000000"

@@ -1,7 +1,7 @@
 """Fault rules: which requests, which occurrence or share of them, and what goes wrong."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from fnmatch import fnmatchcase
 from typing import Any
@@ -90,6 +90,10 @@ TAMPERING = frozenset({"truncate", "hostile_next_link", "unknown_enum", "missing
 """Effects that change an answer; the others replace it."""
 
 
+SIGN_IN = "token"
+"""The operation of a sign-in, as in the request log."""
+
+
 class Faults:
     """The active rules, and how often each has matched and hit."""
 
@@ -110,7 +114,7 @@ class Faults:
         Raises:
             EmulatorError: lists the existing operations.
         """
-        known = sorted(set(operations))
+        known = sorted({*operations, SIGN_IN})
         for rule in rules:
             if rule.operation is not None and not any(fnmatchcase(name, rule.operation) for name in known):
                 raise EmulatorError(f"fault rule: unknown operation {rule.operation!r}; known: {', '.join(known)}")
@@ -121,9 +125,17 @@ class Faults:
 
     def strike(self, operation: str, method: str, path: str) -> list[FaultRule]:
         """The rules that hit this request, in order."""
+        return self._strike(lambda rule: rule.concerns(operation, method, path))
+
+    def strike_sign_in(self) -> list[FaultRule]:
+        """The rules that hit a request for a token: only those that name the operation."""
+        # A rule about all operations, or all writes, is about Graph: the seeded profiles count on it.
+        return self._strike(lambda rule: rule.operation == SIGN_IN)
+
+    def _strike(self, concerns: Callable[[FaultRule], bool]) -> list[FaultRule]:
         hits = []  # several rules may strike one request
         for number, rule in enumerate(self.rules):
-            if not rule.concerns(operation, method, path):
+            if not concerns(rule):
                 continue
             # Counted before anything else: the n-th request is the n-th that matches, hit or not.
             met = self._met[number] = self._met.get(number, 0) + 1

@@ -29,7 +29,7 @@ def list_organization(call: Call) -> Answer:
                 "capabilities": "Email, OfficeCommunicationsOnline",
                 "isDefault": True,
                 "isInitial": True,
-                "name": "contoso.example",
+                "name": settings.domain,
                 "type": "Managed",
             }
         ],
@@ -39,6 +39,13 @@ def list_organization(call: Call) -> Answer:
 
 
 OPTIONS = ("$filter", "$select", "$top", "$skiptoken")
+UNLESS_SELECTED = frozenset({"userType", "creationType", "externalUserState", "externalUserStateChangeDateTime"})
+"""The properties of a user that only `$select` brings."""
+
+
+def _shown(value: dict[str, Any], names: frozenset[str] | None) -> dict[str, Any]:
+    """The selected properties of a user or group, or those that come by default."""
+    return select(value, frozenset(value) - UNLESS_SELECTED if names is None else names)
 
 
 def _text(name: str) -> Field:
@@ -56,6 +63,11 @@ USERS = Filterable(
             lambda value: value["department"], frozenset({"eq", "in", "startswith", "ge", "le"}), frozenset({"ne"})
         ),
         "accountenabled": Field(lambda value: value["accountEnabled"], frozenset({"eq", "in"}), frozenset({"ne"})),
+        "usertype": Field(lambda value: value["userType"], frozenset({"eq", "in"}), frozenset({"ne"})),
+        "creationtype": Field(lambda value: value["creationType"], frozenset({"eq", "in"}), frozenset({"ne"})),
+        "externaluserstate": Field(
+            lambda value: value["externalUserState"], frozenset({"eq", "in"}), frozenset({"ne"})
+        ),
     },
 )
 GROUPS = Filterable("Group", {name.lower(): _text(name) for name in ("id", "displayName", "mailNickname")})
@@ -67,7 +79,7 @@ def _list(call: Call, found: dict[str, dict[str, Any]], filterable: Filterable, 
     names = selected(call.options, fragment.rstrip("s"), values[0] if values else ())
     if "$filter" in call.options:
         values = list(filter(filterable.predicate(call.options["$filter"]), values))
-    return build_page(call, fragment, [select(value, names) for value in values])
+    return build_page(call, fragment, [_shown(value, names) for value in values])
 
 
 def _count(call: Call, found: dict[str, dict[str, Any]], filterable: Filterable) -> Answer:
@@ -104,7 +116,7 @@ def _one(call: Call, value: dict[str, Any] | None, fragment: str, permission: Pe
     if value is None:
         raise not_found(call.parameters["id"])
     names = selected(call.options, fragment.rstrip("s"), value)
-    return Answer(200, {"@odata.context": call.context(f"{fragment}/$entity"), **select(value, names)})
+    return Answer(200, {"@odata.context": call.context(f"{fragment}/$entity"), **_shown(value, names)})
 
 
 def get_user(call: Call) -> Answer:
@@ -125,7 +137,7 @@ def list_members(call: Call) -> Answer:
     allow_options(call.options, ("$select", "$top", "$skiptoken"))
     users = [call.tenant.people.users[member] for member in _members(call)]
     names = selected(call.options, "user", users[0] if users else ())
-    values = [{"@odata.type": "#microsoft.graph.user", **select(user, names)} for user in users]
+    values = [{"@odata.type": "#microsoft.graph.user", **_shown(user, names)} for user in users]
     return build_page(call, "directoryObjects", values)
 
 
@@ -207,7 +219,7 @@ def list_owners(call: Call, kind: Kind) -> Answer:
         # An owner that is no user is the application of a token, of which only the id is known here.
         value = found[1] if found else {"id": owner}
         name = "user" if found else "servicePrincipal"
-        owners.append({"@odata.type": f"#microsoft.graph.{name}", **value})
+        owners.append({"@odata.type": f"#microsoft.graph.{name}", **_shown(value, None)})
     return build_page(call, "directoryObjects", owners)
 
 

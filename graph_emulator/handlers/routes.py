@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Literal
 
 from graph_emulator.directory.directory import Kind
 from graph_emulator.directory.token_policies import PolicyKind
 from graph_emulator.handlers import (
     application_templates,
     batch,
+    cross_tenant,
     directory_audits,
     directory_objects,
     people,
@@ -183,6 +185,35 @@ _SINGLE_SIGN_ON = (
 )
 
 
+_POLICY = "/policies/crossTenantAccessPolicy"
+_PARTNER = f"{_POLICY}/partners/{{tenantId}}"
+_IDENTITIES = f"{_PARTNER}/identitySynchronization"
+
+
+def _see(path: str, operation: str, handler: Handler) -> Route:
+    return Route("GET", path, operation, handler, tokens.READ_PARTNERS)
+
+
+def _change(method: str, path: str, operation: str, handler: Handler) -> Route:
+    body: Literal["json", "ignored"] = "ignored" if method == "DELETE" else "json"
+    return Route(method, path, operation, handler, tokens.WRITE_PARTNERS, body=body)
+
+
+_CROSS_TENANT = (
+    _see(_POLICY, "get_cross_tenant_policy", cross_tenant.get_policy),
+    _see(f"{_POLICY}/default", "get_cross_tenant_default", cross_tenant.get_default),
+    _see(f"{_POLICY}/partners", "list_partners", cross_tenant.list_partners),
+    _change("POST", f"{_POLICY}/partners", "create_partner", cross_tenant.create_partner),
+    _see(_PARTNER, "get_partner", cross_tenant.get_partner),
+    _change("PATCH", _PARTNER, "patch_partner", cross_tenant.patch_partner),
+    _change("DELETE", _PARTNER, "delete_partner", cross_tenant.delete_partner),
+    _see(_IDENTITIES, "get_identity_synchronization", cross_tenant.get_synchronization),
+    _change("PUT", _IDENTITIES, "put_identity_synchronization", cross_tenant.put_synchronization),
+    _change("PATCH", _IDENTITIES, "patch_identity_synchronization", cross_tenant.patch_synchronization),
+    _change("DELETE", _IDENTITIES, "delete_identity_synchronization", cross_tenant.delete_synchronization),
+)
+
+
 def _read(path: str, operation: str, handler: Handler) -> Route:
     return Route("GET", path, operation, handler, tokens.READ_SYNCHRONIZATION)
 
@@ -263,6 +294,6 @@ _SYNCHRONIZATION = (
     _send("PUT", f"{_SYNC}/secrets", "put_secrets", jobs.put_secrets, ending=True),
 )
 
-ROUTES: tuple[Route, ...] = (*_GENERAL, *_DIRECTORY, *_SINGLE_SIGN_ON, *_SYNCHRONIZATION)
+ROUTES: tuple[Route, ...] = (*_GENERAL, *_DIRECTORY, *_SINGLE_SIGN_ON, *_CROSS_TENANT, *_SYNCHRONIZATION)
 
 OPERATIONS = frozenset(route.operation for route in ROUTES)

@@ -196,11 +196,11 @@ def validate_on_job(call: Call) -> Answer:
 def _try(call: Call, principal: Entry, body: dict[str, Any]) -> Answer:
     saved = call.tenant.secrets_of(principal.id).values
     offered = _pairs(body.get("credentials") or [])
-    refusal = call.tenant.targets.refusal(
-        principal.template, saved if body.get("useSavedCredentials") is True else offered, call.now
-    )
-    if refusal:
+    credentials = saved if body.get("useSavedCredentials") is True else offered
+    if refusal := call.tenant.targets.refusal(principal.template, credentials, call.now):
         raise call.tenant.targets.problem(refusal)
+    if failure := call.tenant.target_tenants.refusal(principal, credentials, call.now):
+        raise call.tenant.targets.problem(failure.text, failure.code)
     return Answer(204)
 
 
@@ -257,10 +257,12 @@ def provision_on_demand(call: Call) -> Answer:
     missing = template.credential_keys and not any(saved.get(key) for key in template.credential_keys)
     if missing and settings.on_demand_without_credentials == "error":
         raise credentials_missing()
-    refusal = call.tenant.targets.refusal(template, saved, call.now)
+    refusal, code = call.tenant.targets.refusal(template, saved, call.now), REJECTED
+    if not refusal and (failure := call.tenant.target_tenants.refusal(job.principal, saved, call.now)):
+        refusal, code = failure.text, failure.code
     if refusal:
         # A 200 with a failure inside: the request itself succeeded.
-        outcome = Outcome(*subject, "other", "failure", REJECTED)
+        outcome = Outcome(*subject, "other", "failure", code)
         value = refused(outcome, refusal, call.now, form)
     else:
         event = call.tenant.jobs.provision_now(job, subject_id, subject, call.now)

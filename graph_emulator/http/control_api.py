@@ -106,6 +106,21 @@ def _show_requests(controls: Controls, request: Request) -> Body:
     }
 
 
+def _show_guests(controls: Controls, request: Request) -> Body:
+    return {"guests": controls.guests(read_options(request.query).get("tenant_id"))}
+
+
+def _read_allowed(body: Body, name: str) -> bool | None:
+    value = body.get(name)
+    if value is not None and not isinstance(value, bool):
+        raise EmulatorError(f"{name}: true, false or null is expected")
+    return value
+
+
+def _read_changes(body: Body, name: str) -> dict[str, Any] | None:
+    return None if body.get(name) is None else _read_object(body, name)
+
+
 def _show_clock(controls: Controls, _: Request) -> Body:
     return {"now": controls.now()}
 
@@ -139,6 +154,12 @@ ACTIONS: dict[tuple[str, str], Action] = {
     ("POST", "delete"): Action(Controls.delete, _fields(id=_read_text, purge=_read_flag)),
     ("POST", "job"): Action(Controls.act_on_job, _fields(job_id=_read_text, action=_read_text)),
     ("POST", "secrets"): Action(Controls.edit_secrets, _fields(service_principal_id=_read_text, values=_read_object)),
+    ("POST", "partner"): Action(Controls.edit_partner, _fields(tenant_id=_read_text, changes=_read_changes)),
+    ("POST", "partners"): Action(Controls.seed_partner, _fields(tenant_id=_read_text, body=_read_object)),
+    ("POST", "identity-synchronization"): Action(
+        Controls.set_identity_synchronization, _fields(tenant_id=_read_text, allowed=_read_allowed)
+    ),
+    ("GET", "guests"): Action(show=_show_guests),
     ("POST", "administrator"): Action(Controls.act_as, _fields(user_id=_read_text)),
     ("POST", "events"): Action(
         Controls.preload_events,

@@ -8,7 +8,7 @@ import ssl
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -66,9 +66,11 @@ class Served:
         settings: EmulatorSettings,
         port: int = 0,
         directory: Path | None = None,
+        others: Sequence[EmulatorSettings] = (),
     ) -> None:
         self._handle = handle
         self._settings = settings
+        self._others = others
         self._wanted_port = port
         self._wanted_directory = directory
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
@@ -97,15 +99,23 @@ class Served:
     @property
     def environment(self) -> dict[str, str]:
         """The environment that points a client at this tenant."""
-        settings, ca_file = self._settings, str(self.ca_file.resolve())
+        ca_file, others = str(self.ca_file.resolve()), dict[str, str]()
+        for settings in reversed(self._others):  # of two with one name, the first one keeps it
+            others |= self._sign_in(settings, f"{settings.domain.partition('.')[0].upper()}_")
         return {
-            "AZURE_TENANT_ID": settings.tenant_id,
-            "AZURE_CLIENT_ID": settings.client_id,
-            "AZURE_CLIENT_SECRET": settings.client_secret,
-            "AZURE_AUTHORITY_HOST": self.url,
+            **self._sign_in(self._settings),
+            **others,
             "ENTRA_FLEET_GRAPH_URL": self.url,
             "SSL_CERT_FILE": ca_file,
             "REQUESTS_CA_BUNDLE": ca_file,  # for tools on requests, such as the Azure CLI
+        }
+
+    def _sign_in(self, settings: EmulatorSettings, prefix: str = "") -> dict[str, str]:
+        return {
+            f"{prefix}AZURE_TENANT_ID": settings.tenant_id,
+            f"{prefix}AZURE_CLIENT_ID": settings.client_id,
+            f"{prefix}AZURE_CLIENT_SECRET": settings.client_secret,
+            f"{prefix}AZURE_AUTHORITY_HOST": self.url,
         }
 
     def __enter__(self) -> Self:

@@ -102,13 +102,13 @@ class TargetSystems:
             "Please check the service and try again."
         )
 
-    def problem(self, refusal: str) -> GraphProblem:
-        """The answer of validateCredentials.
+    def problem(self, refusal: str, code: str | None = None) -> GraphProblem:
+        """The answer of validateCredentials, by default with the code of target systems.
 
         Recorded are the outer code, a longer nested one and the target's text, but not the exact body:
         AsteriusIT/asterius-idp entra-scim-2026-10-03.json.
         """
-        status, code = self._settings.validate_failure_status, self._settings.validate_failure_code
+        status, code = self._settings.validate_failure_status, code or self._settings.validate_failure_code
         if self._settings.validate_failure_form == "flat":
             return GraphProblem(status, code, refusal)
         inner = {"code": code, "message": refusal}

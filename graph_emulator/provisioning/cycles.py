@@ -2,12 +2,11 @@
 
 import json
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from graph_emulator.clock import NEVER, guid, share, to_ticks, write_ticks
 from graph_emulator.directory.gallery import Template
 from graph_emulator.directory.people import People
-from graph_emulator.scim.writer import TargetWriter
 
 COUNTS = (
     "countEntitled",
@@ -175,6 +174,19 @@ class Target:
     """Those that no cycle has processed since the mappings changed."""
 
 
+class Writer(Protocol):
+    """Writes into the target system; each method returns the code of the error, if any."""
+
+    def create(self, kind: str, subject: dict[str, Any]) -> str | None:
+        """Create the object, or take over the one that exists."""
+
+    def update(self, kind: str, subject: dict[str, Any]) -> str | None:
+        """Change the mapped attributes."""
+
+    def remove(self, kind: str, subject: dict[str, Any]) -> str | None:
+        """Disable or delete the object."""
+
+
 @dataclass(frozen=True, slots=True)
 class CyclePlan:
     """The inputs of one cycle."""
@@ -187,7 +199,7 @@ class CyclePlan:
     force_deletes: bool
     failure_share: float
     eventful: bool
-    writer: TargetWriter | None = None
+    writer: Writer | None = None
     """How the target system is written to, where it runs here; what it refuses fails."""
 
     def error_of(self, subject_id: str, subject: Subject, attempt: int) -> str | None:
@@ -283,8 +295,8 @@ def _leaving(plan: CyclePlan, outcomes: list[Outcome], target: Target) -> bool:
         error = plan.writer.remove(kind, value) if plan.writer else None
         if error is None:
             del target.present[subject_id]
-        # Users are disabled first (soft delete); groups have no such state.
-        action = "disable" if kind == "User" else "delete"
+        # Users are disabled first (soft delete); groups have no such state, and a tenant has a recycle bin.
+        action = "disable" if kind == "User" and not plan.template.is_cross_tenant else "delete"
         outcomes.append(Outcome(kind, value, action, "failure" if error else "success", error))
     return True
 

@@ -9,6 +9,7 @@ from graph_emulator.clock import guid
 from graph_emulator.directory.people import People
 from graph_emulator.provisioning.audit_log import IMPORT, QUARANTINE, SERVICE, AuditLog
 from graph_emulator.provisioning.credentials import REJECTED, SavedSecrets, TargetSystems
+from graph_emulator.provisioning.cross_tenant import TargetTenants
 from graph_emulator.provisioning.cycles import (
     CyclePlan,
     DeletionRules,
@@ -32,6 +33,7 @@ class HandlerContext:
     settings: EmulatorSettings
     people: People
     targets: TargetSystems
+    tenants: TargetTenants
     log: ProvisioningLog
     audits: AuditLog
     secrets_of: Callable[[str], SavedSecrets]
@@ -73,11 +75,12 @@ def _begin_cycle(job: Job, context: HandlerContext) -> None:
         job.id, job.life, job.cycle_number, job.initial_due, at, at + _duration_seconds(job, context.settings)
     )
     refusal = context.targets.refusal(job.principal.template, secrets, at)
-    if refusal:
+    failure = None if refusal else context.tenants.refusal(job.principal, secrets, at)
+    if refusal or failure:
         execution.ends = at  # it fails at its first request
         execution.error = {
-            "code": REJECTED,
-            "message": refusal,
+            "code": failure.code if failure else REJECTED,
+            "message": failure.text if failure else refusal,
             "tenantActionable": True,
         }
         _record_failure(job, execution, context, "EncounteredQuarantineException")
@@ -102,17 +105,20 @@ def _begin_cycle(job: Job, context: HandlerContext) -> None:
 
 def build_cycle_plan(job: Job, context: HandlerContext, secrets: dict[str, str], now: float) -> CyclePlan:
     """The inputs of the job's next cycle."""
-    settings = context.settings
+    settings, guests = context.settings, context.tenants.writer_for(job.principal, secrets, now)
+    scope = in_scope(context.people, context.assignments_of(job.principal.id), all_in_scope=job.all_in_scope)
+    if guests:
+        scope = {id_: subject for id_, subject in scope.items() if guests.accepts(*subject)}
     return CyclePlan(
         settings.seed,
         job.principal.template,
         job.principal.value["appId"],
-        in_scope(context.people, context.assignments_of(job.principal.id), all_in_scope=job.all_in_scope),
+        scope,
         DeletionRules.of(secrets),
         job.force_deletes,
         settings.entry_failure_share,
         job.cycle_number <= settings.eventful_cycles,
-        context.targets.writer_for(secrets, now),
+        guests or context.targets.writer_for(secrets, now),
     )
 
 
@@ -137,7 +143,9 @@ def _end_cycle(job: Job, execution: Execution, context: HandlerContext) -> None:
     # The interval runs from begin to begin.
     job.next_at = max(execution.began + context.settings.cycle_seconds, execution.ends)
     # Cycles without events are skipped until something changes: a thousand idle jobs cost nothing then.
-    job.dormant = not execution.outcomes and job.cycle_number > context.settings.eventful_cycles
+    secrets = context.secrets_of(job.principal.id).values
+    awaited = context.tenants.is_in_flux(job.principal, secrets, execution.ends)
+    job.dormant = not execution.outcomes and not awaited and job.cycle_number > context.settings.eventful_cycles
 
 
 def _skip_uneventful_cycles(job: Job, settings: EmulatorSettings, now: float) -> None:

@@ -138,6 +138,11 @@ class JobScheduler:
             wake(job, self._context, now)
             self._schedule(job)
 
+    def touch_cross_tenant(self, now: float) -> None:
+        """Reactivate the jobs into other tenants, after a change of a cross-tenant access policy."""
+        for principal_id in {job.principal.id for job in self.all() if job.principal.template.is_cross_tenant}:
+            self.touch(principal_id, now)
+
     def start(self, job: Job, now: float) -> None:
         """Start or resume a job, and lift its quarantine."""
         secrets = self._context.secrets_of(job.principal.id).values
@@ -191,10 +196,19 @@ class JobScheduler:
         if running is None:
             return
         self._context.log.forget_unhappened(job.id, now)
+        secrets = self._context.secrets_of(job.principal.id).values
+        guests = self._context.tenants.writer_for(job.principal, secrets, now)
         for position, outcome in enumerate(running.outcomes):
-            if running.outcome_at(position) > now and outcome.action == "create":
-                # What the cycle had not reached yet was not created.
-                job.target.present.pop(outcome.subject["id"], None)
+            if running.outcome_at(position) <= now or outcome.status != "success":
+                continue
+            kind, subject = outcome.subject_type, outcome.subject
+            # What the cycle had not reached yet was not created, and is still there to be deleted.
+            if outcome.action == "create":
+                job.target.present.pop(subject["id"], None)
+            elif outcome.action in ("disable", "delete"):
+                job.target.present[subject["id"]] = (kind, subject)
+            if guests and outcome.action in ("create", "delete"):
+                guests.undo(outcome.action, kind, subject)
 
     def provision_now(self, job: Job, subject_id: str, subject: Subject, now: float) -> Event:
         """Provision one user or group outside any cycle; return its event in the log."""

@@ -6,7 +6,7 @@ https://learn.microsoft.com/graph/api/resources/synchronization-synchronizations
 from typing import Any
 
 from graph_emulator.clock import guid
-from graph_emulator.directory.gallery import Template
+from graph_emulator.directory.gallery import CROSS_TENANT_SYNC, Template
 
 SOURCE = "Azure Active Directory"
 USER_FLOWS = (
@@ -32,7 +32,9 @@ SCIM_GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group"
 
 def build_schema(template: Template, name: str) -> dict[str, Any]:
     """The default schema of a synchronization template."""
-    target = template.display_name
+    # Names as on record: entra-docs cross-tenant-synchronization-configure-graph.
+    across = name == CROSS_TENANT_SYNC
+    target = f"{SOURCE} (target tenant)" if across else template.display_name
     return {
         "id": name,
         "version": "v1.0",
@@ -55,7 +57,7 @@ def build_schema(template: Template, name: str) -> dict[str, Any]:
         "synchronizationRules": [
             {
                 "id": guid("rule", template.id, name),
-                "name": f"USER_OUTBOUND_{name.upper()}",
+                "name": "USER_INBOUND_USER" if across else f"USER_OUTBOUND_{name.upper()}",
                 "containerFilter": None,
                 "editable": True,
                 "groupFilter": None,

@@ -156,7 +156,7 @@ class SignIn:
     def check_tenant(self, tenant: str) -> None:
         """Refuse a tenant that does not exist."""
         # By id or by a verified domain.
-        if tenant.lower() not in (self._settings.tenant_id, "contoso.example"):
+        if tenant.lower() not in (self._settings.tenant_id, self._settings.domain):
             raise SignInRefused(
                 90002,
                 "invalid_request",

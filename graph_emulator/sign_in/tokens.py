@@ -87,6 +87,10 @@ class TokenIssuer:
             self._refused.add(token)
         return True
 
+    def knows(self, authorization: str | None) -> bool:
+        """Whether a token was issued here, even if it has expired since."""
+        return (authorization or "").partition(" ")[2] in self._known
+
     def _sign(self, header: dict[str, Any], claims: dict[str, Any]) -> str:
         text = f"{_encode(orjson.dumps(header))}.{_encode(orjson.dumps(claims))}"
         return f"{text}.{_encode(hmac.new(self._key, text.encode(), hashlib.sha256).digest())}"
@@ -159,6 +163,8 @@ READ_POLICIES: Permission = (_READ_POLICIES,)
 WRITE_POLICIES: Permission = (_any_of("Policy.ReadWrite.ApplicationConfiguration"),)
 READ_ASSIGNED_POLICIES: Permission = (_READ, _READ_POLICIES)
 ASSIGN_POLICY: Permission = (*WRITE_PRINCIPALS, _READ_POLICIES)
+READ_PARTNERS: Permission = (_any_of("Policy.Read.All", "Policy.ReadWrite.CrossTenantAccess"),)
+WRITE_PARTNERS: Permission = (_any_of("Policy.ReadWrite.CrossTenantAccess"),)
 READ_LOGS: Permission = (_any_of("ProvisioningLog.Read.All", "AuditLog.Read.All", "Directory.Read.All"),)
 READ_AUDITS: Permission = (_any_of("AuditLog.Read.All", "Directory.Read.All"),)
 READ_USERS: Permission = (_any_of("User.Read.All", "User.ReadBasic.All", "Directory.Read.All"),)

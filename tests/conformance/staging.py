@@ -24,6 +24,10 @@ async def staged(wire: Wire, state: dict[str, Any]) -> dict[str, str]:
     known = {"{user}": wire.user_ids[0], "{group}": wire.group_ids[0]}
     if state.get("expired"):
         wire.emulator.controls.advance(2 * wire.emulator.settings.token_lifetime_seconds)
+    if partner := state.get("partner"):
+        wire.emulator.controls.seed_partner(partner, {})
+        if state.get("synchronization"):
+            wire.emulator.controls.set_identity_synchronization(partner, True)
     if template := state.get("template"):
         _, known["{principal}"] = await wire.instantiate("Orders", TEMPLATES[template])
         roles = (await wire.get(f"/servicePrincipals/{known['{principal}']}"))["appRoles"]
