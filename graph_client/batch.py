@@ -40,7 +40,7 @@ def may_be_batched(call: Call) -> bool:
     # The url of a part is relative to the API version, and a nextLink is absolute.
     relative = call.path.startswith("/") and not call.path.startswith("//")
     # Only reads: a lost batch of writes would leave up to twenty unknown outcomes.
-    plain = call.method == "GET" and not call.headers and not call.public
+    plain = call.method == "GET" and not call.headers and not call.public and call.api_version is None
     return plain and relative and not call.path.startswith("/auditLogs/")
 
 

@@ -42,6 +42,7 @@ class Call:
     `may_quote`: a successful answer contains texts from other systems, which may quote a secret: they are masked.
     `secrets`: texts that must not appear in an error, whatever quotes them.
     `public`: the path is one of the sign-in endpoint, which is asked without a token.
+    `api_version`: the version of the API that has it, where that is not the client's own.
     """
 
     method: str
@@ -56,6 +57,7 @@ class Call:
     read_timeout_seconds: float | None = None
     secrets: tuple[str, ...] = field(default=(), repr=False)
     public: bool = False
+    api_version: str | None = None
 
     @classmethod
     def get(cls, path: str, query: Mapping[str, str] | None = None, *, may_quote: bool = False) -> Call:

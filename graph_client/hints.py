@@ -45,6 +45,8 @@ _POLICY_WRITE = ("Policy.ReadWrite.ApplicationConfiguration",)
 _POLICY_READ = ("Policy.Read.All", "Policy.Read.ApplicationConfiguration", *_POLICY_WRITE)
 # Reading is enough; the first is the one to grant, which creating a policy needs as well.
 _POLICY_ASSIGN = (*_POLICY_WRITE, *_POLICY_READ)
+_CROSS_TENANT_WRITE = ("Policy.ReadWrite.CrossTenantAccess",)
+_CROSS_TENANT_READ = ("Policy.Read.All", *_CROSS_TENANT_WRITE)
 _AUDITS = ("AuditLog.Read.All", "Directory.Read.All")
 
 
@@ -84,6 +86,11 @@ _ROWS = (
     _row("GET", "/servicePrincipals/{id}/claimsMappingPolicies", _APP_READ, _POLICY_READ),
     _row("POST", "/servicePrincipals/{id}/claimsMappingPolicies/$ref", _APP_WRITE, _POLICY_ASSIGN),
     _row("DELETE", "/servicePrincipals/{id}/claimsMappingPolicies/{id}/$ref", _APP_WRITE, _POLICY_ASSIGN),
+    _row("GET", "/policies/crossTenantAccessPolicy*", _CROSS_TENANT_READ),
+    *(
+        _row(method, "/policies/crossTenantAccessPolicy*", _CROSS_TENANT_WRITE)
+        for method in ("POST", "PUT", "PATCH", "DELETE")
+    ),
     _row("POST", "/{id}/{id}/owners/$ref", _APP_WRITE, _DIRECTORY_READ),
     _row("GET", "/groups/{id}/members*", _GROUP_MEMBERS),
     _row("GET", "/users", _USERS),

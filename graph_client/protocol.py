@@ -108,7 +108,8 @@ def build_url(graph_url: str, api_version: str, call: Call) -> str:
         guard_origin(call.path, graph_url, call)
         return call.path
     query = query_string(call.query)
-    return f"{graph_url}/{api_version}{call.path}" + (f"?{query}" if query else "")
+    version = call.api_version or api_version
+    return f"{graph_url}/{version}{call.path}" + (f"?{query}" if query else "")
 
 
 def path_on_wire(url: str) -> str:

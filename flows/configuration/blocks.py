@@ -116,6 +116,11 @@ class EntraTenant(Block):
             **{name: value for name, value in given.items() if value},
         )
 
+    @property
+    def names_addresses(self) -> bool:
+        """Whether it names hosts or a CA of its own."""
+        return bool(self.graph_url or self.authority or self.ca_file)
+
     def sign_in_method(self) -> SignInMethod:
         """Return how to sign in: the first of secret, certificate, federated token, managed identity that is set."""
         if secret := self.client_secret.get_secret_value():

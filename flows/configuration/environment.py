@@ -39,6 +39,17 @@ _SECRETS = (
     "PREFECT_API_AUTH_STRING",
     "PREFECT_SERVER_API_AUTH_STRING",
 )
+# What signs in to a target tenant has the same names after a prefix, as in FABRIKAM_AZURE_CLIENT_SECRET.
+_SIGN_IN = (
+    "AZURE_TENANT_ID",
+    "AZURE_CLIENT_ID",
+    "AZURE_CLIENT_SECRET",
+    "AZURE_CLIENT_CERTIFICATE_PATH",
+    "AZURE_CLIENT_CERTIFICATE_PASSWORD",
+    "AZURE_FEDERATED_TOKEN_FILE",
+)
+_SIGN_IN_SECRETS = ("AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PASSWORD")
+_SIGN_IN_FILES = ("AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_FEDERATED_TOKEN_FILE")
 # A fleet file comes from a person who may start a run, and need not be the one who signs in.
 _OWN_PREFIXES = ("AZURE_", "ENTRA_FLEET_", "PREFECT_")
 _URLS = (
@@ -100,13 +111,13 @@ class Environment:
     def is_own(self, name: str) -> bool:
         """Return whether a variable is for this program, and never a secret of a target system."""
         name = name.upper()  # Windows ignores the case of names
-        return name.startswith(_OWN_PREFIXES) or name in _SECRETS or name in {url.upper() for url in _URLS}
+        own = name.startswith(_OWN_PREFIXES) or name in _SECRETS or name in {url.upper() for url in _URLS}
+        return own or name.endswith(tuple(f"_{each}" for each in _SIGN_IN))
 
     @property
     def own_files(self) -> Sequence[Path]:
         """The files that sign in or hold keys of this program."""
-        names = ("AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_FEDERATED_TOKEN_FILE")
-        return [path for path in map(self._path, names) if path]
+        return [path for name in self._with_prefixes(_SIGN_IN_FILES) if (path := self._path(name))]
 
     @property
     def allowed_references(self) -> Sequence[str] | None:
@@ -126,7 +137,7 @@ class Environment:
 
     def learn_secrets(self) -> None:
         """Register the secrets in the environment for redaction."""
-        learn_secrets(*(self.get(name) for name in _SECRETS))
+        learn_secrets(*(self.get(name) for name in (*_SECRETS, *self._with_prefixes(_SIGN_IN_SECRETS))))
         for name in _URLS:
             learn_url_password(self.get(name))
         # It is USER:PASSWORD, and the password may be quoted alone.
@@ -214,6 +225,21 @@ class Environment:
             "Set AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH or AZURE_FEDERATED_TOKEN_FILE, "
             "or run where a managed identity or a pipeline's OIDC token is available.",
         )
+
+    def for_target(self, prefix: str) -> "Environment":
+        """Return this environment with what signs in to a target tenant in place of what signs in here.
+
+        Args:
+            prefix: Of its variables: FABRIKAM for FABRIKAM_AZURE_CLIENT_ID and the others.
+        """
+        own = {name: self.get(f"{prefix}_{name}") or "" for name in _SIGN_IN}
+        # A managed identity signs in to its own tenant and no other.
+        return Environment({**self.variables, **own, "IDENTITY_ENDPOINT": ""})
+
+    def _with_prefixes(self, names: Sequence[str]) -> list[str]:
+        """Return the variables with these names, alone or after the prefix of a target tenant."""
+        endings = tuple(f"_{name}" for name in names)
+        return [each for each in self.variables if each.upper() in names or each.upper().endswith(endings)]
 
     def _assertion(self) -> FileAssertion | GitHubActionsAssertion | AzureDevOpsAssertion | None:
         if path := self._path("AZURE_FEDERATED_TOKEN_FILE"):

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from flows.base_error import EntraFleetError
 from flows.configuration.environment import EnvironmentIncomplete, SignInMethod, environment
@@ -52,7 +52,7 @@ async def read_identity(tenant: str | None, expected_tenant_id: str | None = Non
     return Identity(settings, tenant_id, source.sign_in_method(), source.cloud, source.fingerprint_key)
 
 
-async def _from_block(name: str) -> Identity:
+async def _from_block(name: str, source_identity: Identity | None = None) -> Identity:
     # Prefect takes a second to import, and only a run that names a block needs it.
     from prefect.settings import PREFECT_API_URL  # noqa: PLC0415
 
@@ -75,7 +75,36 @@ async def _from_block(name: str) -> Identity:
     learn_secrets(key)
     # Proxy and budget belong to the place where a flow runs, not to the tenant.
     settings = source.budgeted(source.proxied(block.graph_settings()))
+    if source_identity and block.cloud == source_identity.cloud and not block.names_addresses:
+        settings = replace(source_identity.settings, api_version=settings.api_version)
     return Identity(settings, block.tenant_id, block.sign_in_method(), block.cloud, key)
+
+
+async def read_target_identity(sign_in: str, tenant_id: str, source: Identity) -> Identity:
+    """Return how to sign in to a target tenant; cloud, addresses and CA are the source's unless the block names them.
+
+    Args:
+        sign_in: Name of an `EntraTenant` block, or `env:PREFIX`.
+        tenant_id: The target tenant, for variables that name none.
+        source: Who signs in to the source tenant.
+
+    Raises:
+        EnvironmentIncomplete: The variables do not say how to sign in.
+        UnknownBlock: There is no such block, or no Prefect server to ask for it.
+    """
+    scheme, colon, prefix = sign_in.partition(":")
+    if not colon:
+        return await _from_block(scheme, source)
+    variables = environment().for_target(prefix)
+    try:
+        method = variables.sign_in_method()
+    except EnvironmentIncomplete as error:
+        # Cause: `sign_in: env:PREFIX` of the fleet file, and the variables with that prefix are not complete.
+        raise EnvironmentIncomplete(
+            f"{sign_in} does not say how to sign in to tenant {tenant_id}: {error.message}",
+            f"Set {prefix}_AZURE_CLIENT_ID, and {prefix}_AZURE_CLIENT_SECRET or another credential with that prefix.",
+        ) from None
+    return Identity(source.settings, variables.tenant or tenant_id, method, source.cloud)
 
 
 @asynccontextmanager

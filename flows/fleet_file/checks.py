@@ -13,6 +13,8 @@ from flows.documents.errors import Place, Problem, suggest_nearest
 from flows.documents.field_types import shorten_value
 from flows.documents.nodes import Entry, Fields, Items, Node, Plain, Text, locate, name_kind, to_plain_fields
 from flows.fleet_file.credential_keys import ALLOWED_KEYS, FIELD_OF_KEY
+from flows.fleet_file.cross_tenant import CrossTenant
+from flows.fleet_file.cross_tenant_checks import check_cross_tenant, with_target_credentials
 from flows.fleet_file.include import INSTANCE_ONLY, SECTIONS, interpolate_key
 from flows.fleet_file.models import Assignment, FleetHeader, Instance, InstanceSettings
 from flows.fleet_file.single_sign_on import CertificateSettings, ClaimsPolicy, SamlRole, SingleSignOn
@@ -56,6 +58,8 @@ def _missing(model: type[BaseModel], location: Sequence[int | str]) -> tuple[str
     name = str(location[-1])
     if model is FleetHeader or "claims" in location:
         return "is missing", f"Add '{name}:' at the top of the file."
+    if location[:-1] == ("cross_tenant",):
+        return "is missing", f"Add '{name}:' to cross_tenant of the instance: it is the target."
     if name in SamlRole.model_fields:
         return "is missing", "Write it as {name: …, value: …}."
     also = " or to defaults" if name == "template" else ""
@@ -81,6 +85,8 @@ def _holder(model: type[BaseModel], parents: Sequence[int | str]) -> type[BaseMo
     """The model of the map that contains a field."""
     if not parents:
         return model
+    if parents[0] == "cross_tenant":
+        return CrossTenant
     if parents[0] == "sso":
         return _SSO_HOLDERS.get(str(parents[1]) if len(parents) > 1 else "", SingleSignOn)
     if parents[0] != "mappings":
@@ -131,6 +137,9 @@ def check_instance(entry: Entry) -> tuple[Instance | None, list[Problem]]:
     if instance and instance.mappings:
         mappings = instance.mappings.placed(Places(_field(entry, "mappings")))
         instance = instance.model_copy(update={"mappings": mappings})
+    if instance:
+        problems += check_cross_tenant(entry, instance)
+        instance = with_target_credentials(instance)
     return instance, problems
 
 
@@ -194,6 +203,9 @@ def _validate(model: type[Model], entry: Entry, values: dict[str, Plain]) -> tup
     except ValidationError as error:
         for detail in error.errors(include_url=False, include_input=False):
             place, node = locate(entry, detail["loc"])
+            if detail["type"] == "missing" and detail["loc"][0] == "cross_tenant":
+                # The rest of it may be in the defaults, but a target is the instance's own.
+                place = locate(entry._replace(node=Fields()), detail["loc"])[0]
             # `_unusable` has said that it has no value.
             if not (isinstance(node, Text) and node.nothing):
                 problems.append(Problem(place, *explain_problem(model, detail, node)))

@@ -32,7 +32,7 @@ def merge_defaults(below: Fields, above: Fields) -> Fields:
 
 
 def interpolate_key(values: dict[str, Plain], key: Plain, display_name: Plain) -> dict[str, Plain]:
-    """The values with `{key}` and `{display_name}` filled in where allowed: credentials, notes and sso.
+    """The values with `{key}` and `{display_name}` filled in where allowed: credentials, notes, sign_in and sso.
 
     Claims are left as they are: the policy is one for all who name it.
     """
@@ -49,6 +49,8 @@ def interpolate_key(values: dict[str, Plain], key: Plain, display_name: Plain) -
     filled = dict(values)
     if isinstance(sso := values.get("sso"), dict):
         filled["sso"] = {name: value if name == "claims" else fill_all(value) for name, value in sso.items()}
+    if isinstance(cross_tenant := values.get("cross_tenant"), dict) and "sign_in" in cross_tenant:
+        filled["cross_tenant"] = {**cross_tenant, "sign_in": fill(cross_tenant["sign_in"])}
     if "notes" in values:
         filled["notes"] = fill(values["notes"])
     credentials = values.get("credentials")

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from flows.fleet_file.cross_tenant import CrossTenantSettings
 from flows.fleet_file.models import Assignment, FleetHeader, Instance, InstanceSettings
 from flows.fleet_file.single_sign_on import CertificateSettings, ClaimsPolicy, SamlRole, SingleSignOn
 from flows.mappings.models import SOURCES, AttributeMapping, Mappings, ObjectMapping
@@ -24,6 +25,10 @@ def fleet_schema() -> dict[str, Any]:
         each["properties"]["mappings"]["else"] = {"$ref": "#/$defs/Mappings"}
         each["properties"]["mappings"]["if"] = {"type": "string"}
         each["properties"]["sso"] = {"$ref": "#/$defs/SingleSignOn", "description": "Single sign-on by SAML."}
+        each["properties"]["cross_tenant"] = {
+            "$ref": "#/$defs/CrossTenant",
+            "description": "Target of a cross-tenant synchronization, and what both tenants allow.",
+        }
     sections: dict[str, Any] = {
         "defaults": {
             "anyOf": [{"$ref": "#/$defs/Defaults"}, {"type": "null"}],
@@ -53,6 +58,8 @@ def fleet_schema() -> dict[str, Any]:
             "Defaults": defaults,
             # A template is required too, but defaults may give it.
             "Instance": instance | {"required": ["key", "display_name"]},
+            # The id of the target is required too, but never in defaults, which the instance merges with.
+            "CrossTenant": _object(CrossTenantSettings),
             **_single_sign_on(),
             **_mappings(),
         },

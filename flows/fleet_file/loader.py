@@ -25,6 +25,7 @@ from flows.fleet_file.checks import (
     find_duplicates,
     find_shared_identifiers,
 )
+from flows.fleet_file.cross_tenant_checks import find_target_conflicts
 from flows.fleet_file.include import Gathered, gather
 from flows.fleet_file.json_schema import fleet_parameter_schema
 from flows.fleet_file.models import Fleet, Instance
@@ -103,22 +104,23 @@ def _checked(gathered: Gathered, sha256: str) -> Fleet:
     problems += gathered.problems
     for defaults in gathered.defaults:
         problems += check_defaults(defaults)
-    instances: list[Instance] = []
+    pairs: list[tuple[Entry, Instance]] = []
     for entry in gathered.instances:
         instance, wrong = check_instance(entry)
         problems += wrong
         if instance:
-            instances.append(instance)
+            pairs.append((entry, instance))
     problems += find_duplicates(gathered.instances, "key", "Give each instance a unique key.")
     problems += find_duplicates(gathered.instances, "display_name", "Give each instance a unique name.")
     problems += find_duplicates(gathered.instances, "adopt", "An application can belong to only one instance.")
     problems += find_shared_identifiers(gathered.instances)
     problems += find_claims_conflicts(gathered.instances)
     problems += check_renames(gathered.instances)
+    problems += find_target_conflicts(pairs, header.tenant_id if header else "")
     # Only by itself: with a wrong file there is a better explanation.
     if not gathered.instances and not problems:
         what, advice = "the fleet has no instances", "Add at least one below 'instances:', or include a file."
         problems.append(Problem(gathered.header.place, what, advice))
     if problems or header is None:
         raise FleetFileError(problems)
-    return Fleet(**header.model_dump(), instances=tuple(instances), sha256=sha256)
+    return Fleet(**header.model_dump(), instances=tuple(instance for _, instance in pairs), sha256=sha256)

@@ -22,6 +22,7 @@ from flows.documents.field_types import (
     invalid,
 )
 from flows.fleet_file.credential_keys import Credentials
+from flows.fleet_file.cross_tenant import CrossTenant, CrossTenantSettings
 from flows.fleet_file.single_sign_on import SingleSignOn
 from flows.mappings.models import Mappings
 
@@ -96,6 +97,9 @@ class InstanceSettings(BaseModel):
     )
 
     sso: SingleSignOn | None = Field(None, description="Single sign-on by SAML.")
+    cross_tenant: CrossTenantSettings | None = Field(
+        None, description="Target of a cross-tenant synchronization, and what both tenants allow."
+    )
 
     @model_validator(mode="after")
     def _each_assignment_once(self) -> Self:
@@ -117,6 +121,9 @@ class Instance(InstanceSettings):
     display_name: DisplayName = Field(description="Display name of the application in Entra ID.")
     template: Line = Field(description="Application template, by display name or id.")
     adopt: Guid | None = Field(None, description="Object id of an untagged application to adopt as this instance.")
+    cross_tenant: CrossTenant | None = Field(
+        None, description="Target of a cross-tenant synchronization, and what both tenants allow."
+    )
 
     @property
     def own_keys(self) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ instances:
     display_name: Example 1                # what Entra ID shows, at most 120 characters
     # Graph's credential keys. Secrets are references, one of:
     #   ${{env:NAME}}  ${{file:/absolute/path}}  ${{block:name/field}}  ${{keyvault:vault/name}}
-    # Credentials, notes and sso may contain {{key}} and {{display_name}}.
+    # Credentials, notes, sso and sign_in may contain {{key}} and {{display_name}}.
     credentials:
       BaseAddress: https://{{key}}.example.com/scim
       SecretToken: ${{env:EXAMPLE_SECRET_TOKEN}}
@@ -44,6 +44,7 @@ instances:
     # notes: "{{display_name}}, run by the identity team"
     # service_management_reference: CMDB-1234
     # sso: {{identifiers: ["https://{{key}}.example.com/saml"]}}   # single sign-on by SAML
+    # cross_tenant: {{tenant_id: 55555555-5555-5555-5555-555555555555}}   # of that template alone: the target
 
 # More instances from other files; CSV has one row each: key,display_name,credentials.BaseAddress,owners.0
 # include: [teams/*.yaml, fleet.csv]

@@ -20,6 +20,7 @@ from prefect.runtime import flow_run
 
 from flows.configuration.environment import EnvironmentIncomplete, environment
 from flows.configuration.sign_in import open_client_as, read_identity
+from flows.configuration.target_tenants import TargetTenants
 from flows.credentials.fingerprint import FingerprintKey, fingerprint_key
 from flows.credentials.references import Secret
 from flows.credentials.sources import Sources
@@ -52,6 +53,7 @@ class RunContext:
     store: Store
     sources: Sources
     fingerprint_key: FingerprintKey | None
+    targets: TargetTenants
     validated: dict[str, dict[str, Secret]] = field(default_factory=dict, repr=False)
     """Credentials by key from their validation until they are saved, so that what is saved is what was validated."""
     breaker: CallerBreaker = field(default_factory=CallerBreaker)
@@ -83,18 +85,22 @@ async def open_run_context(
         WrongTenant: The token is another tenant's; nothing was sent to Graph.
         AuthFailed: Microsoft Entra refused the sign-in.
     """
-    identity = await read_identity(tenant, expected_tenant_id)
+    own = identity = await read_identity(tenant, expected_tenant_id)
     if writes_per_second is not None:
-        # Before the client is opened, whose pacing is built from the settings.
+        # Before the client is opened, whose pacing is built from the settings. Targets are not shared with other runs.
         identity = replace(identity, settings=identity.settings.sharing(writes_per_second))
-    async with open_client_as(identity, expected_tenant_id) as (graph, claims), Sources(identity) as sources:
+    async with (
+        open_client_as(identity, expected_tenant_id) as (graph, claims),
+        Sources(identity) as sources,
+        TargetTenants(own) as targets,
+    ):
         store_url = environment().store_url
         tenant_id = _tenant_of(claims, expected_tenant_id)
         with await asyncio.to_thread(open_store, store_url) as store:
             key = fingerprint_key(identity, store_url)
             breaker = CallerBreaker(permissions_known=permissions_known(claims))
             # A context variable, so that flows that run side by side in one process find each their own.
-            token = _current.set(RunContext(graph, claims, tenant_id, store, sources, key, breaker=breaker))
+            token = _current.set(RunContext(graph, claims, tenant_id, store, sources, key, targets, breaker=breaker))
             try:
                 # Innermost: an error is redacted before Prefect can see it.
                 with redact_errors(), raise_gc_threshold():

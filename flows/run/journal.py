@@ -196,8 +196,9 @@ class FleetRun:
 
     @property
     def spent(self) -> tuple[int, float]:
-        """How many requests went to Graph so far, and the seconds since the run began."""
-        return self.context.graph.requests_sent, time.monotonic() - self.started_at
+        """How many requests went to Graph so far, target tenants included, and the seconds since the run began."""
+        requests = self.context.graph.requests_sent + sum(self.context.targets.requests_sent.values())
+        return requests, time.monotonic() - self.started_at
 
     def outcome(
         self,

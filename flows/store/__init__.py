@@ -12,6 +12,7 @@ from flows.store.drift_looks import DriftedField, DriftLook
 from flows.store.errors import StoreError, StoreVersionError
 from flows.store.event_export import EventExport
 from flows.store.event_statistics import Cycle, EventStatistics, Failure, OpenFailure, Period, Tally
+from flows.store.given_access import Access, GivenAccess
 from flows.store.harvests import Coverage, Gap, Scope, join_gaps
 from flows.store.instances import KnownInstance
 from flows.store.job_history import JobEpisode, JobObservation
@@ -30,6 +31,7 @@ from flows.store.user_history import ApplicationHistory, Identity, Step
 
 __all__ = [
     "SCHEMA_VERSION",
+    "Access",
     "ApplicationHistory",
     "AuditRecord",
     "Change",
@@ -46,6 +48,7 @@ __all__ = [
     "Failure",
     "FieldChange",
     "Gap",
+    "GivenAccess",
     "Identity",
     "JobEpisode",
     "JobObservation",

@@ -14,6 +14,7 @@ from flows.store.errors import StoreError
 from flows.store.event_export import EventExport
 from flows.store.event_statistics import EventStatistics, Failures
 from flows.store.fingerprints import Fingerprints
+from flows.store.given_access import GivenAccesses
 from flows.store.harvests import Coverage, Harvests, coverage
 from flows.store.instances import Instances
 from flows.store.job_history import JobEpisodes, JobHistory
@@ -57,6 +58,7 @@ class Store:
         self.rollouts = Rollouts(database)
         self.measurements = Measurements(database)
         self.fingerprints = Fingerprints(database)
+        self.given_access = GivenAccesses(database)
         self.schemas = JobSchemas(database)
         self.drift = DriftLooks(database)
         self.inventory = TenantInventory(database)

@@ -404,6 +404,22 @@ TENANT_JOB = Table(
     info={"doc": "Every synchronization job of the tenant, managed or not, as of the last check."},
 )
 
+GIVEN_ACCESS = Table(
+    "given_access",
+    METADATA,
+    _column("tenant_id", Text, "The tenant of the fleet, from which users are synchronized.", primary_key=True),
+    _column("fleet", Text, "Name of the fleet.", primary_key=True),
+    _column("key", Text, "Key of the instance.", primary_key=True),
+    _column("target_tenant_id", Text, "The tenant that users are synchronized into.", primary_key=True),
+    _column("side", Text, "The tenant whose policy was changed: source, target.", primary_key=True),
+    _column("field", Text, "What was given: partner, users, groups, redeem.", primary_key=True),
+    _optional("before", Text, "The value before: true, false; empty where there was none."),
+    _column("intended_at", Moment, "When it was about to be given: before the request."),
+    _optional("confirmed_at", Moment, "When Graph had answered; empty if the answer was lost."),
+    _optional("withdrawn_at", Moment, "When it was taken away again."),
+    info={"doc": "What this program allowed in cross-tenant access policies, so that it can withdraw exactly that."},
+)
+
 
 ROLLOUT = Table(
     "rollout",

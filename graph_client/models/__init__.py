@@ -1,5 +1,11 @@
 """Graph's objects, typed, and tolerant of what is missing or unknown."""
 
+from graph_client.models.cross_tenant import (
+    AutomaticUserConsentSettings,
+    CrossTenantPartner,
+    IdentitySynchronization,
+    SyncInbound,
+)
 from graph_client.models.directory_audit import (
     AuditApp,
     AuditDetail,
@@ -74,13 +80,16 @@ __all__ = [
     "AuditInitiator",
     "AuditTarget",
     "AuditUser",
+    "AutomaticUserConsentSettings",
     "ClaimsMappingPolicy",
+    "CrossTenantPartner",
     "DirectoryAudit",
     "Entity",
     "EntryCount",
     "FilterOperator",
     "FunctionParameter",
     "Group",
+    "IdentitySynchronization",
     "Initiator",
     "JobSetting",
     "KeyCredential",
@@ -107,6 +116,7 @@ __all__ = [
     "SelfSignedCertificate",
     "ServicePrincipal",
     "SigningKeys",
+    "SyncInbound",
     "SynchronizationError",
     "SynchronizationJob",
     "SynchronizationProgress",

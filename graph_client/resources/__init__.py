@@ -1,6 +1,7 @@
 """Graph's resources, one class each; their methods know paths and bodies, but no status codes."""
 
 from graph_client.resources.audit_logs import DirectoryAudits, ProvisioningLogs
+from graph_client.resources.cross_tenant import CrossTenantAccess
 from graph_client.resources.directory import (
     Applications,
     ApplicationTemplates,
@@ -17,6 +18,7 @@ __all__ = [
     "ApplicationTemplates",
     "Applications",
     "ClaimsMappingPolicies",
+    "CrossTenantAccess",
     "DeletedItems",
     "DirectoryAudits",
     "Groups",
@@ -39,6 +41,7 @@ class Resources:
         self.service_principals = ServicePrincipals(session)
         self.signing_certificates = SigningCertificates(session)
         self.claims_mapping_policies = ClaimsMappingPolicies(session)
+        self.cross_tenant_access = CrossTenantAccess(session)
         self.synchronization = Synchronization(session)
         self.synchronization_schemas = SynchronizationSchemas(session)
         self.deleted_items = DeletedItems(session)

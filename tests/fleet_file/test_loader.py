@@ -112,6 +112,7 @@ def test_what_a_bare_instance_leaves_open(tmp_path):
         "service_management_reference": None,
         "mappings": None,
         "sso": None,
+        "cross_tenant": None,
     }
 
 

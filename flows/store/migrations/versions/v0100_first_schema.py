@@ -58,6 +58,7 @@ def upgrade() -> None:
     _journal()
     _leases()
     _rollouts()
+    _given_access()
     _jobs()
     _job_schemas()
     _drift()
@@ -301,6 +302,18 @@ def _on_demand_results() -> None:
     )
     op.create_index("ix_on_demand_result_source_id_tried_at", "on_demand_result", ["source_id", "tried_at"])
     op.create_index("ix_on_demand_result_tried_at", "on_demand_result", ["tried_at"])
+
+
+def _given_access() -> None:
+    key = ("tenant_id", "fleet", "key", "target_tenant_id", "side", "field")
+    op.create_table(
+        "given_access",
+        *(sa.Column(name, sa.Text, nullable=False) for name in key),
+        sa.Column("before", sa.Text),
+        sa.Column("intended_at", sa.DateTime, nullable=False),
+        *(sa.Column(name, sa.DateTime) for name in ("confirmed_at", "withdrawn_at")),
+        sa.PrimaryKeyConstraint(*key, name="pk_given_access"),
+    )
 
 
 def _harvest() -> None:
