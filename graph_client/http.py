@@ -15,7 +15,7 @@ from graph_client.clock import Clock, ServerClock
 from graph_client.errors import GraphError, TransportFailed, UnreadableAnswer
 from graph_client.protocol import Answer, encode_body, path_on_wire, same_origin
 from graph_client.redaction import learn_url_password, mask
-from graph_client.settings import GraphSettings, ssl_context
+from graph_client.settings import GraphSettings, shared_ssl_context
 from graph_client.sign_in.tokens import BearerAuth, TokenProvider
 
 __all__ = ["GraphHttp"]
@@ -63,7 +63,7 @@ class GraphHttp:
         self._http = httpx.AsyncClient(
             auth=BearerAuth(tokens, settings.graph_url),
             headers={"User-Agent": settings.user_agent, "Accept": "application/json"},
-            verify=ssl_context(settings) if transport is None else True,  # httpx ignores it with a transport
+            verify=shared_ssl_context(settings) if transport is None else True,  # httpx ignores it with a transport
             transport=transport,
             proxy=settings.proxy_for(settings.graph_url) if transport is None else None,
             mounts=_sign_in_mounts(settings, limits) if transport is None else None,
@@ -134,7 +134,7 @@ def _sign_in_mounts(settings: GraphSettings, limits: httpx.Limits) -> dict[str, 
         return {}
     return {
         settings.authority: httpx.AsyncHTTPTransport(
-            verify=ssl_context(settings), limits=limits, proxy=proxy, trust_env=False
+            verify=shared_ssl_context(settings), limits=limits, proxy=proxy, trust_env=False
         )
     }
 

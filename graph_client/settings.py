@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from functools import cache, lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, get_args
@@ -15,7 +16,7 @@ import httpx
 from graph_client.errors import BadSettings
 from graph_client.proxy import find_proxy
 
-__all__ = ["CLOUDS", "ApiVersion", "Cloud", "GraphSettings", "ssl_context"]
+__all__ = ["CLOUDS", "ApiVersion", "Cloud", "GraphSettings", "shared_ssl_context", "ssl_context"]
 
 
 ApiVersion = Literal["v1.0", "beta"]
@@ -201,6 +202,33 @@ def _https_root(name: str, url: str) -> str:
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     # The usual port is left out, so that two spellings of one address compare equal.
     return f"https://{host}" if port in (None, 443) else f"https://{host}:{port}"
+
+
+def shared_ssl_context(settings: GraphSettings) -> ssl.SSLContext:
+    """The context of `ssl_context` that all clients of this process with the same trust share; not to be changed.
+
+    Raises:
+        BadSettings: as of `ssl_context`.
+    """
+    if settings.ca_file is None:
+        return _load_public()
+    try:
+        state = settings.ca_file.stat()
+    except OSError:
+        return ssl_context(settings)  # which explains what is wrong
+    # A worker lives for weeks, and the file may be replaced meanwhile.
+    return _load_file(settings.ca_file, state.st_mtime_ns, state.st_size, state.st_ino)
+
+
+# Reading a hundred and fifty authorities takes longer than a whole request.
+@cache
+def _load_public() -> ssl.SSLContext:
+    return ssl_context(GraphSettings())
+
+
+@lru_cache(maxsize=8)
+def _load_file(ca_file: Path, *_state: int) -> ssl.SSLContext:
+    return ssl_context(GraphSettings(ca_file=ca_file))
 
 
 def ssl_context(settings: GraphSettings) -> ssl.SSLContext:

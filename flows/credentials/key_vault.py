@@ -21,7 +21,7 @@ from flows.configuration.sign_in import Identity
 from flows.credentials.references import Secret, SourceError
 from graph_client import MsalTokens
 from graph_client.errors import AuthFailed, BadSettings, GraphError
-from graph_client.settings import ssl_context
+from graph_client.settings import shared_ssl_context
 
 _REFUSALS = {
     "SecretDisabled": ("is disabled in {host}", "Enable the secret there, or correct the reference."),
@@ -197,7 +197,7 @@ class KeyVaults:
         if host not in self._clients:
             # The session is ours: the SDK's own knows neither our CA nor our proxy, and asks the environment.
             self._session = self._session or aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(ssl=ssl_context(self._settings), limit=_AT_ONCE),
+                connector=aiohttp.TCPConnector(ssl=shared_ssl_context(self._settings), limit=_AT_ONCE),
                 # As for Graph: each request stands alone.
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,  # the SDK's transport does it itself

@@ -16,7 +16,7 @@ from graph_client.clock import retry_after_seconds
 from graph_client.error_body import read_json
 from graph_client.errors import AuthFailed, BadSettings
 from graph_client.redaction import learn_secrets, learn_url_password, mask
-from graph_client.settings import GraphSettings, ssl_context
+from graph_client.settings import GraphSettings, shared_ssl_context
 
 __all__ = ["SignInHttp", "auth_failed"]
 
@@ -172,7 +172,7 @@ class SignInHttp:
 
     def _trust(self) -> ssl.SSLContext:
         try:
-            return ssl_context(self._settings)
+            return shared_ssl_context(self._settings)
         except BadSettings as error:
             # MSAL reports any ValueError as a wrong tenant.
             raise AuthFailed(error.what, hint=error.hint) from None

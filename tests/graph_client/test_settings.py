@@ -7,7 +7,7 @@ import pytest
 import trustme
 
 from graph_client import CLOUDS, GraphSettings, errors
-from graph_client.settings import ssl_context
+from graph_client.settings import shared_ssl_context, ssl_context
 
 
 @pytest.mark.parametrize(
@@ -136,3 +136,18 @@ def test_a_ca_file_is_trusted_alone(tmp_path):
     assert context.check_hostname
     assert context.cert_store_stats()["x509_ca"] == 1
     assert ssl_context(GraphSettings()).cert_store_stats()["x509_ca"] > 50
+
+
+def test_clients_share_a_context_until_the_file_is_replaced(tmp_path):
+    path = tmp_path / "ca.pem"
+    trustme.CA().cert_pem.write_to_path(path)
+    first = shared_ssl_context(GraphSettings(ca_file=path))
+    assert shared_ssl_context(GraphSettings(ca_file=path, read_timeout_seconds=1)) is first
+    assert shared_ssl_context(GraphSettings()) is shared_ssl_context(GraphSettings()) is not first
+    (tmp_path / "next.pem").write_bytes(trustme.CA().cert_pem.bytes())
+    (tmp_path / "next.pem").replace(path)
+    renewed = shared_ssl_context(GraphSettings(ca_file=path))
+    assert renewed.get_ca_certs() != first.get_ca_certs()
+    path.unlink()
+    with pytest.raises(errors.BadSettings):
+        shared_ssl_context(GraphSettings(ca_file=path))
