@@ -8,11 +8,11 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import URL, create_engine, make_url, select, text
+from sqlalchemy import URL, create_engine, inspect, make_url, select, text
 from sqlalchemy.exc import OperationalError
 
 from flows.store import JobObservation, Store, open_store
-from flows.store.tables import JOB_HISTORY
+from flows.store.tables import JOB_HISTORY, METADATA, VERSION_TABLE
 
 SERVER_VARIABLE = "ENTRA_FLEET_TEST_POSTGRES"
 DEFAULT_SERVER = "postgresql+psycopg://postgres@127.0.0.1:5432/postgres"
@@ -81,9 +81,34 @@ def sqlite_url(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def postgres_url(postgres_database: URL) -> Iterator[str]:
-    yield postgres_database.render_as_string(hide_password=False)
-    _run(postgres_database, "DROP SCHEMA IF EXISTS entra_fleet CASCADE")
+def postgres_url(postgres_database: URL, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The database without a store; for tests that have the fixture `store`, with the empty one of the test before."""
+    if "store" in request.fixturenames:
+        yield postgres_database.render_as_string(hide_password=False)
+        _empty(postgres_database)
+    else:
+        _run(postgres_database, _DROP)
+        yield postgres_database.render_as_string(hide_password=False)
+        _run(postgres_database, _DROP)
+
+
+_DROP = "DROP SCHEMA IF EXISTS entra_fleet CASCADE"
+
+
+def _empty(url: URL) -> None:
+    """Delete all rows: that takes a tenth of what to migrate an empty database takes."""
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    try:
+        with engine.connect() as connection:
+            there = {*inspect(connection).get_table_names(schema="entra_fleet")}
+            # Those that refer to others go first.
+            names = [table.name for table in reversed(METADATA.sorted_tables)]
+            if there == {*names, VERSION_TABLE}:
+                connection.exec_driver_sql("; ".join(f'DELETE FROM entra_fleet."{name}"' for name in names))
+            else:
+                connection.execute(text(_DROP))
+    finally:
+        engine.dispose()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
