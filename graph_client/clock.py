@@ -56,7 +56,9 @@ def read_http_date(text: str) -> datetime | None:
         return None
 
 
-_RESOLUTION = timedelta(seconds=1)  # of the Date header
+# The Date header has whole seconds, and servers write it anew once a second, not for each answer: on a busy one,
+# two answers in a row would otherwise turn the clock back, and later events would come first.
+_RESOLUTION = timedelta(seconds=2)
 
 
 class ServerClock:
@@ -95,7 +97,7 @@ class ServerClock:
         server = read_http_date(date or "")
         if server is None:
             return
-        # Graph wrote the header between the two moments, and it has whole seconds.
+        # Graph wrote the header between the two moments, or shortly before.
         least, most = sent - server - _RESOLUTION, received - server
         # The known skew is moved into the range that this answer allows, and not beyond.
         self._skew = max(min(self._skew or timedelta(0), most), least)

@@ -13,7 +13,7 @@ from graph_client.clock import ServerClock
 from tests.graph_client.doubles import SETTINGS, TOKEN, FakeTime, Script, answer, refusal
 
 NOON = datetime(2026, 11, 26, 12, 0, 0, 400_000, tzinfo=UTC)
-SECOND = timedelta(seconds=1)
+NEAR = timedelta(seconds=2)
 
 
 def http_date(moment):
@@ -41,8 +41,8 @@ async def test_any_answer_tells_the_time(ahead, make):
         assert graph.now() == NOON + ahead
         with suppress(errors.NotFound):
             await graph.applications.get("1")
-    assert abs(graph.now() - NOON) <= SECOND
-    assert abs(graph.clock_skew_seconds - ahead.total_seconds()) <= 1
+    assert abs(graph.now() - NOON) <= NEAR
+    assert abs(graph.clock_skew_seconds - ahead.total_seconds()) <= 2
 
 
 @pytest.mark.parametrize("header", [{}, {"date": "yesterday"}, {"date": ""}])
@@ -55,17 +55,17 @@ async def test_without_a_date_this_machine_is_believed(header):
 
 @given(
     st.timedeltas(timedelta(days=-400), timedelta(days=400)),
-    st.lists(st.tuples(st.floats(0, 100), st.floats(0, 30), st.floats(0, 1)), min_size=1, max_size=20),
+    st.lists(st.tuples(st.floats(0, 100), st.floats(0, 30), st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=20),
 )
 def test_the_skew_is_what_the_answers_prove(ahead, exchanges):
-    """Whatever the latency: off by no more than it and the second that the header cuts off."""
+    """Whatever the latency: off by no more than it, the second that the header cuts off, and the second that it is old."""
     clock, true = ServerClock(lambda: true + ahead), NOON
-    for pause, latency, part in exchanges:
+    for pause, latency, part, age_seconds in exchanges:
         sent = true = true + timedelta(seconds=pause)
-        written = sent + timedelta(seconds=latency * part)
+        written = sent + timedelta(seconds=latency * part - age_seconds)
         true = sent + timedelta(seconds=latency)
         clock.learn(http_date(written), sent + ahead, true + ahead)
-        assert abs(clock.now() - true) <= timedelta(seconds=latency) + SECOND
+        assert abs(clock.now() - true) <= timedelta(seconds=latency) + NEAR
         assert ahead or clock.skew_seconds == 0
 
 
@@ -73,4 +73,4 @@ def test_a_clock_that_is_set_right_is_believed_again():
     clock = ServerClock(lambda: NOON)
     clock.learn(http_date(NOON), NOON + timedelta(hours=3), NOON + timedelta(hours=3))
     clock.learn(http_date(NOON), NOON, NOON)
-    assert abs(clock.skew_seconds) <= 1
+    assert abs(clock.skew_seconds) <= 2
