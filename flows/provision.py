@@ -226,5 +226,5 @@ async def _validate(plan: InstancePlan, placed: ApplicationIds, template_id: str
     if wanted and not wanted.sign_in:
         outcome.pending = ()
         if refusal:
-            outcome.wait(f"{ask_administrators(wanted, run_context().tenant_id)} ({refusal})")
+            outcome.wait(f"{ask_administrators(wanted, run_context().tenant_id)}. Graph: {refusal}")
     return refusal is None

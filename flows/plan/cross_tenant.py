@@ -93,24 +93,27 @@ def find_partnership_conflict(
 def _find_unusable(key: str, wanted: CrossTenant, found: Partnership) -> Conflict | None:
     if found.source.failure:
         return _unreadable(f"the policy about tenant {wanted.tenant_id} of {key}", found.source.failure)
-    side = found.target
-    if side is None:
-        return None
-    if side.failure:
-        return _unreadable(f"the target of {key}, tenant {wanted.tenant_id}", side.failure)
-    if side.lacking and any(_diff_target(wanted, side)):
-        return Conflict(
-            "TargetPermissionMissing",
-            f"The application that signs in to tenant {wanted.tenant_id}, the target of {key}, lacks "
-            f"{' and '.join(side.lacking)}.",
-            "Nothing was changed. Grant it there as an application permission of Microsoft Graph, with admin consent.",
-        )
+    if found.target and found.target.failure:
+        return _unreadable(f"the target of {key}, tenant {wanted.tenant_id}", found.target.failure)
     return None
 
 
 def _unreadable(what: str, failure: StepFailed) -> Conflict:
     # Cause: The sign-in, a permission or the tenant itself; the text says which. Only this instance is left alone.
     return Conflict(failure.code, f"Not read: {what}. {failure.message}", failure.hint)
+
+
+def find_permission_warnings(instance: Instance, found: Partnership | None) -> tuple[str, ...]:
+    """Return the warning about permissions that an apply would need in the target, as far as the token shows them.
+
+    It is no conflict: a plan may be made by an application that only reads.
+    """
+    wanted = instance.cross_tenant
+    side = found.target if found else None
+    if wanted is None or side is None or not side.lacking or not any(_diff_target(wanted, side)):
+        return ()
+    what = f"the application that signs in to tenant {wanted.tenant_id} lacks {' and '.join(side.lacking)}"
+    return (f"cross_tenant: {what}: apply would change nothing there, and create nothing here",)
 
 
 def find_organization_warnings(found: Partnership | None) -> tuple[str, ...]:

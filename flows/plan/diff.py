@@ -17,6 +17,7 @@ from flows.plan.cross_tenant import (
     diff_cross_tenant,
     find_organization_warnings,
     find_partnership_conflict,
+    find_permission_warnings,
 )
 from flows.plan.known_state import KnownState, name_changes
 from flows.plan.plan import Action, Conflict, FieldChange, InstancePlan, Orphan, Plan
@@ -190,7 +191,8 @@ def _remarks(instance: Instance, observed: Observed, owned: tuple[ObservedInstan
     """Return the warnings about an instance that need no change."""
     problem = observed.problems.get(instance.template)
     renamed = (f"{problem.message} {problem.hint}",) if problem else ()
-    renamed = (*renamed, *find_organization_warnings(observed.partnerships.get(instance.key)))
+    policies = observed.partnerships.get(instance.key)
+    renamed = (*renamed, *find_organization_warnings(policies), *find_permission_warnings(instance, policies))
     if not owned:
         return renamed
     others = owned[0].other_jobs(instance.synchronization_template)

@@ -14,14 +14,15 @@ from flows.credentials.references import Secret
 from flows.errors import StepFailed
 from flows.fleet_file.cross_tenant import CrossTenant
 from flows.plan.plan import InstancePlan
-from flows.steps.credentials import validate_credentials
+from flows.steps.credentials import send_validation
 from flows.steps.idempotency import create_once, find_existing, wait_limits
 from flows.store import Access, Store
 from flows.store.given_access import Field, Side
-from flows.tenant.cross_tenant import read_identity_synchronization, read_partner
-from graph_client import GraphClient
-from graph_client.errors import Conflict, GraphError, NotFound, WaitExpired
+from flows.tenant.cross_tenant import find_lacking_permissions, read_identity_synchronization, read_partner
+from graph_client import GraphClient, TokenClaims
+from graph_client.errors import BadRequest, Conflict, GraphError, NotFound, WaitExpired
 from graph_client.models import CrossTenantPartner, IdentitySynchronization
+from graph_client.redaction import mask
 
 
 @dataclass(frozen=True)
@@ -31,13 +32,16 @@ class PolicyWriter:
     graph: GraphClient
     """A client of the tenant whose policy it is."""
     side: Side
-    partner_id: str
-    """The other tenant."""
     store: Store
     fleet: str
     key: str
     source_tenant_id: str
     target_tenant_id: str
+
+    @property
+    def partner_id(self) -> str:
+        """The other tenant."""
+        return self.source_tenant_id if self.side == "target" else self.target_tenant_id
 
     async def find_partner(self) -> CrossTenantPartner | None:
         """Return the partner configuration, if there is one."""
@@ -162,6 +166,21 @@ class PolicyWriter:
         return Access(self.source_tenant_id, self.fleet, self.key, self.target_tenant_id, self.side, field)
 
 
+def check_permissions(plan: InstancePlan, wanted: CrossTenant, claims: TokenClaims) -> None:
+    """Let an instance begin only if its target can be changed, as far as the token shows.
+
+    Raises:
+        StepFailed: A permission is missing.
+    """
+    if lacking := find_lacking_permissions(claims):
+        raise StepFailed(
+            "TargetPermissionMissing",
+            f"The application that signs in to tenant {wanted.tenant_id}, the target of {plan.key}, lacks "
+            f"{' and '.join(lacking)}.",
+            "Nothing was changed. Grant it there as an application permission of Microsoft Graph, with admin consent.",
+        )
+
+
 async def prepare_target(writer: PolicyWriter, plan: InstancePlan, wanted: CrossTenant) -> None:
     """Have the target allow what the file names: the partner, what may come in, automatic redemption.
 
@@ -202,13 +221,13 @@ async def validate_target(
         GraphError: Graph refused for another reason.
     """
     bounds = wait_limits()
-    refusal: StepFailed | None = None
+    refusal: BadRequest | None = None
 
     async def check() -> bool | None:
         nonlocal refusal
         try:
-            await validate_credentials(graph, plan, service_principal_id, template_id, credentials)
-        except StepFailed as error:
+            await send_validation(graph, plan, service_principal_id, template_id, credentials)
+        except BadRequest as error:
             refusal = error
             return None
         return True
@@ -226,12 +245,12 @@ async def validate_target(
     else:
         return None
     if wanted.sign_in is None:
-        return refusal.message
+        return mask(refusal.message or refusal.what)
     # Cause: Policies replicate for minutes; or something else in the target keeps the service out.
     raise StepFailed(
         "TargetNotReady",
         f"The provisioning service is not allowed into tenant {wanted.tenant_id}, the target of {plan.key}: "
-        f"{refusal.message}",
+        f"{refusal.message or refusal.what}",
         "Nothing was started. Apply again in some minutes; if it persists, check Cross-tenant access settings there.",
         request_id=refusal.request_id,
     )

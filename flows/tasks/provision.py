@@ -25,9 +25,11 @@ from flows.steps.credentials import Start
 from flows.steps.cross_tenant import PolicyWriter
 from flows.steps.job import CreatedJob
 from flows.store import Measurement
+from flows.store.given_access import Side
 from flows.tasks.mapped import log, redacted_task, step
 from flows.tasks.schema import note_saved, read_applied, snapshot_before_write
 from flows.tenant.observe import observe_fleet
+from graph_client import GraphClient
 from graph_client.errors import GraphError
 from graph_client.parallel import gather
 
@@ -170,13 +172,10 @@ async def mark_application(plan: InstancePlan, placed: ApplicationIds) -> None:
 async def configure_target(plan: InstancePlan, wanted: CrossTenant) -> None:
     """Have the target tenant allow what the file names."""
     log().info("%s: configuring target tenant %s", plan.key, wanted.tenant_id)
-    run = run_context()
     try:
-        graph = await run.targets.open(wanted.sign_in or "", wanted.tenant_id)
-        writer = PolicyWriter(
-            graph, "target", run.tenant_id, run.store, plan.fleet, plan.key, run.tenant_id, wanted.tenant_id
-        )
-        await cross_tenant.prepare_target(writer, plan, wanted)
+        target = await run_context().targets.open_tenant(wanted.sign_in or "", wanted.tenant_id)
+        cross_tenant.check_permissions(plan, wanted, target.claims)
+        await cross_tenant.prepare_target(_policy_writer(target.graph, "target", plan, wanted), plan, wanted)
     except GraphError as error:
         failure = StepFailed.of("configure-target", error)
         # Without `denied`: what one target refuses says nothing about the others, nor about the source.
@@ -192,11 +191,12 @@ async def configure_target(plan: InstancePlan, wanted: CrossTenant) -> None:
 async def configure_source(plan: InstancePlan, wanted: CrossTenant) -> None:
     """Have the source tenant do its half."""
     log().info("%s: configuring the source for target tenant %s", plan.key, wanted.tenant_id)
+    await cross_tenant.prepare_source(_policy_writer(run_context().graph, "source", plan, wanted), wanted)
+
+
+def _policy_writer(graph: GraphClient, side: Side, plan: InstancePlan, wanted: CrossTenant) -> PolicyWriter:
     run = run_context()
-    writer = PolicyWriter(
-        run.graph, "source", wanted.tenant_id, run.store, plan.fleet, plan.key, run.tenant_id, wanted.tenant_id
-    )
-    await cross_tenant.prepare_source(writer, wanted)
+    return PolicyWriter(graph, side, run.store, plan.fleet, plan.key, run.tenant_id, wanted.tenant_id)
 
 
 @step("validate-credentials")

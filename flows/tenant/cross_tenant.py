@@ -146,11 +146,11 @@ async def _read_target(targets: TargetTenants, wanted: CrossTenant, source_tenan
         )
     except (StepFailed, GraphError) as error:
         return PolicySide(failure=StepFailed.of("plan", error))
-    return PolicySide(partner, synchronization, lacking=_find_lacking(target.claims))
+    return PolicySide(partner, synchronization, lacking=find_lacking_permissions(target.claims))
 
 
-def _find_lacking(claims: TokenClaims) -> tuple[str, ...]:
-    # An opaque token shows nothing.
+def find_lacking_permissions(claims: TokenClaims) -> tuple[str, ...]:
+    """Return the permissions to change policies that a token shows to be missing; an opaque one shows nothing."""
     return () if claims.app_id is None else missing(*_WRITING, claims.roles)
 
 

@@ -9,6 +9,7 @@ from flows.plan.cross_tenant import (
     diff_cross_tenant,
     find_organization_warnings,
     find_partnership_conflict,
+    find_permission_warnings,
 )
 from flows.plan.plan import Action, FieldChange, InstancePlan, Plan
 from flows.plan.preflight import PermissionsMissing, missing_permissions
@@ -117,8 +118,7 @@ FAILED = StepFailed("AADSTS7000215", "sign-in failed", "check the secret")
         (Partnership(SOURCE, taken_by=("Other (1)",)), None, "TargetTaken"),
         (Partnership(SOURCE, PolicySide(failure=FAILED)), None, "AADSTS7000215"),
         (Partnership(SOURCE, target=PolicySide(failure=FAILED)), None, "AADSTS7000215"),
-        (Partnership(SOURCE, target=PolicySide(lacking=("Policy.X",))), None, "TargetPermissionMissing"),
-        (Partnership(SOURCE, target=PolicySide(partner(), allowed(users=True), lacking=("Policy.X",))), None, None),
+        (Partnership(SOURCE, target=PolicySide(lacking=("Policy.X",))), None, None),
         (None, None, None),
     ],
 )
@@ -138,6 +138,16 @@ def test_a_missing_permission_of_the_source_refuses_the_plan():
     assert refused.lacking == ("Policy.ReadWrite.CrossTenantAccess",)
     may = TokenClaims(app_id="app", roles=("Policy.ReadWrite.CrossTenantAccess",))
     assert missing_permissions(whole, may) is None
+
+
+def test_a_permission_that_only_an_apply_would_need_is_a_warning():
+    lacking = PolicySide(lacking=("Policy.X",))
+    (warning,) = find_permission_warnings(instance(users=True), Partnership(SOURCE, target=lacking))
+    assert TARGET in warning
+    assert "Policy.X" in warning
+    done = PolicySide(partner(), allowed(users=True), lacking=("Policy.X",))
+    assert find_permission_warnings(instance(users=True), Partnership(SOURCE, target=done)) == ()
+    assert find_permission_warnings(instance(users=True), Partnership(SOURCE)) == ()
 
 
 def test_tenants_of_one_organization_are_a_warning():

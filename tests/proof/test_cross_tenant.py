@@ -216,6 +216,9 @@ def test_a_target_that_stays_closed_fails_its_instance_and_nothing_is_started(tm
     with cloud_world(tmp_path, 2, policy_lag_seconds=0.0, target={"policy_lag_seconds": 100_000.0}) as world:
         result = world.apply(fleet_of(one(0)))
         assert failures(result) == {"target-0": "TargetNotReady"}
+        # Neither the tenant nor the reason is masked: this template has no secrets.
+        assert name_target(0) in result.instances[0].failure.message
+        assert "SyncPolicyCheck" in result.instances[0].failure.message
         assert jobs_by_key(world) == {}
         # The next one is patient again, and finishes what is there.
         world.emulator.controls.advance(100_000.0)
@@ -237,6 +240,7 @@ def test_without_a_sign_in_the_instance_waits_for_the_target_and_a_later_apply_f
     (sentence,) = result.instances[1].pending
     assert name_target(1) in sentence
     assert TENANT in sentence
+    assert "SyncPolicyCheck" in sentence
     assert jobs_by_key(world) == {"target-0": "Active"}
     # Our half is done, and theirs untouched.
     consent = world.emulator.tenant.partners.bodies[name_target(1)][CONSENT]
@@ -292,6 +296,9 @@ def test_a_target_that_refuses_the_write_fails_alone_and_is_named(world):
 def test_a_permission_that_a_target_lacks_is_said_before_anything_is_changed(tmp_path):
     with cloud_world(tmp_path, 1, target={"roles": ("Policy.Read.All",)}) as world:
         since = mark(world)
+        # Enough to plan, which says it as well.
+        (planned,) = world.plan(fleet_of(one(0))).instances
+        assert (planned.conflict, len(planned.warnings)) == (None, 1)
         result = world.apply(fleet_of(one(0)))
         assert failures(result) == {"target-0": "TargetPermissionMissing"}
         assert name_target(0) in result.instances[0].failure.message
