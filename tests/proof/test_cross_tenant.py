@@ -3,6 +3,7 @@
 import asyncio
 import copy
 import json
+from functools import partial
 from itertools import count
 
 import httpx
@@ -345,40 +346,72 @@ def test_tenants_of_one_organization_are_named_in_a_warning(world):
     assert [bool(each.warnings) for each in plan.instances] == [True, False]
 
 
+class Meanwhile:
+    """Has others do something right before the first request of a kind; replicas would not show it either."""
+
+    def __init__(self, method, path, act):
+        self._wanted = (method, path)
+        self._act = act
+
+    async def __call__(self, request, graph):
+        method, path = self._wanted
+        if self._act and request.method == method and request.url.path.endswith(path):
+            act, self._act = self._act, None
+            act()
+        return await graph.handle_async_request(request)
+
+
 def test_a_policy_that_others_gave_meanwhile_is_not_remembered_as_ours(world):
-    """A replica that had not shown it: the PUT is a conflict, and the value is there already."""
-
-    class Meanwhile:
-        done = False
-
-        async def __call__(self, request, graph):
-            if request.method == "PUT" and request.url.path.endswith("/identitySynchronization") and not self.done:
-                self.done = True
-                target(world, 0).controls.set_identity_synchronization(TENANT, allowed=True)
-            return await graph.handle_async_request(request)
-
-    world.on_request = Meanwhile()
+    controls = target(world, 0).controls
+    act = partial(controls.set_identity_synchronization, TENANT, allowed=True)
+    world.on_request = Meanwhile("PUT", "/identitySynchronization", act)
     assert not failures(world.apply(fleet_of(one(0))))
-    world.on_request = None
     assert is_open(world, 0)
-    assert ("target", "users") not in given(world, 0, closed=True)
+    assert given(world, 0, closed=True) == {each: True for each in ALL_GIVEN if each != ("target", "users")}
 
 
 def test_a_policy_that_others_forbade_meanwhile_is_changed_and_remembered(world):
-    class Meanwhile:
-        done = False
-
-        async def __call__(self, request, graph):
-            if request.method == "PUT" and request.url.path.endswith("/identitySynchronization") and not self.done:
-                self.done = True
-                target(world, 0).controls.set_identity_synchronization(TENANT, allowed=False)
-            return await graph.handle_async_request(request)
-
-    world.on_request = Meanwhile()
+    controls = target(world, 0).controls
+    act = partial(controls.set_identity_synchronization, TENANT, allowed=False)
+    world.on_request = Meanwhile("PUT", "/identitySynchronization", act)
     assert not failures(world.apply(fleet_of(one(0))))
-    world.on_request = None
     assert is_open(world, 0)
     assert given(world, 0) == ALL_GIVEN
+
+
+def test_a_partner_that_others_created_meanwhile_is_not_remembered_as_ours(world):
+    act = partial(target(world, 0).controls.seed_partner, TENANT, FOREIGN)
+    world.on_request = Meanwhile("POST", "/partners", act)
+    assert not failures(world.apply(fleet_of(one(0))))
+    assert is_open(world, 0)
+    assert target(world, 0).tenant.partners.bodies[TENANT]["inboundTrust"] == FOREIGN["inboundTrust"]
+    assert given(world, 0, closed=True) == {each: True for each in ALL_GIVEN if each != ("target", "partner")}
+
+
+@pytest.mark.parametrize("after_commit", [False, True], ids=["before", "after"])
+def test_what_was_about_to_be_given_is_remembered_when_the_run_is_cut_off(world, after_commit):
+    writes = InterruptedWrite("PUT", after_commit=after_commit)
+    world.on_request = writes
+    with pytest.raises(asyncio.CancelledError):
+        world.run(interruptible(writes, world.applying(fleet_of(one(0)))))
+    assert given(world, 0) == {("target", "partner"): True, ("target", "users"): False}
+    world.on_request = None
+    assert not failures(world.apply(fleet_of(one(0))))
+    # Given before the end: the answer was lost, and nothing is sent only to have one.
+    assert given(world, 0) == ALL_GIVEN | {("target", "users"): not after_commit}
+
+
+class InterruptedWrite(Interruption):
+    """Cancels the run at its first request with a method."""
+
+    def __init__(self, method, *, after_commit):
+        super().__init__(1, after_commit=after_commit)
+        self._method = method
+
+    async def __call__(self, request, graph):
+        if request.method != self._method:
+            return await graph.handle_async_request(request)
+        return await super().__call__(request, graph)
 
 
 def test_groups_are_allowed_in_beta(world):
