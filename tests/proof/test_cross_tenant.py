@@ -11,7 +11,10 @@ import pytest
 
 from flows.configuration.environment import add_prefect_variables
 from flows.errors import StepFailed
+from flows.fleet_file.loader import fleet_from_object
+from flows.run.context import open_run_context
 from flows.store import open_store
+from flows.tasks.provision import plan_shard
 from graph_client.errors import GraphError
 from graph_emulator.faults.rules import read_fault
 from tests.estates import TENANT
@@ -498,3 +501,37 @@ def interrupt(world, occurrences, *, after_commit):
         since = mark(world)
         world.apply(TWO)
         assert writes_of(world, since) == []
+
+
+def test_a_policy_that_is_there_is_changed_and_not_put_again(world):
+    target(world, 0).controls.set_identity_synchronization(TENANT, allowed=False)
+    since = mark(world)
+    assert not failures(world.apply(fleet_of(one(0))))
+    written = [each for each in writes_of(world, since) if "identity" in each]
+    assert written == ["patch_identity_synchronization"]
+
+
+def test_a_first_start_waits_for_a_policy_that_was_given_in_the_same_run(tmp_path):
+    with cloud_world(tmp_path, 1, policy_lag_seconds=20.0, target={"policy_lag_seconds": 20.0}) as world:
+        assert not failures(world.apply(fleet_of(one(0, job="paused"))))
+        target(world, 0).controls.set_identity_synchronization(TENANT, allowed=False)
+        world.emulator.controls.advance(60.0)
+        # The credentials are saved, so that only the start would try them.
+        result = world.apply(fleet_of(one(0)))
+        assert not failures(result)
+        assert jobs_by_key(world) == {"target-0": "Active"}
+
+
+def test_a_shard_reads_its_own_targets_and_takes_its_siblings_for_no_rivals(world):
+    assert not failures(world.apply(TWO))
+    part = fleet_from_object(fleet_of(one(1), one(2)))
+    since = mark(world)
+
+    async def plan():
+        async with open_run_context(None, TENANT):
+            return await plan_shard.fn(part, save_all=False, force=False)
+
+    with add_prefect_variables({"ENTRA_FLEET_STORE": f"sqlite:///{world.store}"}):
+        found = world.run(plan())
+    assert {each.key: str(each.action) for each in found.instances} == {"target-1": "none", "target-2": "create"}
+    assert requests_of(target(world, 0), since[1]) == []
