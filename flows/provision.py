@@ -20,7 +20,8 @@ from flows.apply.shard_pool import Sharding, choose_sharding, settle_left_shards
 from flows.artifacts import publish_applied, publish_plan
 from flows.fleet_file.loader import FleetParameter
 from flows.fleet_file.models import Fleet
-from flows.plan.outcome import InstanceOutcome
+from flows.plan.cross_tenant import ask_administrators
+from flows.plan.outcome import ApplicationIds, InstanceOutcome
 from flows.plan.plan import DESCRIPTION, Action, InstancePlan, Plan
 from flows.plan.preflight import missing_permissions
 from flows.plan.safety import find_refusal
@@ -37,6 +38,8 @@ from flows.tasks.provision import (
     assign_principals,
     check_references,
     configure_sign_on,
+    configure_source,
+    configure_target,
     create_application,
     create_job,
     find_changed_credentials,
@@ -164,6 +167,8 @@ async def _provision(plan: InstancePlan, outcome: InstanceOutcome, run_id: str) 
     authorize = plan.touches("credentials")
     if authorize:
         await check_references(plan)
+    # Both sides of a cross-tenant synchronization come first: policies replicate while the rest is created.
+    await _configure_policies(plan)
 
     # Step 1: create the gallery application.
     creates = plan.action is Action.CREATE
@@ -174,8 +179,8 @@ async def _provision(plan: InstancePlan, outcome: InstanceOutcome, run_id: str) 
         await mark_application(plan, placed)
 
     # Steps 2 and 3: test the connection before creating the job, so that a bad credential leaves none behind.
-    if authorize and plan.instance.credentials:
-        await validate_credentials(plan, placed, template_id)
+    if not await _validate(plan, placed, template_id, outcome):
+        return
     created = None if plan.job_id else await create_job(plan, placed, template_id)
     job_id = created.id if created else plan.job_id or ""
     outcome.job_id = job_id
@@ -195,9 +200,31 @@ async def _provision(plan: InstancePlan, outcome: InstanceOutcome, run_id: str) 
 
     # Step 4: start the job.
     if plan.touches("job_state"):
-        if plan.instance.job == "running":
-            outcome.job_state = await start_job(
-                plan, placed, job_id, validated, created.look_again_at if created else None
-            )
-        else:
-            outcome.job_state = await pause_job(plan, placed, job_id)
+        again_at = created.look_again_at if created else None
+        starts = plan.instance.job == "running"
+        starting = start_job(plan, placed, job_id, validated, again_at) if starts else pause_job(plan, placed, job_id)
+        outcome.job_state = await starting
+
+
+async def _configure_policies(plan: InstancePlan) -> None:
+    """Have both tenants allow what `cross_tenant` names, as far as this run signs in to them."""
+    wanted = plan.instance.cross_tenant
+    if wanted and plan.touches("target"):
+        await configure_target(plan, wanted)
+    if wanted and plan.touches("source"):
+        await configure_source(plan, wanted)
+
+
+async def _validate(plan: InstancePlan, placed: ApplicationIds, template_id: str, outcome: InstanceOutcome) -> bool:
+    """Test the connection, if anything it depends on changes; return whether the instance can go on."""
+    wanted = plan.instance.cross_tenant
+    # A job that is about to start for the first time depends on policies that replicate.
+    opens = plan.touches("target", "source") and not plan.health.has_run
+    if not plan.instance.credentials or not (plan.touches("credentials") or opens):
+        return True
+    refusal = await validate_credentials(plan, placed, template_id)
+    if wanted and not wanted.sign_in:
+        outcome.pending = ()
+        if refusal:
+            outcome.wait(f"{ask_administrators(wanted, run_context().tenant_id)}. Graph: {refusal}")
+    return refusal is None

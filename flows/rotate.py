@@ -7,6 +7,7 @@ from prefect.client.schemas.objects import State
 from pydantic import Field
 
 from flows.artifacts import publish_outcome
+from flows.errors import StepFailed
 from flows.fleet_file.loader import FleetParameter
 from flows.plan.outcome import ApplicationIds, InstanceOutcome, TokenExpiry
 from flows.plan.plan import InstancePlan
@@ -61,7 +62,8 @@ async def rotate_instance(plan: InstancePlan, outcome: InstanceOutcome, _run_id:
     """Save the credentials of one instance if the target system accepts them."""
     placed = ApplicationIds(plan.application_id or "", plan.service_principal_id or "")
     # An existing job is validated by its id, so no synchronization template is needed.
-    await validate_credentials(plan, placed, "")
+    if refusal := await validate_credentials(plan, placed, ""):
+        raise StepFailed("TargetNotReady", f"{plan.key}: {refusal}", step="validate-credentials")
     # Before saving, which replaces what is known of the old token.
     before = await read_token_expiry(placed.service_principal_id)
     await save_credentials(plan, placed, with_settings=False)

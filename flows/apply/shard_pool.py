@@ -265,6 +265,8 @@ def _outcome(plan: InstancePlan, change: Change) -> InstanceOutcome:
     outcome.outcome, outcome.job_state = change.outcome, None
     outcome.application_id, outcome.service_principal_id = change.application_id, change.service_principal_id
     outcome.job_id = change.job_id
+    if plan.instance.cross_tenant and change.outcome != "pending":
+        outcome.pending = ()  # the target allowed it meanwhile
     if change.error:
         known = {name: value for name, value in vars(change.error).items() if value is not None}
         outcome.fail(StepFailed(**{"code": "", **known}))

@@ -11,6 +11,10 @@ from flows.documents.field_types import Flag, Guid, pattern_rule
 FROZEN = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 COMPANY_ID = "CompanyId"
 AUTHENTICATION_TYPE = "AuthenticationType"
+TEMPLATE_ID = "518e5f48-1fc8-4c48-9387-9fdf28b0dfe7"
+TEMPLATE_NAME = "Cross-tenant synchronization"
+"""What Microsoft's tutorial and the portal call the template."""
+GALLERY_NAME = "Cross-Tenant Synchronization Preview"
 SYNC_POLICY = "SyncPolicy"
 """The authentication type of a job that signs in by the policies of both tenants, without a secret."""
 

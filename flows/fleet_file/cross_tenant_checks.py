@@ -7,11 +7,10 @@ from collections.abc import Iterator, Sequence
 from flows.documents.errors import Place, Problem
 from flows.documents.field_types import shorten_value
 from flows.documents.nodes import Entry, locate
+from flows.fleet_file.cross_tenant import GALLERY_NAME, TEMPLATE_ID, TEMPLATE_NAME
 from flows.fleet_file.models import Instance
 
-TEMPLATE_ID = "518e5f48-1fc8-4c48-9387-9fdf28b0dfe7"
-_TEMPLATE_NAMES = ("cross-tenant synchronization", "cross-tenant synchronization preview")
-"""What Microsoft calls it in its tutorial, and in the gallery."""
+_TEMPLATES = (TEMPLATE_NAME.casefold(), GALLERY_NAME.casefold(), TEMPLATE_ID)
 
 
 def with_target_credentials(instance: Instance) -> Instance:
@@ -27,7 +26,7 @@ def check_cross_tenant(entry: Entry, instance: Instance) -> Iterator[Problem]:
     wanted = instance.cross_tenant
     if wanted is None:
         return
-    if instance.template.casefold() not in (*_TEMPLATE_NAMES, TEMPLATE_ID):
+    if instance.template.casefold() not in _TEMPLATES:
         what = f"belongs to the template Cross-tenant synchronization, not to {shorten_value(instance.template)}"
         yield Problem(_place(entry, "cross_tenant"), what, "Remove it, or correct the template.")
     for key, value in wanted.credentials.items():

@@ -12,6 +12,13 @@ from flows.mappings.scope_filter import selections
 from flows.monitoring.health import JobHealth, assess_job, unreadable
 from flows.monitoring.own_job import other_jobs
 from flows.plan import changes
+from flows.plan.cross_tenant import (
+    ask_administrators,
+    diff_cross_tenant,
+    find_organization_warnings,
+    find_partnership_conflict,
+    find_permission_warnings,
+)
 from flows.plan.known_state import KnownState, name_changes
 from flows.plan.plan import Action, Conflict, FieldChange, InstancePlan, Orphan, Plan
 from flows.plan.safety import find_conflict, too_many_removals, unassignable, unclear_job
@@ -115,20 +122,38 @@ def _plan(fleet: str, instance: Instance, observed: Observed, memory: KnownState
         instance,
         Action.CREATE,
         template_id,
-        pending=tuple(format_assignment(each) for each in waiting),
+        pending=(*map(format_assignment, waiting), *_find_waiting(instance, observed, owned)),
         warnings=(*_remarks(instance, observed, owned), *unknown_roles(instance.assignments, names)),
     )
     if owned:
         return _planned_change(common, owned[0], observed, memory, options)
     if conflict := _new_conflict(instance, observed):
         return replace(common, action=Action.CONFLICT, conflict=conflict)
-    return replace(common, changes=changes.plan_creation(fleet, instance, waiting, observed.claims))
+    created = changes.plan_creation(fleet, instance, waiting, observed.claims)
+    return replace(common, changes=(*_policy_changes(instance, observed), *created))
+
+
+def _policy_changes(instance: Instance, observed: Observed) -> tuple[FieldChange, ...]:
+    found = observed.partnerships.get(instance.key)
+    return diff_cross_tenant(instance.cross_tenant, found) if instance.cross_tenant and found else ()
+
+
+def _find_waiting(instance: Instance, observed: Observed, owned: tuple[ObservedInstance, ...]) -> tuple[str, ...]:
+    """Return what the administrators of a target have to do before an instance without a job can have one."""
+    wanted = instance.cross_tenant
+    done = owned and owned[0].job_for(instance.synchronization_template)
+    found = observed.partnerships.get(instance.key)
+    if wanted is None or wanted.sign_in or done or found is None:
+        return ()
+    return (ask_administrators(wanted, found.source_tenant_id),)
 
 
 def _new_conflict(instance: Instance, observed: Observed) -> Conflict | None:
     """Return the conflict of an instance to be created."""
-    return unassignable(instance, observed, None) or find_sign_on_conflict(
-        instance, None, observed.identifier_owners, None
+    return (
+        unassignable(instance, observed, None)
+        or find_sign_on_conflict(instance, None, observed.identifier_owners, None)
+        or find_partnership_conflict(instance, observed.partnerships.get(instance.key), None)
     )
 
 
@@ -166,6 +191,8 @@ def _remarks(instance: Instance, observed: Observed, owned: tuple[ObservedInstan
     """Return the warnings about an instance that need no change."""
     problem = observed.problems.get(instance.template)
     renamed = (f"{problem.message} {problem.hint}",) if problem else ()
+    policies = observed.partnerships.get(instance.key)
+    renamed = (*renamed, *find_organization_warnings(policies), *find_permission_warnings(instance, policies))
     if not owned:
         return renamed
     others = owned[0].other_jobs(instance.synchronization_template)
@@ -188,6 +215,7 @@ def _planned_change(
     conflict = _conflict(fleet, instance, found, observed, len(removals), options)
     conflict = conflict or (merge.conflict(instance.key) if merge else None)
     needed = (
+        *_policy_changes(instance, observed),
         *changes.diff_description(fleet, instance, found),
         *changes.diff_credentials(instance, saved, health, options.save_all),
         *changes.diff_owners(instance, found),
@@ -242,6 +270,7 @@ def _conflict(
         instance, found.sign_on, observed.identifier_owners, found.application_id
     )
     conflict = conflict or find_claims_conflict(fleet, instance, found.sign_on, observed.claims)
+    conflict = conflict or find_partnership_conflict(instance, observed.partnerships.get(instance.key), found.secrets)
     if conflict or options.force:
         return conflict
     return too_many_removals(instance, removals, len(found.assigned))

@@ -7,7 +7,7 @@ from typing import Any
 from flows.errors import StepFailed
 from flows.formatting import format_iso
 
-APPLIED = ("created", "adopted", "updated", "unchanged", "failed")
+APPLIED = ("created", "adopted", "updated", "unchanged", "pending", "failed")
 """Outcomes of an apply, in the order of its summary."""
 
 
@@ -75,7 +75,7 @@ class InstanceOutcome:
     job_state: str | None = None
     failure: StepFailed | None = None
     pending: tuple[str, ...] = ()
-    """Assignments for a later apply, once their roles have been imported."""
+    """What a later apply does: assignments once their roles are imported, all else once the target allows it."""
     app_id: str | None = None
     token_expiry: TokenExpiry | None = None
     """When the saved token ends and the one before ended; None where nothing was rotated, or no token says so."""
@@ -87,6 +87,11 @@ class InstanceOutcome:
         self.application_id = placed.application_id
         self.service_principal_id = placed.service_principal_id
         self.app_id = placed.app_id
+
+    def wait(self, pending: str) -> None:
+        """Record that somebody else has to do something first; a later apply finishes it."""
+        self.outcome = "pending"
+        self.pending = (pending,)
 
     def fail(self, failure: StepFailed) -> None:
         """Record that a step failed."""

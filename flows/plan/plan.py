@@ -12,7 +12,7 @@ from flows.errors import StepFailed
 from flows.fleet_file.models import Instance
 from flows.mappings.scope_filter import Selection
 from flows.monitoring.health import TOO_MANY_DELETES, JobHealth
-from flows.plan.outcome import APPLIED, InstanceOutcome
+from flows.plan.outcome import InstanceOutcome
 from flows.tenant.assignments import Assigned
 from flows.tenant.recycle_bin import DeletedApplication
 
@@ -31,7 +31,13 @@ class Action(StrEnum):
     CONFLICT = "conflict"
 
 
-_DONE = dict(zip(Action, APPLIED, strict=True))
+_DONE: Mapping[Action, str] = {
+    Action.CREATE: "created",
+    Action.ADOPT: "adopted",
+    Action.UPDATE: "updated",
+    Action.NONE: "unchanged",
+    Action.CONFLICT: "failed",
+}
 
 DESCRIPTION = ("mark", "display_name", "notes", "service_management_reference")
 """Fields of the application object; one write changes them all."""
@@ -113,7 +119,7 @@ class InstancePlan:
     removals: tuple[Assigned, ...] = ()
     """The assignments to remove; no others are, even if more are added meanwhile."""
     pending: tuple[str, ...] = ()
-    """Assignments whose roles have not been imported yet, for a later apply."""
+    """What is left to a later apply: assignments to roles not imported yet, or all until the target allows it."""
     warnings: tuple[str, ...] = ()
     app_id: str | None = None
     application_id: str | None = None
@@ -173,12 +179,12 @@ class InstancePlan:
     @property
     def writes(self) -> int:
         """Number of write requests an apply would send."""
-        areas = [_area(change.field) for change in self.changes if not change.field.startswith("sso.")]
+        areas = [_area(change.field) for change in self.changes if not change.field.startswith(_COUNTED_APART)]
         counted = sum(area in _ONE_BY_ONE for area in areas) + sum(_WRITES[area] for area in set(areas) - _ONE_BY_ONE)
         # Credentials are validated before they are saved, and at the latest before a first start.
         begins = any(each.field == "job_state" and each.after == "running" for each in self.changes)
         first = begins and not self.health.has_run
-        counted += _count_sign_on_writes(self.changes)
+        counted += _count_sign_on_writes(self.changes) + _count_policy_writes(self.changes)
         return counted + (first or (self.touches("credentials") and bool(self.instance.credentials)))
 
     @property
@@ -231,6 +237,15 @@ class InstancePlan:
             | {"paused_by": self.paused_by, "changed_by": self.changed_by.as_json() if self.changed_by else None},
         }
         return document | ({"conflict": vars(self.conflict)} if self.conflict else {})
+
+
+_COUNTED_APART = ("sso.", "target.", "source.")
+
+
+def _count_policy_writes(changes: Iterable[FieldChange]) -> int:
+    # One request sets users and groups.
+    fields = {each.field.replace("target.groups", "target.users") for each in changes}
+    return sum(each.startswith(("target.", "source.")) for each in fields)
 
 
 _SIGN_ON_OF_APPLICATION = {"sso.identifiers", "sso.reply_urls"}

@@ -251,6 +251,9 @@ _CLAIMING = Need(
     "apply",
     (("POST", "/policies/claimsMappingPolicies"), ("POST", "/servicePrincipals/id/claimsMappingPolicies/$ref")),
 )
+_PARTNERS = "/policies/crossTenantAccessPolicy/partners/id"
+_READING_PARTNERS = Need("read the policies about target tenants", "plan", (("GET", _PARTNERS),))
+_PARTNERING = Need("set the policies about target tenants", "apply", (("PATCH", _PARTNERS),))
 _OWNING = Need("add owners", "apply", (("POST", "/applications/id/owners/$ref"),))
 
 EVERYTHING = (*READING, _CREATING, _RUNNING, _ASSIGNING, _OWNING)
@@ -259,12 +262,16 @@ EVERYTHING = (*READING, _CREATING, _RUNNING, _ASSIGNING, _OWNING)
 def find_needed_permissions(instances: Collection[Instance], *, reading_only: bool = False) -> tuple[Need, ...]:
     """Return what these instances need: always the reader's part, and the writer's as far as their file uses it."""
     claims = any(instance.sso and instance.sso.claims for instance in instances)
+    targets = [instance.cross_tenant for instance in instances if instance.cross_tenant]
+    reading = (*READING, *((_READING_PARTNERS,) if targets else ()))
     if reading_only:
-        return (*READING, *((_READING_CLAIMS,) if claims else ()))
+        return (*reading, *((_READING_CLAIMS,) if claims else ()))
+    # Users and groups are allowed by the target alone.
+    partnering = (_PARTNERING,) if any(each.redeem for each in targets) else ()
     assigning = (_ASSIGNING,) if any(instance.assignments for instance in instances) else ()
     owning = (_OWNING,) if any(instance.owners for instance in instances) else ()
     claiming = (_CLAIMING,) if claims else ()
-    return (*READING, _CREATING, _RUNNING, *assigning, *owning, *claiming)
+    return (*reading, _CREATING, _RUNNING, *assigning, *owning, *claiming, *partnering)
 
 
 def needs_of_plan(plan: Plan) -> tuple[Need, ...]:
@@ -279,6 +286,7 @@ def needs_of_plan(plan: Plan) -> tuple[Need, ...]:
         _RUNNING: {"credentials", "job", "job_state", "mappings"},
         _ASSIGNING: {"assignments"},
         _OWNING: {"owners"},
+        _PARTNERING: {"source"},
     }
     return (*(need for need, fields in wanted.items() if fields & areas), *((_CLAIMING,) if claims else ()))
 

@@ -86,6 +86,8 @@ def format_change_lines(plan: InstancePlan, *, named: bool = True) -> list[str]:
         return [plan.conflict.message, plan.conflict.hint]
     if plan.action is Action.CREATE:
         done = [f"{plan.instance.display_name} from {plan.instance.template}, job {plan.instance.job}"]
+        # Unlike an application, the policies of two tenants are there already, and others rely on them.
+        done += [format_change(change) for change in plan.changes if change.field.startswith(("target.", "source."))]
     else:
         done = [format_change(change if named else replace(change, changed_by=None)) for change in plan.changes]
     return [*done, *(f"pending: {each}" for each in plan.pending), *plan.warnings]

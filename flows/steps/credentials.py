@@ -60,13 +60,8 @@ async def validate_credentials(
 
     Source: https://learn.microsoft.com/graph/api/synchronization-synchronizationjob-validatecredentials
     """
-    values = reveal_values(credentials)
     try:
-        # Both bindings are documented; before there is a job only the one by template works.
-        if plan.job_id:
-            await graph.synchronization.validate_credentials(service_principal_id, values, job_id=plan.job_id)
-        else:
-            await graph.synchronization.validate_credentials(service_principal_id, values, template_id=template_id)
+        await send_validation(graph, plan, service_principal_id, template_id, credentials)
     except BadRequest as error:
         raise StepFailed(
             error.code or "CredentialsRejected",
@@ -76,6 +71,28 @@ async def validate_credentials(
             else "Nothing was saved and the job was not started. Correct the credentials, then apply again.",
             request_id=error.request_id,
         ) from None
+
+
+async def send_validation(
+    graph: GraphClient,
+    plan: InstancePlan,
+    service_principal_id: str,
+    template_id: str,
+    credentials: Mapping[str, Secret],
+) -> None:
+    """Have the provisioning service test the credentials, before or after there is a job.
+
+    Raises:
+        BadRequest: The target system rejected them or did not answer.
+
+    Source: https://learn.microsoft.com/graph/api/synchronization-synchronizationjob-validatecredentials
+    """
+    values = reveal_values(credentials)
+    # Both bindings are documented; before there is a job only the one by template works.
+    if plan.job_id:
+        await graph.synchronization.validate_credentials(service_principal_id, values, job_id=plan.job_id)
+    else:
+        await graph.synchronization.validate_credentials(service_principal_id, values, template_id=template_id)
 
 
 async def validate_saved(graph: GraphClient, start: Start) -> None:

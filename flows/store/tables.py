@@ -65,7 +65,7 @@ CHANGE = Table(
     _column("key", Text, "Key of the instance.", primary_key=True),
     _column("recorded_at", Moment, "When the outcome was known."),
     _column("action", Text, "What was planned: create, adopt, update, none, retire."),
-    _column("outcome", Text, "The outcome: created, adopted, updated, unchanged, failed."),
+    _column("outcome", Text, "The outcome: created, adopted, updated, unchanged, pending, failed."),
     _column("fields", JSON, "Fields that changed: name, before, after. Of credentials the name only."),
     _optional("application_id", Text, "Object id of the application."),
     _optional("service_principal_id", Text, "Object id of the service principal."),

@@ -7,6 +7,8 @@ from datetime import datetime
 from flows.credentials.fingerprint import NO_KEY
 from flows.credentials.references import Secret
 from flows.credentials.token_life import read_expiry
+from flows.errors import StepFailed
+from flows.fleet_file.cross_tenant import CrossTenant
 from flows.fleet_file.models import Fleet
 from flows.plan.credential_changes import build_rotation_plan, compare_credentials, fingerprint_credentials
 from flows.plan.diff import diff_fleet, select_instances
@@ -18,13 +20,16 @@ from flows.plan.schema_changes import estimate_scopes
 from flows.plan.text import format_changes
 from flows.run.context import run_context
 from flows.run.task_runner import leave_place
-from flows.steps import application, assignments, claims, credentials, job, schema, single_sign_on
+from flows.steps import application, assignments, claims, credentials, cross_tenant, job, schema, single_sign_on
 from flows.steps.credentials import Start
+from flows.steps.cross_tenant import PolicyWriter
 from flows.steps.job import CreatedJob
 from flows.store import Measurement
+from flows.store.given_access import Side
 from flows.tasks.mapped import log, redacted_task, step
 from flows.tasks.schema import note_saved, read_applied, snapshot_before_write
 from flows.tenant.observe import observe_fleet
+from graph_client import GraphClient
 from graph_client.errors import GraphError
 from graph_client.parallel import gather
 
@@ -72,8 +77,10 @@ async def read_token_expiry(service_principal_id: str) -> datetime | None:
 @redacted_task("plan-fleet")
 async def plan_fleet(fleet: Fleet, only: Collection[str] | None, save_all: bool, force: bool) -> Plan:
     """Look at the tenant and say what has to change."""
+    keys = {key for each in select_instances(fleet, only) for key in each.own_keys} if only else None
     observed, memory = await gather(
-        observe_fleet(run_context().graph, fleet), asyncio.to_thread(load_known_state, run_context().store, fleet)
+        observe_fleet(run_context().graph, fleet, keys, run_context().targets),
+        asyncio.to_thread(load_known_state, run_context().store, fleet),
     )
     run_context().schemas.learn(observed.languages)
     now = run_context().graph.now()
@@ -95,7 +102,8 @@ async def plan_shard(part: Fleet, save_all: bool, force: bool) -> Plan:
     """Look at a part of a fleet, and at no more of the tenant than that takes."""
     keys = {key for each in part.instances for key in each.own_keys}
     observed, memory = await gather(
-        observe_fleet(run_context().graph, part, keys), asyncio.to_thread(load_known_state, run_context().store, part)
+        observe_fleet(run_context().graph, part, keys, run_context().targets),
+        asyncio.to_thread(load_known_state, run_context().store, part),
     )
     run_context().schemas.learn(observed.languages)
     plan = diff_fleet(part, observed, memory=memory, save_all=save_all, force=force, now=run_context().graph.now())
@@ -160,14 +168,57 @@ async def mark_application(plan: InstancePlan, placed: ApplicationIds) -> None:
     await application.name_and_tag(run_context().graph, plan, placed)
 
 
+@step("configure-target")
+async def configure_target(plan: InstancePlan, wanted: CrossTenant) -> None:
+    """Have the target tenant allow what the file names."""
+    log().info("%s: configuring target tenant %s", plan.key, wanted.tenant_id)
+    try:
+        target = await run_context().targets.open_tenant(wanted.sign_in or "", wanted.tenant_id)
+        cross_tenant.check_permissions(plan, wanted, target.claims)
+        await cross_tenant.prepare_target(_policy_writer(target.graph, "target", plan, wanted), plan, wanted)
+    except GraphError as error:
+        failure = StepFailed.of("configure-target", error)
+        # Without `denied`: what one target refuses says nothing about the others, nor about the source.
+        raise StepFailed(
+            failure.code,
+            f"In tenant {wanted.tenant_id}, the target of {plan.key}: {failure.message}",
+            failure.hint,
+            request_id=failure.request_id,
+        ) from None
+
+
+@step("configure-source")
+async def configure_source(plan: InstancePlan, wanted: CrossTenant) -> None:
+    """Have the source tenant do its half."""
+    log().info("%s: configuring the source for target tenant %s", plan.key, wanted.tenant_id)
+    await cross_tenant.prepare_source(_policy_writer(run_context().graph, "source", plan, wanted), wanted)
+
+
+def _policy_writer(graph: GraphClient, side: Side, plan: InstancePlan, wanted: CrossTenant) -> PolicyWriter:
+    run = run_context()
+    return PolicyWriter(graph, side, run.store, plan.fleet, plan.key, run.tenant_id, wanted.tenant_id)
+
+
 @step("validate-credentials")
-async def validate_credentials(plan: InstancePlan, placed: ApplicationIds, template_id: str) -> None:
-    """Step 3, first half: test the connection to the target system."""
+async def validate_credentials(plan: InstancePlan, placed: ApplicationIds, template_id: str) -> str | None:
+    """Step 3, first half: test the connection to the target system.
+
+    Returns:
+        Why it does not work yet, of a target tenant whose administrators have not done their half; otherwise None.
+    """
     values = await _resolved(plan)
     log().info("%s: validating %s", plan.key, ", ".join(values))
-    graph, principal_id = run_context().graph, placed.service_principal_id
-    await credentials.validate_credentials(graph, plan, principal_id, template_id, values)
+    graph, principal_id, wanted = run_context().graph, placed.service_principal_id, plan.instance.cross_tenant
+    if wanted is None:
+        await credentials.validate_credentials(graph, plan, principal_id, template_id, values)
+    else:
+        # Policies replicate for minutes, which others need not wait for.
+        async with leave_place():
+            refusal = await cross_tenant.validate_target(graph, plan, wanted, principal_id, template_id, values)
+        if refusal:
+            return refusal
     run_context().validated[plan.key] = values
+    return None
 
 
 @step("create-job")

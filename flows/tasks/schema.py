@@ -66,7 +66,8 @@ async def note_applied(plans: Iterable[InstancePlan], outcomes: Iterable[Instanc
     places = {}
     for plan in plans:
         outcome = by_key[plan.key]
-        if outcome.failure is None and outcome.service_principal_id and outcome.job_id:
+        done = outcome.outcome not in {"failed", "pending"}
+        if done and outcome.service_principal_id and outcome.job_id:
             places[JobPlace(tenant_id, outcome.service_principal_id, outcome.job_id)] = plan.instance.mappings
     await _note(places)
 

@@ -9,6 +9,7 @@ from flows.monitoring.health import UNREADABLE
 from flows.monitoring.own_job import choose_job, offered_templates
 from flows.tenant.assignments import Assigned, Principal, list_assigned, list_owners
 from flows.tenant.claims_policies import NO_POLICIES, FleetPolicies, read_assigned_policy
+from flows.tenant.cross_tenant import Partnership
 from flows.tenant.ownership_tag import OwnershipTag
 from flows.tenant.recycle_bin import DeletedApplication
 from flows.tenant.schemas import SchemaLanguage, TemplateIds, read_schema
@@ -99,6 +100,8 @@ class Observed:
     """The applications with an identifier that the plan would add."""
     claims: FleetPolicies = NO_POLICIES
     """The claims policies of the fleet."""
+    partnerships: Mapping[str, Partnership] = field(default_factory=dict)
+    """The policies of both tenants about each other, by the key of each instance with a target."""
     deleted: tuple[DeletedApplication, ...] = ()
     """Applications with the fleet's tag in the recycle bin; read only if an instance is missing."""
     deleted_principals: frozenset[str] = frozenset()

@@ -5,10 +5,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from flows.configuration.target_tenants import TargetTenants
 from flows.errors import StepFailed
 from flows.fleet_file.models import Assignment, Fleet, Instance
 from flows.tenant.assignments import Assigned, Principal, find_principals, missing_assignments, surplus_assignments
 from flows.tenant.claims_policies import find_fleet_policies
+from flows.tenant.cross_tenant import Candidate, observe_partnerships
 from flows.tenant.instance_state import Observed, ObservedInstance, read_desired_instance
 from flows.tenant.ownership_tag import tag_prefix
 from flows.tenant.recycle_bin import find_deleted, find_deleted_principals
@@ -16,7 +18,7 @@ from flows.tenant.schemas import TemplateIds, read_languages
 from flows.tenant.single_sign_on import find_identifier_owners
 from flows.tenant.templates import find_templates, with_new_names
 from graph_client import GraphClient, Resources
-from graph_client.models import Application, ServicePrincipal, SynchronizationJob
+from graph_client.models import Application, ApplicationTemplate, ServicePrincipal, SynchronizationJob
 from graph_client.parallel import gather
 from graph_client.protocol import text_literal
 
@@ -34,13 +36,16 @@ _SERVICE_PRINCIPAL_FIELDS = ("id", "appId", "displayName", "tags", "applicationT
 _VALUES_PER_FILTER = 15  # Graph's maximum in one `in`
 
 
-async def observe_fleet(graph: GraphClient, fleet: Fleet, keys: Collection[str] | None = None) -> Observed:
+async def observe_fleet(
+    graph: GraphClient, fleet: Fleet, keys: Collection[str] | None = None, targets: TargetTenants | None = None
+) -> Observed:
     """Read the tenant in batches: templates, the fleet's applications, and the jobs and secrets of each.
 
     Args:
         graph: A signed-in client.
         fleet: The desired state; only its name and templates matter here.
         keys: Read jobs and secrets of these instances only; None for all.
+        targets: Signs in to the target tenants of cross-tenant synchronization; None to leave their policies unread.
 
     Raises:
         GraphError: A read failed after all retries.
@@ -84,7 +89,30 @@ async def observe_fleet(graph: GraphClient, fleet: Fleet, keys: Collection[str] 
         with_new_names(graph.batched, problems, _templates_in_use(observed, fleet)),
         _with_directory(graph, fleet, observed, planned),
     )
+    if targets and any(each.cross_tenant for each in planned):
+        candidates = _find_candidates(fleet, found, looked, templates)
+        partnerships = await observe_partnerships(graph, fleet, planned, candidates, targets)
+        observed = replace(observed, partnerships=partnerships)
     return replace(observed, languages=languages, problems=problems)
+
+
+def _find_candidates(
+    fleet: Fleet,
+    found: Iterable[ObservedInstance],
+    looked: Mapping[ObservedInstance, ObservedInstance],
+    templates: Mapping[str, ApplicationTemplate],
+) -> Iterator[Candidate]:
+    """Yield the applications that may have a target: those of the cross-tenant template, whoever made them."""
+    own = {key: each.key for each in fleet.instances for key in each.own_keys}
+    adopted = {each.adopt: each.key for each in fleet.instances if each.adopt}
+    ids = {templates[each.template].id for each in fleet.instances if each.cross_tenant and each.template in templates}
+    for item in found:
+        if item.template_id not in ids or item.service_principal_id is None:
+            continue
+        tagged = item.mark is not None and item.mark.fleet in fleet.names
+        key = own.get(item.key or "") if tagged else adopted.get(item.application_id or "")
+        settings = (looked[item].secrets or {}) if item in looked else None
+        yield Candidate(key, f"{item.display_name} ({item.service_principal_id})", item.service_principal_id, settings)
 
 
 async def _with_directory(

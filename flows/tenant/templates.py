@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from flows.fleet_file.cross_tenant import GALLERY_NAME, TEMPLATE_ID, TEMPLATE_NAME
 from graph_client import GraphClient, Resources
 from graph_client.errors import NotFound
 from graph_client.models import ApplicationTemplate
@@ -69,6 +70,9 @@ async def with_new_names(
 
 
 async def _find(graph: Resources, name: str) -> ApplicationTemplate | None:
+    if name.casefold() == TEMPLATE_NAME.casefold():
+        # Ids are those of the global cloud.
+        return await _find(graph, TEMPLATE_ID) or await _find(graph, GALLERY_NAME)
     if _is_id(name):
         try:
             return await graph.application_templates.get(name)

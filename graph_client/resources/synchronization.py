@@ -120,7 +120,7 @@ class Synchronization:
             body = {"templateId": template_id, "useSavedCredentials": False, **body}
         else:
             raise InvalidCall("credentials are validated for a template or for a job", hint="give one of the two")
-        await self._session.request(self._validation(path, body, tuple(credentials.values())))
+        await self._session.request(self._validation(path, body, _secrets(credentials)))
 
     async def validate_saved_credentials(self, service_principal_id: str, job_id: str) -> None:
         """Have Graph validate the saved credentials, such as those authorized in the portal.
@@ -143,7 +143,7 @@ class Synchronization:
         """
         # PUT replaces the whole set, so callers pass all of it; PATCH does not exist.
         call = Call.change("PUT", _path(service_principal_id, "secrets"), {"value": _pairs(credentials)})
-        await self._session.request(replace(call, secrets=tuple(credentials.values())))
+        await self._session.request(replace(call, secrets=_secrets(credentials)))
 
     async def secrets(self, service_principal_id: str) -> dict[str, str]:
         """The saved credentials by key; sensitive values are "*"."""
@@ -315,3 +315,12 @@ def _template(service_principal_id: str, template_id: str) -> str:
 def _without_context(answer: dict[str, Any]) -> dict[str, Any]:
     """The object alone: annotations are not part of it."""
     return {name: value for name, value in answer.items() if not name.startswith("@odata.")}
+
+
+# Of cross-tenant synchronization, which has no secret: "SyncPolicy" is even part of an error code.
+_OPEN_KEYS = frozenset({"AuthenticationType", "CompanyId"})
+
+
+def _secrets(credentials: Mapping[str, str]) -> tuple[str, ...]:
+    """The values that an error must not show."""
+    return tuple(value for key, value in credentials.items() if key not in _OPEN_KEYS)

@@ -78,7 +78,7 @@ def test_a_large_fleet_is_provisioned_by_shards_and_one_bad_instance_harms_no_ot
     entry, outcomes = journal(site, "big")
     assert outcomes == {key: "failed" if key == "k4" else "created" for key in keys}
     assert (entry.flow_run_id, entry.outcome, entry.ticket) == (run["id"], "partial", "CHG-1")
-    assert entry.counts == {"created": 6, "adopted": 0, "updated": 0, "unchanged": 0, "failed": 1}
+    assert entry.counts == {"created": 6, "adopted": 0, "updated": 0, "unchanged": 0, "pending": 0, "failed": 1}
     (table,) = site.artifacts(run["id"], "big-outcome")
     rows = [(row["key"], row["outcome"]) for row in json.loads(table["data"])]
     assert rows == [("k4", "failed"), *((key, "created") for key in keys if key != "k4")]

@@ -170,7 +170,7 @@ def test_deletes_hold_it_and_what_was_changed_is_paused(jobs):
     (canary,) = rollouts()[0].waves[0].members
     assert (state.name, state.is_failed()) == ("CanaryHeld", True)
     assert (jobs.changed(), jobs.paused()) == ([canary], [canary])
-    assert outcome.summary == {"created": 0, "adopted": 0, "updated": 1, "unchanged": 0, "failed": 0, "held": 11}
+    assert {word: count for word, count in outcome.summary.items() if count} == {"updated": 1, "held": 11}
     assert f"{canary}: 6 objects deleted or disabled, limit 5" in state.message
     assert f'control-jobs with {{"action": "start", "only": ["{canary}"]}}' in state.message
     assert (rollouts()[0].state, states(rollouts()[0])) == ("held", ["held", "pending", "pending"])

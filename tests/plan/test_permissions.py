@@ -12,6 +12,12 @@ from tests.estates import fleet, instance
 
 SOMEBODY = "11111111-1111-1111-1111-111111111111"
 CLAIMS = {"claims": {"name": "aws", "definition": {"ClaimsMappingPolicy": {"Version": 1}}}}
+CROSS_TENANT = {
+    "key": "target",
+    "display_name": "Target",
+    "template": "Cross-tenant synchronization",
+    "cross_tenant": {"tenant_id": SOMEBODY, "redeem": "automatic"},
+}
 EVERYTHING = instance("one", owners=[SOMEBODY], assignments=[{"group": SOMEBODY}], sso=CLAIMS)
 
 
@@ -40,11 +46,22 @@ def test_what_one_instance_speaks_of_the_fleet_needs(fields, more):
     ]
 
 
-@pytest.mark.parametrize("call", [call for need in needs(EVERYTHING) for call in need.calls], ids=" ".join)
+@pytest.mark.parametrize(
+    "call", [call for need in needs(EVERYTHING, CROSS_TENANT) for call in need.calls], ids=" ".join
+)
 def test_the_embedded_tenant_wants_the_same_for_each_call(call):
     method, path = call
     route, _ = Router(ROUTES).find(method, split_path(path))
     assert {frozenset(group) for group in needed(method, path)} == set(route.permission)
+
+
+def test_policies_about_targets_are_needed_only_with_targets():
+    assert [need.purpose for need in needs(CROSS_TENANT) if "target tenants" in need.purpose] == [
+        "read the policies about target tenants",
+        "set the policies about target tenants",
+    ]
+    assert [need.commands for need in needs(CROSS_TENANT, reading_only=True)][-1] == "plan"
+    assert not any("target tenants" in need.purpose for need in needs(EVERYTHING))
 
 
 def test_of_a_token_that_cannot_be_read_nothing_is_known_to_be_missing():

@@ -2,13 +2,13 @@
 
 import signal
 
-from graph_emulator import Emulator
+from graph_emulator import EmulatedCloud, Emulator
 from graph_emulator.wire.problems import Response
 
 GRAPH = ("/v1.0/", "/beta/")
 
 
-class DeadlyEmulator(Emulator):
+class Deadly:
     """Sends a signal to a process when it sends its n-th request, before that is carried out or before it is answered.
 
     What was killed is dead before anything else is answered; what is only interrupted gets its answers.
@@ -41,3 +41,11 @@ class DeadlyEmulator(Emulator):
             self.victim.wait()
             return Response(0, reset=True)
         return answer if self._after_commit else super().handle(request)
+
+
+class DeadlyEmulator(Deadly, Emulator):
+    """One such tenant."""
+
+
+class DeadlyCloud(Deadly, EmulatedCloud):
+    """Several tenants, whose requests are counted together."""

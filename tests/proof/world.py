@@ -4,6 +4,7 @@ import sqlite3
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
+from types import MappingProxyType
 
 import httpx
 import pytest
@@ -14,7 +15,7 @@ from flows.configuration.environment import add_prefect_variables
 from flows.provision import provision_fleet
 from flows.steps.idempotency import use_wait_limits
 from graph_client import GraphClient, MsalTokens
-from graph_emulator import Clock, Emulator, EmulatorSettings
+from graph_emulator import Clock, EmulatedCloud, Emulator, EmulatorSettings
 from graph_emulator.wire.problems import Request
 from tests.estates import HASTY, QUICK, Estate
 from tests.proof.prefect_aside import prefect_aside, run_flow
@@ -27,10 +28,13 @@ BEGINNING = 1_760_000_000.0
 class World(Estate):
     """What a case needs: `apply` and `plan`, and the tenant to look at."""
 
-    def __init__(self, directory, emulator=Emulator, **settings):
+    def __init__(self, directory, emulator=Emulator, targets=(), cloud=EmulatedCloud, **settings):
         self.time = QuickTime()
         clock = Clock(lambda: BEGINNING + self.time.now())
-        super().__init__(emulator(EmulatorSettings(**(QUICK | settings)), clock), None)
+        home = EmulatorSettings(**(QUICK | settings))
+        self.cloud = cloud([home, *targets], clock) if targets else None
+        super().__init__(self.cloud[home.tenant_id] if self.cloud else emulator(home, clock), None)
+        self.front = self.cloud or self.emulator
         self.hosts = set()
         # Called with each request and the transport that answers it.
         self.on_request = None
@@ -42,6 +46,11 @@ class World(Estate):
         """The time in the tenant."""
         return datetime.fromtimestamp(self.emulator.clock.now(), UTC)
 
+    @property
+    def tenants(self):
+        """All tenants, the source first."""
+        return list(self.cloud.tenants.values()) if self.cloud else [self.emulator]
+
     def new_store(self):
         """An empty store, such as another machine has."""
         self._stores += 1
@@ -51,7 +60,8 @@ class World(Estate):
 
     def reset(self):
         """A tenant as new, and an empty store."""
-        self.emulator.controls.reset()
+        for each in self.tenants:
+            each.controls.reset()
         self.forget()
         self.on_request = None
         self.store.unlink()
@@ -84,7 +94,7 @@ class _Guarded(httpx.AsyncBaseTransport):
 
     def __init__(self, made):
         self._world = made
-        self._inner = made.emulator.transport()
+        self._inner = made.front.transport()
 
     async def handle_async_request(self, request):
         self._world.hosts.add(request.url.host)
@@ -108,11 +118,11 @@ class _SignIn(httpx.BaseTransport):
 
 
 @contextmanager
-def world(directory, emulator=Emulator, **settings):
+def world(directory, emulator=Emulator, targets=(), variables=MappingProxyType({}), **settings):
     """A world whose flows sign in to its tenant by the environment, without a network."""
-    made = World(directory, emulator, **settings)
+    made = World(directory, emulator, targets, **settings)
     tenant = made.emulator.settings
-    variables = {
+    variables = variables | {
         "AZURE_TENANT_ID": tenant.tenant_id,
         "AZURE_CLIENT_ID": tenant.client_id,
         "AZURE_CLIENT_SECRET": tenant.client_secret,
@@ -121,7 +131,7 @@ def world(directory, emulator=Emulator, **settings):
         "TOKEN": "good",
     }
     client = partial(GraphClient, transport=_Guarded(made), clock=made.time.now, wall_clock=made.read_utc_now)
-    tokens = partial(MsalTokens, transport=_SignIn(made.emulator), clock=made.time.now)
+    tokens = partial(MsalTokens, transport=_SignIn(made.front), clock=made.time.now)
     with (
         _hasty_disk(),
         pytest.MonkeyPatch.context() as patched,

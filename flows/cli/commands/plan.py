@@ -218,6 +218,7 @@ def make_plan(fleet: "Fleet", tenant: str | None, options: PlanOptions, *, compa
 
 async def _plan(fleet: "Fleet", tenant: str | None, options: PlanOptions, *, compare_credentials: bool) -> "Plan":
     from flows.configuration.sign_in import open_client_as, read_identity
+    from flows.configuration.target_tenants import TargetTenants
     from flows.plan.diff import diff_fleet
     from flows.plan.known_state import read_known_state
     from flows.plan.schema_changes import estimate_scopes
@@ -225,8 +226,8 @@ async def _plan(fleet: "Fleet", tenant: str | None, options: PlanOptions, *, com
     from graph_client.parallel import gather
 
     identity = await read_identity(tenant, fleet.tenant_id)
-    async with open_client_as(identity, fleet.tenant_id) as (graph, _):
-        observed, memory = await gather(observe_fleet(graph, fleet, options.only), read_known_state(fleet))
+    async with open_client_as(identity, fleet.tenant_id) as (graph, _), TargetTenants(identity) as targets:
+        observed, memory = await gather(observe_fleet(graph, fleet, options.only, targets), read_known_state(fleet))
         plan = diff_fleet(
             fleet,
             observed,

@@ -19,6 +19,7 @@ _COLOURS = {
     "finish": "yellow",
     "update": "yellow",
     "updated": "yellow",
+    "pending": "yellow",
     "rotated": "green",
     "conflict": "red",
     "failed": "red",

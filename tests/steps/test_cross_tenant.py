@@ -1,0 +1,36 @@
+"""What is sent to change the policy of one tenant about another."""
+
+import pytest
+
+from flows.steps.cross_tenant import PolicyWriter
+from flows.store import open_store
+from graph_client.models import CrossTenantPartner
+from tests.graph_client.doubles import Script, answer, client
+
+SOURCE, TARGET = "7928d5b5-7442-4a97-a02d-66f9a9972ec0", "3f2c0000-0000-4000-8000-000000000001"
+
+
+@pytest.mark.parametrize(
+    ("side", "there", "sent"),
+    [
+        ("target", {}, {"inboundAllowed": True}),
+        ("source", {}, {"outboundAllowed": True}),
+        # Whether Graph keeps the direction that is not sent is not documented.
+        ("target", {"outboundAllowed": True}, {"inboundAllowed": True, "outboundAllowed": True}),
+        ("target", {"outboundAllowed": False}, {"inboundAllowed": True, "outboundAllowed": False}),
+        ("source", {"inboundAllowed": True}, {"inboundAllowed": True, "outboundAllowed": True}),
+        ("source", {"outboundAllowed": True}, None),
+    ],
+)
+async def test_the_other_direction_of_redemption_stays_as_it_is(tmp_path, side, there, sent):
+    partner = CrossTenantPartner.parse({"tenantId": TARGET, "automaticUserConsentSettings": there})
+    script = Script(answer(204))
+    with open_store(f"sqlite:///{tmp_path / 'store.db'}") as store:
+        async with client(script) as graph:
+            writer = PolicyWriter(graph, side, store, "subsidiaries", "fabrikam", SOURCE, TARGET)
+            await writer.allow_redemption(partner, allowed=True)
+        given = store.given_access.of(SOURCE, "subsidiaries", "fabrikam")
+    assert script.bodies() == ([{"automaticUserConsentSettings": sent}] if sent else [])
+    assert [(each.access.side, each.access.field) for each in given] == ([(side, "redeem")] if sent else [])
+    partner_id = SOURCE if side == "target" else TARGET
+    assert [request.url.path.rpartition("/")[2] for request in script.requests] == [partner_id] * bool(sent)
