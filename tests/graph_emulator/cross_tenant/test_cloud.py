@@ -2,6 +2,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+import httpx
 import pytest
 
 from graph_emulator import Clock, EmulatedCloud, EmulatorError, EmulatorSettings, FaultRule
@@ -38,6 +39,9 @@ async def test_sign_in_of_one_tenant_can_be_refused_or_be_down(pair):
         controls.add_faults([read_fault(rule)])
         assert (await pair.target.sign_in()).status_code == status
         assert (await pair.source.sign_in()).status_code == 200
+    controls.add_faults([read_fault("token x1: reset")])
+    with pytest.raises(httpx.TransportError):
+        await pair.target.sign_in()
     assert (await pair.target.sign_in()).status_code == 200
     controls.add_faults([FaultRule("status", operation="token", status=400, code="700016")])
     assert (await pair.target.sign_in()).json()["error_codes"] == [700016]
