@@ -7,13 +7,16 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from graph_emulator.cloud import EmulatedCloud, subsidiaries
 from graph_emulator.emulator import Emulator
 from graph_emulator.faults.profiles import PROFILES
 from graph_emulator.faults.rules import read_fault
 from graph_emulator.settings import EmulatorError, EmulatorSettings
 
 
-def run(settings: EmulatorSettings, port: int, directory: Path, faults: Sequence[str] = ()) -> int:
+def run(
+    settings: EmulatorSettings, port: int, directory: Path, faults: Sequence[str] = (), target_tenants: int = 0
+) -> int:
     """Serve the tenant until SIGINT or SIGTERM.
 
     Args:
@@ -21,12 +24,15 @@ def run(settings: EmulatorSettings, port: int, directory: Path, faults: Sequence
         port: 0 takes a free one.
         directory: where `ca.pem` and `env.sh` are written.
         faults: fault rules, as on the command line.
+        target_tenants: how many further tenants there are for cross-tenant synchronization.
 
     Returns:
         The exit status: 0 stopped, 1 could not listen or write, 2 unknown profile or rule.
     """
     try:
-        emulator = Emulator(settings, faults=[read_fault(text) for text in faults])
+        rules, others = [read_fault(text) for text in faults], subsidiaries(settings, target_tenants)
+        # Not a cloud of one: a tenant that is alone accepts every target tenant.
+        emulator = EmulatedCloud([settings, *others], faults=rules) if others else Emulator(settings, faults=rules)
     except EmulatorError as error:
         _say_error(error)
         return 2  # as argparse exits on bad arguments
@@ -61,11 +67,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--seed", type=int, default=1, help="the same seed gives the same tenant")
     parser.add_argument("--estate", type=int, default=0, help="service principals the tenant has to begin with")
-    chosen = parser.parse_args(arguments)
-    profile = "+".join(chosen.profile or ["calm"])
-    return run(
-        EmulatorSettings(seed=chosen.seed, profile=profile, estate=chosen.estate), chosen.port, chosen.dir, chosen.fault
+    parser.add_argument(
+        "--target-tenants", type=int, default=0, help="further tenants, for cross-tenant synchronization"
     )
+    chosen = parser.parse_args(arguments)
+    settings = EmulatorSettings(seed=chosen.seed, profile="+".join(chosen.profile or ["calm"]), estate=chosen.estate)
+    return run(settings, chosen.port, chosen.dir, chosen.fault, chosen.target_tenants)
 
 
 if __name__ == "__main__":

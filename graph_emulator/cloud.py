@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from graph_emulator.clock import Clock
+from graph_emulator.clock import Clock, guid
+from graph_emulator.directory.gallery import COMPANIES
 from graph_emulator.emulator import VERSIONS, Emulator
 from graph_emulator.faults.rules import FaultRule
 from graph_emulator.http.asgi import EmulatorTransport
@@ -19,6 +20,29 @@ if TYPE_CHECKING:
     from graph_emulator.http.server import Served
 
 CONTROLS = "/_emulator/tenants/"
+_FIRST = COMPANIES.index("Fabrikam")
+
+
+def subsidiaries(home: EmulatorSettings, count: int) -> tuple[EmulatorSettings, ...]:
+    """The settings of further tenants: the same application in each, with a secret of its own.
+
+    Args:
+        home: what they have in common with the first tenant.
+        count: how many.
+    """
+    found = []
+    for number in range(count):
+        turn, place = divmod(_FIRST + number, len(COMPANIES))
+        name = f"{COMPANIES[place]} {turn + 1}" if turn else COMPANIES[place]
+        settings = home.with_changes(
+            tenant_id=guid("subsidiary", home.tenant_id, number),
+            tenant_name=name,
+            client_secret=f"emulator~secret.of.{number + 1}",
+            seed=home.seed + 1 + number,
+            estate=0,
+        )
+        found.append(settings)
+    return tuple(found)
 
 
 class EmulatedCloud:

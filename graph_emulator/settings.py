@@ -158,6 +158,8 @@ class EmulatorSettings:
     identifier_conflict_status: int = 400
     """How an identifier that another application has is refused."""
 
+    consent_patch: Literal["merge", "replace"] = "merge"
+    """What a PATCH of one direction of automatic redemption does to the other one."""
     partner_form: Literal["recorded", "declared"] = "recorded"
     """Whether a partner has the properties of the recordings, or those that the metadata declares."""
     partner_delete: Literal["refused", "with synchronization"] = "refused"
@@ -269,6 +271,7 @@ SWITCHES: dict[str, tuple[Any, ...]] = {
     "audit_service_filter": ("works", "finds nothing"),
     "directory_reads_by_id_need_permission": (False, True),
     "certificate_switch": ("shown", "hidden"),
+    "consent_patch": ("merge", "replace"),
     "custom_key_identifier": ("thumbprint", "own"),
     "delta_expired": ("410", "400"),
     "duplicate_assignment_code": ("Request_BadRequest", "Request_MultipleObjectsWithSameKeyValue"),

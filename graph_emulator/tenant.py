@@ -81,9 +81,10 @@ class Tenant:
 
     def wake_cross_tenant_jobs(self, partner_id: str, now: float) -> None:
         """Reactivate the jobs of this tenant and of a partner, after a change of the policy between them."""
+        self.jobs.touch_cross_tenant(partner_id, now)
         for tenant in self._cloud():
-            if tenant is self or tenant.settings.tenant_id == partner_id:
-                tenant.jobs.touch_cross_tenant(now)
+            if tenant.settings.tenant_id == partner_id:
+                tenant.jobs.touch_cross_tenant(self.settings.tenant_id, now)
 
     def _cloud(self) -> list["Tenant"]:
         return list(self._neighbors.tenants.values()) if self._neighbors else [self]

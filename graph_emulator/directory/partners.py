@@ -23,6 +23,7 @@ SETTINGS = (
 CONSENT = "automaticUserConsentSettings"
 BOTH_WAYS = ("crossCloudMeetingConfiguration", CONSENT)
 """The settings that a new partner has as an object of two nulls."""
+_UNSET = {"inboundAllowed": None, "outboundAllowed": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +120,14 @@ class Partners:
         Raises:
             GraphProblem: 404, there is none, or not yet on this replica.
         """
-        found = self._partner(tenant_id).seen(replica, now).synchronization
+        found = self.find_synchronization(tenant_id, replica, now)
         if found is None:
             raise object_not_found()
         return found
+
+    def find_synchronization(self, tenant_id: str, replica: int, now: float) -> dict[str, Any] | None:
+        """The identity synchronization of a partner, if a replica knows one."""
+        return self._partner(tenant_id).seen(replica, now).synchronization
 
     def as_of(self, tenant_id: str, moment: float) -> Version:
         """What the provisioning service knew of a partner at a moment; empty if there was none."""
@@ -157,6 +162,8 @@ class Partners:
         newest = self._partner(tenant_id).newest
         if newest.body is None:
             raise not_found(tenant_id)
+        if self._settings.consent_patch == "replace" and changes.get(CONSENT):
+            changes = {**changes, CONSENT: {**_UNSET, **changes[CONSENT]}}
         self._write(tenant_id, self._merged(newest.body, changes), newest.synchronization, now)
 
     def delete(self, tenant_id: str, now: float) -> None:
@@ -243,7 +250,7 @@ class Partners:
 def _new_partner(tenant_id: str) -> dict[str, Any]:
     body: dict[str, Any] = {"tenantId": tenant_id.lower(), "isServiceProvider": None}
     body |= dict.fromkeys(SETTINGS)
-    return body | {name: {"inboundAllowed": None, "outboundAllowed": None} for name in BOTH_WAYS}
+    return body | {name: dict(_UNSET) for name in BOTH_WAYS}
 
 
 def object_not_found() -> GraphProblem:

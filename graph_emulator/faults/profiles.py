@@ -33,6 +33,7 @@ PROFILES: dict[str, Profile] = {
             "propagation_seconds": 3.0,
             "index_lag_seconds": 5.0,
             "secrets_lag_seconds": 1.0,
+            "policy_lag_seconds": 2.0,
             "log_latency_seconds": 4.0,
             "late_event_share": 0.05,
             "late_event_seconds": 12.0,

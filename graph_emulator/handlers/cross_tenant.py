@@ -10,11 +10,13 @@ from graph_emulator.directory.partners import BOTH_WAYS, CONSENT, SETTINGS
 from graph_emulator.handlers.call import GUID, Answer, Call, build_page
 from graph_emulator.wire.bodies import take
 from graph_emulator.wire.odata import allow_options, select, selected
-from graph_emulator.wire.problems import bad_request
+from graph_emulator.wire.problems import bad_request, malformed
 
+EXPANDABLE = "identitySynchronization"
 ROOT = "policies/crossTenantAccessPolicy"
 PARTNER = "crossTenantAccessPolicyConfigurationPartner"
 WRITABLE = {"isServiceProvider": "boolean", **dict.fromkeys((*SETTINGS, *BOTH_WAYS), "object")}
+PROPERTIES = ("tenantId", "isServiceProvider", "isInMultiTenantOrganization", *SETTINGS, *BOTH_WAYS)
 ALLOWED = {"isSyncAllowed": "boolean"}
 
 
@@ -68,12 +70,28 @@ def _render(call: Call, body: dict[str, Any], *, created: bool = False) -> dict[
     return shown
 
 
+def _render_synchronization(call: Call, found: dict[str, Any]) -> dict[str, Any]:
+    value = {name: each for name, each in found.items() if name != "groupSyncInbound"}
+    return {**value, "groupSyncInbound": found.get("groupSyncInbound")} if call.is_beta else value
+
+
+def _shown(call: Call, body: dict[str, Any]) -> dict[str, Any]:
+    """The selected properties of a partner, and with `$expand` its identity synchronization."""
+    shown = select(_render(call, body), selected(call.options, PARTNER, PROPERTIES))
+    wanted = call.options.get("$expand")
+    if wanted is None:
+        return shown
+    if wanted != EXPANDABLE:
+        raise malformed(f"Parsing OData Select and Expand failed: Could not find a property named '{wanted[:100]}'.")
+    found = call.tenant.partners.find_synchronization(body["tenantId"], call.replica, call.now)
+    return {**shown, EXPANDABLE: None if found is None else _render_synchronization(call, found)}
+
+
 def list_partners(call: Call) -> Answer:
     """The partners."""
-    allow_options(call.options, ("$select", "$top", "$skiptoken"))
-    found = [_render(call, body) for body in call.tenant.partners.all(call.replica, call.now)]
-    names = selected(call.options, PARTNER, found[0] if found else ())
-    return build_page(call, f"{ROOT}/partners", [select(each, names) for each in found])
+    allow_options(call.options, ("$select", "$expand", "$top", "$skiptoken"))
+    found = [_shown(call, body) for body in call.tenant.partners.all(call.replica, call.now)]
+    return build_page(call, f"{ROOT}/partners", found)
 
 
 def create_partner(call: Call) -> Answer:
@@ -91,9 +109,8 @@ def create_partner(call: Call) -> Answer:
 
 def get_partner(call: Call) -> Answer:
     """One partner."""
-    allow_options(call.options, ("$select",))
-    value = _render(call, call.tenant.partners.get(_tenant_id(call), call.replica, call.now))
-    shown = select(value, selected(call.options, PARTNER, value))
+    allow_options(call.options, ("$select", "$expand"))
+    shown = _shown(call, call.tenant.partners.get(_tenant_id(call), call.replica, call.now))
     return Answer(200, {"@odata.context": call.context(f"{ROOT}/partners/$entity"), **shown})
 
 
@@ -117,10 +134,7 @@ def get_synchronization(call: Call) -> Answer:
     """The identity synchronization of a partner; v1.0 does not know groups."""
     allow_options(call.options, ("$select",))
     tenant_id = _tenant_id(call)
-    found = call.tenant.partners.synchronization(tenant_id, call.replica, call.now)
-    value = {name: each for name, each in found.items() if name != "groupSyncInbound"}
-    if call.is_beta:
-        value["groupSyncInbound"] = found.get("groupSyncInbound")
+    value = _render_synchronization(call, call.tenant.partners.synchronization(tenant_id, call.replica, call.now))
     shown = select(value, selected(call.options, "crossTenantIdentitySyncPolicyPartner", value))
     context = call.context(f"{ROOT}/partners('{tenant_id}')/identitySynchronization/$entity")
     return Answer(200, {"@odata.context": context, **shown})

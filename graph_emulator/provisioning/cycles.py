@@ -158,6 +158,8 @@ FAILURES = (
     "InsufficientRights",
     "DuplicateTargetEntries",
 )
+# https://learn.microsoft.com/entra/identity/multi-tenant-organizations/cross-tenant-synchronization-configure
+INVITATION_REFUSED = "AzureActiveDirectoryForbidden"
 PILOT_GROUP = "Self-service Pilot"  # one failure that is there on every run, for demos
 UPDATED_SHARE = 0.02
 
@@ -211,6 +213,8 @@ class CyclePlan:
             return None
         if attempt and share(self.seed, self.app_id, subject_id, attempt) < 0.5:  # half of the retries succeed
             return None
+        if self.template.is_cross_tenant:
+            return INVITATION_REFUSED
         return FAILURES[int(share(self.seed, self.app_id, subject_id, "why") * len(FAILURES))]
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from graph_emulator.clock import TICKS_PER_SECOND, guid, share, to_ticks, write_moment, write_ticks
 from graph_emulator.directory.directory import Entry
-from graph_emulator.provisioning.cycles import Execution, Outcome, Subject
+from graph_emulator.provisioning.cycles import INVITATION_REFUSED, Execution, Outcome, Subject
 from graph_emulator.provisioning.schema import SCIM_GROUP
 from graph_emulator.settings import EmulatorSettings
 
@@ -151,6 +151,8 @@ REASONS = {
     "SCIM: the attribute 'id' is missing.",
     "InsufficientRights": "The target system answered 403 Forbidden: the authorized account may not change this "
     "object.",
+    INVITATION_REFUSED: "Guest invitations not allowed for your company. Contact your company administrator for more "
+    "details.",
     "DuplicateTargetEntries": "More than one object in the target system matches.",
     "EntrySynchronizationSkipped": "The object is not active in the source system and was never provisioned.",
     "TooManyDeletes": "The object would be removed, but the job is held: more deletions than its threshold.",

@@ -138,10 +138,11 @@ class JobScheduler:
             wake(job, self._context, now)
             self._schedule(job)
 
-    def touch_cross_tenant(self, now: float) -> None:
-        """Reactivate the jobs into other tenants, after a change of a cross-tenant access policy."""
+    def touch_cross_tenant(self, target_id: str, now: float) -> None:
+        """Reactivate the jobs into a tenant, after a change of the policies between the two."""
         for principal_id in {job.principal.id for job in self.all() if job.principal.template.is_cross_tenant}:
-            self.touch(principal_id, now)
+            if self._context.secrets_of(principal_id).values.get("CompanyId", "").lower() == target_id:
+                self.touch(principal_id, now)
 
     def start(self, job: Job, now: float) -> None:
         """Start or resume a job, and lift its quarantine."""

@@ -112,3 +112,17 @@ def test_msal_reads_a_refusal(authority):
     )
     found = application.acquire_token_for_client(["https://graph.microsoft.com/.default"])
     assert (found["error"], found["error_codes"]) == ("invalid_client", [7000215])
+
+
+def test_the_command_serves_several_tenants(tmp_path):
+    with start("--port", 0, "--dir", tmp_path, "--target-tenants", 31) as process:
+        process.stdout.readline()
+        environment = sourced(tmp_path / "env.sh")
+        trust = ssl.create_default_context(cafile=environment["SSL_CERT_FILE"])
+        names = [name for name in environment if name.endswith("_AZURE_TENANT_ID")]
+        assert (len(names), len({environment[name] for name in names})) == (31, 31)
+        tenant_id = environment["FABRIKAM_AZURE_TENANT_ID"]
+        state = httpx.get(f"{environment['ENTRA_FLEET_GRAPH_URL']}/_emulator/tenants/{tenant_id}/state", verify=trust)
+        assert state.json()["tenantId"] == tenant_id
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=100) == 0

@@ -11,6 +11,7 @@ READ_BACK = "tests/conformance/test_client.py"
 ATTRIBUTED = "tests/monitoring/test_attribution.py"
 DISCOVERED = "tests/inventory/test_discovery.py"
 WATCHED = "tests/flows/test_watch_tenant.py"
+CROSSED = "tests/graph_emulator/cross_tenant/test_cycles.py"
 
 
 @dataclass(frozen=True)
@@ -480,5 +481,26 @@ MUTANTS = (
         "if job.state == REMOVED:",
         "if job.state == REMOVED and False:",
         (WATCHED,),
+    ),
+    Mutant(
+        "let the provisioning service of the tenant know a policy at once",
+        "graph_emulator/directory/partners.py",
+        "as_of(moment - self._settings.policy_lag_seconds)",
+        "as_of(moment)",
+        (CROSSED,),
+    ),
+    Mutant(
+        "let an interrupted cycle of the tenant forget its guests",
+        "graph_emulator/provisioning/scheduler.py",
+        'if guests and outcome.action in ("create", "delete"):',
+        "if False:",
+        (CROSSED,),
+    ),
+    Mutant(
+        "let a token of one tenant read another one",
+        "graph_emulator/cloud.py",
+        "if tenant.issued(authorization))",
+        "if authorization)",
+        ("tests/graph_emulator/cross_tenant/test_cloud.py",),
     ),
 )

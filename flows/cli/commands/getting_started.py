@@ -23,11 +23,15 @@ def emulate(
     estate: Annotated[
         int, typer.Option(min=0, max=20_000, help="Service principals that the tenant has to begin with.")
     ] = 0,
+    target_tenants: Annotated[
+        int, typer.Option(min=0, max=100, help="Further tenants, for cross-tenant synchronization.")
+    ] = 0,
 ) -> None:
     """Serve an embedded Entra tenant over TLS, to rehearse a fleet against."""
     from graph_emulator.__main__ import main
 
     arguments = ["--port", str(port), "--dir", str(directory), "--seed", str(seed), "--estate", str(estate)]
+    arguments += ["--target-tenants", str(target_tenants)]
     for name, values in (("--profile", profile), ("--fault", fault)):
         arguments += [word for value in values or () for word in (name, value)]
     raise typer.Exit(main(arguments))

@@ -1,10 +1,13 @@
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+import httpx
 import pytest
 
 from graph_emulator import Clock, EmulatedCloud, EmulatorError, EmulatorSettings, FaultRule
 from graph_emulator.faults.rules import read_fault
+from graph_emulator.provisioning.cross_tenant import GuestWriter
 from tests.graph_emulator.cross_tenant.conftest import HOME, TARGET
 from tests.graph_emulator.driver import error_of
 
@@ -36,6 +39,9 @@ async def test_sign_in_of_one_tenant_can_be_refused_or_be_down(pair):
         controls.add_faults([read_fault(rule)])
         assert (await pair.target.sign_in()).status_code == status
         assert (await pair.source.sign_in()).status_code == 200
+    controls.add_faults([read_fault("token x1: reset")])
+    with pytest.raises(httpx.TransportError):
+        await pair.target.sign_in()
     assert (await pair.target.sign_in()).status_code == 200
     controls.add_faults([FaultRule("status", operation="token", status=400, code="700016")])
     assert (await pair.target.sign_in()).json()["error_codes"] == [700016]
@@ -91,7 +97,7 @@ def test_every_tenant_has_its_variables(tmp_path):
     assert "FABRIKAM_AZURE_TENANT_ID" in (tmp_path / "env.sh").read_text()
 
 
-def test_tenants_that_write_into_each_other_do_not_deadlock():
+def test_tenants_that_write_into_each_other_wait_for_each_other(monkeypatch):
     ids = [HOME, TARGET]
     tenants = [EmulatorSettings(tenant_id=each, tenant_name=f"T{n}") for n, each in enumerate(ids)]
     cloud = EmulatedCloud(tenants, Clock.frozen())
@@ -105,11 +111,22 @@ def test_tenants_that_write_into_each_other_do_not_deadlock():
         tenant.secrets_of(principal.id).save(secrets, merge=False, now=0.0, visible_at=0.0)
         controls.act_on_job(tenant.jobs.create(principal, "Azure2Azure").id, "start")
 
+    inside, most, write = set(), [], GuestWriter.create
+
+    def watched(writer: GuestWriter, kind: str, subject: dict) -> str | None:
+        inside.add(threading.get_ident())
+        most.append(len(inside))
+        error = write(writer, kind, subject)
+        threading.Event().wait(0.0005)  # gives another thread the chance to come in
+        inside.discard(threading.get_ident())
+        return error
+
+    monkeypatch.setattr(GuestWriter, "create", watched)
+
     def look(tenant_id: str) -> int:
-        for _ in range(20):
-            cloud.clock.advance(6)
-            guests = cloud[tenant_id].controls.guests()
-        return len(guests)
+        cloud.clock.advance(6)
+        return len(cloud[tenant_id].controls.guests())
 
     with ThreadPoolExecutor(2) as threads:
         assert all(threads.map(look, ids, timeout=60))
+    assert max(most) == 1

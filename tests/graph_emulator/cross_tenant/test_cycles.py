@@ -79,6 +79,14 @@ async def test_assigned_users_become_external_members_of_the_target(open_pair):
     assert other != wanted
 
 
+async def test_an_invitation_that_the_target_refuses_is_in_the_log(open_pair):
+    pair = await open_pair(entry_failure_share=1.0)
+    await pair.running(pair.source.user_ids[0])
+    ((event,), guests) = (await pair.source.get("/auditLogs/provisioning"))["value"], pair.guests()
+    error = event["provisioningStatusInfo"]["errorInformation"]
+    assert (error["errorCode"], guests) == ("AzureActiveDirectoryForbidden", [])
+
+
 async def test_guests_are_not_passed_on(open_pair):
     pair = await open_pair(**NO_FAILURES)
     await pair.running(SyncAll="true")
@@ -183,6 +191,17 @@ async def test_a_policy_change_that_arrives_late_is_noticed_by_a_sleeping_job(op
     assert (await status_of(pair.source, job))["code"] == "Active"
     pair.cloud.clock.advance(20)
     assert (await status_of(pair.source, job))["code"] == "Quarantine"
+
+
+async def test_a_policy_for_one_tenant_wakes_no_job_into_another(open_pair):
+    pair = await open_pair(estate=200)
+    jobs = [job for job in pair.source.emulator.tenant.jobs.all() if job.template_id == "Azure2Azure"]
+    await pair.allow()
+    await pair.consent()
+    pair.cloud.clock.advance(3_000)
+    assert pair.guests() == []
+    assert [job.quarantine for job in jobs] == [None] * len(jobs)
+    assert jobs
 
 
 @pytest.mark.parametrize(("mode", "status"), [("accepted", 204), ("refused", 400)])

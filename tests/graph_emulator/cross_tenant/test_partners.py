@@ -48,6 +48,31 @@ async def test_an_identity_synchronization_is_put_once_and_patched_after(wire):
     assert shown == {**ALLOWED, "tenantId": ELSEWHERE, "userSyncInbound": {"isSyncAllowed": False}}
 
 
+async def test_expand_brings_the_identity_synchronization(wire):
+    path = f"{PARTNERS}?$select=tenantId&$expand=identitySynchronization"
+    assert (await wire.get(path))["value"] == []
+    wire.emulator.controls.seed_partner(ELSEWHERE, {})
+    assert (await wire.get(path))["value"] == [{"tenantId": ELSEWHERE, "identitySynchronization": None}]
+    wire.emulator.controls.set_identity_synchronization(ELSEWHERE, True)
+    (found,) = (await wire.get(path))["value"]
+    assert found["identitySynchronization"]["userSyncInbound"] == {"isSyncAllowed": True}
+    one = await wire.get(f"{ONE}?$expand=identitySynchronization")
+    assert one["identitySynchronization"] == found["identitySynchronization"]
+    for bad in ("$expand=partners", "$select=name", "$filter=tenantId eq 'x'"):
+        assert (await wire.send("GET", f"{PARTNERS}?{bad}")).status_code == 400
+
+
+@pytest.mark.parametrize(("mode", "outbound"), [("merge", True), ("replace", None)])
+async def test_the_direction_that_a_patch_does_not_name(open_tenant, mode, outbound):
+    wire = await open_tenant(consent_patch=mode)
+    wire.emulator.controls.seed_partner(ELSEWHERE, {"isServiceProvider": True})
+    for name in ("outboundAllowed", "inboundAllowed"):
+        assert (await wire.send("PATCH", ONE, {"automaticUserConsentSettings": {name: True}})).status_code == 204
+    shown = await wire.get(ONE)
+    assert shown["automaticUserConsentSettings"] == {"inboundAllowed": True, "outboundAllowed": outbound}
+    assert shown["isServiceProvider"] is True
+
+
 async def test_groups_are_of_beta(wire):
     await wire.post(PARTNERS, {"tenantId": ELSEWHERE}, 201)
     body = {**ALLOWED, "groupSyncInbound": {"isSyncAllowed": True}}
