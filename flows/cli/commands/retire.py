@@ -1,6 +1,7 @@
 """`entra-fleet retire`."""
 
 import asyncio
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -44,7 +45,12 @@ def command(
     ] = None,
     purge: Annotated[bool, typer.Option("--purge", help="Also delete it from the recycle bin, permanently.")] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Override the limit on how much of the fleet one run may retire.")
+        bool,
+        typer.Option(
+            "--force",
+            help="Override the limit on how much of the fleet one run may retire, and leave accounts in a target "
+            "tenant that no longer lets them be deleted.",
+        ),
     ] = False,
     yes: YesOption = False,
     change: ChangeOption = None,
@@ -80,12 +86,15 @@ def command(
 
 
 def _confirmed(fleet: "Fleet", only: list[str], tenant: str | None, look: dict[str, Any]) -> bool:
+    from flows.configuration.environment import environment
     from flows.configuration.sign_in import open_client
     from flows.plan.retirement import plan_retirements
+    from flows.store import existing_store
 
     async def found() -> "list[Retirement]":
         async with open_client(tenant, fleet.tenant_id) as (graph, _):
-            return await plan_retirements(graph, fleet, only, **look)
+            with existing_store(environment().store_url) or nullcontext() as known:
+                return await plan_retirements(graph, fleet, only, store=known, **look)
 
     require_terminal("retire")
     with stderr_console().status("reading the tenant"):
@@ -111,8 +120,26 @@ def _show(plan: "Retirement") -> None:
         jobs = ", ".join(f"job {job.job_id} ({job.state})" for job in plan.jobs) or "no job"
         what = f"{plan.key}: {plan.display_name}{'' if plan.live else ', in the recycle bin'}\n"
         ids = f"application {plan.application_id}, service principal {plan.service_principal_id}"
-        text = f"{what}  {ids}\n" + (f"  {jobs}, {plan.assignments} assignments" if plan.live else "")
+        text = f"{what}  {ids}\n" + (f"  {jobs}, {len(plan.assigned)} assignments" if plan.live else "")
         print_lines([text], stdout_console())
+        print_lines(_deprovisioning_lines(plan), stdout_console(), indent=2)
+
+
+def _deprovisioning_lines(plan: "Retirement") -> list[str]:
+    """Return what a target tenant loses before the job is deleted, or keeps after it."""
+    from flows.plan.deprovisioning import format_names
+
+    first = plan.deprovisioning
+    if first is None:
+        return []
+    accounts = format_names(first.present, first.count)
+    if first.is_blocked:
+        return [f"leaves {accounts} in tenant {first.target_tenant_id}"]
+    if not first.needed:
+        return [f"no accounts in tenant {first.target_tenant_id}"]
+    changed = [f"{each.field}: {each.before} -> {each.after}" for each in first.changes]
+    removes = f"first removes {len(first.assigned)} assignments"
+    return [f"{removes} and deletes {accounts} in tenant {first.target_tenant_id}", *changed]
 
 
 def _warn_of_return(fleet: "Fleet", retired: list[str]) -> None:
