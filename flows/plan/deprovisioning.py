@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from flows.errors import StepFailed
+from flows.fleet_file.cross_tenant import AUTHENTICATION_TYPE, COMPANY_ID, SYNC_POLICY
 from flows.monitoring.health import RUNNING, JobHealth
 from flows.plan.job_settings import parse_setting
 from flows.plan.plan import FieldChange
@@ -18,10 +19,7 @@ from graph_client.parallel import gather
 if TYPE_CHECKING:
     from flows.store import AccountChange, Store
 
-APPLICATION_TEMPLATE_ID = "518e5f48-1fc8-4c48-9387-9fdf28b0dfe7"
 SYNCHRONIZATION_TEMPLATE_ID = "Azure2Azure"
-SYNC_POLICY = "SyncPolicy"
-"""The AuthenticationType of cross-tenant synchronization."""
 
 _NOTIFICATION = "SyncNotificationSettings"
 _MASK = "*"
@@ -144,8 +142,8 @@ async def plan_deprovisioning(
         GraphError: The secrets or the log could not be read.
     """
     secrets = await graph.batched.synchronization.secrets(service_principal_id)
-    target = secrets.get("CompanyId", "")
-    if not target or secrets.get("AuthenticationType") != SYNC_POLICY:
+    target = secrets.get(COMPANY_ID, "")
+    if not target or secrets.get(AUTHENTICATION_TYPE) != SYNC_POLICY:
         return None
     job = jobs[0] if jobs else None
     if job is not None and not Deprovisioning(target, job).was_started:

@@ -5,14 +5,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from flows.errors import StepFailed
+from flows.fleet_file.cross_tenant_checks import TEMPLATE_ID
 from flows.fleet_file.models import Fleet
 from flows.monitoring.health import UNREADABLE, JobHealth, assess_job
-from flows.plan.deprovisioning import (
-    APPLICATION_TEMPLATE_ID,
-    SYNCHRONIZATION_TEMPLATE_ID,
-    Deprovisioning,
-    plan_deprovisioning,
-)
+from flows.plan.deprovisioning import SYNCHRONIZATION_TEMPLATE_ID, Deprovisioning, plan_deprovisioning
 from flows.plan.diff import UnknownKey
 from flows.plan.outcome import InstanceOutcome
 from flows.plan.plan import FieldChange
@@ -195,7 +191,7 @@ async def _looked_up(graph: GraphClient, plan: Retirement, found: ObservedInstan
     if found.service_principal_id is None:
         return plan
     # By its template too: a job that was deleted by hand leaves accounts behind.
-    cross_tenant = found.template_id == APPLICATION_TEMPLATE_ID
+    cross_tenant = found.template_id == TEMPLATE_ID
     plan = replace(plan, service_principal_id=found.service_principal_id, is_cross_tenant=cross_tenant)
     try:
         jobs, principals = await gather(
