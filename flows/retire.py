@@ -21,11 +21,12 @@ from flows.run.task_runner import LoopTaskRunner
 from flows.steps import retire
 from flows.tasks.deprovision import deprovision_instance, pause_job
 from flows.tasks.mapped import final_state, instance_task, log, map_instances, redacted_task, step
+from flows.tasks.withdrawal import withdraw_policies
 
 
 @redacted_task("plan-retirements")
 async def plan_retirement(
-    fleet: Fleet, keys: Sequence[str], application_id: str | None, purge: bool, force: bool
+    fleet: Fleet, keys: Sequence[str], application_id: str | None, purge: bool, force: bool, policies: bool
 ) -> list[Retirement]:
     """Find what bears the marks of the keys."""
     found = await plan_retirements(
@@ -35,6 +36,7 @@ async def plan_retirement(
         application_id=application_id,
         purge=purge,
         force=force,
+        policies=policies,
         store=run_context().store,
     )
     log().info("%s: %d of %d instances to retire", fleet.fleet, sum(each.needed for each in found), len(found))
@@ -88,6 +90,7 @@ async def retire_instances(
     application_id: str | None = None,
     purge: bool = False,
     force: bool = False,
+    policies: bool = False,
     change: Annotated[str | None, Field(max_length=200)] = None,
     wait_minutes: WaitMinutes = WAIT_MINUTES,
 ) -> State:
@@ -101,11 +104,12 @@ async def retire_instances(
         purge: Also delete them from the recycle bin, permanently.
         force: Override the limit on how much of the fleet one run may retire, and leave accounts in a target tenant
             that no longer lets them be deleted.
+        policies: Withdraw the access that was given for them in the policies of two tenants.
         change: Ticket to record in the journal.
         wait_minutes: How long to wait for another run that is changing this fleet.
     """
     async with open_fleet_run(fleet, tenant) as run, exclusive(run.fleet, "retire", wait_minutes):
-        plans = await plan_retirement(run.fleet, only, application_id, purge, force)
+        plans = await plan_retirement(run.fleet, only, application_id, purge, force, policies)
         async with journal.open_journal(run.fleet, None, change, "retire") as entry:
             instances = await map_instances(retire_instance, plans, entry.run_id, phase="retire", width=WIDTH)
             entry.outcome = outcome = run.outcome(instances, OUTCOMES)
@@ -126,6 +130,8 @@ async def retire_instance(plan: Retirement, outcome: InstanceOutcome, _run_id: s
                 await pause_job(plan, job.job_id or "")
             await delete_job(plan, job.job_id or "")
         await delete_application(plan)
+    # After the deletions: the way to the target has to stay open until then.
+    outcome.policies_left = await withdraw_policies(plan)
     if plan.service_principal_id:
         await forget_fingerprints(plan)
     # Last: until then everything can be restored from the recycle bin.

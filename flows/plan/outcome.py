@@ -83,6 +83,8 @@ class InstanceOutcome:
     """The signing certificate that is staged now."""
     accounts_left: tuple[str, ...] = ()
     """The accounts that a retirement leaves in the target system, because nothing can delete them."""
+    policies_left: tuple[str, ...] = ()
+    """The policies that a retirement leaves as they are, because others have come to use them."""
 
     def place(self, placed: ApplicationIds) -> None:
         """Record the ids of the application and its service principal."""
@@ -115,4 +117,5 @@ class InstanceOutcome:
             "token_expiry": self.token_expiry.as_json() if self.token_expiry else None,
             **({"staged_certificate": self.staged_certificate.as_json()} if self.staged_certificate else {}),
             **({"accounts_left": list(self.accounts_left)} if self.accounts_left else {}),
+            **({"policies_left": list(self.policies_left)} if self.policies_left else {}),
         }

@@ -1,5 +1,6 @@
 """Planning a retirement: which applications are deleted, and what goes with them."""
 
+import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from flows.plan.diff import UnknownKey
 from flows.plan.outcome import InstanceOutcome
 from flows.plan.plan import FieldChange
 from flows.plan.safety import refuse_large_share
+from flows.plan.withdrawal import Withdrawal, list_given, plan_withdrawal
 from flows.tenant.assignments import Assigned, list_assigned
 from flows.tenant.instance_state import ObservedInstance
 from flows.tenant.observe import OwnedApplications, find_owned_applications, format_two_applications
@@ -23,7 +25,7 @@ from graph_client.parallel import gather
 from graph_client.protocol import text_literal
 
 if TYPE_CHECKING:
-    from flows.store import Store
+    from flows.store import GivenAccess, Store
 
 
 @dataclass(frozen=True)
@@ -48,12 +50,16 @@ class Retirement:
     """Whether accounts may stay in the target system."""
     deprovisioning: Deprovisioning | None = None
     """What the target loses first; None but for cross-tenant synchronization."""
+    given: tuple["GivenAccess", ...] = ()
+    """The access that was given for it in the policies of two tenants."""
+    withdrawal: Withdrawal | None = None
+    """What is withdrawn of that; None if all of it stays."""
     refusal: StepFailed | None = None
 
     @property
     def needed(self) -> bool:
         """Whether there is anything to do."""
-        return self.refusal is None and (self.live or self.purge)
+        return self.refusal is None and (self.live or self.purge or self.withdrawal is not None)
 
     @property
     def action(self) -> str:
@@ -64,13 +70,16 @@ class Retirement:
     def changes(self) -> tuple[FieldChange, ...]:
         """The changes for the journal."""
         gone = FieldChange("application", self.display_name, "purged" if self.purge else "deleted")
+        withdrawn = self.withdrawal.changes if self.withdrawal else ()
+        if not (self.live or self.purge):
+            return withdrawn
         first = self.deprovisioning
         if first is None or not first.needed:
-            return (gone,)
+            return (gone, *withdrawn)
         removed = (
             FieldChange("assignments", each.principal_name or each.principal_id, None) for each in first.assigned
         )
-        return (*first.changes, *removed, gone)
+        return (*first.changes, *removed, gone, *withdrawn)
 
     def outcome(self) -> InstanceOutcome:
         """Return the outcome."""
@@ -92,6 +101,7 @@ async def plan_retirements(
     application_id: str | None = None,
     purge: bool = False,
     force: bool = False,
+    policies: bool = False,
     store: "Store | None" = None,
 ) -> list[Retirement]:
     """Find the applications with the tags of some keys, including keys no longer in the fleet file.
@@ -103,6 +113,7 @@ async def plan_retirements(
         application_id: Object id of the application to retire, where two have the tag of the key.
         purge: Whether to delete them from the recycle bin too.
         force: Whether to override the limit, and to leave accounts in a target that no longer lets them be deleted.
+        policies: Whether to withdraw the access that was given for them in the policies of two tenants.
         store: Where harvested events are; None if there is none.
 
     Raises:
@@ -117,15 +128,18 @@ async def plan_retirements(
     absent = [key for key, found in live.items() if not found]
     # The bin has no filter, so it is read only when it is needed.
     deleted = await deleted_applications(graph, fleet) if absent or application_id else ()
-    if unknown := [key for key in absent if key not in {*instances, *(each.key for each in deleted)}]:
+    given = await asyncio.to_thread(lambda: {key: list_given(store, fleet, key) for key in live}) if store else {}
+    known = {*instances, *(each.key for each in deleted), *(key for key in given if given[key])}
+    if unknown := [key for key in absent if key not in known]:
         where = "the fleet file, the tenant or its recycle bin"
         raise UnknownKey(f"Fleet {fleet.fleet} has no instance {', '.join(unknown)} in {where}.", "Check --only.")
     # Of those that exist: keys that are gone already cost nothing.
     _check_share(sum(map(bool, live.values())), len(owned.by_key), force=force)
 
     async def planned(key: str) -> Retirement:
-        plan = Retirement(key, fleet.names, purge=purge, force=force)
+        plan = Retirement(key, fleet.names, purge=purge, force=force, given=given.get(key, ()))
         try:
+            plan = replace(plan, withdrawal=plan_withdrawal(fleet, key, plan.given) if policies else None)
             found = _chosen(key, live[key], application_id)
             if found is not None:
                 return await _deprovision_first(graph, store, fleet, await _looked_up(graph, plan, found))

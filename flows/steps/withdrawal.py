@@ -1,0 +1,96 @@
+"""Taking back access that was given in a cross-tenant access policy; what others set stays as it is."""
+
+from contextlib import suppress
+
+from flows.store import GivenAccess
+from graph_client import GraphClient
+from graph_client.errors import NotFound
+
+
+async def withdraw_access(graph: GraphClient, partner_id: str, given: GivenAccess) -> bool:
+    """Take one thing back, unless somebody has already.
+
+    Args:
+        graph: A client of the tenant whose policy it is.
+        partner_id: The other tenant.
+        given: What was given there, and what was there before.
+
+    Returns:
+        False if it is left because others have come to use it.
+    """
+    field = given.access.field
+    if field == "partner":
+        return await _delete_partner(graph, partner_id)
+    if field == "redeem":
+        await _withdraw_consent(graph, partner_id, inbound=given.access.side == "target")
+    else:
+        await _withdraw_synchronization(graph, partner_id, given, groups=field == "groups")
+    return True
+
+
+async def _withdraw_synchronization(graph: GraphClient, partner_id: str, given: GivenAccess, *, groups: bool) -> None:
+    """Disallow users or groups; the object goes if it was made for them and allows nothing else.
+
+    Source: https://learn.microsoft.com/graph/api/crosstenantidentitysyncpolicypartner-update,
+        https://learn.microsoft.com/graph/api/crosstenantidentitysyncpolicypartner-delete
+    """
+    access = graph.cross_tenant_access
+    try:
+        # With groups, which others may have allowed: deleting the object would take that away.
+        there = await access.get_identity_synchronization(partner_id, groups=True)
+    except NotFound:
+        return
+    allowed, other = there.users_allowed, there.groups_allowed
+    if groups:
+        allowed, other = other, allowed
+    if given.before is None and not other:
+        with suppress(NotFound):
+            await access.delete_identity_synchronization(partner_id)
+    elif allowed and groups:
+        await access.patch_identity_synchronization(partner_id, groups=False)
+    elif allowed:
+        await access.patch_identity_synchronization(partner_id, users=False)
+
+
+async def _withdraw_consent(graph: GraphClient, partner_id: str, *, inbound: bool) -> None:
+    """Have invitations accepted by hand again; false where nothing was set before, as null cannot be relied on.
+
+    Source: https://learn.microsoft.com/graph/api/crosstenantaccesspolicyconfigurationpartner-update
+    """
+    try:
+        there = await graph.cross_tenant_access.get_partner(partner_id)
+    except NotFound:
+        return
+    # The other direction is sent as it is: whether Graph keeps what is left out is not documented.
+    if inbound and there.inbound_allowed:
+        await graph.cross_tenant_access.patch_consent(
+            partner_id, inbound_allowed=False, outbound_allowed=there.outbound_allowed
+        )
+    elif not inbound and there.outbound_allowed:
+        await graph.cross_tenant_access.patch_consent(
+            partner_id, inbound_allowed=there.inbound_allowed, outbound_allowed=False
+        )
+
+
+async def _delete_partner(graph: GraphClient, partner_id: str) -> bool:
+    """Delete the partner, unless others have set something there; return whether it is gone.
+
+    Source: https://learn.microsoft.com/graph/api/crosstenantaccesspolicyconfigurationpartner-delete
+    """
+    access = graph.cross_tenant_access
+    with suppress(NotFound):
+        there = await access.get_partner(partner_id)
+        if there.has_other_settings or there.inbound_allowed or there.outbound_allowed:
+            return False
+        if await _allows_synchronization(graph, partner_id):
+            return False
+        await access.delete_partner(partner_id)
+    return True
+
+
+async def _allows_synchronization(graph: GraphClient, partner_id: str) -> bool:
+    try:
+        there = await graph.cross_tenant_access.get_identity_synchronization(partner_id, groups=True)
+    except NotFound:
+        return False
+    return there.users_allowed or there.groups_allowed
