@@ -2,9 +2,11 @@
 
 from contextlib import suppress
 
+from flows.steps.idempotency import find_existing, wait_limits
 from flows.store import GivenAccess
 from graph_client import GraphClient
-from graph_client.errors import NotFound
+from graph_client.errors import NotFound, WaitExpired
+from graph_client.models import CrossTenantPartner, IdentitySynchronization
 
 
 async def withdraw_access(graph: GraphClient, partner_id: str, given: GivenAccess) -> bool:
@@ -35,10 +37,8 @@ async def _withdraw_synchronization(graph: GraphClient, partner_id: str, given: 
         https://learn.microsoft.com/graph/api/crosstenantidentitysyncpolicypartner-delete
     """
     access = graph.cross_tenant_access
-    try:
-        # With groups, which others may have allowed: deleting the object would take that away.
-        there = await access.get_identity_synchronization(partner_id, groups=True)
-    except NotFound:
+    there = await find_existing(graph, lambda: _read_synchronization(graph, partner_id))
+    if there is None:
         return
     allowed, other = there.users_allowed, there.groups_allowed
     if groups:
@@ -57,9 +57,8 @@ async def _withdraw_consent(graph: GraphClient, partner_id: str, *, inbound: boo
 
     Source: https://learn.microsoft.com/graph/api/crosstenantaccesspolicyconfigurationpartner-update
     """
-    try:
-        there = await graph.cross_tenant_access.get_partner(partner_id)
-    except NotFound:
+    there = await find_existing(graph, lambda: _read_partner(graph, partner_id))
+    if there is None:
         return
     # The other direction is sent as it is: whether Graph keeps what is left out is not documented.
     if inbound and there.inbound_allowed:
@@ -77,20 +76,46 @@ async def _delete_partner(graph: GraphClient, partner_id: str) -> bool:
 
     Source: https://learn.microsoft.com/graph/api/crosstenantaccesspolicyconfigurationpartner-delete
     """
-    access = graph.cross_tenant_access
+    if await find_existing(graph, lambda: _read_partner(graph, partner_id)) is None:
+        return True
+    bounds = wait_limits()
+    try:
+        # Replicas may still show what was withdrawn a moment ago.
+        await graph.wait_until(
+            lambda: _is_unused(graph, partner_id),
+            seen=bounds.good_reads,
+            within_seconds=bounds.lookup_seconds,
+            interval_seconds=bounds.interval_seconds,
+        )
+    except WaitExpired:
+        return False
+    # Graph deletes no partner that has one, even if it allows nothing.
+    if await _read_synchronization(graph, partner_id):
+        with suppress(NotFound):
+            await graph.cross_tenant_access.delete_identity_synchronization(partner_id)
     with suppress(NotFound):
-        there = await access.get_partner(partner_id)
-        if there.has_other_settings or there.inbound_allowed or there.outbound_allowed:
-            return False
-        if await _allows_synchronization(graph, partner_id):
-            return False
-        await access.delete_partner(partner_id)
+        await graph.cross_tenant_access.delete_partner(partner_id)
     return True
 
 
-async def _allows_synchronization(graph: GraphClient, partner_id: str) -> bool:
+async def _is_unused(graph: GraphClient, partner_id: str) -> bool | None:
+    partner = await _read_partner(graph, partner_id)
+    synchronization = await _read_synchronization(graph, partner_id)
+    used = partner and (partner.has_other_settings or partner.inbound_allowed or partner.outbound_allowed)
+    allows = synchronization and (synchronization.users_allowed or synchronization.groups_allowed)
+    return None if used or allows else True
+
+
+async def _read_partner(graph: GraphClient, partner_id: str) -> CrossTenantPartner | None:
     try:
-        there = await graph.cross_tenant_access.get_identity_synchronization(partner_id, groups=True)
+        return await graph.cross_tenant_access.get_partner(partner_id)
     except NotFound:
-        return False
-    return there.users_allowed or there.groups_allowed
+        return None
+
+
+async def _read_synchronization(graph: GraphClient, partner_id: str) -> IdentitySynchronization | None:
+    try:
+        # With groups, which others may have allowed: deleting the object would take that away.
+        return await graph.cross_tenant_access.get_identity_synchronization(partner_id, groups=True)
+    except NotFound:
+        return None
