@@ -12,6 +12,7 @@ from flows.steps.credentials import Start
 from flows.steps.idempotency import wait_limits
 from flows.steps.job import restart_job
 from flows.store import AccountChange
+from flows.tenant.assignments import list_assigned
 from flows.tenant.provisioned_accounts import follow_accounts
 from graph_client import GraphClient
 from graph_client.errors import WaitExpired
@@ -19,6 +20,7 @@ from graph_client.errors import WaitExpired
 RESET_SCOPE = "Escrows, Watermark, QuarantineState, ForceDeletes"
 """All are looked at again and held deletions go through; ConnectorDataStore stays, which knows what was created."""
 
+_ROUNDS = 3
 _CLOCK_ERROR = timedelta(seconds=2)
 """Graph's clock is known by a header that has whole seconds."""
 
@@ -40,8 +42,14 @@ async def empty_scope(graph: GraphClient, plan: Deprovisioning, service_principa
 
     Source: https://learn.microsoft.com/graph/api/serviceprincipal-delete-approleassignedto
     """
-    for assigned in plan.assigned:
-        await remove_assignment(graph, service_principal_id, assigned)
+    there = frozenset(plan.assigned)
+    for _ in range(_ROUNDS):
+        for assigned in sorted(there, key=lambda each: (each.principal_id, each.role_id)):
+            await remove_assignment(graph, service_principal_id, assigned)
+        # Somebody may have been assigned since the plan, and a "not found" may have come from a replica that is behind.
+        there = await list_assigned(graph, service_principal_id)
+        if not there:
+            return
 
 
 async def restart(graph: GraphClient, key: str, plan: Deprovisioning, service_principal_id: str) -> datetime:

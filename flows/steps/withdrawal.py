@@ -1,16 +1,20 @@
 """Taking back access that was given in a cross-tenant access policy; what others set stays as it is."""
 
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
+from flows.errors import StepFailed
 from flows.steps.idempotency import find_existing, wait_limits
-from flows.store import GivenAccess
+from flows.store import Access, GivenAccess
 from graph_client import GraphClient
 from graph_client.errors import NotFound, WaitExpired
 from graph_client.models import CrossTenantPartner, IdentitySynchronization
 
+_ATTEMPTS = 3
+
 
 async def withdraw_access(graph: GraphClient, partner_id: str, given: GivenAccess) -> bool:
-    """Take one thing back, unless somebody has already.
+    """Take one thing back, unless somebody has already, and see that it is gone.
 
     Args:
         graph: A client of the tenant whose policy it is.
@@ -19,7 +23,41 @@ async def withdraw_access(graph: GraphClient, partner_id: str, given: GivenAcces
 
     Returns:
         False if it is left because others have come to use it.
+
+    Raises:
+        StepFailed: It is still given after repeated withdrawal.
     """
+
+    async def is_given() -> bool:
+        return await _is_given(graph, partner_id, given.access)
+
+    # Seen once is proof; not seen may be a replica that is behind.
+    if not await is_given() and not await _stays(graph, is_given):
+        return True
+    for _ in range(_ATTEMPTS):
+        if not await _take_back(graph, partner_id, given):
+            return False
+        # Also after a "not found", which Graph has been seen to answer about objects that exist.
+        if not await _stays(graph, is_given):
+            return True
+    raise StepFailed(
+        "AccessStillGiven",
+        f"{given.access.side}.{given.access.field} of {given.access.key} is still given after {_ATTEMPTS} withdrawals.",
+        "Retire it again later with --policies.",
+    )
+
+
+async def _is_given(graph: GraphClient, partner_id: str, access: Access) -> bool:
+    if access.field in {"users", "groups"}:
+        there = await _read_synchronization(graph, partner_id)
+        return there is not None and (there.users_allowed if access.field == "users" else there.groups_allowed)
+    partner = await _read_partner(graph, partner_id)
+    if partner is None or access.field == "partner":
+        return partner is not None
+    return bool(partner.inbound_allowed if access.side == "target" else partner.outbound_allowed)
+
+
+async def _take_back(graph: GraphClient, partner_id: str, given: GivenAccess) -> bool:
     field = given.access.field
     if field == "partner":
         return await _delete_partner(graph, partner_id)
@@ -28,6 +66,27 @@ async def withdraw_access(graph: GraphClient, partner_id: str, given: GivenAcces
     else:
         await _withdraw_synchronization(graph, partner_id, given, groups=field == "groups")
     return True
+
+
+async def _stays(graph: GraphClient, is_so: Callable[[], Awaitable[bool]]) -> bool:
+    """Return whether something stays so although replicas have had the time to show the opposite."""
+    last = True
+
+    async def look() -> bool | None:
+        nonlocal last
+        last = await is_so()
+        return None if last else True
+
+    bounds = wait_limits()
+    # What was seen last counts, not that the time is over: retries of a read take some of it.
+    with suppress(WaitExpired):
+        await graph.wait_until(
+            look,
+            seen=bounds.good_reads,
+            within_seconds=bounds.lookup_seconds,
+            interval_seconds=bounds.interval_seconds,
+        )
+    return last
 
 
 async def _withdraw_synchronization(graph: GraphClient, partner_id: str, given: GivenAccess, *, groups: bool) -> None:
@@ -76,18 +135,8 @@ async def _delete_partner(graph: GraphClient, partner_id: str) -> bool:
 
     Source: https://learn.microsoft.com/graph/api/crosstenantaccesspolicyconfigurationpartner-delete
     """
-    if await find_existing(graph, lambda: _read_partner(graph, partner_id)) is None:
-        return True
-    bounds = wait_limits()
-    try:
-        # Replicas may still show what was withdrawn a moment ago.
-        await graph.wait_until(
-            lambda: _is_unused(graph, partner_id),
-            seen=bounds.good_reads,
-            within_seconds=bounds.lookup_seconds,
-            interval_seconds=bounds.interval_seconds,
-        )
-    except WaitExpired:
+    # What was withdrawn a moment ago may still show.
+    if await _stays(graph, lambda: _shows_use(graph, partner_id)):
         return False
     # Graph deletes no partner that has one, even if it allows nothing.
     if await _read_synchronization(graph, partner_id):
@@ -98,12 +147,12 @@ async def _delete_partner(graph: GraphClient, partner_id: str) -> bool:
     return True
 
 
-async def _is_unused(graph: GraphClient, partner_id: str) -> bool | None:
+async def _shows_use(graph: GraphClient, partner_id: str) -> bool:
     partner = await _read_partner(graph, partner_id)
     synchronization = await _read_synchronization(graph, partner_id)
     used = partner and (partner.has_other_settings or partner.inbound_allowed or partner.outbound_allowed)
     allows = synchronization and (synchronization.users_allowed or synchronization.groups_allowed)
-    return None if used or allows else True
+    return bool(used or allows)
 
 
 async def _read_partner(graph: GraphClient, partner_id: str) -> CrossTenantPartner | None:
