@@ -1,12 +1,14 @@
 """A source tenant and one subsidiary, with a job between them that was set up a while ago."""
 
 from contextlib import contextmanager
+from functools import partial
 
 from flows.configuration.environment import add_prefect_variables
 from flows.retire import retire_instances
 from flows.store import Access, open_store
 from flows.tenant.ownership_tag import OwnershipTag
 from graph_emulator import EmulatedCloud, EmulatorSettings
+from graph_emulator.settings import ALL_ROLES
 from tests.estates import fleet, instance
 from tests.proof.world import world
 from tests.tenant.crowds import graph_of
@@ -31,9 +33,11 @@ GIVEN = (
 class Home:
     """The first tenant of a cloud, whose ways in lead to all of them."""
 
-    def __init__(self, settings, clock):
+    def __init__(self, roles, settings, clock):
         lag = settings.change_lag_seconds
-        target = EmulatorSettings(tenant_id=TARGET, tenant_name="Fabrikam", seed=7, change_lag_seconds=lag, **CLIENT)
+        target = EmulatorSettings(
+            tenant_id=TARGET, tenant_name="Fabrikam", seed=7, change_lag_seconds=lag, roles=roles, **CLIENT
+        )
         self.cloud = EmulatedCloud([settings, target], clock)
         self._emulator = self.cloud[settings.tenant_id]
 
@@ -52,7 +56,7 @@ class Home:
 
 
 @contextmanager
-def two_tenants(directory, **settings):
+def two_tenants(directory, target_roles=ALL_ROLES, **settings):
     """A world whose source tenant signs in by the environment, and its subsidiary by FABRIKAM_…"""
     signs_in = {
         "FABRIKAM_AZURE_TENANT_ID": TARGET,
@@ -60,7 +64,7 @@ def two_tenants(directory, **settings):
         "FABRIKAM_AZURE_CLIENT_SECRET": CLIENT["client_secret"],
     }
     settings = {"log_latency_seconds": 120.0, "entry_failure_share": 0.0} | settings
-    with world(directory, Home, **settings) as made, add_prefect_variables(signs_in):
+    with world(directory, partial(Home, target_roles), **settings) as made, add_prefect_variables(signs_in):
         yield made
 
 
