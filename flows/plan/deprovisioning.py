@@ -181,10 +181,10 @@ async def _read_refusal(graph: GraphClient, service_principal_id: str, job: JobH
 
 
 def _wanted_settings(secrets: Mapping[str, str]) -> dict[str, str]:
-    """Return the settings with which a cycle deletes everybody who left the scope."""
+    """Return the settings with which a cycle deletes all accounts that left the scope."""
     wanted = {}
     if secrets.get("SyncAll", "").lower() == "true":
-        # With everybody in scope nobody leaves it.
+        # With all users in scope, none leaves it.
         wanted["SyncAll"] = "false"
     if secrets.get("SkipOutOfScopeDeletions", "").lower() == "true":
         wanted["SkipOutOfScopeDeletions"] = "False"

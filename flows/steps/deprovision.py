@@ -30,7 +30,7 @@ _EARLIER_RUN = timedelta(days=1)
 
 
 async def save_settings(graph: GraphClient, plan: Deprovisioning, service_principal_id: str) -> None:
-    """Save the settings with which a cycle deletes everybody who left the scope; all others keep their values.
+    """Save the settings with which a cycle deletes all accounts that left the scope; all others keep their values.
 
     Source: https://learn.microsoft.com/graph/api/synchronization-serviceprincipal-put-synchronization
     """
@@ -46,14 +46,14 @@ async def empty_scope(graph: GraphClient, plan: Deprovisioning, service_principa
     for _ in range(_ROUNDS):
         for assigned in sorted(there, key=lambda each: (each.principal_id, each.role_id)):
             await remove_assignment(graph, service_principal_id, assigned)
-        # Somebody may have been assigned since the plan, and a "not found" may have come from a replica that is behind.
+        # Others may have been assigned since the plan, and a "not found" may have come from a replica that is behind.
         there = await list_assigned(graph, service_principal_id)
         if not there:
             return
 
 
 async def restart(graph: GraphClient, key: str, plan: Deprovisioning, service_principal_id: str) -> datetime:
-    """Have the job look at everybody again; return since when, by Graph's clock.
+    """Have the job examine all users again; return since when, by Graph's clock.
 
     Source: https://learn.microsoft.com/graph/api/synchronization-synchronizationjob-restart
     """
@@ -66,7 +66,7 @@ async def restart(graph: GraphClient, key: str, plan: Deprovisioning, service_pr
 
 @dataclass(frozen=True)
 class Deletions:
-    """What came of waiting for the deletions."""
+    """The result of waiting for the deletions."""
 
     left: tuple[str, ...] = ()
     """Who is still in the target, as far as the log tells."""
@@ -119,7 +119,7 @@ class _Watch:
         return replace(self._plan, accounts=self._accounts).present
 
     async def look(self) -> Deletions | None:
-        """Return what came of it once the cycle has ended; None before."""
+        """Return the result once the cycle has ended; None before."""
         job_id = (self._plan.job and self._plan.job.job_id) or ""
         job = assess_job(await self._graph.synchronization.get_job(self._principal_id, job_id))
         self._accounts = await follow_accounts(self._graph, self._plan.accounts, self._principal_id, self._after)

@@ -14,7 +14,7 @@ _ATTEMPTS = 3
 
 
 async def withdraw_access(graph: GraphClient, partner_id: str, given: GivenAccess) -> bool:
-    """Take one thing back, unless somebody has already, and see that it is gone.
+    """Take one thing back, unless it is gone already, and see that it is gone.
 
     Args:
         graph: A client of the tenant whose policy it is.

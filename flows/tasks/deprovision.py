@@ -33,7 +33,7 @@ async def empty_scope(plan: Retirement, first: Deprovisioning) -> None:
 
 @step("restart-job")
 async def restart_job(plan: Retirement, first: Deprovisioning) -> datetime:
-    """Have the job look at everybody again; return since when."""
+    """Have the job examine all users again; return since when."""
     log().info("%s: restarting the job, which deletes %s", plan.key, format_names(first.present, first.count))
     return await deprovision.restart(run_context().graph, plan.key, first, _principal(plan))
 
@@ -60,7 +60,7 @@ async def deprovision_instance(plan: Retirement) -> tuple[str, ...]:
     if first is None or first.job is None:
         return ()
     changes = bool(first.settings or first.assigned)
-    # Paused meanwhile: half of the assignments are not what anybody wants to have provisioned.
+    # Paused meanwhile: a cycle over half of the assignments would delete and create accounts to no purpose.
     if changes and first.is_running:
         await pause_job(plan, first.job.job_id or "")
     if first.settings:

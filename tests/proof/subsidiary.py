@@ -139,7 +139,7 @@ class Subsidiary:
         return fleet(instance("other"), mine | {"cross_tenant": wanted})
 
     def retire(self, **parameters):
-        """What came of retiring it."""
+        """Retire it, and return the outcome."""
         return self.world.run(self.world.doing(retire_instances, self.fleet, [self.key], **parameters))
 
     def guests(self):
