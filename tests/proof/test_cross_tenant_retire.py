@@ -1,5 +1,6 @@
 """Retiring a cross-tenant instance takes its guests out of the target before what could delete them is gone."""
 
+import asyncio
 from dataclasses import replace
 from itertools import count
 
@@ -15,6 +16,7 @@ from graph_emulator.faults.rules import read_fault
 from tests.estates import HASTY
 from tests.proof.subsidiary import FOREIGN, Subsidiary, two_tenants
 from tests.proof.test_fault_matrix import FAULTS
+from tests.proof.test_interrupted import Interruption, interruptible
 
 EMPTY = ["unassign", "unassign", "unassign", "restart_job"]
 DELETE = ["pause_job", "delete_job", "delete_application"]
@@ -189,6 +191,34 @@ def is_finished(made):
     assert not made.source.tenant.directory.live["application"]
     made.forget()
     assert (made.retire(policies=True).summary["unchanged"], made.writes(), made.target_writes()) == (1, [], [])
+
+
+@pytest.mark.parametrize("after_commit", [False, True], ids=["before", "after"])
+def test_interrupted_at_some_requests(world, after_commit):
+    interrupt(world, count(1 + after_commit, 5), after_commit=after_commit)
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("after_commit", [False, True], ids=["before", "after"])
+def test_interrupted_at_every_request(world, after_commit):
+    interrupt(world, count(1), after_commit=after_commit)
+
+
+def interrupt(world, occurrences, *, after_commit):
+    """End the run at its n-th request to either tenant, as Ctrl-C does; the next one completes it."""
+    for occurrence in occurrences:
+        made = Subsidiary(world, SkipOutOfScopeDeletions="True")
+        world.on_request = Interruption(occurrence, after_commit=after_commit)
+        try:
+            run = world.doing(retire, made.fleet, [made.key], policies=True)
+            world.run(interruptible(world.on_request, run))
+        except asyncio.CancelledError:
+            pass
+        else:
+            assert occurrence > 1
+            return
+        world.on_request = None
+        is_finished(made)
 
 
 @pytest.mark.parametrize("side", ["source", "target"])
