@@ -61,10 +61,12 @@ async def _take_back(graph: GraphClient, partner_id: str, given: GivenAccess) ->
     field = given.access.field
     if field == "partner":
         return await _delete_partner(graph, partner_id)
-    if field == "redeem":
-        await _withdraw_consent(graph, partner_id, inbound=given.access.side == "target")
-    else:
-        await _withdraw_synchronization(graph, partner_id, given, groups=field == "groups")
+    # Gone, or said so by a replica that is behind: the look that follows tells.
+    with suppress(NotFound):
+        if field == "redeem":
+            await _withdraw_consent(graph, partner_id, inbound=given.access.side == "target")
+        else:
+            await _withdraw_synchronization(graph, partner_id, given, groups=field == "groups")
     return True
 
 
@@ -103,8 +105,7 @@ async def _withdraw_synchronization(graph: GraphClient, partner_id: str, given: 
     if groups:
         allowed, other = other, allowed
     if given.before is None and not other:
-        with suppress(NotFound):
-            await access.delete_identity_synchronization(partner_id)
+        await access.delete_identity_synchronization(partner_id)
     elif allowed and groups:
         await access.patch_identity_synchronization(partner_id, groups=False)
     elif allowed:

@@ -77,17 +77,18 @@ class Subsidiary:
         started: Whether its job was started.
         seconds: How long ago that was.
         foreign: What others have set for the partner, on both sides.
+        given: What an apply has noted, by side and field.
         secrets: Other settings of the job.
     """
 
     key = "fabrikam"
 
-    def __init__(self, world, *, people=3, started=True, seconds=600, foreign=None, **secrets):
+    def __init__(self, world, *, people=3, started=True, seconds=600, foreign=None, given=GIVEN, **secrets):
         world.reset()
         world.emulator.target.controls.reset()
         self.world, self.source, self.target = world, world.emulator, world.emulator.target
         self.source_id = self.source.settings.tenant_id
-        self._allow(foreign)
+        self._allow(foreign, given)
         self._instantiate(secrets)
         users = [id_ for id_, user in self.source.tenant.people.users.items() if user["accountEnabled"]]
         world.run(self._assign(users[:people]))
@@ -96,7 +97,7 @@ class Subsidiary:
         self.source.controls.advance(seconds)
         self.forget()
 
-    def _allow(self, foreign):
+    def _allow(self, foreign, given):
         for emulator, other, direction in self.sides:
             # Of what others have set there was a partner already.
             if foreign:
@@ -104,7 +105,7 @@ class Subsidiary:
             emulator.controls.seed_partner(other, {"automaticUserConsentSettings": {direction: True}})
         self.target.controls.set_identity_synchronization(self.source_id, True)
         with open_store(f"sqlite:///{self.world.store}") as store:
-            for side, field in GIVEN:
+            for side, field in given:
                 if foreign and field == "partner":
                     continue
                 access = Access(self.source_id, "contoso", self.key, TARGET, side, field)

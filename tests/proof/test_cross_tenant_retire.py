@@ -14,7 +14,7 @@ from graph_client.errors import GraphError
 from graph_emulator import FaultRule
 from graph_emulator.faults.rules import read_fault
 from tests.estates import HASTY
-from tests.proof.subsidiary import FOREIGN, Subsidiary, two_tenants
+from tests.proof.subsidiary import FOREIGN, GIVEN, Subsidiary, two_tenants
 from tests.proof.test_fault_matrix import FAULTS
 from tests.proof.test_interrupted import Interruption, interruptible
 
@@ -150,6 +150,40 @@ def test_a_partner_that_others_have_come_to_use_is_left_and_named(world):
     source, target, _ = made.partners()
     assert (source, target["inboundTrust"]) == (None, FOREIGN["inboundTrust"])
     assert made.retire(policies=True).summary["unchanged"] == 1
+
+
+@pytest.mark.parametrize("operation", ["delete_identity_synchronization", "patch_partner", "delete_partner"])
+def test_not_found_about_what_exists_leaves_no_access_behind(world, operation):
+    made = Subsidiary(world)
+    made.target.controls.add_faults([read_fault(f"{operation}#1: 404")])
+    assert made.retire(policies=True).summary["retired"] == 1
+    assert made.partners() == (None, None, None)
+
+
+def test_access_that_others_took_away_is_not_given_back_and_the_empty_partner_goes(world):
+    made = Subsidiary(world)
+    made.retire()
+    made.target.controls.set_identity_synchronization(made.source_id, False)
+    made.target.controls.edit_partner(made.source_id, {"automaticUserConsentSettings": {"inboundAllowed": False}})
+    made.forget()
+    assert (made.retire(policies=True).summary["retired"], made.partners()) == (1, (None, None, None))
+    assert made.target_writes() == ["delete_identity_synchronization", "delete_partner"]
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_groups_that_others_allowed_stay_allowed(world, given):
+    made = Subsidiary(world, given=(*GIVEN, ("target", "groups")) if given else GIVEN)
+    made.target.tenant.partners.patch_synchronization(
+        made.source_id, {"groupSyncInbound": {"isSyncAllowed": True}}, made.source.clock.now()
+    )
+    (retired,) = made.retire(policies=True).instances
+    assert (retired.outcome, retired.policies_left) == ("retired", () if given else ("target.partner",))
+    _, _, synchronization = made.partners()
+    if given:
+        assert synchronization is None
+    else:
+        assert synchronization["userSyncInbound"] == {"isSyncAllowed": False}
+        assert synchronization["groupSyncInbound"] == {"isSyncAllowed": True}
 
 
 def test_replicas_that_show_old_policies_leave_nothing_behind(tmp_path):
