@@ -19,26 +19,28 @@ from flows.run.journal import open_fleet_run
 from flows.run.lease import WAIT_MINUTES, WaitMinutes, exclusive
 from flows.run.task_runner import LoopTaskRunner
 from flows.steps import retire
+from flows.tasks.deprovision import deprovision_instance, pause_job
 from flows.tasks.mapped import final_state, instance_task, log, map_instances, redacted_task, step
+from flows.tasks.withdrawal import withdraw_policies
 
 
 @redacted_task("plan-retirements")
 async def plan_retirement(
-    fleet: Fleet, keys: Sequence[str], application_id: str | None, purge: bool, force: bool
+    fleet: Fleet, keys: Sequence[str], application_id: str | None, purge: bool, force: bool, policies: bool
 ) -> list[Retirement]:
     """Find what bears the marks of the keys."""
     found = await plan_retirements(
-        run_context().graph, fleet, keys, application_id=application_id, purge=purge, force=force
+        run_context().graph,
+        fleet,
+        keys,
+        application_id=application_id,
+        purge=purge,
+        force=force,
+        policies=policies,
+        store=run_context().store,
     )
     log().info("%s: %d of %d instances to retire", fleet.fleet, sum(each.needed for each in found), len(found))
     return found
-
-
-@step("pause-job")
-async def pause_job(plan: Retirement, job_id: str) -> None:
-    """Pause the job, so that no cycle begins meanwhile."""
-    log().info("%s: pausing job %s", plan.key, job_id)
-    await retire.pause_job(run_context().graph, plan.service_principal_id or "", job_id)
 
 
 @step("delete-job")
@@ -88,6 +90,7 @@ async def retire_instances(
     application_id: str | None = None,
     purge: bool = False,
     force: bool = False,
+    policies: bool = False,
     change: Annotated[str | None, Field(max_length=200)] = None,
     wait_minutes: WaitMinutes = WAIT_MINUTES,
 ) -> State:
@@ -99,12 +102,14 @@ async def retire_instances(
         tenant: EntraTenant block to sign in with; empty to use the environment.
         application_id: Object id of the application to retire, where two have the tag of the key.
         purge: Also delete them from the recycle bin, permanently.
-        force: Override the limit on how much of the fleet one run may retire.
+        force: Override the limit on how much of the fleet one run may retire, and leave accounts in a target tenant
+            that no longer lets them be deleted.
+        policies: Withdraw the access that was given for them in the policies of two tenants.
         change: Ticket to record in the journal.
         wait_minutes: How long to wait for another run that is changing this fleet.
     """
     async with open_fleet_run(fleet, tenant) as run, exclusive(run.fleet, "retire", wait_minutes):
-        plans = await plan_retirement(run.fleet, only, application_id, purge, force)
+        plans = await plan_retirement(run.fleet, only, application_id, purge, force, policies)
         async with journal.open_journal(run.fleet, None, change, "retire") as entry:
             instances = await map_instances(retire_instance, plans, entry.run_id, phase="retire", width=WIDTH)
             entry.outcome = outcome = run.outcome(instances, OUTCOMES)
@@ -113,15 +118,20 @@ async def retire_instances(
 
 
 @instance_task("retire-instance")
-async def retire_instance(plan: Retirement, _outcome: InstanceOutcome, _run_id: str) -> None:
-    """Retire one instance."""
+async def retire_instance(plan: Retirement, outcome: InstanceOutcome, _run_id: str) -> None:
+    """Retire one instance; accounts in a target tenant go before the job that can delete them."""
     if plan.live:
+        emptied = plan.deprovisioning is not None and plan.deprovisioning.needed
+        if emptied:
+            outcome.accounts_left = await deprovision_instance(plan)
         for job in plan.jobs:
             # Pausing first keeps a cycle from beginning while the job is deleted.
-            if job.state not in {"created", "paused"}:
+            if emptied or job.state not in {"created", "paused"}:
                 await pause_job(plan, job.job_id or "")
             await delete_job(plan, job.job_id or "")
         await delete_application(plan)
+    # After the deletions: the way to the target has to stay open until then.
+    outcome.policies_left = await withdraw_policies(plan)
     if plan.service_principal_id:
         await forget_fingerprints(plan)
     # Last: until then everything can be restored from the recycle bin.

@@ -1,7 +1,6 @@
 """What is wrong with a job, by the rules of `findings.toml`, to which anybody can add."""
 
 import tomllib
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
@@ -62,12 +61,21 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class TargetUser:
+    """A job that leads to the same target as another."""
+
+    service_principal_id: str
+    name: str
+    """Fleet and key, or the display name of the application."""
+
+
+@dataclass(frozen=True)
 class Facts:
     """What the rules look at: a job, its service principal, and the targets that several jobs share."""
 
     job: TenantJob
     principal: TenantPrincipal
-    shared_targets: Collection[tuple[str, str]] = ()
+    shared_targets: Mapping[tuple[str, str], Sequence[TargetUser]] = field(default_factory=dict)
 
     @property
     def secret_keys(self) -> tuple[str, ...] | None:
@@ -95,10 +103,19 @@ def find_target(job: TenantJob, principal: TenantPrincipal) -> tuple[str, str] |
     return (job.synchronization_template_id or "", str(company).lower()) if company else None
 
 
-def find_shared_targets(pairs: Collection[tuple[TenantJob, TenantPrincipal]]) -> frozenset[tuple[str, str]]:
-    """Return the targets that more than one job leads to."""
-    targets = Counter(filter(None, (find_target(job, principal) for job, principal in pairs)))
-    return frozenset(target for target, count in targets.items() if count > 1)
+def find_shared_targets(
+    pairs: Collection[tuple[TenantJob, TenantPrincipal]],
+) -> dict[tuple[str, str], list[TargetUser]]:
+    """Return the targets that more than one job leads to, with those jobs."""
+    targets: dict[tuple[str, str], list[TargetUser]] = {}
+    for job, principal in pairs:
+        # A deleted job leads nowhere.
+        target = None if job.gone_at else find_target(job, principal)
+        if target:
+            name = f"{principal.fleet}/{principal.key}" if principal.fleet else principal.display_name
+            user = TargetUser(job.service_principal_id, name or job.service_principal_id)
+            targets.setdefault(target, []).append(user)
+    return {target: jobs for target, jobs in targets.items() if len(jobs) > 1}
 
 
 def evaluate(facts: Facts, now: datetime) -> list[Finding]:
@@ -142,7 +159,16 @@ def _evaluate(rule: Rule, facts: Facts, now: datetime) -> Finding | None:
     # A date of Microsoft's goes before one that is counted from the job.
     if rule.until is not None:
         until = datetime.combine(rule.until, time(), UTC)
-    return Finding(rule.rule, rule.text, rule.advice, rule.source, since, until, rule.notice)
+    return Finding(rule.rule, _word(rule, facts), rule.advice, rule.source, since, until, rule.notice)
+
+
+def _word(rule: Rule, facts: Facts) -> str:
+    """Return the text of a finding; which other jobs have its target is part of it."""
+    if not rule.same_target or facts.target is None:
+        return rule.text
+    users = facts.shared_targets.get(facts.target, ())
+    others = sorted(each.name for each in users if each.service_principal_id != facts.job.service_principal_id)
+    return f"{rule.text} It is {facts.target[1]}, and the other is {', '.join(others)}."
 
 
 def _since(rule: Rule, job: TenantJob) -> datetime | None:

@@ -6,7 +6,15 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 from flows.formatting import format_iso
-from flows.inventory.findings import Facts, Finding, evaluate, evaluate_certificate, find_shared_targets, read_expiry
+from flows.inventory.findings import (
+    Facts,
+    Finding,
+    evaluate,
+    evaluate_certificate,
+    find_shared_targets,
+    find_target,
+    read_expiry,
+)
 from flows.monitoring.health import RUNNING, STALE_AFTER, JobHealth, JobState
 from flows.store import Store, TenantJob, TenantPrincipal
 
@@ -51,6 +59,12 @@ class InventoryRow:
         """The rules of the findings that need action."""
         return [finding.rule for finding in self.findings if not finding.notice]
 
+    @property
+    def target_tenant_id(self) -> str | None:
+        """The tenant that a cross-tenant job provisions to, where its settings tell."""
+        target = find_target(self.job, self.principal)
+        return target[1] if target else None
+
     def as_json(self) -> dict[str, Any]:
         """Return what `inventory --output json` prints of it."""
         health = self.health.as_json()
@@ -62,6 +76,7 @@ class InventoryRow:
             "application_template_id": self.principal.application_template_id,
             "job_id": self.job.job_id,
             "synchronization_template_id": self.job.synchronization_template_id,
+            "target_tenant_id": self.target_tenant_id,
             **{name: health[name] for name in shared[:1]},
             "since": format_iso(self.since),
             **{name: health[name] for name in shared[1:]},
@@ -84,6 +99,7 @@ COLUMNS = (
     "application_template_id",
     "job_id",
     "synchronization_template_id",
+    "target_tenant_id",
     "state",
     "since",
     "quarantine",

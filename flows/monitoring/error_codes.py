@@ -14,7 +14,16 @@ from importlib.resources import files
 from typing import Any, Literal
 
 Action = Literal[
-    "rotate", "raise-threshold", "restart", "fix-mapping", "assign", "unassign", "wait", "contact-target", "errors"
+    "rotate",
+    "raise-threshold",
+    "restart",
+    "fix-mapping",
+    "assign",
+    "unassign",
+    "wait",
+    "contact-target",
+    "allow-synchronization",
+    "errors",
 ]
 Evidence = Literal["", "scoping", "status"]
 
@@ -49,7 +58,11 @@ class ErrorCode:
 
     def speaks_in(self, text: str | None) -> bool:
         """Tell whether a text has one of its words."""
-        return any(word in (text or "").lower() for word in self.words)
+        return self.longest_word(text) > 0
+
+    def longest_word(self, text: str | None) -> int:
+        """Return the length of the longest of its words in a text; 0 if it has none."""
+        return max((len(word) for word in self.words if word in (text or "").lower()), default=0)
 
 
 @dataclass(frozen=True)
@@ -87,9 +100,10 @@ class ErrorCodes:
         known = self.error(code)
         if known is not None and not known.evidence:
             return known
-        # Such a code says less than the status in its message.
-        found = self.status(message) or known
-        return found or next((each for each in self.errors if each.speaks_in(message)), None)
+        # Such a code says less than the status in its message, or than its words.
+        # The longest words say most: "invalid credentials" is how Microsoft begins every refusal.
+        by_words = max(self.errors, key=lambda each: each.longest_word(message))
+        return self.status(message) or (by_words if by_words.speaks_in(message) else known)
 
     def quarantine(self, reason: str | None) -> ErrorCode | None:
         """Return what is known of a quarantine reason."""
@@ -155,11 +169,15 @@ _WORDS: dict[Action, str] = {
     "unassign": "Take the object out of scope.",
     "wait": "Nothing: it is tried again by itself.",
     "contact-target": "Ask those who run the target system.",
+    "allow-synchronization": "Apply the fleet, which allows it again in each tenant that it signs in to; otherwise ask "
+    "the target's administrators to allow user synchronization and automatic redemption. If the end is meant, retire "
+    "the instance while the target still allows deletions.",
 }
 _COMMANDS: dict[Action, str] = {
     "rotate": "entra-fleet rotate FLEET --only {key}",
     "assign": "entra-fleet apply FLEET --only {key}",
     "unassign": "entra-fleet apply FLEET --only {key}",
+    "allow-synchronization": "entra-fleet apply FLEET --only {key}",
 }
 
 

@@ -77,6 +77,7 @@ def _with_triage(store: Store, reading: Reading) -> Reading:
 _NO_RESTART = {
     "rotate": "the credentials are to be renewed or tried first; a restart would not change that.",
     "raise-threshold": "deletions are held back, and only a person lets them through.",
+    "allow-synchronization": "a tenant's policy does not allow the synchronization; a restart would not change that.",
 }
 _NO_RESTART_FOR = {
     TOO_MANY_DELETES: _NO_RESTART["raise-threshold"],

@@ -81,6 +81,10 @@ class InstanceOutcome:
     """When the saved token ends and the one before ended; None where nothing was rotated, or no token says so."""
     staged_certificate: StagedCertificate | None = None
     """The signing certificate that is staged now."""
+    accounts_left: tuple[str, ...] = ()
+    """The accounts that a retirement leaves in the target system, because nothing can delete them."""
+    policies_left: tuple[str, ...] = ()
+    """The policies that a retirement leaves as they are, because others have come to use them."""
 
     def place(self, placed: ApplicationIds) -> None:
         """Record the ids of the application and its service principal."""
@@ -117,4 +121,6 @@ class InstanceOutcome:
             "error": self.failure.as_json() if self.failure else None,
             "token_expiry": self.token_expiry.as_json() if self.token_expiry else None,
             **({"staged_certificate": self.staged_certificate.as_json()} if self.staged_certificate else {}),
+            **({"accounts_left": list(self.accounts_left)} if self.accounts_left else {}),
+            **({"policies_left": list(self.policies_left)} if self.policies_left else {}),
         }

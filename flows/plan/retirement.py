@@ -1,16 +1,21 @@
 """Planning a retirement: which applications are deleted, and what goes with them."""
 
+import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from flows.errors import StepFailed
+from flows.fleet_file.cross_tenant_checks import TEMPLATE_ID
 from flows.fleet_file.models import Fleet
 from flows.monitoring.health import UNREADABLE, JobHealth, assess_job
+from flows.plan.deprovisioning import SYNCHRONIZATION_TEMPLATE_ID, Deprovisioning, plan_deprovisioning
 from flows.plan.diff import UnknownKey
 from flows.plan.outcome import InstanceOutcome
 from flows.plan.plan import FieldChange
 from flows.plan.safety import refuse_large_share
-from flows.tenant.assignments import list_assigned
+from flows.plan.withdrawal import Withdrawal, list_given, plan_withdrawal
+from flows.tenant.assignments import Assigned, list_assigned
 from flows.tenant.instance_state import ObservedInstance
 from flows.tenant.observe import OwnedApplications, find_owned_applications, format_two_applications
 from flows.tenant.recycle_bin import DeletedApplication, deleted_applications, deleted_service_principal
@@ -18,6 +23,9 @@ from graph_client import GraphClient
 from graph_client.errors import NotFound
 from graph_client.parallel import gather
 from graph_client.protocol import text_literal
+
+if TYPE_CHECKING:
+    from flows.store import GivenAccess, Store
 
 
 @dataclass(frozen=True)
@@ -31,17 +39,27 @@ class Retirement:
     application_id: str | None = None
     service_principal_id: str | None = None
     jobs: tuple[JobHealth, ...] = ()
-    assignments: int = 0
+    assigned: frozenset[Assigned] = frozenset()
     live: bool = False
     """Whether it exists outside the recycle bin."""
     purge: bool = False
     """Whether to delete it from the recycle bin too."""
+    is_cross_tenant: bool = False
+    """Whether it synchronizes to another tenant, where accounts would stay."""
+    force: bool = False
+    """Whether accounts may stay in the target system."""
+    deprovisioning: Deprovisioning | None = None
+    """What the target loses first; None but for cross-tenant synchronization."""
+    given: tuple["GivenAccess", ...] = ()
+    """The access that was given for it in the policies of two tenants."""
+    withdrawal: Withdrawal | None = None
+    """What is withdrawn of that; None if all of it stays."""
     refusal: StepFailed | None = None
 
     @property
     def needed(self) -> bool:
         """Whether there is anything to do."""
-        return self.refusal is None and (self.live or self.purge)
+        return self.refusal is None and (self.live or self.purge or self.withdrawal is not None)
 
     @property
     def action(self) -> str:
@@ -51,13 +69,25 @@ class Retirement:
     @property
     def changes(self) -> tuple[FieldChange, ...]:
         """The changes for the journal."""
-        return (FieldChange("application", self.display_name, "purged" if self.purge else "deleted"),)
+        gone = FieldChange("application", self.display_name, "purged" if self.purge else "deleted")
+        withdrawn = self.withdrawal.changes if self.withdrawal else ()
+        if not (self.live or self.purge):
+            return withdrawn
+        first = self.deprovisioning
+        if first is None or not first.needed:
+            return (gone, *withdrawn)
+        removed = (
+            FieldChange("assignments", each.principal_name or each.principal_id, None) for each in first.assigned
+        )
+        return (*first.changes, *removed, gone, *withdrawn)
 
     def outcome(self) -> InstanceOutcome:
         """Return the outcome."""
         done = "unchanged" if not self.needed else "purged" if self.purge else "retired"
         job_id = self.jobs[0].job_id if self.jobs else None
         outcome = InstanceOutcome(self.key, done, self.application_id, self.service_principal_id, job_id)
+        if self.deprovisioning and self.deprovisioning.is_blocked:
+            outcome.accounts_left = self.deprovisioning.present
         if self.refusal:
             outcome.fail(self.refusal)
         return outcome
@@ -71,6 +101,8 @@ async def plan_retirements(
     application_id: str | None = None,
     purge: bool = False,
     force: bool = False,
+    policies: bool = False,
+    store: "Store | None" = None,
 ) -> list[Retirement]:
     """Find the applications with the tags of some keys, including keys no longer in the fleet file.
 
@@ -80,7 +112,9 @@ async def plan_retirements(
         keys: Keys to retire.
         application_id: Object id of the application to retire, where two have the tag of the key.
         purge: Whether to delete them from the recycle bin too.
-        force: Whether to override the limit.
+        force: Whether to override the limit, and to leave accounts in a target that no longer lets them be deleted.
+        policies: Whether to withdraw the access that was given for them in the policies of two tenants.
+        store: Where harvested events are; None if there is none.
 
     Raises:
         UnknownKey: A key is neither in the file nor in the tenant, nor in its recycle bin.
@@ -94,18 +128,21 @@ async def plan_retirements(
     absent = [key for key, found in live.items() if not found]
     # The bin has no filter, so it is read only when it is needed.
     deleted = await deleted_applications(graph, fleet) if absent or application_id else ()
-    if unknown := [key for key in absent if key not in {*instances, *(each.key for each in deleted)}]:
+    given = await asyncio.to_thread(lambda: {key: list_given(store, fleet, key) for key in live}) if store else {}
+    known = {*instances, *(each.key for each in deleted), *(key for key in given if given[key])}
+    if unknown := [key for key in absent if key not in known]:
         where = "the fleet file, the tenant or its recycle bin"
         raise UnknownKey(f"Fleet {fleet.fleet} has no instance {', '.join(unknown)} in {where}.", "Check --only.")
     # Of those that exist: keys that are gone already cost nothing.
     _check_share(sum(map(bool, live.values())), len(owned.by_key), force=force)
 
     async def planned(key: str) -> Retirement:
-        plan = Retirement(key, fleet.names, purge=purge)
+        plan = Retirement(key, fleet.names, purge=purge, force=force, given=given.get(key, ()))
         try:
+            plan = replace(plan, withdrawal=plan_withdrawal(fleet, key, plan.given) if policies else None)
             found = _chosen(key, live[key], application_id)
             if found is not None:
-                return await _looked_up(graph, plan, found)
+                return await _deprovision_first(graph, store, fleet, await _looked_up(graph, plan, found))
             gone = [each for each in deleted if each.key == key and application_id in {None, each.application_id}]
             if not gone:
                 _refuse_unmanaged(key, fleet.fleet, owned, application_id)
@@ -167,7 +204,9 @@ async def _looked_up(graph: GraphClient, plan: Retirement, found: ObservedInstan
     plan = replace(plan, display_name=found.display_name, application_id=application_id, live=True)
     if found.service_principal_id is None:
         return plan
-    plan = replace(plan, service_principal_id=found.service_principal_id)
+    # By its template too: a job that was deleted by hand leaves accounts behind.
+    cross_tenant = found.template_id == TEMPLATE_ID
+    plan = replace(plan, service_principal_id=found.service_principal_id, is_cross_tenant=cross_tenant)
     try:
         jobs, principals = await gather(
             graph.batched.synchronization.jobs(found.service_principal_id),
@@ -177,7 +216,21 @@ async def _looked_up(graph: GraphClient, plan: Retirement, found: ObservedInstan
         # Gone since the listing, or not replicated yet: deleting the application deletes all of it.
         return plan
     healths = tuple(assess_job(job) for job in sorted(jobs, key=lambda job: job.id))
-    return replace(plan, jobs=healths, assignments=len(principals))
+    cross_tenant = cross_tenant or any(job.template_id == SYNCHRONIZATION_TEMPLATE_ID for job in jobs)
+    return replace(plan, jobs=healths, assigned=principals, is_cross_tenant=cross_tenant)
+
+
+async def _deprovision_first(graph: GraphClient, store: "Store | None", fleet: Fleet, plan: Retirement) -> Retirement:
+    """Add what the target loses first, and refuse to leave accounts behind there."""
+    if plan.service_principal_id is None or not plan.is_cross_tenant:
+        return plan
+    first = await plan_deprovisioning(
+        graph, store, fleet.tenant_id, plan.service_principal_id, plan.jobs, plan.assigned
+    )
+    plan = replace(plan, deprovisioning=first)
+    if first is None or not first.is_blocked or plan.force:
+        return plan
+    return replace(plan, refusal=first.explain_guests_stay(plan.key))
 
 
 async def _application_id(graph: GraphClient, app_id: str) -> str | None:

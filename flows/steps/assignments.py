@@ -38,7 +38,7 @@ async def assign_principals(graph: GraphClient, plan: InstancePlan, service_prin
         await _assign(graph, service_principal_id, assignment.principal_id, role)
     # Last, so that a user who changes roles is never without one.
     for removal in plan.removals:
-        await _remove(graph, service_principal_id, removal)
+        await remove_assignment(graph, service_principal_id, removal)
     return tuple(
         format_assignment(each) for each in pending_assignments(plan.instance, plan.template_id, principal.app_roles)
     )
@@ -60,7 +60,7 @@ async def _assign(graph: GraphClient, service_principal_id: str, principal_id: s
     await create_once(assign, is_assigned)
 
 
-async def _remove(graph: GraphClient, service_principal_id: str, assigned: Assigned) -> None:
+async def remove_assignment(graph: GraphClient, service_principal_id: str, assigned: Assigned) -> None:
     """Remove an assignment, unless it is already gone.
 
     Source: https://learn.microsoft.com/graph/api/serviceprincipal-delete-approleassignedto

@@ -22,6 +22,8 @@ class WaitLimits:
         good_reads: How many consistent reads count as proof.
         steady_seconds: How long reads have to agree before a whole collection is replaced by what they show.
         second_look_seconds: Minimum wait before checking again for what another run may have created.
+        deprovision_seconds: How long a job may take to delete its accounts, and the log to show it.
+        deprovision_interval_seconds: The pause between looks at such a job: each reads the log, which Graph limits.
     """
 
     lookup_seconds: float = 30.0
@@ -30,6 +32,9 @@ class WaitLimits:
     good_reads: int = 2
     second_look_seconds: float = 1.0
     steady_seconds: float = 60.0
+    # An initial cycle of thousands takes hours, and nothing is lost by waiting.
+    deprovision_seconds: float = 4 * 3600.0
+    deprovision_interval_seconds: float = 60.0
 
 
 _DEFAULT = WaitLimits()

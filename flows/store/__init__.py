@@ -21,6 +21,7 @@ from flows.store.journal import Change, ChangeError, FieldChange, OwnWrite, Reco
 from flows.store.leases import LeaseHolder
 from flows.store.measurements import Measurement
 from flows.store.on_demand_results import StoredOnDemandResult
+from flows.store.provisioned_accounts import AccountChange
 from flows.store.provisioning_events import ErrorCount, EventCount, EventFilter
 from flows.store.retention import Kind
 from flows.store.rollouts import Rollout, RolloutWave
@@ -32,6 +33,7 @@ from flows.store.user_history import ApplicationHistory, Identity, Step
 __all__ = [
     "SCHEMA_VERSION",
     "Access",
+    "AccountChange",
     "ApplicationHistory",
     "AuditRecord",
     "Change",

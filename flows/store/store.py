@@ -23,6 +23,7 @@ from flows.store.journal import Journal
 from flows.store.leases import Leases
 from flows.store.measurements import Measurements
 from flows.store.on_demand_results import OnDemandResults
+from flows.store.provisioned_accounts import ProvisionedAccounts
 from flows.store.provisioning_events import ProvisioningEvents
 from flows.store.retention import Retention
 from flows.store.rollouts import Rollouts
@@ -48,6 +49,7 @@ class Store:
         self.job_episodes = JobEpisodes(database)
         self.instances = Instances(database)
         self.events = ProvisioningEvents(database)
+        self.accounts = ProvisionedAccounts(database)
         self.harvests = Harvests(database)
         self.audits = DirectoryAudits(database, self.harvests)
         self.statistics = EventStatistics(database)

@@ -5,6 +5,8 @@ https://learn.microsoft.com/graph/api/resources/crosstenantaccesspolicy-overview
 
 from __future__ import annotations
 
+from typing import Any
+
 from graph_client.models.resource import Resource
 
 __all__ = ["AutomaticUserConsentSettings", "CrossTenantPartner", "IdentitySynchronization", "SyncInbound"]
@@ -21,7 +23,9 @@ class AutomaticUserConsentSettings(Resource):
 
 
 class CrossTenantPartner(Resource):
-    """What this tenant has set up for one other tenant; its collaboration and trust settings are not read here.
+    """What this tenant has set up for one other tenant.
+
+    Of collaboration, trust and restrictions it only matters whether there are any: they belong to others.
 
     https://learn.microsoft.com/graph/api/resources/crosstenantaccesspolicyconfigurationpartner
     """
@@ -33,6 +37,12 @@ class CrossTenantPartner(Resource):
     automatic_user_consent_settings: AutomaticUserConsentSettings | None = None
 
     @property
+    def has_other_settings(self) -> bool:
+        """Whether more is set than automatic redemption: deleting it would take that away."""
+        others = {name: value for name, value in (self.model_extra or {}).items() if not name.startswith("@")}
+        return _is_set([*others.values(), self.is_service_provider, self.is_in_multi_tenant_organization])
+
+    @property
     def inbound_allowed(self) -> bool | None:
         """Whether invitations of users of the other tenant are redeemed automatically; None where it was never set."""
         return self.automatic_user_consent_settings.inbound_allowed if self.automatic_user_consent_settings else None
@@ -41,6 +51,13 @@ class CrossTenantPartner(Resource):
     def outbound_allowed(self) -> bool | None:
         """Whether invitations of own users to the other tenant are redeemed automatically; None if never set."""
         return self.automatic_user_consent_settings.outbound_allowed if self.automatic_user_consent_settings else None
+
+
+def _is_set(value: Any) -> bool:
+    # A new partner has null everywhere, also inside crossCloudMeetingConfiguration: partner-create of the recordings.
+    if isinstance(value, (dict, list)):
+        return any(map(_is_set, value.values() if isinstance(value, dict) else value))
+    return value not in (None, False)
 
 
 class SyncInbound(Resource):

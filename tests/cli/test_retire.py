@@ -98,3 +98,17 @@ def test_a_killed_run_is_completed_by_the_next(tmp_path, write_fleet, entra_flee
         completed = entra_fleet(*arguments, PREFECT_API_URL="")
         assert completed.code == 0, completed.err
         assert (keys(tenant), tenant.emulator.tenant.directory.deleted) == ([], {})
+
+
+def test_a_person_sees_which_accounts_leave_a_target_tenant(at_a_terminal, write_fleet, tenant):
+    target = "3f2c0000-0000-4000-8000-000000000001"
+    principal = settle(tenant.emulator, "fabrikam", "Fabrikam", "Cross-Tenant Synchronization Preview")
+    settings = {"CompanyId": target, "AuthenticationType": "SyncPolicy", "SecretToken": ""}
+    tenant.emulator.controls.edit_secrets(principal, settings)
+    (job,) = tenant.jobs()[principal]
+    tenant.emulator.controls.act_on_job(job["id"], "restart")
+    tenant.emulator.controls.advance(5)
+    tenant.forget()
+    result = at_a_terminal("retire", write_fleet(FLEET), "--only", "fabrikam", answers=["n"])
+    assert (result.code, target in result.out, "SyncAll: true -> false" in result.out) == (0, True, True)
+    assert {each.operation for each in tenant.requests(writes=True)} == {"validate_job_credentials"}

@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from flows.inventory.findings import Facts, evaluate, find_shared_targets, rules
+from flows.inventory.findings import Facts, TargetUser, evaluate, find_shared_targets, rules
 from flows.store import TenantJob, TenantPrincipal
 from graph_emulator.settings import ALL_ROLES
 from tests.inventory.looking import DAY
@@ -25,7 +25,10 @@ RULES = {
 """What an estate has; none of its certificates expires in 30 to 60 days."""
 
 
-def facts(*, template="scim", connection=None, shared=(), app_template=None, certificates=None, **given):
+TWO_JOBS = {("Azure2Azure", "c"): [TargetUser("p", "emea/a"), TargetUser("q", "apac/b")]}
+
+
+def facts(*, template="scim", connection=None, shared=None, app_template=None, certificates=None, **given):
     times = dict.fromkeys(("first_seen_at", "seen_at", "state_at", "changed_at"), NOW - timedelta(days=1))
     job = TenantJob(
         tenant_id="t", service_principal_id="p", job_id="j", synchronization_template_id=template,
@@ -35,7 +38,7 @@ def facts(*, template="scim", connection=None, shared=(), app_template=None, cer
         tenant_id="t", service_principal_id="p", application_template_id=app_template, connection=connection,
         certificates=certificates, first_seen_at=NOW, seen_at=NOW,
     )  # fmt: skip
-    return Facts(job, principal, shared)
+    return Facts(job, principal, shared or {})
 
 
 def found(*, at=NOW, **given):
@@ -74,7 +77,7 @@ def test_a_healthy_job_of_which_little_may_be_read_has_none():
         ("never-started", {"state": "created", "schedule": "Disabled"}),
         (
             "double-target",
-            {"template": "Azure2Azure", "connection": keys(company="C"), "shared": [("Azure2Azure", "c")]},
+            {"template": "Azure2Azure", "connection": keys(company="C"), "shared": TWO_JOBS},
         ),
         ("secrets-api-removal", {"connection": keys("BaseAddress")}),
     ],
@@ -112,9 +115,14 @@ def test_what_ends_for_all_says_on_which_day():
     assert found(template="successFactors2AAD")["successfactors-basic-auth"].until == datetime(2026, 11, 20, tzinfo=UTC)
 
 
+def test_two_jobs_for_one_target_name_each_other():
+    text = found(template="Azure2Azure", connection=keys(company="C"), shared=TWO_JOBS)["double-target"].text
+    assert ("apac/b" in text, "emea/a" in text) == (True, False)
+
+
 def test_targets_of_different_templates_are_different():
     jobs = [facts(template=name, connection=keys(company="c")) for name in ("Azure2Azure", "other", "Azure2Azure")]
-    assert find_shared_targets([(each.job, each.principal) for each in jobs]) == {("Azure2Azure", "c")}
+    assert find_shared_targets([(each.job, each.principal) for each in jobs]).keys() == {("Azure2Azure", "c")}
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,13 @@ RESTART = "entra-fleet jobs restart FLEET --only prod"
 ANEW = f"{RESTART} --reset Watermark --reset Escrows --reset QuarantineState --force"
 ROTATE = "entra-fleet rotate FLEET --only prod"
 UNAVAILABLE = "SystemForCrossDomainIdentityManagementCredentialValidationUnavailable"
+POLICY = "AzureActiveDirectoryCrossTenantSyncPolicyCheckFailure"
+NOT_INBOUND = (
+    "You appear to have entered invalid credentials. Please confirm you are using the correct information for an "
+    f"administrative account. Error code: {POLICY}. Details: The target tenant has not enabled inbound "
+    "synchronization with this tenant."
+)
+APPLY = "entra-fleet apply FLEET --only prod"
 REFUSED = "SystemForCrossDomainIdentityManagementCredentialValidationFailure"
 
 
@@ -36,6 +43,15 @@ REFUSED = "SystemForCrossDomainIdentityManagementCredentialValidationFailure"
             *((ROTATE, RESTART), f"Graph says: {UNAVAILABLE}: …"),
         ),
         ("EncounteredQuarantineException", (UNAVAILABLE, "timed out"), [], "contact-target", (RESTART,), "not reached"),
+        (
+            *("EncounteredQuarantineException", (POLICY, NOT_INBOUND), [], "allow-synchronization"),
+            *((APPLY, RESTART), "lets no users be synchronized into it"),
+        ),
+        # The same refusal as validateCredentials may wrap it.
+        (
+            *("EncounteredQuarantineException", (UNAVAILABLE, NOT_INBOUND), [], "allow-synchronization"),
+            *((APPLY, RESTART), "lets no users be synchronized into it"),
+        ),
         # Microsoft's own words, of a directory audit record: a code that nobody has documented.
         (
             *("EncounteredQuarantineException", ("X", "Your ServiceNow credentials are invalid."), [], "rotate"),

@@ -121,6 +121,7 @@ async def _check_tenant(
     identity: "Identity", tenant_id: str, instances: "tuple[Instance, ...]", reading_only: bool
 ) -> "list[Check]":
     from flows.configuration.sign_in import WrongTenant, open_client_as
+    from flows.configuration.target_tenants import TargetTenants
     from flows.plan.preflight import (
         Check,
         check_log,
@@ -129,10 +130,11 @@ async def _check_tenant(
         check_templates,
         find_needed_permissions,
     )
+    from flows.plan.target_preflight import check_target_tenants
     from graph_client.errors import GraphError
 
     try:
-        async with open_client_as(identity, tenant_id) as (graph, claims):
+        async with open_client_as(identity, tenant_id) as (graph, claims), TargetTenants(identity) as targets:
             who = f"application {claims.app_id}" if claims.app_id else "an opaque token"
             return [
                 Check("sign-in", True, f"tenant {tenant_id} as {who}"),
@@ -140,6 +142,7 @@ async def _check_tenant(
                 *await check_log(graph, claims),
                 *await check_templates(graph, instances),
                 *([] if reading_only else await check_principals(graph, instances)),
+                *await check_target_tenants(graph, targets, instances, tenant_id, reading_only=reading_only),
             ]
     except (WrongTenant, GraphError) as error:
         return [Check.failed("sign-in", error)]

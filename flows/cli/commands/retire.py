@@ -1,6 +1,7 @@
 """`entra-fleet retire`."""
 
 import asyncio
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -44,7 +45,15 @@ def command(
     ] = None,
     purge: Annotated[bool, typer.Option("--purge", help="Also delete it from the recycle bin, permanently.")] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Override the limit on how much of the fleet one run may retire.")
+        bool,
+        typer.Option(
+            "--force",
+            help="Override the limit on how much of the fleet one run may retire, and leave accounts in a target "
+            "tenant that no longer lets them be deleted.",
+        ),
+    ] = False,
+    policies: Annotated[
+        bool, typer.Option("--policies", help="Withdraw the cross-tenant access that was given for it, on both sides.")
     ] = False,
     yes: YesOption = False,
     change: ChangeOption = None,
@@ -63,7 +72,7 @@ def command(
         raise BadUsage(
             "--application-id names one application, but --only names several instances.", "Give one --only."
         )
-    look = {"application_id": application_id, "purge": purge, "force": force}
+    look = {"application_id": application_id, "purge": purge, "force": force, "policies": policies}
     if not (yes or _confirmed(desired, only, tenant, look)):
         return
 
@@ -80,12 +89,15 @@ def command(
 
 
 def _confirmed(fleet: "Fleet", only: list[str], tenant: str | None, look: dict[str, Any]) -> bool:
+    from flows.configuration.environment import environment
     from flows.configuration.sign_in import open_client
     from flows.plan.retirement import plan_retirements
+    from flows.store import existing_store
 
     async def found() -> "list[Retirement]":
         async with open_client(tenant, fleet.tenant_id) as (graph, _):
-            return await plan_retirements(graph, fleet, only, **look)
+            with existing_store(environment().store_url) or nullcontext() as known:
+                return await plan_retirements(graph, fleet, only, store=known, **look)
 
     require_terminal("retire")
     with stderr_console().status("reading the tenant"):
@@ -93,11 +105,14 @@ def _confirmed(fleet: "Fleet", only: list[str], tenant: str | None, look: dict[s
     for each in plans:
         _show(each)
     live, purged = sum(each.needed and each.live for each in plans), sum(each.needed and each.purge for each in plans)
-    if not live and not purged:
+    withdrawn = sum(each.needed and each.withdrawal is not None for each in plans)
+    if not live and not purged and not withdrawn:
         stdout_console().print(f"{fleet.fleet}: nothing to retire.")
         raise typer.Exit(FAILED if any(each.refusal for each in plans) else 0)
     question = f"Retire {live} of fleet {fleet.fleet}? Applications stay in the recycle bin for 30 days."
     if live and not confirm(question):
+        return False
+    if withdrawn and not confirm(f"Withdraw the cross-tenant access of {withdrawn}?"):
         return False
     return not purged or confirm(f"Permanently delete {purged}? This cannot be undone.")
 
@@ -105,14 +120,43 @@ def _confirmed(fleet: "Fleet", only: list[str], tenant: str | None, look: dict[s
 def _show(plan: "Retirement") -> None:
     if plan.refusal:
         show_failure(plan.key, plan.refusal)
-    elif not plan.needed:
+    elif not (plan.live or plan.purge):
         print_lines([f"{plan.key}: not in the tenant."], stdout_console())
+        print_lines(_access_lines(plan), stdout_console(), indent=2)
     else:
         jobs = ", ".join(f"job {job.job_id} ({job.state})" for job in plan.jobs) or "no job"
         what = f"{plan.key}: {plan.display_name}{'' if plan.live else ', in the recycle bin'}\n"
         ids = f"application {plan.application_id}, service principal {plan.service_principal_id}"
-        text = f"{what}  {ids}\n" + (f"  {jobs}, {plan.assignments} assignments" if plan.live else "")
+        text = f"{what}  {ids}\n" + (f"  {jobs}, {len(plan.assigned)} assignments" if plan.live else "")
         print_lines([text], stdout_console())
+        print_lines([*_deprovisioning_lines(plan), *_access_lines(plan)], stdout_console(), indent=2)
+
+
+def _deprovisioning_lines(plan: "Retirement") -> list[str]:
+    """Return what a target tenant loses before the job is deleted, or keeps after it."""
+    from flows.plan.deprovisioning import format_names
+
+    first = plan.deprovisioning
+    if first is None:
+        return []
+    accounts = format_names(first.present, first.count)
+    if first.is_blocked:
+        return [f"leaves {accounts} in tenant {first.target_tenant_id}"]
+    if not first.needed:
+        return [f"no accounts in tenant {first.target_tenant_id}"]
+    changed = [f"{each.field}: {each.before} -> {each.after}" for each in first.changes]
+    removes = f"first removes {len(first.assigned)} assignments"
+    return [f"{removes} and deletes {accounts} in tenant {first.target_tenant_id}", *changed]
+
+
+def _access_lines(plan: "Retirement") -> list[str]:
+    """Return what happens to the access that was given in the policies of two tenants."""
+    from flows.plan.withdrawal import name_field
+
+    given = ", ".join(map(name_field, plan.given))
+    if not given:
+        return []
+    return [f"then withdraws {given}" if plan.withdrawal else f"leaves {given}; --policies withdraws that"]
 
 
 def _warn_of_return(fleet: "Fleet", retired: list[str]) -> None:

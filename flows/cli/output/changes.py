@@ -114,6 +114,10 @@ def show_outcome(outcome: "FleetOutcome") -> None:
             print_lines([f"{each.key}: {each.token_expiry}"], console)
         if each.staged_certificate:
             print_lines([f"{each.key}: {each.staged_certificate}"], console)
+        if each.accounts_left:
+            print_lines([f"{each.key}: accounts that stay in the target: {', '.join(each.accounts_left)}"], console)
+        if each.policies_left:
+            print_lines([f"{each.key}: left, as others use it: {', '.join(each.policies_left)}"], console)
         if each.failure:
             show_failure(each.key, each.failure)
     if outcome.rollout:

@@ -59,9 +59,11 @@ def print_jobs(inventory: "Inventory") -> None:
 
     owned = any(row.fleet for row in inventory.rows)
     signed = any(read_expiry(row.principal) for row in inventory.rows)
+    crossing = any(row.target_tenant_id for row in inventory.rows)
     columns = (
         Column("application", prose=True),
         Column("template", drop=4),
+        *((Column("target tenant", drop=6),) if crossing else ()),
         Column("state"),
         Column("since", drop=1),
         *((Column("fleet", drop=3),) if owned else ()),
@@ -73,6 +75,7 @@ def print_jobs(inventory: "Inventory") -> None:
         (
             row.principal.display_name or row.job.service_principal_id,
             row.job.synchronization_template_id or "-",
+            *((row.target_tenant_id or "-",) if crossing else ()),
             state_text("removed" if row.job.gone_at else row.health.state),
             _day(row.since),
             *((f"{row.fleet}/{row.key}" if row.fleet else "-",) if owned else ()),
