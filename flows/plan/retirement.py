@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from flows.errors import StepFailed
-from flows.fleet_file.cross_tenant_checks import TEMPLATE_ID
+from flows.fleet_file.cross_tenant import TEMPLATE_ID
 from flows.fleet_file.models import Fleet
 from flows.monitoring.health import UNREADABLE, JobHealth, assess_job
 from flows.plan.deprovisioning import SYNCHRONIZATION_TEMPLATE_ID, Deprovisioning, plan_deprovisioning
