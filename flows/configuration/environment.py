@@ -70,6 +70,8 @@ class Environment:
     """The environment variables of this process, read by name."""
 
     variables: Mapping[str, str]
+    prefix: str = ""
+    """What the names of the variables that sign in have before them, in messages."""
 
     def get(self, name: str) -> str | None:
         """Return the variable's value, or None when it is unset or empty."""
@@ -85,7 +87,7 @@ class Environment:
         value = self.get(name)
         if value is None:
             # Cause: The variable is required; the text says what for.
-            raise EnvironmentIncomplete(f"{name} is not set: {purpose}.")
+            raise EnvironmentIncomplete(f"{self.prefix if name in _SIGN_IN else ''}{name} is not set: {purpose}.")
         return value
 
     @property
@@ -234,7 +236,7 @@ class Environment:
         """
         own = {name: self.get(f"{prefix}_{name}") or "" for name in _SIGN_IN}
         # A managed identity signs in to its own tenant and no other.
-        return Environment({**self.variables, **own, "IDENTITY_ENDPOINT": ""})
+        return Environment({**self.variables, **own, "IDENTITY_ENDPOINT": ""}, f"{prefix}_")
 
     def _with_prefixes(self, names: Sequence[str]) -> list[str]:
         """Return the variables with these names, alone or after the prefix of a target tenant."""

@@ -96,15 +96,7 @@ async def read_target_identity(sign_in: str, tenant_id: str, source: Identity) -
     if not colon:
         return await _from_block(scheme, source)
     variables = environment().for_target(prefix)
-    try:
-        method = variables.sign_in_method()
-    except EnvironmentIncomplete as error:
-        # Cause: `sign_in: env:PREFIX` of the fleet file, and the variables with that prefix are not complete.
-        raise EnvironmentIncomplete(
-            f"{sign_in} does not say how to sign in to tenant {tenant_id}: {error.message}",
-            f"Set {prefix}_AZURE_CLIENT_ID, and {prefix}_AZURE_CLIENT_SECRET or another credential with that prefix.",
-        ) from None
-    return Identity(source.settings, variables.tenant or tenant_id, method, source.cloud)
+    return Identity(source.settings, variables.tenant or tenant_id, variables.sign_in_method(), source.cloud)
 
 
 @asynccontextmanager

@@ -90,9 +90,13 @@ class TargetTenants:
             async with self._gate:
                 graph, claims = await self._open.enter_async_context(open_client_as(identity))
         except (EnvironmentIncomplete, UnknownBlock, BadSettings) as error:
-            message, hint = (error.what, error.hint) if isinstance(error, BadSettings) else (error.message, error.hint)
+            message = error.what if isinstance(error, BadSettings) else error.message
             # Cause: `sign_in` of the fleet file names a block or variables that are missing or incomplete.
-            raise StepFailed("TargetSignInUnclear", f"sign_in {sign_in}: {message}", hint or "") from None
+            raise StepFailed(
+                "TargetSignInUnclear",
+                f"It is unclear how to sign in to tenant {tenant_id} by {sign_in}: {message}",
+                "Correct sign_in of cross_tenant; or create the block, or set the variables, where the flow runs.",
+            ) from None
         # Before the first call: everything would be given to the wrong company.
         found = (claims.tenant_id or identity.tenant_id).lower()
         if found != tenant_id:

@@ -104,16 +104,24 @@ def _unreadable(what: str, failure: StepFailed) -> Conflict:
 
 
 def find_permission_warnings(instance: Instance, found: Partnership | None) -> tuple[str, ...]:
-    """Return the warning about permissions that an apply would need in the target, as far as the token shows them.
+    """Return the warnings about permissions that an apply would need in each tenant, as far as the tokens show them.
 
-    It is no conflict: a plan may be made by an application that only reads.
+    They are no conflict: a plan may be made by applications that only read.
     """
     wanted = instance.cross_tenant
-    side = found.target if found else None
-    if wanted is None or side is None or not side.lacking or not any(_diff_target(wanted, side)):
+    if wanted is None or found is None:
         return ()
-    what = f"the application that signs in to tenant {wanted.tenant_id} lacks {' and '.join(side.lacking)}"
-    return (f"cross_tenant: {what}: apply would change nothing there, and create nothing here",)
+    target = found.target or PolicySide()
+    sides = (
+        (wanted.tenant_id, target.lacking, any(_diff_target(wanted, target))),
+        (found.source_tenant_id, found.source.lacking, any(_diff_source(wanted, found.source))),
+    )
+    return tuple(
+        f"cross_tenant: the application that signs in to tenant {tenant_id} lacks {' and '.join(lacking)}: apply would "
+        "change nothing"
+        for tenant_id, lacking, needed in sides
+        if lacking and needed
+    )
 
 
 def find_organization_warnings(found: Partnership | None) -> tuple[str, ...]:

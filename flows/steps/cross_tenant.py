@@ -8,7 +8,7 @@ Source: https://learn.microsoft.com/entra/identity/multi-tenant-organizations/cr
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from flows.credentials.references import Secret
 from flows.errors import StepFailed
@@ -37,6 +37,8 @@ class PolicyWriter:
     key: str
     source_tenant_id: str
     target_tenant_id: str
+    intended: set[Field] = field(default_factory=set)
+    """What this writer was the first to intend."""
 
     @property
     def partner_id(self) -> str:
@@ -118,8 +120,8 @@ class PolicyWriter:
                 lost = error.may_have_happened
                 # Ours, if an earlier attempt was lost on the way back; otherwise somebody else's.
                 if not lost:
-                    for field in changes:
-                        await self._forget(field)
+                    for name in changes:
+                        await self._forget(name)
         found = await find_existing(self.graph, lambda: self._find_synchronization(wanted))
         await self._patch(_find_changes(wanted, found), found)
 
@@ -138,32 +140,35 @@ class PolicyWriter:
         self, changes: dict[Field, bool], found: IdentitySynchronization | None
     ) -> AsyncIterator[None]:
         before = {"users": found.users_allowed, "groups": found.groups_allowed} if found else {}
-        for field, allowed in changes.items():
-            await self._begin(field, _text(before.get(field)), allowed)
+        for name, allowed in changes.items():
+            await self._begin(name, _text(before.get(name)), allowed)
         yield
-        for field, allowed in changes.items():
-            await self._end(field, allowed)
+        for name, allowed in changes.items():
+            await self._end(name, allowed)
 
     @asynccontextmanager
-    async def giving(self, field: Field, before: str | None, *, allowed: bool = True) -> AsyncIterator[None]:
+    async def giving(self, name: Field, before: str | None, *, allowed: bool = True) -> AsyncIterator[None]:
         """Write down what is given before the request, and that it was given after it; or that it was taken away."""
-        await self._begin(field, before, allowed)
+        await self._begin(name, before, allowed)
         yield
-        await self._end(field, allowed)
+        await self._end(name, allowed)
 
-    async def _begin(self, field: Field, before: str | None, allowed: bool) -> None:
-        if allowed:
-            await asyncio.to_thread(self.store.given_access.intend, self._access(field), before)
-
-    async def _end(self, field: Field, allowed: bool) -> None:
+    async def _begin(self, name: Field, before: str | None, allowed: bool) -> None:
         given = self.store.given_access
-        await asyncio.to_thread(given.confirm if allowed else given.withdraw, self._access(field))
+        if allowed and await asyncio.to_thread(given.intend, self._access(name), before):
+            self.intended.add(name)
 
-    async def _forget(self, field: Field) -> None:
-        await asyncio.to_thread(self.store.given_access.forget, self._access(field))
+    async def _end(self, name: Field, allowed: bool) -> None:
+        given = self.store.given_access
+        await asyncio.to_thread(given.confirm if allowed else given.withdraw, self._access(name))
 
-    def _access(self, field: Field) -> Access:
-        return Access(self.source_tenant_id, self.fleet, self.key, self.target_tenant_id, self.side, field)
+    async def _forget(self, name: Field) -> None:
+        # An earlier run may have given it, and died before it had the answer.
+        if name in self.intended:
+            await asyncio.to_thread(self.store.given_access.forget, self._access(name))
+
+    def _access(self, name: Field) -> Access:
+        return Access(self.source_tenant_id, self.fleet, self.key, self.target_tenant_id, self.side, name)
 
 
 def check_permissions(plan: InstancePlan, wanted: CrossTenant, claims: TokenClaims) -> None:
@@ -236,7 +241,7 @@ async def validate_target(
         await graph.wait_until(
             check,
             seen=1,
-            within_seconds=bounds.ready_seconds if wanted.sign_in else bounds.lookup_seconds,
+            within_seconds=bounds.ready_seconds if wanted.sign_in and not wanted.is_closed else bounds.lookup_seconds,
             interval_seconds=bounds.interval_seconds,
         )
     except WaitExpired:
@@ -267,7 +272,7 @@ def _find_changes(wanted: CrossTenant, found: IdentitySynchronization | None) ->
         ("users", wanted.users, there.users_allowed),
         ("groups", wanted.groups, there.groups_allowed),
     )
-    return {field: after for field, after, before in pairs if after is not None and after != before}
+    return {name: after for name, after, before in pairs if after is not None and after != before}
 
 
 def _text(flag: bool | None) -> str | None:

@@ -58,18 +58,23 @@ class GivenAccesses:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def intend(self, access: Access, before: str | None) -> None:
+    def intend(self, access: Access, before: str | None) -> bool:
         """Record that access is about to be given; called before the request.
 
         What was given before and not withdrawn keeps the value that it had before the first time.
+
+        Returns:
+            Whether it is the first time: nothing was given or about to be given before.
         """
         again = {"intended_at": datetime.now(UTC), "confirmed_at": None}
         statement = self._database.insert(GIVEN_ACCESS).values(**vars(access), before=before, **again)
         with self._database.write() as connection:
             connection.execute(delete(GIVEN_ACCESS).where(access.row, _COLUMN.withdrawn_at.is_not(None)))
+            known = connection.execute(select(_COLUMN.field).where(access.row)).first()
             connection.execute(
                 statement.on_conflict_do_update(index_elements=list(GIVEN_ACCESS.primary_key), set_=again)
             )
+        return known is None
 
     def confirm(self, access: Access) -> None:
         """Record that access was given."""

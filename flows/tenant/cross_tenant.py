@@ -129,7 +129,8 @@ def _find_takers(key: str, target_tenant_id: str, candidates: Iterable[Candidate
 
 async def _read_source(graph: GraphClient, wanted: CrossTenant) -> PolicySide:
     try:
-        return PolicySide(await read_partner(graph.batched, wanted.tenant_id))
+        partner = await read_partner(graph.batched, wanted.tenant_id)
+        return PolicySide(partner, lacking=find_lacking_permissions(await graph.claims()))
     except UNREADABLE as error:
         return PolicySide(failure=StepFailed.of("plan", error))
 

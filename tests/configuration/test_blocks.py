@@ -3,8 +3,9 @@ from prefect.settings import PREFECT_HOME
 
 from flows.configuration.blocks import AppCredentials, EntraTenant
 from flows.configuration.environment import Environment, EnvironmentIncomplete, add_prefect_variables
-from flows.configuration.sign_in import UnknownBlock, read_identity
+from flows.configuration.sign_in import Identity, UnknownBlock, read_identity, read_target_identity
 from flows.provision import provision_fleet
+from graph_client import CLOUDS, ClientSecret, GraphSettings
 from tests.estates import TENANT, estate, fleet, instance
 
 pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("prefect_api")]
@@ -122,3 +123,25 @@ async def test_a_block_shows_no_secret(block):
     assert "emulator~client.secret" not in shown
     home = PREFECT_HOME.value()
     assert [path for path in home.rglob("*.db") if b"emulator~client.secret" in path.read_bytes()] == []
+
+
+FABRIKAM = "3f2c0000-0000-4000-8000-000000000001"
+
+
+@pytest.mark.parametrize(
+    ("fields", "root"),
+    [
+        ({}, "https://graph.source"),
+        # A block of its own cloud or with addresses of its own keeps them.
+        ({"cloud": "china"}, CLOUDS["china"].graph_url),
+        ({"graph_url": "https://graph.fabrikam"}, "https://graph.fabrikam"),
+    ],
+)
+async def test_a_target_tenant_is_signed_in_to_by_its_block_where_the_source_is(fields, root):
+    block = EntraTenant(tenant_id=FABRIKAM, client_id="app", client_secret="quiet", **fields)
+    await block.save("fabrikam-target", overwrite=True)
+    settings = GraphSettings(graph_url="https://graph.source", authority="https://login.source")
+    source = Identity(settings, "source", ClientSecret(client_id="home", client_secret="s"))
+    found = await read_target_identity("fabrikam-target", FABRIKAM, source)
+    assert (found.tenant_id, found.settings.graph_url) == (FABRIKAM, root)
+    assert found.method == ClientSecret(client_id="app", client_secret="quiet")

@@ -85,6 +85,7 @@ async def test_what_does_not_say_how_to_sign_in_is_said_with_its_name(claims, ho
             await targets.open(how, FABRIKAM)
     assert caught.value.code == "TargetSignInUnclear"
     assert how in caught.value.message
+    assert ("TAILSPIN_AZURE_CLIENT_ID" in caught.value.message) is how.startswith("env:")
     assert ASKED == []
 
 

@@ -148,6 +148,8 @@ def test_a_permission_that_only_an_apply_would_need_is_a_warning():
     done = PolicySide(partner(), allowed(users=True), lacking=("Policy.X",))
     assert find_permission_warnings(instance(users=True), Partnership(SOURCE, target=done)) == ()
     assert find_permission_warnings(instance(users=True), Partnership(SOURCE)) == ()
+    (warning,) = find_permission_warnings(instance(redeem="automatic"), Partnership(SOURCE, lacking))
+    assert SOURCE in warning
 
 
 def test_tenants_of_one_organization_are_a_warning():

@@ -12,7 +12,8 @@ def given(store):
 
 def test_an_intention_outlives_the_process_and_is_confirmed_later(store_url):
     with open_store(store_url) as store:
-        store.given_access.intend(USERS, "false")
+        assert store.given_access.intend(USERS, "false")
+        assert not store.given_access.intend(USERS, "false")
     with open_store(store_url) as store:
         (found,) = given(store)
         assert (found.access, found.before, found.confirmed_at, found.is_open) == (USERS, "false", None, True)
@@ -33,7 +34,7 @@ def test_what_was_withdrawn_and_is_given_again_has_the_new_value_before(store):
     store.given_access.confirm(USERS)
     store.given_access.withdraw(USERS)
     assert not given(store)[0].is_open
-    store.given_access.intend(USERS, "false")
+    assert store.given_access.intend(USERS, "false")
     (found,) = given(store)
     assert (found.before, found.is_open) == ("false", True)
 
