@@ -1,4 +1,4 @@
-"""Subsidiaries come and go: what an apply set up, a retirement takes back, and neither touches the settings of others."""
+"""What an apply set up across tenants, a retirement takes back, and neither touches the settings of others."""
 
 import copy
 
