@@ -72,6 +72,8 @@ class Deletions:
     """Who is still in the target, as far as the log tells."""
     failure: StepFailed | None = None
     """Why not all are gone."""
+    is_final: bool = False
+    """Whether more time would not change that."""
 
 
 async def wait_for_deletions(
@@ -99,7 +101,8 @@ async def wait_for_deletions(
             interval_seconds=bounds.deprovision_interval_seconds,
         )
     except WaitExpired:
-        return Deletions(watch.left, plan.explain_unfinished(key, watch.left))
+        # With no name left only the job's own count is in doubt: Graph does not document when it falls.
+        return Deletions(watch.left, plan.explain_unfinished(key, watch.left), is_final=not watch.left)
 
 
 class _Watch:
@@ -130,5 +133,5 @@ class _Watch:
         if job.state == "quarantined":
             blocked = replace(now, refused_by_target=job.error_message or job.reason or "the job is in quarantine")
             failure = blocked.explain_guests_stay(self._key) if blocked.is_blocked else None
-            return Deletions(self.left, failure)
+            return Deletions(self.left, failure, is_final=True)
         return None if now.needed else Deletions()

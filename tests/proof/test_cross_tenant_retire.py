@@ -118,29 +118,43 @@ def test_a_job_that_the_target_no_longer_lets_in_has_its_own_cause_and_is_not_re
     assert choose_reaction("contoso", made.key, job, reading.triage).restart_refused
 
 
-def test_a_way_that_closes_while_the_guests_leave_stops_the_retirement(world):
-    made = Subsidiary(world)
-    guests = made.guests()
+def closing_at_the_restart(made):
+    """Have the target take its policy away just before the job is restarted."""
 
     def close(request, transport):
         if request.url.path.endswith("/restart"):
             made.target.controls.set_identity_synchronization(made.source_id, False)
         return transport.handle_async_request(request)
 
-    world.on_request = close
+    return close
+
+
+def test_guests_whose_way_closes_while_they_leave_stay_by_force_and_are_named(world):
+    made = Subsidiary(world)
+    guests = made.guests()
+    world.on_request = closing_at_the_restart(made)
+    (retired,) = made.retire(force=True).instances
+    assert (retired.outcome, list(retired.accounts_left), made.guests()) == ("retired", guests, guests)
+
+
+def test_a_way_that_closes_while_the_guests_leave_stops_the_retirement(world):
+    made = Subsidiary(world)
+    guests = made.guests()
+    world.on_request = closing_at_the_restart(made)
     (failed,) = made.retire().instances
     assert (failed.failure.code, made.guests()) == ("GuestsStay", guests)
     assert "delete_job" not in made.writes()
-    # Allowed again, it goes on.
     world.on_request = None
+    # Allowed again, it goes on.
     made.target.controls.set_identity_synchronization(made.source_id, True)
     assert (made.retire().summary["retired"], made.guests()) == (1, [])
 
 
-def test_deletions_that_do_not_show_in_time_keep_the_job(world):
+@pytest.mark.parametrize("force", [False, True])
+def test_deletions_that_do_not_show_in_time_keep_the_job_even_by_force(world, force):
     made = Subsidiary(world)
     with use_wait_limits(replace(HASTY, deprovision_seconds=30.0, deprovision_interval_seconds=5.0)):
-        (failed,) = made.retire().instances
+        (failed,) = made.retire(force=force).instances
     assert failed.failure.code == "DeprovisioningUnfinished"
     assert "delete_job" not in made.writes()
     made.source.controls.advance(300)

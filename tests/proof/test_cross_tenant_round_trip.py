@@ -5,6 +5,7 @@ import copy
 import pytest
 
 from flows.retire import retire_instances
+from graph_emulator.faults.rules import read_fault
 from tests.estates import TENANT
 from tests.proof.cross_tenant import FOREIGN, cloud_world, fleet_of, is_open, name_target, one, policies_of
 
@@ -69,3 +70,21 @@ def test_the_settings_of_others_are_the_same_after_the_whole_way(world):
         assert not any(consent.values())
         assert now == then | {"automaticUserConsentSettings": consent}
         assert after[tenant_id][1] == before[tenant_id][1]
+
+
+def test_a_target_that_is_closed_or_down_stops_no_other(world):
+    fleet = subsidiaries(world)
+    world.apply(fleet)
+    world.emulator.controls.advance(600)
+    world.cloud[name_target(0)].controls.set_identity_synchronization(TENANT, None)
+    # The policies of this one cannot be withdrawn, but its guests can leave.
+    world.cloud[name_target(1)].controls.add_faults([read_fault("*: 503")])
+    outcome = retire(world, fleet, "target-0", "target-1", "target-2", policies=True)
+    failures = {each.key: each.failure.step for each in outcome.instances if each.failure}
+    assert failures == {"target-0": "deprovision", "target-1": "withdraw-access"}
+    assert [len(guests(world, number)) for number in range(3)] == [4, 0, 0]
+    world.cloud[name_target(1)].controls.clear_faults()
+    outcome = retire(world, fleet, "target-0", "target-1", "target-2", policies=True, force=True)
+    assert [each.key for each in outcome.instances if each.failure] == []
+    assert [len(each.accounts_left) for each in outcome.instances] == [4, 0, 0]
+    assert policies_of(world) == {tenant_id: ({}, {}) for tenant_id in policies_of(world)}
