@@ -72,6 +72,8 @@ class Deletions:
     """Who is still in the target, as far as the log tells."""
     failure: StepFailed | None = None
     """Why not all are gone."""
+    is_final: bool = False
+    """Whether more time would not change that."""
 
 
 async def wait_for_deletions(
@@ -99,7 +101,9 @@ async def wait_for_deletions(
             interval_seconds=bounds.deprovision_interval_seconds,
         )
     except WaitExpired:
-        return Deletions(watch.left, plan.explain_unfinished(key, watch.left))
+        # With no name left only the job's own count is in doubt: Graph does not document when it falls.
+        failure = plan.explain_unfinished(key, watch.left)
+        return Deletions(watch.left, failure, is_final=watch.cycle_ended and not watch.left)
 
 
 class _Watch:
@@ -112,6 +116,7 @@ class _Watch:
         self._began_at = began_at
         self._after = began_at - _LOG_OVERLAP if began_at else graph.now() - _EARLIER_RUN
         self._accounts: Mapping[str, AccountChange] = plan.accounts
+        self.cycle_ended = False
 
     @property
     def left(self) -> tuple[str, ...]:
@@ -126,9 +131,10 @@ class _Watch:
         # A cycle that began before the restart still had people in its scope.
         if job.last_began is None or (self._began_at and job.last_began < self._began_at):
             return None
+        self.cycle_ended = True
         now = replace(self._plan, job=job, accounts=self._accounts, assigned=(), settings={})
         if job.state == "quarantined":
             blocked = replace(now, refused_by_target=job.error_message or job.reason or "the job is in quarantine")
             failure = blocked.explain_guests_stay(self._key) if blocked.is_blocked else None
-            return Deletions(self.left, failure)
+            return Deletions(self.left, failure, is_final=True)
         return None if now.needed else Deletions()

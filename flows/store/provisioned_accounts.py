@@ -48,24 +48,26 @@ class ProvisionedAccounts:
     def of(self, tenant_id: str, service_principal_id: str) -> dict[str, AccountChange]:
         """Return the last change of each user and group of an application, by their id in the source."""
         newest = func.row_number().over(
-            partition_by=_EVENT.source_id, order_by=(_EVENT.activity_at.desc(), _EVENT.id.desc())
+            partition_by=(_EVENT.tenant_id, _EVENT.source_id), order_by=(_EVENT.activity_at.desc(), _EVENT.id.desc())
         )
         columns = (_EVENT.source_id, _EVENT.source_name.label("name"), _EVENT.action, _EVENT.activity_at)
+        # With a condition on the tenant inside, SQLite would scan all of the tenant's events.
         ranked = (
-            select(*columns, newest.label("rank"))
+            select(_EVENT.tenant_id, *columns, newest.label("rank"))
             .where(
                 _EVENT.service_principal_id == fold_text(service_principal_id),
-                _EVENT.tenant_id == tenant_id,
                 _EVENT.status == "success",
                 _EVENT.action.in_((*_ADDED, *_REMOVED)),
                 _EVENT.source_id.is_not(None),
             )
             .subquery()
         )
-        statement = select(*(ranked.c[name] for name in AccountChange.__dataclass_fields__)).where(ranked.c.rank == 1)
+        names = AccountChange.__dataclass_fields__
+        statement = select(ranked).where(ranked.c.rank == 1)
         with self._database.read() as connection:
             found: Iterable[Mapping[Any, Any]] = connection.execute(statement).mappings().all()
-        return {row["source_id"]: AccountChange(**row) for row in found}
+        mine = (row for row in found if row["tenant_id"] == tenant_id)
+        return {row["source_id"]: AccountChange(**{name: row[name] for name in names}) for row in mine}
 
 
 def add_events(known: dict[str, AccountChange], events: Iterable[ProvisioningEvent]) -> None:

@@ -7,6 +7,9 @@ from itertools import count
 import pytest
 
 from flows.errors import StepFailed
+from flows.harvest import harvest_logs
+from flows.monitor import monitor_fleet
+from flows.monitoring.quarantine import choose_reaction
 from flows.retire import retire_instances as retire
 from flows.steps.idempotency import use_wait_limits
 from flows.store import open_store
@@ -18,6 +21,7 @@ from tests.proof.subsidiary import FOREIGN, GIVEN, Subsidiary, two_tenants
 from tests.proof.test_fault_matrix import FAULTS
 from tests.proof.test_interrupted import Interruption, interruptible
 
+DAY = 86_400.0
 EMPTY = ["unassign", "unassign", "unassign", "restart_job"]
 DELETE = ["pause_job", "delete_job", "delete_application"]
 
@@ -89,29 +93,68 @@ def test_guests_that_nothing_can_delete_any_more_are_named_and_nothing_is_delete
     assert made.writes()[-1] == "delete_application"
 
 
-def test_a_way_that_closes_while_the_guests_leave_stops_the_retirement(world):
+def test_the_store_names_accounts_that_the_log_has_forgotten(world):
     made = Subsidiary(world)
     guests = made.guests()
+    world.run(world.doing(harvest_logs))
+    # Later than Graph keeps the log, and with nothing new in it.
+    made.source.controls.advance(40 * DAY)
+    made.target.controls.set_identity_synchronization(made.source_id, None)
+    (failed,) = made.retire().instances
+    assert (failed.failure.code, set(guests) <= set(failed.accounts_left)) == ("GuestsStay", True)
+
+
+def test_a_job_that_the_target_no_longer_lets_in_has_its_own_cause_and_is_not_restarted(world):
+    made = Subsidiary(world)
+    made.target.controls.set_identity_synchronization(made.source_id, False)
+    made.source.controls.advance(DAY)
+    (reading,) = [
+        each
+        for each in world.run(world.doing(monitor_fleet, made.fleet)).readings
+        if each.target.service_principal_id == made.principal_id
+    ]
+    assert (reading.health.state, reading.triage.proposal.action) == ("quarantined", "allow-synchronization")
+    job = reading.observation(made.source_id, "contoso", world.read_utc_now())
+    assert choose_reaction("contoso", made.key, job, reading.triage).restart_refused
+
+
+def closing_at_the_restart(made):
+    """Have the target take its policy away just before the job is restarted."""
 
     def close(request, transport):
         if request.url.path.endswith("/restart"):
             made.target.controls.set_identity_synchronization(made.source_id, False)
         return transport.handle_async_request(request)
 
-    world.on_request = close
+    return close
+
+
+def test_guests_whose_way_closes_while_they_leave_stay_by_force_and_are_named(world):
+    made = Subsidiary(world)
+    guests = made.guests()
+    world.on_request = closing_at_the_restart(made)
+    (retired,) = made.retire(force=True).instances
+    assert (retired.outcome, list(retired.accounts_left), made.guests()) == ("retired", guests, guests)
+
+
+def test_a_way_that_closes_while_the_guests_leave_stops_the_retirement(world):
+    made = Subsidiary(world)
+    guests = made.guests()
+    world.on_request = closing_at_the_restart(made)
     (failed,) = made.retire().instances
     assert (failed.failure.code, made.guests()) == ("GuestsStay", guests)
     assert "delete_job" not in made.writes()
-    # Allowed again, it goes on.
     world.on_request = None
+    # Allowed again, it goes on.
     made.target.controls.set_identity_synchronization(made.source_id, True)
     assert (made.retire().summary["retired"], made.guests()) == (1, [])
 
 
-def test_deletions_that_do_not_show_in_time_keep_the_job(world):
+@pytest.mark.parametrize("force", [False, True])
+def test_deletions_that_do_not_show_in_time_keep_the_job_even_by_force(world, force):
     made = Subsidiary(world)
     with use_wait_limits(replace(HASTY, deprovision_seconds=30.0, deprovision_interval_seconds=5.0)):
-        (failed,) = made.retire().instances
+        (failed,) = made.retire(force=force).instances
     assert failed.failure.code == "DeprovisioningUnfinished"
     assert "delete_job" not in made.writes()
     made.source.controls.advance(300)

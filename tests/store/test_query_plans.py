@@ -48,6 +48,7 @@ def plans(sqlite_url):
     [
         (lambda store: store.stories.of(Identity(TENANT, "u1")), "ix_provisioning_event_source"),
         (lambda store: store.failures.of_quarantine(BOX, MOMENT), BY_APPLICATION),
+        (lambda store: store.accounts.of(TENANT, BOX), BY_APPLICATION),
         (lambda store: store.statistics.example(PERIOD, BOX, "X", 1), BY_APPLICATION),
         (lambda store: store.statistics.names([BOX]), BY_APPLICATION),
         (lambda store: list(store.statistics.tallies(PERIOD)), COUNTED),
