@@ -214,6 +214,7 @@ class Controls:
             # Cycles that were due before still ran under the old policy.
             tenant.settle(now)
             if changes is None:
+                # First, because a partner with a policy may not be deleted.
                 tenant.partners.set_synchronization(tenant_id, None, now)
                 tenant.partners.delete(tenant_id, now)
             else:

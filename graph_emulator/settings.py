@@ -254,6 +254,11 @@ class EmulatorSettings:
         return f"{''.join(c for c in self.tenant_name.lower() if c.isascii() and c.isalnum()) or 'tenant'}.example"
 
     @property
+    def variable_prefix(self) -> str:
+        """What precedes the names of environment variables about the tenant, such as `FABRIKAM`."""
+        return self.domain.partition(".")[0].upper()
+
+    @property
     def clients(self) -> tuple[Client, ...]:
         """Every application that may sign in, the main one first."""
         main = Client(

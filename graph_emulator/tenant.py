@@ -81,6 +81,7 @@ class Tenant:
 
     def wake_cross_tenant_jobs(self, partner_id: str, now: float) -> None:
         """Reactivate the jobs of this tenant and of a partner, after a change of the policy between them."""
+        # Both directions: a tenant may be source and target of the same partner.
         self.jobs.touch_cross_tenant(partner_id, now)
         for tenant in self._cloud():
             if tenant.settings.tenant_id == partner_id:

@@ -57,6 +57,7 @@ class Version:
 class Partner:
     """One partner tenant, with all its versions, the newest last."""
 
+    # All are kept: replicas and the provisioning service still read older ones.
     versions: list[Version] = field(default_factory=lambda: [Version(float("-inf"))])
 
     @property
@@ -87,6 +88,7 @@ class Partners:
     @property
     def bodies(self) -> dict[str, dict[str, Any]]:
         """The partner objects as they were written, by tenant id."""
+        # Without lag: tests compare byte for byte what was written.
         newest = {id_: partner.newest.body for id_, partner in self._partners.items()}
         return {id_: body for id_, body in newest.items() if body is not None}
 
@@ -143,6 +145,7 @@ class Partners:
         Raises:
             GraphProblem: 400, there is one for this tenant.
         """
+        # The newest version, whatever a replica shows: a client that reads 404 may still meet this refusal.
         if self._partner(tenant_id).newest.body is not None:
             # https://learn.microsoft.com/entra/identity/multi-tenant-organizations/cross-tenant-synchronization-configure-graph
             raise bad_request(
@@ -222,6 +225,7 @@ class Partners:
         if allowed is None:
             self._write(tenant_id, newest.body, None, now)
             return
+        # The portal adds the partner with the policy.
         before = newest.synchronization or {"tenantId": tenant_id.lower(), "displayName": None}
         body = newest.body or _new_partner(tenant_id)
         self._write(tenant_id, body, {**before, "userSyncInbound": {"isSyncAllowed": allowed}}, now)
@@ -234,13 +238,14 @@ class Partners:
     ) -> None:
         partner = self._partners.setdefault(tenant_id.lower(), Partner())
         lag, number = self._settings.change_lag_seconds, len(partner.versions)
+        # Numbered, so that each change reaches the replicas in an order of its own.
         times = arrivals(self._settings.seed, f"partner {tenant_id} {number}", now, lag)
         partner.versions.append(Version(now, times, body, synchronization))
 
     @staticmethod
     def _merged(before: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
         """Merge as OData does: what an object in it does not name is not altered either."""
-        merged = copy.deepcopy(before)
+        merged = copy.deepcopy(before)  # the version before must stay as it was
         for name, value in changes.items():
             known = merged.get(name)
             merged[name] = {**known, **value} if isinstance(known, dict) and isinstance(value, dict) else value

@@ -31,6 +31,7 @@ def get_policy(call: Call) -> Answer:
 def get_default(call: Call) -> Answer:
     """The settings for every tenant that is no partner: those of the service, which cannot be changed here."""
     allow_options(call.options, ("$select",))
+    # As Microsoft ships a tenant: collaboration is open, direct connect is closed.
     everyone = {"usersAndGroups": _access("allowed", "AllUsers", "user")}
     open_ = {**everyone, "applications": _access("allowed", "AllApplications", "application")}
     closed = {
@@ -60,6 +61,7 @@ def _render(call: Call, body: dict[str, Any], *, created: bool = False) -> dict[
     """A partner as Graph shows it, with the properties of the recording or of today's metadata."""
     declared = call.tenant.settings.partner_form == "declared"
     shown: dict[str, Any] = {}
+    # In the order of the body: others' settings are shown as they were written.
     for name, value in body.items():
         if name == "isInMultiTenantOrganization" or (declared and name == "crossCloudMeetingConfiguration"):
             continue
@@ -168,6 +170,7 @@ def _tenant_id(call: Call) -> str:
 
 
 def _synchronization(call: Call) -> dict[str, Any]:
+    # An unknown property in v1.0, so that it is refused there.
     groups = {"groupSyncInbound": "object"} if call.is_beta else {}
     types = {"displayName": "string", "userSyncInbound": "object", **groups}
     body = take(call.body, types)

@@ -101,7 +101,7 @@ class Served:
         """The environment that points a client at this tenant."""
         ca_file, others = str(self.ca_file.resolve()), dict[str, str]()
         for settings in reversed(self._others):  # of two with one name, the first one keeps it
-            others |= self._sign_in(settings, f"{settings.domain.partition('.')[0].upper()}_")
+            others |= self._sign_in(settings, f"{settings.variable_prefix}_")
         return {
             **self._sign_in(self._settings),
             **others,

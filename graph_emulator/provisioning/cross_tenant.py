@@ -86,6 +86,7 @@ class TargetTenants:
         if settings.second_configuration == "refused" and self._has_earlier(principal, target_id):
             return PolicyFailure(code, _SECOND)
         theirs, ours = self._policies(target, now)
+        # The target first: which of the two Entra looks at first is not documented.
         if not theirs.users_allowed:
             return PolicyFailure(code, _NOT_ALLOWED)
         if settings.policy_check == "both tenants" and not ours.consents("outboundAllowed"):
@@ -146,7 +147,7 @@ class GuestWriter:
         identifier = account_id(self.principal_id, subject["id"])
         if kind == "Group":
             self.target.people.groups[identifier] = {**subject, "id": identifier}
-            self.target.people.members[identifier] = []
+            self.target.people.members[identifier] = []  # memberships are not carried over here
         else:
             self.target.people.users[identifier] = self._guest(identifier, subject)
             self.target.people.home_tenants[identifier] = self.source_id
@@ -156,7 +157,8 @@ class GuestWriter:
         """Change the mapped attributes."""
         found = self._find(kind, subject)
         if found is None:
-            return self.create(kind, subject)
+            return self.create(kind, subject)  # somebody deleted it in the target
+        # The consent that was given at the invitation stays, whatever the policies say today.
         names = ("displayName",) if kind == "Group" else ("displayName", "givenName", "surname", "jobTitle")
         found.update({name: subject[name] for name in names})
         if kind == "User":
@@ -182,7 +184,7 @@ class GuestWriter:
             self.remove(kind, subject)
         elif kind == "Group":
             self.create(kind, subject)
-        elif identifier in self.target.people.deleted:
+        elif identifier in self.target.people.deleted:  # as if it had never been deleted
             self.target.people.restore_user(identifier)
 
     def _find(self, kind: str, subject: Mapping[str, Any]) -> dict[str, Any] | None:

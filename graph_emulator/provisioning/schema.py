@@ -58,19 +58,25 @@ def build_schema(template: Template, name: str) -> dict[str, Any]:
             {
                 "id": guid("rule", template.id, name),
                 "name": "USER_INBOUND_USER" if across else f"USER_OUTBOUND_{name.upper()}",
-                "containerFilter": None,
-                "editable": True,
-                "groupFilter": None,
-                "metadata": [],
-                "objectMappings": [
-                    _mapping("Provision Microsoft Entra ID Users", "User", SCIM_USER, USER_FLOWS),
-                    _mapping("Provision Microsoft Entra ID Groups", "Group", SCIM_GROUP, GROUP_FLOWS),
-                ],
-                "priority": 1,
-                "sourceDirectoryName": SOURCE,
-                "targetDirectoryName": target,
+                **_rule(target),
             }
         ],
+    }
+
+
+def _rule(target: str) -> dict[str, Any]:
+    return {
+        "containerFilter": None,
+        "editable": True,
+        "groupFilter": None,
+        "metadata": [],
+        "objectMappings": [
+            _mapping("Provision Microsoft Entra ID Users", "User", SCIM_USER, USER_FLOWS),
+            _mapping("Provision Microsoft Entra ID Groups", "Group", SCIM_GROUP, GROUP_FLOWS),
+        ],
+        "priority": 1,
+        "sourceDirectoryName": SOURCE,
+        "targetDirectoryName": target,
     }
 
 

@@ -19,9 +19,17 @@ if TYPE_CHECKING:
     from flows.cli.demo.result import DemoResult
     from flows.cli.demo.session import DemoSession
 
+_INSTANCES, _SUBSIDIARIES = 12, 5
+
 
 def command(
-    instances: Annotated[int, typer.Option(min=1, max=500, help="Number of instances.")] = 12,
+    instances: Annotated[
+        int | None,
+        typer.Option(min=1, max=500, help="Number of instances: by default 12, or 5 with --cross-tenant."),
+    ] = None,
+    cross_tenant: Annotated[
+        bool, typer.Option("--cross-tenant", help="Synchronize users into the tenants of subsidiaries.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="The same seed produces the same tenant.")] = 1,
     profile: Annotated[str, typer.Option(help="Fault profile of the tenant: calm, laggy, flaky, lossy …")] = "calm",
     concurrency: Annotated[int, typer.Option(min=1, max=64, help="Instances processed in parallel.")] = 10,
@@ -34,9 +42,13 @@ def command(
     from flows.cli.demo.session import DemoSession
     from graph_emulator import EmulatorError
 
+    count = instances or (_SUBSIDIARIES if cross_tenant else _INSTANCES)
     try:
-        with _directory(keep) as directory, DemoSession(directory, seed, profile) as stage:
-            rehearsal = stage.run(instances, concurrency)
+        with (
+            _directory(keep) as directory,
+            DemoSession(directory, seed, profile, count if cross_tenant else 0) as stage,
+        ):
+            rehearsal = stage.run(count, concurrency)
             differences = rehearsal.differences(stage.tenant_state())
             if output is Output.JSON:
                 print_json({**rehearsal.as_json(), "differences": differences})

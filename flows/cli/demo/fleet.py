@@ -1,11 +1,14 @@
-"""A generated example fleet: its file, its secrets and its tenant."""
+"""Generated example fleets: applications with their secrets, or the tenants of subsidiaries."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 
+from flows.fleet_file.cross_tenant import TEMPLATE_NAME
+from graph_emulator import EmulatorSettings
 from graph_emulator.scim.server import is_installed
 
 NON_GALLERY = "8adf8e6e-67b2-4cf2-a259-e3dc5476c621"
@@ -58,6 +61,43 @@ def write_demo_fleet(directory: Path, tenant_id: str, instances: int, target_url
         "defaults": {"scope": "all", "delete_threshold": 50, "notification_email": "idops@example.com"},
         "instances": [_instance(directory, number, root) for number in range(instances)],
     }
+    return _write(directory, fleet)
+
+
+def write_subsidiaries(directory: Path, tenant_id: str, targets: Sequence[EmulatorSettings]) -> Path:
+    """Write a fleet file that synchronizes the users of the embedded tenant into other ones.
+
+    Args:
+        directory: Where the file goes.
+        tenant_id: The embedded tenant.
+        targets: The tenants of the subsidiaries.
+
+    Returns:
+        The path of the fleet file.
+    """
+    fleet = {
+        "fleet": _FLEET,
+        "tenant_id": tenant_id,
+        "defaults": {
+            "template": TEMPLATE_NAME,
+            "scope": "all",
+            "delete_threshold": 50,
+            "notification_email": "idops@example.com",
+            "cross_tenant": {"users": True, "redeem": "automatic"},
+        },
+        "instances": [
+            {
+                "key": each.variable_prefix.lower(),
+                "display_name": each.tenant_name,
+                "cross_tenant": {"tenant_id": each.tenant_id, "sign_in": f"env:{each.variable_prefix}"},
+            }
+            for each in targets
+        ],
+    }
+    return _write(directory, fleet)
+
+
+def _write(directory: Path, fleet: dict[str, Any]) -> Path:
     path = directory / "fleet.yaml"
     with path.open("w", encoding="utf-8") as file:
         YAML(typ="safe").dump(fleet, file)

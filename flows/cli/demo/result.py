@@ -40,6 +40,8 @@ class DemoResult:
     """Accounts in each target system that runs here."""
     inventory: Inventory | None = None
     """Every job of the tenant, those that were there before included."""
+    guests: Mapping[str, int] = field(default_factory=dict)
+    """Users in each target tenant that came from the fleet's tenant."""
 
     @property
     def events(self) -> Counts:
@@ -112,6 +114,7 @@ class DemoResult:
             "errors": [{"code": each.error_code, "count": each.count} for each in self.errors],
             "role_importers": self.role_importers,
             "targets": dict(self.targets),
+            "guests": dict(self.guests),
             "inventory": self.inventory.as_json() if self.inventory else None,
         }
 
@@ -162,6 +165,8 @@ def summary_grid(rehearsal: DemoResult, differences: list[str]) -> Table:
         grid.add_row("", Text(f"{error.count} x {error.error_code}: {error.example_reason or ''}", no_wrap=True))
     if targets := rehearsal.targets:
         grid.add_row("accounts", f"{sum(targets.values())} in {len(targets)} SCIM target systems that run here")
+    if guests := rehearsal.guests:
+        grid.add_row("guests", ", ".join(f"{name} {count}" for name, count in guests.items()))
     for key, ends_at in find_sign_on(rehearsal):
         grid.add_row("sign-on", f"{key}: people sign in by SAML, with a certificate until {ends_at:%Y-%m-%d}")
     if importers := rehearsal.role_importers:
