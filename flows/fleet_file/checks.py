@@ -1,4 +1,4 @@
-"""The checks of a collected fleet, with messages and hints at the places to correct."""
+"""The checks of one entry of a fleet, with messages and hints at the places to correct."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from flows.documents.errors import Place, Problem, suggest_nearest
+from flows.documents.errors import Problem, suggest_nearest
 from flows.documents.field_types import shorten_value
-from flows.documents.nodes import Entry, Fields, Items, Node, Plain, Text, locate, name_kind, to_plain_fields
+from flows.documents.nodes import Entry, Fields, Node, Plain, Text, locate, name_kind, to_plain_fields
 from flows.fleet_file.credential_keys import ALLOWED_KEYS, FIELD_OF_KEY
-from flows.fleet_file.cross_tenant import CrossTenant
-from flows.fleet_file.cross_tenant_checks import check_cross_tenant, with_target_credentials
+from flows.fleet_file.cross_tenant import GALLERY_NAME, TEMPLATE_ID, TEMPLATE_NAME, CrossTenant
 from flows.fleet_file.include import INSTANCE_ONLY, SECTIONS, interpolate_key
 from flows.fleet_file.models import Assignment, FleetHeader, Instance, InstanceSettings
 from flows.fleet_file.single_sign_on import CertificateSettings, ClaimsPolicy, SamlRole, SingleSignOn
@@ -138,62 +137,39 @@ def check_instance(entry: Entry) -> tuple[Instance | None, list[Problem]]:
         mappings = instance.mappings.placed(Places(_field(entry, "mappings")))
         instance = instance.model_copy(update={"mappings": mappings})
     if instance:
-        problems += check_cross_tenant(entry, instance)
-        instance = with_target_credentials(instance)
+        problems += _check_cross_tenant(entry, instance)
+        instance = _with_target_credentials(instance)
     return instance, problems
 
 
-def find_duplicates(entries: Sequence[Entry], field: str, advice: str) -> Iterator[Problem]:
-    """Instances that share a value that must be unique, ignoring case."""
-    first: dict[str, Place] = {}
-    for entry in entries:
-        value, own = _text(entry, field), _field(entry, field)
-        if own is None or not value.strip():
-            continue
-        before = first.setdefault(value.casefold(), own.place)
-        if before is not own.place:
-            yield Problem(own.place, f"{shorten_value(value)} is already used: {before}", advice)
+_TEMPLATES = (TEMPLATE_NAME.casefold(), GALLERY_NAME.casefold(), TEMPLATE_ID)
 
 
-def find_shared_identifiers(entries: Sequence[Entry]) -> Iterator[Problem]:
-    """SAML identifiers of two instances; one from defaults without {key} is such a case."""
-    first: dict[str, Place] = {}
-    for entry in entries:
-        node = locate(entry, ["sso", "identifiers"])[1]
-        names = {"key": _text(entry, "key"), "display_name": _text(entry, "display_name")}
-        for own in node.entries if isinstance(node, Items) else ():
-            if not isinstance(own.node, Text):
-                continue
-            value = str(interpolate_key({"notes": own.node.value}, *names.values())["notes"])
-            before = first.setdefault(value, entry.place)
-            if before is not entry.place:
-                what = f"{shorten_value(value)} is already used: {before}"
-                yield Problem(own.place, what, "Identifiers are unique in a tenant; {key} makes one of each instance.")
+def _check_cross_tenant(entry: Entry, instance: Instance) -> Iterator[Problem]:
+    """What contradicts `cross_tenant` in the same instance."""
+    own, wanted = _field(entry, "cross_tenant"), instance.cross_tenant
+    if own is None or wanted is None:
+        return
+    if instance.template.casefold() not in _TEMPLATES:
+        what = f"belongs to the template Cross-tenant synchronization, not to {shorten_value(instance.template)}"
+        yield Problem(own.place, what, "Remove it, or correct the template.")
+    for key, value in wanted.credentials.items():
+        given = _field(_field(entry, "credentials"), key)
+        if given and instance.credentials[key].casefold() != value.casefold():
+            what = f"{shorten_value(instance.credentials[key])} contradicts cross_tenant, which makes it {value}"
+            yield Problem(given.place, what, "Remove the line.")
+    groups = _field(own, "groups")
+    if groups and wanted.groups and instance.scope != "assigned":
+        what = "groups are synchronized only with 'scope: assigned'"
+        yield Problem(groups.place, what, "Write scope: assigned, or remove groups.")
 
 
-def find_claims_conflicts(entries: Sequence[Entry]) -> Iterator[Problem]:
-    """Claims policies of one name that differ: each is one policy, for all who name it."""
-    first: dict[str, tuple[Plain, Place]] = {}
-    for entry in entries:
-        place, node = locate(entry, ["sso", "claims"])
-        claims = to_plain_fields(node) if node else {}
-        if not isinstance(name := claims.get("name"), str):
-            continue
-        definition, before = first.setdefault(name, (claims.get("definition", ""), place))
-        if definition != claims.get("definition", ""):
-            what = f"{shorten_value(name)} has another definition: {before}"
-            yield Problem(place, what, "Give one of the two policies another name.")
-
-
-def check_renames(entries: Sequence[Entry]) -> Iterator[Problem]:
-    """Former keys that are still in use, or claimed by two instances."""
-    taken = {_text(entry, "key"): entry.place for entry in entries}
-    for entry in entries:
-        former, own = _text(entry, "renamed_from"), _field(entry, "renamed_from")
-        if own and former and former != _text(entry, "key") and former in taken:
-            what = f"{shorten_value(former)} is still the key of another instance: {taken[former]}"
-            yield Problem(own.place, what, "Rename that one first, or correct renamed_from.")
-    yield from find_duplicates(entries, "renamed_from", "Only one instance can have had this key.")
+def _with_target_credentials(instance: Instance) -> Instance:
+    """The instance with the credentials that follow from its target."""
+    if instance.cross_tenant is None:
+        return instance
+    whole = {**instance.cross_tenant.credentials, **instance.credentials}
+    return instance.model_copy(update={"credentials": whole})
 
 
 def _validate(model: type[Model], entry: Entry, values: dict[str, Plain]) -> tuple[Model | None, list[Problem]]:
@@ -226,10 +202,5 @@ def _unusable(entry: Entry) -> Iterator[Problem]:
         yield from _unusable(one)
 
 
-def _field(entry: Entry, name: str) -> Entry | None:
-    return entry.node.entries.get(name) if isinstance(entry.node, Fields) else None
-
-
-def _text(entry: Entry, name: str) -> str:
-    own = _field(entry, name)
-    return own.node.value if own and isinstance(own.node, Text) else ""
+def _field(entry: Entry | None, name: str) -> Entry | None:
+    return entry.node.entries.get(name) if entry and isinstance(entry.node, Fields) else None

@@ -16,16 +16,8 @@ from pydantic import WithJsonSchema
 from flows.documents.errors import FleetFileError, Place, Problem
 from flows.documents.files import Sources
 from flows.documents.nodes import Entry, from_object, to_plain
-from flows.fleet_file.checks import (
-    check_defaults,
-    check_header,
-    check_instance,
-    check_renames,
-    find_claims_conflicts,
-    find_duplicates,
-    find_shared_identifiers,
-)
-from flows.fleet_file.cross_tenant_checks import find_target_conflicts
+from flows.fleet_file.checks import check_defaults, check_header, check_instance
+from flows.fleet_file.fleet_checks import check_fleet
 from flows.fleet_file.include import Gathered, gather
 from flows.fleet_file.json_schema import fleet_parameter_schema
 from flows.fleet_file.models import Fleet, Instance
@@ -110,13 +102,7 @@ def _checked(gathered: Gathered, sha256: str) -> Fleet:
         problems += wrong
         if instance:
             pairs.append((entry, instance))
-    problems += find_duplicates(gathered.instances, "key", "Give each instance a unique key.")
-    problems += find_duplicates(gathered.instances, "display_name", "Give each instance a unique name.")
-    problems += find_duplicates(gathered.instances, "adopt", "An application can belong to only one instance.")
-    problems += find_shared_identifiers(gathered.instances)
-    problems += find_claims_conflicts(gathered.instances)
-    problems += check_renames(gathered.instances)
-    problems += find_target_conflicts(pairs, header.tenant_id if header else "")
+    problems += check_fleet(gathered.instances, pairs, header.tenant_id if header else "")
     # Only by itself: with a wrong file there is a better explanation.
     if not gathered.instances and not problems:
         what, advice = "the fleet has no instances", "Add at least one below 'instances:', or include a file."

@@ -77,6 +77,11 @@ def test_a_target_belongs_to_one_instance_whatever_its_case():
     assert len(fleet_from_object(fleet(instance("a"), instance("b", TAILSPIN))).instances) == 2
 
 
+def test_a_target_in_the_defaults_belongs_to_one_instance_too():
+    both = [{"key": key, "display_name": key, "template": TEMPLATE} for key in ("a", "b")]
+    assert problems(fleet(*both, defaults={"cross_tenant": {"tenant_id": FABRIKAM}})) == ["instances[1]"]
+
+
 def test_an_instance_whose_defaults_say_the_rest_still_needs_a_target():
     one = {"key": "a", "display_name": "A", "template": TEMPLATE}
     assert problems(fleet(one, defaults={"cross_tenant": {"users": True}})) == ["instances[0].cross_tenant.tenant_id"]
