@@ -6,10 +6,10 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from pydantic import Field
 
-from flows.artifacts import publish_outcome
 from flows.fleet_file.loader import FleetParameter
 from flows.plan.job_control import DONE, ResetScope, reset_scope
 from flows.run import journal
+from flows.run.artifacts import publish_outcome
 from flows.run.context import name_run
 from flows.run.journal import open_fleet_run
 from flows.run.lease import WAIT_MINUTES, WaitMinutes, exclusive

@@ -11,11 +11,11 @@ from prefect.logging import get_run_logger
 from prefect.states import Completed
 from pydantic import Field
 
-from flows.artifacts import publish_harvest, publish_report
 from flows.formatting import format_iso
 from flows.monitoring import harvest as harvesting
 from flows.monitoring.harvest import OVERLAP, HarvestResult
 from flows.report.content import Report, build_report
+from flows.run.artifacts import publish_harvest, publish_report
 from flows.run.context import name_run, open_run_context, run_context
 from flows.run.progress import Progress, report_progress
 from flows.run.redaction import install_log_filter

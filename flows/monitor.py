@@ -10,11 +10,11 @@ from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 from pydantic import Field
 
-from flows.artifacts import ProgressArtifact, publish_health
 from flows.fleet_file.loader import FleetParameter
 from flows.formatting import format_count
 from flows.monitoring.credential_warnings import find_expiring_credentials
 from flows.monitoring.sweep import Sweep
+from flows.run.artifacts import ProgressArtifact, publish_health
 from flows.run.context import name_run
 from flows.run.journal import open_fleet_run
 from flows.run.progress import Progress, report_progress

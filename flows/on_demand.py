@@ -7,15 +7,15 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 from pydantic import Field
 
-from flows.artifacts import publish_on_demand_results
 from flows.fleet_file.loader import FleetParameter
 from flows.fleet_file.models import Fleet
-from flows.on_demand_provisioning.result import Expectation, OnDemandRequest, OnDemandResult, OnDemandResults
 from flows.plan.outcome import InstanceOutcome
 from flows.run import journal
+from flows.run.artifacts import publish_on_demand_results
 from flows.run.context import name_run
 from flows.run.journal import open_fleet_run
 from flows.run.progress import Progress, report_progress
+from flows.steps.on_demand import Expectation, OnDemandRequest, OnDemandResult, OnDemandResults
 from flows.tasks.on_demand import plan_on_demand, try_request
 
 OUTCOMES = ("tried", "failed")

@@ -7,10 +7,10 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 from pydantic import Field
 
-from flows.artifacts import publish_connection
 from flows.configuration.environment import EnvironmentIncomplete
 from flows.configuration.sign_in import UnknownBlock, open_client
 from flows.plan.preflight import EVERYTHING, READING, Check, Preflight, check_log, check_permissions
+from flows.run.artifacts import publish_connection
 from flows.run.redaction import install_log_filter
 from flows.tasks.mapped import redacted_task
 from graph_client.errors import GraphError
@@ -28,7 +28,7 @@ async def probe_connection(
         reading_only: Skip the permissions that only apply needs.
     """
     install_log_filter()
-    found = await read_identity(tenant, reading_only)
+    found = await check_sign_in(tenant, reading_only)
     await publish_connection(tenant, found)
     if not found.checks[0].ok:  # the sign-in itself
         return Failed(message=found.checks[0].message, data=found)
@@ -38,7 +38,7 @@ async def probe_connection(
 
 
 @redacted_task("sign-in")
-async def read_identity(tenant: str, reading_only: bool) -> Preflight:
+async def check_sign_in(tenant: str, reading_only: bool) -> Preflight:
     """Sign in with the block, and compare the token's roles with what the commands need."""
     try:
         async with open_client(tenant) as (graph, claims):

@@ -6,7 +6,6 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
-from flows.artifacts import publish_targets
 from flows.configuration.environment import EnvironmentIncomplete, environment
 from flows.configuration.sign_in import read_identity
 from flows.credentials.sources import Sources
@@ -14,6 +13,7 @@ from flows.fleet_file.loader import FleetParameter, read_fleet
 from flows.fleet_file.models import Fleet
 from flows.plan.diff import select_instances
 from flows.plan.preflight import Preflight, check_references
+from flows.run.artifacts import publish_targets
 from flows.run.context import name_run
 from flows.run.redaction import install_log_filter, redact_errors
 from flows.target.address import AddressGuard

@@ -17,7 +17,6 @@ from pydantic import Field
 from flows.apply import shard_runs
 from flows.apply.rollout import choose_rollout
 from flows.apply.shard_pool import Sharding, choose_sharding, settle_left_shards
-from flows.artifacts import publish_applied, publish_plan
 from flows.fleet_file.loader import FleetParameter
 from flows.fleet_file.models import Fleet
 from flows.plan.cross_tenant import ask_administrators
@@ -26,12 +25,13 @@ from flows.plan.plan import DESCRIPTION, Action, InstancePlan, Plan
 from flows.plan.preflight import missing_permissions
 from flows.plan.safety import find_refusal
 from flows.plan.text import format_changes
-from flows.rollout import CanaryRules
 from flows.run import journal
+from flows.run.artifacts import publish_applied, publish_plan
 from flows.run.context import name_run, run_context
 from flows.run.journal import open_fleet_run
 from flows.run.lease import WAIT_MINUTES, WaitMinutes, exclusive, lease_id
 from flows.run.task_runner import LoopTaskRunner
+from flows.run.waves import CanaryRules
 from flows.tasks.mapped import final_state, instance_task, map_instances
 from flows.tasks.provision import (
     add_owners,

@@ -9,13 +9,13 @@ from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 from prefect.states import Completed
 
-from flows.artifacts import publish_quarantine
 from flows.configuration.environment import environment
 from flows.control_jobs import control_jobs
 from flows.fleet_file.loader import FleetParameter, read_fleet
 from flows.monitoring import quarantine
 from flows.monitoring.instances import unmanaged_key
 from flows.monitoring.quarantine import QuarantineEvent, QuarantineReaction, choose_reaction
+from flows.run.artifacts import publish_quarantine
 from flows.run.context import send_notification
 from flows.run.journal import FleetOutcome
 from flows.run.redaction import install_log_filter

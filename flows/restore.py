@@ -7,12 +7,12 @@ from prefect.client.schemas.objects import State
 from prefect.states import Failed
 from pydantic import Field
 
-from flows.artifacts import publish_outcome, publish_plan
 from flows.errors import StepFailed
 from flows.fleet_file.loader import FleetParameter
 from flows.plan.outcome import InstanceOutcome
 from flows.plan.plan import InstancePlan
 from flows.run import journal
+from flows.run.artifacts import publish_outcome, publish_plan
 from flows.run.context import name_run
 from flows.run.journal import open_fleet_run
 from flows.run.lease import WAIT_MINUTES, WaitMinutes, exclusive

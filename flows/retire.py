@@ -8,12 +8,12 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from pydantic import Field
 
-from flows.artifacts import publish_outcome
 from flows.fleet_file.loader import FleetParameter
 from flows.fleet_file.models import Fleet
 from flows.plan.outcome import InstanceOutcome
 from flows.plan.retirement import Retirement, plan_retirements
 from flows.run import journal
+from flows.run.artifacts import publish_outcome
 from flows.run.context import name_run, run_context
 from flows.run.journal import open_fleet_run
 from flows.run.lease import WAIT_MINUTES, WaitMinutes, exclusive

@@ -8,7 +8,6 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from pydantic import Field
 
-from flows.artifacts import publish_outcome
 from flows.configuration.environment import environment
 from flows.errors import StepFailed
 from flows.fleet_file.loader import FleetParameter
@@ -24,6 +23,7 @@ from flows.plan.certificates import (
 )
 from flows.plan.outcome import InstanceOutcome, StagedCertificate
 from flows.run import journal
+from flows.run.artifacts import publish_outcome
 from flows.run.context import name_run, run_context
 from flows.run.events import emit_staged_events
 from flows.run.journal import open_fleet_run

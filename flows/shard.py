@@ -7,9 +7,9 @@ from prefect.client.schemas.objects import State
 from pydantic import Field
 
 from flows.apply.shard_pool import restrict_to
-from flows.artifacts import publish_apps, publish_outcome
 from flows.provision import apply_plan
 from flows.run import journal
+from flows.run.artifacts import publish_apps, publish_outcome
 from flows.run.journal import open_fleet_run
 from flows.run.lease import exclusive
 from flows.run.task_runner import LoopTaskRunner

@@ -10,11 +10,11 @@ from prefect.logging import get_run_logger
 from prefect.states import Completed
 from pydantic import Field
 
-from flows.artifacts import publish_health
 from flows.formatting import format_count
 from flows.inventory.discovery import TenantLook
 from flows.inventory.inventory import Inventory, read_inventory
 from flows.inventory.watch import TenantSweep, build_sweep, record_sweep
+from flows.run.artifacts import publish_health
 from flows.run.context import name_run, open_run_context, run_context
 from flows.run.events import emit_episode_events
 from flows.run.progress import Progress, report_progress

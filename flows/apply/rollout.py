@@ -9,12 +9,15 @@ from typing import Literal, cast
 from prefect.client.schemas.objects import State
 
 from flows.apply.wave_watch import Watch, judge_wave, try_users, watch_wave
-from flows.artifacts import publish_waves
 from flows.fleet_file.models import Fleet
-from flows.on_demand_provisioning.request import find_user
+from flows.plan.on_demand import find_user
 from flows.plan.outcome import APPLIED, InstanceOutcome
 from flows.plan.plan import Plan
-from flows.rollout import (
+from flows.run import journal
+from flows.run.artifacts import publish_waves
+from flows.run.context import run_context
+from flows.run.journal import FleetOutcome
+from flows.run.waves import (
     CanaryRules,
     HealthCheck,
     RolloutReport,
@@ -24,9 +27,6 @@ from flows.rollout import (
     same_rollout,
     split_into_waves,
 )
-from flows.run import journal
-from flows.run.context import run_context
-from flows.run.journal import FleetOutcome
 from flows.store import Rollout, RolloutWave
 from flows.tasks.jobs import WIDTH, control_job, plan_controls
 from flows.tasks.mapped import map_instances

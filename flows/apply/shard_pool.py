@@ -19,12 +19,12 @@ from prefect.utilities.urls import url_for
 
 from flows.apply import shard_runs
 from flows.apply.shard_runs import ShardLiveness
-from flows.artifacts import ProgressArtifact
 from flows.errors import StepFailed
 from flows.fleet_file.models import Fleet
 from flows.plan.outcome import InstanceOutcome
 from flows.plan.plan import Action, Conflict, FieldChange, InstancePlan, Plan
 from flows.run import journal
+from flows.run.artifacts import ProgressArtifact
 from flows.run.context import run_context
 from flows.run.task_runner import EXCEEDED
 from flows.store import Change

@@ -8,17 +8,17 @@ from datetime import datetime
 from prefect.client.schemas.objects import State
 from prefect.states import Failed
 
-from flows.artifacts import ProgressArtifact
 from flows.errors import KNOWN_ERRORS
 from flows.fleet_file.models import Fleet
 from flows.monitoring.cycle_log import JobLog, collect_job_logs
 from flows.monitoring.health import RUNNING, JobHealth
 from flows.monitoring.sweep import Reading, Target
-from flows.on_demand_provisioning.result import OnDemandResult
 from flows.plan.outcome import InstanceOutcome
-from flows.rollout import CanaryRules, HealthCheck, Observation, WaveReport, evaluate
+from flows.run.artifacts import ProgressArtifact
 from flows.run.context import run_context
 from flows.run.progress import Progress, report_progress
+from flows.run.waves import CanaryRules, HealthCheck, Observation, WaveReport, evaluate
+from flows.steps.on_demand import OnDemandResult
 from flows.tasks.jobs import sweep_jobs
 from flows.tasks.mapped import log, redacted_task
 from flows.tasks.on_demand import plan_on_demand, try_request

@@ -243,7 +243,7 @@ class CanaryOptions:
 
 
 def _limit(text: str) -> tuple[str, float]:
-    from flows.rollout import CanaryRules
+    from flows.run.waves import CanaryRules
 
     name, _, number = text.partition("=")
     known = [each for each in CanaryRules.model_fields if each != "users"]

@@ -17,10 +17,10 @@ from flows.fleet_file.models import Fleet
 from flows.plan.outcome import APPLIED, InstanceOutcome
 from flows.plan.plan import FieldChange as FieldPlan
 from flows.plan.plan import Plan
-from flows.rollout import RolloutReport
 from flows.run.context import RunContext, open_run_context, run_context
 from flows.run.lease import lease_id
 from flows.run.redaction import install_log_filter
+from flows.run.waves import RolloutReport
 from flows.store import Change, ChangeError, FieldChange, Run, StoreError
 
 

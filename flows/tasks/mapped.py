@@ -14,11 +14,11 @@ from prefect.states import Completed, Failed
 from prefect.tasks import Task
 from prefect.utilities.annotations import quote
 
-from flows.artifacts import ProgressArtifact, name_flows
 from flows.errors import KNOWN_ERRORS, StepFailed
 from flows.formatting import format_count
 from flows.plan.outcome import InstanceOutcome
 from flows.run import journal
+from flows.run.artifacts import ProgressArtifact, name_flows
 from flows.run.context import name_fleet_run
 from flows.run.journal import FleetOutcome
 from flows.run.progress import STEP, Progress, report_progress

@@ -10,16 +10,16 @@ from prefect.states import Failed
 
 from flows.errors import KNOWN_ERRORS, StepFailed
 from flows.fleet_file.models import Fleet
-from flows.on_demand_provisioning.request import find_group, find_targets, find_user
-from flows.on_demand_provisioning.result import (
+from flows.plan.diff import select_instances
+from flows.plan.on_demand import find_group, find_targets, find_user
+from flows.run.context import run_context
+from flows.steps.on_demand import (
     OnDemandRequest,
     OnDemandResult,
     build_requests,
     fail_request,
     provision_subject,
 )
-from flows.plan.diff import select_instances
-from flows.run.context import run_context
 from flows.store import StoredOnDemandResult
 from flows.tasks.mapped import log, redacted_task
 

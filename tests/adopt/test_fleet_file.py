@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from flows.adopt import build_adoption_file, choose_key, choose_variable_name, find_unmanaged
 from flows.errors import StepFailed
 from flows.fleet_file.loader import load_fleet
+from flows.plan.adoption import build_adoption_file, choose_key, choose_variable_name, find_unmanaged
 from flows.plan.diff import diff_fleet
 from flows.tenant.observe import observe_fleet
 from graph_emulator import Clock, Emulator, EmulatorSettings

@@ -6,7 +6,7 @@ import pytest
 from prefect.client.schemas.objects import FlowRun
 from prefect.context import FlowRunContext
 
-from flows.artifacts import name_flows
+from flows.run.artifacts import name_flows
 from tests.proof.prefect_aside import prefect_api_at
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from flows.artifacts import portal_link
+from flows.run.artifacts import portal_link
 from graph_client.settings import CLOUDS
 
 

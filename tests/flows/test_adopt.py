@@ -2,9 +2,9 @@
 
 import pytest
 
-from flows.adopt import build_adoption_file, find_unmanaged
 from flows.configuration.sign_in import open_client
 from flows.fleet_file.loader import load_fleet
+from flows.plan.adoption import build_adoption_file, find_unmanaged
 from flows.provision import provision_fleet
 from tests.estates import AWS, TENANT, estate, fleet, instance
 from tests.tenant.crowds import settle

@@ -159,7 +159,7 @@ async def test_what_is_no_group_is_said(tenant):
 
 
 async def test_who_is_not_assigned_is_skipped_and_told_what_to_do(tenant):
-    from flows.on_demand_provisioning.result import format_lines
+    from flows.steps.on_demand import format_lines
 
     principal = next(iter(tenant.jobs()))
     tenant.emulator.controls.edit_secrets(principal, {"SyncAll": "false"})

@@ -24,7 +24,7 @@ def probe(monkeypatch):
         published.append(artifact)
 
     async def run(wanted, allowed="localhost", **parameters):
-        monkeypatch.setattr("flows.artifacts.acreate_table_artifact", publish)
+        monkeypatch.setattr("flows.run.artifacts.acreate_table_artifact", publish)
         with add_prefect_variables({"ENTRA_FLEET_TARGETS": allowed}):
             state = await probe_targets(wanted, **parameters, return_state=True)
         return state, published[-1]

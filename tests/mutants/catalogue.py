@@ -162,21 +162,21 @@ MUTANTS = (
     ),
     Mutant(
         "provision somebody again after a lost answer",
-        "flows/on_demand_provisioning/result.py",
+        "flows/steps/on_demand.py",
         "            return replace(trial, failure=_unknown(error))",
         "            continue",
         ("tests/flows/test_on_demand.py",),
     ),
     Mutant(
         "let a group of any size through",
-        "flows/on_demand_provisioning/request.py",
+        "flows/plan/on_demand.py",
         "            if len(members) > MEMBERS_MAX:",
         "            if len(members) > MEMBERS_MAX and False:",
         ("tests/flows/test_on_demand.py",),
     ),
     Mutant(
         "take whatever came for what was expected",
-        "flows/on_demand_provisioning/result.py",
+        "flows/steps/on_demand.py",
         "        if expected is None:",
         "        if expected is not None:",
         ("tests/flows/test_on_demand.py",),
@@ -204,7 +204,7 @@ MUTANTS = (
     ),
     Mutant(
         "go on with a roll-out whose plan has changed",
-        "flows/rollout.py",
+        "flows/run/waves.py",
         'return all(known[key]["digest"] == now[key].digest for key in left) and all(',
         'return all(known[key]["digest"] for key in left) and all(',
         ("tests/rollout/test_waves.py",),

@@ -18,8 +18,7 @@ from prefect.tasks import Task
 from prefect.utilities.annotations import quote
 from prefect.utilities.callables import get_call_parameters
 
-from flows import artifacts
-from flows.run import events, task_runner
+from flows.run import artifacts, events, task_runner
 from flows.run.task_runner import LoopTaskRunner
 from flows.tasks import mapped as mapping
 

@@ -8,10 +8,10 @@ import pytest
 from flows.errors import StepFailed
 from flows.monitoring.cycle_log import JobLog
 from flows.monitoring.health import JobHealth
-from flows.on_demand_provisioning.request import Subject
-from flows.on_demand_provisioning.result import OnDemandResult
+from flows.plan.on_demand import Subject
 from flows.plan.outcome import InstanceOutcome
-from flows.rollout import CanaryRules, HealthCheck, Observation, evaluate
+from flows.run.waves import CanaryRules, HealthCheck, Observation, evaluate
+from flows.steps.on_demand import OnDemandResult
 
 RULES = CanaryRules(failures_percent=5, deletes=2)
 OUTCOME = InstanceOutcome("k", "updated", job_id="j")

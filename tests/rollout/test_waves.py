@@ -8,7 +8,7 @@ from flows.errors import StepFailed
 from flows.fleet_file.models import Instance
 from flows.monitoring.health import JobHealth
 from flows.plan.plan import Action, FieldChange, InstancePlan, Plan
-from flows.rollout import fingerprint_changes, same_rollout, split_into_waves
+from flows.run.waves import fingerprint_changes, same_rollout, split_into_waves
 from tests.estates import TENANT
 
 

@@ -28,7 +28,7 @@ async def test_a_token_that_is_quoted_back_is_nowhere(field, tmp_path, caplog, c
         add_prefect_variables({"TOKEN": MARKER, "ENTRA_FLEET_TARGETS": "localhost"}),
         prefect_aside(),
     ):
-        monkeypatch.setattr("flows.artifacts.acreate_table_artifact", publish)
+        monkeypatch.setattr("flows.run.artifacts.acreate_table_artifact", publish)
         caplog.set_level(logging.DEBUG)
         tenant.emulator.field = field
         wanted = fleet(

@@ -14,7 +14,7 @@ from flows.cli.output.records import refuse_existing, write_new
 from flows.formatting import format_number
 
 if TYPE_CHECKING:
-    from flows.adopt import AdoptionFile
+    from flows.plan.adoption import AdoptionFile
 
 
 def command(
@@ -53,8 +53,8 @@ def command(
 def _fleet_name(fleet: str | None, alternative: str) -> str:
     from pydantic import TypeAdapter, ValidationError
 
-    from flows.adopt import choose_key
     from flows.documents.field_types import FleetName
+    from flows.plan.adoption import choose_key
 
     name = fleet if fleet is not None else choose_key(alternative, ())[:40].strip("-")
     try:
@@ -67,9 +67,9 @@ def _fleet_name(fleet: str | None, alternative: str) -> str:
 async def _look(
     fleet: str, template: str | None, tag: str | None, principal_ids: Collection[str], tenant: str | None
 ) -> "AdoptionFile":
-    from flows.adopt import build_adoption_file, find_unmanaged
     from flows.configuration.environment import EnvironmentIncomplete, environment
     from flows.configuration.sign_in import open_client
+    from flows.plan.adoption import build_adoption_file, find_unmanaged
 
     async with open_client(tenant) as (graph, claims):
         tenant_id = claims.tenant_id or environment().tenant

@@ -18,7 +18,7 @@ from flows.cli.options import (
 from flows.cli.output.console import print_json, print_note
 
 if TYPE_CHECKING:
-    from flows.on_demand_provisioning.result import OnDemandResults
+    from flows.steps.on_demand import OnDemandResults
 
 OnlyOption = Annotated[
     list[str], typer.Option("--only", metavar="KEY", help="Instance to try; repeatable.", autocompletion=complete_keys)
@@ -56,8 +56,8 @@ def command(
     """
     from flows.configuration.environment import use_store
     from flows.fleet_file.loader import load_fleet
-    from flows.on_demand_provisioning.result import EXPECTATIONS
     from flows.plan.diff import select_instances
+    from flows.steps.on_demand import EXPECTATIONS
 
     if not (user or group):
         raise BadUsage("try needs at least one user or group.", "Use --user or --group.")
@@ -79,7 +79,7 @@ def command(
 
 
 def _report(outcome: "OnDemandResults", output: Output) -> None:
-    from flows.on_demand_provisioning.result import format_unexpected
+    from flows.steps.on_demand import format_unexpected
 
     if output is Output.JSON:
         print_json(outcome.as_json())

@@ -31,8 +31,8 @@ from flows.plan.text import (
 
 if TYPE_CHECKING:
     from flows.plan.plan import Plan
-    from flows.rollout import RolloutReport
     from flows.run.journal import FleetOutcome
+    from flows.run.waves import RolloutReport
 
 
 _SIGNS: dict[Verb, str] = {"create": "+", "adopt": ">", "finish": "~", "update": "~", "none": " ", "conflict": "!"}

@@ -13,7 +13,7 @@ from flows.cli.output.tables import Column, format_moment, print_table, state_te
 
 if TYPE_CHECKING:
     from flows.monitoring.user_history import HistoryEntry, TriedOnDemand, UserHistory
-    from flows.on_demand_provisioning.result import OnDemandResult, OnDemandResults
+    from flows.steps.on_demand import OnDemandResult, OnDemandResults
 
 
 _COLOURS = {"failed": "red", "unknown": "red", "skipped": "yellow"}
@@ -31,7 +31,7 @@ def show_on_demand_results(outcome: "OnDemandResults") -> None:
 
 def _show(trial: "OnDemandResult") -> None:
     # `why` shows users too, from the store alone: it loads no client of Graph.
-    from flows.on_demand_provisioning.result import format_lines
+    from flows.steps.on_demand import format_lines
 
     console, subject = stdout_console(), trial.subject
     who = "  ".join(filter(None, (subject.label, subject.user_principal_name, subject.kind, subject.id)))
@@ -50,7 +50,7 @@ def _show(trial: "OnDemandResult") -> None:
 
 
 def _steps(trial: "OnDemandResult") -> Table:
-    from flows.on_demand_provisioning.result import format_details
+    from flows.steps.on_demand import format_details
 
     grid = Table.grid(padding=(0, 2))
     for step in trial.steps:

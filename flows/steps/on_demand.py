@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 from flows.errors import StepFailed
 from flows.formatting import format_iso
 from flows.monitoring.triage import Explanation, explain_error
-from flows.on_demand_provisioning.request import OnDemandTarget, Subject
+from flows.plan.on_demand import OnDemandTarget, Subject
 from graph_client import GraphClient
 from graph_client.errors import GraphError, Throttled
 from graph_client.models import OnDemandAnswer

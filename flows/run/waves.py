@@ -12,9 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from flows.errors import StepFailed
 from flows.monitoring.cycle_log import JobLog
 from flows.monitoring.health import RUNNING, JobHealth
-from flows.on_demand_provisioning.result import OnDemandResult
 from flows.plan.outcome import InstanceOutcome
 from flows.plan.plan import InstancePlan, Plan
+from flows.steps.on_demand import OnDemandResult
 
 
 class CanaryRules(BaseModel):

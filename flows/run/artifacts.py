@@ -27,13 +27,6 @@ from flows.formatting import escape_markdown, format_count, format_iso, format_n
 from flows.monitoring.harvest import HarvestResult
 from flows.monitoring.quarantine import QuarantineEvent
 from flows.monitoring.sweep import Sweep
-from flows.on_demand_provisioning.result import (
-    OnDemandResult,
-    OnDemandResults,
-    format_details,
-    format_lines,
-    format_unexpected,
-)
 from flows.plan.plan import Plan
 from flows.plan.preflight import Check, Preflight
 from flows.plan.text import (
@@ -46,9 +39,16 @@ from flows.plan.text import (
 )
 from flows.report.content import Report
 from flows.report.markdown import render_markdown
-from flows.rollout import HealthCheck, RolloutReport, WaveReport
 from flows.run.context import run_context
 from flows.run.journal import FleetOutcome
+from flows.run.waves import HealthCheck, RolloutReport, WaveReport
+from flows.steps.on_demand import (
+    OnDemandResult,
+    OnDemandResults,
+    format_details,
+    format_lines,
+    format_unexpected,
+)
 from flows.target.targets import TargetCheck
 
 _FLOWS: dict[str, tuple[str, str, dict[str, Any]]] = {

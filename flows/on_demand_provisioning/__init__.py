@@ -1,1 +1,0 @@
-"""Provisioning one user or group now: what is asked for, and the result."""
