@@ -11,8 +11,7 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-from benchmarks.measure import Figure, peak_megabytes
-from benchmarks.postgres import database
+from benchmarks.measure import Figure, database, peak_megabytes
 from benchmarks.tenant import Tenant, client, tenant
 from flows.configuration.environment import environment
 from flows.monitoring.harvest import harvest

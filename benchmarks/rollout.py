@@ -14,9 +14,8 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
-from benchmarks.measure import Figure
+from benchmarks.measure import Figure, run
 from benchmarks.tenant import QUICK, fleet_of
-from benchmarks.virtual_time import run
 from flows.credentials.references import Secret
 from flows.fleet_file.loader import fleet_from_object
 from flows.monitoring.sweep import Target, sweep_jobs

@@ -16,8 +16,7 @@ import redis
 from sqlalchemy import create_engine, make_url, text
 
 from benchmarks.apply import REALISTIC, recorded_starts
-from benchmarks.measure import Figure
-from benchmarks.postgres import database
+from benchmarks.measure import Figure, database
 from benchmarks.tenant import Tenant, fleet_file, tenant
 from graph_client import GraphSettings
 from tests.e2e.processes import descendants, kill_all

@@ -171,7 +171,7 @@ class EmulatorSettings:
     """What validation and cycles make of a second application for the same target tenant."""
 
     target_fault: str | None = None
-    """What is wrong with the target systems that run here: a name of `graph_emulator.scim.faults.FAULTS`."""
+    """What is wrong with the target systems that run here: a name of `graph_emulator.scim.server.FAULTS`."""
     target_token_seconds: float = 60.0
     """How long a target system with the fault `ending-token` takes a token, from its first use on."""
 

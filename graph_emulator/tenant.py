@@ -12,7 +12,7 @@ from graph_emulator.directory.token_policies import PolicyKind, TokenPolicies
 from graph_emulator.provisioning.audit_log import AuditLog
 from graph_emulator.provisioning.credentials import SavedSecrets, TargetSystems
 from graph_emulator.provisioning.cross_tenant import TargetTenants
-from graph_emulator.provisioning.job_lifecycle import HandlerContext
+from graph_emulator.provisioning.jobs import HandlerContext
 from graph_emulator.provisioning.provisioning_log import ProvisioningLog
 from graph_emulator.provisioning.scheduler import JobScheduler
 from graph_emulator.scim.server import ScimServers

@@ -22,7 +22,7 @@ FLOW_FILES = (
     "flows/retire.py",
     "flows/react.py",
     "flows/probe.py",
-    "flows/probe_targets.py",
+    "flows/probe.py",
     "flows/on_demand.py",
     "flows/restore.py",
 )

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from flows.errors import StepFailed
-from flows.inventory.certificates import SAML, read_certificate_facts, read_sign_on_mode
+from flows.inventory.inventory import SAML, read_certificate_facts, read_sign_on_mode
 from flows.monitoring.health import UNREADABLE, assess_job, find_stall
 from flows.store import Look, Store, TenantJob, TenantPrincipal
 from flows.store.tenant_inventory import JobsRead

@@ -6,8 +6,7 @@ from typing import Any
 
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
-from flows.mappings.diff import diff_mappings
-from flows.mappings.merge import DesiredMapping, row_named
+from flows.mappings.merge import DesiredMapping, diff_mappings, row_named
 from flows.mappings.models import Mappings
 from flows.mappings.table import dumper, lines_node, row_node, scalar
 

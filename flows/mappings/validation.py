@@ -7,9 +7,8 @@ from typing import Any
 from flows.documents.errors import Place, Problem, suggest_nearest
 from flows.documents.field_types import shorten_value
 from flows.mappings.clauses import Clause, fold_name, parse_clause
-from flows.mappings.diff import diff_mappings
 from flows.mappings.expressions import FunctionCall, read_expression
-from flows.mappings.merge import DesiredMapping
+from flows.mappings.merge import DesiredMapping, diff_mappings
 from flows.mappings.models import SCOPES, AttributeMapping, Mappings
 from graph_client.models import FilterOperator, MappingFunction
 

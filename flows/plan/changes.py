@@ -10,10 +10,9 @@ from flows.plan.known_state import KnownState
 from flows.plan.plan import NEVER_STARTED, FieldChange
 from flows.plan.single_sign_on import diff_claims, diff_sign_on
 from flows.tenant.assignments import Assigned, Principal, format_assigned, format_assignment, missing_assignments
-from flows.tenant.claims_policies import FleetPolicies
 from flows.tenant.instance_state import ObservedInstance
 from flows.tenant.ownership_tag import OwnershipTag
-from flows.tenant.single_sign_on import NO_SIGN_ON
+from flows.tenant.single_sign_on import NO_SIGN_ON, FleetPolicies
 
 _MASK = "*"
 SAVED_AGAIN = "to be saved again"

@@ -6,8 +6,7 @@ from typing import Any
 
 from flows.errors import StepFailed
 from flows.fleet_file.models import Fleet, Instance
-from flows.mappings.diff import Difference, diff_mappings
-from flows.mappings.merge import desired_mappings
+from flows.mappings.merge import Difference, desired_mappings, diff_mappings
 from flows.mappings.models import Mappings
 from flows.mappings.table import build_table, find_object_mapping, matching
 from flows.monitoring.health import JobHealth, assess_job

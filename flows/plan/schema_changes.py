@@ -6,8 +6,7 @@ from typing import Any
 
 from flows.documents.errors import Problem
 from flows.formatting import format_count
-from flows.mappings.diff import Difference, diff_mappings
-from flows.mappings.merge import DesiredMapping, desired_mappings
+from flows.mappings.merge import DesiredMapping, Difference, desired_mappings, diff_mappings
 from flows.mappings.models import Mappings
 from flows.mappings.rows import digest_json
 from flows.mappings.validation import find_problems

@@ -7,9 +7,15 @@ from dataclasses import replace
 from flows.fleet_file.models import Fleet, Instance
 from flows.fleet_file.single_sign_on import NOTIFICATION_EMAILS_MAX, SingleSignOn
 from flows.plan.plan import SHARED_CLAIMS, Conflict, FieldChange, InstancePlan
-from flows.tenant.claims_policies import FleetPolicies, choose_policy, has_definition
 from flows.tenant.ownership_tag import OwnershipTag
-from flows.tenant.single_sign_on import IdentifierOwner, ObservedSignOn, merge_roles
+from flows.tenant.single_sign_on import (
+    FleetPolicies,
+    IdentifierOwner,
+    ObservedSignOn,
+    choose_policy,
+    has_definition,
+    merge_roles,
+)
 
 
 def diff_sign_on(wanted: SingleSignOn, found: ObservedSignOn, service_principal_id: str) -> tuple[FieldChange, ...]:

@@ -1,16 +1,19 @@
-"""The stages of a certificate rotation on one service principal.
+"""Signing certificates in guarded stages: added once, handed over by a hook, activated, removed when expired.
 
-Graph gives no way to remove a signing certificate but to replace all of them, and a replica may lag behind: whatever
-it does not show is lost by the replacement. So every stage here looks until what it knows of is shown.
+Graph removes a signing certificate only by a replacement of all of them, and a replica may lag behind: what it does
+not show is lost by the replacement. So each stage looks until everything it knows of is shown.
 """
 
 import asyncio
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime
 
 from flows.errors import StepFailed
 from flows.monitoring.signing_certificates import SigningCertificate, SigningCertificates, read_certificates
 from flows.plan.certificates import CertificateChange
+from flows.plan.outcome import StagedCertificate
 from flows.steps.idempotency import create_once, find_existing, wait_limits
 from graph_client import GraphClient
 from graph_client.errors import NotFound, WaitExpired
@@ -182,4 +185,72 @@ async def _wait_for_next(
         seen=bounds.good_reads,
         within_seconds=bounds.ready_seconds,
         interval_seconds=bounds.interval_seconds,
+    )
+
+
+_LONGEST_SECONDS = 300.0
+_LAST_LINES = 3
+
+
+def hook_variables(change: CertificateChange, staged: StagedCertificate) -> dict[str, str]:
+    """Return the environment variables of a hook; none of them is a secret."""
+    return {
+        "ENTRA_FLEET_HOOK_FLEET": change.fleet,
+        "ENTRA_FLEET_HOOK_KEY": change.key,
+        "ENTRA_FLEET_HOOK_APP_ID": change.app_id,
+        "ENTRA_FLEET_HOOK_SERVICE_PRINCIPAL_ID": change.service_principal_id,
+        "ENTRA_FLEET_HOOK_THUMBPRINT": staged.thumbprint,
+        "ENTRA_FLEET_HOOK_CERTIFICATE": staged.public,
+        "ENTRA_FLEET_HOOK_METADATA_URL": staged.metadata_url,
+    }
+
+
+async def run_hook(
+    command: str,
+    variables: Mapping[str, str],
+    inherited: Mapping[str, str],
+    *,
+    longest_seconds: float = _LONGEST_SECONDS,
+) -> None:
+    """Run the hook, and return once it has succeeded.
+
+    Args:
+        command: The command and its arguments, as in a shell; no shell runs it.
+        variables: What describes the instance and the certificate.
+        inherited: The environment that it is given besides.
+        longest_seconds: How long it may take.
+
+    Raises:
+        StepFailed: It could not be started, failed, or took too long; the text has its last lines.
+    """
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *shlex.split(command),
+            env={**inherited, **variables},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+    except (OSError, ValueError, TypeError) as error:
+        raise _failed(variables, f"cannot be started: {error}") from None
+    try:
+        async with asyncio.timeout(longest_seconds):
+            output, _ = await process.communicate()
+    except TimeoutError:
+        raise _failed(variables, f"did not end within {longest_seconds:g} s") from None
+    finally:
+        if process.returncode is None:
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+    if process.returncode:
+        last = " / ".join(output.decode("utf-8", "replace").split("\n")[-_LAST_LINES - 1 :]).strip(" /")
+        raise _failed(variables, f"failed with exit code {process.returncode}: {last or 'it printed nothing'}")
+
+
+def _failed(variables: Mapping[str, str], what: str) -> StepFailed:
+    return StepFailed(
+        "HookFailed",
+        f"The certificate hook of {variables['ENTRA_FLEET_HOOK_KEY']} {what}",
+        "Correct the hook, then activate again. Until then the certificate before signs, for as long as it is valid.",
     )

@@ -14,9 +14,14 @@ from flows.plan.plan import InstancePlan
 from flows.plan.single_sign_on import find_claims_conflict
 from flows.steps.idempotency import create_once, find_existing
 from flows.steps.single_sign_on import wait_until_agreed
-from flows.tenant.claims_policies import FleetPolicies, choose_policy, has_definition, read_assigned_policy
 from flows.tenant.ownership_tag import OwnershipTag
-from flows.tenant.single_sign_on import ObservedSignOn
+from flows.tenant.single_sign_on import (
+    FleetPolicies,
+    ObservedSignOn,
+    choose_policy,
+    has_definition,
+    read_assigned_policy,
+)
 from graph_client import GraphClient
 from graph_client.errors import BadRequest, Conflict, NotFound
 from graph_client.models import ClaimsMappingPolicy

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from urllib.parse import quote, urlsplit
 
 from flows.base_error import EntraFleetError
-from graph_client.proxy import is_loopback
+from graph_client.settings import is_loopback
 
 PATCH_FLAGS = ("aadOptscim062020", "AzureAdScimPatch2017")
 """What an address may carry to choose the dialect of PATCH; it is for Entra, and the target never sees it.

@@ -8,12 +8,19 @@ from flows.fleet_file.models import Instance
 from flows.monitoring.health import UNREADABLE
 from flows.monitoring.own_job import choose_job, offered_templates
 from flows.tenant.assignments import Assigned, Principal, list_assigned, list_owners
-from flows.tenant.claims_policies import NO_POLICIES, FleetPolicies, read_assigned_policy
 from flows.tenant.cross_tenant import Partnership
 from flows.tenant.ownership_tag import OwnershipTag
 from flows.tenant.recycle_bin import DeletedApplication
 from flows.tenant.schemas import SchemaLanguage, TemplateIds, read_schema
-from flows.tenant.single_sign_on import NO_SIGN_ON, IdentifierOwner, ObservedSignOn, read_sign_on
+from flows.tenant.single_sign_on import (
+    NO_POLICIES,
+    NO_SIGN_ON,
+    FleetPolicies,
+    IdentifierOwner,
+    ObservedSignOn,
+    read_assigned_policy,
+    read_sign_on,
+)
 from flows.tenant.templates import TemplateProblem
 from graph_client import Resources
 from graph_client.errors import Forbidden, GraphError, NotFound, Unauthorized

@@ -9,13 +9,12 @@ from flows.configuration.target_tenants import TargetTenants
 from flows.errors import StepFailed
 from flows.fleet_file.models import Assignment, Fleet, Instance
 from flows.tenant.assignments import Assigned, Principal, find_principals, missing_assignments, surplus_assignments
-from flows.tenant.claims_policies import find_fleet_policies
 from flows.tenant.cross_tenant import Candidate, observe_partnerships
 from flows.tenant.instance_state import Observed, ObservedInstance, read_desired_instance
 from flows.tenant.ownership_tag import tag_prefix
 from flows.tenant.recycle_bin import find_deleted, find_deleted_principals
 from flows.tenant.schemas import TemplateIds, read_languages
-from flows.tenant.single_sign_on import find_identifier_owners
+from flows.tenant.single_sign_on import find_fleet_policies, find_identifier_owners
 from flows.tenant.templates import find_templates, with_new_names
 from graph_client import GraphClient, Resources
 from graph_client.models import Application, ApplicationTemplate, ServicePrincipal, SynchronizationJob

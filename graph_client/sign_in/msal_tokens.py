@@ -168,7 +168,7 @@ def _credential(method: ClientSecret | Certificate | FederatedAssertion) -> Any:
         return method.client_secret
     if isinstance(method, Certificate):
         # Imported here: few sign in by certificate, and cryptography is slow to import.
-        from graph_client.sign_in.certificate import msal_certificate  # noqa: PLC0415
+        from graph_client.sign_in.assertions import msal_certificate  # noqa: PLC0415
 
         learn_secrets(method.password)
         credential = msal_certificate(method)

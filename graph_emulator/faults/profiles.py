@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from graph_emulator.faults.rules import FaultRule
-from graph_emulator.scim.faults import FAULTS
+from graph_emulator.scim.server import FAULTS
 from graph_emulator.settings import EmulatorError, EmulatorSettings
 
 

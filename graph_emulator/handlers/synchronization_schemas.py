@@ -9,8 +9,7 @@ from graph_emulator.clock import share, write_moment
 from graph_emulator.directory.directory import Entry, Kind
 from graph_emulator.handlers.call import Answer, Call, synchronized_principal
 from graph_emulator.handlers.synchronization_jobs import job_of, schema_of
-from graph_emulator.provisioning.expressions import FUNCTIONS, Expression, ExpressionError, parse
-from graph_emulator.provisioning.schema import build_schema
+from graph_emulator.provisioning.schema import FUNCTIONS, Expression, ExpressionError, build_schema, parse
 from graph_emulator.wire.bodies import take
 from graph_emulator.wire.odata import allow_options
 from graph_emulator.wire.problems import GraphProblem

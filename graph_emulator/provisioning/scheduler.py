@@ -8,8 +8,7 @@ from typing import Any
 from graph_emulator.clock import guid
 from graph_emulator.directory.directory import Entry
 from graph_emulator.provisioning.cycles import Subject, syncs_all
-from graph_emulator.provisioning.job_lifecycle import HandlerContext, build_cycle_plan, due_at, hold, settle, wake
-from graph_emulator.provisioning.jobs import Job
+from graph_emulator.provisioning.jobs import HandlerContext, Job, build_cycle_plan, due_at, hold, settle, wake
 from graph_emulator.provisioning.on_demand import provision_now
 from graph_emulator.provisioning.provisioning_log import Event
 from graph_emulator.settings import EmulatorError

@@ -1,6 +1,6 @@
 """docs/target.md has every rule, and every fault that the embedded target can have is listed."""
 
-from graph_emulator.scim.faults import FAULTS
+from graph_emulator.scim.server import FAULTS
 from tests.docs.pages import DOCS, names, rows, section
 from tests.target.scim import RULES
 

@@ -16,8 +16,7 @@ from flows.on_demand import provision_on_demand
 from flows.provision import provision_fleet
 from flows.restore import restore_schema
 from flows.retire import retire_instances
-from flows.rotate import rotate_credentials
-from flows.rotate_certificates import rotate_certificates
+from flows.rotate import rotate_certificates, rotate_credentials
 from flows.run import journal
 from flows.run.context import open_run_context
 from flows.run.lease import exclusive

@@ -3,7 +3,7 @@
 import pytest
 
 from flows.configuration.environment import add_prefect_variables
-from flows.probe_targets import probe_targets
+from flows.probe import probe_targets
 from tests.estates import NON_GALLERY, estate, fleet, instance
 
 pytestmark = pytest.mark.usefixtures("without_prefect")

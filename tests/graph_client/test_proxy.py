@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from graph_client import ClientSecret, GraphClient, GraphSettings, MsalTokens, StaticTokens, errors
-from graph_client.proxy import check_proxy, find_proxy
+from graph_client.settings import check_proxy, find_proxy
 
 PROXY = "http://proxy.example:3128"
 GRAPH = "https://graph.microsoft.com/v1.0/applications"

@@ -4,8 +4,7 @@ import copy
 
 import pytest
 
-from flows.mappings.diff import DELETES, DISABLED, MATCHING, REMOVED, SCOPING, diff_mappings
-from flows.mappings.merge import desired_mappings
+from flows.mappings.merge import DELETES, DISABLED, MATCHING, REMOVED, SCOPING, desired_mappings, diff_mappings
 from flows.mappings.schema_edit import merge_schema, new_expressions
 from flows.mappings.table import build_table
 from tests.mappings.schemas import attribute, edited, mappings, schema_of, users

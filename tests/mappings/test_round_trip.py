@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from flows.documents.nodes import to_plain
 from flows.documents.readers import read_yaml
-from flows.mappings.diff import diff_mappings
-from flows.mappings.merge import desired_mappings
+from flows.mappings.merge import desired_mappings, diff_mappings
 from flows.mappings.models import Mappings
 from flows.mappings.schema_edit import merge_schema
 from flows.mappings.table import build_table, find_object_mapping, write_yaml

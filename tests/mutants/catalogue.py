@@ -253,7 +253,7 @@ MUTANTS = (
     ),
     Mutant(
         "call a change of the scoping filter harmless",
-        "flows/mappings/diff.py",
+        "flows/mappings/merge.py",
         "        return SCOPING\n",
         '        return ""\n',
         ("tests/mappings/test_merge.py",),
@@ -372,7 +372,7 @@ MUTANTS = (
     ),
     Mutant(
         "let the flow ask targets inside",
-        "flows/probe_targets.py",
+        "flows/probe.py",
         "public_only=True",
         "public_only=False",
         ("tests/flows/test_probe_targets.py",),

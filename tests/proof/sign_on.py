@@ -1,6 +1,6 @@
 """The SAML applications of a fleet, and what is done to their certificates."""
 
-from flows.rotate_certificates import rotate_certificates
+from flows.rotate import rotate_certificates
 from flows.tenant.ownership_tag import OwnershipTag
 from tests.estates import AWS
 

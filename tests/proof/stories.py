@@ -6,8 +6,7 @@ from typing import Any
 
 from flows.control_jobs import control_jobs
 from flows.retire import retire_instances
-from flows.rotate import rotate_credentials
-from flows.rotate_certificates import rotate_certificates
+from flows.rotate import rotate_certificates, rotate_credentials
 from tests.estates import AWS, DATABRICKS, fleet, instance
 from tests.mappings.schemas import mappings
 from tests.proof.world import World

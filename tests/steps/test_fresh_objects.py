@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
+from benchmarks.measure import run
 from benchmarks.rollout import provision, signed_in_to
 from benchmarks.tenant import fleet_of
-from benchmarks.virtual_time import run
 from flows.fleet_file.loader import fleet_from_object
 from flows.plan.diff import diff_fleet
 from flows.steps import application

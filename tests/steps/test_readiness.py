@@ -5,8 +5,8 @@ from collections import Counter
 
 import pytest
 
+from benchmarks.measure import run
 from benchmarks.rollout import signed_in_to
-from benchmarks.virtual_time import run
 from flows.plan.outcome import ApplicationIds
 from flows.steps.application import wait_until_ready
 from graph_client.errors import Unauthorized, WaitExpired

@@ -8,7 +8,7 @@ import pytest
 
 from flows.target.http import TargetLimits
 from graph_emulator import Clock
-from graph_emulator.scim.faults import FAULTS
+from graph_emulator.scim.server import FAULTS
 from tests.target.scim import ADDRESS, RULES, checks, faults, jwt, serving, target, user, write
 
 SHORT = TargetLimits(seconds=0.05)

@@ -7,7 +7,7 @@ import pytest
 
 from flows.cli.commands.check import Depth, _preflight, _show
 from flows.configuration.environment import add_prefect_variables
-from flows.probe_targets import probe_targets
+from flows.probe import probe_targets
 from tests.estates import NON_GALLERY, estate, fleet, instance
 from tests.leaks import ENCODINGS, leaks
 from tests.proof.prefect_aside import prefect_aside, run_flow

@@ -189,7 +189,7 @@ def activate(
     succeeds for are activated.
     """
     from flows.configuration.environment import environment
-    from flows.rotate_certificates import unacknowledged
+    from flows.rotate import unacknowledged
 
     if not (acknowledged or environment().certificate_hook):
         raise unacknowledged()
@@ -245,7 +245,7 @@ def _rotate(
 
     from flows.cli.output.changes import report_outcome
     from flows.cli.processes.run_flow import run_flow
-    from flows.rotate_certificates import rotate_certificates
+    from flows.rotate import rotate_certificates
 
     given = {"fleet": desired.to_object(), "stages": [stage], **parameters, **wait_parameter(wait)}
     report_outcome(run_flow(rotate_certificates, given), output)

@@ -84,8 +84,7 @@ def adopt_schema(only: OneKeyOption, fleet: FleetArgument = DEFAULT_FLEET, tenan
     """Update the mappings file with edits made in the tenant. Changes nothing in the tenant."""
     from flows.documents.errors import FleetFileError
     from flows.fleet_file.loader import load_fleet
-    from flows.mappings.diff import diff_mappings
-    from flows.mappings.merge import desired_mappings
+    from flows.mappings.merge import desired_mappings, diff_mappings
     from flows.plan.diff import select_instances
     from flows.plan.plan import FieldChange
     from flows.plan.text import format_change

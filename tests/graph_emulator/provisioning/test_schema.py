@@ -1,6 +1,6 @@
 import pytest
 
-from graph_emulator.provisioning.expressions import ExpressionError, parse
+from graph_emulator.provisioning.schema import ExpressionError, parse
 from tests.graph_emulator.driver import error_of
 
 

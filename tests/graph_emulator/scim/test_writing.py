@@ -2,8 +2,7 @@
 
 import pytest
 
-from graph_emulator.scim.faults import FAULTS
-from graph_emulator.scim.server import name_in
+from graph_emulator.scim.server import FAULTS, name_in
 from tests.graph_emulator.driver import CUSTOM, error_of
 
 ADDRESS = "https://localhost:8443/scim/one"
