@@ -272,7 +272,7 @@ def is_finished(made):
 
 @pytest.mark.parametrize("after_commit", [False, True], ids=["before", "after"])
 def test_interrupted_at_some_requests(world, after_commit):
-    interrupt(world, count(1 + after_commit, 5), after_commit=after_commit)
+    interrupt(world, count(1 + after_commit, 9), after_commit=after_commit)
 
 
 @pytest.mark.proof
