@@ -20,6 +20,7 @@ from tests.estates import HASTY
 from tests.proof.subsidiary import FOREIGN, GIVEN, Subsidiary, two_tenants
 from tests.proof.test_fault_matrix import FAULTS
 from tests.proof.test_interrupted import Interruption, interruptible
+from tests.tenant.crowds import settle
 
 DAY = 86_400.0
 EMPTY = ["unassign", "unassign", "unassign", "restart_job"]
@@ -244,6 +245,15 @@ def test_policies_are_withdrawn_later_too_but_not_without_a_way_to_sign_in(world
     (failed,) = world.run(world.doing(retire, without, [made.key], policies=True)).instances
     assert failed.failure.code == "TargetSignInMissing"
     assert (made.retire(policies=True).summary["retired"], made.partners()) == (1, (None, None, None))
+
+
+def test_policies_stay_as_long_as_a_second_application_has_the_key(world):
+    made = Subsidiary(world)
+    settle(made.source, made.key, "Fabrikam again")
+    before = made.partners()
+    (first, *_) = [each["id"] for each in world.applications()[f"entra-fleet:contoso:{made.key}"]]
+    (retired,) = made.retire(policies=True, application_id=first).instances
+    assert (retired.outcome, made.partners()) == ("retired", before)
 
 
 OPERATIONS = ["pause_job", "put_secrets", "unassign", "restart_job", "get_job", "delete_job", "delete_partner"]
