@@ -154,15 +154,8 @@ async def plan_deprovisioning(
     )
     wanted = _wanted_settings(secrets)
     changes = tuple(FieldChange(name, secrets.get(name), value) for name, value in wanted.items())
-    return Deprovisioning(
-        target,
-        job,
-        accounts,
-        tuple(sorted(assigned, key=lambda each: (each.principal_id, each.role_id))),
-        {**secrets, **wanted} if wanted else {},
-        changes,
-        refusal,
-    )
+    people = tuple(sorted(assigned, key=lambda each: (each.principal_id, each.role_id)))
+    return Deprovisioning(target, job, accounts, people, {**secrets, **wanted} if wanted else {}, changes, refusal)
 
 
 async def _read_refusal(graph: GraphClient, service_principal_id: str, job: JobHealth | None) -> str:

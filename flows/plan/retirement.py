@@ -135,25 +135,46 @@ async def plan_retirements(
         raise UnknownKey(f"Fleet {fleet.fleet} has no instance {', '.join(unknown)} in {where}.", "Check --only.")
     # Of those that exist: keys that are gone already cost nothing.
     _check_share(sum(map(bool, live.values())), len(owned.by_key), force=force)
+    search = _Search(graph, store, fleet, owned, deleted, application_id, policies)
+    blank = [Retirement(key, fleet.names, purge=purge, force=force, given=given.get(key, ())) for key in live]
+    return list(await gather(*(search.complete(plan, live[plan.key]) for plan in blank)))
 
-    async def planned(key: str) -> Retirement:
-        plan = Retirement(key, fleet.names, purge=purge, force=force, given=given.get(key, ()))
+
+@dataclass(frozen=True)
+class _Search:
+    """Where the applications of the keys are looked for."""
+
+    graph: GraphClient
+    store: "Store | None"
+    fleet: Fleet
+    owned: OwnedApplications
+    deleted: Collection[DeletedApplication]
+    application_id: str | None
+    policies: bool
+
+    async def complete(self, plan: Retirement, live: Collection[ObservedInstance]) -> Retirement:
+        """Return the plan with what was found, or with why it is refused."""
         try:
-            plan = replace(plan, withdrawal=plan_withdrawal(fleet, key, plan.given) if policies else None)
-            found = _chosen(key, live[key], application_id)
+            # A second application with the same key still needs the policies.
+            if self.policies and len(live) <= 1:
+                plan = replace(plan, withdrawal=plan_withdrawal(self.fleet, plan.key, plan.given))
+            found = _chosen(plan.key, live, self.application_id)
             if found is not None:
-                return await _deprovision_first(graph, store, fleet, await _looked_up(graph, plan, found))
-            gone = [each for each in deleted if each.key == key and application_id in {None, each.application_id}]
-            if not gone:
-                _refuse_unmanaged(key, fleet.fleet, owned, application_id)
-            # The most recently deleted one is the retired one.
-            return await _from_bin(graph, plan, gone[-1]) if gone and purge else replace(plan, purge=False)
+                seen = await _looked_up(self.graph, plan, found)
+                return await _deprovision_first(self.graph, self.store, self.fleet, seen)
+            return await self._look_into_bin(plan)
         except StepFailed as refusal:
             return replace(plan, refusal=refusal)
         except UNREADABLE as error:
             return replace(plan, refusal=StepFailed.of("find-job", error))
 
-    return list(await gather(*map(planned, live)))
+    async def _look_into_bin(self, plan: Retirement) -> Retirement:
+        mine = [each for each in self.deleted if each.key == plan.key]
+        gone = [each for each in mine if self.application_id in {None, each.application_id}]
+        if not gone:
+            _refuse_unmanaged(plan.key, self.fleet.fleet, self.owned, self.application_id)
+        # The most recently deleted one is the retired one.
+        return await _from_bin(self.graph, plan, gone[-1]) if gone and plan.purge else replace(plan, purge=False)
 
 
 def _check_share(count: int, of: int, *, force: bool) -> None:

@@ -20,6 +20,7 @@ from tests.estates import HASTY
 from tests.proof.subsidiary import FOREIGN, GIVEN, Subsidiary, two_tenants
 from tests.proof.test_fault_matrix import FAULTS
 from tests.proof.test_interrupted import Interruption, interruptible
+from tests.tenant.crowds import settle
 
 DAY = 86_400.0
 EMPTY = ["unassign", "unassign", "unassign", "restart_job"]
@@ -246,6 +247,15 @@ def test_policies_are_withdrawn_later_too_but_not_without_a_way_to_sign_in(world
     assert (made.retire(policies=True).summary["retired"], made.partners()) == (1, (None, None, None))
 
 
+def test_policies_stay_as_long_as_a_second_application_has_the_key(world):
+    made = Subsidiary(world)
+    settle(made.source, made.key, "Fabrikam again")
+    before = made.partners()
+    (first, *_) = [each["id"] for each in world.applications()[f"entra-fleet:contoso:{made.key}"]]
+    (retired,) = made.retire(policies=True, application_id=first).instances
+    assert (retired.outcome, made.partners()) == ("retired", before)
+
+
 OPERATIONS = ["pause_job", "put_secrets", "unassign", "restart_job", "get_job", "delete_job", "delete_partner"]
 
 
@@ -272,7 +282,7 @@ def is_finished(made):
 
 @pytest.mark.parametrize("after_commit", [False, True], ids=["before", "after"])
 def test_interrupted_at_some_requests(world, after_commit):
-    interrupt(world, count(1 + after_commit, 5), after_commit=after_commit)
+    interrupt(world, count(1 + after_commit, 9), after_commit=after_commit)
 
 
 @pytest.mark.proof
