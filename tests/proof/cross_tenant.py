@@ -4,6 +4,7 @@ from contextlib import contextmanager
 
 import httpx
 
+from flows.store import open_store
 from graph_emulator import EmulatedCloud, EmulatorSettings
 from tests.estates import QUICK, TENANT
 from tests.proof.world import world as a_world
@@ -164,3 +165,50 @@ class Fault:
 def requests_of(tenant, since):
     """The operations that Graph was asked for in one tenant, after a sequence number."""
     return [record.operation for record in tenant.requests if record.sequence > since and is_graph(record)]
+
+
+def outcomes(result):
+    return {each.key: each.outcome for each in result.instances}
+
+
+def failures(result):
+    return {each.key: each.failure.code for each in result.instances if each.failure}
+
+
+def target(world, number):
+    return world.cloud[name_target(number)]
+
+
+def given(world, number, *, closed=False):
+    """What the store says that was given, as side and field, and whether it was confirmed."""
+    with open_store(f"sqlite:///{world.store}") as store:
+        rows = store.given_access.of(TENANT, "subsidiaries", f"target-{number}")
+    return {(each.access.side, each.access.field): bool(each.confirmed_at) for each in rows if each.is_open or closed}
+
+
+TWO = fleet_of(one(0), one(1))
+ALL_GIVEN = dict.fromkeys(
+    [("target", "partner"), ("target", "users"), ("target", "redeem"), ("source", "partner"), ("source", "redeem")],
+    True,
+)
+
+
+def assert_all_is_well(world, told=""):
+    assert is_open(world, 0), told
+    assert is_open(world, 1), told
+    assert jobs_by_key(world) == {"target-0": "Active", "target-1": "Active"}, told
+    applications = [each["displayName"] for each in world.emulator.controls.state()["applications"]]
+    assert sorted(each for each in applications if each.startswith("Target")) == ["Target 0", "Target 1"], told
+    for number in (0, 1):
+        assert list(target(world, number).tenant.partners.bodies) == [TENANT], told
+        assert given(world, number).keys() <= ALL_GIVEN.keys()
+    assert set(world.emulator.tenant.partners.bodies) == {name_target(0), name_target(1)}, told
+
+
+def assert_in_order(tenant):
+    """No job was started before the credentials were validated."""
+    validated = False
+    for record in tenant.requests:
+        done = record.status < 400 or (record.fault or "").endswith("-after")
+        validated = validated or (record.operation == "validate_credentials" and done)
+        assert validated or record.operation != "start_job"

@@ -114,6 +114,8 @@ class _SignIn(httpx.BaseTransport):
         query = request.url.query.decode()
         asked = Request(request.method, request.url.path, query, headers, request.read(), root)
         answer = self._emulator.handle(asked)
+        if answer.reset:
+            raise httpx.ReadError("reset", request=request)
         return httpx.Response(answer.status, headers=answer.headers, content=answer.body)
 
 
