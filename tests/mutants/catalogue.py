@@ -11,6 +11,7 @@ READ_BACK = "tests/conformance/test_client.py"
 ATTRIBUTED = "tests/monitoring/test_attribution.py"
 DISCOVERED = "tests/inventory/test_discovery.py"
 WATCHED = "tests/flows/test_watch_tenant.py"
+POLICIES = "tests/proof/test_cross_tenant.py"
 CROSSED = "tests/graph_emulator/cross_tenant/test_cycles.py"
 
 
@@ -43,8 +44,8 @@ MUTANTS = (
     Mutant(
         "skip validation",
         "flows/provision.py",
-        "if authorize and plan.instance.credentials:",
-        "if False and plan.instance.credentials:",
+        "if not plan.instance.credentials or not (",
+        "if True or not (",
         (PROVISIONED,),
     ),
     Mutant(
@@ -481,6 +482,41 @@ MUTANTS = (
         "if job.state == REMOVED:",
         "if job.state == REMOVED and False:",
         (WATCHED,),
+    ),
+    Mutant(
+        "sign in to whatever target tenant the credentials lead to",
+        "flows/configuration/target_tenants.py",
+        "if found != tenant_id:",
+        "if False:",
+        ("tests/configuration/test_target_tenants.py", POLICIES),
+    ),
+    Mutant(
+        "give access in a target without writing it down before",
+        "flows/steps/cross_tenant.py",
+        "if allowed and await asyncio.to_thread(",
+        "if False and await asyncio.to_thread(",
+        (POLICIES,),
+    ),
+    Mutant(
+        "take a policy that others gave for our own",
+        "flows/steps/cross_tenant.py",
+        "if name in self.intended:",
+        "if False:",
+        (POLICIES,),
+    ),
+    Mutant(
+        "forget how the other direction of redemption was",
+        "flows/steps/cross_tenant.py",
+        "outbound_allowed=partner.outbound_allowed if inward else allowed",
+        "outbound_allowed=None if inward else allowed",
+        ("tests/steps/test_cross_tenant.py",),
+    ),
+    Mutant(
+        "have a target that another application has",
+        "flows/tenant/cross_tenant.py",
+        "others = (each for each in candidates if each.key != key)",
+        "others = ()",
+        (POLICIES,),
     ),
     Mutant(
         "let the provisioning service of the tenant know a policy at once",
