@@ -164,8 +164,7 @@ async def provision_instance(plan: InstancePlan, outcome: InstanceOutcome, run_i
 
 
 async def _provision(plan: InstancePlan, outcome: InstanceOutcome, run_id: str) -> None:
-    authorize = plan.touches("credentials")
-    if authorize:
+    if authorize := plan.touches("credentials"):
         await check_references(plan)
     # Both sides of a cross-tenant synchronization come first: policies replicate while the rest is created.
     await _configure_policies(plan)
@@ -188,8 +187,7 @@ async def _provision(plan: InstancePlan, outcome: InstanceOutcome, run_id: str) 
     validated = await save_credentials(plan, placed) if authorize else False
 
     if plan.touches("mappings"):
-        job_template_id = template_id or plan.job_template_id
-        await save_schema(plan, placed, job_id, job_template_id, run_id)
+        await save_schema(plan, placed, job_id, template_id or plan.job_template_id, run_id)
     if plan.touches("sso"):
         await configure_sign_on(plan, placed)
     if plan.touches("owners"):
@@ -200,10 +198,11 @@ async def _provision(plan: InstancePlan, outcome: InstanceOutcome, run_id: str) 
 
     # Step 4: start the job.
     if plan.touches("job_state"):
-        again_at = created.look_again_at if created else None
-        starts = plan.instance.job == "running"
-        starting = start_job(plan, placed, job_id, validated, again_at) if starts else pause_job(plan, placed, job_id)
-        outcome.job_state = await starting
+        if plan.instance.job == "running":
+            again_at = created.look_again_at if created else None
+            outcome.job_state = await start_job(plan, placed, job_id, validated, again_at)
+        else:
+            outcome.job_state = await pause_job(plan, placed, job_id)
 
 
 async def _configure_policies(plan: InstancePlan) -> None:
