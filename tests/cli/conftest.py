@@ -12,7 +12,14 @@ from ruamel.yaml import YAML
 from flows.cli.main import main
 from tests.estates import estate
 from tests.proof.prefect_aside import prefect_api_at
-from tests.store.databases import postgres_database, postgres_url, sqlite_url, store_url  # noqa: F401  # fixtures
+from tests.store.databases import (  # noqa: F401  # fixtures
+    database_url,
+    postgres_database,
+    postgres_store,
+    postgres_url,
+    sqlite_url,
+    store_url,
+)
 
 ROOT = Path(__file__).parent.parent.parent
 

@@ -33,13 +33,13 @@ def kept(url):
         return events, seen, len(list(store.journal.records())), len(store.journal.runs())
 
 
-def test_an_empty_database_becomes_a_store_and_then_there_is_nothing_to_do(entra_fleet_here, store_url):
-    result = entra_fleet_here("store", "upgrade", "--store", store_url)
-    assert result.out.endswith(f"/{store_url.rsplit('/', 1)[1]}: created at version {SCHEMA_VERSION}.\n")
+def test_an_empty_database_becomes_a_store_and_then_there_is_nothing_to_do(entra_fleet_here, database_url):
+    result = entra_fleet_here("store", "upgrade", "--store", database_url)
+    assert result.out.endswith(f"/{database_url.rsplit('/', 1)[1]}: created at version {SCHEMA_VERSION}.\n")
     assert (result.err, result.code) == ("", 0)
-    result = entra_fleet_here("store", "upgrade", "--store", store_url)
+    result = entra_fleet_here("store", "upgrade", "--store", database_url)
     assert result.out.endswith(f": already at version {SCHEMA_VERSION}.\n")
-    document = json.loads(entra_fleet_here("store", "upgrade", "--store", store_url, "--output", "json").out)
+    document = json.loads(entra_fleet_here("store", "upgrade", "--store", database_url, "--output", "json").out)
     assert (document["from"], document["to"]) == (SCHEMA_VERSION, SCHEMA_VERSION)
 
 

@@ -1,9 +1,9 @@
 import pytest
 
 from tests.inventory.looking import Tenant
-from tests.store.databases import postgres_database, postgres_url, sqlite_url, store, store_url
+from tests.store.databases import postgres_store, sqlite_url, store, store_url
 
-__all__ = ["postgres_database", "postgres_url", "sqlite_url", "store", "store_url"]
+__all__ = ["postgres_store", "sqlite_url", "store", "store_url"]
 
 
 @pytest.fixture

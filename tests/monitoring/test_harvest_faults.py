@@ -100,20 +100,22 @@ FAULTS = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("position", range(1, REQUESTS + 1))
-async def test_a_page_that_fails_once_wherever_it_is_loses_nothing(sqlite_url, fault, position):
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
+async def test_a_page_that_fails_once_wherever_it_is_loses_nothing(store_url, fault, position):
     server = LogServer(EVENTS)
     server.fault = lambda number: FAULTS[fault]() if number == position else None
-    with open_store(sqlite_url) as store:
+    with open_store(store_url) as store:
         result = await run(server, store)
         assert (result.new, stored(store), result.gaps) == (60, 60, ())
         assert store.harvests.watermark(TENANT) == NOW
 
 
 @pytest.mark.parametrize("position", [2, 3, 5, 6, 7])
-async def test_a_link_that_expired_once_wherever_it_is_loses_nothing(sqlite_url, position):
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
+async def test_a_link_that_expired_once_wherever_it_is_loses_nothing(store_url, position):
     server = LogServer(EVENTS)
     server.fault = lambda number: httpx.Response(410) if number == position else None
-    with open_store(sqlite_url) as store:
+    with open_store(store_url) as store:
         result = await run(server, store)
         assert (result.new, stored(store), result.gaps, result.watermark) == (60, 60, (), NOW)
         assert "$skiptoken" in server.requests[position - 1].url.params

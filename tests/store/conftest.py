@@ -1,3 +1,21 @@
-from tests.store.databases import postgres_database, postgres_url, sqlite_url, store, store_url
+from tests.store.databases import (
+    database_url,
+    postgres_database,
+    postgres_store,
+    postgres_url,
+    sqlite_url,
+    store,
+    store_to_break,
+    store_url,
+)
 
-__all__ = ["postgres_database", "postgres_url", "sqlite_url", "store", "store_url"]
+__all__ = [
+    "database_url",
+    "postgres_database",
+    "postgres_store",
+    "postgres_url",
+    "sqlite_url",
+    "store",
+    "store_to_break",
+    "store_url",
+]

@@ -3,16 +3,18 @@
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import URL, create_engine, inspect, make_url, select, text
+from sqlalchemy import URL, Engine, create_engine, make_url, select, text
 from sqlalchemy.exc import OperationalError
 
 from flows.store import JobObservation, Store, open_store
-from flows.store.tables import JOB_HISTORY, METADATA, VERSION_TABLE
+from flows.store.engine import SCHEMA
+from flows.store.tables import JOB_HISTORY, METADATA
 
 SERVER_VARIABLE = "ENTRA_FLEET_TEST_POSTGRES"
 DEFAULT_SERVER = "postgresql+psycopg://postgres@127.0.0.1:5432/postgres"
@@ -54,9 +56,8 @@ def _empty_store() -> bytes:
         return path.read_bytes()
 
 
-@pytest.fixture(scope="session")
-def postgres_database() -> Iterator[URL]:
-    """A database of this test session's own."""
+@contextmanager
+def _new_database() -> Iterator[URL]:
     name = f"entra_fleet_test_{uuid4().hex[:12]}"
     try:
         _run(_server(), f"CREATE DATABASE {name}")
@@ -71,8 +72,36 @@ def postgres_database() -> Iterator[URL]:
         if os.environ.get("CI") == "true":
             pytest.fail(f"{remedy}: {error}")
         pytest.skip(remedy)
-    yield _server().set(database=name)
-    _run(_server(), f"DROP DATABASE {name} WITH (FORCE)")
+    try:
+        yield _server().set(database=name)
+    finally:
+        _run(_server(), f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def postgres_database() -> Iterator[URL]:
+    """A database of this test session's own."""
+    with _new_database() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgres_store() -> Iterator[Engine]:
+    """A database with the tables of a store, which are emptied after each test: to make them anew takes a second."""
+    with _new_database() as url:
+        open_store(url.render_as_string(hide_password=False)).close()
+        engine = create_engine(url, isolation_level="AUTOCOMMIT", connect_args={"connect_timeout": 5})
+        yield engine
+        engine.dispose()
+
+
+def _empty(engine: Engine) -> None:
+    # Those that refer to others first. TRUNCATE would make a new file for each table and each index.
+    deletions = "".join(f"DELETE FROM {SCHEMA}.{table.name};" for table in reversed(METADATA.sorted_tables))
+    again = f"SELECT setval(seqrelid, 1, false) FROM pg_sequence WHERE seqrelid::regclass::text LIKE '{SCHEMA}.%%'"
+    with engine.connect() as connection:
+        connection.exec_driver_sql(deletions)
+        connection.exec_driver_sql(again)
 
 
 @pytest.fixture
@@ -81,47 +110,39 @@ def sqlite_url(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def postgres_url(postgres_database: URL, request: pytest.FixtureRequest) -> Iterator[str]:
-    """The database without a store; for tests that have the fixture `store`, with the empty one of the test before."""
-    if "store" in request.fixturenames:
-        yield postgres_database.render_as_string(hide_password=False)
-        _empty(postgres_database)
-    else:
-        _run(postgres_database, _DROP)
-        yield postgres_database.render_as_string(hide_password=False)
-        _run(postgres_database, _DROP)
-
-
-_DROP = "DROP SCHEMA IF EXISTS entra_fleet CASCADE"
-
-
-def _empty(url: URL) -> None:
-    """Delete all rows: that takes a tenth of what to migrate an empty database takes."""
-    engine = create_engine(url, isolation_level="AUTOCOMMIT")
-    try:
-        with engine.connect() as connection:
-            there = {*inspect(connection).get_table_names(schema="entra_fleet")}
-            # Those that refer to others go first.
-            names = [table.name for table in reversed(METADATA.sorted_tables)]
-            if there == {*names, VERSION_TABLE}:
-                connection.exec_driver_sql("; ".join(f'DELETE FROM entra_fleet."{name}"' for name in names))
-            else:
-                connection.execute(text(_DROP))
-    finally:
-        engine.dispose()
+def postgres_url(postgres_database: URL) -> Iterator[str]:
+    yield postgres_database.render_as_string(hide_password=False)
+    _run(postgres_database, "DROP SCHEMA IF EXISTS entra_fleet CASCADE")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def store_url(request: pytest.FixtureRequest) -> str:
+def database_url(request: pytest.FixtureRequest) -> str:
     """The URL of an empty database, on each kind in turn."""
     return request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url")
 
 
-@pytest.fixture
-def store(store_url: str) -> Iterator[Store]:
-    if store_url.startswith("sqlite"):
-        path = Path(store_url.removeprefix("sqlite:///"))
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of an empty store, on each kind in turn."""
+    if request.param == "sqlite":
+        path = tmp_path / "data" / "store.db"
         path.parent.mkdir()
         lay_empty_store(path)
+        yield f"sqlite:///{path}"
+        return
+    engine = request.getfixturevalue("postgres_store")
+    yield engine.url.render_as_string(hide_password=False)
+    _empty(engine)
+
+
+@pytest.fixture
+def store(store_url: str) -> Iterator[Store]:
     with open_store(store_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def store_to_break(database_url: str) -> Iterator[Store]:
+    """A store whose tables no other test uses."""
+    with open_store(database_url) as opened:
         yield opened

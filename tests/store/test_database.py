@@ -69,13 +69,13 @@ def test_a_damaged_file_is_said_to_be_damaged(sqlite_url):
     assert "backup" in caught.value.hint
 
 
-def test_an_error_shows_no_value_that_was_to_be_stored(store):
-    with store._database.write() as connection:
+def test_an_error_shows_no_value_that_was_to_be_stored(store_to_break):
+    with store_to_break._database.write() as connection:
         connection.exec_driver_sql("DROP TABLE harvest_gap")
     from flows.store import Gap
 
     with pytest.raises(StoreError) as caught:
-        store.harvests.record_gap("s3cr3t-m4rk3r", Gap("retention", MOMENT, MOMENT))
+        store_to_break.harvests.record_gap("s3cr3t-m4rk3r", Gap("retention", MOMENT, MOMENT))
     assert "harvest_gap" in str(caught.value)
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__

@@ -152,12 +152,12 @@ def test_sweeps_at_once_make_one_episode(store):
     assert len(store.job_episodes.of_fleet(TENANT, "contoso")) == 1
 
 
-def test_an_episode_is_written_with_the_row_that_shows_it_or_not_at_all(store):
-    with store._database.write() as connection:
+def test_an_episode_is_written_with_the_row_that_shows_it_or_not_at_all(store_to_break):
+    with store_to_break._database.write() as connection:
         connection.exec_driver_sql("DROP TABLE job_episode")
     with pytest.raises(Exception, match="job_episode"):
-        store.jobs.record_all([quarantined(10)])
-    assert store.jobs.latest(TENANT, "contoso") == []
+        store_to_break.jobs.record_all([quarantined(10)])
+    assert store_to_break.jobs.latest(TENANT, "contoso") == []
 
 
 def test_episodes_are_of_one_fleet_and_since_a_moment(store):

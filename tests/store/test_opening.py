@@ -34,15 +34,15 @@ def refusal(url: str | None) -> str:
     return str(caught.value)
 
 
-def test_an_empty_database_is_made_at_the_newest_version(store_url):
-    open_store(store_url).close()
-    assert execute(store_url, "SELECT version_num FROM entra_fleet_version") == [(SCHEMA_VERSION,)]
+def test_an_empty_database_is_made_at_the_newest_version(database_url):
+    open_store(database_url).close()
+    assert execute(database_url, "SELECT version_num FROM entra_fleet_version") == [(SCHEMA_VERSION,)]
 
 
-def test_a_store_opens_again_with_what_it_held(store_url):
-    with open_store(store_url) as store:
+def test_a_store_opens_again_with_what_it_held(database_url):
+    with open_store(database_url) as store:
         store.jobs.record_all([observation("steady")])
-    with open_store(store_url) as store:
+    with open_store(database_url) as store:
         assert [seen.state for seen in store.jobs.latest(TENANT, "contoso")] == ["steady"]
 
 
@@ -57,20 +57,20 @@ def observation(state: str):
 
 @pytest.mark.parametrize("version", ["9999", "ae1027a6acf"])
 @pytest.mark.parametrize("use", [open_store, upgrade_store])
-def test_a_newer_store_is_refused_and_left_alone(store_url, version, use):
-    open_store(store_url).close()
-    set_version(store_url, version)
+def test_a_newer_store_is_refused_and_left_alone(database_url, version, use):
+    open_store(database_url).close()
+    set_version(database_url, version)
     with pytest.raises(StoreVersionError) as refused:
-        use(store_url)
+        use(database_url)
     assert (refused.value.found, refused.value.needed) == (version, SCHEMA_VERSION)
     assert "newer" in refused.value.hint
-    assert execute(store_url, "SELECT version_num FROM entra_fleet_version") == [(version,)]
+    assert execute(database_url, "SELECT version_num FROM entra_fleet_version") == [(version,)]
 
 
-def test_upgrading_makes_an_empty_database_a_store_and_then_changes_nothing(store_url):
-    assert upgrade_store(store_url) is None
-    assert upgrade_store(store_url) == SCHEMA_VERSION
-    open_store(store_url).close()
+def test_upgrading_makes_an_empty_database_a_store_and_then_changes_nothing(database_url):
+    assert upgrade_store(database_url) is None
+    assert upgrade_store(database_url) == SCHEMA_VERSION
+    open_store(database_url).close()
 
 
 def test_somebody_elses_database_is_no_store(sqlite_url):
@@ -184,12 +184,12 @@ def _open(url: str) -> None:
     open_store(url).close()
 
 
-def test_processes_that_open_an_empty_database_at_once_make_one_store(store_url):
+def test_processes_that_open_an_empty_database_at_once_make_one_store(database_url):
     context = get_context("spawn")
-    processes = [context.Process(target=_open, args=(store_url,)) for _ in range(4)]
+    processes = [context.Process(target=_open, args=(database_url,)) for _ in range(4)]
     for process in processes:
         process.start()
     for process in processes:
         process.join(60)
     assert [process.exitcode for process in processes] == [0, 0, 0, 0]
-    open_store(store_url).close()
+    open_store(database_url).close()

@@ -14,8 +14,8 @@ from flows.store.tables import METADATA, SCHEMA_VERSION, VERSION_TABLE
 from flows.store.versions import VIEWS, upgrade
 
 
-def test_migrations_make_the_tables_that_the_program_declares(store_url):
-    database = open_engine(StoreAddress.parse(store_url))
+def test_migrations_make_the_tables_that_the_program_declares(database_url):
+    database = open_engine(StoreAddress.parse(database_url))
     upgrade(database)
     with database.read() as connection:
         context = MigrationContext.configure(
@@ -26,8 +26,8 @@ def test_migrations_make_the_tables_that_the_program_declares(store_url):
     database.close()
 
 
-def test_the_comparison_would_find_a_missing_index_column_and_table(store_url):
-    database = open_engine(StoreAddress.parse(store_url))
+def test_the_comparison_would_find_a_missing_index_column_and_table(database_url):
+    database = open_engine(StoreAddress.parse(database_url))
     upgrade(database)
     with database.write() as connection:
         connection.exec_driver_sql("DROP INDEX ix_provisioning_event_source")
@@ -40,8 +40,8 @@ def test_the_comparison_would_find_a_missing_index_column_and_table(store_url):
     database.close()
 
 
-def test_indexes_and_keys_have_the_declared_names(store_url):
-    database = open_engine(StoreAddress.parse(store_url))
+def test_indexes_and_keys_have_the_declared_names(database_url):
+    database = open_engine(StoreAddress.parse(database_url))
     upgrade(database)
     with database.read() as connection:
         inspector = inspect(connection)
@@ -83,12 +83,12 @@ def test_the_documentation_has_every_table_view_and_column_as_they_are():
     assert documented() == expected
 
 
-def test_a_migration_that_fails_leaves_the_database_as_it_was(store_url, monkeypatch):
+def test_a_migration_that_fails_leaves_the_database_as_it_was(database_url, monkeypatch):
     def half_way(config, revision):
         config.attributes["connection"].exec_driver_sql("CREATE TABLE half (id INTEGER)")
         raise RuntimeError("power cut")
 
-    database = open_engine(StoreAddress.parse(store_url))
+    database = open_engine(StoreAddress.parse(database_url))
     with monkeypatch.context() as patched:
         patched.setattr(command, "upgrade", half_way)
         with pytest.raises(RuntimeError, match="power cut"):
