@@ -25,6 +25,7 @@ from graph_emulator import FaultRule
 from tests.estates import fleet, instance
 from tests.flows.provisioning import tenant, token
 from tests.mappings.schemas import mappings
+from tests.proof.prefect_aside import prefect_aside
 
 __all__ = ["tenant", "token"]
 pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("prefect_api")]
@@ -102,7 +103,8 @@ async def instance_runs(flow_run_id):
 async def test_the_task_of_an_instance_that_failed_is_failed(tenant, name):
     operation, run = FAILING[name]
     if operation != "instantiate":
-        await provision_fleet(WANTED)
+        with prefect_aside():
+            await provision_fleet(WANTED)
     tenant.emulator.controls.add_faults([FaultRule("status", operation=operation, status=400)])
     state = await run(WANTED, tenant.emulator)
     assert state.is_failed()

@@ -13,6 +13,7 @@ from flows.provision import provision_fleet
 from flows.react import react_to_quarantine
 from tests.e2e.machine import Webhook
 from tests.estates import TENANT, estate, fleet, instance
+from tests.proof.prefect_aside import prefect_aside
 
 pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("prefect_api")]
 
@@ -23,8 +24,10 @@ ESCROWS = "EncounteredTotalEscrowThreshold"
 @pytest.fixture
 async def tenant(tmp_path):
     with estate(tmp_path / "tenant", entry_failure_share=0.0) as served, add_prefect_variables({"TOKEN": "good"}):
-        await provision_fleet(FLEET)
-        await monitor_fleet(FLEET, until="settled", interval_seconds=0.1)
+        # Prefect is needed for what comes after.
+        with prefect_aside():
+            await provision_fleet(FLEET)
+            await monitor_fleet(FLEET, until="settled", interval_seconds=0.1)
         yield served
 
 
@@ -37,7 +40,8 @@ async def quarantined(tenant, reason):
     """The payload of the event, when a sweep has seen the quarantine."""
     job = job_of(tenant)
     tenant.emulator.controls.quarantine(job["id"], reason)
-    await monitor_fleet(FLEET)
+    with prefect_aside():
+        await monitor_fleet(FLEET)
     tenant.forget()
     return event(job_id=job["id"], reason=reason)
 
@@ -94,7 +98,8 @@ async def test_a_job_is_never_restarted_where_that_would_harm_or_not_help(tenant
 async def test_a_job_that_has_recovered_meanwhile_is_left_alone(tenant):
     payload = await quarantined(tenant, ESCROWS)
     tenant.emulator.controls.act_on_job(payload["job_id"], "restart")
-    await monitor_fleet(FLEET, until="settled", interval_seconds=0.1)
+    with prefect_aside():
+        await monitor_fleet(FLEET, until="settled", interval_seconds=0.1)
     state, note = await react(payload, fleet=FLEET, restart=True)
     assert (state.name, tenant.requests(writes=True)) == ("Completed", [])
     assert "in quarantine no longer" in note
