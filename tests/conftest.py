@@ -1,3 +1,4 @@
+import gc
 import logging
 import os
 from contextlib import contextmanager
@@ -52,6 +53,12 @@ def pytest_collection_modifyitems(config, items):
     """Let workers begin with what takes longest; in a single process the order stays as it is."""
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: _rank(item.path))
+
+
+def pytest_collection_finish():
+    """What was imported and collected stays: the garbage collector need not look at it again, at a tenth of all."""
+    gc.collect()
+    gc.freeze()
 
 
 def _rank(path):
