@@ -1,4 +1,7 @@
-"""`entra-fleet up` on a machine of its own: a first start, what a person does then, Ctrl-C, and a second start."""
+"""`entra-fleet up` on a machine of its own: a first start, what a person does then, Ctrl-C, and a second start.
+
+In the second one docs/prefect.md is followed.
+"""
 
 import base64
 import os
@@ -14,7 +17,10 @@ from types import SimpleNamespace
 import httpx
 import pytest
 
+from flows.cli.deploy.deploy import POOL
+from flows.cli.deploy.prefect_yaml import prefect_yaml, read_fleets_file
 from flows.cli.up.home import Home
+from tests.e2e import prefect_page
 from tests.e2e.machine import Machine, Webhook, until
 
 AUTOMATION = "entra-fleet · a run failed"
@@ -32,8 +38,15 @@ def webhook():
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    return tmp_path_factory.mktemp("machine") / "home"
+def person(tmp_path_factory):
+    """The home of a person who has set nothing up."""
+    return tmp_path_factory.mktemp("person")
+
+
+@pytest.fixture(scope="module")
+def home(person):
+    """The folder that docs/prefect.md names."""
+    return person / ".local/share/entra-fleet/embedded"
 
 
 @pytest.fixture(scope="module")
@@ -70,8 +83,10 @@ def first(home, webhook):
 
 @pytest.fixture(scope="module")
 def second(first, home):
-    """The same home again, with somebody to tell."""
-    machine = Machine(home, "--embedded", "--port", "0", "--notify", "custom-webhook/hook")
+    """The same home again, with somebody to tell: the `up` of docs/prefect.md, on a port that no other test has."""
+    program, command, *options = prefect_page.UP.split()
+    assert (program, command, options) == ("entra-fleet", "up", ["--embedded"])
+    machine = Machine(home, *options, "--port", "0", "--notify", "custom-webhook/hook")
     try:
         yield machine.wait_until_up()
     finally:
@@ -116,9 +131,9 @@ def test_a_stranger_is_refused(first):
     assert first.forged.status_code == 403
 
 
-def test_what_it_keeps_is_its_owners_alone(first):
+def test_what_it_keeps_is_its_owners_alone(first, home):
     # On a busy machine Prefect has a folder of messages that it could not take in.
-    folders = {"home", "tenant", "storage", "dlq"}
+    folders = {home.name, "tenant", "storage", "dlq"}
     assert {name: mode for name, mode in first.modes.items() if mode != (0o700 if name in folders else 0o600)} == {}
     assert {"prefect.db", "encryption-key", "auth-string", "server.log", "worker.log", "env.sh"} <= set(first.modes)
 
@@ -211,14 +226,14 @@ def test_a_connection_is_tested_from_the_ui(second):
     assert "Synchronization.ReadWrite.All" in shown
 
 
-def test_a_quarantine_leads_to_a_note_and_a_message_without_anybody_asking(second, home, webhook):
+def test_a_quarantine_leads_to_a_note_and_a_message_without_anybody_asking(second, home, person, webhook):
     for name in (AUTOMATION, "react-demo__automation_1"):
         second.change(f"/automations/{second.automations()[name]['id']}", enabled=True)
     newest = max(second.runs("on-demand-demo"), key=lambda run: run["created"])
     assert second.ended(newest["id"])["state"]["name"] == "Completed"
+    prefect_page.follow(prefect_page.QUARANTINE, person)
     with embedded(home) as tenant:
-        (job, *_) = [jobs[0] for jobs in tenant.get("/_emulator/state").json()["jobs"].values() if jobs]
-        tenant.post("/_emulator/quarantine", json={"job_id": job["id"], "reason": "EncounteredQuarantineException"})
+        assert "EncounteredQuarantineException" in tenant.get("/_emulator/state").text
     sweep = second.deployment("sweep-demo")
     # Nobody starts the sweep: its schedule does, only sooner than every minute. A run takes six seconds of work.
     path = f"/deployments/{sweep['id']}/schedules/{sweep['schedules'][0]['id']}"
@@ -236,6 +251,26 @@ def test_a_quarantine_leads_to_a_note_and_a_message_without_anybody_asking(secon
     assert "## What to do" in note
     (message,) = until(lambda: webhook.taken, what="a message")
     assert message["subject"] == f"demo: {key} is in quarantine"
+
+
+@pytest.mark.parametrize(
+    "lines", [prefect_page.RUN, prefect_page.OVER_HTTP], ids=["with Prefect's command", "over HTTP"]
+)
+def test_a_run_is_started_as_the_page_says(second, person, lines):
+    # No worker need take it.
+    second.change(f"/work_pools/{POOL}", is_paused=True)
+    before = {run["id"] for run in second.runs("on-demand-demo")}
+    prefect_page.follow(prefect_page.of_the_example(lines), person)
+    (run,) = [run for run in second.runs("on-demand-demo") if run["id"] not in before]
+    assert run["parameters"]["only"] == ["aws-1"]
+
+
+def test_the_fleets_file_of_the_page_makes_the_deployments_that_it_names(tmp_path):
+    (tmp_path / "fleets.toml").write_text(prefect_page.FLEETS)
+    document = prefect_yaml(read_fleets_file(tmp_path / "fleets.toml"), None)
+    named = {"on-demand-contoso-scim", "sweep-contoso-scim", "harvest-contoso-reader"}
+    assert named <= {each["name"] for each in document["deployments"]}
+    assert all(f"`{name}`" in prefect_page.PAGE for name in named)
 
 
 def test_when_the_worker_dies_up_says_so_and_ends_with_all_the_rest(second):
