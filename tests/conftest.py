@@ -2,9 +2,11 @@ import gc
 import logging
 import os
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
+import certifi
 import httpx
 import pytest
 import trustme
@@ -14,13 +16,15 @@ from graph_client.redaction import forget_secrets
 
 pytest.register_assert_rewrite("tests.proof.invariants", "tests.proof.looks")
 
-# Each client of Prefect loads the authorities that it trusts, at 25 ms for those of a machine, and `prefect deploy`
-# makes 85 clients. The servers of the tests have no TLS: one authority is enough. Before anything imports Prefect.
+# Each client loads the authorities that it trusts, at 25 ms for those of a machine or of httpx, and `prefect deploy`
+# makes 85 clients. No test speaks to a public server, and Prefect's has no TLS: one authority is enough. Before
+# anything imports Prefect.
 if "PREFECT_API_SSL_CERT_FILE" not in os.environ:
     _authority = NamedTemporaryFile(suffix=".pem")  # noqa: SIM115  # it lasts as long as this process
     _authority.write(trustme.CA().cert_pem.bytes())
     _authority.flush()
     os.environ["PREFECT_API_SSL_CERT_FILE"] = _authority.name
+certifi.where = partial(str, os.environ["PREFECT_API_SSL_CERT_FILE"])
 
 # The same examples in every run, however slow the machine: what fails in CI fails at home. More are tried with
 # `pytest --hypothesis-profile=explore`.
