@@ -2,20 +2,21 @@
 
 import ast
 import re
+from functools import cache
 
 from tests.docs.pages import ROOT
 
-FILES = [
-    path
-    for package in ("flows", "graph_client")
-    for path in sorted((ROOT / package).rglob("*.py"))
-    if path.name != "starter.py"
-]
-TREES = {path: ast.parse(path.read_text()) for path in FILES}
 ADVICE = re.compile(r"_?(\w+_)?(hint|advice|remedy|hints|remedies|forms)", re.IGNORECASE)
 # What takes an advice as its last argument.
 ADVISING = {"refusal", "invalid", "Problem", "SourceError"}
 SHORTEST = 12
+
+
+@cache
+def trees():
+    """The source by its file: parsed when asked for, as each worker of the tests imports this."""
+    files = [path for package in ("flows", "graph_client") for path in sorted((ROOT / package).rglob("*.py"))]
+    return {path: ast.parse(path.read_text()) for path in files if path.name != "starter.py"}
 
 
 def name_of(call):
@@ -23,7 +24,7 @@ def name_of(call):
 
 
 def nodes(kind):
-    return [node for tree in TREES.values() for node in ast.walk(tree) if isinstance(node, kind)]
+    return [node for tree in trees().values() for node in ast.walk(tree) if isinstance(node, kind)]
 
 
 def with_code():
@@ -92,7 +93,7 @@ def last_lines():
 
 def in_hints():
     """What graph_client says of Graph's answers."""
-    tree = TREES[ROOT / "graph_client" / "hints.py"]
+    tree = trees()[ROOT / "graph_client" / "hints.py"]
     for node in ast.walk(tree):
         if isinstance(node, ast.Return | ast.AugAssign) and node.value:
             yield from texts(node.value)

@@ -85,7 +85,14 @@ def test_a_deployed_run_takes_our_flow_and_the_fleet_of_the_folder(machine, tena
 
 
 @pytest.mark.parametrize(
-    "arguments", [("plan", "fleet.yaml"), ("apply", "fleet.yaml", "--yes"), ("monitor", "fleet.yaml"), ("harvest",)]
+    "arguments",
+    [
+        ("plan", "fleet.yaml"),
+        ("apply", "fleet.yaml", "--yes"),
+        # A flow on the server of `up`, as `apply` is.
+        pytest.param(("monitor", "fleet.yaml"), marks=pytest.mark.proof),
+        ("harvest",),
+    ],
 )
 def test_commands_work_with_the_server_of_up(run, tenant, arguments):
     result = run(*arguments)

@@ -218,6 +218,7 @@ def test_wrong_parameters_are_refused_by_the_server(second, name, parameters, wh
     assert why in answer.text
 
 
+@pytest.mark.proof  # tests/flows/test_probe.py has the flow, and two others go through this worker
 def test_a_connection_is_tested_from_the_ui(second):
     run = second.ended(second.run("connection", tenant="embedded").json()["id"])
     assert run["state"]["name"] == "Completed", run["state"]
