@@ -112,6 +112,8 @@ class EmulatorSettings:
     """The status of a job that was never started; NotConfigured is the older form, with another interval."""
     job_alias: Literal["renamed", "as asked"] = "renamed"
     """Whether a job created from a template that is an alias names the actual template."""
+    entry_counts: Literal["current", "highest"] = "current"
+    """Whether `synchronizedEntryCountByType` falls with deletions."""
     last_success: Literal["end only", "whole"] = "end only"
     """Whether the last successful execution of a job has only its end."""
     duplicate_jobs: Literal["conflict", "same", "second"] = "conflict"
@@ -158,6 +160,8 @@ class EmulatorSettings:
     identifier_conflict_status: int = 400
     """How an identifier that another application has is refused."""
 
+    guest_removal: Literal["delete", "disable"] = "delete"
+    """How the log names the removal of a user who left the scope from a target tenant."""
     consent_patch: Literal["merge", "replace"] = "merge"
     """What a PATCH of one direction of automatic redemption does to the other one."""
     partner_form: Literal["recorded", "declared"] = "recorded"
@@ -283,10 +287,12 @@ SWITCHES: dict[str, tuple[Any, ...]] = {
     "duplicate_jobs": ("conflict", "same", "second"),
     "batch_synchronization": (True, False),
     "bodyless_writes": ("need_type", "need_body", "lenient"),
+    "entry_counts": ("current", "highest"),
     "federation_metadata": ("all", "active"),
     "foreign_identifiers": ("always", "saml only"),
     "fresh_job_code": ("Paused", "NotConfigured"),
     "gallery_ids": ("same", "per cloud"),
+    "guest_removal": ("delete", "disable"),
     "identifier_conflict_status": (400, 409),
     "job_alias": ("renamed", "as asked"),
     "job_patch": ("unknown", "apply", "ignore", "refuse"),

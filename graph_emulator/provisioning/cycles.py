@@ -203,6 +203,7 @@ class CyclePlan:
     eventful: bool
     writer: Writer | None = None
     """How the target system is written to, where it runs here; what it refuses fails."""
+    guest_removal: str = "delete"
 
     def error_of(self, subject_id: str, subject: Subject, attempt: int) -> str | None:
         """The target system's reason for rejecting a user, if any; half of them are accepted at each retry."""
@@ -300,7 +301,8 @@ def _leaving(plan: CyclePlan, outcomes: list[Outcome], target: Target) -> bool:
         if error is None:
             del target.present[subject_id]
         # Users are disabled first (soft delete); groups have no such state, and a tenant has a recycle bin.
-        action = "disable" if kind == "User" and not plan.template.is_cross_tenant else "delete"
+        removal = plan.guest_removal if plan.template.is_cross_tenant else "disable"
+        action = removal if kind == "User" else "delete"
         outcomes.append(Outcome(kind, value, action, "failure" if error else "success", error))
     return True
 

@@ -68,6 +68,10 @@ class Job:
     life: int = 0
     """Its number among all created jobs; an id may be used again."""
     whole_success: bool = False
+    keeps_counts: bool = False
+    """Whether its counts of objects never fall."""
+    highest: Counter[str] = field(default_factory=Counter)
+    """The most objects of each type that it had at the end of a cycle."""
     schedule: str = "Disabled"
     before_deletion: str = "Disabled"
     """The schedule's state before the service principal was deleted."""
@@ -171,6 +175,8 @@ class Job:
         if self.running:
             # The outcomes of a cycle are decided at its beginning, but happen in the course of it.
             counts.subtract(self.running.still_to_come(now))
+        if self.keeps_counts:
+            counts |= self.highest
         # Keys are pairs of object types, such as "user to User" on Microsoft's page about cloud sync.
         pairs = (("User", f"User to {SCIM_USER}"), ("Group", f"Group to {SCIM_GROUP}"))
         return [{"key": key, "value": counts[kind]} for kind, key in pairs if counts[kind]]
@@ -276,6 +282,7 @@ def build_cycle_plan(job: Job, context: HandlerContext, secrets: dict[str, str],
         settings.entry_failure_share,
         job.cycle_number <= settings.eventful_cycles,
         guests or context.targets.writer_for(secrets, now),
+        settings.guest_removal,
     )
 
 
@@ -287,6 +294,7 @@ def _duration_seconds(job: Job, settings: EmulatorSettings) -> float:
 
 def _end_cycle(job: Job, execution: Execution, context: HandlerContext) -> None:
     job.running, job.last, job.last_successful = None, execution, execution
+    job.highest |= Counter(kind for kind, _ in job.target.present.values())
     if execution.counts.get("countExported"):
         job.last_with_exports = execution
     if job.steady_first is None:

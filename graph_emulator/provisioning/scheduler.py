@@ -94,7 +94,8 @@ class JobScheduler:
         # A second job of the same template needs another last part, or the ids would be equal.
         last = guid(settings.seed, "job", self._made) if twin else principal.value["appId"]
         job_id = ".".join((template_id, settings.tenant_id.replace("-", ""), last))
-        job = Job(job_id, template_id, principal, settings.fresh_job_code, self._made, settings.last_success == "whole")
+        job = Job(job_id, template_id, principal, settings.fresh_job_code, self._made)
+        job.whole_success, job.keeps_counts = settings.last_success == "whole", settings.entry_counts == "highest"
         if settings.fresh_job_code == "Paused":
             job.settings |= DEFAULT_SETTINGS
         jobs[job_id] = job

@@ -175,6 +175,16 @@ def test_policies_go_with_it_on_both_sides_and_only_those_that_were_given(world)
     assert (made.retire(policies=True).summary["unchanged"], made.writes(), made.target_writes()) == (1, [], [])
 
 
+@pytest.mark.parametrize("switched", [{"entry_counts": "highest"}, {"guest_removal": "disable"}], ids=str)
+def test_what_is_not_known_of_deletions_makes_no_difference(tmp_path, switched):
+    with two_tenants(tmp_path, **switched) as world:
+        made = Subsidiary(world)
+        assert len(made.guests()) == 3
+        assert (made.retire().summary["retired"], made.guests()) == (1, [])
+        made.forget()
+        assert (made.retire().summary["unchanged"], made.writes()) == (1, [])
+
+
 def test_what_others_have_set_for_the_same_partner_stays_as_it_is(world):
     made = Subsidiary(world, foreign=FOREIGN)
     before = made.partners()
