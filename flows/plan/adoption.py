@@ -14,6 +14,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from flows.base_error import EntraFleetError
 from flows.errors import StepFailed
 from flows.fleet_file.credential_keys import ALLOWED_KEYS, FIELD_OF_KEY, SENSITIVE_KEYS
+from flows.fleet_file.cross_tenant import AUTHENTICATION_TYPE, COMPANY_ID, SYNC_POLICY
 from flows.fleet_file.include import PLACEHOLDER
 from flows.fleet_file.models import Instance
 from flows.fleet_file.single_sign_on import SingleSignOn
@@ -176,6 +177,16 @@ def build_credentials(
     return credentials, tuple(references)
 
 
+def split_target(credentials: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the target of a cross-tenant synchronization, if it is one, and the credentials that remain."""
+    company_id = credentials.get(COMPANY_ID, "")
+    if credentials.get(AUTHENTICATION_TYPE) != SYNC_POLICY or not company_id:
+        return {}, dict(credentials)
+    # Its `sign_in` is for a person to add: until then it is the target's administrators who allow anything.
+    rest = {name: value for name, value in credentials.items() if name not in {COMPANY_ID, AUTHENTICATION_TYPE}}
+    return {"tenant_id": company_id.lower()}, rest
+
+
 def choose_variable_name(key: str, credential: str) -> str:
     """Return the name of the environment variable for a credential of an instance."""
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", credential)  # SecretToken becomes SECRET_TOKEN
@@ -300,7 +311,9 @@ def build_adopted_instance(item: ObservedInstance, key: str, template: str) -> A
     halted = (job.schedule.state if job.schedule else None) in {"Paused", "Disabled"}
     fields["job"] = "paused" if halted or assess_job(job).state in {"created", "paused"} else "running"
     credentials, references = build_credentials(key, item.secrets, remarks)
+    cross_tenant, credentials = split_target(credentials)
     fields |= {
+        "cross_tenant": cross_tenant,
         "sso": read_sso(item.service_principal_id or "", item.sign_on, remarks),
         "credentials": credentials,
         "assignments": _assignments(item, remarks),
@@ -416,15 +429,17 @@ def build_adoption_file(fleet: str, tenant_id: str, unmanaged: Unmanaged) -> Ado
 
 def _instances(unmanaged: Unmanaged) -> tuple[list[Adopted], list[str]]:
     instances, left_out = [], []
-    keys, names = set(unmanaged.taken), dict[str, str]()
+    keys, names, targets = set(unmanaged.taken), dict[str, str](), dict[str, str]()
     for item in unmanaged.found:
         key = item.key or choose_key(item.display_name, keys)
         try:
             _refuse_namesake(item, names)
-            instances.append(build_adopted_instance(item, key, unmanaged.templates.get(item.template_id or "", "")))
+            adopted = build_adopted_instance(item, key, unmanaged.templates.get(item.template_id or "", ""))
+            _refuse_taken_target(adopted, key, targets)
         except NotAdoptable as reason:
             left_out.append(f"{_called(item)}: {reason}")
         else:
+            instances.append(adopted)
             keys.add(key)
             names[item.display_name.casefold()] = key
     return instances, left_out
@@ -433,6 +448,12 @@ def _instances(unmanaged: Unmanaged) -> tuple[list[Adopted], list[str]]:
 def _refuse_namesake(item: ObservedInstance, names: dict[str, str]) -> None:
     if key := names.get(item.display_name.casefold()):
         raise NotAdoptable(f"{key} already has that display name; rename one of them, then adopt again")
+
+
+def _refuse_taken_target(adopted: Adopted, key: str, targets: dict[str, str]) -> None:
+    target = adopted.fields.get("cross_tenant", {}).get("tenant_id")
+    if target and (first := targets.setdefault(target, key)) != key:
+        raise NotAdoptable(f"{first} already has its target, tenant {target}; Microsoft allows one for each target")
 
 
 def _called(item: ObservedInstance) -> str:

@@ -237,3 +237,17 @@ def test_a_long_key_leaves_room_for_its_number():
 )
 def test_variables_have_names_that_every_shell_takes(key, credential, variable):
     assert choose_variable_name(key, credential) == variable
+
+
+async def test_a_cross_tenant_job_is_adopted_with_its_target_and_a_second_one_is_left_out(emulator, tmp_path):
+    target = "3f2c0000-0000-4000-8000-000000000001"
+    for name in ("Fabrikam", "Fabrikam again"):
+        principal_id = settle(emulator, None, name, "Cross-Tenant Synchronization Preview")
+        settings = {"CompanyId": target.upper(), "AuthenticationType": "SyncPolicy", "SyncAll": "false"}
+        emulator.controls.edit_secrets(principal_id, settings)
+    made, wanted, plan = await written(emulator, tmp_path / "fleet.yaml", "Cross-Tenant Synchronization Preview")
+    (fabrikam,) = wanted.instances
+    assert (fabrikam.cross_tenant.tenant_id, fabrikam.cross_tenant.sign_in) == (target, None)
+    assert "CompanyId" not in made.text
+    assert len(made.left_out) == 1
+    assert only_marks(plan)
