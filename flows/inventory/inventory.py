@@ -55,7 +55,7 @@ class InventoryRow:
 
     @property
     def since(self) -> datetime | None:
-        """When what ails the job began, as far as Graph tells."""
+        """When what ails the job began, if Graph says so."""
         return self.health.since if self.health.state == "quarantined" else self.job.stalled_since
 
     @property

@@ -165,7 +165,7 @@ class AuditTrail:
         """Return whether anybody may have made or unmade such a change since it was seen."""
         rivals = _ACTIVITIES[change.kind][1]
         later = (each for each in self.records if each.activity_at is None or each.activity_at > end)
-        # Of starts and pauses the journal tells by itself whether the last was ours.
+        # For starts and pauses the journal alone shows whether the last was ours.
         ours = () if rivals == _STATES else self.own_writes
         return any(_concerns(each, change, rivals) for each in later) or any(
             _is_of(each, change) and each.ended_at > end for each in ours

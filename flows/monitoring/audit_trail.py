@@ -65,7 +65,7 @@ def _kind_of(job: JobObservation, running: Collection[str]) -> ChangeKind | None
 
 
 def explain_drift(store: Store, tenant_id: str) -> dict[Drifted, Attribution]:
-    """Return who made which field of which instance differ, as far as the audit log tells.
+    """Return who made which field of which instance differ, according to the audit log.
 
     Raises:
         StoreError: The store cannot be read.
@@ -94,7 +94,7 @@ def _kind_of_field(look: DriftLook, name: str) -> ChangeKind:
 
 @dataclass(frozen=True)
 class VersionAuthors:
-    """Who had to do with a version of a job's schema, as far as the audit log tells."""
+    """Who had to do with a version of a job's schema, according to the audit log."""
 
     replaced_by: str | None = None
     """The name of the identity whose run replaced it."""
@@ -127,7 +127,7 @@ def explain_versions(store: Store, place: JobPlace, versions: Sequence[SchemaVer
 
 
 def explain_episodes(store: Store, episodes: Iterable[JobEpisode]) -> dict[int, Attribution]:
-    """Return by what quarantines began, by the number of the episode, as far as the audit log tells.
+    """Return by what quarantines began, by the number of the episode, according to the audit log.
 
     Raises:
         StoreError: The store cannot be read.

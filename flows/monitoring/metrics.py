@@ -37,7 +37,7 @@ class StoreCollector(Collector):
             found += _event_metrics(self._store, datetime.now(UTC))
         except StoreError:
             found = []
-        # A scrape that fails would look like a program that is down; this tells the two apart.
+        # A scrape that fails would look like a program that is down; this distinguishes the two.
         yield GaugeMetricFamily("entra_fleet_store_up", "Whether the store can be read.", value=float(bool(found)))
         yield from found
 
@@ -139,7 +139,7 @@ def _measured_metrics(store: Store) -> list[Metric]:
         expires.add_metric((job.tenant_id, job.fleet, job.key, "token"), end.timestamp())
     certificates = _gauge(
         "signing_certificate_expires_timestamp_seconds",
-        "When the active signing certificate of an instance expires; staged tells whether Entra ID would then switch.",
+        "When the active signing certificate of an instance expires; staged shows whether Entra ID would then switch.",
         (*_JOB, "staged"),
     )
     requests = CounterMetricFamily("entra_fleet_graph_requests", "Requests to Graph.", labels=("tenant_id",))

@@ -61,7 +61,7 @@ class Reading:
 
     @property
     def since(self) -> datetime | None:
-        """When what ails the job began, as far as Graph tells."""
+        """When what ails the job began, if Graph says so."""
         return self.health.since if self.health.state == "quarantined" else self.stalled_since
 
     @property

@@ -44,7 +44,7 @@ class Deprovisioning:
 
     @property
     def present(self) -> tuple[str, ...]:
-        """The names of those that are in the target as far as the log tells, in order."""
+        """The names of those that are in the target according to the log, in order."""
         return tuple(sorted(each.label for each in self.accounts.values() if each.is_present))
 
     @property

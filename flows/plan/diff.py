@@ -245,7 +245,7 @@ def _planned_change(
         job_template_id=(job.template_id or "") if job else "",
         schema_digest=merge.digest if merge else None,
         warnings=(*common.warnings, *warnings),
-        selections=selections(merge.wishes, all_users=instance.scope == "all") if merge and not conflict else (),
+        selections=selections(merge.desired, all_users=instance.scope == "all") if merge and not conflict else (),
         conflict=conflict,
     )
     return name_changes(plan, memory)

@@ -93,7 +93,7 @@ class InstanceOutcome:
         self.app_id = placed.app_id
 
     def wait(self, pending: str) -> None:
-        """Record that somebody else has to do something first; a later apply finishes it."""
+        """Record that someone else has to act first; a later apply finishes it."""
         self.outcome = "pending"
         self.pending = (pending,)
 

@@ -22,7 +22,7 @@ from graph_client.parallel import gather
 class SchemaMerge:
     """A mappings file compared with a schema."""
 
-    wishes: tuple[DesiredMapping, ...]
+    desired: tuple[DesiredMapping, ...]
     differences: tuple[Difference, ...]
     problems: tuple[Problem, ...]
     digest: str

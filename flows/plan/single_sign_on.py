@@ -97,7 +97,7 @@ def name_sharers(fleet: Fleet, plans: Iterable[InstancePlan]) -> tuple[InstanceP
 def find_claims_conflict(
     fleet: str, instance: Instance, found: ObservedSignOn, known: FleetPolicies
 ) -> Conflict | None:
-    """Return why the claims policy of an instance cannot be assigned: it has one of somebody else."""
+    """Return why the claims policy of an instance cannot be assigned: it has someone else's."""
     there = found.claims
     if instance.sso is None or instance.sso.claims is None or there is None or known.has(there, fleet):
         return None
@@ -109,7 +109,7 @@ def find_claims_conflict(
 
 
 def _first_certificate(wanted: SingleSignOn, found: ObservedSignOn) -> FieldChange | None:
-    """Return the change of an application that has no certificate to sign with, or one that waits for nobody."""
+    """Return the change of an application that has no certificate to sign with, or one that waits for no service provider."""
     there = found.certificates
     if there.active or not there.is_whole:
         return None

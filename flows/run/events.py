@@ -28,7 +28,7 @@ _EVENTS_AT_ONCE = 100
 async def emit_episode_events(store: Store, tenant_id: str, fleet: str) -> None:
     """Tell Prefect of every episode of a fleet that began or ended and was not reported yet.
 
-    A Prefect that cannot be reached stops no sweep: the next one tells.
+    A Prefect that cannot be reached stops no sweep: the next one sends them.
     """
     untold = await asyncio.to_thread(store.job_episodes.untold, tenant_id, fleet)
     news = [(episode, word) for episode in untold for word in episode.untold()]

@@ -118,7 +118,7 @@ class PolicyWriter:
                 return
             except Conflict as error:
                 lost = error.may_have_happened
-                # Ours, if an earlier attempt was lost on the way back; otherwise somebody else's.
+                # Ours, if an earlier attempt was lost on the way back; otherwise someone else's.
                 if not lost:
                     for name in changes:
                         await self._forget(name)

@@ -69,7 +69,7 @@ class Deletions:
     """The result of waiting for the deletions."""
 
     left: tuple[str, ...] = ()
-    """Who is still in the target, as far as the log tells."""
+    """Who is still in the target, according to the log."""
     failure: StepFailed | None = None
     """Why not all are gone."""
     is_final: bool = False
@@ -120,7 +120,7 @@ class _Watch:
 
     @property
     def left(self) -> tuple[str, ...]:
-        """Who is still there as far as the log tells."""
+        """Who is still there according to the log."""
         return replace(self._plan, accounts=self._accounts).present
 
     async def look(self) -> Deletions | None:

@@ -61,7 +61,7 @@ async def save_schema(
     await _parse(graph, plan.key, service_principal_id, job_id, merge, sources)
     # Before the write: what is replaced cannot be read back.
     await keep(now)
-    schema = merge_schema(now, merge.wishes, sources)
+    schema = merge_schema(now, merge.desired, sources)
 
     def is_done(found: Mapping[str, Any]) -> bool:
         # Compared by meaning: Graph need not store a schema as it was sent.
@@ -131,7 +131,7 @@ async def _parse(
     graph: GraphClient, key: str, service_principal_id: str, job_id: str, merge: SchemaMerge, sources: Sources
 ) -> None:
     """Have Graph parse the new expressions: it has the final say, and builds the tree that a schema contains."""
-    unknown = [each for each in new_expressions(merge.wishes) if each not in sources]
+    unknown = [each for each in new_expressions(merge.desired) if each not in sources]
     parse = graph.synchronization_schemas.parse_expression
     answers = await gather(*(parse(service_principal_id, job_id, each) for each in unknown))
     for expression, answer in zip(unknown, answers, strict=True):

@@ -61,7 +61,7 @@ async def _take_back(graph: GraphClient, partner_id: str, given: GivenAccess) ->
     field = given.access.field
     if field == "partner":
         return await _delete_partner(graph, partner_id)
-    # Gone, or said so by a replica that is behind: the look that follows tells.
+    # Gone, or said so by a replica that is behind: the next look decides.
     with suppress(NotFound):
         if field == "redeem":
             await _withdraw_consent(graph, partner_id, inbound=given.access.side == "target")

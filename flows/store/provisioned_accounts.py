@@ -1,4 +1,4 @@
-"""The objects that a job created in its target system and has not removed, as the provisioning log tells."""
+"""The objects that a job created in its target system and has not removed, according to the provisioning log."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

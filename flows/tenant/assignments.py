@@ -204,7 +204,7 @@ async def _assignee(graph: GraphClient, assignment: Assignment) -> Principal:
 async def _owner(graph: GraphClient, owner_id: str) -> Principal:
     """Look up an owner: usually a user, otherwise a service principal."""
     user = await _looked_up(graph.batched.users.get, owner_id)
-    # Owners are given by id alone, and only trying tells which kind they are.
+    # Owners are given by id alone, and their kind shows only when they are added.
     return user if user.exists is not False else await _looked_up(graph.batched.service_principals.get, owner_id)
 
 

@@ -101,7 +101,7 @@ def _find_candidates(
     looked: Mapping[ObservedInstance, ObservedInstance],
     templates: Mapping[str, ApplicationTemplate],
 ) -> Iterator[Candidate]:
-    """Yield the applications that may have a target: those of the cross-tenant template, whoever made them."""
+    """Yield the applications that may have a target: those of the cross-tenant template, no matter who made them."""
     own = {key: each.key for each in fleet.instances for key in each.own_keys}
     adopted = {each.adopt: each.key for each in fleet.instances if each.adopt}
     ids = {templates[each.template].id for each in fleet.instances if each.cross_tenant and each.template in templates}

@@ -124,7 +124,7 @@ def _add_source(run: "Run", change: "Change") -> dict[str, Any]:
 
 
 def _find_others(store: "Store", fleet: str | None, since: datetime | None) -> Iterator[dict[str, Any]]:
-    """Yield what others changed; what the log has of our own writes the journal tells better."""
+    """Yield what others changed; the journal has better records of our own writes."""
     from flows.monitoring.attribution import foreign_records
 
     known = {each.service_principal_id: each for each in reversed(store.instances.all())}

@@ -17,7 +17,7 @@ AWS = "AWS Single-Account Access"
 _FLEET = "demo"
 _ACCOUNT = "arn:aws:iam::111122223333"
 _AWS_SIGN_ON = {
-    # AWS tells several applications of one tenant apart by the number.
+    # The number distinguishes several AWS applications of one tenant.
     "identifiers": ["https://signin.aws.amazon.com/saml#1"],
     "reply_urls": ["https://signin.aws.amazon.com/saml"],
     "notification_emails": ["idops@example.com"],
