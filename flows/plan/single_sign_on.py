@@ -109,7 +109,7 @@ def find_claims_conflict(
 
 
 def _first_certificate(wanted: SingleSignOn, found: ObservedSignOn) -> FieldChange | None:
-    """Return the change of an application that has no certificate to sign with, or one that waits for no service provider."""
+    """Return the change of an application that has no certificate to sign with, or one that is only staged."""
     there = found.certificates
     if there.active or not there.is_whole:
         return None
