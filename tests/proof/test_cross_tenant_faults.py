@@ -9,8 +9,10 @@ import pytest
 from flows.errors import StepFailed
 from graph_client.errors import GraphError
 from graph_emulator.faults.rules import read_fault
+from tests.estates import TENANT
 from tests.proof.cross_tenant import (
     ALL_GIVEN,
+    FOREIGN,
     TWO,
     Fault,
     assert_all_is_well,
@@ -169,6 +171,51 @@ def test_fifty_targets_are_set_up_and_a_second_apply_writes_nothing_in_fifty_one
         policies = [each for each in writes if "partner" in each or "identity" in each]
         assert len(policies) == 5 * number
         assert len(writes) - len(policies) <= 6 * number
+        since = mark(world)
+        assert set(outcomes(world.apply(wanted)).values()) == {"unchanged"}
+        assert writes_of(world, since) == []
+
+
+class EachOnce:
+    """Strikes every request once: the first with its method, its path and its body, in whichever tenant."""
+
+    def __init__(self, *, after_commit):
+        self._after_commit = after_commit
+        self._seen = set()
+        self.struck = 0
+
+    async def __call__(self, request, graph):
+        tenant = request.headers.get("authorization")
+        one_request = (tenant, request.method, request.url, await request.aread())
+        if one_request in self._seen or "/oauth2/" in request.url.path:
+            return await graph.handle_async_request(request)
+        self._seen.add(one_request)
+        self.struck += 1
+        if self._after_commit:
+            await graph.handle_async_request(request)
+        raise httpx.ReadError("a fault", request=request)
+
+
+@pytest.mark.parametrize("after_commit", [False, True], ids=["before", "after"])
+def test_fifty_targets_with_a_fault_at_every_call_are_set_up_once(tmp_path, after_commit):
+    number = 50
+    wanted = fleet_of(*map(one, range(number)))
+    with cloud_world(tmp_path, number) as world:
+        for each in range(1, number, 2):
+            target(world, each).controls.seed_partner(TENANT, FOREIGN)
+        world.on_request = fault = EachOnce(after_commit=after_commit)
+        failed = failures(world.apply(wanted))
+        world.on_request = None
+        assert fault.struck > 10 * number
+        for tenant in world.tenants:
+            assert_in_order(tenant)
+        assert not failures(world.apply(wanted)), failed
+        assert len(world.emulator.controls.state()["applications"]) == number
+        assert jobs_by_key(world) == {f"target-{each}": "Active" for each in range(number)}
+        for each in range(number):
+            assert is_open(world, each)
+            bodies = target(world, each).tenant.partners.bodies
+            assert {name: bodies[TENANT][name] for name in FOREIGN} == (FOREIGN if each % 2 else dict.fromkeys(FOREIGN))
         since = mark(world)
         assert set(outcomes(world.apply(wanted)).values()) == {"unchanged"}
         assert writes_of(world, since) == []
