@@ -3,6 +3,7 @@
 import io
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -429,20 +430,19 @@ def build_adoption_file(fleet: str, tenant_id: str, unmanaged: Unmanaged) -> Ado
 
 def _instances(unmanaged: Unmanaged) -> tuple[list[Adopted], list[str]]:
     instances, left_out = [], []
-    keys, names, targets = set(unmanaged.taken), dict[str, str](), dict[str, str]()
+    keys, names = set(unmanaged.taken), dict[str, str]()
     for item in unmanaged.found:
         key = item.key or choose_key(item.display_name, keys)
         try:
             _refuse_namesake(item, names)
-            adopted = build_adopted_instance(item, key, unmanaged.templates.get(item.template_id or "", ""))
-            _refuse_taken_target(adopted, key, targets)
+            instances.append(build_adopted_instance(item, key, unmanaged.templates.get(item.template_id or "", "")))
         except NotAdoptable as reason:
             left_out.append(f"{_called(item)}: {reason}")
         else:
-            instances.append(adopted)
             keys.add(key)
             names[item.display_name.casefold()] = key
-    return instances, left_out
+    shared = Counter(map(_target_of, instances))
+    return [_without_target(each) if shared[_target_of(each)] > 1 else each for each in instances], left_out
 
 
 def _refuse_namesake(item: ObservedInstance, names: dict[str, str]) -> None:
@@ -450,10 +450,20 @@ def _refuse_namesake(item: ObservedInstance, names: dict[str, str]) -> None:
         raise NotAdoptable(f"{key} already has that display name; rename one of them, then adopt again")
 
 
-def _refuse_taken_target(adopted: Adopted, key: str, targets: dict[str, str]) -> None:
-    target = adopted.fields.get("cross_tenant", {}).get("tenant_id")
-    if target and (first := targets.setdefault(target, key)) != key:
-        raise NotAdoptable(f"{first} already has its target, tenant {target}; Microsoft allows one for each target")
+def _target_of(adopted: Adopted) -> str | None:
+    target: str | None = adopted.fields.get("cross_tenant", {}).get("tenant_id")
+    return target
+
+
+def _without_target(adopted: Adopted) -> Adopted:
+    """Return an instance with its target as credentials, where another one has it too: a file has each target once."""
+    target = _target_of(adopted)
+    if target is None:
+        return adopted
+    fields = {name: value for name, value in adopted.fields.items() if name != "cross_tenant"}
+    fields["credentials"] = {COMPANY_ID: target, AUTHENTICATION_TYPE: SYNC_POLICY} | fields.get("credentials", {})
+    remark = f"another one has its target, tenant {target}, too; Microsoft allows one for each: retire one of them"
+    return replace(adopted, fields=fields, remarks=(*adopted.remarks, remark))
 
 
 def _called(item: ObservedInstance) -> str:

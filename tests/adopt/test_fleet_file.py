@@ -239,15 +239,14 @@ def test_variables_have_names_that_every_shell_takes(key, credential, variable):
     assert choose_variable_name(key, credential) == variable
 
 
-async def test_a_cross_tenant_job_is_adopted_with_its_target_and_a_second_one_is_left_out(emulator, tmp_path):
-    target = "3f2c0000-0000-4000-8000-000000000001"
-    for name in ("Fabrikam", "Fabrikam again"):
+async def test_a_cross_tenant_job_is_adopted_with_its_target_if_no_other_has_it(emulator, tmp_path):
+    fabrikam, tailspin = (f"3f2c0000-0000-4000-8000-00000000000{number}" for number in (1, 2))
+    for name, target in {"Fabrikam": fabrikam, "Fabrikam again": fabrikam, "Tailspin": tailspin}.items():
         principal_id = settle(emulator, None, name, "Cross-Tenant Synchronization Preview")
         settings = {"CompanyId": target.upper(), "AuthenticationType": "SyncPolicy", "SyncAll": "false"}
         emulator.controls.edit_secrets(principal_id, settings)
     made, wanted, plan = await written(emulator, tmp_path / "fleet.yaml", "Cross-Tenant Synchronization Preview")
-    (fabrikam,) = wanted.instances
-    assert (fabrikam.cross_tenant.tenant_id, fabrikam.cross_tenant.sign_in) == (target, None)
-    assert "CompanyId" not in made.text
-    assert len(made.left_out) == 1
+    assert [each.cross_tenant and each.cross_tenant.tenant_id for each in wanted.instances] == [None, None, tailspin]
+    assert [each.credentials["CompanyId"] for each in wanted.instances] == [fabrikam, fabrikam, tailspin]
+    assert made.left_out == ()
     assert only_marks(plan)
