@@ -6,9 +6,10 @@ import pytest
 
 from flows.errors import StepFailed
 from flows.fleet_file.loader import load_fleet
-from flows.plan.adoption import build_adoption_file, choose_key, choose_variable_name, find_unmanaged
+from flows.plan.adoption import build_adoption_file, choose_key, choose_variable_name
 from flows.plan.diff import diff_fleet
 from flows.tenant.observe import observe_fleet
+from flows.tenant.unmanaged import find_unmanaged
 from graph_emulator import Clock, Emulator, EmulatorSettings
 from tests.estates import DATABRICKS, TENANT
 from tests.tenant.crowds import STILL, graph_of, settle, wire_of

@@ -19,7 +19,7 @@ PAGE = DOCS / "errors.md"
 _SECTION = re.compile(r"(<!-- generated: ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 # The first that matches the path of the file counts.
 SECTIONS = {
-    "command-line": ("flows/cli/", "flows/plan/adoption.py", "flows/run/prefect_pages.py"),
+    "command-line": ("flows/cli/", "flows/plan/adoption.py", "flows/tenant/unmanaged.py", "flows/run/prefect_pages.py"),
     "fleet-file": ("flows/documents/", "flows/fleet_file/"),
     "mappings": ("flows/mappings/",),
     "references": ("flows/credentials/key_vault.py", "flows/credentials/references.py", "flows/credentials/sources.py"),

@@ -4,8 +4,9 @@ import pytest
 
 from flows.configuration.sign_in import open_client
 from flows.fleet_file.loader import load_fleet
-from flows.plan.adoption import build_adoption_file, find_unmanaged
+from flows.plan.adoption import build_adoption_file
 from flows.provision import provision_fleet
+from flows.tenant.unmanaged import find_unmanaged
 from tests.estates import AWS, TENANT, estate, fleet, instance
 from tests.tenant.crowds import settle
 

@@ -69,7 +69,8 @@ async def _look(
 ) -> "AdoptionFile":
     from flows.configuration.environment import EnvironmentIncomplete, environment
     from flows.configuration.sign_in import open_client
-    from flows.plan.adoption import build_adoption_file, find_unmanaged
+    from flows.plan.adoption import build_adoption_file
+    from flows.tenant.unmanaged import find_unmanaged
 
     async with open_client(tenant) as (graph, claims):
         tenant_id = claims.tenant_id or environment().tenant
