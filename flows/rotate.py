@@ -32,6 +32,7 @@ from flows.run.lease import WAIT_MINUTES, WaitMinutes, exclusive
 from flows.run.task_runner import LoopTaskRunner, leave_place
 from flows.steps import certificates
 from flows.steps.certificates import hook_variables, run_hook
+from flows.steps.cross_tenant import explain_closed_target
 from flows.tasks.mapped import final_state, instance_task, log, map_instances, redacted_task, step
 from flows.tasks.provision import plan_rotation, read_token_expiry, save_credentials, validate_credentials
 
@@ -78,8 +79,9 @@ async def rotate_instance(plan: InstancePlan, outcome: InstanceOutcome, _run_id:
     """Save the credentials of one instance if the target system accepts them."""
     placed = ApplicationIds(plan.application_id or "", plan.service_principal_id or "")
     # An existing job is validated by its id, so no synchronization template is needed.
-    if refusal := await validate_credentials(plan, placed, ""):
-        raise StepFailed("TargetNotReady", f"{plan.key}: {refusal}", step="validate-credentials")
+    refusal, wanted = await validate_credentials(plan, placed, ""), plan.instance.cross_tenant
+    if refusal and wanted:
+        raise explain_closed_target(plan.key, wanted, refusal)
     # Before saving, which replaces what is known of the old token.
     before = await read_token_expiry(placed.service_principal_id)
     await save_credentials(plan, placed, with_settings=False)

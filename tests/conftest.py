@@ -56,7 +56,20 @@ LONGEST = ("e2e", "cli", "flows", "proof", "monitoring", "store", "contract")
 def pytest_collection_modifyitems(config, items):
     """Let workers begin with what takes longest; in a single process the order stays as it is."""
     if hasattr(config, "workerinput"):
-        items.sort(key=lambda item: _rank(item.path))
+        turns = {path: turn for turn, path in enumerate(_take_turns({item.path: None for item in items}))}
+        items.sort(key=lambda item: turns[item.path])
+
+
+def _take_turns(paths):
+    """Files that mostly wait for processes between others, so that one worker computes while another one waits."""
+    waiting = [path for path in paths if _rank(path) == 0]
+    working = sorted((path for path in paths if _rank(path)), key=_rank)
+    # The last one is not among the last files: all workers would wait for it.
+    step = int(0.8 * len(working) / max(len(waiting), 1))
+    for turn, path in enumerate(waiting):
+        yield path
+        yield from working[turn * step : (turn + 1) * step]
+    yield from working[len(waiting) * step :]
 
 
 def pytest_collection_finish():

@@ -251,13 +251,18 @@ async def validate_target(
         return None
     if wanted.sign_in is None:
         return mask(refusal.message or refusal.what)
+    raise explain_closed_target(plan.key, wanted, refusal.message or refusal.what, refusal.request_id)
+
+
+def explain_closed_target(key: str, wanted: CrossTenant, refusal: str, request_id: str | None = None) -> StepFailed:
+    """Return the failure of an instance whose target does not let the provisioning service in."""
     # Cause: Policies replicate for minutes; or something else in the target keeps the service out.
-    raise StepFailed(
+    return StepFailed(
         "TargetNotReady",
-        f"The provisioning service is not allowed into tenant {wanted.tenant_id}, the target of {plan.key}: "
-        f"{refusal.message or refusal.what}",
-        "Nothing was started. Apply again in some minutes; if it persists, check Cross-tenant access settings there.",
-        request_id=refusal.request_id,
+        f"The provisioning service is not allowed into tenant {wanted.tenant_id}, the target of {key}: {refusal}",
+        "Nothing was started. Try again in some minutes; if it persists, check Cross-tenant access settings there.",
+        request_id=request_id,
+        step="validate-credentials",
     )
 
 
