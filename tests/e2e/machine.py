@@ -7,11 +7,10 @@ import threading
 import time
 from collections import deque
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 
 import httpx
 
-from flows.cli.processes.process_tree import descendants
+from flows.cli.processes.process_tree import descendants, is_running
 from tests.cli.conftest import started
 
 PATIENCE_SECONDS = 250
@@ -69,7 +68,8 @@ class Machine:
         self.process.send_signal(number)
         code = self.process.wait(PATIENCE_SECONDS)
         self.close()
-        return [each for each in family if Path(f"/proc/{each.pid}").exists()], code
+        # One that has ended and lost its parent stays a zombie until the machine's first process takes notice.
+        return [each for each in family if is_running(each)], code
 
     def close(self):
         """Let go of it, however it ended."""

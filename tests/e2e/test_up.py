@@ -19,6 +19,7 @@ import pytest
 
 from flows.cli.deploy.deploy import POOL
 from flows.cli.deploy.prefect_yaml import prefect_yaml, read_fleets_file
+from flows.cli.processes.process_tree import is_running
 from flows.cli.up.home import Home
 from tests.e2e import prefect_page
 from tests.e2e.machine import Machine, Webhook, until
@@ -279,7 +280,7 @@ def test_when_the_worker_dies_up_says_so_and_ends_with_all_the_rest(second):
     (worker,) = [each for each in family if "worker" in (Path("/proc") / str(each.pid) / "cmdline").read_text()]
     os.kill(worker.pid, signal.SIGKILL)
     assert second.process.wait(60) == 1
-    until(lambda: not [each for each in family if Path(f"/proc/{each.pid}").exists()], what="the end of all the rest")
+    until(lambda: not any(map(is_running, family)), what="the end of all the rest")
     second.close()
     assert "prefect ended unexpectedly: " in second.complaint
     assert "Traceback" not in second.complaint
