@@ -28,7 +28,7 @@ from flows.tasks.withdrawal import withdraw_policies
 async def plan_retirement(
     fleet: Fleet, keys: Sequence[str], application_id: str | None, purge: bool, force: bool, policies: bool
 ) -> list[Retirement]:
-    """Find what bears the marks of the keys."""
+    """Find what has the ownership tags of the keys."""
     found = await plan_retirements(
         run_context().graph,
         fleet,

@@ -14,7 +14,7 @@ from graph_client import GraphClient, TokenClaims
 from graph_client.errors import BadSettings
 
 _OPENING_AT_ONCE = 8
-"""Sign-ins under way together: each loads certificates to trust, which takes processor time."""
+"""Sign-ins under way together: each waits in a thread of its own."""
 
 
 @dataclass(frozen=True)

@@ -19,14 +19,12 @@ from flows.fleet_file.include import PLACEHOLDER
 from flows.fleet_file.models import Instance
 from flows.fleet_file.single_sign_on import SingleSignOn
 from flows.monitoring.health import assess_job
-from flows.plan.job_settings import build_job_settings, parse_setting, settings_equal
+from flows.plan.job_settings import NOTIFICATION, build_job_settings, parse_setting, settings_equal
 from flows.tenant.assignments import Assigned, resolve_role
 from flows.tenant.instance_state import ObservedInstance
 from flows.tenant.single_sign_on import ObservedSignOn, role_id
 from flows.tenant.unmanaged import Unmanaged
 from graph_client.models import AppRole
-
-_NOTIFICATION = "SyncNotificationSettings"
 
 
 def build_credentials(
@@ -83,7 +81,7 @@ def read_settings(secrets: Mapping[str, str], remarks: list[str]) -> dict[str, A
         fields["scope"] = "all" if syncs_all == "true" else "assigned"
     if skips in {"true", "false"}:
         fields["skip_out_of_scope_deletions"] = skips
-    saved = parse_setting(secrets.get(_NOTIFICATION, ""))
+    saved = parse_setting(secrets.get(NOTIFICATION, ""))
     notices = {"notification_email": saved.get("Recipients"), "delete_threshold": saved.get("DeleteThresholdValue")}
     for name, value in notices.items():
         if not value:
@@ -101,7 +99,7 @@ def _kept(name: str, value: Any, secrets: Mapping[str, str]) -> bool:
         instance = Instance.model_validate({"key": "k", "display_name": "k", "template": "k", name: value})
     except ValueError:
         return False
-    return settings_equal(build_job_settings(instance, secrets)[_NOTIFICATION], secrets[_NOTIFICATION])
+    return settings_equal(build_job_settings(instance, secrets)[NOTIFICATION], secrets[NOTIFICATION])
 
 
 def read_sso(service_principal_id: str, found: ObservedSignOn, remarks: list[str]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Literal
 
 from flows.fleet_file.models import Assignment, Instance
 from flows.monitoring.health import RUNNING, TOO_MANY_DELETES, JobHealth
-from flows.plan.job_settings import build_job_settings, settings_equal
+from flows.plan.job_settings import MASK, build_job_settings, settings_equal
 from flows.plan.known_state import KnownState
 from flows.plan.plan import NEVER_STARTED, FieldChange
 from flows.plan.single_sign_on import diff_claims, diff_sign_on
@@ -14,7 +14,6 @@ from flows.tenant.instance_state import ObservedInstance
 from flows.tenant.ownership_tag import OwnershipTag
 from flows.tenant.single_sign_on import NO_SIGN_ON, FleetPolicies
 
-_MASK = "*"
 SAVED_AGAIN = "to be saved again"
 AS_THE_FILE = "as the mappings file says"
 
@@ -91,7 +90,7 @@ def saved_secrets(instance: Instance, found: ObservedInstance, health: JobHealth
     # Unreadable secrets: of a job that never ran none may be saved, of others all are taken to be.
     if health.state in NEVER_STARTED:
         return {}
-    return dict.fromkeys([*instance.credentials, *build_job_settings(instance, {})], _MASK)
+    return dict.fromkeys([*instance.credentials, *build_job_settings(instance, {})], MASK)
 
 
 def diff_credentials(
@@ -111,7 +110,7 @@ def diff_credentials(
             changes.append(FieldChange(f"credentials.{key}", None, "to be saved", dangerous))
         elif save_all and key in instance.credentials:
             changes.append(FieldChange(f"credentials.{key}", "saved", SAVED_AGAIN))
-        elif value is not None and before != _MASK and not settings_equal(value, before):
+        elif value is not None and before != MASK and not settings_equal(value, before):
             danger = "scope" if dangerous else ""
             changes.append(FieldChange(f"credentials.{key}", before, value, dangerous, danger=danger))
     return tuple(changes)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from flows.errors import StepFailed
 from flows.fleet_file.cross_tenant import AUTHENTICATION_TYPE, COMPANY_ID, SYNC_POLICY
 from flows.monitoring.health import RUNNING, JobHealth
-from flows.plan.job_settings import parse_setting
+from flows.plan.job_settings import MASK, NOTIFICATION, parse_setting
 from flows.plan.plan import FieldChange
 from flows.tenant.assignments import Assigned
 from flows.tenant.provisioned_accounts import read_accounts
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 SYNCHRONIZATION_TEMPLATE_ID = "Azure2Azure"
 
-_NOTIFICATION = "SyncNotificationSettings"
-_MASK = "*"
 _NAMED = 10
 
 
@@ -181,12 +179,12 @@ def _wanted_settings(secrets: Mapping[str, str]) -> dict[str, str]:
         wanted["SyncAll"] = "false"
     if secrets.get("SkipOutOfScopeDeletions", "").lower() == "true":
         wanted["SkipOutOfScopeDeletions"] = "False"
-    notification = parse_setting(secrets.get(_NOTIFICATION, ""))
+    notification = parse_setting(secrets.get(NOTIFICATION, ""))
     if notification.get("DeleteThresholdEnabled"):
         # Emptying the scope deletes all at once, which the threshold exists to hold back.
-        wanted[_NOTIFICATION] = json.dumps(notification | {"DeleteThresholdEnabled": False}, separators=(",", ":"))
-    if wanted and _MASK in secrets.values():
-        masked = ", ".join(sorted(key for key, value in secrets.items() if value == _MASK))
+        wanted[NOTIFICATION] = json.dumps(notification | {"DeleteThresholdEnabled": False}, separators=(",", ":"))
+    if wanted and MASK in secrets.values():
+        masked = ", ".join(sorted(key for key, value in secrets.items() if value == MASK))
         raise StepFailed(
             "SettingsNotChangeable",
             f"Its settings keep accounts from being deleted, and saving others would erase {masked}.",

@@ -8,8 +8,11 @@ from flows.credentials.references import Secret
 from flows.errors import StepFailed
 from flows.fleet_file.models import Instance
 
-_NOTIFICATION = "SyncNotificationSettings"
-SETTINGS = frozenset({"SyncAll", "SkipOutOfScopeDeletions", _NOTIFICATION})
+MASK = "*"
+"""What Graph shows in place of a sensitive value."""
+
+NOTIFICATION = "SyncNotificationSettings"
+SETTINGS = frozenset({"SyncAll", "SkipOutOfScopeDeletions", NOTIFICATION})
 """Keys that configure a job and are not credentials."""
 
 
@@ -27,7 +30,7 @@ def build_job_settings(instance: Instance, observed: Mapping[str, str]) -> dict[
     if instance.skip_out_of_scope_deletions is not None:
         settings["SkipOutOfScopeDeletions"] = str(instance.skip_out_of_scope_deletions)
     if instance.notification_email is not None or instance.delete_threshold is not None:
-        settings[_NOTIFICATION] = _notification_settings(instance, observed.get(_NOTIFICATION, ""))
+        settings[NOTIFICATION] = _notification_settings(instance, observed.get(NOTIFICATION, ""))
     return settings
 
 

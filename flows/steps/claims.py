@@ -54,7 +54,7 @@ async def configure_claims(
     """Give an application the claims policy in `sso`, or take one of the fleet off it that the file no longer names.
 
     Raises:
-        StepFailed: Somebody else has assigned a policy since the plan.
+        StepFailed: Someone else has assigned a policy since the plan.
         WaitExpired: The reads of the policy do not agree in time.
         GraphError: Graph refused.
     """

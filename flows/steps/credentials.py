@@ -5,12 +5,11 @@ from dataclasses import dataclass
 
 from flows.credentials.references import Secret, Source, resolve
 from flows.errors import StepFailed
-from flows.plan.job_settings import SETTINGS, build_job_settings, reveal_values
+from flows.plan.job_settings import MASK, SETTINGS, build_job_settings, reveal_values
 from flows.plan.plan import InstancePlan
 from graph_client import GraphClient
 from graph_client.errors import BadRequest
 
-_MASK = "*"
 # Documented for every cloud once, now only for Azure Government, so elsewhere it only explains a refusal:
 # https://learn.microsoft.com/azure/active-directory/manage-apps/application-provisioning-config-problem-storage-limit
 _BYTES_ONCE_DOCUMENTED = 1024
@@ -148,7 +147,7 @@ async def save_credentials(
     # A PUT of secrets replaces the whole set, so it has to include what the file does not name.
     saved = await graph.batched.synchronization.secrets(service_principal_id)
     wanted = reveal_values(credentials) | (build_job_settings(plan.instance, saved) if with_settings else {})
-    lost = sorted(key for key, value in saved.items() if value == _MASK and key not in wanted)
+    lost = sorted(key for key, value in saved.items() if value == MASK and key not in wanted)
     if lost:
         raise StepFailed(
             "CredentialWouldBeLost",

@@ -6,9 +6,10 @@ from contextlib import suppress
 from flows.errors import StepFailed
 from flows.steps.idempotency import find_existing, wait_limits
 from flows.store import Access, GivenAccess
+from flows.tenant.cross_tenant import read_identity_synchronization, read_partner
 from graph_client import GraphClient
 from graph_client.errors import NotFound, WaitExpired
-from graph_client.models import CrossTenantPartner, IdentitySynchronization
+from graph_client.models import IdentitySynchronization
 
 _ATTEMPTS = 3
 
@@ -51,7 +52,7 @@ async def _is_given(graph: GraphClient, partner_id: str, access: Access) -> bool
     if access.field in {"users", "groups"}:
         there = await _read_synchronization(graph, partner_id)
         return there is not None and (there.users_allowed if access.field == "users" else there.groups_allowed)
-    partner = await _read_partner(graph, partner_id)
+    partner = await read_partner(graph, partner_id)
     if partner is None or access.field == "partner":
         return partner is not None
     return bool(partner.inbound_allowed if access.side == "target" else partner.outbound_allowed)
@@ -118,7 +119,7 @@ async def _withdraw_consent(graph: GraphClient, partner_id: str, *, inbound: boo
 
     Source: https://learn.microsoft.com/graph/api/crosstenantaccesspolicyconfigurationpartner-update
     """
-    there = await find_existing(graph, lambda: _read_partner(graph, partner_id))
+    there = await find_existing(graph, lambda: read_partner(graph, partner_id))
     if there is None:
         return
     # The other direction is sent as it is: whether Graph keeps what is left out is not documented.
@@ -150,23 +151,13 @@ async def _delete_partner(graph: GraphClient, partner_id: str) -> bool:
 
 
 async def _shows_use(graph: GraphClient, partner_id: str) -> bool:
-    partner = await _read_partner(graph, partner_id)
+    partner = await read_partner(graph, partner_id)
     synchronization = await _read_synchronization(graph, partner_id)
     used = partner and (partner.has_other_settings or partner.inbound_allowed or partner.outbound_allowed)
     allows = synchronization and (synchronization.users_allowed or synchronization.groups_allowed)
     return bool(used or allows)
 
 
-async def _read_partner(graph: GraphClient, partner_id: str) -> CrossTenantPartner | None:
-    try:
-        return await graph.cross_tenant_access.get_partner(partner_id)
-    except NotFound:
-        return None
-
-
 async def _read_synchronization(graph: GraphClient, partner_id: str) -> IdentitySynchronization | None:
-    try:
-        # With groups, which others may have allowed: deleting the object would take that away.
-        return await graph.cross_tenant_access.get_identity_synchronization(partner_id, groups=True)
-    except NotFound:
-        return None
+    # With groups, which others may have allowed: deleting the object would take that away.
+    return await read_identity_synchronization(graph, partner_id, groups=True)
