@@ -4,9 +4,11 @@ import sys
 from contextlib import contextmanager, nullcontext
 from contextvars import copy_context
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
+import typer.main
 from ruamel.yaml import YAML
 
 from flows.cli.main import main
@@ -22,6 +24,8 @@ from tests.store.databases import (  # noqa: F401  # fixtures
 )
 
 ROOT = Path(__file__).parent.parent.parent
+
+_commands = cache(typer.main.get_command)
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,8 @@ def finished(process):
 @pytest.fixture
 def entra_fleet(monkeypatch, capsys):
     """Runs the command in this process, with an environment of its own: a child takes seconds to begin."""
+    # All commands and options are made from the functions' signatures: once, not for each run.
+    monkeypatch.setattr(typer.main, "get_command", _commands)
 
     def run(*arguments, **variables):
         monkeypatch.setattr(sys, "argv", ["entra-fleet", *map(str, arguments)])

@@ -10,6 +10,7 @@ import pytest
 from flows.store import Change, ChangeError, FieldChange, KnownInstance, Run, open_store
 from tests.estates import TENANT
 from tests.store.audits import audit
+from tests.store.databases import lay_empty_store
 
 MAY = datetime(2026, 5, 1, 12, tzinfo=UTC)
 FIELDS = (FieldChange(field="scope", before="all", after="assigned"), FieldChange(field="credentials.SecretToken"))
@@ -52,7 +53,7 @@ def change(**given):
 @pytest.fixture
 def store_url(tmp_path):
     """A store with two runs, the later one of another fleet and failed."""
-    url = f"sqlite:///{tmp_path}/store.db"
+    url = lay_empty_store(tmp_path / "store.db")
     failed = change(
         key="us", outcome="failed", recorded_at=MAY + timedelta(days=3), error=ChangeError(step="start", message="no")
     )

@@ -11,6 +11,7 @@ from datetime import timedelta
 import pytest
 
 from flows.store import KnownInstance, open_store
+from tests.store.databases import lay_empty_store
 from tests.store.events import BOX, MOMENT, TENANT, event, failed, succeeded
 
 EVIL = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"]
@@ -22,7 +23,8 @@ def url(tmp_path):
 
 
 @pytest.fixture
-def filled(url):
+def filled(tmp_path):
+    url = lay_empty_store(tmp_path / "store.db")
     with open_store(url) as store:
         store.instances.keep(TENANT, [KnownInstance(BOX, "contoso", "prod-eu")])
         later = (MOMENT + timedelta(days=1)).isoformat()

@@ -9,6 +9,7 @@ import pytest
 
 from flows.store import KnownInstance, open_store
 from tests.estates import fleet, instance
+from tests.store.databases import lay_empty_store
 from tests.store.events import AWS, BOX, MOMENT, TENANT, failed, succeeded
 
 LATER = (MOMENT + timedelta(days=8)).isoformat()
@@ -22,7 +23,7 @@ def about(user, application=BOX, **fields):
 @pytest.fixture
 def url(tmp_path):
     """Three who fail for one cause in two applications, one for another, and one who has recovered."""
-    url = f"sqlite:///{tmp_path}/store.db"
+    url = lay_empty_store(tmp_path / "store.db")
     with open_store(url) as store:
         store.instances.keep(TENANT, [KnownInstance(BOX, "contoso", "box"), KnownInstance(AWS, "other", "aws")])
         events = [

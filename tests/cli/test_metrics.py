@@ -9,6 +9,7 @@ import pytest
 from flows.store import JobObservation, open_store
 from tests.cli.conftest import finished, started
 from tests.store.audits import MAY
+from tests.store.databases import lay_empty_store
 from tests.store.events import TENANT
 
 STATE = f'entra_fleet_job_state{{fleet="contoso",key="eu",state="steady",tenant_id="{TENANT}"}} 1.0\n'
@@ -16,7 +17,7 @@ STATE = f'entra_fleet_job_state{{fleet="contoso",key="eu",state="steady",tenant_
 
 @pytest.fixture
 def url(tmp_path):
-    url = f"sqlite:///{tmp_path}/store.db"
+    url = lay_empty_store(tmp_path / "store.db")
     with open_store(url) as store:
         seen = {"tenant_id": TENANT, "fleet": "contoso", "key": "eu", "observed_at": MAY}
         store.jobs.record_all([JobObservation(**seen, state="steady")])

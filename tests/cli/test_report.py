@@ -1,11 +1,12 @@
 import pytest
 
 from tests.report.stores import furnished
+from tests.store.databases import lay_empty_store
 
 
 @pytest.fixture
 def url(tmp_path):
-    url = f"sqlite:///{tmp_path}/store.db"
+    url = lay_empty_store(tmp_path / "store.db")
     with furnished(url):
         return url
 

@@ -5,13 +5,14 @@ import pytest
 from flows.store import open_store
 from tests.report.stores import EVIL, NOW, furnished
 from tests.store.audits import audit
+from tests.store.databases import lay_empty_store
 from tests.store.events import BOX, TENANT, event, succeeded
 
 
 @pytest.fixture
 def url(tmp_path):
     """A store with the story of a person with an evil name, and of another."""
-    url = f"sqlite:///{tmp_path}/store.db"
+    url = lay_empty_store(tmp_path / "store.db")
     person = {"displayName": "Bob", "identityType": "User", "details": {"UserPrincipalName": "bob@contoso.com"}}
     with furnished(url) as store:
         store.harvests.save(TENANT, [succeeded("bob", sourceIdentity={"id": "u-bob", **person})])

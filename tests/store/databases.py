@@ -42,10 +42,12 @@ def observations(store: Store, tenant_id: str, fleet: str, key: str) -> list[Job
         return [JobObservation(**{name: value for name, value in row.items() if name != "id"}) for row in rows]
 
 
-def lay_empty_store(path: Path) -> None:
+def lay_empty_store(path: Path) -> str:
     """Put an empty store of the newest version into a file: to copy it takes a tenth of what to migrate one takes."""
+    path.parent.mkdir(exist_ok=True)
     path.write_bytes(_empty_store())
     path.chmod(0o600)
+    return f"sqlite:///{path}"
 
 
 @cache
@@ -125,10 +127,7 @@ def database_url(request: pytest.FixtureRequest) -> str:
 def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of an empty store, on each kind in turn."""
     if request.param == "sqlite":
-        path = tmp_path / "data" / "store.db"
-        path.parent.mkdir()
-        lay_empty_store(path)
-        yield f"sqlite:///{path}"
+        yield lay_empty_store(tmp_path / "data" / "store.db")
         return
     engine = request.getfixturevalue("postgres_store")
     yield engine.url.render_as_string(hide_password=False)

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flows.store import Period, open_store
+from tests.store.databases import lay_empty_store
 from tests.store.events import AWS, BOX, MOMENT, TENANT, event, failed, succeeded
 
 PERIOD = Period(TENANT, MOMENT - timedelta(days=2), MOMENT + timedelta(days=2))
@@ -77,7 +78,7 @@ def test_tallies_are_what_counting_one_by_one_gives(tmp_path_factory, drawn):
         event(str(n), **at(hours, servicePrincipal={"id": id_}), provisioningStatusInfo={"status": status})
         for n, (hours, status, id_) in enumerate(drawn)
     ]
-    with open_store(f"sqlite:///{tmp_path_factory.mktemp('store')}/store.db") as store:
+    with open_store(lay_empty_store(tmp_path_factory.mktemp("store") / "store.db")) as store:
         store.harvests.save(TENANT, events)
         found = {(t.day, t.service_principal_id, t.status): t.count for t in store.statistics.tallies(PERIOD)}
     expected = Counter(
