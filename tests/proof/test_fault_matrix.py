@@ -46,8 +46,7 @@ def test_every_fault_at_every_request(world, story, fault):
 
 def survived(world, story, fault, occurrence):
     """Whether the run had so many requests; then a fault struck that one, and the tenant got over it."""
-    world.reset()
-    story.prepare(world)
+    world.begin_with(story.prepare)
     world.emulator.controls.add_faults([read_fault(f"*#{occurrence}: {fault}")])
     before = world.emulator.controls.requests_seen
     ended = attempt(world, story)

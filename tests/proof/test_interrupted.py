@@ -26,8 +26,7 @@ def test_interrupted_at_every_request(world, story, after_commit):
 
 def interrupt(world, story, occurrences, *, after_commit):
     for occurrence in occurrences:
-        world.reset()
-        story.prepare(world)
+        world.begin_with(story.prepare)
         world.on_request = Interruption(occurrence, after_commit=after_commit)
         try:
             world.run(interruptible(world.on_request, story.act(world)))
