@@ -247,6 +247,8 @@ def _unfold(start: Iterable[str]) -> str:
 def _layers(text: str) -> Iterator[_Layer]:
     plain = _Layer(text, [(place, place + 1) for place in range(len(text))])
     yield plain
+    if not _ESCAPING.search(text):
+        return
     seen = {text}
     for escaped in _READINGS:
         layer: _Layer | None = plain
