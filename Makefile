@@ -10,13 +10,17 @@ WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 # Bytecode is kept whatever the environment says, or each worker and each process that a test starts compiles all anew.
 PYTEST := PYTHONDONTWRITEBYTECODE= PYTHONHASHSEED=0 $(BIN)/pytest -q --numprocesses=$(WORKERS) --maxprocesses=4
 
-.PHONY: demo test quick lint check docs coverage proof mutants clean
+.PHONY: demo test whole quick lint check ci docs coverage proof mutants clean
 
 demo: .venv/core
 	$(BIN)/entra-fleet demo
 
 # A file's tests stay together, for they share what is expensive to start.
 test: .venv/dev
+	$(PYTEST) --dist=loadfile --no-loadscope-reorder -m "not long and not proof"
+
+# With those that take long and have one of their kind in `test`.
+whole: .venv/dev
 	$(PYTEST) --dist=loadfile --no-loadscope-reorder
 
 # All but those that start servers and workers of Prefect as processes.
@@ -29,6 +33,8 @@ lint: .venv/dev
 	$(BIN)/mypy
 
 check: lint test
+
+ci: lint whole
 
 # What is made from the code: the tables of docs/errors.md, and the page of every command and option. Tests say when they are stale.
 docs: .venv/dev

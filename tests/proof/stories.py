@@ -4,6 +4,8 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
+
 from flows.control_jobs import control_jobs
 from flows.retire import retire_instances
 from flows.rotate import rotate_certificates, rotate_credentials
@@ -154,3 +156,6 @@ STORIES = {
     "retire": Story(_make, _retire, {"box": "Active"}),
     "purge": Story(_make, lambda world: _retire(world, purge=True), {"box": "Active"}),
 }
+
+_IN_EVERY_RUN = {"create", "change", "sign on", "retire"}
+IN_TURN = [pytest.param(each, marks=[] if each in _IN_EVERY_RUN else pytest.mark.long) for each in STORIES]

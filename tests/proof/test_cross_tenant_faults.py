@@ -43,7 +43,13 @@ LOSSES = [503, 404, 429, httpx.ReadError]
 FAULTS = [(effect, after) for after in (False, True) for effect in LOSSES] + [(403, False), (409, False), (400, False)]
 
 
-@pytest.mark.parametrize("turn", range(len(FAULTS)))
+# Between them they strike every request.
+IN_EVERY_RUN = {1, 4, 7, 8, 10}
+
+
+@pytest.mark.parametrize(
+    "turn", [pytest.param(each, marks=[] if each in IN_EVERY_RUN else pytest.mark.long) for each in range(len(FAULTS))]
+)
 def test_a_fault_at_some_requests(world, turn):
     effect, after_commit = FAULTS[turn]
     occurrence = 1 + turn % 5
@@ -198,7 +204,7 @@ class EachOnce:
         raise httpx.ReadError("a fault", request=request)
 
 
-@pytest.mark.parametrize("after_commit", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("after_commit", [pytest.param(False, marks=pytest.mark.long), True], ids=["before", "after"])
 def test_fifty_targets_with_a_fault_at_every_call_are_set_up_once(tmp_path, after_commit):
     number = 50
     wanted = fleet_of(*map(one, range(number)))

@@ -5,14 +5,14 @@ from itertools import count
 
 import pytest
 
-from tests.proof.stories import STORIES
+from tests.proof.stories import IN_TURN, STORIES
 from tests.proof.test_fault_matrix import repeated_in_peace
 
 STEP = 13
 
 
 @pytest.mark.parametrize("after_commit", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("story", STORIES)
+@pytest.mark.parametrize("story", IN_TURN)
 def test_interrupted_at_some_requests(world, story, after_commit):
     interrupt(world, STORIES[story], count(1 + after_commit, STEP), after_commit=after_commit)
 
