@@ -11,6 +11,7 @@ from flows.cli.errors import CommandFailed
 from flows.cli.processes.child import Child
 from flows.cli.processes.local_api import serve_local_api
 from flows.cli.processes.prefect_server import PrefectServer, new_auth_string
+from flows.cli.processes.server_process import check_schemas_once
 from tests.cli.conftest import finished, started
 from tests.e2e.machine import until
 from tests.estates import estate, fleet, instance
@@ -72,6 +73,39 @@ def test_writes_that_meet_wait_for_each_other(prefect_server):
         with ThreadPoolExecutor(8) as pool:
             codes = list(pool.map(write, range(WRITES)))
     assert set(codes) <= {200, 201}
+
+
+def test_parameters_and_schemas_that_are_wrong_are_refused_each_time(prefect_server):
+    number, strange = ({"properties": {"n": {"type": kind}}} for kind in ("number", "strange"))
+    with httpx.Client(base_url=prefect_server.api.url, trust_env=False) as api:
+        flow = api.post("/flows/", json={"name": "strict"}).json()["id"]
+
+        def create(schema, n):
+            document = {"name": "strict", "flow_id": flow, "parameter_openapi_schema": schema, "parameters": {"n": n}}
+            return api.post("/deployments/", json=document | {"enforce_parameter_schema": True})
+
+        assert [create(strange, 1).status_code for _ in range(2)] == [422, 422]
+        assert [create(number, n).status_code for n in (1, 2, "x")] == [201, 200, 422]
+        path = f"/deployments/{create(number, 1).json()['id']}/create_flow_run"
+        assert [api.post(path, json={"parameters": {"n": n}}).status_code for n in (1, "x", "y")] == [201, 409, 409]
+
+
+def test_a_schema_is_checked_once_while_it_stays_the_same():
+    checked = []
+
+    class Validator:
+        FORMAT_CHECKER = None
+
+        @classmethod
+        def check_schema(cls, schema, format_checker):
+            checked.append((schema, format_checker))
+
+    check_schemas_once(Validator)
+    schema = {"type": "object"}
+    for kind in ("object", "object", "array"):
+        schema["type"] = kind
+        Validator.check_schema(schema)
+    assert checked == [({"type": "object"}, None), ({"type": "array"}, None)]
 
 
 def test_nothing_is_looked_for_outside(prefect_server):

@@ -1,4 +1,4 @@
-"""The program of our Prefect server: Prefect's application with two changes, without Prefect's command line.
+"""The program of our Prefect server: Prefect's application with three changes, without Prefect's command line.
 
 Usage: `python -m flows.cli.processes.server_process HOST PORT [--no-services]`; without its services (schedules,
 automations, late runs) where several servers share the work and `prefect server services start` runs them.
@@ -9,22 +9,30 @@ the busy timeout, and the API answers 503 (https://www.sqlite.org/isolation.html
 
 Requests from workers and the UI for Prefect's collections are answered from the copy that ships with Prefect, or with
 404; nothing is fetched from the web.
+
+A JSON schema that was found correct is not checked again, at a tenth of a second for each deployment and each run.
 """
 
+import json
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import lru_cache
+from typing import Any
 
 import uvicorn
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from prefect.server.api import collections
 from prefect.server.api.server import create_app
 from prefect.server.database.configurations import SQLITE_BEGIN_MODE, AioSqliteConfiguration
 from prefect.server.database.dependencies import MODELS_DEPENDENCIES
 from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL, get_current_settings
+from prefect.utilities.schema_tools import validation
 from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
 
 NO_SERVICES = "--no-services"
 _WORKER_TYPES = "aggregate-worker-metadata"
+_SCHEMAS_KEPT = 1000
 
 
 class OneWriterAtATime(AioSqliteConfiguration):
@@ -48,6 +56,24 @@ class OneWriterAtATime(AioSqliteConfiguration):
             yield transaction
 
 
+def check_schemas_once(validator: Any) -> None:
+    """Have a class of validators check each JSON schema against its metaschema once.
+
+    Prefect has those of a deployment and its work pool checked five times for each run that is asked for.
+    """
+    check = validator.check_schema
+
+    @lru_cache(_SCHEMAS_KEPT)
+    def check_text(text: str, format_checker: object) -> None:
+        check(json.loads(text), format_checker=format_checker)
+
+    def check_schema(schema: Any, format_checker: object = validator.FORMAT_CHECKER) -> None:
+        # What raises is not cached.
+        check_text(json.dumps(schema), format_checker)
+
+    validator.check_schema = staticmethod(check_schema)
+
+
 def main() -> None:
     """Serve Prefect's API and UI at the address on the command line."""
     host, port, *options = sys.argv[1:]
@@ -57,6 +83,8 @@ def main() -> None:
     collections.KNOWN_VIEWS.clear()
     # An unreachable address: Prefect then uses its own copy.
     collections.KNOWN_VIEWS[_WORKER_TYPES] = f"installed:{_WORKER_TYPES}"
+    for validator in (Draft202012Validator, validation._VALIDATOR):
+        check_schemas_once(validator)
     server = get_current_settings().server
     uvicorn.run(
         create_app(final=True, webserver_only=NO_SERVICES in options),
