@@ -185,7 +185,9 @@ def _open(url: str) -> None:
 
 
 def test_processes_that_open_an_empty_database_at_once_make_one_store(database_url):
-    context = get_context("spawn")
+    # They have imported what they need when they begin, and so do come at once.
+    context = get_context("forkserver")
+    context.set_forkserver_preload([__name__])
     processes = [context.Process(target=_open, args=(database_url,)) for _ in range(4)]
     for process in processes:
         process.start()
