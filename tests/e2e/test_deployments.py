@@ -140,17 +140,19 @@ def sweep(api_url, fleet):
 
 
 def test_what_the_file_says_holds_after_it_has_changed_and_a_fleet_that_is_taken_out_is_left_alone(deployed, deploy):
-    result = deploy(fleets(contoso=300, fabrikam="false"))
+    result = deploy(fleets(contoso=300, fabrikam="false", adatum='"*/7 * * * *"', litware="false", proseware="false"))
     assert result.code == 0, result.err
-    assert (sweep(deployed, "contoso"), sweep(deployed, "fabrikam")) == ((True, 300), (False, 600))
-    deploy(fleets(contoso="false", fabrikam='"*/7 * * * *"'))
-    assert (sweep(deployed, "contoso"), sweep(deployed, "fabrikam")) == ((False, 600), (False, "*/7 * * * *"))
-    result = deploy(fleets(fabrikam="true"))
+    before = {"contoso": (True, 300), "fabrikam": (False, 600), "adatum": (True, "*/7 * * * *")}
+    assert {name: sweep(deployed, name) for name in before} == before
+    assert (sweep(deployed, "litware"), sweep(deployed, "proseware")) == ((False, 600), (False, 600))
+    result = deploy(fleets(contoso="false", fabrikam='"*/7 * * * *"', adatum="true", litware="true"))
     assert result.code == 0, result.err
-    command = "prefect deployment delete monitor-fleet/sweep-contoso"
-    gone = "monitor-fleet/sweep-contoso is no longer configured and was left in place"
+    command = "prefect deployment delete monitor-fleet/sweep-proseware"
+    gone = "monitor-fleet/sweep-proseware is no longer configured and was left in place"
     assert f"{gone}. To remove it: {command}" in result.err
-    assert (sweep(deployed, "contoso"), sweep(deployed, "fabrikam")) == ((False, 600), (True, 600))
+    after = {"contoso": (False, 600), "fabrikam": (False, "*/7 * * * *"), "adatum": (True, 600)}
+    assert {name: sweep(deployed, name) for name in after} == after
+    assert (sweep(deployed, "litware"), sweep(deployed, "proseware")) == ((True, 600), (False, 600))
 
 
 def fleets(**sweeps):
