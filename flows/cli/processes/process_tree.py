@@ -16,14 +16,15 @@ def descendants(pid: int, known: frozenset[psutil.Process] = frozenset()) -> fro
         pid: The process.
         known: Its descendants so far: once it has ended, they have another parent.
     """
-    found = {process for process in known if is_running(process)}
-    parents = list(found)
+    found: set[psutil.Process] = set()
     with suppress(psutil.NoSuchProcess):
-        parents.append(psutil.Process(pid))
-    for parent in parents:
+        found.update(psutil.Process(pid).children(recursive=True))
+    # Each look for children reads the whole table of processes: not again for those that were found as one's children.
+    for orphan in known - found:
+        found.add(orphan)
         with suppress(psutil.NoSuchProcess):
-            found.update(filter(is_running, parent.children(recursive=True)))
-    return frozenset(found)
+            found.update(orphan.children(recursive=True))
+    return frozenset(filter(is_running, found))
 
 
 def is_running(process: psutil.Process) -> bool:

@@ -73,7 +73,7 @@ def until_stop_requested() -> Iterator[StopRequest]:
             signal.signal(number, handler)
 
 
-_LOOK_SECONDS = 0.5
+_LOOK_SECONDS = 1.0
 _WORKER_STOP_SECONDS = 30.0
 _RUN_STOP_SECONDS = 15.0
 _WORKER_START_SECONDS = 60.0
