@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 
 from flows.cli.main import main
 from tests.estates import estate
+from tests.prepared import Prepared
 from tests.proof.prefect_aside import prefect_api_at
 from tests.store.databases import (  # noqa: F401  # fixtures
     database_url,
@@ -37,13 +38,16 @@ class Finished:
     err: str
 
 
-def started(*arguments, program=("-m", "flows.cli"), stdin=subprocess.DEVNULL, **variables):
-    """The command as a process; `program` is what Python runs in its place."""
+def started(*arguments, program=None, **variables):
+    """The command as a process; `program` is what a new Python runs in its place."""
+    environment = {**os.environ, **variables}
+    if program is None:
+        return Prepared(arguments, environment)
     return subprocess.Popen(
         [sys.executable, *program, *map(str, arguments)],
         cwd=ROOT,
-        env={**os.environ, **variables},
-        stdin=stdin,
+        env=environment,
+        stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -77,16 +81,6 @@ def entra_fleet(monkeypatch, capsys):
 def entra_fleet_here(entra_fleet):
     """The same; its parts can be given other limits."""
     return entra_fleet
-
-
-@pytest.fixture
-def entra_fleet_process():
-    """Runs the command as a process and waits for its end: for what only a process has."""
-
-    def run(*arguments, **variables):
-        return finished(started(*arguments, **variables))
-
-    return run
 
 
 @contextmanager
