@@ -31,7 +31,7 @@ class Processes(Runs):
         self._server = None
         self._started = 0
         self.workers = []
-        prefect_server._start_from_template(directory / "prefect.db")
+        self._migrated = prefect_server._start_from_template(directory / "prefect.db")
 
     def start_server(self):
         """Start the server, or start it again on the same port and database, and wait until it answers."""
@@ -40,6 +40,7 @@ class Processes(Runs):
             "PREFECT_HOME": str(self._directory / "server"),
             "PREFECT_API_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{self._directory / 'prefect.db'}",
             "PREFECT_API_URL": "",
+            "PREFECT_SERVER_DATABASE_MIGRATE_ON_START": str(not self._migrated),
             "PREFECT_SERVER_SERVICES_CANCELLATION_CLEANUP_LOOP_SECONDS": "1",
         }
         program = ("flows.cli.processes.server_process", "127.0.0.1", str(self._port))
