@@ -162,6 +162,7 @@ def site(tmp_path_factory, postgres_database, redis_urls, tenant):
 
 
 # A run of a deployment takes a worker six seconds of work to start.
+@pytest.mark.long
 @pytest.mark.parametrize("shards", [{}, pytest.param(SHARDS, marks=pytest.mark.proof)], ids=["one run", "shards"])
 def test_a_fleet_is_provisioned_by_a_worker_and_read_back_from_the_other_server(site, tenant, shards):
     keys = [f"k{n}" for n in range(4)]
@@ -191,6 +192,7 @@ def test_a_fleet_is_provisioned_by_a_worker_and_read_back_from_the_other_server(
         assert {each.key for each in store.journal.changes(store.journal.runs()[0].id)} == set(keys)
 
 
+@pytest.mark.long
 def test_nobody_is_let_in_without_the_password(site):
     with site.client(0, auth=None, guarded=False) as stranger:
         assert stranger.get("/admin/version").status_code == 401
@@ -198,6 +200,7 @@ def test_nobody_is_let_in_without_the_password(site):
         assert known.post("/block_documents/filter", json={}).status_code == 200
 
 
+@pytest.mark.long
 def test_a_write_needs_a_token_against_forgery(site):
     with site.client(0, guarded=False) as known:
         assert known.post("/flows/", json={"name": "forged"}).status_code == 403

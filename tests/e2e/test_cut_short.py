@@ -159,6 +159,7 @@ def test_the_retry_of_an_apply_waits_for_the_shards_it_has_already(site):
     assert len(site.shards("attached")) == 2
 
 
+@pytest.mark.long
 def test_a_cancelled_apply_takes_its_shards_with_it_and_a_new_one_finishes(site):
     site.start_worker()
 
@@ -177,6 +178,7 @@ def test_a_cancelled_apply_takes_its_shards_with_it_and_a_new_one_finishes(site)
         assert_finished(site, site.ended(site.run({"fleet": wanted("cancelled")} | ALONE)), "cancelled")
 
 
+@pytest.mark.long
 def test_a_server_that_is_gone_for_a_while_stops_nothing(site):
     def restart():
         site.kill_server()

@@ -241,6 +241,7 @@ def test_github_shows_a_plan_on_the_pull_request_and_applies_the_reviewed_one(pi
     assert (again.returncode, outputs(pipeline)) == (0, "")
 
 
+@pytest.mark.long
 def test_azure_devops_does_the_same(pipeline, azure_devops):
     pipeline.write_fleet(ONE)
     shown = azure_devops("preview", "Plan")

@@ -112,6 +112,7 @@ def test_the_demo_runs_as_written(clone, environment, lines):
     assert "matches on every application, job state and event" in follow(lines, clone, environment)
 
 
+@pytest.mark.long
 def test_the_rehearsal_works_as_written(clone, environment):
     # Another test may have the default port.
     emulate = f". .venv/bin/activate\nexec {EMULATE.strip().replace('emulate', 'emulate --port 0', 1)}"

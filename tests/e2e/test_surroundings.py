@@ -12,6 +12,8 @@ from tests.e2e.proxy import LoggingProxy
 from tests.e2e.wheel import installed_wheel, starter
 from tests.estates import estate, fleet, instance
 
+pytestmark = pytest.mark.long  # test_up.py has an `up` in a folder that is ours
+
 THEIRS = "raise ImportError('of the folder, not of the program')\n"
 COEXISTENCE = """
 import os, sys
