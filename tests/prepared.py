@@ -15,6 +15,7 @@ from contextlib import suppress
 from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
+from threading import Lock
 
 from prefect.context import refresh_global_settings_context
 from prefect.logging.configuration import setup_logging
@@ -52,7 +53,9 @@ class Prepared:
     def __init__(self, arguments, environment):
         pipes = [_forking().Pipe(duplex=False) for _ in range(2)]
         into = [end for _, end in pipes]
-        self._process = _forking().Process(target=_run, args=(list(map(str, arguments)), environment, *into))
+        given = (list(map(str, arguments)), environment, *into)
+        self._process = _forking().Process(target=_run, args=given, daemon=True)
+        self._waiting = Lock()
         self._process.start()
         self.pid = self._process.pid
         for end in into:
@@ -65,7 +68,9 @@ class Prepared:
 
     def wait(self, timeout=None):
         """Its exit code, as soon as it has ended."""
-        self._process.join(timeout)
+        # What kills it in another thread waits too, and its exit code can be read but once.
+        with self._waiting:
+            self._process.join(timeout)
         if self.returncode is None:
             raise subprocess.TimeoutExpired("entra-fleet", timeout)
         return self.returncode
