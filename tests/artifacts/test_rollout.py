@@ -33,7 +33,7 @@ def tenant(tmp_path):
 
 
 async def task_run_named(name, flow_run_id):
-    """The task runs of that name, which the server records a moment later."""
+    """The task runs of that name once they have ended, which the server records a moment later."""
     until = time.monotonic() + 20
     while True:
         async with get_client() as client:
@@ -41,7 +41,8 @@ async def task_run_named(name, flow_run_id):
                 flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[flow_run_id])),
                 task_run_filter=TaskRunFilter(name=TaskRunFilterName(any_=[name])),
             )
-        if found or time.monotonic() > until:
+        ended = found and all(each.state and each.state.is_final() for each in found)
+        if ended or time.monotonic() > until:
             return found
 
 
