@@ -10,6 +10,7 @@ from flows.configuration.blocks import AppCredentials, EntraTenant
 from flows.configuration.environment import add_prefect_variables
 from flows.monitor import monitor_fleet
 from flows.provision import provision_fleet
+from tests.e2e.runs import wait_until
 from tests.e2e.worker_here import deploy_here
 from tests.estates import estate, fleet, instance
 from tests.report.browser import browser
@@ -87,10 +88,13 @@ def test_the_page_of_a_run_shows_how_it_ended_and_each_step(server, run, page, t
 
 def test_what_was_done_before_a_failure_is_not_called_rolled_back(server, run):
     asked = {"task_runs": {"name": {"like_": "· bad"}}, "flow_runs": {"id": {"any_": [run["id"]]}}}
-    states = {
-        each["name"].partition(" ")[0]: each["state_name"]
-        for each in httpx.post(f"{server.api_url}/task_runs/filter", json=asked).json()
-    }
+
+    def recorded():
+        found = httpx.post(f"{server.api_url}/task_runs/filter", json=asked).json()
+        ended = len(found) == 5 and all(each["state_type"] in {"COMPLETED", "FAILED"} for each in found)
+        return ended and {each["name"].partition(" ")[0]: each["state_name"] for each in found}
+
+    states = wait_until(recorded, "the task runs are recorded")
     assert states.pop("validate-credentials") == "Failed"
     assert set(states) == {"check-references", "create-application", "wait-until-ready", "mark-application"}
     assert set(states.values()) == {"Completed"}
