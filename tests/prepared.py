@@ -41,7 +41,8 @@ _MODULES = [
 
 
 @cache
-def _forking():
+def forking_context():
+    """The processes of `multiprocessing` that begin so; a Python that runs tests has one to fork them."""
     context = get_context("forkserver")
     context.set_forkserver_preload(_MODULES)
     return context
@@ -51,10 +52,10 @@ class Prepared:
     """A command, with what tests use of `subprocess.Popen`."""
 
     def __init__(self, arguments, environment):
-        pipes = [_forking().Pipe(duplex=False) for _ in range(2)]
+        pipes = [forking_context().Pipe(duplex=False) for _ in range(2)]
         into = [end for _, end in pipes]
         given = (list(map(str, arguments)), environment, *into)
-        self._process = _forking().Process(target=_run, args=given, daemon=True)
+        self._process = forking_context().Process(target=_run, args=given, daemon=True)
         self._waiting = Lock()
         self._process.start()
         self.pid = self._process.pid

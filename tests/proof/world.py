@@ -160,7 +160,7 @@ def world(directory, emulator=Emulator, targets=(), variables=MappingProxyType({
     ):
         patched.setattr(sign_in, "GraphClient", client)
         patched.setattr(sign_in, "MsalTokens", tokens)
-        # The same engine for all runs with one store: a new one compiles each statement anew, at a tenth of all time.
+        # The same engine for all runs with one store: a new one would compile each statement again.
         patched.setattr(stores, "open_engine", cache(stores.open_engine))
         yield made
 

@@ -1,7 +1,6 @@
 import sqlite3
 import stat
 import sys
-from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,7 @@ from sqlalchemy import URL, create_engine, text
 
 from flows.configuration.environment import default_file
 from flows.store import SCHEMA_VERSION, StoreError, StoreVersionError, open_store, upgrade_store
+from tests.prepared import forking_context
 
 TENANT = "7928d5b5-7442-4a97-a02d-66f9a9972ec0"
 
@@ -186,9 +186,7 @@ def _open(url: str) -> None:
 
 def test_processes_that_open_an_empty_database_at_once_make_one_store(database_url):
     # They have imported what they need when they begin, and so do come at once.
-    context = get_context("forkserver")
-    context.set_forkserver_preload([__name__])
-    processes = [context.Process(target=_open, args=(database_url,)) for _ in range(4)]
+    processes = [forking_context().Process(target=_open, args=(database_url,)) for _ in range(4)]
     for process in processes:
         process.start()
     for process in processes:
