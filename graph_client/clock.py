@@ -10,11 +10,22 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-__all__ = ["Clock", "ServerClock", "Sleep", "WallClock", "read_http_date", "read_utc_now", "retry_after_seconds"]
+__all__ = [
+    "SHORTEST_WAIT_SECONDS",
+    "Clock",
+    "ServerClock",
+    "Sleep",
+    "WallClock",
+    "read_http_date",
+    "read_utc_now",
+    "retry_after_seconds",
+]
 
 Sleep = Callable[[float], Awaitable[None]]
 # Monotonic seconds.
 Clock = Callable[[], float]
+# What rounding leaves of a wait may be less than a clock can show: who slept for it would look again at the same time.
+SHORTEST_WAIT_SECONDS = 0.001
 # Aware, in UTC.
 WallClock = Callable[[], datetime]
 

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from urllib.parse import parse_qsl, urlsplit
 
 from graph_client.call import Call
-from graph_client.clock import Clock, Sleep
+from graph_client.clock import SHORTEST_WAIT_SECONDS, Clock, Sleep
 
 __all__ = ["Budget", "estimate_units"]
 
@@ -89,7 +89,7 @@ class Budget:
                 # A window begins with an answer: until one comes, there is no moment to sleep for.
                 await self._answer_came.wait()
             elif wait > 0:
-                await self._sleep(wait)
+                await self._sleep(max(wait, SHORTEST_WAIT_SECONDS))
             else:
                 return
 

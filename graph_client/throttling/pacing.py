@@ -13,7 +13,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from urllib.parse import urlsplit
 
 from graph_client.call import Call
-from graph_client.clock import Clock, Sleep
+from graph_client.clock import SHORTEST_WAIT_SECONDS, Clock, Sleep
 from graph_client.errors import GraphStatusError, Throttled
 from graph_client.protocol import Answer
 from graph_client.settings import GraphSettings
@@ -195,7 +195,7 @@ class Pacing:
             if left <= 0:
                 del self._paused[key]
                 return
-            await self._sleep(left)
+            await self._sleep(max(left, SHORTEST_WAIT_SECONDS))
 
     def _pause_budget(self, call: Call, answer: Answer, seconds: float) -> None:
         """Pause the budget that Graph says is exhausted; if it names none, the scarcest budget of the call."""

@@ -143,3 +143,23 @@ async def test_a_pause_holds_everything_back():
     paced.pause(5.0)
     await spend(paced)
     assert time.slept == [30.0]
+
+
+@pytest.mark.parametrize("paused", [False, True], ids=["spent", "paused"])
+async def test_a_wait_shorter_than_the_clock_can_show_ends(paused):
+    time = CoarseTime()
+    paced = budget(time, 1)
+    await spend(paced)
+    if paused:
+        paced.pause(10.0)
+    time.now = 1010.0 - 1e-12
+    await spend(paced)
+    assert len(time.slept) == 1
+
+
+class CoarseTime(FakeTime):
+    """A clock that a shorter sleep does not move, as that of an event loop."""
+
+    async def sleep(self, seconds):
+        assert len(self.slept) < 10
+        await super().sleep(seconds if seconds > 1e-9 else 0.0)
