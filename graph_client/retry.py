@@ -17,6 +17,7 @@ from graph_client.errors import (
     GraphError,
     GraphStatusError,
     QuotaExceeded,
+    Throttled,
     TransportFailed,
     UnreadableAnswer,
 )
@@ -156,7 +157,11 @@ class _CallPolicy:
             settings = self._settings
             interval = settings.grace_interval_seconds * 1.5 ** (self._graces - 1)
             return float(min(interval, settings.longest_grace_interval_seconds))
-        return _backoff_seconds(error, self._settings, max(1, self._faults), self._chance())
+        seconds = _backoff_seconds(error, self._settings, max(1, self._faults), self._chance())
+        if self._faults < self._settings.attempts:
+            return seconds
+        # Only who was asked to come back gets here: others were too, and whoever comes first takes what there is.
+        return max(seconds, self._settings.longest_backoff_seconds * (0.5 + self._chance() / 2))
 
     def gives_up(self, state: tenacity.RetryCallState) -> bool:
         """Whether the next attempt would exceed a budget; the error then says which."""
@@ -168,7 +173,11 @@ class _CallPolicy:
         else:
             left = self._settings.total_retry_seconds - elapsed
         late = state.upcoming_sleep > left
-        spent = self._faults >= self._settings.attempts
+        # Microsoft's advice is to come back until it succeeds: https://learn.microsoft.com/graph/throttling
+        asked_back = isinstance(error, Throttled) and error.retry_after_seconds is not None
+        # A single attempt is no attempt to come back.
+        attempts = self._settings.attempts
+        spent = self._faults >= attempts and not (asked_back and attempts > 1)
         if (late or spent) and isinstance(error, GraphError):
             error.gave_up = f"gave up after {state.attempt_number} attempts in {elapsed:.0f} s"
             asked = getattr(error, "retry_after_seconds", None)

@@ -187,6 +187,26 @@ async def test_attempts_are_bounded():
     assert len(str(error).splitlines()) == 3
 
 
+@pytest.mark.parametrize("retry_after", ["0", "0.04", "7"])
+async def test_who_is_asked_to_come_back_does_so_until_it_succeeds_and_ever_more_seldom(retry_after):
+    time = FakeTime()
+    refused = refusal(429, "TooManyRequests", retry_after=retry_after)
+    script = Script(*[refused] * 9, answer(200, SERVICE_PRINCIPAL))
+    assert await run(script, IDEMPOTENT["get"][0], time, attempts=4) is None
+    assert len(script.requests) == 10
+    assert sum(time.slept[:3]) == pytest.approx(3 * float(retry_after))
+    assert all(15.0 <= slept <= 30.0 for slept in time.slept[-6:])
+
+
+async def test_who_is_asked_to_come_back_for_ever_gives_up():
+    time = FakeTime()
+    script = Script(refusal(429, "TooManyRequests", retry_after="0"))
+    error = await run(script, IDEMPOTENT["get"][0], time)
+    assert isinstance(error, errors.Throttled)
+    assert 255.0 <= sum(time.slept) <= 300.0
+    assert len(script.requests) < 30
+
+
 async def test_total_time_is_bounded():
     time = FakeTime()
     script = Script(refusal(503, "x", retry_after="40"))
