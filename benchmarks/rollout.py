@@ -22,7 +22,7 @@ from flows.monitoring.sweep import Target, sweep_jobs
 from flows.plan.diff import diff_fleet
 from flows.plan.plan import InstancePlan
 from flows.run.task_runner import Places, leave_place
-from flows.steps import application, credentials, job
+from flows.steps import application, credentials, job, readiness
 from flows.tenant.observe import observe_fleet
 from graph_client import GraphClient, GraphSettings, StaticTokens
 from graph_emulator import Clock, Emulator, EmulatorSettings
@@ -176,16 +176,17 @@ async def provision(graph: GraphClient, plan: InstancePlan, *, second_look: bool
     values = {key: Secret(SecretStr("a good token")) for key in plan.instance.credentials}
     placed = await application.create_application(graph, plan)
     async with leave_place():
-        templates = await application.wait_until_ready(graph, placed)
-    template_id = job.choose_template(plan, templates)
-    await application.name_and_tag(graph, plan, placed)
+        ready = await readiness.wait_until_ready(graph, plan, placed)
+    template_id = ready.template_id
+    await application.name_and_tag(graph, plan, placed, ready)
+    look_again_at = ready.schedule_second_look()
     await credentials.validate_credentials(graph, plan, placed.service_principal_id, template_id, values)
-    created = await job.create_job(graph, plan, placed, template_id)
+    job_id = await job.create_job(graph, plan, placed, template_id)
     validated = await credentials.save_credentials(graph, plan, placed.service_principal_id, values)
-    if second_look and created.look_again_at is not None:
+    if second_look and look_again_at is not None:
         async with leave_place():
-            await application.ensure_still_sole(graph, plan, placed, created.look_again_at)
-    await job.start_job(graph, credentials.Start(plan.key, placed.service_principal_id, created.id, validated))
+            await application.ensure_still_sole(graph, plan, placed, look_again_at)
+    await job.start_job(graph, credentials.Start(plan.key, placed.service_principal_id, job_id, validated))
 
 
 def growth() -> list[Figure]:

@@ -173,16 +173,17 @@ async def _provision(plan: InstancePlan, outcome: InstanceOutcome, run_id: str) 
     creates = plan.action is Action.CREATE
     placed = await (create_application(plan) if creates else locate_application(plan))
     outcome.place(placed)
-    template_id = "" if plan.job_id else await wait_until_ready(plan, placed)  # an existing job proves that it is ready
+    # An existing job proves that it is ready.
+    ready = None if plan.job_id else await wait_until_ready(plan, placed)
+    template_id = ready.template_id if ready else ""
     if plan.touches(*DESCRIPTION):
-        await mark_application(plan, placed)
+        await mark_application(plan, placed, ready)
+    look_again_at = ready.schedule_second_look() if ready else None
 
     # Steps 2 and 3: test the connection before creating the job, so that a bad credential leaves none behind.
     if not await _validate(plan, placed, template_id, outcome):
         return
-    created = None if plan.job_id else await create_job(plan, placed, template_id)
-    job_id = created.id if created else plan.job_id or ""
-    outcome.job_id = job_id
+    outcome.job_id = job_id = plan.job_id or await create_job(plan, placed, template_id)
     outcome.job_state = outcome.job_state or "created"
     validated = await save_credentials(plan, placed) if authorize else False
 
@@ -199,8 +200,7 @@ async def _provision(plan: InstancePlan, outcome: InstanceOutcome, run_id: str) 
     # Step 4: start the job.
     if plan.touches("job_state"):
         if plan.instance.job == "running":
-            again_at = created.look_again_at if created else None
-            outcome.job_state = await start_job(plan, placed, job_id, validated, again_at)
+            outcome.job_state = await start_job(plan, placed, job_id, validated, look_again_at)
         else:
             outcome.job_state = await pause_job(plan, placed, job_id)
 

@@ -26,7 +26,7 @@ from prefect.transactions import CommitMode, atransaction
 
 from flows.errors import StepFailed
 
-_BEGUN_PER_PLACE = 6
+_BEGUN_PER_PLACE = 12
 """So many may have begun for each place: replication may take a quarter of a minute."""
 
 

@@ -7,18 +7,17 @@ from dataclasses import replace
 from flows.errors import StepFailed
 from flows.plan.outcome import ApplicationIds
 from flows.plan.plan import InstancePlan
-from flows.steps.idempotency import create_once, find_existing, wait_limits
+from flows.steps.idempotency import create_once, find_existing
+from flows.steps.readiness import ReadyApplication
 from flows.tenant.observe import duplicate_hint
 from flows.tenant.ownership_tag import OwnershipTag, tag_prefix
 from graph_client import GraphClient, Resources
 from graph_client.errors import NotFound
-from graph_client.models import Application, SynchronizationTemplate
+from graph_client.models import Application
 from graph_client.parallel import gather
 from graph_client.protocol import text_literal
 
 _FIELDS = ("id", "appId", "createdDateTime")
-
-_SECOND_LOOK_SECONDS_MAX = 15.0
 
 
 async def create_application(graph: GraphClient, plan: InstancePlan) -> ApplicationIds:
@@ -77,38 +76,16 @@ async def find_application(graph: GraphClient, plan: InstancePlan) -> Applicatio
     raise StepFailed("ApplicationGone", f"The application of {plan.key} no longer exists.", "Apply again.")
 
 
-async def wait_until_ready(graph: GraphClient, placed: ApplicationIds) -> list[SynchronizationTemplate]:
-    """Wait until all replicas of the tenant show both objects and the synchronization templates.
-
-    Returns:
-        The synchronization templates of the service principal.
-
-    Raises:
-        WaitExpired: They did not appear within ten minutes.
-
-    Source: https://learn.microsoft.com/graph/application-saml-sso-configure-api
-    """
-
-    async def look() -> list[SynchronizationTemplate] | None:
-        _, _, templates = await gather(
-            graph.batched.applications.get(placed.application_id, select=("id",)),
-            graph.batched.service_principals.get(placed.service_principal_id, select=("id",)),
-            graph.batched.synchronization.templates(placed.service_principal_id),
-        )
-        # An empty list is no answer yet: without a template there can be no job.
-        return templates or None
-
-    bounds = wait_limits()
-    return await graph.wait_until(
-        look,
-        seen=bounds.good_reads,
-        within_seconds=bounds.ready_seconds,
-        interval_seconds=bounds.interval_seconds,
-    )
-
-
-async def name_and_tag(graph: GraphClient, plan: InstancePlan, placed: ApplicationIds) -> None:
+async def name_and_tag(
+    graph: GraphClient, plan: InstancePlan, placed: ApplicationIds, ready: ReadyApplication | None = None
+) -> None:
     """Set display name, ownership tag and notes of the application in one write.
+
+    Args:
+        graph: A signed-in client.
+        plan: For the instance.
+        placed: Its application.
+        ready: The same, if it was read just now.
 
     Raises:
         StepFailed: Another fleet has tagged it since the plan.
@@ -116,13 +93,11 @@ async def name_and_tag(graph: GraphClient, plan: InstancePlan, placed: Applicati
     Source: https://learn.microsoft.com/graph/api/application-update
     """
     # Read again, although the plan has them: the tags may have changed since, and PATCH replaces all of them.
-    application = await graph.batched.applications.get(placed.application_id, select=("id", "tags"))
+    tags = ready.tags if ready else await _read_tags(graph, placed)
     tag = OwnershipTag(plan.fleet, plan.key).tag
     ours = {tag, *(change.before for change in plan.changes if change.field == "mark")}
     # PATCH replaces the whole collection, and other tags control where the application appears.
-    others = [
-        other for other in application.tags or () if other not in ours and not other.startswith(tag_prefix(plan.fleet))
-    ]
+    others = [other for other in tags if other not in ours and not other.startswith(tag_prefix(plan.fleet))]
     if taken := OwnershipTag.in_tags(others):
         raise StepFailed(
             "MarkedByAnother",
@@ -140,26 +115,24 @@ async def name_and_tag(graph: GraphClient, plan: InstancePlan, placed: Applicati
     await graph.applications.patch(placed.application_id, changes)
 
 
-async def ensure_sole_application(graph: GraphClient, plan: InstancePlan, placed: ApplicationIds) -> float | None:
+async def _read_tags(graph: GraphClient, placed: ApplicationIds) -> tuple[str, ...]:
+    return tuple((await graph.batched.applications.get(placed.application_id, select=("id", "tags"))).tags or ())
+
+
+async def ensure_sole_application(graph: GraphClient, plan: InstancePlan, placed: ApplicationIds) -> None:
     """Check that no other run created the same instance, before creating its job.
 
     A lease excludes concurrent runs with the same store; runs with other stores show only in the directory, with a
     delay. What this run has created is looked up until the search shows it.
-
-    Returns:
-        When to check again, by the loop's clock: another run may have created its own by now without having seen this
-        one, and the search may take as long to show it. None if this run has created nothing.
 
     Raises:
         StepFailed: Another application has the same tag; both are named.
     """
     if placed.requested_at is None:
         await _look_for_another(graph, plan, placed)
-        return None
-    # Until the search shows our own: by then it would also show one that another run created earlier.
-    await find_existing(graph, lambda: _look_for_another(graph, plan, placed))
-    now = asyncio.get_running_loop().time()
-    return now + min(max(now - placed.requested_at, wait_limits().second_look_seconds), _SECOND_LOOK_SECONDS_MAX)
+    else:
+        # Until the search shows our own: by then it would also show one that another run created earlier.
+        await find_existing(graph, lambda: _look_for_another(graph, plan, placed))
 
 
 async def ensure_still_sole(

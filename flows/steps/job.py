@@ -1,11 +1,8 @@
 """Creating, starting and pausing the synchronization job of an instance."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 from flows.errors import StepFailed
 from flows.monitoring.health import JobState, assess_job
-from flows.monitoring.own_job import default_template, find_own_job
+from flows.monitoring.own_job import find_own_job
 from flows.plan.outcome import ApplicationIds
 from flows.plan.plan import InstancePlan
 from flows.steps.application import ensure_sole_application
@@ -13,46 +10,12 @@ from flows.steps.credentials import Start, validate_saved
 from flows.steps.idempotency import create_once, find_existing
 from graph_client import GraphClient
 from graph_client.errors import Conflict
-from graph_client.models import SynchronizationJob, SynchronizationTemplate
+from graph_client.models import SynchronizationJob
 from graph_client.parallel import gather
 
 
-def choose_template(plan: InstancePlan, templates: Sequence[SynchronizationTemplate]) -> str:
-    """Return the id of the synchronization template to use: the named one, the only one, or the default.
-
-    Raises:
-        StepFailed: The named one does not exist, or none is named and there is no single default.
-    """
-    ids = [template.id for template in templates]
-    named = plan.instance.synchronization_template
-    if named:
-        if named in ids:
-            return named
-        raise StepFailed(
-            "SynchronizationTemplateNotFound",
-            f"{plan.instance.template} has no synchronization template {named!r}.",
-            f"It has {', '.join(ids)}; correct synchronization_template in the fleet file.",
-        )
-    if obvious := default_template(templates):
-        return obvious
-    raise StepFailed(
-        "SynchronizationTemplateUnclear",
-        f"{plan.instance.template} has {len(ids)} synchronization templates and no single default.",
-        f"Set synchronization_template in the fleet file to one of {', '.join(ids)}.",
-    )
-
-
-@dataclass(frozen=True)
-class CreatedJob:
-    """A job that this or an earlier run created."""
-
-    id: str
-    look_again_at: float | None
-    """When to check again for another run's application, by the loop's clock."""
-
-
-async def create_job(graph: GraphClient, plan: InstancePlan, placed: ApplicationIds, template_id: str) -> CreatedJob:
-    """Create the provisioning job, unless there is one for this template.
+async def create_job(graph: GraphClient, plan: InstancePlan, placed: ApplicationIds, template_id: str) -> str:
+    """Create the provisioning job, unless there is one for this template, and return its id.
 
     Raises:
         StepFailed: Another run created the same instance, or there is a job that has already been started.
@@ -62,11 +25,11 @@ async def create_job(graph: GraphClient, plan: InstancePlan, placed: Application
     """
     # Both questions at once: each is a round trip, and neither depends on the other.
     service_principal_id = placed.service_principal_id
-    look_again_at, found = await gather(
+    _, found = await gather(
         ensure_sole_application(graph, plan, placed), _find(graph, service_principal_id, template_id)
     )
     if found:
-        return CreatedJob(_never_started(plan, found), look_again_at)
+        return _never_started(plan, found)
 
     async def create() -> str:
         return (await graph.synchronization.create_job(service_principal_id, template_id)).id
@@ -78,7 +41,7 @@ async def create_job(graph: GraphClient, plan: InstancePlan, placed: Application
     # Whether a second POST is a conflict is not documented: after one, the job that is there is taken.
     job_id = await create_once(create, look_again, misleading=Conflict)
     graph.note_created(job_id)
-    return CreatedJob(job_id, look_again_at)
+    return job_id
 
 
 async def start_job(graph: GraphClient, start: Start) -> str:

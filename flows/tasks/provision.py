@@ -20,10 +20,20 @@ from flows.plan.schema_changes import estimate_scopes
 from flows.plan.text import format_changes
 from flows.run.context import run_context
 from flows.run.task_runner import leave_place
-from flows.steps import application, assignments, claims, credentials, cross_tenant, job, schema, single_sign_on
+from flows.steps import (
+    application,
+    assignments,
+    claims,
+    credentials,
+    cross_tenant,
+    job,
+    readiness,
+    schema,
+    single_sign_on,
+)
 from flows.steps.credentials import Start
 from flows.steps.cross_tenant import PolicyWriter
-from flows.steps.job import CreatedJob
+from flows.steps.readiness import ReadyApplication
 from flows.store import Measurement
 from flows.store.given_access import Side
 from flows.tasks.mapped import log, redacted_task, step
@@ -154,18 +164,17 @@ async def locate_application(plan: InstancePlan) -> ApplicationIds:
 
 
 @step("wait-until-ready")
-async def wait_until_ready(plan: InstancePlan, placed: ApplicationIds) -> str:
-    """Wait for replication; return the id of the synchronization template to use."""
+async def wait_until_ready(plan: InstancePlan, placed: ApplicationIds) -> ReadyApplication:
+    """Wait for replication, and learn how long the search lags and which synchronization template to use."""
     async with leave_place():
-        templates = await application.wait_until_ready(run_context().graph, placed)
-    return job.choose_template(plan, templates)
+        return await readiness.wait_until_ready(run_context().graph, plan, placed)
 
 
 @step("mark-application")
-async def mark_application(plan: InstancePlan, placed: ApplicationIds) -> None:
+async def mark_application(plan: InstancePlan, placed: ApplicationIds, ready: ReadyApplication | None) -> None:
     """Give the application its display name and our mark."""
     log().info("%s: naming application %s", plan.key, placed.application_id)
-    await application.name_and_tag(run_context().graph, plan, placed)
+    await application.name_and_tag(run_context().graph, plan, placed, ready)
 
 
 @step("configure-target")
@@ -222,7 +231,7 @@ async def validate_credentials(plan: InstancePlan, placed: ApplicationIds, templ
 
 
 @step("create-job")
-async def create_job(plan: InstancePlan, placed: ApplicationIds, template_id: str) -> CreatedJob:
+async def create_job(plan: InstancePlan, placed: ApplicationIds, template_id: str) -> str:
     """Step 2: create the provisioning job, once it is certain that no other run made this instance too."""
     log().info("%s: creating the job from template %s", plan.key, template_id)
     return await job.create_job(run_context().graph, plan, placed, template_id)

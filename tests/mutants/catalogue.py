@@ -57,6 +57,13 @@ MUTANTS = (
         (PROVISIONED,),
     ),
     Mutant(
+        "look once for another run's application",
+        "flows/steps/readiness.py",
+        "if self.search_lag_seconds is None:",
+        "if True:",
+        ("tests/proof/test_two_runs.py",),
+    ),
+    Mutant(
         "take masked keys for evidence",
         "flows/steps/job.py",
         "if not (start.validated or start.has_run):",

@@ -41,10 +41,10 @@ def test_one_that_waits_keeps_nobody_from_working_and_works_alone_again(stint):
     assert work(stint, "work", "work", stint, width=2) == [12, 1, 2, 13]
 
 
-def test_no_more_than_six_begin_for_a_place():
-    assert work(*["wait"] * 12, width=2)[::2] == [12, 13, 14, 15, 16, 17]
-    # The thirteenth begins when the first two are through, behind the next two.
-    assert work(*["wait"] * 13, width=2)[-1] == 13 + 12
+def test_no_more_than_twelve_begin_for_a_place():
+    assert work(*["wait"] * 24, width=2)[::2] == [*range(13, 25)]
+    # The next one begins when the first two are through, and finds two at work again when its own wait is over.
+    assert work(*["wait"] * 25, width=2)[-1] == 27
 
 
 def test_one_at_a_time_is_one_at_a_time():

@@ -75,7 +75,7 @@ async def test_one_that_waits_gives_its_place_to_another_and_works_on_in_one_aga
             async with gauge:
                 pass
             async with leave_place():
-                if begun.now == 12:
+                if begun.now == 24:
                     all_begun.set()
                 await asyncio.wait_for(all_begun.wait(), timeout=100)
             async with gauge:
@@ -87,7 +87,7 @@ async def test_one_that_waits_gives_its_place_to_another_and_works_on_in_one_aga
             return [await (await future).aresult() for future in waiting.map(range(count))]
 
     assert await mapped(30) == list(range(30))
-    assert (gauge.most, begun.most) == (2, 12)
+    assert (gauge.most, begun.most) == (2, 24)
 
 
 async def test_fifty_mapped_tasks_cost_at_most_twenty_calls_to_prefect(prefect_calls):

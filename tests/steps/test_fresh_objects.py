@@ -10,7 +10,7 @@ from benchmarks.rollout import provision, signed_in_to
 from benchmarks.tenant import fleet_of
 from flows.fleet_file.loader import fleet_from_object
 from flows.plan.diff import diff_fleet
-from flows.steps import application
+from flows.steps import application, readiness
 from flows.steps.assignments import add_owners, assign_principals
 from flows.tenant.assignments import list_assigned, list_owners
 from flows.tenant.observe import observe_fleet
@@ -155,7 +155,7 @@ def test_a_person_is_assigned_and_made_an_owner_whatever_the_answer(status, afte
         fleet = fleet_from_object(fleet_of(1))
         (plan,) = diff_fleet(fleet, await observe_fleet(graph, fleet)).instances
         placed = await application.create_application(graph, plan)
-        await application.wait_until_ready(graph, placed)
+        await readiness.wait_until_ready(graph, plan, placed)
         people = [{"user": user}]
         wanted = fleet_of(1)
         wanted["instances"][0] |= {"assignments": people, "owners": [user]}

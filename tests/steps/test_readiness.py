@@ -7,29 +7,35 @@ import pytest
 
 from benchmarks.measure import run
 from benchmarks.rollout import signed_in_to
+from flows.fleet_file.loader import fleet_from_object
+from flows.plan.diff import diff_fleet
 from flows.plan.outcome import ApplicationIds
-from flows.steps.application import wait_until_ready
+from flows.steps.readiness import ReadyApplication, wait_until_ready
+from flows.tenant.observe import observe_fleet
 from graph_client.errors import Unauthorized, WaitExpired
 from graph_emulator import Clock, Emulator, EmulatorSettings, FaultRule
 from graph_emulator.clock import FROZEN_START
+from tests.estates import fleet, instance
 
 BOX = "Box"
+WANTED = fleet_from_object(fleet(instance("one", BOX)))
 
 
 async def ready(emulator, count=1):
-    """Make applications and wait for them all at once: the templates of the last, and the seconds that it took."""
+    """Make applications and wait for them all at once: the last one, and the seconds that it took."""
     loop = asyncio.get_running_loop()
     async with signed_in_to(emulator) as graph:
+        (plan,) = diff_fleet(WANTED, await observe_fleet(graph, WANTED)).instances
         [template] = [found async for found in graph.application_templates.list(display_name=BOX)]
         made = [await graph.application_templates.instantiate(template.id, display_name=f"{n}") for n in range(count)]
         began = loop.time()
         placed = [ApplicationIds(each.application.id, each.service_principal.id) for each in made]
-        found = await asyncio.gather(*(wait_until_ready(graph, each) for each in placed))
+        found = await asyncio.gather(*(wait_until_ready(graph, plan, each) for each in placed))
         return found[-1], loop.time() - began
 
 
 def wait(count=1, faults=(), **settings):
-    """The tenant afterwards, the templates and the seconds."""
+    """The tenant afterwards, the application and the seconds."""
 
     async def main():
         loop = asyncio.get_running_loop()
@@ -45,8 +51,8 @@ def reads(emulator, operation):
 
 
 def test_a_calm_tenant_takes_two_looks():
-    emulator, templates, seconds = wait()
-    assert [template.id for template in templates] == ["BoxOutDelta"]
+    emulator, application, seconds = wait()
+    assert application.template_id == "BoxOutDelta"
     assert len(reads(emulator, "batch")) == 2
     assert seconds < 1.0
 
@@ -55,8 +61,8 @@ def test_a_calm_tenant_takes_two_looks():
 @pytest.mark.parametrize("not_replicated", [(404,), (403,), (409,), (404, 403, 409)])
 def test_whatever_a_replica_says_of_what_it_does_not_know_is_not_yet(seed, not_replicated):
     lag = {"replication_lag_seconds": 4.0, "templates_lag_seconds": 6.0, "not_replicated": not_replicated}
-    _, templates, seconds = wait(seed=seed, **lag)
-    assert templates
+    _, application, seconds = wait(seed=seed, **lag)
+    assert application.template_id
     # No earlier than the first replica shows all, and soon after the last one does.
     assert 1.0 < seconds < 6.0 + 10.0
 
@@ -64,8 +70,7 @@ def test_whatever_a_replica_says_of_what_it_does_not_know_is_not_yet(seed, not_r
 def test_a_flicker_costs_one_more_look_and_not_all():
     calm, _, _ = wait()
     flicker = FaultRule("status", status=404, operation="list_synchronization_templates", occurrence=2)
-    emulator, templates, _ = wait(faults=[flicker])
-    assert templates
+    emulator, _, _ = wait(faults=[flicker])
     looks = [len(reads(each, "list_synchronization_templates")) for each in (calm, emulator)]
     # One good, one bad, and one more good one for it.
     assert looks == [2, 4]
@@ -102,6 +107,14 @@ def test_a_permission_that_is_missing_is_no_matter_of_waiting():
 
 def test_a_principal_that_the_synchronization_service_has_not_heard_of_is():
     denied = [FaultRule("status", status=401, operation="list_synchronization_templates", occurrence=n) for n in (1, 2)]
-    _, templates, seconds = wait(faults=denied)
-    assert templates
+    _, application, seconds = wait(faults=denied)
+    assert application.template_id
     assert seconds < 5.0
+
+
+@pytest.mark.parametrize(("lag_seconds", "wait_seconds"), [(0.2, 1.0), (3.0, 3.0), (60.0, 15.0)])
+def test_the_second_look_comes_as_long_after_the_tag_as_the_search_lagged(lag_seconds, wait_seconds):
+    async def main():
+        return ReadyApplication("BoxOutDelta", (), lag_seconds).schedule_second_look()
+
+    assert run(main()) == wait_seconds
