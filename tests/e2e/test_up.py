@@ -9,6 +9,7 @@ import signal
 import socket
 import ssl
 import stat
+import sys
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -65,6 +66,7 @@ def first(home, webhook):
         seen.block_types = {each["slug"]: each for each in machine.find("block_types")}
         seen.deployments = {each["name"]: each for each in machine.find("deployments")}
         seen.automations = machine.automations()
+        seen.pool = machine.ask("GET", f"/work_pools/{POOL}").json()
         drift = seen.deployments["drift-check-demo"]
         machine.change(f"/deployments/{drift['id']}/schedules/{drift['schedules'][0]['id']}", active=False)
         for name in (AUTOMATION, "react-demo__automation_1"):
@@ -154,6 +156,11 @@ def test_every_deployment_is_made_for_the_example_fleet(first):
     assert {"on-demand-demo", "sweep-demo", "react-demo", "harvest-embedded", "connection"} <= set(first.deployments)
     assert first.deployments["sweep-demo"]["parameters"]["tenant"] == "embedded"
     assert first.deployments["sweep-demo"]["schedules"][0]["schedule"]["interval"] == 60
+
+
+def test_a_run_is_one_process_of_this_python(first):
+    command = first.pool["base_job_template"]["variables"]["properties"]["command"]
+    assert command["default"] == f"{sys.executable} -m prefect.engine"
 
 
 def test_automations_notice_what_no_flow_can(first):

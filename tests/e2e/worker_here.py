@@ -1,4 +1,4 @@
-"""A worker whose runs are threads of this process: a real one starts two Pythons for each, at three seconds of work."""
+"""A worker whose runs are threads of this process: a real one starts a Python for each, at two seconds of work."""
 
 import asyncio
 from contextlib import contextmanager, suppress
@@ -9,15 +9,14 @@ from uuid import uuid4
 import anyio
 import httpx
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.events.worker import EventsWorker
 from prefect.exceptions import PrefectHTTPStatusError, PrefectSignal
 from prefect.flow_engine import load_flow_and_flow_run, run_flow
 from prefect.flows import EntrypointType
 from prefect.logging.handlers import APILogWorker
 from prefect.workers.base import BaseJobConfiguration, BaseWorker, BaseWorkerResult
-from prefect.workers.process import ProcessWorker
 
+from flows.cli.deploy.deploy import format_engine, make_work_pool
 from flows.provision import provision_fleet
 from flows.shard import provision_shard
 from tests.proof.prefect_aside import prefect_api_at
@@ -78,9 +77,8 @@ def deploy_here(api_url, pool):
 
 
 async def _deploy(pool):
-    template = ProcessWorker.get_default_base_job_template()
     async with get_client() as client:
-        await client.create_work_pool(WorkPoolCreate(name=pool, type="process", base_job_template=template))
+        await make_work_pool(client, pool, format_engine())
     for name, flow in (("on-demand", provision_fleet), ("shard", provision_shard)):
         made = await flow.ato_deployment(
             f"{name}-{pool}", work_pool_name=pool, entrypoint_type=EntrypointType.MODULE_PATH

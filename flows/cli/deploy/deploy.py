@@ -1,18 +1,21 @@
 """Creating what entra-fleet runs need on a Prefect server; idempotent."""
 
 import asyncio
+import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient, get_client
-from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
 from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterTags
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.sorting import AutomationSort, DeploymentSort
 from prefect.events.schemas.automations import Automation, AutomationCore
 from prefect.exceptions import ObjectAlreadyExists
+from prefect.utilities.processutils import command_to_string
 from prefect.workers.process import ProcessWorker
 from ruamel.yaml import YAML
 
@@ -89,9 +92,22 @@ async def find_notification_block(client: PrefectClient, block: str) -> UUID:
 POOL = "entra-fleet"
 TAG = "entra-fleet"
 _DEPLOY_SECONDS = 300.0
+_ENGINE = "prefect.engine"
 
 
-def deploy(api: PrefectApi, document: dict[str, Any], notify: str | None, log_file: Path, directory: Path) -> list[str]:
+def format_engine() -> str:
+    """Return the command that executes a run in one process of this Python."""
+    return command_to_string([sys.executable, "-m", _ENGINE])
+
+
+def deploy(
+    api: PrefectApi,
+    document: dict[str, Any],
+    notify: str | None,
+    log_file: Path,
+    directory: Path,
+    engine: str | None = None,
+) -> list[str]:
     """Create or update work pool, block types, deployments and automations.
 
     Args:
@@ -100,6 +116,8 @@ def deploy(api: PrefectApi, document: dict[str, Any], notify: str | None, log_fi
         notify: Notification block for the automations, as TYPE/NAME.
         log_file: Where Prefect's output goes.
         directory: Working directory of runs, for relative paths.
+        engine: Command that workers start for a run; None for Prefect's own, which is two Pythons one after the other,
+            and needs no path that holds on every machine with a worker.
 
     Returns:
         Our deployments on the server that are not in the document, as FLOW/DEPLOYMENT.
@@ -108,7 +126,7 @@ def deploy(api: PrefectApi, document: dict[str, Any], notify: str | None, log_fi
         CommandFailed: Prefect created no deployments, or the block does not exist.
     """
     with api.used():
-        block_id, off = asyncio.run(_prepare(notify))
+        block_id, off = asyncio.run(_prepare(notify, engine))
         with temporary_directory() as temporary:
             file = temporary / "prefect.yaml"
             write_prefect_yaml(file, document)
@@ -117,11 +135,11 @@ def deploy(api: PrefectApi, document: dict[str, Any], notify: str | None, log_fi
         return asyncio.run(_complete(document, block_id, off))
 
 
-async def _prepare(notify: str | None) -> tuple[UUID | None, set[str]]:
+async def _prepare(notify: str | None, engine: str | None) -> tuple[UUID | None, set[str]]:
     async with get_client() as client:
         # First, so that a mistake in its name changes nothing.
         block_id = await find_notification_block(client, notify) if notify else None
-        await _make_work_pool(client)
+        await make_work_pool(client, POOL, engine)
         await EntraTenant.register_type_and_schema(client=client)
         await AppCredentials.register_type_and_schema(client=client)
         return block_id, await switched_off(client)
@@ -153,12 +171,19 @@ async def _read_own_deployments(client: PrefectClient) -> list[DeploymentRespons
     return await read_all(client.read_deployments, deployment_filter=ours, sort=DeploymentSort.NAME_ASC)
 
 
-async def _make_work_pool(client: PrefectClient) -> None:
+async def make_work_pool(client: PrefectClient, name: str, engine: str | None) -> None:
+    """Create a work pool for processes, unless it is there, and set what its workers start for a run; see `deploy`."""
     template = ProcessWorker.get_default_base_job_template()
-    try:
-        await client.create_work_pool(WorkPoolCreate(name=POOL, type="process", base_job_template=template))
-    except ObjectAlreadyExists:
+    with suppress(ObjectAlreadyExists):
+        await client.create_work_pool(WorkPoolCreate(name=name, type="process", base_job_template=template))
+    if engine is None:
         return
+    template = (await client.read_work_pool(name)).base_job_template
+    command = template.get("variables", {}).get("properties", {}).get("command", {})
+    # A command that a person has set stays; ours may name a Python that is gone.
+    if "default" in command and (command["default"] or _ENGINE).endswith(_ENGINE):
+        command["default"] = engine
+        await client.update_work_pool(name, WorkPoolUpdate(base_job_template=template))
 
 
 async def _left_over(client: PrefectClient, wanted: set[str]) -> list[str]:

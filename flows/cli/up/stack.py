@@ -20,7 +20,7 @@ from prefect.settings import PREFECT_API_URL
 from prefect.states import Crashed
 
 from flows.cli.demo.fleet import write_demo_fleet
-from flows.cli.deploy.deploy import POOL, deploy, format_deployed
+from flows.cli.deploy.deploy import POOL, deploy, format_deployed, format_engine
 from flows.cli.deploy.prefect_yaml import prefect_yaml, read_fleets_file
 from flows.cli.errors import CommandFailed
 from flows.cli.processes.child import Child
@@ -155,7 +155,9 @@ class Stack:
         document = prefect_yaml(file, notify)
         to_tell = notify or (file.notify if file else None)
         log_file = self._home.path("deploy.log")
-        self.remarks += format_deployed(deploy(self._api, document, to_tell, log_file, self._directory))
+        # Nobody else's worker comes to a server of our own, so that its runs may name this Python.
+        engine = format_engine() if self._server else None
+        self.remarks += format_deployed(deploy(self._api, document, to_tell, log_file, self._directory, engine))
         # Without a block a flow signs in from the worker's environment, which is this one.
         if file is None or any(entry.reader is None for entry in file.fleets.values()):
             self._check_sign_in()
