@@ -18,7 +18,6 @@ from graph_client import GraphSettings
 ROUNDS = 3
 REALISTIC: dict[str, Any] = {"latency": "realistic", "replication_lag_seconds": 8.0, "templates_lag_seconds": 12.0}
 """As the tenant's profile of that name."""
-_SETTLE_SECONDS = 60.0
 
 
 def apply_a_hundred() -> list[Figure]:
@@ -136,11 +135,17 @@ def _prefect_server() -> Iterator[PrefectServer]:
             server.stop()
 
 
-def recorded_starts(api: httpx.Client, wanted: int) -> int:
-    """How many steps that start a job a server has recorded as completed, once it has all or takes in no more."""
+def recorded_starts(api: httpx.Client, wanted: int, settle_seconds: float = 60.0) -> int:
+    """How many steps that start a job a server has recorded as completed, once it has all or takes in no more.
+
+    Args:
+        api: Of the server.
+        wanted: How many there are.
+        settle_seconds: How long it may take in nothing before it is asked no more.
+    """
     filters = {"task_runs": {"name": {"like_": "start-job"}, "state": {"type": {"any_": ["COMPLETED"]}}}}
     recorded, changed_at = 0, time.monotonic()
-    while recorded < wanted and time.monotonic() < changed_at + _SETTLE_SECONDS:
+    while recorded < wanted and time.monotonic() < changed_at + settle_seconds:
         time.sleep(1)
         found = api.post("/task_runs/count", json=filters)
         if found.is_success and (now := int(found.json())) != recorded:
