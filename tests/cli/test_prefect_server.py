@@ -11,7 +11,6 @@ from flows.cli.errors import CommandFailed
 from flows.cli.processes.child import Child
 from flows.cli.processes.local_api import serve_local_api
 from flows.cli.processes.prefect_server import PrefectServer, new_auth_string
-from flows.cli.processes.server_process import check_schemas_once
 from tests.cli.conftest import finished, started
 from tests.e2e.machine import until
 from tests.estates import estate, fleet, instance
@@ -99,6 +98,9 @@ def test_a_schema_is_checked_once_while_it_stays_the_same():
         @classmethod
         def check_schema(cls, schema, format_checker):
             checked.append((schema, format_checker))
+
+    # Imports all of Prefect's server, which no other test takes into this process.
+    from flows.cli.processes.server_process import check_schemas_once
 
     check_schemas_once(Validator)
     schema = {"type": "object"}

@@ -125,6 +125,8 @@ def test_a_killed_worker_is_made_good_by_the_retry_of_its_run(site):
     assert_finished(site, retried(site, run_id), "alone")
 
 
+# tests/cli/test_killed.py kills an apply, and test_dead_runs.py has the runs of a killed worker.
+@pytest.mark.long
 def test_a_killed_worker_costs_its_shards_time_and_the_apply_goes_on(site):
     with here(site, limit=1):
         run_id = site.run({"fleet": wanted("split")} | SPLIT)

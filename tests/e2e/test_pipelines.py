@@ -261,6 +261,7 @@ def test_azure_devops_does_the_same(pipeline, azure_devops):
     assert (again.returncode, "setvariable" in again.stdout) == (0, False)
 
 
+@pytest.mark.long  # tests/cli/test_plan_file.py has the refusal
 def test_what_was_not_reviewed_is_not_applied(pipeline, github):
     pipeline.write_fleet(ONE)
     github("plan", "Plan")

@@ -106,7 +106,8 @@ def running(lines, clone, environment, ready):
         process.wait(30)
 
 
-# test_surroundings.py has the second one too, with fewer instances.
+# test_surroundings.py has the second one too, with fewer instances; test_up.py follows a page, with the example fleet.
+@pytest.mark.long
 @pytest.mark.parametrize("lines", [DEMO, pytest.param(ACTIVATED, marks=pytest.mark.proof)], ids=["make", "activated"])
 def test_the_demo_runs_as_written(clone, environment, lines):
     assert "matches on every application, job state and event" in follow(lines, clone, environment)

@@ -122,6 +122,7 @@ def test_a_shard_that_failed_is_run_again_from_the_ui(site):
     assert set(journal(site, "again")[1].values()) == {"created", "updated"}
 
 
+@pytest.mark.long  # tests/flows/test_safety.py has the refusal
 def test_a_plan_that_is_refused_starts_no_shard(site):
     many = [instance(f"k{n}") for n in range(6)]
     applied(site, fleet(*many, fleet="guarded"), shard_size=100)
