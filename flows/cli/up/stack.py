@@ -155,7 +155,7 @@ class Stack:
         document = prefect_yaml(file, notify)
         to_tell = notify or (file.notify if file else None)
         log_file = self._home.path("deploy.log")
-        # Nobody else's worker comes to a server of our own, so that its runs may name this Python.
+        # A server that `up` has started has no other worker, so its runs may name this Python.
         engine = format_engine() if self._server else None
         self.remarks += format_deployed(deploy(self._api, document, to_tell, log_file, self._directory, engine))
         # Without a block a flow signs in from the worker's environment, which is this one.
