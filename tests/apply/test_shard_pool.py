@@ -82,7 +82,7 @@ async def test_a_few_are_under_way_at_once_and_each_has_its_share_of_the_budget(
     runs = []
     while len(runs) < 3:
         runs += await worker.take()
-    assert [run.name for run in runs] == ["contoso 1 of 4", "contoso 2 of 4", "contoso 3 of 4"]
+    assert [run.name for run in runs] == ["sharded 1 of 4", "sharded 2 of 4", "sharded 3 of 4"]
     assert {run.parameters["writes_per_second"] for run in runs} == {round(20 / 3, 6)}
     record(apply, "k0")
     await set_state(runs[0], Completed())
@@ -105,7 +105,7 @@ async def test_a_shard_that_crashed_is_started_once_more(apply, worker):
     outcomes = await worker.arriving
     assert [each.outcome for each in outcomes] == ["created", "failed", "failed", "failed"]
     assert str(outcomes[1].failure) == (
-        "k1 was not applied: the shard contoso 1 of 1 ended Crashed, killed.\n"
+        "k1 was not applied: the shard sharded 1 of 1 ended Crashed, killed.\n"
         "Retry that run in the Prefect UI, or apply again."
     )
     assert len(worker.taken) == 2
@@ -134,7 +134,7 @@ async def test_an_exceeded_quota_begins_no_further_shard(apply, worker):
     await set_state(run, Failed())
     outcomes = await worker.arriving
     assert [each.failure.code for each in outcomes] == ["Directory_QuotaExceeded", *["ShardUnfinished"] * 3]
-    assert "the shard contoso 2 of 4 was not started" in str(outcomes[1].failure)
+    assert "the shard sharded 2 of 4 was not started" in str(outcomes[1].failure)
     assert len(worker.taken) == 1
 
 

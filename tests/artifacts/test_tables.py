@@ -12,7 +12,7 @@ from tests.estates import estate, fleet, instance
 
 pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("prefect_api")]
 
-FLEET = fleet(instance("bad", credentials={"SecretToken": "${env:BAD}"}), instance("good"), fleet="seen")
+FLEET = fleet(instance("bad", credentials={"SecretToken": "${env:BAD}"}), instance("good"), fleet="tables")
 
 
 async def artifact(key):
@@ -27,7 +27,7 @@ async def test_each_flow_leaves_what_a_person_looks_for(tmp_path):
         assert (await provision_fleet(FLEET, return_state=True)).name == "PartiallyCompleted"
         await monitor_fleet(FLEET, until="settled", interval_seconds=0.1, return_state=True)
         await harvest_logs(return_state=True)
-    plan = await artifact("seen-plan")
+    plan = await artifact("tables-plan")
     assert json.loads(plan.data) == [
         {
             "key": key,
@@ -38,16 +38,16 @@ async def test_each_flow_leaves_what_a_person_looks_for(tmp_path):
         }
         for key in ("bad", "good")
     ]
-    assert plan.description == "Plan of seen: 2 to create, 0 to update, 0 in conflict. 12 write requests"
-    outcome = await artifact("seen-outcome")
+    assert plan.description == "Plan of tables: 2 to create, 0 to update, 0 in conflict. 12 write requests"
+    outcome = await artifact("tables-outcome")
     rows = json.loads(outcome.data)
     assert [(row["key"], row["outcome"]) for row in rows] == [("bad", "failed"), ("good", "created")]
     assert "Unauthorized (401)" in rows[0]["error"]
-    assert outcome.description.startswith("seen: 1 created, 1 failed; ")
-    assert float((await artifact("seen-provision")).data) == 100.0
-    assert "| bad | failed |  |\n| good | created | " in (await artifact("seen-apps")).data
-    assert float((await artifact("seen-settling")).data) == 100.0
-    shown = await artifact("seen-health")
+    assert outcome.description.startswith("tables: 1 created, 1 failed; ")
+    assert float((await artifact("tables-provision")).data) == 100.0
+    assert "| bad | failed |  |\n| good | created | " in (await artifact("tables-apps")).data
+    assert float((await artifact("tables-settling")).data) == 100.0
+    shown = await artifact("tables-health")
     assert shown.description.endswith("1 missing\n\nNeeds attention: bad")
     health = json.loads(shown.data)
     assert (health[0]["key"], health[0]["state"]) == ("bad", "missing")

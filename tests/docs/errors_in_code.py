@@ -23,8 +23,13 @@ def name_of(call):
     return call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
 
 
+@cache
+def all_nodes():
+    return [node for tree in trees().values() for node in ast.walk(tree)]
+
+
 def nodes(kind):
-    return [node for tree in trees().values() for node in ast.walk(tree) if isinstance(node, kind)]
+    return [node for node in all_nodes() if isinstance(node, kind)]
 
 
 def with_code():

@@ -26,6 +26,9 @@ from tests.e2e import prefect_page
 from tests.e2e.machine import Machine, Webhook, until
 
 AUTOMATION = "entra-fleet · a run failed"
+# What takes a second start. Besides, tests/e2e/test_deployments.py deploys again, tests/cli/test_dead_runs.py has runs that
+# were killed, and tests/run/test_job_events.py and tests/flows/test_react.py a quarantine on a real server.
+second_start = pytest.mark.long
 
 
 def own(path):
@@ -74,7 +77,9 @@ def first(home, webhook):
         make_webhook_block(machine, webhook.url)
         with embedded(home) as tenant:
             tenant.post("/_emulator/faults", json={"rules": ["GET: 503 retry after 60"]}).raise_for_status()
-        seen.interrupted = machine.run("wait-settled-demo").json()["id"]
+        # The example's own, which `up` has begun.
+        (run,) = machine.runs("on-demand-demo")
+        seen.interrupted = run["id"]
         until(lambda: state_of(machine, seen.interrupted) == "RUNNING", what="a run that waits")
         seen.modes = {path.name: own(path) for path in (home, *home.iterdir())}
         seen.left, seen.code = machine.stop()
@@ -191,10 +196,12 @@ def test_ctrl_c_ends_everything_and_leaves_no_process(first):
     assert "Traceback" not in first.complaint
 
 
+@second_start
 def test_a_run_that_ctrl_c_interrupted_is_known_to_have_crashed(first, second):
     assert state_of(second, first.interrupted) == "CRASHED"
 
 
+@second_start
 def test_a_second_start_keeps_what_a_person_switched_off(first, second):
     drift, before = second.deployment("drift-check-demo"), first.deployments["drift-check-demo"]
     assert [each["active"] for each in drift["schedules"]] == [False]
@@ -207,6 +214,7 @@ def test_a_second_start_keeps_what_a_person_switched_off(first, second):
     assert found[AUTOMATION]["actions"][0]["type"] == "send-notification"
 
 
+@second_start
 @pytest.mark.parametrize(
     ("name", "parameters", "why"),
     [
@@ -235,6 +243,7 @@ def test_a_connection_is_tested_from_the_ui(second):
     assert "Synchronization.ReadWrite.All" in shown
 
 
+@second_start
 def test_a_quarantine_leads_to_a_note_and_a_message_without_anybody_asking(second, home, person, webhook):
     for name in (AUTOMATION, "react-demo__automation_1"):
         second.change(f"/automations/{second.automations()[name]['id']}", enabled=True)
@@ -248,6 +257,8 @@ def test_a_quarantine_leads_to_a_note_and_a_message_without_anybody_asking(secon
     path = f"/deployments/{sweep['id']}/schedules/{sweep['schedules'][0]['id']}"
     soon = datetime.now(UTC) + timedelta(seconds=7)
     second.change(path, schedule={"interval": 15.0, "anchor_date": soon.isoformat()}, active=True)
+    # As the server does by itself within a minute.
+    second.ask("POST", f"/deployments/{sweep['id']}/schedule", {}).raise_for_status()
     (reaction, *_) = until(lambda: second.runs("react-demo"), what="a reaction")
     second.change(path, active=False)
     assert second.ended(reaction["id"])["state"]["name"] == "Completed"
@@ -262,6 +273,7 @@ def test_a_quarantine_leads_to_a_note_and_a_message_without_anybody_asking(secon
     assert message["subject"] == f"demo: {key} is in quarantine"
 
 
+@second_start
 @pytest.mark.parametrize(
     "lines", [prefect_page.RUN, prefect_page.OVER_HTTP], ids=["with Prefect's command", "over HTTP"]
 )
@@ -282,6 +294,7 @@ def test_the_fleets_file_of_the_page_makes_the_deployments_that_it_names(tmp_pat
     assert all(f"`{name}`" in prefect_page.PAGE for name in named)
 
 
+@second_start
 def test_when_the_worker_dies_up_says_so_and_ends_with_all_the_rest(second):
     family = second.processes()
     (worker,) = [each for each in family if "worker" in (Path("/proc") / str(each.pid) / "cmdline").read_text()]
