@@ -8,7 +8,9 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no
 # tests only if sets have the same order in all of them.
 WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 # Bytecode is kept whatever the environment says, or each worker and each process that a test starts compiles all anew.
-PYTEST := PYTHONDONTWRITEBYTECODE= PYTHONHASHSEED=0 $(BIN)/pytest -q --numprocesses=$(WORKERS) --maxprocesses=4
+ENVIRONMENT := PYTHONDONTWRITEBYTECODE= PYTHONHASHSEED=0
+OPTIONS := -q --numprocesses=$(WORKERS) --maxprocesses=4
+PYTEST := $(ENVIRONMENT) $(BIN)/pytest $(OPTIONS)
 
 .PHONY: demo test whole quick lint check ci docs coverage proof mutants clean
 
@@ -43,7 +45,7 @@ docs: .venv/dev
 
 coverage: .venv/dev
 	$(BIN)/coverage erase
-	$(BIN)/coverage run --parallel-mode -m pytest -q
+	$(ENVIRONMENT) $(BIN)/coverage run -m pytest $(OPTIONS) --dist=loadfile --no-loadscope-reorder
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
