@@ -17,6 +17,7 @@ from tests.prepared import Prepared
 from tests.proof.prefect_aside import prefect_api_at
 from tests.store.databases import (  # noqa: F401  # fixtures
     database_url,
+    kind_of_store,
     postgres_database,
     postgres_store,
     postgres_url,

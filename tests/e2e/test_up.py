@@ -26,8 +26,9 @@ from tests.e2e import prefect_page
 from tests.e2e.machine import Machine, Webhook, until
 
 AUTOMATION = "entra-fleet · a run failed"
-# What takes a second start. Besides, tests/e2e/test_deployments.py deploys again, tests/cli/test_dead_runs.py has runs that
-# were killed, and tests/run/test_job_events.py and tests/flows/test_react.py a quarantine on a real server.
+# What takes a second start. Of the same kind are tests/e2e/test_deployments.py, which deploys again, the killed runs of
+# tests/cli/test_dead_runs.py, and quarantines on a real server in tests/run/test_job_events.py and in
+# tests/flows/test_react.py.
 second_start = pytest.mark.long
 
 

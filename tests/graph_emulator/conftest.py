@@ -44,7 +44,8 @@ def trust(served: Served) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=served.ca_file)
 
 
-@pytest.fixture(params=["in process", "served"])
+# All that the client and msgraph-sdk ask in other tests goes over a real socket.
+@pytest.fixture(params=["in process", pytest.param("served", marks=pytest.mark.long)])
 def door(request: pytest.FixtureRequest) -> str:
     return request.param
 

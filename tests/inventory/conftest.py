@@ -1,9 +1,9 @@
 import pytest
 
 from tests.inventory.looking import Tenant
-from tests.store.databases import lay_empty_store, postgres_store, sqlite_url, store, store_url
+from tests.store.databases import kind_of_store, lay_empty_store, postgres_store, sqlite_url, store, store_url
 
-__all__ = ["postgres_store", "sqlite_url", "store", "store_url"]
+__all__ = ["kind_of_store", "postgres_store", "sqlite_url", "store", "store_url"]
 
 
 @pytest.fixture

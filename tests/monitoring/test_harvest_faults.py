@@ -100,7 +100,7 @@ FAULTS = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("position", range(1, REQUESTS + 1))
-@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("kind_of_store", ["sqlite"], indirect=True)
 async def test_a_page_that_fails_once_wherever_it_is_loses_nothing(store_url, fault, position):
     server = LogServer(EVENTS)
     server.fault = lambda number: FAULTS[fault]() if number == position else None
@@ -111,7 +111,7 @@ async def test_a_page_that_fails_once_wherever_it_is_loses_nothing(store_url, fa
 
 
 @pytest.mark.parametrize("position", [2, 3, 5, 6, 7])
-@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("kind_of_store", ["sqlite"], indirect=True)
 async def test_a_link_that_expired_once_wherever_it_is_loses_nothing(store_url, position):
     server = LogServer(EVENTS)
     server.fault = lambda number: httpx.Response(410) if number == position else None

@@ -100,14 +100,14 @@ def stored_ids(url):
 
 
 @pytest.mark.parametrize(
-    ("store_url", "seed"),
+    ("kind_of_store", "seed"),
     [
         ("sqlite", 1),
         ("postgresql", 2),
         pytest.param("sqlite", 2, marks=pytest.mark.proof),
         pytest.param("postgresql", 1, marks=pytest.mark.proof),
     ],
-    indirect=["store_url"],
+    indirect=["kind_of_store"],
 )
 async def test_after_every_fault_the_store_has_the_ids_that_the_tenant_has(store_url, seed):
     chance = random.Random(seed)

@@ -1,3 +1,3 @@
-from tests.store.databases import postgres_store, sqlite_url, store, store_url
+from tests.store.databases import kind_of_store, postgres_store, sqlite_url, store, store_url
 
-__all__ = ["postgres_store", "sqlite_url", "store", "store_url"]
+__all__ = ["kind_of_store", "postgres_store", "sqlite_url", "store", "store_url"]

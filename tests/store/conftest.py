@@ -1,5 +1,6 @@
 from tests.store.databases import (
     database_url,
+    kind_of_store,
     postgres_database,
     postgres_store,
     postgres_url,
@@ -11,6 +12,7 @@ from tests.store.databases import (
 
 __all__ = [
     "database_url",
+    "kind_of_store",
     "postgres_database",
     "postgres_store",
     "postgres_url",

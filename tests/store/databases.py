@@ -124,9 +124,14 @@ def database_url(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def kind_of_store(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+def store_url(kind_of_store: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of an empty store, on each kind in turn."""
-    if request.param == "sqlite":
+    if kind_of_store == "sqlite":
         yield lay_empty_store(tmp_path / "data" / "store.db")
         return
     engine = request.getfixturevalue("postgres_store")
