@@ -1,6 +1,5 @@
 """What is sent to take back access: the least that takes away what was given, and nothing of what others use."""
 
-import json
 from datetime import UTC, datetime
 
 import pytest
@@ -26,8 +25,8 @@ async def sent(taken, *answers):
     script = Script(*answers)
     async with client(script) as graph:
         assert await _take_back(graph, SOURCE if taken.access.side == "target" else TARGET, taken)
-    writes = [request for request in script.requests if request.method != "GET"]
-    return [(request.method, json.loads(request.content or "null")) for request in writes]
+    asked = zip(script.requests, script.bodies(), strict=True)
+    return [(request.method, body) for request, body in asked if request.method != "GET"]
 
 
 @pytest.mark.parametrize(
