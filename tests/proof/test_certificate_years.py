@@ -132,8 +132,8 @@ PROOF = [pytest.mark.proof, pytest.mark.timeout(3000)]
 @pytest.mark.parametrize(
     ("members", "days", "failing_from"),
     [
-        # On the days left out nothing is due.
-        pytest.param(SMALL, [0, 50, 305, *range(352, 372)], 349, id="a year of three"),
+        # On the days left out nothing is due. What replicas do not agree on yet is staged, and activated the day after.
+        pytest.param(SMALL, [0, 1, 50, 51, 305, 306, *range(352, 372)], 349, id="a year of three"),
         pytest.param(TWENTY, range(3 * 365), 350, id="three years of twenty", marks=PROOF),
     ],
 )
