@@ -195,10 +195,13 @@ class TenantLook:
     async def _read_all_jobs(self, look: Look) -> None:
         now = self._graph.now()
         todo = await asyncio.to_thread(self._inventory.to_read, look, now - _NEW_FOR)
+        with_jobs = await asyncio.to_thread(self._inventory.with_jobs, self._tenant_id)
         anybody = False
         for start in range(0, len(todo), _PRINCIPALS_AT_ONCE):
             part = todo[start : start + _PRINCIPALS_AT_ONCE]
-            read = await gather(*(self._read_jobs(each, look) for each in part))
+            read = await gather(
+                *(self._read_jobs(each, look, expected=each.service_principal_id in with_jobs) for each in part)
+            )
             anybody = anybody or any(each.error_code != _DENIED for each in read)
             if not anybody and look.kind == "full":
                 # Not one of so many: this is about the token, which need not show its permissions.
@@ -206,10 +209,10 @@ class TenantLook:
             await asyncio.to_thread(self._inventory.save_jobs, self._tenant_id, read, _began(look))
             self._on_progress("jobs", start + len(part), len(todo))
 
-    async def _read_jobs(self, principal: TenantPrincipal, look: Look) -> JobsRead:
+    async def _read_jobs(self, principal: TenantPrincipal, look: Look, *, expected: bool) -> JobsRead:
         identifier = principal.service_principal_id
         try:
-            jobs = await self._graph.batched.synchronization.jobs(identifier)
+            jobs = await self._graph.batched.synchronization.jobs(identifier, expected=expected)
         except NotFound:
             # Deleted a moment ago, or not everywhere yet: a later look lists it or says that it is gone.
             return JobsRead(identifier, None)

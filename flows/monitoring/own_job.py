@@ -69,13 +69,16 @@ def other_jobs(job_ids: Sequence[str]) -> str:
     )
 
 
-async def find_own_job(graph: Resources, service_principal_id: str, wanted: str | None) -> OwnJob:
+async def find_own_job(
+    graph: Resources, service_principal_id: str, wanted: str | None, *, expected: bool = False
+) -> OwnJob:
     """Look for the job of an instance; one without jobs may be answered with 404.
 
     Args:
         graph: A signed-in client.
         service_principal_id: Object id of the service principal.
         wanted: The synchronization template that the fleet file names; None for the default.
+        expected: Whether there should be jobs, so that none is only believed of a second read.
 
     Raises:
         GraphError: The jobs cannot be read.
@@ -83,7 +86,7 @@ async def find_own_job(graph: Resources, service_principal_id: str, wanted: str 
     Source: https://learn.microsoft.com/graph/api/synchronization-synchronization-list-jobs
     """
     try:
-        jobs = await graph.synchronization.jobs(service_principal_id)
+        jobs = await graph.synchronization.jobs(service_principal_id, expected=expected)
     except NotFound:
         return OwnJob()
     job = choose_job(jobs, wanted, await offered_templates(graph, service_principal_id, jobs, wanted))

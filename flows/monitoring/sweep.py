@@ -188,7 +188,7 @@ async def _reading(graph: Resources, target: Target, now: datetime) -> Reading:
     if target.service_principal_id is None:
         return Reading(target, assess_job(None))
     try:
-        found = await find_own_job(graph, target.service_principal_id, target.synchronization_template)
+        found = await find_own_job(graph, target.service_principal_id, target.synchronization_template, expected=True)
     except UNREADABLE as error:
         # What cannot be read of one hides none of the others.
         return Reading(target, unreadable(error))

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from flows.tenant.observe import OwnedApplications, find_owned_applications, for
 from flows.tenant.recycle_bin import DeletedApplication, deleted_applications, deleted_service_principal
 from graph_client import GraphClient
 from graph_client.errors import NotFound
+from graph_client.models import SynchronizationJob
 from graph_client.parallel import gather
 from graph_client.protocol import text_literal
 
@@ -228,17 +230,28 @@ async def _looked_up(graph: GraphClient, plan: Retirement, found: ObservedInstan
     # By its template too: a job that was deleted by hand leaves accounts behind.
     cross_tenant = found.template_id == TEMPLATE_ID
     plan = replace(plan, service_principal_id=found.service_principal_id, is_cross_tenant=cross_tenant)
-    try:
-        jobs, principals = await gather(
-            graph.batched.synchronization.jobs(found.service_principal_id),
-            list_assigned(graph.batched, found.service_principal_id),
-        )
-    except NotFound:
-        # Gone since the listing, or not replicated yet: deleting the application deletes all of it.
-        return plan
+    jobs, principals = await _read_below(graph, found.service_principal_id)
     healths = tuple(assess_job(job) for job in sorted(jobs, key=lambda job: job.id))
     cross_tenant = cross_tenant or any(job.template_id == SYNCHRONIZATION_TEMPLATE_ID for job in jobs)
     return replace(plan, jobs=healths, assigned=principals, is_cross_tenant=cross_tenant)
+
+
+async def _read_below(
+    graph: GraphClient, service_principal_id: str
+) -> tuple[Sequence[SynchronizationJob], frozenset[Assigned]]:
+    """Return the jobs and the assignments of a service principal, and nothing if it is gone."""
+    read: tuple[Sequence[SynchronizationJob], frozenset[Assigned]] = (), frozenset()
+    # A job that is not seen is deleted with its application while it runs, and one replica may be behind: that there
+    # is none is believed of the second read.
+    for _ in range(2):
+        with suppress(NotFound):
+            read = await gather(
+                graph.batched.synchronization.jobs(service_principal_id),
+                list_assigned(graph.batched, service_principal_id),
+            )
+        if read[0]:
+            break
+    return read
 
 
 async def _deprovision_first(graph: GraphClient, store: "Store | None", fleet: Fleet, plan: Retirement) -> Retirement:

@@ -1,6 +1,8 @@
 """Retiring an instance; each step looks before it deletes, and what is already gone is not a failure."""
 
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 
 from flows.errors import StepFailed
 from flows.plan.retirement import Retirement
@@ -26,8 +28,12 @@ async def delete_job(graph: GraphClient, service_principal_id: str, job_id: str)
 
     Source: https://learn.microsoft.com/graph/api/synchronization-synchronizationjob-delete
     """
-    with suppress(NotFound):
-        await graph.synchronization.delete_job(service_principal_id, job_id)
+    jobs = graph.synchronization
+    await _delete(
+        graph,
+        partial(jobs.delete_job, service_principal_id, job_id),
+        partial(jobs.get_job, service_principal_id, job_id),
+    )
 
 
 async def delete_application(graph: GraphClient, plan: Retirement) -> None:
@@ -68,16 +74,19 @@ async def purge(graph: GraphClient, plan: Retirement) -> None:
     Source: https://learn.microsoft.com/graph/api/directory-deleteditems-delete
     """
     for object_id in filter(None, (plan.service_principal_id, plan.application_id)):
-        await _purge(graph, object_id)
+        # What was just deleted may take a moment to appear in the bin.
+        await _delete(graph, partial(graph.deleted_items.purge, object_id), partial(graph.deleted_items.get, object_id))
 
 
-async def _purge(graph: GraphClient, object_id: str) -> None:
+async def _delete(
+    graph: GraphClient, delete: Callable[[], Awaitable[None]], find: Callable[[], Awaitable[object]]
+) -> None:
+    """Delete what may be gone already: a 404 is believed once `find` does not find it either."""
     for attempt in range(1, _ATTEMPTS + 1):
         try:
-            await graph.deleted_items.purge(object_id)
+            await delete()
         except NotFound:
-            # What was just deleted may take a moment to appear in the bin.
-            if not await find_existing(graph, lambda: graph.deleted_items.get(object_id)):
+            if not await find_existing(graph, find):
                 return
             if attempt == _ATTEMPTS:
                 raise

@@ -241,6 +241,12 @@ class TenantInventory:
             rows = connection.execute(chosen.order_by(_PRINCIPAL.service_principal_id)).mappings()
             return [TenantPrincipal(**row) for row in rows]
 
+    def with_jobs(self, tenant_id: str) -> set[str]:
+        """Return the ids of the service principals with jobs that are not gone."""
+        chosen = select(_JOB.service_principal_id).where(_JOB.tenant_id == tenant_id, _JOB.gone_at.is_(None))
+        with self._database.read() as connection:
+            return set(connection.scalars(chosen.distinct()))
+
     def to_read(self, look: Look, newer_than: datetime) -> list[TenantPrincipal]:
         """Return the service principals whose jobs the look under way has still to read, likely ones first.
 
@@ -252,7 +258,7 @@ class TenantInventory:
             return []
         due = or_(_PRINCIPAL.looked_at.is_(None), _PRINCIPAL.looked_at < look.began_at)
         mine = or_(_PRINCIPAL.type.is_(None), _PRINCIPAL.type == APPLICATION)  # managed identities cannot have jobs
-        with_jobs = self._with_jobs(look.tenant_id)
+        with_jobs = self.with_jobs(look.tenant_id)
         found = self.principals(look.tenant_id, due, mine)
         if look.kind != "full":
             wanted = with_jobs | self._in_log(look.tenant_id, (look.looked_at or look.began_at) - _LOG_LAG)
@@ -272,7 +278,7 @@ class TenantInventory:
     def unread_connections(self, look: Look) -> list[TenantPrincipal]:
         """Return the service principals with jobs whose secrets the look under way has still to ask for."""
         due = or_(_PRINCIPAL.connection_at.is_(None), _PRINCIPAL.connection_at < look.began_at)
-        with_jobs = self._with_jobs(look.tenant_id)
+        with_jobs = self.with_jobs(look.tenant_id)
         return [each for each in self.principals(look.tenant_id, due) if each.service_principal_id in with_jobs]
 
     def unread_certificates(self, look: Look, mode: str) -> list[TenantPrincipal]:
@@ -302,11 +308,6 @@ class TenantInventory:
         """Return what was known of service principals, also of those that are gone."""
         with self._database.read() as connection:
             return list(_by_id(connection, tenant_id, list(ids)).values())
-
-    def _with_jobs(self, tenant_id: str) -> set[str]:
-        chosen = select(_JOB.service_principal_id).where(_JOB.tenant_id == tenant_id, _JOB.gone_at.is_(None))
-        with self._database.read() as connection:
-            return set(connection.scalars(chosen.distinct()))
 
     def _in_log(self, tenant_id: str, since: datetime) -> set[str]:
         """The service principals that events since a moment name with a job that no look has seen."""

@@ -47,11 +47,11 @@ class Synchronization:
         call = Call.get(path)
         return [template async for template in items(self._session, call, SynchronizationTemplate)]
 
-    async def jobs(self, service_principal_id: str) -> list[SynchronizationJob]:
+    async def jobs(self, service_principal_id: str, *, expected: bool = False) -> list[SynchronizationJob]:
         """The jobs, in no particular order.
 
         Graph reports that there are none by an empty list or by 404. If the 404 may be about the service principal,
-        that is read as well.
+        that is read as well. Where some are expected, one replica may be behind: a second read has to agree.
 
         Raises:
             NotFound: when there is no such service principal.
@@ -59,6 +59,9 @@ class Synchronization:
         https://learn.microsoft.com/graph/api/synchronization-synchronization-list-jobs
         https://github.com/jeevansd/SCIM-CodeAuthGrantDeprecation (AGENTS.md, 2026-05-09)
         """
+        return await self._jobs(service_principal_id) or (await self._jobs(service_principal_id) if expected else [])
+
+    async def _jobs(self, service_principal_id: str) -> list[SynchronizationJob]:
         call = replace(Call.get(_path(service_principal_id, "jobs"), may_quote=True), none_if_absent=True)
         try:
             return [job async for job in items(self._session, call, SynchronizationJob)]

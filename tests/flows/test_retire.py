@@ -8,6 +8,7 @@ from flows.retire import retire_instances
 from flows.store import open_store
 from graph_emulator import FaultRule
 from tests.estates import TENANT, estate, fleet, instance
+from tests.proof.invariants import assert_one_job_each
 from tests.proof.world import world
 from tests.tenant.crowds import settle
 
@@ -165,7 +166,7 @@ async def test_of_several_generations_the_last_one_is_purged(tenant):
 
 
 # Each of them at every request of a run: tests/proof/test_fault_matrix.py.
-@pytest.mark.parametrize(("fault", "after_commit"), [(503, True), (404, True), ("reset", False)])
+@pytest.mark.parametrize(("fault", "after_commit"), [(503, True), (404, True), (404, False), ("reset", False)])
 @pytest.mark.parametrize("operation", [*IN_ORDER, "purge_deleted"])
 async def test_an_answer_that_is_lost_changes_nothing_in_the_end(tenant, operation, fault, after_commit):
     effect = {"effect": "reset"} if fault == "reset" else {"effect": "status", "status": fault, "retry_after": "0"}
@@ -175,7 +176,16 @@ async def test_an_answer_that_is_lost_changes_nothing_in_the_end(tenant, operati
     state, outcome = await retire("a", purge=True)
     assert (state.name, outcome.summary["purged"]) == ("Completed", 1)
     assert (tags(tenant), binned(tenant)) == (["b", "orphan"], [])
+    assert_one_job_each(tenant)
     assert any(record.fault for record in tenant.requests(operation))
+
+
+async def test_no_job_is_left_behind_on_the_word_of_one_replica(tenant):
+    tenant.emulator.controls.advance(3600)
+    # Not the first one: the client asks for that again, to see whether jobs can be read in batches.
+    tenant.emulator.controls.add_faults([FaultRule("status", status=404, operation="list_jobs", occurrence=2)])
+    _, outcome = await retire("a", "b", force=True)
+    assert (outcome.summary["retired"], sorted(writes(tenant))) == (2, sorted(2 * IN_ORDER))
 
 
 @pytest.mark.parametrize("after_commit", [False, True], ids=["before", "after"])

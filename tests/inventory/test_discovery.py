@@ -131,6 +131,14 @@ async def test_jobs_made_deleted_renamed_and_restored_between_looks_are_one_row_
     assert len(principals) == 200
 
 
+async def test_a_job_that_one_replica_does_not_know_is_not_gone(open_tenant):
+    tenant = open_tenant(200)
+    known = shown(await tenant.look())
+    tenant.controls.advance(HOUR)
+    tenant.controls.add_faults([FaultRule("status", operation="list_jobs", occurrence=2, status=404)])
+    assert shown(await tenant.look()) == known == tenant.truth()
+
+
 async def test_a_job_that_moves_to_another_template_is_a_new_one(open_tenant):
     tenant = open_tenant(200)
     old = next(

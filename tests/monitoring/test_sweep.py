@@ -40,11 +40,21 @@ async def test_a_tenant_that_takes_no_synchronization_in_batches_is_swept_job_by
 
 
 @pytest.mark.parametrize("status", [404, 503])
-async def test_what_befalls_one_job_is_no_others(status):
+async def test_an_alarm_is_not_given_on_the_word_of_one_replica(status):
     emulator, wanted = crowd(25)
-    emulator.controls.add_faults(
-        [FaultRule("status", operation="list_jobs", occurrence=7, status=status, retry_after="2")]
-    )
     async with await graph_of(emulator) as graph:
-        seen = await sweep_jobs(graph, "contoso", await targets_of(graph, wanted), NOW)
-    assert seen.count().get("missing", 0) == (1 if status == 404 else 0)
+        targets = await targets_of(graph, wanted)
+        calm = await sweep_jobs(graph, "contoso", targets, NOW)
+        rule = FaultRule("status", operation="list_jobs", occurrence=7, status=status, retry_after="2")
+        emulator.controls.add_faults([rule])
+        assert (await sweep_jobs(graph, "contoso", targets, NOW)).count() == calm.count()
+
+
+async def test_a_job_that_is_gone_is_missing_and_no_other():
+    emulator, wanted = crowd(25)
+    async with await graph_of(emulator) as graph:
+        targets = await targets_of(graph, wanted)
+        (gone,) = [each.health.job_id for each in (await sweep_jobs(graph, "contoso", targets[:1], NOW)).readings]
+        emulator.controls.act_on_job(gone, "delete")
+        seen = await sweep_jobs(graph, "contoso", targets, NOW)
+    assert [each.target for each in seen.readings if each.health.state == "missing"] == targets[:1]
