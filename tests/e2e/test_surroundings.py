@@ -80,9 +80,14 @@ def run(machine, start, proxy):
     return run
 
 
-def test_a_deployed_run_takes_our_flow_and_the_fleet_of_the_folder(machine, tenant):
-    run = machine.ended(machine.run("on-demand").json()["id"])
-    assert (run["state"]["name"], run["state"]["message"]) == ("Completed", "1 created")
+@pytest.fixture(scope="module")
+def deployed_run(machine):
+    """The run of a deployment that makes what is in the fleet file, once it has ended."""
+    return machine.ended(machine.run("on-demand").json()["id"])
+
+
+def test_a_deployed_run_takes_our_flow_and_the_fleet_of_the_folder(deployed_run, tenant):
+    assert (deployed_run["state"]["name"], deployed_run["state"]["message"]) == ("Completed", "1 created")
     assert list(tenant.applications()) == ["entra-fleet:contoso:one"]
 
 
@@ -96,6 +101,7 @@ def test_a_deployed_run_takes_our_flow_and_the_fleet_of_the_folder(machine, tena
         ("harvest",),
     ],
 )
+@pytest.mark.usefixtures("deployed_run")
 def test_commands_work_with_the_server_of_up(run, tenant, arguments):
     result = run(*arguments)
     assert (result.code, "Traceback" in result.err) == (0, False), result.err
