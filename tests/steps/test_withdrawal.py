@@ -4,8 +4,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from flows.steps.withdrawal import _take_back
+from flows.errors import StepFailed
+from flows.steps.idempotency import use_wait_limits
+from flows.steps.withdrawal import _take_back, withdraw_access
 from flows.store import Access, GivenAccess
+from tests.estates import HASTY
 from tests.graph_client.doubles import Script, answer, client
 
 MAY = datetime(2026, 5, 1, tzinfo=UTC)
@@ -74,3 +77,13 @@ async def test_redemption_is_taken_back_in_one_direction(side, there, wanted):
     partner = {"tenantId": TARGET, "automaticUserConsentSettings": there}
     writes = await sent(given("redeem", side), answer(200, partner), answer(204))
     assert writes == ([("PATCH", {"automaticUserConsentSettings": wanted})] if wanted else [])
+
+
+async def test_what_shows_whatever_is_withdrawn_is_said_after_three_withdrawals():
+    script = Script(lambda request: answer(200, allowing(user=True)) if request.method == "GET" else answer(204))
+    with use_wait_limits(HASTY):
+        async with client(script) as graph:
+            with pytest.raises(StepFailed) as failed:
+                await withdraw_access(graph, SOURCE, given("users"))
+    assert failed.value.code == "AccessStillGiven"
+    assert [request.method for request in script.requests if request.method != "GET"] == ["DELETE"] * 3
