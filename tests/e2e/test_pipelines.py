@@ -281,6 +281,7 @@ def test_a_file_that_cannot_be_read_is_no_plan_with_changes(pipeline, run, job, 
     assert "fleet.yaml" in planned.stderr
 
 
+@pytest.mark.long  # tests/graph_client/sign_in/test_assertions.py has the refusals
 def test_a_job_that_the_tenant_does_not_trust_is_told_so(pipeline, github):
     pipeline.write_fleet(ONE)
     github("plan", "Plan")

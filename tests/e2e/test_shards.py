@@ -106,6 +106,7 @@ def test_a_large_fleet_is_provisioned_by_shards_and_one_bad_instance_harms_no_ot
     }
 
 
+@pytest.mark.long  # a second apply does the same, in tests/flows and tests/proof
 def test_a_shard_that_failed_is_run_again_from_the_ui(site):
     refusal = FaultRule("status", operation="start_job", status=400, times=2)
     site.tenant.emulator.controls.add_faults([refusal])

@@ -103,7 +103,7 @@ def stored_ids(url):
     ("kind_of_store", "seed"),
     [
         ("sqlite", 1),
-        ("postgresql", 2),
+        pytest.param("postgresql", 2, marks=pytest.mark.long),
         pytest.param("sqlite", 2, marks=pytest.mark.proof),
         pytest.param("postgresql", 1, marks=pytest.mark.proof),
     ],
