@@ -1,8 +1,9 @@
 # demo and test need nothing but Python 3.11 or newer, make and git.
 PYTHON ?= python3
 BIN := .venv/bin
-# Python compiles what it imports: pip would compile 24,000 modules first, 17,000 of them of msgraph-sdk.
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt
+# Python compiles what it imports: pip would compile 24,000 modules first, 17,000 of them of msgraph-sdk. Of what it says only
+# errors are shown: with exact versions, its warnings are about where it looks for them.
+INSTALL := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-compile -c constraints.txt
 
 # One worker more than processors: tests that start servers wait for them a third of the time. They agree on the order of
 # tests only if sets have the same order in all of them.
@@ -60,7 +61,8 @@ clean:
 
 # With a new pip: that of Python 3.11 takes twice as long to choose among the versions of 170 packages.
 .venv/bin/python:
-	$(PYTHON) -m venv --upgrade-deps .venv
+	$(PYTHON) -m venv .venv
+	$(INSTALL) --upgrade pip
 
 .venv/core: .venv/bin/python pyproject.toml constraints.txt
 	$(INSTALL) -e '.[embedded]'

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 CREATED_ONCE = "tests/proof/test_fault_matrix.py"
 PROVISIONED = "tests/flows/test_provision.py"
+RETIRED = "tests/flows/test_retire.py"
 MAPPED = "tests/flows/test_mappings.py"
 ON_RECORD = "tests/conformance/test_emulator.py"
 SIGNED = "tests/graph_emulator/directory/test_signing_certificates.py"
@@ -40,6 +41,27 @@ MUTANTS = (
         "if call.repeat is Repeat.NEVER or isinstance(error, QuotaExceeded):",
         "if isinstance(error, QuotaExceeded):",
         ("tests/graph_client/test_retry.py", "tests/graph_client/test_answers.py"),
+    ),
+    Mutant(
+        "retire over the head of a job that one replica does not show",
+        "flows/plan/retirement.py",
+        "for _ in range(2):",
+        "for _ in range(1):",
+        (RETIRED,),
+    ),
+    Mutant(
+        "take the 404 of one replica for a deletion",
+        "flows/steps/retire.py",
+        "if not await find_existing(graph, find):",
+        "if find is not None:",
+        (RETIRED,),
+    ),
+    Mutant(
+        "believe one replica that there is no job",
+        "graph_client/resources/synchronization.py",
+        "(await self._jobs(service_principal_id) if expected else [])",
+        "[]",
+        ("tests/monitoring/test_sweep.py", DISCOVERED),
     ),
     Mutant(
         "skip validation",
