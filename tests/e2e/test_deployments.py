@@ -26,12 +26,23 @@ DOCUMENT = YAML(typ="safe").load(ROOT / "prefect.yaml")
 DEPLOYMENTS = DOCUMENT["deployments"]
 
 
+# A few of them, as each takes its time: tests/e2e/test_up.py has all.
+SOME = ["on-demand", "sweep", "react", "watch-tenant"]
+
+
 @pytest.fixture(scope="module")
 def first(prefect_server):
     """What Prefect's own command makes of the file."""
     httpx.post(f"{prefect_server.api_url}/work_pools/", json={"name": POOL, "type": "process"})
     environment = {**os.environ, "PREFECT_API_URL": prefect_server.api_url}
-    command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
+    command = [
+        sys.executable,
+        "-m",
+        "prefect",
+        "--no-prompt",
+        "deploy",
+        *(part for each in SOME for part in ("-n", each)),
+    ]
     ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=280, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return names(prefect_server.api_url)
@@ -57,16 +68,13 @@ def test_every_entrypoint_is_a_flow_that_takes_its_parameters(deployment):
 
 def test_deploying_again_changes_nothing(first, deployed):
     found = names(deployed)
-    assert sorted(found) == sorted(each["name"] for each in DEPLOYMENTS)
+    assert sorted(found) == sorted(SOME)
     assert {name: each["id"] for name, each in found.items()} == {name: each["id"] for name, each in first.items()}
-    assert {name: len(each["schedules"]) for name, each in found.items() if each["schedules"]} == {
-        "drift-check": 1,
+    assert {name: len(each["schedules"]) for name, each in found.items()} == {
+        "on-demand": 0,
         "sweep": 1,
-        "harvest": 1,
-        "late-arrivals": 1,
-        "audits": 1,
+        "react": 0,
         "watch-tenant": 1,
-        "certificates": 1,
     }
 
 

@@ -204,7 +204,8 @@ class EachOnce:
         raise httpx.ReadError("a fault", request=request)
 
 
-@pytest.mark.parametrize("after_commit", [pytest.param(False, marks=pytest.mark.long), True], ids=["before", "after"])
+@pytest.mark.long  # a few targets have it above, and fifty without faults
+@pytest.mark.parametrize("after_commit", [False, True], ids=["before", "after"])
 def test_fifty_targets_with_a_fault_at_every_call_are_set_up_once(tmp_path, after_commit):
     number = 50
     wanted = fleet_of(*map(one, range(number)))

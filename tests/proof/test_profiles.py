@@ -77,7 +77,9 @@ def test_one_apply_sets_up_sign_on_and_provisioning_of_the_first_instance(make_w
         assert world.apply(wanted).summary["unchanged"] == INSTANCES
 
 
-@pytest.mark.parametrize("profile", ["hostile", "hostile+lossy", "hostile+flaky+throttled"])
+@pytest.mark.parametrize(
+    "profile", [pytest.param("hostile", marks=pytest.mark.long), "hostile+lossy", "hostile+flaky+throttled"]
+)
 def test_a_second_apply_finishes_what_the_first_left(make_world, profile):
     left = {seed: finished_by_a_second_apply(make_world, profile, seed) for seed in SEEDS}
     # Or nothing was proved.

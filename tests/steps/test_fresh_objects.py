@@ -73,7 +73,9 @@ def test_a_first_apply_creates_everything_once(profile, seed):
     assert_all_running(emulator, 12)
 
 
-@pytest.mark.parametrize("not_replicated", [(404,), (403,), (409,), (404, 403, 409)])
+@pytest.mark.parametrize(
+    "not_replicated", [pytest.param((404,), marks=pytest.mark.long), (403,), (409,), (404, 403, 409)]
+)
 def test_a_tenant_that_lags_for_a_second_and_a_half(not_replicated):
     emulator, seconds = apply(60, replication_lag_seconds=1.5, latency_seconds=0.05, not_replicated=not_replicated)
     assert_all_running(emulator, 60)
