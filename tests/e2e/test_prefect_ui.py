@@ -100,6 +100,7 @@ def test_what_was_done_before_a_failure_is_not_called_rolled_back(server, run):
     assert set(states.values()) == {"Completed"}
 
 
+@pytest.mark.long  # tests/artifacts has what is in them
 def test_the_artifacts_show_failures_first_and_what_to_do(server, run, page, tmp_path):
     shown(page, f"{server.url}/v2/artifacts/key/seen-outcome", "2 created, 1 failed")
     asked = {"artifacts": {"key": {"any_": ["seen-outcome"]}}}

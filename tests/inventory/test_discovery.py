@@ -178,7 +178,8 @@ async def test_a_link_to_where_graph_no_longer_is_is_not_followed(open_tenant):
     assert found.requests == 1 + 3 + 1
 
 
-@pytest.mark.parametrize("roles", [pytest.param(READING, marks=pytest.mark.long), ALL_ROLES], ids=["reading", "all"])
+@pytest.mark.long  # some of these moments are below, on each database
+@pytest.mark.parametrize("roles", [READING, ALL_ROLES], ids=["reading", "all"])
 async def test_killed_after_any_request_and_run_again_it_comes_to_the_same_rows(open_tenant, tmp_path, roles):
     tenant = open_tenant(200, roles=roles, page_size=60)
     empty = tmp_path / "empty.db"

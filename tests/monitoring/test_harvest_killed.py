@@ -55,6 +55,7 @@ def state(url):
 @pytest.mark.parametrize(
     "kind_of_store", ["sqlite", pytest.param("postgresql", marks=pytest.mark.proof)], indirect=True
 )
+@pytest.mark.long  # test_harvest_proof.py kills one at seeded points
 async def test_whenever_harvesters_are_killed_each_event_is_stored_once(tmp_path, store_url):
     chance = random.Random(4)
     with estate(tmp_path / "tenant", eventful_cycles=0, users=3, groups=0) as tenant:
