@@ -242,7 +242,7 @@ async def _read_below(
     """Return the jobs and the assignments of a service principal, and nothing if it is gone."""
     read: tuple[Sequence[SynchronizationJob], frozenset[Assigned]] = (), frozenset()
     # A job that is not seen is deleted with its application while it runs, and one replica may be behind: that there
-    # is none is believed of the second read.
+    # is none is believed of the second read, also where the assignments are what was not found.
     for _ in range(2):
         with suppress(NotFound):
             read = await gather(

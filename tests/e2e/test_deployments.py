@@ -24,8 +24,6 @@ from tests.proof.prefect_aside import prefect_api_at
 ROOT = Path(__file__).parent.parent.parent
 DOCUMENT = YAML(typ="safe").load(ROOT / "prefect.yaml")
 DEPLOYMENTS = DOCUMENT["deployments"]
-
-
 # A few of them, as each takes its time: tests/e2e/test_up.py has all.
 SOME = ["on-demand", "sweep", "react", "watch-tenant"]
 
@@ -35,14 +33,8 @@ def first(prefect_server):
     """What Prefect's own command makes of the file."""
     httpx.post(f"{prefect_server.api_url}/work_pools/", json={"name": POOL, "type": "process"})
     environment = {**os.environ, "PREFECT_API_URL": prefect_server.api_url}
-    command = [
-        sys.executable,
-        "-m",
-        "prefect",
-        "--no-prompt",
-        "deploy",
-        *(part for each in SOME for part in ("-n", each)),
-    ]
+    some = [f"--name={each}" for each in SOME]
+    command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", *some]
     ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=280, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return names(prefect_server.api_url)

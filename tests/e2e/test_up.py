@@ -160,8 +160,12 @@ def test_the_blocks_can_be_chosen_without_any_command(first):
 
 def test_every_deployment_is_made_for_the_example_fleet(first):
     assert {"on-demand-demo", "sweep-demo", "react-demo", "harvest-embedded", "connection"} <= set(first.deployments)
-    made = {name.removesuffix("-demo").removesuffix("-embedded") for name in first.deployments}
-    assert made == {each["name"] for each in prefect_yaml()["deployments"]}
+    made = {name.removesuffix("-demo").removesuffix("-embedded"): each for name, each in first.deployments.items()}
+    assert set(made) == {each["name"] for each in prefect_yaml()["deployments"]}
+    scheduled = {"drift-check", "sweep", "harvest", "late-arrivals", "audits", "watch-tenant", "certificates"}
+    assert {name: len(each["schedules"]) for name, each in made.items() if each["schedules"]} == dict.fromkeys(
+        scheduled, 1
+    )
     assert first.deployments["sweep-demo"]["parameters"]["tenant"] == "embedded"
     assert first.deployments["sweep-demo"]["schedules"][0]["schedule"]["interval"] == 60
 
